@@ -1,0 +1,43 @@
+# The commands of the README. `make setup TORCH_INDEX=` takes PyTorch's default build (CUDA on Linux) in place of the CPU's.
+VENV ?= .venv
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+BIN := $(abspath $(VENV))/bin
+
+.PHONY: help setup demo test lint format bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ \t/' | expand -t 12
+
+setup: $(VENV)/.ready  ## make the virtual environment and install (done by the commands below if need be)
+
+# The extra index is asked first for the small CPU build; where it cannot be reached, pip goes on without it.
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet $(if $(TORCH_INDEX),--retries 1 --extra-index-url $(TORCH_INDEX)) "$(TORCH)"
+	$(PIP) install --quiet --editable ".[dev]"
+	@touch $@
+
+demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 10 minutes, then a table and a report
+	$(BIN)/python scripts/study.py study=demo
+
+test: setup  ## the test suite: about 5 minutes
+	$(BIN)/python -m pytest
+
+lint: setup  ## ruff (lint and format) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## speed against named rivals, each in an environment of its own
+	$(BIN)/python benchmarks/train_and_evaluate.py
+	$(BIN)/python benchmarks/encode.py
+
+clean:  ## remove the virtual environment and the tools' caches, not runs
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist

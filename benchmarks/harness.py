@@ -1,0 +1,138 @@
+"""What the benchmarks share: alternating repeats, medians and their ratio, a table, and the figures as JSON."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "performance"
+console = Console()
+
+Seconds = dict[str, float]  # by task
+
+
+@dataclass
+class Comparison:
+    """Seconds of the same tasks by two contenders, repeat by repeat.
+
+    Attributes:
+        name: The benchmark's name; its file is `docs/performance/NAME.json`.
+        what: One sentence on the work that is timed.
+        settings: What both were told.
+        ours: Our seconds of each repeat, by task.
+        rival: The rival's, empty where it was left out.
+        rival_name: Who the rival is.
+        versions: Versions of both sides' packages.
+        checks: Further figures, such as how far the results agree.
+    """
+
+    name: str
+    what: str
+    settings: dict[str, Any]
+    rival_name: str
+    ours: list[Seconds] = field(default_factory=list)
+    rival: list[Seconds] = field(default_factory=list)
+    versions: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, Any] = field(default_factory=dict)
+
+    def tasks(self) -> list[str]:
+        """The names of the tasks."""
+        return list(self.ours[0])
+
+    def ratio(self, task: str) -> float:
+        """How many times faster ours is: the rival's median seconds over ours."""
+        return _median(self.rival, task) / _median(self.ours, task)
+
+    def run(self, repeats: int, ours: Callable[[], Seconds], rival: Callable[[], Seconds] | None) -> None:
+        """Time both in turn, the first to go alternating, so that other load on the machine meets both alike."""
+        for repeat in range(repeats):
+            console.print(f"{self.name}: repeat {repeat + 1} of {repeats} …", style="dim")
+            turns = [(self.ours, ours)] if rival is None else [(self.ours, ours), (self.rival, rival)]
+            for results, contender in turns[:: -1 if repeat % 2 else 1]:
+                results.append(contender())
+
+    def show(self) -> None:
+        """Print medians, their range and the ratios."""
+        table = Table(title=f"{self.what}\n{_machine()['summary']}, commit {commit()}", title_justify="left")
+        for column in ("task", "ours", self.rival_name, "ratio"):
+            table.add_column(column, justify="left" if column == "task" else "right")
+        for task in self.tasks():
+            theirs = _cell(self.rival, task) if self.rival else "skipped"
+            table.add_row(task, _cell(self.ours, task), theirs, f"{self.ratio(task):.1f}×" if self.rival else "")
+        console.print(table)
+        for title, facts in {"settings": self.settings, "versions": self.versions, "checks": self.checks}.items():
+            console.print(f"{title}: " + ", ".join(f"{key} {value}" for key, value in facts.items()), style="dim")
+
+    def save(self, folder: Path = RESULTS) -> Path:
+        """Write all figures to `folder/NAME.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
+        scratch = path.with_suffix(".tmp")
+        scratch.write_text(json.dumps(self._figures(), indent=2, ensure_ascii=False) + "\n")
+        os.replace(scratch, path)
+        console.print(f"written to {path}")
+        return path
+
+    def _figures(self) -> dict[str, Any]:
+        return {
+            "benchmark": self.name,
+            "what": self.what,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": commit(),
+            "machine": _machine(),
+            "settings": self.settings,
+            "versions": self.versions,
+            "median_seconds": {
+                task: {"ours": _median(self.ours, task), self.rival_name: _median(self.rival, task)}
+                for task in self.tasks()
+            },
+            "ratio": {task: self.ratio(task) for task in self.tasks()},
+            "checks": self.checks,
+            "seconds": {"ours": self.ours, self.rival_name: self.rival},
+        }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The installed versions of packages."""
+    return {package: importlib.metadata.version(package) for package in packages}
+
+
+def commit() -> str:
+    """The short hash of the commit, marked where files differ from it; `unknown` outside a checkout."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
+    described = subprocess.run(command, capture_output=True, text=True, check=False)
+    return described.stdout.strip() if described.returncode == 0 else "unknown"
+
+
+def _median(results: list[Seconds], task: str) -> float:
+    return statistics.median(result[task] for result in results)
+
+
+def _cell(results: list[Seconds], task: str) -> str:
+    seconds = [result[task] for result in results]
+    return f"{statistics.median(seconds):.3f} s ({min(seconds):.3f}–{max(seconds):.3f})"
+
+
+def _machine() -> dict[str, Any]:
+    cores, load = os.cpu_count(), os.getloadavg()[0]
+    summary = f"{_processor()}, {cores} cores, load {load:.1f}, Python {platform.python_version()}"
+    return {"processor": _processor(), "cores": cores, "load": load, "summary": summary}
+
+
+def _processor() -> str:
+    models = Path("/proc/cpuinfo")
+    lines = models.read_text().splitlines() if models.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,0 +1,150 @@
+"""Seconds per epoch of `ranker=cf loss=bpr`, and of one full evaluation, against RecBole's BPR.
+
+    python benchmarks/train_and_evaluate.py --shape ml-100k
+    python benchmarks/train_and_evaluate.py --shape ml-1m --repeats 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_threads] = "1"
+
+import environments
+from harness import Comparison, Seconds, console, versions
+from synthetic_log import write_log
+
+EPOCH, EVALUATION, LARGE_EVALUATION = "one epoch", "one evaluation", "one evaluation, RecBole at 512 users a batch"
+SETTINGS = {"dim": 64, "batch_size": 2048, "learning_rate": 0.001, "threads": 1, "seed": 2020}
+N_EVALUATIONS = 5
+SYNTHETIC = {"tiny": (60, 40, 900), "ml-1m": (6040, 3706, 1_000_000)}  # users, items, interactions
+EPOCHS = {"tiny": 3, "ml-100k": 11, "ml-1m": 4}  # the first is a warm-up
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the benchmark, print its table and write its figures."""
+    arguments = _arguments(argv)
+    shape = "tiny" if arguments.tiny else arguments.shape
+    with tempfile.TemporaryDirectory() as scratch:
+        rival_is_there = not arguments.tiny or environments.recbole_is_installed()
+        if not rival_is_there:
+            console.print("RecBole is left out: its environment is not there (a run without --tiny makes it).")
+        log = _interactions(shape, Path(scratch))
+        comparison = _comparison(shape, log)
+        comparison.run(
+            1 if arguments.tiny else arguments.repeats,
+            lambda: _ours(log, shape, Path(scratch) / "runs", comparison),
+            (lambda: _recbole(log, shape, comparison)) if rival_is_there else None,
+        )
+    comparison.show()
+    if not arguments.tiny:
+        comparison.save()
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=["ml-100k", "ml-1m"], default="ml-100k")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--tiny", action="store_true", help="a few seconds on toy data, to see that it runs")
+    return parser.parse_args(argv)
+
+
+def _comparison(shape: str, log: Path) -> Comparison:
+    kind = "the real ML-100K" if shape == "ml-100k" else f"a synthetic log of {SYNTHETIC[shape]} users × items × pairs"
+    what = f"Matrix factorisation with BPR on {kind}, leave-last-out, full ranking"
+    return Comparison(
+        name=f"train_and_evaluate-{shape}",
+        what=what,
+        settings={"shape": shape, "epochs": EPOCHS[shape], **SETTINGS},
+        rival_name="RecBole",
+        versions=versions("torch", "pytorch-lightning", "numpy"),
+        checks={"interactions": sum(1 for _ in log.open()) - 1},
+    )
+
+
+def _interactions(shape: str, scratch: Path) -> Path:
+    """The log as RecBole's atomic file, FOLDER/NAME/NAME.inter."""
+    if shape in SYNTHETIC:
+        name = f"synthetic-{shape}"
+        return write_log(scratch / name / f"{name}.inter", *SYNTHETIC[shape])
+    environments.recbole_python()
+    folder = scratch / shape
+    folder.mkdir()
+    return Path(shutil.copy(environments.ml_100k() / "ml-100k.inter", folder))
+
+
+def _ours(log: Path, shape: str, runs: Path, comparison: Comparison) -> Seconds:
+    from epoch_timer import EpochTimer
+
+    import recsys
+
+    run = recsys.run(_overrides(log, shape, runs))
+    comparison.checks["ours test/ndcg@10"] = round(run.record.metrics["test/ndcg@10"], 4)
+    evaluation = statistics.median(EpochTimer.validations[1:])
+    return {
+        EPOCH: statistics.median(EpochTimer.epochs[1:]),
+        EVALUATION: evaluation,
+        LARGE_EVALUATION: evaluation,
+    }
+
+
+def _overrides(log: Path, shape: str, runs: Path) -> list[str]:
+    return [
+        "data=table",
+        f"data.interactions={log}",
+        "split=leave_last_out",
+        "encoder=none",
+        "ranker=cf",
+        "loss=bpr",
+        "negatives=uniform",
+        "optimizer=adam",
+        "logger=none",
+        "callbacks=none",
+        "+callbacks.epoch_timer._target_=epoch_timer.EpochTimer",
+        f"features.dim={SETTINGS['dim']}",
+        f"batches.batch_size={SETTINGS['batch_size']}",
+        f"learning_rate={SETTINGS['learning_rate']}",
+        f"num_threads={SETTINGS['threads']}",
+        f"seed={SETTINGS['seed']}",
+        f"trainer.max_epochs={EPOCHS[shape]}",
+        "trainer.enable_progress_bar=false",
+        f"paths.runs_dir={runs}",
+        f"paths.cache_dir={runs.parent / 'cache'}",
+        "rerun=true",
+    ]
+
+
+def _recbole(log: Path, shape: str, comparison: Comparison) -> Seconds:
+    options = {"folder": log.parent.parent, "name": log.stem, "epochs": EPOCHS[shape], "evaluations": N_EVALUATIONS}
+    command = [str(environments.recbole_python()), str(Path(__file__).with_name("rival_recbole.py"))]
+    for key, value in {**options, **SETTINGS}.items():
+        command += [f"--{key.replace('_', '-')}", str(value)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise RuntimeError(f"RecBole failed:\n{finished.stderr}")
+    return _recbole_seconds(json.loads(finished.stdout.splitlines()[-1]), comparison)
+
+
+def _recbole_seconds(result: dict[str, Any], comparison: Comparison) -> Seconds:
+    comparison.checks["RecBole test ndcg@10"] = result["ndcg@10"]
+    comparison.checks["RecBole train interactions"] = result["train_interactions"]
+    comparison.checks["RecBole test users"] = result["test_users"]
+    comparison.versions["RecBole's side"] = result["versions"]
+    return {
+        EPOCH: statistics.median(result["epoch_seconds"][1:]),
+        EVALUATION: statistics.median(result["evaluation_seconds"]),
+        LARGE_EVALUATION: statistics.median(result["large_batch_evaluation_seconds"]),
+    }
+
+
+if __name__ == "__main__":
+    main()

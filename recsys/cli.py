@@ -1,0 +1,77 @@
+"""The command lines: thin wrappers that compose, call and print. Importing this imports nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from recsys.config import conf_dir, with_choices
+from recsys.schema import RecsysError
+
+
+def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
+    """A command line out of a function of its configuration; an error that the user can mend has no traceback."""
+
+    def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], Any]:
+        @wraps(function)
+        def with_errors(cfg: DictConfig) -> Any:
+            hydra_cfg = HydraConfig.get()
+            try:
+                return function(with_choices(cfg, hydra_cfg.runtime.choices, hydra_cfg.overrides.task))
+            except RecsysError as error:
+                Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {error}", highlight=False, markup=True)
+                sys.exit(2)
+
+        return hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(with_errors)
+
+    return decorate
+
+
+@command("train")
+def train(cfg: DictConfig) -> float:
+    """Make one run, and print what it gave."""
+    from recsys.experiment import run
+    from recsys.reports.summary import print_run
+
+    made = run(cfg)
+    print_run(made)
+    return made.record.metrics.get(cfg.monitor, float("nan"))
+
+
+@command("study")
+def study(cfg: DictConfig) -> None:
+    """Make all runs of a study, then compare them."""
+    from recsys.studies.command import study_command
+
+    sys.exit(study_command(cfg))
+
+
+@command("compare")
+def compare(cfg: DictConfig) -> None:
+    """Compare runs of the store."""
+    from recsys.reports.command import compare_runs
+
+    compare_runs(cfg)
+
+
+@command("prepare_data")
+def prepare_data(cfg: DictConfig) -> None:
+    """Validate and cache a data set, and print its statistics."""
+    from recsys.data.command import prepare
+
+    prepare(cfg)
+
+
+@command("evaluate")
+def evaluate(cfg: DictConfig) -> None:
+    """Test a run of the store once more, from its saved weights."""
+    from recsys.evaluation import evaluate_run
+
+    evaluate_run(cfg)

@@ -1,0 +1,124 @@
+"""Composing a configuration, and refusing an impossible one before anything heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from recsys.schema import ConfigError
+
+META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
+
+
+def conf_dir() -> Path:
+    """The folder of the configs: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    packaged = package / "conf"
+    return packaged if packaged.is_dir() else package.parent / "conf"
+
+
+def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
+    """The configuration that the command line would have with these overrides.
+
+    Example:
+        >>> compose(["encoder=none", "ranker=cf"]).choices.profile
+        'id'
+    """
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = hydra_compose(config_name, list(overrides), return_hydra_config=True)
+    return with_choices(cfg, cfg.hydra.runtime.choices, overrides)
+
+
+def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> DictConfig:
+    """`cfg` without Hydra's own node, with what was chosen in each group and the overrides that led there."""
+    chosen = {group: choice for group, choice in choices.items() if "/" not in group and "@" not in group}
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+        cfg.choices = chosen
+        cfg.overrides = list(overrides)
+    return cfg
+
+
+def component(node: DictConfig, **extra: Any) -> DictConfig:
+    """A component's node as its constructor takes it: without `search` and `traits`, with `extra` arguments."""
+    kept = {key: value for key, value in OmegaConf.to_container(node, resolve=True).items() if key not in META_KEYS}
+    return OmegaConf.create({**_without_meta(kept), **extra})
+
+
+def _without_meta(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_meta(inner) for key, inner in value.items() if key not in META_KEYS}
+    return value
+
+
+def is_none(node: DictConfig | None) -> bool:
+    """Whether a group's choice is `none`: it has no target."""
+    return node is None or node.get("_target_") is None
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse combinations that make no sense, by what the yamls say of themselves.
+
+    Raises:
+        ConfigError: Naming the keys, why they do not go together, and what to use.
+    """
+    choices = cfg.choices
+    if is_none(cfg.loss):
+        _check_not_trained(cfg, choices)
+    else:
+        _check_trained(cfg, choices)
+    missing = sorted(OmegaConf.missing_keys(cfg.data))
+    if missing:
+        keys = ", ".join(f"data.{key}" for key in missing)
+        raise ConfigError(f"data={choices.data} needs {keys}: give it on the command line, as in {keys.split(',')[0]}=…")
+    _check_numbers(cfg)
+
+
+def _has_text(cfg: DictConfig) -> bool:
+    return not is_none(cfg.encoder) and cfg.encoder.get("traits", {}).get("text", True)
+
+
+def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
+    for group in ("encoder", "features", "profile", "negatives", "optimizer"):
+        used = _has_text(cfg) if group == "encoder" else not is_none(cfg[group])
+        if used:
+            raise ConfigError(
+                f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison of "
+                f"its encoders or losses would compare equal runs. Leave {group} out, or choose another ranker."
+            )
+
+
+def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
+    if not cfg.ranker.get("traits", {}).get("trained", True):
+        raise ConfigError(f"ranker={choices.ranker} is not trained by descent: leave loss={choices.loss} out.")
+    for group in ("profile", "features", "negatives", "optimizer"):
+        if is_none(cfg[group]):
+            raise ConfigError(f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none.")
+    if not _has_text(cfg) and not cfg.features.ids:
+        raise ConfigError(
+            f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text nor "
+            "learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf, which learns IDs."
+        )
+    if choices.loss == "full_softmax" and choices.negatives != "all":
+        raise ConfigError(
+            f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not negatives={choices.negatives}; "
+            "for sampled negatives use loss=sampled_softmax."
+        )
+
+
+def _check_numbers(cfg: DictConfig) -> None:
+    for key, minimum in {"batches.batch_size": 1, "batches.max_history": 1, "batches.max_scores": 1, "features.dim": 0}.items():
+        value = OmegaConf.select(cfg, key)
+        if not isinstance(value, int) or value < minimum:
+            raise ConfigError(f"{key} is {value!r}; expected a whole number of at least {minimum}.")
+    if not isinstance(cfg.seed, int) or cfg.seed < 0:
+        raise ConfigError(f"seed is {cfg.seed!r}; expected a whole number of at least 0.")
+    if not isinstance(cfg.learning_rate, (int, float)) or not cfg.learning_rate > 0:
+        raise ConfigError(f"learning_rate is {cfg.learning_rate!r}; expected a positive number.")

@@ -1,0 +1,84 @@
+"""What every source reads its files into: interactions, items and users with indices in place of raw ids."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from recsys import schema
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set; nothing in it changes after it is read.
+
+    Attributes:
+        name: The data set's name, for reports.
+        interactions: One row for each (user, item) pair: `user` and `item` int32, `value` float32 (1.0 where the data
+            has no ratings), `timestamp` int64 seconds since 1970 where the data has it.
+        items: Row i is item i: `item_id` str, `text` str ("" where it has none), `categories` list[str] where the
+            data has them, and whatever further columns the source keeps.
+        users: Row i is user i: `user_id` str and further columns.
+        impressions: For data that logs what was shown (MIND): one row for each impression: `user`, `timestamp`,
+            `part` (train, val or test), `history`, `candidates` (lists of item) and `clicked` (list of bool, aligned
+            with `candidates`).
+        dropped: How many rows each filter of the source dropped, by its name.
+        fingerprint: A hash of the content; two data sets of one fingerprint are the same.
+    """
+
+    name: str
+    interactions: pl.DataFrame
+    items: pl.DataFrame
+    users: pl.DataFrame
+    impressions: pl.DataFrame | None = None
+    dropped: dict[str, int] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.fingerprint:
+            object.__setattr__(self, "fingerprint", self._content_hash())
+
+    @property
+    def n_users(self) -> int:
+        return self.users.height
+
+    @property
+    def n_items(self) -> int:
+        return self.items.height
+
+    @property
+    def has_timestamps(self) -> bool:
+        return schema.TIMESTAMP in self.interactions.columns
+
+    @property
+    def texts(self) -> list[str]:
+        """The text of each item, in the order of their indices."""
+        return self.items[schema.TEXT].to_list()
+
+    def _content_hash(self) -> str:
+        digest = hashlib.sha256()
+        for frame in (self.interactions, self.items, self.users, self.impressions):
+            digest.update(b"-" if frame is None else frame_hash(frame).encode())
+        return digest.hexdigest()[:16]
+
+
+def frame_hash(frame: pl.DataFrame) -> str:
+    """A hash of a frame's column names, types and values in their order, the same on every machine and version."""
+    digest = hashlib.sha256()
+    for column in frame.get_columns():
+        digest.update(f"{column.name}:{column.dtype}:{len(column)};".encode())
+        for part in _primitive_parts(column):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _primitive_parts(column: pl.Series) -> list[bytes]:
+    if isinstance(column.dtype, pl.List):
+        return [column.list.len().to_numpy().tobytes(), *_primitive_parts(column.explode(empty_as_null=False))]
+    if column.dtype == pl.String:
+        sizes = column.str.len_bytes().fill_null(2**32 - 1).to_numpy().tobytes()
+        return [sizes, "".join(column.fill_null("").to_list()).encode()]
+    nulls = column.is_null().to_numpy().tobytes() if column.null_count() else b""
+    return [nulls, column.fill_null(0).to_numpy().tobytes()]

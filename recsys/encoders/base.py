@@ -1,0 +1,32 @@
+"""The contract of a text encoder: fitted on the train items' texts only, then texts in, vectors out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Encoder(ABC):
+    """Turns item texts into vectors.
+
+    The same text gives the same vector whatever other texts are encoded beside it, in whatever order.
+    """
+
+    def fit(self, texts: Sequence[str]) -> None:  # noqa: B027 (most encoders learn nothing from the catalogue)
+        """Learn from the texts of the train items; the default learns nothing."""
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of shape (len(texts), dim), float32 and finite. An empty text has a defined vector too."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """All that the vectors depend on besides the texts: the cache's key and the record's description.
+
+        Names the weights that are really used (with their hash), pooling, lengths and precision, not batch sizes.
+        Answers without loading weights. Has `"fitted": True` where `fit` matters, so that the train texts join the key.
+        """

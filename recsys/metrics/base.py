@@ -1,0 +1,118 @@
+"""What all metrics share: states that survive several processes, each query counted once, names of the cut-offs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from recsys.metrics.context import MetricContext
+from recsys.metrics.ranked import RankedBatch
+from recsys.schema import ConfigError
+
+
+class RankingMetric(Metric, ABC):
+    """A metric of ranked lists at several cut-offs.
+
+    `compute` gives (n_cut_offs,) values. States are one row for each query beside the query's number, so that a query
+    which two processes have seen (a padded last batch) is counted once.
+
+    Args:
+        top_k: Cut-offs; None for the whole list.
+        context: What is known of the data.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    restrictable: ClassVar[bool] = False  # whether segments of items report it
+    reads_ranking: ClassVar[bool] = True  # whether it looks at ranked lists, and not at scores alone
+    needs_text: ClassVar[bool] = False  # whether it is left out where the data has no texts
+
+    def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:  # noqa: ARG002 (some need it)
+        super().__init__()
+        self.top_k = top_k
+        self.add_state("query", [], dist_reduce_fx="cat")
+        self.add_state("rows", [], dist_reduce_fx="cat")
+        self._start_empty()
+
+    @property
+    def cut_offs(self) -> list[int | None]:
+        """The cut-offs of the values of `compute`, in their order."""
+        return [None] if self.top_k is None else list(self.top_k)
+
+    @property
+    @abstractmethod
+    def row_shape(self) -> tuple[int, torch.dtype]:
+        """Width and type of what is kept of a query."""
+
+    @abstractmethod
+    def update(self, batch: RankedBatch) -> None:
+        """Take in a chunk of queries."""
+
+    def reset(self) -> None:
+        """Forget all queries."""
+        super().reset()
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        # A process without queries must bring tensors of the right width and type to the gathering, or it hangs.
+        width, dtype = self.row_shape
+        self._keep(torch.empty(0, dtype=torch.int64), torch.empty(0, width, dtype=dtype))
+
+    def _keep(self, query: Tensor, rows: Tensor) -> None:
+        self.query.append(query.to(self.device))
+        self.rows.append(rows.to(self.device))
+
+    def _distinct(self) -> tuple[Tensor, Tensor]:
+        """(Q,) queries in ascending order, each once, and their rows (Q, width)."""
+        query, rows = _concatenated(self.query), _concatenated(self.rows)
+        if (query[1:] > query[:-1]).all():
+            return query, rows
+        query, order = query.sort(stable=True)
+        first = torch.ones_like(query, dtype=torch.bool)
+        first[1:] = query[1:] != query[:-1]
+        return query[first], rows[order[first]]
+
+
+class QueryMetric(RankingMetric):
+    """A metric with a value for each query, averaged over the queries for which it is defined (not NaN)."""
+
+    @property
+    def row_shape(self) -> tuple[int, torch.dtype]:
+        """One value for each cut-off."""
+        return len(self.cut_offs), torch.float32
+
+    @abstractmethod
+    def measure(self, batch: RankedBatch, k: int | None) -> Tensor:
+        """Values (B,) at a cut-off."""
+
+    def update(self, batch: RankedBatch) -> None:
+        """Keep the values of a chunk of queries."""
+        self._keep(batch.query, torch.stack([self.measure(batch, k).float() for k in self.cut_offs], dim=1))
+
+    def compute(self) -> Tensor:
+        """Means over the queries, NaN without any; of all processes together."""
+        self._per_query = self._distinct()
+        return self._per_query[1].cpu().double().nanmean(dim=0)
+
+    def per_query(self) -> tuple[Tensor, Tensor]:
+        """(Q,) queries in ascending order and (Q, n_cut_offs) values, of all processes together."""
+        self.compute()  # cached unless something came in since
+        return self._per_query
+
+
+class TopKMetric(RankingMetric):
+    """A metric of recommended items, which has no meaning without a cut-off."""
+
+    def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:
+        if top_k is None:
+            raise ConfigError(f"metrics.metrics: {type(self).__name__} needs cut-offs; give it top_k, not null.")
+        super().__init__(top_k, context)
+
+
+def _concatenated(state: Tensor | list[Tensor]) -> Tensor:
+    return torch.cat(state) if isinstance(state, list) else state

@@ -1,0 +1,108 @@
+"""The metrics of one stage: every chunk of queries is ranked once, for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from recsys.metrics.base import QueryMetric, RankingMetric
+from recsys.metrics.ranked import RankedBatch, RankingRules
+
+N_QUERIES = "n_queries"
+
+
+class StageMetrics(nn.Module):
+    """Ranks chunks of queries and hands the rankings to metrics.
+
+    Args:
+        metrics: By name.
+        segments: Masks (n_items,) of segments of items, by name, with the metrics of each, by name.
+        rules: How to rank.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, RankingMetric],
+        segments: Mapping[str, tuple[Tensor, Mapping[str, RankingMetric]]],
+        rules: RankingRules,
+    ) -> None:
+        super().__init__()
+        self.rules = rules
+        self.metrics = nn.ModuleList(metrics.values())
+        self.segment_metrics = nn.ModuleList(nn.ModuleList(own.values()) for _, own in segments.values())
+        masks = [mask for mask, _ in segments.values()]
+        self.register_buffer("masks", torch.stack(masks) if masks else None, persistent=False)
+        # Typed views of the same modules, whose names nn.ModuleDict would restrict.
+        self._metrics = dict(metrics)
+        self._segments = {name: dict(own) for name, (_, own) in segments.items()}
+
+    def update(self, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None = None) -> None:
+        """Take in a chunk of queries.
+
+        Args:
+            scores: (B, C) float32; -∞ for what must not be recommended: seen items, padding.
+            positives: (B, C) bool, the relevant columns. Queries without any are skipped.
+            query: (B,) the number of each query in the stage; one that comes twice counts once.
+            items: (B, C) the item in each column (-1 for padding); None if column j is item j of the whole catalogue.
+
+        Raises:
+            RecsysError: If a score is NaN.
+        """
+        batch = RankedBatch.rank(scores, positives, query, items, self.rules)
+        for metric in self._metrics.values():
+            metric.update(batch)
+        for mask, own in zip(self.masks if self._segments else (), self._segments.values(), strict=True):
+            hits = batch.restricted(mask)
+            for metric in own.values():
+                metric.update(hits)
+
+    def compute(self) -> dict[str, float]:
+        """Values by name, such as `ndcg@10`, over the queries of all processes; all processes must call it."""
+        self.segments()  # gathers them too, so that one process alone may ask for them later
+        return _values(self._metrics)
+
+    def per_query(self) -> dict[str, Tensor]:
+        """`query` (Q,) in ascending order and the values (Q,) of each metric that has one for each query."""
+        columns: dict[str, Tensor] = {}
+        for name, metric in self._metrics.items():
+            if isinstance(metric, QueryMetric):
+                query, values = metric.per_query()
+                columns.setdefault("query", query.cpu())
+                columns.update(zip(_labels(name, metric), values.cpu().unbind(dim=1), strict=True))
+        return columns
+
+    def segments(self) -> dict[str, dict[str, float]]:
+        """Values where only a segment's items are relevant, and over how many queries, as in `{"items=cold": {…}}`."""
+        return {f"items={name}": _segment_values(own) for name, own in self._segments.items()}
+
+    def reset(self) -> None:
+        """Forget all queries."""
+        for module in self.modules():
+            if isinstance(module, RankingMetric):
+                module.reset()
+
+
+def _segment_values(metrics: Mapping[str, RankingMetric]) -> dict[str, float]:
+    values = _values(metrics)
+    sizes = [len(metric.per_query()[0]) for metric in metrics.values() if isinstance(metric, QueryMetric)]
+    return {**values, N_QUERIES: float(sizes[0])} if sizes else values
+
+
+def _values(metrics: Mapping[str, RankingMetric]) -> dict[str, float]:
+    return {
+        label: value
+        for name, metric in metrics.items()
+        # torchmetrics takes the only dimension off a single value
+        for label, value in zip(_labels(name, metric), metric.compute().reshape(-1).tolist(), strict=True)
+    }
+
+
+def _labels(name: str, metric: RankingMetric) -> list[str]:
+    return [label(name, k) for k in metric.cut_offs]
+
+
+def label(name: str, k: int | None) -> str:
+    """What a value is called: `ndcg@10`, or `auc` where there is no cut-off."""
+    return name if k is None else f"{name}@{k}"

@@ -1,0 +1,131 @@
+"""From a config to the metrics of a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from recsys import schema
+from recsys.metrics.base import RankingMetric
+from recsys.metrics.context import MetricContext
+from recsys.metrics.ranked import RankingRules
+from recsys.metrics.segments import item_segments
+from recsys.metrics.stage import StageMetrics, label
+from recsys.schema import ConfigError
+
+
+class MetricConstructor(Protocol):
+    """A metric whose yaml entry is `_partial_`; `keywords` may hold a `top_k` of its own."""
+
+    func: type[RankingMetric]
+    keywords: dict[str, Any]
+
+    def __call__(self, *, top_k: Sequence[int] | None, context: MetricContext) -> RankingMetric:
+        """The metric at these cut-offs."""
+
+
+class MetricSuite:
+    """What is measured in each stage.
+
+    Args:
+        metrics: Constructors by name.
+        top_k: Cut-offs of all metrics that do not set their own.
+        val: What validation computes, such as `[ndcg@10, auc]`; None for all.
+        test: What the test computes, likewise.
+        segment_shares: Cumulative shares of the train interactions that end the head and the torso of the items; accuracy
+            in the test is also reported for each segment. None for no segments.
+        n_negatives: Candidates beside the positives in sampled metrics.
+        seed: Of the order of equal scores and of sampled candidates; the same for all runs that are to be compared.
+
+    Raises:
+        ConfigError: If a value is unknown or impossible.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, MetricConstructor],
+        top_k: Sequence[int],
+        val: Sequence[str] | None = None,
+        test: Sequence[str] | None = None,
+        segment_shares: Sequence[float] | None = None,
+        n_negatives: int = 100,
+        seed: int = 0,
+    ) -> None:
+        self.metrics = dict(metrics)
+        self.top_k = _cut_offs("metrics.top_k", top_k)
+        self.chosen = {schema.VAL: self._choose("metrics.val", val), schema.TEST: self._choose("metrics.test", test)}
+        self.segment_shares = _shares(segment_shares)
+        if not _is_count(n_negatives):
+            raise ConfigError(f"metrics.n_negatives is {n_negatives!r}; expected a whole number of at least 1.")
+        self.n_negatives, self.seed = n_negatives, seed
+
+    def names(self, stage: str) -> list[str]:
+        """What a stage (`schema.VAL` or `schema.TEST`) computes, such as `ndcg@10`, given that the data has texts."""
+        return [label(name, k) for name, cuts in self.chosen[stage].items() for k in cuts or [None]]
+
+    def build(self, stage: str, context: MetricContext) -> StageMetrics:
+        """Fresh metrics for a stage (`schema.VAL` or `schema.TEST`) of this data."""
+        chosen = {
+            name: cuts
+            for name, cuts in self.chosen[stage].items()
+            if context.item_text_vectors is not None or not self.metrics[name].func.needs_text
+        }
+        everywhere = {name: self.metrics[name](top_k=cuts, context=context) for name, cuts in chosen.items()}
+        restrictable = {name: cuts for name, cuts in chosen.items() if everywhere[name].restrictable}
+        masks = item_segments(context, self.segment_shares) if self.segment_shares and stage == schema.TEST else {}
+        segments = {
+            segment: (
+                mask,
+                {name: self.metrics[name](top_k=cuts, context=context) for name, cuts in restrictable.items()},
+            )
+            for segment, mask in masks.items()
+        }
+        return StageMetrics(everywhere, segments, self._rules(everywhere))
+
+    def _rules(self, metrics: Mapping[str, RankingMetric]) -> RankingRules:
+        cuts = [k for metric in metrics.values() if metric.reads_ranking for k in metric.cut_offs]
+        depth = None if None in cuts else max((k for k in cuts if k is not None), default=1)
+        return RankingRules(depth, self.seed, self.n_negatives)
+
+    def _choose(self, key: str, labels: Sequence[str] | None) -> dict[str, list[int] | None]:
+        """The cut-offs of each metric that a stage computes."""
+        if labels is None:
+            return {name: self._default_cut_offs(name) for name in self.metrics}
+        chosen: dict[str, list[int] | None] = {}
+        for text in labels:
+            name, at, cut = str(text).partition("@")
+            if name not in self.metrics or (at and not (cut.isdecimal() and int(cut) > 0)):
+                known = ", ".join(self.metrics)
+                raise ConfigError(f"{key} has {text!r}; expected names out of ({known}), with a cut-off as in ndcg@10.")
+            chosen[name] = [*(chosen.get(name) or []), int(cut)] if at else None
+        return chosen
+
+    def _default_cut_offs(self, name: str) -> list[int] | None:
+        own = self.metrics[name].keywords.get("top_k", self.top_k)
+        return None if own is None else _cut_offs(f"metrics.metrics.{name}.top_k", own)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _cut_offs(key: str, values: Any) -> list[int]:
+    valid = isinstance(values, Sequence) and not isinstance(values, str) and len(values) and all(map(_is_count, values))
+    if not valid:
+        raise ConfigError(f"{key} is {values!r}; expected a list of whole numbers of at least 1, such as [5, 10, 20].")
+    return sorted(set(values))
+
+
+def _shares(values: Any) -> list[float] | None:
+    if values is None:
+        return None
+    numbers = list(values) if isinstance(values, Sequence) and not isinstance(values, str) else []
+    if (
+        len(numbers) != 2
+        or not all(isinstance(number, float) for number in numbers)
+        or not 0 < numbers[0] < numbers[1] < 1
+    ):
+        raise ConfigError(
+            f"metrics.segment_shares is {values!r}; expected two growing shares between 0 and 1, such as [0.33, 0.67], or null."
+        )
+    return numbers

@@ -1,0 +1,44 @@
+"""Additive attention over the history: the user encoder's pooling of NRMS."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recsys.profiles.base import Profile
+from recsys.schema import ConfigError, ModelContext, UserBatch
+
+
+class AttentionProfile(Profile):
+    """A weighted mean of the history, the weights softmax(qᵀ tanh(V h + v)).
+
+    Wu et al., "Neural News Recommendation with Multi-Head Self-Attention", EMNLP 2019, equations 5 and 6.
+
+    Args:
+        context: Sizes of the data.
+        attention_dim: Width of the query vector q.
+
+    Raises:
+        ConfigError: If `attention_dim` is not positive.
+    """
+
+    def __init__(self, context: ModelContext, attention_dim: int = 64) -> None:
+        super().__init__()
+        if attention_dim < 1:
+            raise ConfigError(f"profile.attention_dim is {attention_dim}; expected a positive number of dimensions.")
+        self.project = nn.Linear(context.dim, attention_dim)
+        self.query = nn.Linear(attention_dim, 1, bias=False)
+
+    def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        history_vectors = functional.embedding(rows, item_vectors)
+        weights = self.weights(users, history_vectors)
+        return (weights.unsqueeze(-1) * history_vectors).sum(dim=1)
+
+    def weights(self, users: UserBatch, history_vectors: Tensor) -> Tensor:
+        """The share (B, L) of each item of the history (B, L, dim) in the profile; zeros for an empty history."""
+        logits = self.query(torch.tanh(self.project(history_vectors))).squeeze(-1)
+        logits = logits.masked_fill(~users.history_mask, -torch.inf)
+        # A row without history is all -inf, whose softmax is NaN: such a row is given zeros before and after.
+        empty = ~users.history_mask.any(dim=1, keepdim=True)
+        return torch.softmax(logits.masked_fill(empty, 0.0), dim=1).masked_fill(empty, 0.0)

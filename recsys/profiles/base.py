@@ -1,0 +1,29 @@
+"""The contract of a profile: what a user did, and perhaps who the user is, as one vector."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from recsys.schema import UserBatch
+
+
+class Profile(nn.Module, ABC):
+    """Turns the vectors of the items in a user's history into a user vector.
+
+    A user's vector depends on that user alone: not on the others of the batch, nor on how far histories are padded.
+    """
+
+    reads_history: ClassVar[bool] = True
+
+    @abstractmethod
+    def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """User vectors (B, dim); an empty history has a defined vector.
+
+        Args:
+            users: Who they are, and which entries of `rows` are real (`history_mask`).
+            item_vectors: (n, dim) vectors of the items that occur.
+            rows: (B, L) the row of `item_vectors` of each item in the history, oldest first; padding is 0.
+        """

@@ -1,0 +1,24 @@
+"""The mean of what a user liked: no parameters, and hard to beat with good item vectors."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from recsys.profiles.base import Profile
+from recsys.schema import ModelContext, UserBatch
+
+
+class MeanProfile(Profile):
+    """The mean of the history's item vectors; zeros for an empty history."""
+
+    def __init__(self, context: ModelContext) -> None:
+        super().__init__()
+
+    def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        if rows.shape[1] == 0:
+            return item_vectors.new_zeros(len(rows), item_vectors.shape[1])
+        weights = users.history_mask.to(item_vectors.dtype)
+        # A fused lookup and sum: histories' vectors (B, L, dim) are never in memory.
+        total = functional.embedding_bag(rows, item_vectors, mode="sum", per_sample_weights=weights)
+        return total / weights.sum(dim=1, keepdim=True).clamp(min=1.0)

@@ -1,0 +1,45 @@
+"""A GRU that reads the history from the oldest item to the newest: GRU4Rec's session encoder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recsys.profiles.base import Profile
+from recsys.schema import ConfigError, ModelContext, UserBatch
+
+
+class RecurrentProfile(Profile):
+    """The state of a GRU after the newest item, projected to the item vectors' width.
+
+    Hidasi et al., "Session-based Recommendations with Recurrent Neural Networks", ICLR 2016.
+
+    Args:
+        context: Sizes of the data.
+        hidden_dim: Width of the GRU's state.
+        n_layers: Number of stacked GRU layers.
+        dropout: Share of item vectors' entries that are zeroed in training.
+
+    Raises:
+        ConfigError: If a size is not positive.
+    """
+
+    def __init__(self, context: ModelContext, hidden_dim: int = 64, n_layers: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        if hidden_dim < 1 or n_layers < 1:
+            raise ConfigError(
+                f"profile.hidden_dim is {hidden_dim} and profile.n_layers is {n_layers}; expected both to be positive."
+            )
+        self.dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(context.dim, hidden_dim, n_layers, batch_first=True)
+        self.project = nn.Linear(hidden_dim, context.dim)
+
+    def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        lengths = users.history_mask.sum(dim=1)
+        if rows.shape[1] == 0:
+            return item_vectors.new_zeros(len(rows), self.project.out_features)
+        # Padding stands at the right, so the state after the newest item is untouched by it.
+        states, _ = self.gru(self.dropout(functional.embedding(rows, item_vectors)))
+        newest = states[torch.arange(len(rows), device=rows.device), (lengths - 1).clamp(min=0)]
+        return self.project(newest) * (lengths > 0).unsqueeze(-1)

@@ -1,0 +1,39 @@
+"""The dot product of user and item vectors: the cheapest ranker, and one that nearest-neighbour indexes can serve."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.schema import ConfigError, ModelContext
+
+
+class DotRanker(Ranker):
+    """score(u, i) = u·i / temperature, or the cosine of u and i in place of the product.
+
+    Args:
+        context: Sizes of the data.
+        cosine: Whether both vectors are scaled to length 1 first.
+        temperature: Divides the score; below 1 it sharpens a softmax over items. Ranks do not depend on it.
+
+    Raises:
+        ConfigError: If `temperature` is not positive.
+    """
+
+    def __init__(self, context: ModelContext, cosine: bool = False, temperature: float = 1.0) -> None:
+        super().__init__()
+        if temperature <= 0:
+            raise ConfigError(f"ranker.temperature is {temperature}; expected a positive number.")
+        self.cosine = cosine
+        self.temperature = temperature
+
+    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+        user_vectors, item_vectors = self._scaled(users.vectors), self._scaled(items.vectors)
+        return (item_vectors @ user_vectors.unsqueeze(-1)).squeeze(-1) / self.temperature
+
+    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+        return self._scaled(users.vectors) @ self._scaled(items.vectors).T / self.temperature
+
+    def _scaled(self, vectors: Tensor) -> Tensor:
+        return functional.normalize(vectors, dim=-1) if self.cosine else vectors

@@ -1,0 +1,74 @@
+"""A multi-layer perceptron on user, item and their product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.schema import ConfigError, ModelContext
+
+ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+
+
+class MLPRanker(Ranker):
+    """Y = σ(W₃·σ(W₂·σ(W₁X + b₁) + b₂) + b₃) with X = [u; i; u∘i].
+
+    The outermost σ belongs to the loss: it keeps the order, and scores stay raw. W₁X is computed as the sum of
+    W₁ᵘu, W₁ⁱi and W₁ᵖ(u∘i), so the first two are made once for each user and item and not once for each pair.
+
+    Args:
+        context: Sizes of the data.
+        hidden_dims: Widths of the hidden layers; two of them and the output make the three layers of the formula.
+        activation: σ of the hidden layers: relu, gelu, tanh or sigmoid.
+        dropout: Dropout rate after each hidden layer, in training.
+        max_hidden: Bound on the entries of the first hidden layer that are in memory at once when a catalogue is scored.
+
+    Raises:
+        ConfigError: If there is no hidden layer, a width is not positive, or the activation is unknown.
+    """
+
+    def __init__(
+        self,
+        context: ModelContext,
+        hidden_dims: Sequence[int] = (64, 32),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        max_hidden: int = 8_000_000,
+    ) -> None:
+        super().__init__()
+        widths = list(hidden_dims)
+        if not widths or min(widths) < 1:
+            raise ConfigError(f"ranker.hidden_dims is {widths}; expected one or more positive widths, such as [64, 32].")
+        if activation not in ACTIVATIONS:
+            raise ConfigError(f"ranker.activation is {activation!r}; expected one of {', '.join(ACTIVATIONS)}.")
+        self.max_hidden = max_hidden
+        self.user_part = nn.Linear(context.dim, widths[0])
+        self.item_part = nn.Linear(context.dim, widths[0], bias=False)
+        self.product_part = nn.Linear(context.dim, widths[0], bias=False)
+        self.activation = ACTIVATIONS[activation]()
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in zip(widths, [*widths[1:], 1], strict=True))
+
+    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+        product = self.product_part(users.vectors.unsqueeze(1) * items.vectors)
+        hidden = self.user_part(users.vectors).unsqueeze(1) + self.item_part(items.vectors) + product  # (B, N, width)
+        for layer in self.layers:
+            hidden = layer(self.dropout(self.activation(hidden)))
+        return hidden.squeeze(-1)
+
+    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+        item_part = self.item_part(items.vectors).T  # (width, I)
+        n_users = max(1, self.max_hidden // max(1, item_part.numel()))
+        chunks = users.vectors.split(n_users)
+        return torch.cat([self._score_chunk(chunk, items.vectors, item_part) for chunk in chunks])
+
+    def _score_chunk(self, user_vectors: Tensor, item_vectors: Tensor, item_part: Tensor) -> Tensor:
+        # Items are the last axis throughout, so each layer is one batched product without a transposition.
+        weights = user_vectors.unsqueeze(1) * self.product_part.weight  # (B, width, dim)
+        hidden = weights @ item_vectors.T + item_part + self.user_part(user_vectors).unsqueeze(-1)  # (B, width, I)
+        for layer in self.layers:
+            hidden = layer.weight @ self.dropout(self.activation(hidden)) + layer.bias.unsqueeze(-1)
+        return hidden.squeeze(1)

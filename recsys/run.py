@@ -1,0 +1,64 @@
+"""A finished run as an object: its record, and its model reopened on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+from omegaconf import DictConfig
+
+from recsys import schema
+from recsys.schema import ConfigError
+from recsys.tracking.record import Record
+
+if TYPE_CHECKING:
+    from recsys.data.splits.base import Split
+    from recsys.training.recommender import Recommender
+
+
+@dataclass
+class Run:
+    """One run of the store.
+
+    Attributes:
+        record: What it was and what it gave.
+        folder: Where its files are.
+        cfg: Its configuration.
+    """
+
+    record: Record
+    folder: Path
+    cfg: DictConfig = field(repr=False)
+
+    @cached_property
+    def split(self) -> Split:
+        """The data that the run was made on, split as it was."""
+        from recsys.experiment import load_split
+
+        return load_split(self.cfg)
+
+    @cached_property
+    def model(self) -> Recommender:
+        """The model with the weights that were tested, in evaluation mode."""
+        from recsys.experiment import reopen_model
+
+        return reopen_model(self.cfg, self.split, self.folder)
+
+    def recommend(self, user_id: str, top_k: int = 10) -> pl.DataFrame:
+        """The best unseen items for a user of the data: columns `item_id`, `text`, `score`, best first.
+
+        Raises:
+            ConfigError: If the user is not in the data.
+        """
+        from recsys.training.inference import recommend
+
+        users = self.split.dataset.users[schema.USER_ID]
+        rows = (users == str(user_id)).arg_true()
+        if len(rows) == 0:
+            raise ConfigError(f"user {user_id!r} is not in {self.split.dataset.name}; it has users such as {users[0]!r}.")
+        items, scores = recommend(self.model, self.split, rows[0], top_k, self.cfg.batches.max_history)
+        chosen = self.split.dataset.items[items].select(schema.ITEM_ID, schema.TEXT)
+        return chosen.with_columns(pl.Series("score", scores))

@@ -1,0 +1,139 @@
+"""The names and shapes that all parts share: each is written once, here. Importing this never imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+# Columns of interactions, items and users. `user` and `item` are 0…n-1; `user_id` and `item_id` are the raw ids.
+USER = "user"
+ITEM = "item"
+TIMESTAMP = "timestamp"
+VALUE = "value"
+USER_ID = "user_id"
+ITEM_ID = "item_id"
+TEXT = "text"
+CATEGORIES = "categories"
+
+# Columns of impressions (beside `user` and `timestamp`).
+PART = "part"
+HISTORY = "history"
+CANDIDATES = "candidates"
+CLICKED = "clicked"
+
+TRAIN = "train"
+VAL = "val"
+TEST = "test"
+
+# Raised with each change that moves results, so that a run made before it is repeated and not found.
+RESULTS_VERSION = 1
+
+
+class RecsysError(Exception):
+    """A problem that the user can mend; command lines print its message without a traceback."""
+
+
+class ConfigError(RecsysError):
+    """A configuration value that is unknown or impossible; the message names the key."""
+
+
+class DataError(RecsysError):
+    """Malformed data; the message names file, line, column, what was found and what was expected."""
+
+
+class ComparisonError(RecsysError):
+    """Runs that must not be compared; the message lists what differs."""
+
+
+@dataclass
+class UserBatch:
+    """Users of a batch with what each did, oldest first.
+
+    `idx` is (B,); -1 stands for a user who has no index (a new one). `history` is (B, L) item indices, padded
+    with 0 where `history_mask` (B, L, bool) is False.
+    """
+
+    idx: Tensor
+    history: Tensor
+    history_mask: Tensor
+
+    def to(self, device: torch.device) -> UserBatch:
+        return UserBatch(self.idx.to(device), self.history.to(device), self.history_mask.to(device))
+
+
+@dataclass
+class TrainBatch:
+    """Training examples: `positives` is (B,) item indices.
+
+    `shown` is a (B, N) table of what was shown beside the positive and not clicked, where the data logs it (padded
+    where `shown_mask` is False), else None.
+    """
+
+    users: UserBatch
+    positives: Tensor
+    shown: Tensor | None = None
+    shown_mask: Tensor | None = None
+
+    def to(self, device: torch.device) -> TrainBatch:
+        shown, mask = _move(self.shown, device), _move(self.shown_mask, device)
+        return TrainBatch(self.users.to(device), self.positives.to(device), shown, mask)
+
+
+@dataclass
+class EvaluationBatch:
+    """Queries to be ranked.
+
+    `query` is (B,), the query's number in its stage. `seen` and `positives` are (row, column) pairs, each (2, n), rows
+    counted within the batch. Columns are items of the whole catalogue; or, where `candidates` (B, C) lists the items to
+    be ranked (padded with -1), columns of that table.
+    """
+
+    query: Tensor
+    users: UserBatch
+    seen: Tensor
+    positives: Tensor
+    candidates: Tensor | None = None
+
+    def to(self, device: torch.device) -> EvaluationBatch:
+        pairs = self.seen.to(device), self.positives.to(device)
+        return EvaluationBatch(self.query.to(device), self.users.to(device), *pairs, _move(self.candidates, device))
+
+
+def _move(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)
+
+
+@dataclass(frozen=True)
+class ModelContext:
+    """What a profile, a ranker or a sampler may know of the data: sizes and train counts, nothing of validation or test.
+
+    Attributes:
+        dim: Width of user and item vectors.
+        warm_users: (n_users,) bool, whether a user has a train interaction.
+        item_counts: (n_items,) int64, train interactions of each item.
+    """
+
+    dim: int
+    warm_users: Tensor
+    item_counts: Tensor
+
+    @property
+    def n_users(self) -> int:
+        return len(self.warm_users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_counts)
+
+    @property
+    def warm_items(self) -> Tensor:
+        """(n_items,) bool, whether an item has a train interaction."""
+        return self.item_counts > 0
+
+    def to(self, device: torch.device) -> ModelContext:
+        """The same on another device."""
+        return ModelContext(self.dim, self.warm_users.to(device), self.item_counts.to(device))

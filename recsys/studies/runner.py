@@ -1,0 +1,114 @@
+"""Runs a study in this process: what is done is found, what fails is recorded, and the rest goes on."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omegaconf import DictConfig, open_dict
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from recsys.config import check, compose
+from recsys.experiment import find, record_failure, run
+from recsys.run import Run
+from recsys.studies.grid import expand
+from recsys.tracking.record import Record
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What became of a study.
+
+    Attributes:
+        records: Of all its finished runs, in the plan's order.
+        failures: Of its failed runs.
+        n_found: How many of the finished ones were found and not run.
+        seconds: Wall time.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    failures: list[Record] = field(default_factory=list)
+    n_found: int = 0
+    seconds: float = 0.0
+
+
+def plan(cfg: DictConfig) -> list[DictConfig]:
+    """The configuration of each run of a study; all are checked before the first begins.
+
+    Raises:
+        ConfigError: If a run's configuration is impossible.
+    """
+    runs = [compose([*overrides, *_paths(cfg)]) for overrides in expand(cfg.study)]
+    for run_cfg in runs:
+        with open_dict(run_cfg):
+            run_cfg.tags = [*run_cfg.tags, cfg.study.name]
+            run_cfg.trainer.enable_progress_bar = not cfg.quiet
+        check(run_cfg)
+    return runs
+
+
+def run_study(cfg: DictConfig, console: Console | None = None) -> Outcome:
+    """Make all runs of a study that are not done yet, one after the other, in this process."""
+    start = time.perf_counter()
+    outcome, todo = Outcome(), plan(cfg)
+    _silence_lightning()
+    with _progress(console) as progress:
+        bar = progress.add_task(cfg.study.name, total=len(todo), run="")
+        for run_cfg in todo:
+            progress.update(bar, run=label(run_cfg))
+            _one(run_cfg, cfg.retry_failed, outcome)
+            progress.advance(bar)
+        progress.update(bar, run="done")
+    outcome.seconds = time.perf_counter() - start
+    return outcome
+
+
+def label(cfg: DictConfig) -> str:
+    """A run in a few words, for progress."""
+    parts = [choice for choice in (cfg.choices.encoder, cfg.choices.ranker) if choice != "none"]
+    return f"{'+'.join(parts)} seed {cfg.seed}"
+
+
+def _one(cfg: DictConfig, retry_failed: bool, outcome: Outcome) -> None:
+    found = find(cfg)
+    if found is not None and not cfg.rerun:
+        outcome.n_found += 1
+        outcome.records.append(found.record)
+        return
+    try:
+        outcome.records.append(run(cfg).record)
+    except Exception as error:  # a run that fails must not take the others with it: it is recorded and listed
+        log.debug("run failed", exc_info=error)
+        outcome.failures.append(record_failure(cfg, traceback.format_exc()))
+
+
+def _paths(cfg: DictConfig) -> Sequence[str]:
+    return [f"paths.runs_dir={cfg.paths.runs_dir}", f"paths.cache_dir={cfg.paths.cache_dir}"]
+
+
+def _progress(console: Console | None) -> Progress:
+    return Progress(
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[run]}"),
+        console=console or Console(stderr=True),
+    )
+
+
+def _silence_lightning() -> None:
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="lightning_fabric")

@@ -1,0 +1,142 @@
+"""Batches sliced out of tensors that are in memory already: no per-sample dataset, no collation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys.data.lists import ItemLists
+from recsys.data.queries import Examples, Queries
+from recsys.schema import EvaluationBatch, TrainBatch, UserBatch
+from recsys.training.seeds import generator
+
+BEFORE, OTHERS = "before", "others"
+
+
+class TensorLists:
+    """`ItemLists` as tensors, cut into padded tables.
+
+    Args:
+        lists: The lists.
+    """
+
+    def __init__(self, lists: ItemLists) -> None:
+        self.offsets = torch.from_numpy(lists.offsets)
+        # One entry more, so that an index past the end of an empty table is still valid (and masked).
+        self.values = torch.from_numpy(np.append(lists.values, np.int32(0)))
+
+    def newest(self, rows: Tensor, ends: Tensor | None, length: int) -> tuple[Tensor, Tensor]:
+        """The newest `length` items of each list of `rows` (B,) before position `ends` (B,), with their mask, (B, L).
+
+        L is the longest that occurs in the batch. `ends=None` is the whole list. Padding stands at the right.
+        """
+        start = self.offsets[rows]
+        sizes = self.offsets[rows + 1] - start if ends is None else ends
+        width = sizes.clamp(max=length)
+        columns = torch.arange(int(width.max()) if len(width) else 0)
+        mask = columns < width.unsqueeze(1)
+        place = (start + sizes - width).unsqueeze(1) + columns
+        return self.values[place.masked_fill(~mask, 0)].long().masked_fill(~mask, 0), mask
+
+
+class TrainBatches:
+    """Iterates shuffled training batches; the order depends on the seed and the epoch alone, so a resumed run repeats it.
+
+    Args:
+        examples: The training examples.
+        batch_size: Examples of a step, over all processes together.
+        max_history: Newest items of a history that a profile reads; 0 for a profile that reads none.
+        history: `before`: what came before the positive. `others`: all that the user did in the train part but the
+            positive, which gives each example more context, and each user's first ones any at all.
+        seed: The run's seed.
+        epoch: Gives the current epoch.
+        rank: This process.
+        world_size: Number of processes; each takes an equal share of every batch.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        max_history: int,
+        history: str,
+        seed: int,
+        epoch: Callable[[], int],
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.users = torch.from_numpy(examples.users)
+        self.positives = torch.from_numpy(examples.positives)
+        self.rows = torch.from_numpy(examples.rows)
+        self.before = torch.from_numpy(examples.before)
+        self.history = TensorLists(examples.history)
+        self.shown = None if examples.shown is None else TensorLists(examples.shown)
+        self.batch_size, self.max_history = batch_size, max_history
+        # An impression's history is what came before it already, and cannot hold the click.
+        self.only_before = history == BEFORE or examples.shown is not None
+        self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
+
+    def __len__(self) -> int:
+        return -(-len(self.users) // self.batch_size)
+
+    def __iter__(self) -> Iterator[TrainBatch]:
+        order = torch.randperm(len(self.users), generator=generator("cpu", self.seed, "shuffle", self.epoch()))
+        for batch in order.split(self.batch_size):
+            share = len(batch) // self.world_size
+            yield self._batch(batch[self.rank * share : (self.rank + 1) * share] if self.world_size > 1 else batch)
+
+    def _batch(self, chosen: Tensor) -> TrainBatch:
+        rows, positives = self.rows[chosen], self.positives[chosen]
+        ends = self.before[chosen] if self.only_before else None
+        if self.max_history:
+            history, mask = self.history.newest(rows, ends, self.max_history)
+            mask &= history != positives.unsqueeze(1)
+        else:
+            history, mask = chosen.new_zeros(len(chosen), 0), torch.zeros(len(chosen), 0, dtype=torch.bool)
+        users = UserBatch(self.users[chosen], history, mask)
+        if self.shown is None:
+            return TrainBatch(users, positives)
+        return TrainBatch(users, positives, *self.shown.newest(rows, None, len(self.shown.values)))
+
+
+class EvaluationBatches:
+    """Iterates the queries of a stage in chunks whose scores fit in memory.
+
+    Args:
+        queries: The queries.
+        chunk_size: Queries of a chunk.
+        max_history: As in `TrainBatches`.
+        rank: This process.
+        world_size: Number of processes; each takes its share of the queries, none twice.
+    """
+
+    def __init__(
+        self, queries: Queries, chunk_size: int, max_history: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.queries, self.max_history = queries, max_history
+        self.history = TensorLists(queries.history)
+        self.candidates = None if queries.candidates is None else TensorLists(queries.candidates)
+        mine = np.arange(rank, len(queries), world_size)
+        self.chunks = [mine[start : start + chunk_size] for start in range(0, len(mine), chunk_size)]
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __iter__(self) -> Iterator[EvaluationBatch]:
+        for chunk in self.chunks:
+            yield self._batch(chunk)
+
+    def _batch(self, chunk: np.ndarray) -> EvaluationBatch:
+        rows = self.queries.rows[chunk]
+        torch_rows = torch.from_numpy(rows)
+        history, mask = self.history.newest(torch_rows, None, self.max_history)
+        users = UserBatch(torch.from_numpy(self.queries.users[chunk]), history, mask)
+        positives = torch.from_numpy(self.queries.positives.pairs(rows))
+        query = torch.from_numpy(chunk)
+        if self.candidates is None:
+            return EvaluationBatch(query, users, torch.from_numpy(self.queries.history.pairs(rows)), positives)
+        items, real = self.candidates.newest(torch_rows, None, len(self.candidates.values))
+        return EvaluationBatch(query, users, positives.new_empty(2, 0), positives, items.masked_fill(~real, -1))

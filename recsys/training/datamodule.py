@@ -1,0 +1,76 @@
+"""The data module: histories, positives and queries of a split, sliced into batches."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+
+from recsys import schema
+from recsys.data.queries import has_impressions, stage_queries, train_examples
+from recsys.data.splits.base import Split
+from recsys.schema import ConfigError
+from recsys.training.batches import BEFORE, OTHERS, EvaluationBatches, TrainBatches
+
+
+class RecommenderDataModule(pl.LightningDataModule):
+    """Batches of one split.
+
+    Args:
+        split: The parts of the data.
+        reads_history: Whether the model's profile reads histories; none are cut where it does not.
+        seed: The run's seed, which orders the training batches.
+        batch_size: Training examples of a step, over all processes together.
+        max_history: The newest items of a history that a profile reads.
+        train_history: `others` or `before`; see `TrainBatches`.
+        max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
+            three times that in all).
+
+    Raises:
+        ConfigError: If a number is not positive or `train_history` is unknown.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        reads_history: bool,
+        seed: int,
+        batch_size: int = 1024,
+        max_history: int = 50,
+        train_history: str = OTHERS,
+        max_scores: int = 4_000_000,
+    ) -> None:
+        super().__init__()
+        for key, value in {"batch_size": batch_size, "max_history": max_history, "max_scores": max_scores}.items():
+            if value < 1:
+                raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
+        if train_history not in (BEFORE, OTHERS):
+            raise ConfigError(f"batches.train_history is {train_history!r}; expected {BEFORE!r} or {OTHERS!r}.")
+        self.split, self.seed, self.batch_size = split, seed, batch_size
+        self.max_history = max_history if reads_history else 0
+        self.train_history, self.max_scores = train_history, max_scores
+
+    def train_dataloader(self) -> TrainBatches:
+        return TrainBatches(
+            train_examples(self.split),
+            self.batch_size,
+            self.max_history,
+            self.train_history,
+            self.seed,
+            lambda: self.trainer.current_epoch if self.trainer else 0,
+            *self._share(),
+        )
+
+    def val_dataloader(self) -> EvaluationBatches:
+        return self._evaluation(schema.VAL)
+
+    def test_dataloader(self) -> EvaluationBatches:
+        return self._evaluation(schema.TEST)
+
+    def _evaluation(self, stage: str) -> EvaluationBatches:
+        queries = stage_queries(self.split, stage)
+        longest = self.split.dataset.n_items
+        if has_impressions(self.split) and queries.candidates is not None and len(queries):
+            longest = int(queries.candidates.lengths.max())
+        return EvaluationBatches(queries, max(1, self.max_scores // max(1, longest)), self.max_history, *self._share())
+
+    def _share(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

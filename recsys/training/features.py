@@ -1,0 +1,98 @@
+"""Item features: what an encoder made of the items' texts, projected, and perhaps the items' IDs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recsys.schema import ConfigError, ModelContext
+
+NORMALIZATIONS = ("none", "center", "standardize")
+
+
+class ItemFeatures(nn.Module):
+    """Item vectors: a learnt projection of frozen text vectors, plus an ID embedding where `ids` is set.
+
+    An item without train interactions has no learnt ID, so its ID part is zero and its text alone speaks for it.
+
+    Args:
+        context: Sizes of the data; `context.dim` is the width of the vectors.
+        text_vectors: (n_items, text_dim) float32 from the encoder; text_dim is 0 for `encoder=none`.
+        ids: Whether items have a learnt ID embedding.
+        normalize: `center` takes the train items' mean from the text vectors and scales them to a mean square of 1,
+            `standardize` does so for each dimension, `none` leaves them as they are.
+        hidden_dim: Width of a hidden layer in the projection; null for a linear projection.
+        dropout: Dropout rate on the text vectors, in training.
+        init_std: Standard deviation of the initial ID embedding.
+
+    Raises:
+        ConfigError: If there is neither text nor ID, or a value is unknown.
+    """
+
+    text: Tensor
+    warm_items: Tensor
+
+    def __init__(
+        self,
+        context: ModelContext,
+        text_vectors: Tensor,
+        ids: bool = False,
+        normalize: str = "center",
+        hidden_dim: int | None = None,
+        dropout: float = 0.0,
+        init_std: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if normalize not in NORMALIZATIONS:
+            raise ConfigError(f"features.normalize is {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}.")
+        self.register_buffer("warm_items", context.warm_items.clone(), persistent=False)
+        self.register_buffer("text", _normalized(text_vectors, context.warm_items, normalize), persistent=False)
+        self.projection = _projection(text_vectors.shape[1], context.dim, hidden_dim, dropout)
+        self.ids = nn.Embedding(context.n_items, context.dim) if ids else None
+        if self.ids is not None:
+            nn.init.normal_(self.ids.weight, std=init_std)
+        if self.projection is None and self.ids is None:
+            raise ConfigError("Items have no features: encoder=none gives no text vectors and features.ids is false.")
+
+    def forward(self, idx: Tensor) -> Tensor:
+        """Vectors (n, dim) of the items `idx` (n,)."""
+        ids = None if self.ids is None else self.ids(idx) * self.warm_items[idx].unsqueeze(-1)
+        if self.projection is None:
+            assert ids is not None  # one of both is there, as the constructor checked
+            return ids
+        text = self.projection(functional.embedding(idx, self.text))
+        return text if ids is None else text + ids
+
+    def table(self, *indices: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Vectors of the distinct items of several index tensors, and each tensor's rows in that table.
+
+        Where as many entries are asked for as there are items, the table is the whole catalogue, in its order.
+        """
+        n_items = len(self.warm_items)
+        if sum(idx.numel() for idx in indices) >= n_items:
+            return self(torch.arange(n_items, device=self.warm_items.device)), list(indices)
+        distinct, rows = torch.unique(torch.cat([idx.reshape(-1) for idx in indices]), return_inverse=True)
+        parts = rows.split([idx.numel() for idx in indices])
+        return self(distinct), [part.view(idx.shape) for part, idx in zip(parts, indices, strict=True)]
+
+
+def _normalized(text: Tensor, warm_items: Tensor, normalize: str) -> Tensor:
+    if normalize == "none" or text.shape[1] == 0 or not bool(warm_items.any()):
+        return text
+    train = text[warm_items].double()
+    mean = train.mean(dim=0)
+    variance = (train - mean).square().mean(dim=0)
+    if normalize == "center":
+        variance = variance.mean().expand_as(variance)
+    # A dimension that does not vary among train items says nothing of them, and is not blown up.
+    scale = torch.where(variance > 1e-12, variance.rsqrt(), torch.zeros_like(variance))
+    return ((text - mean) * scale).float()
+
+
+def _projection(text_dim: int, dim: int, hidden_dim: int | None, dropout: float) -> nn.Module | None:
+    if text_dim == 0:
+        return None
+    if hidden_dim is None:
+        return nn.Sequential(nn.Dropout(dropout), nn.Linear(text_dim, dim))
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(text_dim, hidden_dim), nn.GELU(), nn.Linear(hidden_dim, dim))

@@ -1,0 +1,159 @@
+"""The only LightningModule: it trains, validates and tests any recommender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from recsys import schema
+from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
+from recsys.training.negatives import Negatives, NegativeSampler
+from recsys.training.recommender import Recommender
+from recsys.training.seeds import derive_seed, generator
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class StageMetrics(Protocol):
+    """What the module asks of a stage's metrics (see `recsys.metrics`)."""
+
+    def update(self, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None = None) -> None:
+        """Take in a chunk of queries."""
+
+    def compute(self) -> dict[str, Any]:
+        """Values by name."""
+
+    def reset(self) -> None:
+        """Forget all queries."""
+
+
+class RecommenderModule(pl.LightningModule):
+    """Descends a loss on positives and sampled negatives; evaluates by ranking the catalogue or given candidates.
+
+    Args:
+        recommender: The model.
+        context: Sizes of the data and train counts.
+        loss: Of positive scores (B,), negative scores (B, N) and their mask; None for a ranker that is not trained.
+        sampler: Makes the negative sampler, given the context on the device of the training; None likewise.
+        optimizer: Makes the optimizer of the parameters; None likewise.
+        stage_metrics: Metrics of each stage, by the stage's name.
+        seed: The run's seed.
+    """
+
+    def __init__(
+        self,
+        recommender: Recommender,
+        context: ModelContext,
+        loss: Loss | None,
+        sampler: Callable[[ModelContext], NegativeSampler] | None,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None,
+        stage_metrics: dict[str, nn.Module],
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.recommender = recommender
+        self.context = context
+        self.loss = loss
+        self.new_sampler = sampler
+        self.sampler: NegativeSampler | None = None
+        self.make_optimizer = optimizer
+        self.stage_metrics = nn.ModuleDict(stage_metrics)
+        self.seed = seed
+        self.item_vectors = torch.empty(0)
+
+    def configure_optimizers(self) -> Optimizer:
+        assert self.make_optimizer is not None
+        return self.make_optimizer(self.recommender.parameters())
+
+    def make_sampler(self, device: torch.device) -> None:
+        """Build the negative sampler with its tables on `device`."""
+        self.sampler = self.new_sampler(self.context.to(device)) if self.new_sampler else None
+
+    def on_fit_start(self) -> None:
+        self.make_sampler(self.device)
+
+    def on_train_epoch_start(self) -> None:
+        # All of an epoch's randomness depends on the seed and the epoch alone, so that a resumed run repeats it.
+        torch.manual_seed(derive_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
+        self.generator = generator(self.device, self.seed, "negatives", self.current_epoch, self.global_rank)
+        self.total_loss = torch.zeros((), device=self.device)
+
+    def training_step(self, batch: TrainBatch, batch_idx: int) -> Tensor:
+        assert self.sampler is not None
+        assert self.loss is not None
+        negatives = self.sampler.sample(batch, self.generator, self._score_without_gradient)
+        positive, negative = self._training_scores(batch, negatives)
+        loss = self.loss(positive, negative, negatives.mask)
+        self.total_loss += loss.detach()
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        self.log("train/loss", self.total_loss / max(1, self.trainer.num_training_batches), sync_dist=True)
+
+    def on_validation_epoch_start(self) -> None:
+        self.item_vectors = self.recommender.item_vectors(self.context.n_items)
+
+    def validation_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
+        self._rank(batch, schema.VAL)
+
+    def on_validation_epoch_end(self) -> None:
+        self._finish(schema.VAL)
+
+    def on_test_epoch_start(self) -> None:
+        self.on_validation_epoch_start()
+
+    def test_step(self, batch: EvaluationBatch, batch_idx: int) -> None:
+        self._rank(batch, schema.TEST)
+
+    def on_test_epoch_end(self) -> None:
+        self._finish(schema.TEST)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return batch.to(device)
+
+    def scores(self, batch: EvaluationBatch) -> Tensor:
+        """Scores (B, columns) of the queries' candidates; −∞ for what was seen and for padding."""
+        if batch.candidates is None:
+            scores = self.recommender.score_catalogue(batch.users, self.item_vectors).float()
+            scores = scores.clone() if scores.requires_grad or scores.stride(0) == 0 else scores
+            scores[batch.seen[0], batch.seen[1]] = -torch.inf
+            return scores
+        items = batch.candidates.clamp(min=0)
+        scores = self.recommender.score_candidates(batch.users, items, self.item_vectors).float()
+        return scores.masked_fill(batch.candidates < 0, -torch.inf)
+
+    def _rank(self, batch: EvaluationBatch, stage: str) -> None:
+        scores = self.scores(batch)
+        positives = torch.zeros_like(scores, dtype=torch.bool)
+        positives[batch.positives[0], batch.positives[1]] = True
+        self._metrics(stage).update(scores, positives, batch.query, batch.candidates)
+
+    def _finish(self, stage: str) -> None:
+        values = self._metrics(stage).compute()
+        self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, prog_bar=stage == schema.VAL)
+        if stage == schema.VAL:
+            self._metrics(stage).reset()
+
+    def _metrics(self, stage: str) -> StageMetrics:
+        return self.stage_metrics[stage]  # type: ignore[return-value]  # nn.ModuleDict forgets the type
+
+    def _training_scores(self, batch: TrainBatch, negatives: Negatives) -> tuple[Tensor, Tensor]:
+        own = batch.positives.unsqueeze(1)
+        if negatives.items.dim() == 1:
+            positive, negative = self.recommender.score_with_shared(batch.users, own, negatives.items)
+            positive = positive.squeeze(1)
+        else:
+            scores = self.recommender.score(batch.users, torch.cat([own, negatives.items], dim=1))
+            positive, negative = scores[:, 0], scores[:, 1:]
+        if negatives.log_q is not None and negatives.positive_log_q is not None:
+            positive, negative = positive - negatives.positive_log_q, negative - negatives.log_q
+        return positive, negative
+
+    @torch.no_grad()
+    def _score_without_gradient(self, users: UserBatch, items: Tensor) -> Tensor:
+        return self.recommender.score(users, items)

@@ -1,0 +1,229 @@
+"""Negative samplers. None ever gives a train positive of the user: drawn again, and masked if it persists.
+
+Only items with train interactions are drawn: to push down an item for being unseen in the train part would leak that it
+belongs to the test.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from recsys.schema import ConfigError, ModelContext, TrainBatch, UserBatch
+
+Score = Callable[[UserBatch, Tensor], Tensor]  # users and their items (B, N) → scores (B, N)
+MAX_REDRAWS = 10
+
+
+@dataclass
+class Negatives:
+    """Negatives of a batch: (B, N) items by row, or (N,) shared by all rows.
+
+    `mask` (B, N) is False where an item is a positive of the row's user, or padding. `log_q` is the log probability of
+    each item's being drawn, shaped as `items`, and `positive_log_q` (B,) that of each positive, for the logQ correction
+    of sampled softmax (Yi et al., "Sampling-Bias-Corrected Neural Modeling", RecSys 2019); None for no correction.
+    """
+
+    items: Tensor
+    mask: Tensor
+    log_q: Tensor | None = None
+    positive_log_q: Tensor | None = None
+
+
+class KnownPositives:
+    """Which (user, item) pairs are in the train part, as sorted keys: memory is linear in interactions.
+
+    Args:
+        users: (n,) user of each train interaction.
+        items: (n,) its item.
+        n_users: Number of users.
+        n_items: Number of items.
+    """
+
+    def __init__(self, users: Tensor, items: Tensor, n_users: int, n_items: int) -> None:
+        self.n_items = n_items
+        self.keys = torch.sort(users.long() * n_items + items.long()).values
+        starts = torch.arange(n_users + 1, device=users.device) * n_items
+        self.offsets = torch.searchsorted(self.keys, starts)
+
+    def to(self, device: torch.device) -> KnownPositives:
+        self.keys, self.offsets = self.keys.to(device), self.offsets.to(device)
+        return self
+
+    def contains(self, users: Tensor, items: Tensor) -> Tensor:
+        """Whether each user (B,) has each of its items (B, N)."""
+        wanted = users.unsqueeze(1) * self.n_items + items
+        place = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
+        return self.keys[place] == wanted
+
+    def mask_of_shared(self, users: Tensor, items: Tensor) -> Tensor:
+        """(B, N) False where shared item `items` (N,) is a positive of the user (B,)."""
+        counts = self.offsets[users + 1] - self.offsets[users]
+        row = torch.repeat_interleave(torch.arange(len(users), device=users.device), counts)
+        within = torch.arange(len(row), device=users.device) - torch.repeat_interleave(counts.cumsum(0) - counts, counts)
+        known = self.keys[torch.repeat_interleave(self.offsets[users], counts) + within] % self.n_items
+        distinct, inverse = torch.unique(items, return_inverse=True)
+        column = torch.full((self.n_items,), -1, device=users.device)
+        column[distinct] = torch.arange(len(distinct), device=users.device)
+        hit = column[known] >= 0
+        mask = torch.ones(len(users), len(distinct), dtype=torch.bool, device=users.device)
+        mask[row[hit], column[known[hit]]] = False
+        return mask[:, inverse]
+
+
+class NegativeSampler(ABC):
+    """Gives each positive of a batch its negatives.
+
+    Args:
+        context: Sizes of the data and train counts.
+        known: The train positives.
+    """
+
+    def __init__(self, context: ModelContext, known: KnownPositives) -> None:
+        self.context = context
+        self.known = known.to(context.item_counts.device)
+
+    @abstractmethod
+    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+        """Negatives of a batch; `score` gives the model's scores where a sampler wants them."""
+
+    def draw_unknown(self, users: Tensor, n: int, draw: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
+        """(B, n) items out of `draw(count)`, and the mask of those that are no positives of the users (B,)."""
+        items = draw(len(users) * n).view(len(users), n)
+        known = self.known.contains(users, items)
+        for _ in range(MAX_REDRAWS):
+            row, column = known.nonzero(as_tuple=True)
+            if len(row) == 0:
+                break
+            items[row, column] = draw(len(row))
+            known[row, column] = self.known.contains(users[row], items[row, column].unsqueeze(1)).squeeze(1)
+        return items, ~known
+
+
+class UniformNegatives(NegativeSampler):
+    """`n_negatives` items drawn uniformly for each positive."""
+
+    def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 1) -> None:
+        super().__init__(context, known)
+        self.n_negatives = _positive("negatives.n_negatives", n_negatives)
+        self.items = context.warm_items.nonzero().squeeze(1)
+
+    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+        return Negatives(*self.draw_unknown(batch.users.idx, self.n_negatives, lambda n: self._draw(n, generator)))
+
+    def _draw(self, n: int, generator: Generator) -> Tensor:
+        return self.items[torch.randint(len(self.items), (n,), generator=generator, device=self.items.device)]
+
+
+class PopularityNegatives(NegativeSampler):
+    """`n_negatives` items drawn with probability ∝ count^alpha: 0 is uniform, 1 is as popular as in the train part.
+
+    Mikolov et al., "Distributed Representations of Words and Phrases", NIPS 2013 (alpha = 0.75).
+    """
+
+    def __init__(
+        self,
+        context: ModelContext,
+        known: KnownPositives,
+        n_negatives: int = 1,
+        alpha: float = 0.75,
+        log_q: bool = False,
+    ) -> None:
+        super().__init__(context, known)
+        self.n_negatives = _positive("negatives.n_negatives", n_negatives)
+        weights = torch.where(context.warm_items, context.item_counts.double().clamp(min=1) ** alpha, 0.0)
+        self.cumulative = weights.cumsum(0) / weights.sum()
+        self.log_q = (weights / weights.sum()).log().float() if log_q else None
+
+    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+        items, mask = self.draw_unknown(batch.users.idx, self.n_negatives, lambda n: self._draw(n, generator))
+        if self.log_q is None:
+            return Negatives(items, mask)
+        return Negatives(items, mask, self.log_q[items], self.log_q[batch.positives])
+
+    def _draw(self, n: int, generator: Generator) -> Tensor:
+        uniform = torch.rand(n, generator=generator, device=self.cumulative.device, dtype=torch.float64)
+        # right=True skips items of weight 0, whose cumulative share equals their predecessor's.
+        return torch.searchsorted(self.cumulative, uniform, right=True).clamp(max=len(self.cumulative) - 1)
+
+
+class InBatchNegatives(NegativeSampler):
+    """The batch's other positives, shared by all rows: drawn in proportion to popularity, hence the logQ correction."""
+
+    def __init__(self, context: ModelContext, known: KnownPositives, log_q: bool = True) -> None:
+        super().__init__(context, known)
+        counts = context.item_counts.double()
+        self.log_q = (counts.clamp(min=1) / counts.sum()).log().float() if log_q else None
+
+    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+        items = batch.positives
+        mask = self.known.mask_of_shared(batch.users.idx, items)
+        if self.log_q is None:
+            return Negatives(items, mask)
+        return Negatives(items, mask, self.log_q[items], self.log_q[items])
+
+
+class HardNegatives(UniformNegatives):
+    """The `n_negatives` best-scored of a pool of `pool_size` drawn uniformly.
+
+    Zhang et al., "Optimizing Top-N Collaborative Filtering via Dynamic Negative Item Sampling", SIGIR 2013.
+    """
+
+    def __init__(
+        self, context: ModelContext, known: KnownPositives, n_negatives: int = 1, pool_size: int = 16
+    ) -> None:
+        super().__init__(context, known, n_negatives)
+        if pool_size < n_negatives:
+            raise ConfigError(
+                f"negatives.pool_size is {pool_size}; expected at least negatives.n_negatives, which is {n_negatives}."
+            )
+        self.pool_size = pool_size
+
+    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+        pool, mask = self.draw_unknown(batch.users.idx, self.pool_size, lambda n: self._draw(n, generator))
+        scores = score(batch.users, pool).masked_fill(~mask, -torch.inf)
+        best = scores.topk(self.n_negatives, dim=1).indices
+        return Negatives(pool.gather(1, best), mask.gather(1, best))
+
+
+class AllNegatives(NegativeSampler):
+    """Every item with train interactions, shared by all rows: for the full softmax."""
+
+    def __init__(self, context: ModelContext, known: KnownPositives) -> None:
+        super().__init__(context, known)
+        self.items = context.warm_items.nonzero().squeeze(1)
+
+    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+        return Negatives(self.items, self.known.mask_of_shared(batch.users.idx, self.items))
+
+
+class ShownNegatives(NegativeSampler):
+    """What was shown beside the positive and not clicked: `n_negatives` of it for each positive, for impression data.
+
+    Wu et al., "MIND: A Large-scale Dataset for News Recommendation", ACL 2020.
+    """
+
+    def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 4) -> None:
+        super().__init__(context, known)
+        self.n_negatives = _positive("negatives.n_negatives", n_negatives)
+
+    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+        if batch.shown is None or batch.shown_mask is None:
+            raise ConfigError("negatives=shown needs data with impressions, such as data=mind; use negatives=uniform.")
+        keys = torch.rand(batch.shown.shape, generator=generator, device=batch.shown.device)
+        keys = keys.masked_fill(~batch.shown_mask, -1.0)
+        if keys.shape[1] < self.n_negatives:
+            keys = torch.nn.functional.pad(keys, (0, self.n_negatives - keys.shape[1]), value=-1.0)
+        order = keys.topk(self.n_negatives, dim=1)
+        columns = order.indices.clamp(max=batch.shown.shape[1] - 1)
+        return Negatives(batch.shown.gather(1, columns), order.values >= 0)
+
+
+def _positive(key: str, value: int) -> int:
+    if value < 1:
+        raise ConfigError(f"{key} is {value}; expected 1 or more.")
+    return value

@@ -1,0 +1,76 @@
+"""The model: item features, profile and ranker as one module."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from recsys.profiles.base import Profile
+from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.schema import UserBatch
+from recsys.training.features import ItemFeatures
+
+
+class Recommender(nn.Module):
+    """score(user, item) = ranker(profile(history of the user), features(item)).
+
+    Args:
+        features: Item vectors; None for a ranker that uses neither text nor learnt IDs.
+        profile: User vectors; None likewise.
+        ranker: Compares both.
+    """
+
+    def __init__(self, features: ItemFeatures | None, profile: Profile | None, ranker: Ranker) -> None:
+        super().__init__()
+        self.features = features
+        self.profile = profile
+        self.ranker = ranker
+
+    @property
+    def reads_history(self) -> bool:
+        return self.profile is not None and self.profile.reads_history
+
+    def item_vectors(self, n_items: int) -> Tensor:
+        """Vectors (n_items, dim) of the whole catalogue; (n_items, 0) where the ranker uses none."""
+        device = next(iter([*self.parameters(), *self.buffers()]), torch.empty(0)).device
+        if self.features is None:
+            return torch.empty(n_items, 0, device=device)
+        return self.features(torch.arange(n_items, device=device))
+
+    def user_side(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> UserSide:
+        """Users with their profiles' vectors; `rows` (B, L) are the histories' rows in `item_vectors`."""
+        if self.profile is None:
+            return UserSide(users, item_vectors.new_empty(len(users.idx), 0))
+        return UserSide(users, self.profile(users, item_vectors, rows))
+
+    def score(self, users: UserBatch, items: Tensor) -> Tensor:
+        """Scores (B, N) of each user's own items (B, N)."""
+        if self.features is None:
+            no_vectors = torch.empty(*items.shape, 0, device=items.device)
+            return self.ranker.score(UserSide(users, no_vectors[:, 0]), ItemSide(items, no_vectors))
+        table, (history, rows) = self.features.table(self._history(users), items)
+        return self.ranker.score(self.user_side(users, table, history), ItemSide(items, nn.functional.embedding(rows, table)))
+
+    def score_with_shared(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (B, N) of each user's own items (B, N), and (B, M) of the same M items for all users."""
+        assert self.features is not None, "only a ranker that is trained scores shared negatives"
+        table, (history, own_rows, shared_rows) = self.features.table(self._history(users), own, shared)
+        side = self.user_side(users, table, history)
+        embed = nn.functional.embedding
+        return (
+            self.ranker.score(side, ItemSide(own, embed(own_rows, table))),
+            self.ranker.score_catalogue(side, ItemSide(shared, embed(shared_rows, table))),
+        )
+
+    def score_catalogue(self, users: UserBatch, item_vectors: Tensor) -> Tensor:
+        """Scores (B, n_items) of the whole catalogue, given its `item_vectors` (n_items, dim)."""
+        idx = torch.arange(len(item_vectors), device=item_vectors.device)
+        return self.ranker.score_catalogue(self.user_side(users, item_vectors, users.history), ItemSide(idx, item_vectors))
+
+    def score_candidates(self, users: UserBatch, items: Tensor, item_vectors: Tensor) -> Tensor:
+        """Scores (B, C) of each user's own candidates `items` (B, C), given the catalogue's vectors."""
+        side = self.user_side(users, item_vectors, users.history)
+        return self.ranker.score(side, ItemSide(items, nn.functional.embedding(items, item_vectors)))
+
+    def _history(self, users: UserBatch) -> Tensor:
+        return users.history if self.reads_history else users.history[:, :0]

@@ -1,0 +1,98 @@
+"""Data, splits and encoded texts of a process: made once, shared by all of its runs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config import component
+from recsys.data.cache import cached_fingerprint, load_dataset
+from recsys.data.splits.base import Split
+from recsys.schema import ConfigError, RecsysError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KEPT = 4  # the most recent of each kind that stay in memory
+
+
+class _Memory:
+    """The most recent results by key."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[str, Any] = OrderedDict()
+
+    def get(self, key: str, make: Callable[[], Any]) -> Any:
+        if key not in self.kept:
+            self.kept[key] = make()
+        self.kept.move_to_end(key)
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)
+        return self.kept[key]
+
+
+_datasets, _splits, _features = _Memory(), _Memory(), _Memory()
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """What an encoder made of the catalogue: `vectors` (n_items, text_dim) and the `report` of how that went."""
+
+    vectors: NDArray[np.float32]
+    report: dict[str, Any]
+
+
+def build(group: str, node: DictConfig, **extra: Any) -> Any:
+    """The component of a config node.
+
+    Raises:
+        ConfigError: If the component refuses its values; the message names the group.
+    """
+    try:
+        return instantiate(component(node), **extra)
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, RecsysError):
+            raise cause from None
+        raise ConfigError(f"{group}: {cause}") from error
+
+
+def data_fingerprint(cfg: DictConfig) -> str | None:
+    """The fingerprint of the data if its parsed form is cached, else None; reads no data."""
+    return cached_fingerprint(build("data", cfg.data), _cache_dir(cfg))
+
+
+def load_split(cfg: DictConfig) -> Split:
+    """The data, split."""
+    source = build("data", cfg.data)
+    dataset = load_dataset(source, _cache_dir(cfg))
+    splitter = build("split", cfg.split)
+    key = f"{dataset.fingerprint} {_key(cfg.split)}"
+    return _splits.get(key, lambda: splitter.split(dataset))
+
+
+def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
+    """The catalogue's texts, encoded by an encoder that was fitted on the train items alone."""
+    from recsys.encoders.cache import encode_items
+
+    def encode() -> TextFeatures:
+        encoder = build("encoder", cfg.encoder)
+        return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
+
+    return _features.get(f"{split.fingerprint} {_key(cfg.encoder)}", encode)
+
+
+def _cache_dir(cfg: DictConfig) -> Path:
+    return Path(cfg.paths.cache_dir).expanduser()
+
+
+def _key(node: DictConfig) -> str:
+    return OmegaConf.to_yaml(node, resolve=True, sort_keys=True)

@@ -1,0 +1,69 @@
+"""What every ranker keeps; a new ranker's test inherits this class and sets `make`."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.schema import ModelContext, UserBatch
+
+DIM, N_USERS, N_ITEMS = 8, 4, 30
+
+
+def context() -> ModelContext:
+    counts = torch.arange(N_ITEMS).flip(0)  # the last item is cold
+    return ModelContext(DIM, torch.tensor([True, True, True, False]), counts)
+
+
+def user_side(idx: tuple[int, ...] = (0, 1, 2, 3)) -> UserSide:
+    vectors = torch.randn(N_USERS, DIM, generator=torch.Generator().manual_seed(1))[list(idx)]
+    empty = torch.zeros(len(idx), 0)
+    return UserSide(UserBatch(torch.tensor(idx), empty.long(), empty.bool()), vectors)
+
+
+def catalogue() -> ItemSide:
+    return ItemSide(torch.arange(N_ITEMS), torch.randn(N_ITEMS, DIM, generator=torch.Generator().manual_seed(2)))
+
+
+class RankerContract:
+    def make(self) -> Ranker:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def ranker(self) -> Ranker:
+        torch.manual_seed(3)
+        made = self.make().eval()
+        for parameter in made.parameters():  # biases that begin at zero would hide an error
+            torch.nn.init.normal_(parameter, std=0.5)
+        return made
+
+    def test_scores_of_pairs_equal_those_of_the_catalogue(self, ranker):
+        items = catalogue()
+        rows = torch.tensor([[3, 29, 0], [5, 5, 7], [1, 2, 3], [9, 8, 7]])
+        pairs = ranker.score(user_side(), ItemSide(rows, items.vectors[rows]))
+        assert torch.allclose(ranker.score_catalogue(user_side(), items).gather(1, rows), pairs, atol=1e-5)
+
+    def test_candidate_order_changes_nothing(self, ranker):
+        items, order = catalogue(), torch.randperm(N_ITEMS)
+        shuffled = ItemSide(items.idx[order], items.vectors[order])
+        expected = ranker.score_catalogue(user_side(), items)[:, order]
+        assert torch.allclose(ranker.score_catalogue(user_side(), shuffled), expected, atol=1e-5)
+
+    def test_other_users_of_the_batch_change_nothing(self, ranker):
+        expected = ranker.score_catalogue(user_side(), catalogue())[[2]]
+        assert torch.allclose(ranker.score_catalogue(user_side((2,)), catalogue()), expected, atol=1e-5)
+
+    def test_gradient_is_finite(self, ranker):
+        users, items = user_side(), catalogue()
+        users.vectors.requires_grad_()
+        total = ranker.score_catalogue(users, items).square().sum()
+        if total.requires_grad:
+            total.backward()
+            assert all(torch.isfinite(p.grad).all() for p in ranker.parameters() if p.grad is not None)
+        assert torch.isfinite(total)
+
+    def test_a_new_user_is_scored(self, ranker):
+        users = user_side()
+        users.batch.idx = torch.full((N_USERS,), -1)
+        assert torch.isfinite(ranker.score_catalogue(users, catalogue())).all()

@@ -1,0 +1,69 @@
+"""Imports go one way; a part that reaches upwards, or sideways into another part, is a mistake."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "recsys"
+
+# Each part may import itself and what stands to its right.
+ALLOWED = {
+    "schema": set(),
+    "metrics": {"schema"},
+    "encoders": {"schema"},
+    "profiles": {"schema"},
+    "rankers": {"schema"},
+    "data": {"schema"},
+    "tracking": {"schema"},
+    "training": {"schema", "data", "encoders", "profiles", "rankers", "metrics"},
+    "config": {"schema"},
+    "reports": {"schema", "tracking"},
+}
+LIGHT = ["schema", "config", "cli", "run", "experiment", "workspace", "data", "tracking", "reports", "studies"]
+HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn", "scipy", "matplotlib", "wandb"}
+
+
+def modules(part: str) -> list[Path]:
+    folder = PACKAGE / part
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{part}.py"]
+
+
+def imported(path: Path, top_level_only: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_level_only else list(ast.walk(tree))
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return names
+
+
+def parts_of(names: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in names if name.startswith("recsys.")}
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_imports_only_what_stands_below_it(part):
+    for path in modules(part):
+        extra = parts_of(imported(path)) - ALLOWED[part] - {part}
+        assert not extra, f"{path.relative_to(PACKAGE)} imports {extra}"
+
+
+@pytest.mark.parametrize("part", LIGHT)
+def test_what_runs_before_the_configuration_is_checked_imports_nothing_heavy(part):
+    for path in modules(part):
+        heavy = {name.split(".")[0] for name in imported(path, top_level_only=True)} & HEAVY
+        assert not heavy, f"{path.relative_to(PACKAGE)} imports {heavy} at module level"
+
+
+@pytest.mark.parametrize("part", ["encoders", "profiles", "rankers"])
+def test_no_code_names_a_concrete_component(part):
+    concrete = {f"recsys.{part}.{path.stem}" for path in modules(part)} - {f"recsys.{part}.base", f"recsys.{part}.cache"}
+    outside = [path for path in PACKAGE.rglob("*.py") if path.parent.name != part]
+    for path in outside:
+        assert not imported(path) & concrete, f"{path.relative_to(PACKAGE)} imports a concrete component"

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+
+from recsys.data.lists import ItemLists
+from recsys.data.queries import Examples, Queries
+from recsys.training.batches import EvaluationBatches, TensorLists, TrainBatches
+
+# User 0 did 5, 6, 7 in this order, user 1 nothing, user 2 did 8.
+LISTS = ItemLists(np.array([0, 3, 3, 4]), np.array([5, 6, 7, 8], dtype=np.int32))
+
+
+def examples():
+    rows = np.array([0, 0, 0, 2])
+    return Examples(rows, np.array([5, 6, 7, 8]), LISTS, rows, np.array([0, 1, 2, 0]))
+
+
+def batches(epoch=0, size=4, history="others", max_history=5, rank=0, world_size=1, seed=0):
+    return TrainBatches(examples(), size, max_history, history, seed, lambda: epoch, rank, world_size)
+
+
+def histories_by_positive(iterable):
+    found = {}
+    for batch in iterable:
+        for row, positive in enumerate(batch.positives.tolist()):
+            found[positive] = batch.users.history[row][batch.users.history_mask[row]].tolist()
+    return found
+
+
+def test_newest_items_are_kept_oldest_first():
+    items, mask = TensorLists(LISTS).newest(torch.tensor([0, 1, 2]), None, 2)
+    assert items.tolist() == [[6, 7], [0, 0], [8, 0]]
+    assert mask.tolist() == [[True, True], [False, False], [True, False]]
+
+
+def test_newest_before_a_position():
+    items, mask = TensorLists(LISTS).newest(torch.tensor([0, 0]), torch.tensor([1, 3]), 2)
+    assert items.tolist() == [[5, 0], [6, 7]]
+    assert mask.tolist() == [[True, False], [True, True]]
+
+
+def test_others_is_the_history_without_the_positive():
+    assert histories_by_positive(batches()) == {5: [6, 7], 6: [5, 7], 7: [5, 6], 8: []}
+
+
+def test_before_is_what_came_earlier():
+    assert histories_by_positive(batches(history="before")) == {5: [], 6: [5], 7: [5, 6], 8: []}
+
+
+def test_a_profile_without_history_gets_no_columns():
+    batch = next(iter(batches(max_history=0)))
+    assert batch.users.history.shape == (4, 0)
+
+
+def test_every_example_comes_once_in_an_order_of_seed_and_epoch():
+    def order(**kwargs):
+        return torch.cat([batch.positives for batch in batches(size=3, **kwargs)]).tolist()
+
+    assert sorted(order()) == [5, 6, 7, 8]
+    assert order(epoch=3) == order(epoch=3)
+    assert len({tuple(order(epoch=epoch)) for epoch in range(8)}) > 1
+    assert len({tuple(order(seed=seed)) for seed in range(8)}) > 1
+
+
+def test_processes_share_the_batch_of_one_process():
+    whole = next(iter(batches()))
+    shares = [next(iter(batches(rank=rank, world_size=2))) for rank in range(2)]
+    assert torch.cat([share.positives for share in shares]).tolist() == whole.positives.tolist()
+
+
+def queries(candidates=None):
+    positives = ItemLists(np.array([0, 1, 1, 3]), np.array([9, 1, 2], dtype=np.int32))
+    users = np.array([0, 2])
+    return Queries(users, users, LISTS, positives, candidates)
+
+
+def test_evaluation_gives_seen_and_positives_as_pairs():
+    batch = next(iter(EvaluationBatches(queries(), chunk_size=10, max_history=2)))
+    assert batch.query.tolist() == [0, 1]
+    assert batch.users.history.tolist() == [[6, 7], [8, 0]]
+    assert batch.seen.tolist() == [[0, 0, 0, 1], [5, 6, 7, 8]]
+    assert batch.positives.tolist() == [[0, 1, 1], [9, 1, 2]]
+
+
+def test_candidates_are_padded_and_nothing_is_masked():
+    candidates = ItemLists(np.array([0, 2, 2, 5]), np.array([9, 5, 1, 8, 2], dtype=np.int32))
+    batch = next(iter(EvaluationBatches(queries(candidates), chunk_size=10, max_history=2)))
+    assert batch.candidates.tolist() == [[9, 5, -1], [1, 8, 2]]
+    assert batch.seen.shape == (2, 0)
+
+
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_processes_share_the_queries_and_none_comes_twice(world_size):
+    found = [
+        query
+        for rank in range(world_size)
+        for batch in EvaluationBatches(queries(), 1, 2, rank, world_size)
+        for query in batch.query.tolist()
+    ]
+    assert sorted(found) == [0, 1]
