@@ -1,0 +1,60 @@
+"""recsys: does a language model make my recommender better, and which part of it?
+
+Example:
+    >>> import recsys
+    >>> recsys.compose(["encoder=bert", "ranker=mlp"]).choices.encoder
+    'bert'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config import compose
+from recsys.schema import ConfigError
+
+if TYPE_CHECKING:
+    from recsys.run import Run
+
+__all__ = ["compose", "load", "run"]
+__version__ = "0.1.0"
+
+
+def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
+    """Make a run, or find it if it was made before.
+
+    Args:
+        configuration: A composed configuration, or the overrides of one, such as `["encoder=bert", "seed=1"]`.
+
+    Returns:
+        The run: `.record` tells what it gave, `.model` is the trained model, `.recommend(user_id)` asks it.
+    """
+    from recsys.experiment import run as make
+
+    return make(configuration if isinstance(configuration, DictConfig) else compose(configuration))
+
+
+def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
+    """Reopen a run of the store.
+
+    Args:
+        run: Its id, or its folder.
+        runs_dir: The store, where `run` is an id; by default that of the configuration.
+
+    Raises:
+        ConfigError: If there is no finished run of that name.
+    """
+    from recsys.run import Run
+    from recsys.tracking.store import Store
+
+    folder = Path(run)
+    if not folder.is_dir():
+        folder = Path(runs_dir or compose().paths.runs_dir) / str(run)
+    record = Store(folder.parent).find(folder.name)
+    if record is None or not record.is_finished:
+        raise ConfigError(f"there is no finished run in {folder}; recsys-compare lists the runs of a store.")
+    return Run(record, folder, OmegaConf.create(record.config))

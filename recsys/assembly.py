@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pytorch_lightning as pl
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from recsys import schema
-from recsys.config import component, is_none
+from recsys.config import build, is_none
 from recsys.metrics.context import MetricContext
-from recsys.schema import ConfigError, ModelContext, RecsysError
+from recsys.schema import ConfigError, ModelContext
+from recsys.training.datamodule import RecommenderDataModule
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
+from recsys.workspace import text_rows
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-def build(group: str, node: DictConfig | None, *args: Any, **extra: Any) -> Any:
-    """The component of a config node, called with `args` if its yaml leaves it partial; None for the choice `none`.
-
-    Raises:
-        ConfigError: If the component refuses its values; the message names the group.
-    """
-    if node is None or is_none(node):
-        return None
-    try:
-        made = instantiate(component(node), **extra)
-        return made(*args) if args else made
-    except InstantiationException as error:
-        raise _config_error(group, error.__cause__ or error) from error
-    except (TypeError, ValueError) as error:
-        raise _config_error(group, error) from error
-
-
-def _config_error(group: str, cause: BaseException) -> RecsysError:
-    return cause if isinstance(cause, RecsysError) else ConfigError(f"{group}: {type(cause).__name__}: {cause}")
+    from recsys.data.splits.base import Split
 
 
 def build_recommender(cfg: DictConfig, context: ModelContext, text_vectors: torch.Tensor) -> Recommender:
     """The model for a data set of these sizes, with freshly initialised weights."""
-    features_node = None if is_none(cfg.features) else cfg.features.copy()
-    if features_node is not None:
-        features_node.pop("dim")  # it is the context's
-    features = build("features", features_node, context, text_vectors)
+    features = build("features", cfg.features, context, text_vectors, drop=["dim"])  # the width is the context's
     return Recommender(features, build("profile", cfg.profile, context), build("ranker", cfg.ranker, context))
 
 
@@ -54,7 +37,7 @@ def build_module(
     recommender: Recommender,
     context: ModelContext,
     known: Callable[[], KnownPositives],
-    metric_context: MetricContext,
+    metrics_of: MetricContext,
 ) -> RecommenderModule:
     """The LightningModule around a model."""
     suite = build("metrics", cfg.metrics)
@@ -64,7 +47,7 @@ def build_module(
         loss=build("loss", cfg.loss),
         sampler=_sampler(cfg, known),
         optimizer=build("optimizer", cfg.optimizer),
-        stage_metrics={stage: suite.build(stage, metric_context) for stage in (schema.VAL, schema.TEST)},
+        stage_metrics={stage: suite.build(stage, metrics_of) for stage in (schema.VAL, schema.TEST)},
         seed=cfg.seed,
     )
 
@@ -73,6 +56,56 @@ def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[
     if is_none(cfg.negatives):
         return None
     return lambda context: build("negatives", cfg.negatives, context, known())
+
+
+def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -> RecommenderModule:
+    """The LightningModule for a split."""
+    context = model_context(cfg, split)
+    recommender = build_recommender(cfg, context, torch.from_numpy(text_vectors))
+    return build_module(cfg, recommender, context, lambda: known_positives(split), metric_context(split, context))
+
+
+def model_context(cfg: DictConfig, split: Split) -> ModelContext:
+    """Sizes of the data and train counts."""
+    return ModelContext(cfg.features.dim, torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts))
+
+
+def known_positives(split: Split) -> KnownPositives:
+    """The train positives."""
+    users, items = (torch.from_numpy(split.train[column].to_numpy().copy()) for column in (schema.USER, schema.ITEM))
+    return KnownPositives(users, items, split.dataset.n_users, split.dataset.n_items)
+
+
+def metric_context(split: Split, context: ModelContext) -> MetricContext:
+    """What metrics may know of the data."""
+    return MetricContext(
+        n_items=context.n_items,
+        item_counts=context.item_counts,
+        n_train_users=int(context.warm_users.sum()),
+        warm_items=context.warm_items,
+        item_text_vectors=text_rows(split),
+    )
+
+
+def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) -> RecommenderDataModule:
+    """The data module for a split."""
+    return RecommenderDataModule(split, recommender.reads_history, cfg.seed, **cfg.batches)
+
+
+def build_trainer(cfg: DictConfig) -> pl.Trainer:
+    """Lightning's Trainer, with the callbacks and loggers of the configuration."""
+    callbacks = [build(f"callbacks.{name}", node) for name, node in (cfg.callbacks or {}).items()]
+    if is_none(cfg.loss):  # nothing to stop early or to keep the best of
+        callbacks = []
+    loggers = [build(f"logger.{name}", node) for name, node in (cfg.logger or {}).items()]
+    extra = {"callbacks": callbacks, "logger": loggers or False, "enable_checkpointing": bool(callbacks)}
+    return build("trainer", cfg.trainer, **extra)
+
+
+def set_threads(n: int | None) -> None:
+    """Use `n` CPU threads; None leaves torch's choice."""
+    if n is not None:
+        torch.set_num_threads(n)
 
 
 def rehearse(cfg: DictConfig) -> None:
@@ -86,11 +119,18 @@ def rehearse(cfg: DictConfig) -> None:
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
     recommender = build_recommender(cfg, context, torch.ones(3, text_dim))
     known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
-    metric_context = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
-    module = build_module(cfg, recommender, context, lambda: known, metric_context)
+    toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
+    module = build_module(cfg, recommender, context, lambda: known, toy)
     module.make_sampler(torch.device("cpu"))
+    _check_monitor(cfg)
     if module.make_optimizer is not None:
-        try:
-            module.configure_optimizers()
-        except (TypeError, ValueError) as error:
-            raise _config_error("optimizer", error) from error
+        build("optimizer", cfg.optimizer, recommender.parameters())
+
+
+def _check_monitor(cfg: DictConfig) -> None:
+    measured = [f"{schema.VAL}/{name}" for name in build("metrics", cfg.metrics).names(schema.VAL)]
+    if cfg.monitor not in measured:
+        raise ConfigError(
+            f"monitor is {cfg.monitor!r}, but validation computes {', '.join(measured)}. Choose one of them, or add the "
+            "metric to metrics.val."
+        )

@@ -9,9 +9,11 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, RecsysError
 
 META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
 
@@ -46,16 +48,39 @@ def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
     return cfg
 
 
-def component(node: DictConfig, **extra: Any) -> DictConfig:
-    """A component's node as its constructor takes it: without `search` and `traits`, with `extra` arguments."""
-    kept = {key: value for key, value in OmegaConf.to_container(node, resolve=True).items() if key not in META_KEYS}
-    return OmegaConf.create({**_without_meta(kept), **extra})
+def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] = (), **extra: Any) -> Any:
+    """The component of a config node, without its `search`, `traits` and the keys of `drop`; None for `none`.
+
+    Args:
+        group: The node's place in the configuration, for messages.
+        node: Has a `_target_`.
+        args: Completes a component whose yaml leaves it partial.
+        drop: Keys that are not the constructor's.
+        extra: Further arguments of the constructor.
+
+    Raises:
+        ConfigError: If the component refuses its values.
+    """
+    if node is None or is_none(node):
+        return None
+    kept = _without(OmegaConf.to_container(node, resolve=True), (*META_KEYS, *drop))
+    try:
+        made = instantiate(OmegaConf.create(kept), **extra)
+        return made(*args) if args else made
+    except InstantiationException as error:
+        raise _config_error(group, error.__cause__ or error) from error
+    except (TypeError, ValueError) as error:
+        raise _config_error(group, error) from error
 
 
-def _without_meta(value: Any) -> Any:
+def _without(value: Any, keys: Sequence[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _without_meta(inner) for key, inner in value.items() if key not in META_KEYS}
+        return {key: _without(inner, keys) for key, inner in value.items() if key not in keys}
     return value
+
+
+def _config_error(group: str, cause: BaseException) -> RecsysError:
+    return cause if isinstance(cause, RecsysError) else ConfigError(f"{group}: {type(cause).__name__}: {cause}")
 
 
 def is_none(node: DictConfig | None) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,25 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
 from recsys.config import check, is_none
 from recsys.run import WEIGHTS, Run
 from recsys.tracking.memory import peak_mb, reset_peak
+from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import run_id
 from recsys.tracking.store import Store
-from recsys.workspace import data_fingerprint, load_split, text_features
+from recsys.workspace import cached_data_fingerprint, load_split, text_features
 
 if TYPE_CHECKING:
-    from pytorch_lightning import Trainer
-
     from recsys.data.splits.base import Split
-    from recsys.tracking.record import Record
-    from recsys.training.datamodule import RecommenderDataModule
-    from recsys.training.module import RecommenderModule
-
-log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -48,66 +39,164 @@ class Stopwatch:
 
 
 def run(cfg: DictConfig) -> Run:
-    """The finished run of a configuration: found in the store, resumed from its last checkpoint, or made.
+    """The finished run of a configuration: found in the store, resumed from its last epoch, or made.
 
     Raises:
         ConfigError: If the configuration is impossible; before any data is read.
         DataError: If the data is malformed.
     """
     check(cfg)
-    found = find(cfg)
-    if found is not None and not cfg.rerun:
+    found = None if cfg.rerun else find(cfg)
+    if found is not None and found.record.is_finished:
         return found
-    _rehearse(cfg)
-    store = Store(Path(cfg.paths.runs_dir))
+    from recsys.assembly import rehearse
+
+    rehearse(cfg)
     watch = Stopwatch()
     with watch.measure("data"):
         split = load_split(cfg)
-    identifier = identify(cfg)
+    store, identifier = Store(Path(cfg.paths.runs_dir)), identify(cfg)
+    assert identifier is not None, "the data has been read"
     with store.lock(identifier):
-        found = find(cfg)  # another process may have finished it while this one waited
-        if found is not None and not cfg.rerun:
+        found = None if cfg.rerun else find(cfg)  # another process may have made it while this one waited
+        if found is not None and found.record.is_finished:
             return found
-        return Run(_make(cfg, store, identifier, split, watch), store.folder(identifier), cfg)
-
-
-def find(cfg: DictConfig) -> Run | None:
-    """The finished run of this configuration on this data, if the store has it; imports nothing heavy."""
-    identifier = identify(cfg)
-    if identifier is None:
-        return None
-    store = Store(Path(cfg.paths.runs_dir))
-    record = store.find(identifier)
-    return Run(record, store.folder(identifier), cfg) if record is not None and record.status == "finished" else None
+        return Run(_make(_placed(cfg, store.folder(identifier)), identifier, split, watch), store.folder(identifier), cfg)
 
 
 def identify(cfg: DictConfig) -> str | None:
     """The run's name, a hash of all that its results depend on; None while the data has not been read."""
-    fingerprint = data_fingerprint(cfg)
-    return None if fingerprint is None else run_id(OmegaConf.to_container(cfg), fingerprint)
+    fingerprint = cached_data_fingerprint(cfg)
+    return None if fingerprint is None else run_id(_container(cfg), fingerprint)
 
 
-def _make(cfg: DictConfig, store: Store, identifier: str, split: Split, watch: Stopwatch) -> Record:
+def find(cfg: DictConfig) -> Run | None:
+    """The run of this configuration on this data, finished or failed, if the store has it; imports nothing heavy."""
+    identifier, store = identify(cfg), Store(Path(cfg.paths.runs_dir))
+    record = None if identifier is None else store.find(identifier)
+    return None if record is None else Run(record, store.folder(record.run_id), cfg)
+
+
+def record_failure(cfg: DictConfig, error: str) -> Record:
+    """Record that a run failed, with its traceback; a run whose data cannot be read is named by its configuration."""
+    identifier = identify(cfg) or run_id(_container(cfg), "unread")
+    record = Record(**_identity(cfg, identifier), protocol={}, status=FAILED, error=error)
+    Store(Path(cfg.paths.runs_dir)).save(record)
+    return record
+
+
+def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> Record:
     import pytorch_lightning as pl
-    import torch
+
+    from recsys import assembly
+    from recsys.training import trainer as training
 
     reset_peak()
-    if cfg.num_threads:
-        torch.set_num_threads(cfg.num_threads)
-    folder = store.folder(identifier)
-    cfg = _in_folder(cfg, folder)
+    folder = Path(cfg.paths.run_dir)
+    assembly.set_threads(cfg.num_threads)
     with watch.measure("encode"):
         features = text_features(cfg, split)
     pl.seed_everything(cfg.seed, verbose=False)
-    module, datamodule = assemble(cfg, split, features.vectors)
-    trainer = build_trainer(cfg)
+    module = assembly.assemble(cfg, split, features.vectors)
+    datamodule = assembly.build_datamodule(cfg, split, module.recommender)
+    trainer = assembly.build_trainer(cfg)
     if module.loss is not None:
         with watch.measure("fit"):
-            trainer.fit(module, datamodule, ckpt_path=_last_checkpoint(folder), weights_only=True)
-        _load_best(module, trainer)
-    with watch.measure("validate"):
-        validation = trainer.validate(module, datamodule, verbose=False)[0]
-    with watch.measure("test"):
-        test = trainer.test(module, datamodule, verbose=False)[0]
-    save_weights(module.recommender, folder / WEIGHTS)
-    ...
+            trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
+        training.check_finite(module)
+        training.load_best(module, trainer)
+    metrics: dict[str, float] = {}
+    for stage, evaluate in (("validate", trainer.validate), ("test", trainer.test)):
+        with watch.measure(stage):
+            metrics |= evaluate(module, datamodule, verbose=False)[0]
+    training.save_weights(module.recommender, folder / WEIGHTS)
+    record = Record(
+        **_identity(cfg, identifier),
+        **_measured(module, trainer, watch, metrics),
+        **_circumstances(cfg, split),
+        encoding=features.report,
+    )
+    Store(folder.parent).save(record, training.per_user(module, split))
+    training.finish(trainer, folder)
+    return record
+
+
+def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
+    return {
+        "run_id": identifier,
+        "name": label(cfg),
+        "choices": OmegaConf.to_container(cfg.choices),
+        "config": _container(cfg),
+        "overrides": list(cfg.overrides),
+        "seed": cfg.seed,
+        "tags": list(cfg.tags),
+    }
+
+
+def _measured(module: Any, trainer: Any, watch: Stopwatch, metrics: dict[str, float]) -> dict[str, Any]:
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.recommender.parameters()]
+    total = sum(watch.seconds.values())
+    return {
+        "times": {**watch.seconds, "total": total},
+        "epochs": None if module.loss is None else trainer.fit_loop.epoch_progress.current.completed,
+        "peak_memory_mb": peak_mb(),
+        "parameters": {
+            "trainable": sum(size for size, trained in sizes if trained),
+            "total": sum(size for size, _ in sizes),
+        },
+        "metrics": {name: float(value) for name, value in metrics.items()},
+        "segments": module.stage_metrics[schema.TEST].segments(),
+    }
+
+
+def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
+    import torch
+
+    from recsys.data.statistics import describe
+    from recsys.tracking.environment import git_state, machine, versions
+
+    return {
+        "protocol": protocol(cfg, split),
+        "data_statistics": describe(split.dataset, split),
+        "warnings": split.warnings,
+        "versions": versions(),
+        "git": git_state(),
+        "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),
+    }
+
+
+def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
+    """Everything that must be equal between runs that are compared."""
+    metrics = OmegaConf.to_container(cfg.metrics, resolve=True)
+    assert isinstance(metrics, dict)
+    metrics.pop("_target_")
+    return {
+        "data": split.dataset.name,
+        "data_fingerprint": cached_data_fingerprint(cfg),
+        "split": split.name,
+        "split_fingerprint": split.fingerprint,
+        "candidates": "the whole catalogue" if split.dataset.impressions is None else "what was shown",
+        "masked": "items known before the stage" if split.dataset.impressions is None else "nothing",
+        "metrics": metrics,
+        "monitor": cfg.monitor,
+        "tuning_trials": 0,
+        "results_version": schema.RESULTS_VERSION,
+    }
+
+
+def label(cfg: DictConfig) -> str:
+    """A run in a word or two: "bert+dot", "cf" on IDs alone, "popularity"."""
+    text = None if is_none(cfg.encoder) or cfg.choices.encoder == "none" else cfg.choices.encoder
+    return "+".join(filter(None, [text, cfg.choices.ranker]))
+
+
+def _placed(cfg: DictConfig, folder: Path) -> DictConfig:
+    placed = cfg.copy()
+    placed.paths.run_dir = str(folder)
+    return placed
+
+
+def _container(cfg: DictConfig) -> dict[str, Any]:
+    container = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(container, dict)
+    return container

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from recsys.training.recommender import Recommender
 
 
+WEIGHTS = "model.safetensors"
+
+
 @dataclass
 class Run:
     """One run of the store.
@@ -36,16 +39,20 @@ class Run:
     @cached_property
     def split(self) -> Split:
         """The data that the run was made on, split as it was."""
-        from recsys.experiment import load_split
+        from recsys.workspace import load_split
 
         return load_split(self.cfg)
 
     @cached_property
     def model(self) -> Recommender:
         """The model with the weights that were tested, in evaluation mode."""
-        from recsys.experiment import reopen_model
+        from recsys.assembly import assemble
+        from recsys.training.trainer import load_weights
+        from recsys.workspace import text_features
 
-        return reopen_model(self.cfg, self.split, self.folder)
+        model = assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors).recommender.eval()
+        load_weights(model, self.folder / WEIGHTS)
+        return model
 
     def recommend(self, user_id: str, top_k: int = 10) -> pl.DataFrame:
         """The best unseen items for a user of the data: columns `item_id`, `text`, `score`, best first.

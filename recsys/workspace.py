@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config import component
+from recsys.config import build
 from recsys.data.cache import cached_fingerprint, load_dataset
 from recsys.data.splits.base import Split
-from recsys.schema import ConfigError, RecsysError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
 
 KEPT = 4  # the most recent of each kind that stay in memory
 
@@ -39,7 +37,7 @@ class _Memory:
         return self.kept[key]
 
 
-_datasets, _splits, _features = _Memory(), _Memory(), _Memory()
+_splits, _features, _text_rows = _Memory(), _Memory(), _Memory()
 
 
 @dataclass(frozen=True)
@@ -50,22 +48,7 @@ class TextFeatures:
     report: dict[str, Any]
 
 
-def build(group: str, node: DictConfig, **extra: Any) -> Any:
-    """The component of a config node.
-
-    Raises:
-        ConfigError: If the component refuses its values; the message names the group.
-    """
-    try:
-        return instantiate(component(node), **extra)
-    except InstantiationException as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, RecsysError):
-            raise cause from None
-        raise ConfigError(f"{group}: {cause}") from error
-
-
-def data_fingerprint(cfg: DictConfig) -> str | None:
+def cached_data_fingerprint(cfg: DictConfig) -> str | None:
     """The fingerprint of the data if its parsed form is cached, else None; reads no data."""
     return cached_fingerprint(build("data", cfg.data), _cache_dir(cfg))
 
@@ -88,6 +71,13 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
         return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
 
     return _features.get(f"{split.fingerprint} {_key(cfg.encoder)}", encode)
+
+
+def text_rows(split: Split) -> csr_matrix | None:
+    """The TF-IDF rows of the items by which every run of the protocol measures the diversity of its lists."""
+    from recsys.metrics.texts import text_rows as make
+
+    return _text_rows.get(split.fingerprint, lambda: make(split.dataset.texts, split.warm_items))
 
 
 def _cache_dir(cfg: DictConfig) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
@@ -15,16 +15,19 @@ from recsys.schema import ConfigError
 
 
 class AccuracyMetric(QueryMetric):
-    """A function of where the relevant items stand in the list."""
+    """A function of where the relevant items stand in the list; reported for segments of items too."""
 
     higher_is_better = True
-    restrictable = True
-    formula: ClassVar[Callable[[Tensor, Tensor, int], Tensor]]
+    formula: ClassVar[staticmethod[[Tensor, Tensor, int], Tensor]]
+
+    def update(self, batch: Hits) -> None:
+        """Keep the values of a chunk of queries."""
+        self._keep_values(batch.query, [self.measure(batch, k) for k in self.cut_offs])
 
     def measure(self, batch: Hits, k: int | None) -> Tensor:
         """Values (B,) at a cut-off; None for the whole list."""
         depth = batch.hits.shape[1] if k is None else k
-        return type(self).formula(batch.hits, batch.n_positives, depth)
+        return self.formula(batch.hits, batch.n_positives, depth)
 
 
 class NDCG(AccuracyMetric):

@@ -26,9 +26,10 @@ class RankingMetric(Metric, ABC):
         context: What is known of the data.
     """
 
+    query: Tensor | list[Tensor]
+    rows: Tensor | list[Tensor]
     full_state_update = False
     is_differentiable = False
-    restrictable: ClassVar[bool] = False  # whether segments of items report it
     reads_ranking: ClassVar[bool] = True  # whether it looks at ranked lists, and not at scores alone
     needs_text: ClassVar[bool] = False  # whether it is left out where the data has no texts
 
@@ -64,6 +65,8 @@ class RankingMetric(Metric, ABC):
         self._keep(torch.empty(0, dtype=torch.int64), torch.empty(0, width, dtype=dtype))
 
     def _keep(self, query: Tensor, rows: Tensor) -> None:
+        assert isinstance(self.query, list)
+        assert isinstance(self.rows, list)
         self.query.append(query.to(self.device))
         self.rows.append(rows.to(self.device))
 
@@ -92,7 +95,7 @@ class QueryMetric(RankingMetric):
 
     def update(self, batch: RankedBatch) -> None:
         """Keep the values of a chunk of queries."""
-        self._keep(batch.query, torch.stack([self.measure(batch, k).float() for k in self.cut_offs], dim=1))
+        self._keep_values(batch.query, [self.measure(batch, k) for k in self.cut_offs])
 
     def compute(self) -> Tensor:
         """Means over the queries, NaN without any; of all processes together."""
@@ -103,6 +106,9 @@ class QueryMetric(RankingMetric):
         """(Q,) queries in ascending order and (Q, n_cut_offs) values, of all processes together."""
         self.compute()  # cached unless something came in since
         return self._per_query
+
+    def _keep_values(self, query: Tensor, values: Sequence[Tensor]) -> None:
+        self._keep(query, torch.stack([column.float() for column in values], dim=1))
 
 
 class TopKMetric(RankingMetric):

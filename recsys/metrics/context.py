@@ -17,8 +17,8 @@ class MetricContext:
         item_counts: (n_items,) train interactions of each item.
         n_train_users: Users with a train interaction.
         warm_items: (n_items,) bool, whether an item has a train interaction.
-        item_text_vectors: (n_items, n_terms) TF-IDF of the items' texts, rows of length 1 (or 0 for an empty text); None
-            where the data has no texts, and then what needs them is not reported.
+        item_text_vectors: (n_items, n_terms) TF-IDF of the items' texts, rows of length 1 (0 for an empty text);
+            None where the data has no texts, and then what needs them is not reported.
     """
 
     n_items: int

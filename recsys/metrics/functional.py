@@ -1,7 +1,7 @@
 """The formulas: pure functions of `hits` (B, K), the relevance of ranked lists, best first, or of raw scores.
 
-`n_positives` (B,) is the number of relevant items of each query, at least 1: queries without any are skipped before. `k`
-is the cut-off; it may exceed K, and what is missing then counts as not relevant.
+`n_positives` (B,) is the number of relevant items of each query, at least 1: queries without any are skipped before.
+`k` is the cut-off; it may exceed K, and what is missing then counts as not relevant.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def gini(counts: Tensor) -> Tensor:
 
 
 def self_information(item_counts: Tensor, n_users: int) -> Tensor:
-    """-log2 of the share of users who know each item, in bits; an item that nobody knows counts as known by one user."""
+    """-log2 of the share of users who know each item, in bits; one that nobody knows counts as known by one user."""
     return -(item_counts.clamp(min=1).float() / max(1, n_users)).log2()
 
 

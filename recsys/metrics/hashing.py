@@ -9,7 +9,9 @@ _WEYL = 0x9E3779B97F4A7C15
 
 
 def pair_hash(query: Tensor, items: Tensor, seed: int) -> Tensor:
-    """An int64 for each pair of the broadcast `query` and `items`, uniform over all int64 (Steele et al. 2014, SplitMix).
+    """An int64 for each pair of the broadcast `query` and `items`, uniform over all int64.
+
+    SplitMix64 (Steele et al. 2014), started at the query and advanced to the item.
 
     Example:
         >>> table = pair_hash(torch.tensor([[3], [8]]), torch.arange(5), seed=0)

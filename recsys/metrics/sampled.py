@@ -5,7 +5,6 @@ Krichene & Rendle 2020, "On sampled metrics for item recommendation".
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from torch import Tensor
@@ -19,13 +18,13 @@ class SampledMetric(QueryMetric):
     """An accuracy metric of a query's positives among `metrics.n_negatives` sampled candidates."""
 
     higher_is_better = True
-    formula: ClassVar[Callable[[Tensor, Tensor, int], Tensor]]
+    formula: ClassVar[staticmethod[[Tensor, Tensor, int], Tensor]]
 
     def measure(self, batch: RankedBatch, k: int | None) -> Tensor:
         """Values (B,) at a cut-off; None for the whole list."""
         sampled = batch.sampled
         depth = sampled.hits.shape[1] if k is None else k
-        return type(self).formula(sampled.hits, sampled.n_positives, depth)
+        return self.formula(sampled.hits, sampled.n_positives, depth)
 
 
 class SampledNDCG(SampledMetric):

@@ -26,6 +26,7 @@ def item_segments(context: MetricContext, shares: Sequence[float]) -> dict[str, 
     counts, warm = context.item_counts, context.warm_items
     ascending = counts.sort().values
     up_to = ascending.cumsum(0)[torch.searchsorted(ascending, counts, right=True) - 1]
-    share_of_more_popular = 1 - up_to / up_to.max().clamp(min=1)
-    head, torso = (share_of_more_popular < share - 1e-6 for share in shares)  # less float32's error
+    total = up_to.max().clamp(min=1)
+    share_of_more_popular = (total - up_to).double() / total
+    head, torso = share_of_more_popular < shares[0], share_of_more_popular < shares[1]
     return {"cold": ~warm, "tail": warm & ~torso, "torso": warm & torso & ~head, "head": warm & head}

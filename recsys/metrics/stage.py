@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from recsys.metrics.accuracy import AccuracyMetric
 from recsys.metrics.base import QueryMetric, RankingMetric
 from recsys.metrics.ranked import RankedBatch, RankingRules
 
@@ -22,10 +23,12 @@ class StageMetrics(nn.Module):
         rules: How to rank.
     """
 
+    masks: Tensor | None
+
     def __init__(
         self,
         metrics: Mapping[str, RankingMetric],
-        segments: Mapping[str, tuple[Tensor, Mapping[str, RankingMetric]]],
+        segments: Mapping[str, tuple[Tensor, Mapping[str, AccuracyMetric]]],
         rules: RankingRules,
     ) -> None:
         super().__init__()
@@ -53,7 +56,7 @@ class StageMetrics(nn.Module):
         batch = RankedBatch.rank(scores, positives, query, items, self.rules)
         for metric in self._metrics.values():
             metric.update(batch)
-        for mask, own in zip(self.masks if self._segments else (), self._segments.values(), strict=True):
+        for mask, own in zip(() if self.masks is None else self.masks, self._segments.values(), strict=True):
             hits = batch.restricted(mask)
             for metric in own.values():
                 metric.update(hits)
@@ -70,7 +73,7 @@ class StageMetrics(nn.Module):
             if isinstance(metric, QueryMetric):
                 query, values = metric.per_query()
                 columns.setdefault("query", query.cpu())
-                columns.update(zip(_labels(name, metric), values.cpu().unbind(dim=1), strict=True))
+                columns.update(zip(labels(name, metric.top_k), values.cpu().unbind(dim=1), strict=True))
         return columns
 
     def segments(self) -> dict[str, dict[str, float]]:
@@ -84,10 +87,10 @@ class StageMetrics(nn.Module):
                 module.reset()
 
 
-def _segment_values(metrics: Mapping[str, RankingMetric]) -> dict[str, float]:
+def _segment_values(metrics: Mapping[str, AccuracyMetric]) -> dict[str, float]:
     values = _values(metrics)
-    sizes = [len(metric.per_query()[0]) for metric in metrics.values() if isinstance(metric, QueryMetric)]
-    return {**values, N_QUERIES: float(sizes[0])} if sizes else values
+    sizes = [len(metric.per_query()[0]) for metric in metrics.values()]
+    return {**values, N_QUERIES: float(sizes[0])}
 
 
 def _values(metrics: Mapping[str, RankingMetric]) -> dict[str, float]:
@@ -95,14 +98,15 @@ def _values(metrics: Mapping[str, RankingMetric]) -> dict[str, float]:
         label: value
         for name, metric in metrics.items()
         # torchmetrics takes the only dimension off a single value
-        for label, value in zip(_labels(name, metric), metric.compute().reshape(-1).tolist(), strict=True)
+        for label, value in zip(labels(name, metric.top_k), metric.compute().reshape(-1).tolist(), strict=True)
     }
 
 
-def _labels(name: str, metric: RankingMetric) -> list[str]:
-    return [label(name, k) for k in metric.cut_offs]
+def labels(name: str, top_k: Sequence[int] | None) -> list[str]:
+    """What the values of a metric are called.
 
-
-def label(name: str, k: int | None) -> str:
-    """What a value is called: `ndcg@10`, or `auc` where there is no cut-off."""
-    return name if k is None else f"{name}@{k}"
+    Example:
+        >>> labels("ndcg", [5, 10]), labels("auc", None)
+        (['ndcg@5', 'ndcg@10'], ['auc'])
+    """
+    return [name] if top_k is None else [f"{name}@{k}" for k in top_k]

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from recsys import schema
+from recsys.metrics.accuracy import AccuracyMetric
 from recsys.metrics.base import RankingMetric
 from recsys.metrics.context import MetricContext
 from recsys.metrics.ranked import RankingRules
 from recsys.metrics.segments import item_segments
-from recsys.metrics.stage import StageMetrics, label
+from recsys.metrics.stage import StageMetrics, labels
 from recsys.schema import ConfigError
 
 
@@ -32,8 +33,8 @@ class MetricSuite:
         top_k: Cut-offs of all metrics that do not set their own.
         val: What validation computes, such as `[ndcg@10, auc]`; None for all.
         test: What the test computes, likewise.
-        segment_shares: Cumulative shares of the train interactions that end the head and the torso of the items; accuracy
-            in the test is also reported for each segment. None for no segments.
+        segment_shares: Cumulative shares of the train interactions that end the head and the torso of the items;
+            accuracy in the test is also reported for each segment. None for no segments.
         n_negatives: Candidates beside the positives in sampled metrics.
         seed: Of the order of equal scores and of sampled candidates; the same for all runs that are to be compared.
 
@@ -61,7 +62,7 @@ class MetricSuite:
 
     def names(self, stage: str) -> list[str]:
         """What a stage (`schema.VAL` or `schema.TEST`) computes, such as `ndcg@10`, given that the data has texts."""
-        return [label(name, k) for name, cuts in self.chosen[stage].items() for k in cuts or [None]]
+        return [text for name, cuts in self.chosen[stage].items() for text in labels(name, cuts)]
 
     def build(self, stage: str, context: MetricContext) -> StageMetrics:
         """Fresh metrics for a stage (`schema.VAL` or `schema.TEST`) of this data."""
@@ -70,29 +71,28 @@ class MetricSuite:
             for name, cuts in self.chosen[stage].items()
             if context.item_text_vectors is not None or not self.metrics[name].func.needs_text
         }
-        everywhere = {name: self.metrics[name](top_k=cuts, context=context) for name, cuts in chosen.items()}
-        restrictable = {name: cuts for name, cuts in chosen.items() if everywhere[name].restrictable}
+        metrics = self._construct(chosen, context)
         masks = item_segments(context, self.segment_shares) if self.segment_shares and stage == schema.TEST else {}
-        segments = {
-            segment: (
-                mask,
-                {name: self.metrics[name](top_k=cuts, context=context) for name, cuts in restrictable.items()},
-            )
-            for segment, mask in masks.items()
-        }
-        return StageMetrics(everywhere, segments, self._rules(everywhere))
+        restrictable = {name: chosen[name] for name in _accuracy(metrics)}
+        segments = {name: (mask, _accuracy(self._construct(restrictable, context))) for name, mask in masks.items()}
+        return StageMetrics(metrics, segments if restrictable else {}, self._rules(metrics))
+
+    def _construct(self, chosen: Mapping[str, list[int] | None], context: MetricContext) -> dict[str, RankingMetric]:
+        return {name: self.metrics[name](top_k=cuts, context=context) for name, cuts in chosen.items()}
 
     def _rules(self, metrics: Mapping[str, RankingMetric]) -> RankingRules:
         cuts = [k for metric in metrics.values() if metric.reads_ranking for k in metric.cut_offs]
         depth = None if None in cuts else max((k for k in cuts if k is not None), default=1)
         return RankingRules(depth, self.seed, self.n_negatives)
 
-    def _choose(self, key: str, labels: Sequence[str] | None) -> dict[str, list[int] | None]:
+    def _choose(self, key: str, texts: Sequence[str] | None) -> dict[str, list[int] | None]:
         """The cut-offs of each metric that a stage computes."""
-        if labels is None:
+        if texts is None:
             return {name: self._default_cut_offs(name) for name in self.metrics}
+        if isinstance(texts, str):
+            raise ConfigError(f"{key} is {texts!r}; expected a list, such as [{texts}], or null for all metrics.")
         chosen: dict[str, list[int] | None] = {}
-        for text in labels:
+        for text in texts:
             name, at, cut = str(text).partition("@")
             if name not in self.metrics or (at and not (cut.isdecimal() and int(cut) > 0)):
                 known = ", ".join(self.metrics)
@@ -126,6 +126,11 @@ def _shares(values: Any) -> list[float] | None:
         or not 0 < numbers[0] < numbers[1] < 1
     ):
         raise ConfigError(
-            f"metrics.segment_shares is {values!r}; expected two growing shares between 0 and 1, such as [0.33, 0.67], or null."
+            f"metrics.segment_shares is {values!r}; expected two growing shares between 0 and 1, "
+            "such as [0.33, 0.67], or null."
         )
     return numbers
+
+
+def _accuracy(metrics: Mapping[str, RankingMetric]) -> dict[str, AccuracyMetric]:
+    return {name: metric for name, metric in metrics.items() if isinstance(metric, AccuracyMetric)}

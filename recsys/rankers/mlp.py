@@ -36,7 +36,7 @@ class MLPRanker(Ranker):
         hidden_dims: Sequence[int] = (64, 32),
         activation: str = "relu",
         dropout: float = 0.0,
-        max_hidden: int = 8_000_000,
+        max_hidden: int = 600_000,
     ) -> None:
         super().__init__()
         widths = list(hidden_dims)

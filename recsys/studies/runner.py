@@ -15,13 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from recsys.config import check, compose
-from recsys.experiment import find, record_failure, run
-from recsys.run import Run
+from recsys.experiment import find, label, record_failure, run
 from recsys.studies.grid import expand
 from recsys.tracking.record import Record
-
-log = logging.getLogger(__name__)
-
+from recsys.tracking.store import Store
 
 @dataclass
 class Outcome:
@@ -30,7 +27,7 @@ class Outcome:
     Attributes:
         records: Of all its finished runs, in the plan's order.
         failures: Of its failed runs.
-        n_found: How many of the finished ones were found and not run.
+        n_found: How many of them were found and not made.
         seconds: Wall time.
     """
 
@@ -38,6 +35,11 @@ class Outcome:
     failures: list[Record] = field(default_factory=list)
     n_found: int = 0
     seconds: float = 0.0
+
+    def add(self, record: Record, found: bool = False) -> None:
+        """Count a run."""
+        (self.records if record.is_finished else self.failures).append(record)
+        self.n_found += found
 
 
 def plan(cfg: DictConfig) -> list[DictConfig]:
@@ -63,7 +65,7 @@ def run_study(cfg: DictConfig, console: Console | None = None) -> Outcome:
     with _progress(console) as progress:
         bar = progress.add_task(cfg.study.name, total=len(todo), run="")
         for run_cfg in todo:
-            progress.update(bar, run=label(run_cfg))
+            progress.update(bar, run=f"{label(run_cfg)} seed {run_cfg.seed}")
             _one(run_cfg, cfg.retry_failed, outcome)
             progress.advance(bar)
         progress.update(bar, run="done")
@@ -71,23 +73,15 @@ def run_study(cfg: DictConfig, console: Console | None = None) -> Outcome:
     return outcome
 
 
-def label(cfg: DictConfig) -> str:
-    """A run in a few words, for progress."""
-    parts = [choice for choice in (cfg.choices.encoder, cfg.choices.ranker) if choice != "none"]
-    return f"{'+'.join(parts)} seed {cfg.seed}"
-
-
 def _one(cfg: DictConfig, retry_failed: bool, outcome: Outcome) -> None:
     found = find(cfg)
-    if found is not None and not cfg.rerun:
-        outcome.n_found += 1
-        outcome.records.append(found.record)
+    if found is not None and (found.record.is_finished or not retry_failed):
+        outcome.add(Store(found.folder.parent).tag(found.record, cfg.tags), found=True)
         return
     try:
-        outcome.records.append(run(cfg).record)
-    except Exception as error:  # a run that fails must not take the others with it: it is recorded and listed
-        log.debug("run failed", exc_info=error)
-        outcome.failures.append(record_failure(cfg, traceback.format_exc()))
+        outcome.add(run(cfg).record)
+    except Exception:  # a run that fails must not take the others with it: it is recorded and listed
+        outcome.add(record_failure(cfg, traceback.format_exc()))
 
 
 def _paths(cfg: DictConfig) -> Sequence[str]:

@@ -1,23 +1,25 @@
-"""Lightning's Trainer from a configuration, and the weights that it leaves."""
+"""Before and after Lightning's Trainer: checkpoints, weights, values per user."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
-from typing import Any
 
-import pytorch_lightning as pl
+import polars as pl
 import torch
-from omegaconf import DictConfig
+from pytorch_lightning import Trainer
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from recsys import schema
+from recsys.data.queries import stage_queries
+from recsys.data.splits.base import Split
+from recsys.schema import RecsysError
+from recsys.training.module import RecommenderModule
+
 CHECKPOINTS = "checkpoints"
-
-
-def build_trainer(node: DictConfig, callbacks: list[Any], loggers: list[Any], build: Any) -> pl.Trainer:
-    """The Trainer of `conf/trainer`, with callbacks and loggers."""
-    return build("trainer", node, callbacks=callbacks, logger=loggers or False, enable_checkpointing=bool(callbacks))
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -26,7 +28,7 @@ def last_checkpoint(folder: Path) -> Path | None:
     return path if path.exists() else None
 
 
-def load_best(module: pl.LightningModule, trainer: pl.Trainer) -> None:
+def load_best(module: RecommenderModule, trainer: Trainer) -> None:
     """Put the best validated weights into the module, if checkpoints were kept."""
     callback = trainer.checkpoint_callback
     path = getattr(callback, "best_model_path", "")
@@ -49,3 +51,37 @@ def load_weights(model: nn.Module, path: Path) -> None:
         RuntimeError: If they are those of another model.
     """
     model.load_state_dict(load_file(path))
+
+
+def check_finite(module: RecommenderModule) -> None:
+    """Refuse a model that training has ruined.
+
+    Raises:
+        RecsysError: If a weight is NaN or infinite.
+    """
+    for name, parameter in module.recommender.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise RecsysError(
+                f"training diverged: {name} is not finite after epoch {module.current_epoch}. Try a smaller learning_rate, "
+                "or trainer.gradient_clip_val=1."
+            )
+
+
+def per_user(module: RecommenderModule, split: Split) -> pl.DataFrame:
+    """The test's metrics of each query, with its user's raw id, and the sizes of its history and of its positives."""
+    values = {name: tensor.numpy() for name, tensor in module.stage_metrics[schema.TEST].per_query().items()}
+    queries = stage_queries(split, schema.TEST)
+    chosen = values.pop("query")
+    rows = queries.rows[chosen]
+    users = split.dataset.users[schema.USER_ID].gather(queries.users[chosen])
+    sizes = {"n_history": queries.history.lengths[rows], "n_positives": queries.positives.lengths[rows]}
+    return pl.DataFrame({"query": chosen, "user": users, **sizes, **values})
+
+
+def finish(trainer: Trainer, folder: Path) -> None:
+    """Close the loggers and remove the checkpoints of a finished run, whose weights are saved."""
+    for logger in trainer.loggers:
+        logger.finalize("success")
+    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
+        sys.modules["wandb"].finish(quiet=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

@@ -1,0 +1,39 @@
+"""What a source of data is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from recsys.data.dataset import Dataset
+
+
+class Source(ABC):
+    """Reads raw files into a `Dataset`; made of configuration values alone, so that making one reads nothing.
+
+    Attributes:
+        name: The data set's name, for reports.
+    """
+
+    name: str
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """The raw files that the content depends on, in a fixed order; none if it is made up.
+
+        Raises:
+            DataError: If one is not there; the message names the configuration's key.
+        """
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """All that the content depends on besides the files' content: the parameters without paths, as plain values."""
+
+    @abstractmethod
+    def read(self) -> Dataset:
+        """The data set.
+
+        Raises:
+            DataError: If a file is malformed; the message names file, line, column, what was found and expected.
+        """

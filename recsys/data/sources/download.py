@@ -1,0 +1,60 @@
+"""Fetching a file, only ever when the user asked for it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import urllib.request
+from pathlib import Path
+
+from recsys.schema import DataError
+
+log = logging.getLogger(__name__)
+
+
+def fetch(url: str, target: Path, md5: str | None = None) -> None:
+    """Fetch a file and check it; `target` appears only when it is whole and right.
+
+    Args:
+        url: Where it is.
+        target: Where to put it.
+        md5: Its checksum; null takes the one published as `<url>.md5`.
+
+    Raises:
+        DataError: If it cannot be reached or its checksum is another.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    log.info("Fetching %s", url)
+    try:
+        expected = md5 or _published_md5(f"{url}.md5")
+        part = _fetch_part(url, target)
+    except OSError as error:
+        raise DataError(f"data.download: {url} cannot be fetched ({error}); put it at {target} by hand.") from error
+    with part.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    if found != expected.lower():
+        part.unlink()
+        raise DataError(f"data.md5: {url} has {found}, expected {expected}; it is damaged or another release.")
+    os.replace(part, target)
+
+
+def _fetch_part(url: str, target: Path) -> Path:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with urllib.request.urlopen(url, timeout=60) as response, part.open("wb") as file:
+            shutil.copyfileobj(response, file, 1 << 20)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return part
+
+
+def _published_md5(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=60) as response:
+        words = response.read(1000).decode().replace("=", " ").split()
+    sums = [word for word in words if len(word) == 32]
+    if not sums:
+        raise DataError(f"data.md5: {url} publishes no checksum; give it as data.md5.")
+    return sums[0]

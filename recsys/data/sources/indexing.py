@@ -1,0 +1,93 @@
+"""Raw ids become 0…n-1 here and nowhere else, and pairs that are there twice become one."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+
+REPEATED = "repeated (user, item) pairs"
+IDLE_USERS = "users without interactions"
+_FIRST_COLUMNS = [schema.ITEM_ID, schema.TEXT, schema.CATEGORIES]
+
+
+def index(
+    name: str,
+    interactions: pl.DataFrame,
+    items: pl.DataFrame | None = None,
+    users: pl.DataFrame | None = None,
+    dropped: dict[str, int] | None = None,
+) -> Dataset:
+    """The data set of raw tables; the order of the interactions' rows changes nothing.
+
+    Items keep the order of their table, or are sorted where there is none; users are sorted. Of a pair that is there
+    more than once the earliest is kept, of those the one of the highest value, and the others are counted.
+
+    Args:
+        name: The data set's name.
+        interactions: `user_id`, `item_id`, and what there is of `value`, `timestamp` and further columns.
+        items: `item_id`, `text` and further columns, each id once; holds all items of the interactions.
+        users: `user_id` and further columns, each id once; those without interactions are left out and counted.
+        dropped: What the source dropped before.
+
+    Example:
+        >>> rows = pl.DataFrame({"user_id": ["10", "9", "9"], "item_id": ["a", "b", "b"], "timestamp": [5, 7, 6]})
+        >>> data = index("toy", rows)
+        >>> data.users["user_id"].to_list(), data.dropped
+        (['9', '10'], {'repeated (user, item) pairs': 1})
+        >>> data.interactions.select("user", "item", "timestamp").rows()
+        [(0, 1, 6), (1, 0, 5)]
+    """
+    user_ids = sorted_ids(interactions[schema.USER_ID])
+    if items is None:
+        items = sorted_ids(interactions[schema.ITEM_ID]).to_frame().with_columns(pl.lit("").alias(schema.TEXT))
+    dropped = dict(dropped or {})
+    indexed = _indexed(interactions, user_ids, items[schema.ITEM_ID])
+    unique = _earliest(indexed)
+    _count(dropped, REPEATED, indexed.height - unique.height)
+    people = user_ids.to_frame()
+    if users is not None:
+        people = people.join(users, on=schema.USER_ID, how="left", maintain_order="left")
+        _count(dropped, IDLE_USERS, users.height - people.height)
+    ordered = [column for column in _FIRST_COLUMNS if column in items.columns]
+    return Dataset(name, unique, items.select(*ordered, pl.all().exclude(ordered)), people, dropped=dropped)
+
+
+def sorted_ids(ids: pl.Series) -> pl.Series:
+    """The distinct ids: by number where all are whole numbers, else as text.
+
+    Example:
+        >>> sorted_ids(pl.Series(["10", "9", "10"])).to_list(), sorted_ids(pl.Series(["10", "9", "x"])).to_list()
+        (['9', '10'], ['10', '9', 'x'])
+    """
+    distinct = ids.unique().sort()
+    numbers = distinct.cast(pl.Int64, strict=False)
+    return distinct if numbers.null_count() else distinct.gather(numbers.arg_sort())
+
+
+def to_index(ids: pl.Series, known: pl.Series) -> pl.Series:
+    """The place of each id among the `known`, int32."""
+    table = pl.DataFrame({"id": known, "index": pl.arange(len(known), dtype=pl.Int32, eager=True)})
+    return ids.to_frame("id").join(table, on="id", how="left", maintain_order="left")["index"]
+
+
+def _indexed(interactions: pl.DataFrame, user_ids: pl.Series, item_ids: pl.Series) -> pl.DataFrame:
+    value = pl.col(schema.VALUE).cast(pl.Float32) if schema.VALUE in interactions.columns else pl.lit(1.0, pl.Float32)
+    user = to_index(interactions[schema.USER_ID], user_ids).alias(schema.USER)
+    item = to_index(interactions[schema.ITEM_ID], item_ids).alias(schema.ITEM)
+    rest = interactions.select(value.alias(schema.VALUE), pl.exclude(schema.USER_ID, schema.ITEM_ID, schema.VALUE))
+    return pl.DataFrame([user, item, *rest.get_columns()])
+
+
+def _earliest(indexed: pl.DataFrame) -> pl.DataFrame:
+    time = [schema.TIMESTAMP] if schema.TIMESTAMP in indexed.columns else []
+    order = [schema.USER, *time, schema.ITEM, schema.VALUE]
+    ordered = indexed.sort(order, descending=[column == schema.VALUE for column in order])
+    pair = pl.col(schema.USER).cast(pl.Int64) * 2**32 + pl.col(schema.ITEM)
+    return ordered.filter(pair.is_first_distinct())
+
+
+def _count(dropped: dict[str, int], name: str, rows: int) -> None:
+    if rows:
+        dropped[name] = dropped.get(name, 0) + rows

@@ -1,0 +1,182 @@
+"""Cells of a comparison: the runs that differ in their seed alone; and what forbids comparing them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from recsys.schema import ComparisonError
+from recsys.tracking.record import Record, canonical_json
+from recsys.tracking.run_id import cell_id, flatten, influential
+
+TRAIN_COMMAND = "python scripts/train.py"
+_SHOWN = 5  # run ids in a message before the rest is only counted
+_MISSING = "(missing)"
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration with the runs of its seeds.
+
+    Attributes:
+        label: Short, and different from that of every other cell of the comparison.
+        records: In the order of their seeds.
+    """
+
+    label: str
+    records: tuple[Record, ...]
+
+    @property
+    def name(self) -> str:
+        return self.records[0].name
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        return self.records[0].choices
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(record.seed for record in self.records)
+
+    @property
+    def run_ids(self) -> list[str]:
+        return [record.run_id for record in self.records]
+
+    @property
+    def command(self) -> str:
+        """The command that repeats its runs."""
+        return repeat_command(self.records[0], self.seeds)
+
+
+def make_cells(records: Iterable[Record]) -> list[Cell]:
+    """Finished runs, grouped by their configuration without the seed and labelled; a run that comes twice counts once."""
+    distinct = {record.run_id: record for record in records}.values()
+    groups = list(group_by(distinct, lambda record: cell_id(record.config)).values())
+    ordered = [tuple(sorted(group, key=lambda record: record.seed)) for group in groups]
+    return [Cell(label, group) for label, group in zip(labels(ordered), ordered, strict=True)]
+
+
+def check_protocol(records: Sequence[Record]) -> None:
+    """Refuse runs of different protocols.
+
+    Raises:
+        ComparisonError: Listing each key that differs, its values, and the runs that have them.
+    """
+    protocols = {record.run_id: dict(flatten(record.protocol)) for record in records}
+    keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
+    lines = []
+    for key in keys:
+        values = group_by(protocols, lambda run_id: canonical_json(protocols[run_id].get(key, _MISSING)))  # noqa: B023
+        if len(values) > 1:
+            lines.append(f"  {key}: " + "; ".join(f"{value} in {_listed(ids)}" for value, ids in values.items()))
+    if lines:
+        raise ComparisonError(
+            "these runs have different protocols, and their numbers must not stand in one table:\n"
+            + "\n".join(lines)
+            + "\nSelect runs of one protocol, as in select=[data=movielens_small,split=user_temporal]."
+        )
+
+
+def check_seeds(cells: Sequence[Cell]) -> None:
+    """Refuse cells that were not run on the same seeds.
+
+    Raises:
+        ComparisonError: Naming the missing seeds of each cell and the command that runs them.
+    """
+    wanted = sorted({seed for cell in cells for seed in cell.seeds})
+    lines = []
+    for cell in cells:
+        missing = [seed for seed in wanted if seed not in cell.seeds]
+        if missing:
+            lines.append(f"  {cell.label} lacks seed {_joined(missing)}: {repeat_command(cell.records[0], missing)}")
+    if lines:
+        raise ComparisonError(
+            f"compared cells need the same seeds, here {_joined(wanted)}:\n" + "\n".join(lines) + "\nMake these runs, "
+            "or select the seeds that all have, as in select=[seed=0]."
+        )
+
+
+def repeat_command(record: Record, seeds: Sequence[int]) -> str:
+    """The command that makes a run again, for these seeds."""
+    overrides = [override for override in record.overrides if not override.lstrip("+").startswith("seed=")]
+    words = [*overrides, f"seed={_joined(seeds, ',')}", *(["-m"] if len(seeds) > 1 else [])]
+    return " ".join([TRAIN_COMMAND, *map(shlex.quote, words)])
+
+
+def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
+    """The records' name, and where cells share it, what differs between them.
+
+    What differs is named by config group where the choice differs, else by key; a key that goes with another is left out.
+    """
+    made = [""] * len(groups)
+    for name, places in group_by(range(len(groups)), lambda place: groups[place][0].name).items():
+        for place, suffix in zip(places, _suffixes([groups[place][0] for place in places]), strict=True):
+            made[place] = f"{name} ({suffix})" if suffix else name
+    ambiguous = {label for label in made if made.count(label) > 1}
+    return [
+        f"{label} {cell_id(group[0].config)[:4]}" if label in ambiguous else label
+        for label, group in zip(made, groups, strict=True)
+    ]
+
+
+def group_by(entries: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Lists of the entries with equal keys, in the order of their first."""
+    groups: dict[K, list[T]] = {}
+    for entry in entries:
+        groups.setdefault(key(entry), []).append(entry)
+    return groups
+
+
+def _suffixes(records: Sequence[Record]) -> list[str]:
+    if len(records) == 1:
+        return [""]
+    groups = sorted({group for record in records for group in record.choices if group not in _NOT_SHOWN})
+    chosen = [{group: record.choices.get(group) for group in groups} for record in records]
+    differing = _differing(chosen)
+    nodes = {group.split("/")[0] for group in differing}
+    settings = [
+        {key: value for key, value in influential(record.config).items() if key != "seed" and key.split(".")[0] not in nodes}
+        for record in records
+    ]
+    described = [{**own, **keys} for own, keys in zip(chosen, settings, strict=True)]
+    kept = _independent(described, [*differing, *sorted(_differing(settings), key=lambda key: (key.count("."), key))])
+    short = _short_names(kept)
+    return [", ".join(f"{short[key]}={_text(own[key])}" for key in kept if key in own) for own in described]
+
+
+_NOT_SHOWN = ("data", "logger", "callbacks", "paths", "experiment", "debug", "hydra")
+
+
+def _differing(dictionaries: Sequence[dict[str, Any]]) -> list[str]:
+    keys = dict.fromkeys(key for own in dictionaries for key in own)
+    return [key for key in keys if len({_text(own.get(key, _MISSING)) for own in dictionaries}) > 1]
+
+
+def _independent(dictionaries: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[str]:
+    """The keys without those that take the same values as an earlier one, such as `optimizer.lr` beside `learning_rate`."""
+    patterns = group_by(keys, lambda key: tuple(_text(own.get(key, _MISSING)) for own in dictionaries))
+    return [first for first, *_ in patterns.values()]
+
+
+def _short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last part of each dotted key where that is unambiguous."""
+    last = [key.rsplit(".", 1)[-1] for key in keys]
+    return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(run_ids: Sequence[str]) -> str:
+    more = f" and {len(run_ids) - _SHOWN} more" if len(run_ids) > _SHOWN else ""
+    return f"{', '.join(run_ids[:_SHOWN])}{more}"
+
+
+def _joined(seeds: Sequence[int], separator: str = ", ") -> str:
+    return separator.join(map(str, seeds))

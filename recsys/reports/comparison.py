@@ -1,0 +1,266 @@
+"""The comparison of runs of one protocol: what each cell gave, how sure that is, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+from typing import Any
+
+from recsys import schema
+from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells
+from recsys.reports.segments import Segments, find_segments
+from recsys.reports.statistics import LEVEL, PairedDifference, bootstrap_interval, holm, paired_differences
+from recsys.reports.values import Values, load_values
+from recsys.schema import ComparisonError
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import cell_id
+from recsys.tracking.store import Store
+
+LOWER_IS_BETTER = ("gini", "average_popularity")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric of a cell.
+
+    Attributes:
+        mean: Over seeds (and users).
+        low: Lower end of the interval over users; None for a metric that has no value per user, such as coverage.
+        high: Upper end.
+        seed_sd: Standard deviation over seeds; None for one seed.
+        difference: To the baseline; None for the baseline itself, without one, or without values per user.
+    """
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    seed_sd: float | None = None
+    difference: PairedDifference | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cell's runs took; None where no run says.
+
+    Attributes:
+        trainable: Trained weights.
+        total: All weights, frozen ones too.
+        encode: Seconds of encoding: the longest of its runs, since later ones find the texts encoded.
+        train: Seconds of fitting, mean over runs.
+        test: Seconds of the test, mean over runs.
+        peak_mb: Peak memory in MB, the largest of its runs.
+        epochs: Mean over runs.
+    """
+
+    trainable: int | None
+    total: int | None
+    encode: float | None
+    train: float | None
+    test: float | None
+    peak_mb: float | None
+    epochs: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell with its scores by metric and its cost."""
+
+    cell: Cell
+    scores: dict[str, Score]
+    cost: Cost
+
+    @property
+    def label(self) -> str:
+        return self.cell.label
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cells of one protocol, best first by the first metric.
+
+    Attributes:
+        rows: One for each cell.
+        metrics: Names as in "ndcg@10"; of the test unless they name a stage.
+        baseline: The label of the cell that all are compared with, or None.
+        segments: The first metric by segments of users and items.
+        n_users: Users of the test.
+        n_queries: Queries of the test; as many as users where each is tested once.
+        failures: Failed runs.
+        left_out: Labels of cells without some of their seeds, because these failed.
+        level: Nominal coverage of the intervals.
+    """
+
+    rows: list[Row]
+    metrics: list[str]
+    baseline: str | None
+    segments: Segments
+    n_users: int
+    n_queries: int
+    failures: list[Record]
+    left_out: list[str]
+    level: float = LEVEL
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for row in self.rows for record in row.cell.records]
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        return self.records[0].protocol
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return self.rows[0].cell.seeds
+
+    @property
+    def warnings(self) -> list[str]:
+        return list(dict.fromkeys(warning for record in self.records for warning in record.warnings))
+
+    def row(self, label: str) -> Row:
+        return next(row for row in self.rows if row.label == label)
+
+    def best(self, metric: str) -> str:
+        """The label of the best cell by a metric."""
+        sign = -1 if lower_is_better(metric) else 1
+        return max(self.rows, key=lambda row: sign * row.scores[metric].mean).label
+
+    def n_comparisons(self, metric: str) -> int:
+        """How many differences the p-values of a metric are corrected for."""
+        return sum(row.scores[metric].difference is not None for row in self.rows)
+
+
+def compare(
+    records: Iterable[Record], store: Store, baseline: str | None, metrics: Sequence[str], seed: int = 0
+) -> Comparison:
+    """Compare runs by what their records and values per user say.
+
+    Args:
+        records: Finished and failed runs.
+        store: Where their values per user are.
+        baseline: A cell's label or name, or the id of one of its runs; None for no differences.
+        metrics: Of the test, such as "ndcg@10"; of another stage as in "val/ndcg@10", then without intervals.
+        seed: Of the bootstrap.
+
+    Raises:
+        ComparisonError: If there is nothing to compare, or the runs have different protocols, seeds or queries.
+    """
+    records = list(records)
+    failures = [record for record in records if not record.is_finished]
+    cells, left_out = _complete_cells(records, failures)
+    finished = [record for cell in cells for record in cell.records]
+    if not finished:
+        raise ComparisonError(f"no complete cell to compare: {len(failures)} runs failed and none of the rest is whole.")
+    check_protocol(finished)
+    check_seeds(cells)
+    _check_metrics(metrics, finished)
+    reference = None if baseline is None else _find_baseline(baseline, cells)
+    values = load_values(cells, store, metrics)
+    scores = {metric: _scores(metric, cells, values, reference, seed) for metric in metrics}
+    rows = [
+        Row(cell, {metric: scores[metric][place] for metric in metrics}, _cost(cell)) for place, cell in enumerate(cells)
+    ]
+    sign = 1 if lower_is_better(metrics[0]) else -1
+    rows.sort(key=lambda row: sign * row.scores[metrics[0]].mean)
+    return Comparison(
+        rows=rows,
+        metrics=list(metrics),
+        baseline=None if reference is None else cells[reference].label,
+        segments=find_segments(cells, values, metrics[0]),
+        n_users=values.n_users,
+        n_queries=values.queries.height,
+        failures=failures,
+        left_out=left_out,
+    )
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether less of a metric is what one wants, as for the concentration on a few items.
+
+    Example:
+        >>> lower_is_better("test/gini@10"), lower_is_better("ndcg@10")
+        (True, False)
+    """
+    return metric.rsplit("/", 1)[-1].split("@")[0] in LOWER_IS_BETTER
+
+
+def recorded_name(metric: str) -> str:
+    """A metric's name in a record: with its stage, which is the test if it names none.
+
+    Example:
+        >>> recorded_name("ndcg@10")
+        'test/ndcg@10'
+    """
+    return metric if "/" in metric else f"{schema.TEST}/{metric}"
+
+
+def _complete_cells(records: Sequence[Record], failures: Sequence[Record]) -> tuple[list[Cell], list[str]]:
+    """Cells without a failed seed, and the labels of the others."""
+    cells = make_cells(record for record in records if record.is_finished)
+    failed = {cell_id(record.config) for record in failures}
+    whole = [cell for cell in cells if cell_id(cell.records[0].config) not in failed]
+    return whole, [cell.label for cell in cells if cell not in whole]
+
+
+def _check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
+    if not metrics:
+        raise ComparisonError("metrics is empty; expected a list such as [ndcg@10,recall@10].")
+    for metric in metrics:
+        lacking = [record for record in records if recorded_name(metric) not in record.metrics]
+        if lacking:
+            known = ", ".join(name.removeprefix(f"{schema.TEST}/") for name in lacking[0].metrics)
+            raise ComparisonError(f"metrics has {metric!r}, which run {lacking[0].run_id} lacks; it has {known}.")
+
+
+def _find_baseline(wanted: str, cells: Sequence[Cell]) -> int:
+    for matches in (
+        [place for place, cell in enumerate(cells) if wanted == cell.label or wanted in cell.run_ids],
+        [place for place, cell in enumerate(cells) if wanted == cell.name],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+    known = ", ".join(repr(cell.label) for cell in cells)
+    found = "stands for several cells" if any(wanted == cell.name for cell in cells) else "is none of the cells"
+    raise ComparisonError(f"baseline {wanted!r} {found}; give one of {known}, or a run's id, or null.")
+
+
+def _scores(metric: str, cells: Sequence[Cell], values: Values, reference: int | None, seed: int) -> list[Score]:
+    recorded = [[record.metrics[recorded_name(metric)] for record in cell.records] for cell in cells]
+    plain = [Score(fmean(own), seed_sd=stdev(own) if len(own) > 1 else None) for own in recorded]
+    if metric not in values.metrics:
+        return plain
+    table = values.per_user(metric)
+    low, high = bootstrap_interval(table, seed)
+    scores = [
+        replace(score, mean=float(mean), low=float(lower), high=float(upper))
+        for score, mean, lower, upper in zip(plain, table.mean(axis=0), low, high, strict=True)
+    ]
+    if reference is None or len(cells) == 1:
+        return scores
+    others = [place for place in range(len(cells)) if place != reference]
+    differences = paired_differences(table[:, others], table[:, reference], seed)
+    corrected = holm([difference.p for difference in differences])
+    for place, difference, p_holm in zip(others, differences, corrected, strict=True):
+        scores[place] = replace(scores[place], difference=replace(difference, p_holm=p_holm))
+    return scores
+
+
+def _cost(cell: Cell) -> Cost:
+    records = cell.records
+    return Cost(
+        trainable=records[0].parameters.get("trainable"),
+        total=records[0].parameters.get("total"),
+        encode=max(_seconds(records, "encode"), default=None),
+        train=_mean(_seconds(records, "fit")),
+        test=_mean(_seconds(records, "test")),
+        peak_mb=max((record.peak_memory_mb for record in records if record.peak_memory_mb is not None), default=None),
+        epochs=_mean([float(record.epochs) for record in records if record.epochs is not None]),
+    )
+
+
+def _seconds(records: Iterable[Record], stage: str) -> list[float]:
+    return [record.times[stage] for record in records if stage in record.times]
+
+
+def _mean(numbers: Sequence[float]) -> float | None:
+    return fmean(numbers) if numbers else None

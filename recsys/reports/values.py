@@ -1,0 +1,98 @@
+"""Values per user of all cells, from the runs' values per query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys.reports.cells import Cell
+from recsys.schema import ComparisonError
+from recsys.tracking.store import KEYS, N_HISTORY, QUERY, USER, Store
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Values:
+    """The test of a comparison, query by query.
+
+    Attributes:
+        queries: (n_queries,) rows: query, user, n_history, n_positives; the same for all cells.
+        metrics: By metric, (n_queries, n_cells) values, averaged over each cell's seeds; NaN where a metric is not
+            defined for a query. Metrics that only exist for all queries together, such as coverage, are not here.
+    """
+
+    queries: pl.DataFrame
+    metrics: dict[str, Floats]
+
+    def per_user(self, metric: str) -> Floats:
+        """(n_users, n_cells) values whose mean is the metric, and whose spread is that of users.
+
+        Where every user has one query, these are the queries' values. Else each user's are
+        m + (sum of own - m × number of own) / (mean number), with m the mean over queries: the linearised ratio
+        estimator, under which queries of one user count as dependent.
+        """
+        table = self.metrics[metric]
+        defined = ~np.isnan(table[:, 0])
+        users, owner = np.unique(self.queries[USER].to_numpy()[defined], return_inverse=True)
+        table = table[defined]
+        if len(users) == len(table):
+            return table
+        sums = np.zeros((len(users), table.shape[1]))
+        np.add.at(sums, owner, table)
+        counts = np.bincount(owner)[:, None]
+        mean = table.mean(axis=0)
+        return mean + (sums - mean * counts) / counts.mean()
+
+    @property
+    def n_users(self) -> int:
+        return self.queries[USER].n_unique()
+
+
+def load_values(cells: Sequence[Cell], store: Store, metrics: Sequence[str]) -> Values:
+    """Read and align the values of all runs.
+
+    Raises:
+        ComparisonError: If the runs were not tested on the same queries, or a metric is not defined on the same ones.
+    """
+    columns = [*KEYS, *metrics]
+    frames = {run_id: store.per_user(run_id, columns) for cell in cells for run_id in cell.run_ids}
+    _check_queries(frames)
+    first = next(iter(frames.values()))
+    present = [metric for metric in metrics if _is_in_all(metric, frames)]
+    tables = {metric: _seed_means(metric, cells, frames) for metric in present}
+    return Values(first.select(KEYS), tables)
+
+
+def _check_queries(frames: dict[str, pl.DataFrame]) -> None:
+    first_id, first = next(iter(frames.items()))
+    keys = first.select(QUERY, USER, N_HISTORY)
+    different = [run_id for run_id, frame in frames.items() if not frame.select(QUERY, USER, N_HISTORY).equals(keys)]
+    if different:
+        raise ComparisonError(
+            f"runs were not tested on the same queries: {', '.join(different)} differ from {first_id}, though their "
+            "protocols are equal. Make them again with rerun=true."
+        )
+
+
+def _is_in_all(metric: str, frames: dict[str, pl.DataFrame]) -> bool:
+    lacking = [run_id for run_id, frame in frames.items() if metric not in frame.columns]
+    if lacking and len(lacking) < len(frames):
+        raise ComparisonError(f"{metric} has no values per query in {', '.join(lacking)}. Make these runs again with rerun=true.")
+    return not lacking
+
+
+def _seed_means(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFrame]) -> Floats:
+    """(n_queries, n_cells) values averaged over seeds."""
+    columns = {run_id: frame[metric].cast(pl.Float64).fill_null(np.nan).to_numpy() for run_id, frame in frames.items()}
+    defined = ~np.isnan(next(iter(columns.values())))
+    different = [run_id for run_id, column in columns.items() if ((~np.isnan(column)) != defined).any()]
+    if different:
+        raise ComparisonError(f"{metric} is not defined on the same queries in all runs: {', '.join(different)} differ.")
+    if not defined.any():
+        raise ComparisonError(f"{metric} is not defined for any query of the test; choose another of metrics.")
+    return np.stack([np.mean([columns[run_id] for run_id in cell.run_ids], axis=0) for cell in cells], axis=1)

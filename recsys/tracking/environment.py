@@ -1,0 +1,72 @@
+"""Where a run was made: versions, checkout and machine. Nothing heavy is imported to find out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "recsys",
+    "torch",
+    "pytorch-lightning",
+    "torchmetrics",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "scikit-learn",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "scipy",
+    "polars",
+)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results may depend on; one that is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def git_state() -> dict[str, Any] | None:
+    """Commit of the checkout that this code runs from, and whether files differ from it; None outside one.
+
+    Asked once in a process: the code that runs is the code that was there when it started.
+    """
+    here = Path(__file__)
+    if _git("ls-files", "--error-unmatch", str(here)) is None:  # installed, perhaps inside a checkout of something else
+        return None
+    commit = _git("rev-parse", "HEAD")
+    return None if commit is None else {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
+
+
+def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
+    """Platform, usable processors, and the device and threads that the run was given."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "platform": platform.platform(),
+        "processor": platform.machine(),
+        "n_cpus": usable,
+        "device": device,
+        "threads": threads,
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says, or None where it fails or is not installed."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

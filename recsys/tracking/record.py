@@ -1,0 +1,160 @@
+"""The record of a run: all that a report needs to know of it, as one file of strict JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from recsys.schema import RecsysError
+from recsys.tracking.files import write_atomically
+
+SCHEMA_VERSION = 1  # raised when a field is added, removed or changes its meaning
+FINISHED = "finished"
+FAILED = "failed"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run was and what it gave.
+
+    Attributes:
+        run_id: See `recsys.tracking.run_id`.
+        name: A short label, such as "bert+dot" or "popularity".
+        choices: What was chosen in each config group: data, split, encoder, profile, ranker, loss, …
+        config: The resolved configuration.
+        overrides: The command line that repeats the run.
+        seed: The run's seed.
+        protocol: Everything that must be equal between runs that are compared.
+        tags: Free words, such as the names of the studies that the run belongs to.
+        data_statistics: Of the data and its split.
+        warnings: Sentences that every report repeats.
+        versions: Of Python and the packages.
+        git: `commit` and `dirty` of the checkout; None outside one.
+        machine: Platform, processors, device, threads.
+        times: Seconds by stage: data, encode, fit, validate, test, total.
+        epochs: Epochs trained; None for a ranker that is not.
+        peak_memory_mb: Peak resident memory in MB.
+        parameters: `trainable` and `total` numbers of weights.
+        encoding: What the encoder reports of the texts: coverage, cut texts, weights.
+        metrics: Values by stage and name, as in "test/ndcg@10".
+        segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
+        status: FINISHED or FAILED.
+        error: The traceback of a failed run.
+        created: When, in ISO 8601, UTC.
+        protocol_fingerprint: A hash of `protocol`, filled in by itself.
+        schema_version: Of the file's format.
+    """
+
+    run_id: str
+    name: str
+    choices: dict[str, Any]
+    config: dict[str, Any]
+    overrides: list[str]
+    seed: int
+    protocol: dict[str, Any]
+    tags: list[str] = field(default_factory=list)
+    data_statistics: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    git: dict[str, Any] | None = None
+    machine: dict[str, Any] = field(default_factory=dict)
+    times: dict[str, float] = field(default_factory=dict)
+    epochs: int | None = None
+    peak_memory_mb: float | None = None
+    parameters: dict[str, int] = field(default_factory=dict)
+    encoding: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    segments: dict[str, dict[str, float]] = field(default_factory=dict)
+    status: str = FINISHED
+    error: str | None = None
+    created: str = field(default_factory=_now)
+    protocol_fingerprint: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if not self.protocol_fingerprint:
+            object.__setattr__(self, "protocol_fingerprint", fingerprint(self.protocol))
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status == FINISHED
+
+    def write(self, path: Path) -> None:
+        """Write the record.
+
+        Raises:
+            RecsysError: If the file cannot be written.
+        """
+        text = json.dumps(_strict(asdict(self)), allow_nan=False, indent=1, ensure_ascii=False)
+        write_atomically(path, f"{text}\n".encode())
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Read a record.
+
+        Raises:
+            RecsysError: If the file is damaged, or written by a version that this one does not know.
+        """
+        content = _load(path)
+        version = content.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise RecsysError(
+                f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that wrote it, "
+                "or make the run again."
+            )
+        known = {entry.name for entry in fields(cls)}
+        wrong = sorted(known ^ content.keys())
+        if wrong:
+            raise RecsysError(f"{path} is damaged: missing or unknown fields {', '.join(wrong)}. Delete it to make the run again.")
+        for metrics in (content["metrics"], *content["segments"].values()):
+            metrics.update({name: math.nan if value is None else float(value) for name, value in metrics.items()})
+        return cls(**content)
+
+
+def fingerprint(protocol: dict[str, Any]) -> str:
+    """A hash of a protocol; the order of keys does not matter.
+
+    Example:
+        >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+        True
+    """
+    return hashlib.sha256(canonical_json(protocol).encode()).hexdigest()[:16]
+
+
+def canonical_json(value: Any) -> str:
+    """One text for equal values: sorted keys, no white space, floats as Python's shortest repr."""
+    return json.dumps(_strict(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise RecsysError(f"{path} is damaged ({error}). Delete it to make the run again.") from error
+    except OSError as error:
+        raise RecsysError(f"cannot read {path}: {error.strerror or error}.") from error
+    if not isinstance(content, dict):
+        raise RecsysError(f"{path} is damaged: expected a JSON object. Delete it to make the run again.")
+    return content
+
+
+def _strict(value: Any) -> Any:
+    """A value as strict JSON has it: NaN is null, infinities are words, keys are strings, numpy's scalars Python's."""
+    if isinstance(value, dict):
+        return {str(key): _strict(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(inner) for inner in value]
+    if hasattr(value, "item"):
+        return _strict(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return str(value) if isinstance(value, Path) else value

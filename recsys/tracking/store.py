@@ -1,0 +1,129 @@
+"""The folder of all runs: finds, saves and guards them."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from recsys.schema import RecsysError
+from recsys.tracking.files import naming, write_atomically
+from recsys.tracking.record import Record
+
+log = logging.getLogger(__name__)
+
+RECORD = "record.json"
+PER_USER = "per_user.parquet"
+LOCK = ".lock"
+
+# Columns of per_user.parquet; each further one is a metric of the test, one value for each query.
+QUERY = "query"
+USER = "user"  # the raw id, a string
+N_HISTORY = "n_history"
+N_POSITIVES = "n_positives"
+KEYS = (QUERY, USER, N_HISTORY, N_POSITIVES)
+
+
+@dataclass(frozen=True)
+class Store:
+    """Runs by their ids, each in the folder `root/<run id>`.
+
+    A run's record is written last: where there is none, the run is not done.
+    """
+
+    root: Path
+
+    def folder(self, run_id: str) -> Path:
+        """Where a run's files are; it need not exist."""
+        return self.root / run_id
+
+    def find(self, run_id: str) -> Record | None:
+        """The record of a run, finished or failed; None where there is none.
+
+        Raises:
+            RecsysError: If it is damaged; the message names the file.
+        """
+        path = self.folder(run_id) / RECORD
+        return Record.read(path) if path.is_file() else None
+
+    def records(self) -> list[Record]:
+        """All records, in the order of their ids.
+
+        Raises:
+            RecsysError: If one is damaged; the message names the file.
+        """
+        return [Record.read(path) for path in sorted(self.root.glob(f"*/{RECORD}"))]
+
+    def per_user(self, run_id: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Metrics of each query of a finished run, ordered by query; all columns or the chosen ones that it has.
+
+        Raises:
+            RecsysError: If the file is missing or damaged.
+        """
+        path = self.folder(run_id) / PER_USER
+        try:
+            frame = pl.read_parquet(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise RecsysError(f"cannot read {path} ({error}). Make the run again with rerun=true.") from error
+        kept = frame.columns if columns is None else [name for name in columns if name in frame.columns]
+        return frame.sort(QUERY).select(kept)
+
+    def save(self, record: Record, per_user: pl.DataFrame | None = None) -> None:
+        """Write a run's values per query, then its record; a failed run has no values.
+
+        Raises:
+            RecsysError: If the folder cannot be written; what was there before is still whole.
+        """
+        folder = self.folder(record.run_id)
+        if per_user is not None:
+            missing = [name for name in KEYS if name not in per_user.columns]
+            if missing:
+                raise ValueError(f"per_user lacks the columns {', '.join(missing)}")
+            content = io.BytesIO()
+            per_user.write_parquet(content)
+            write_atomically(folder / PER_USER, content.getvalue())
+        record.write(folder / RECORD)
+
+    def tag(self, record: Record, tags: Sequence[str]) -> Record:
+        """The record with further tags, written if there are any new ones: a study's mark on a run that it found."""
+        merged = list(dict.fromkeys([*record.tags, *tags]))
+        if merged == record.tags:
+            return record
+        tagged = replace(record, tags=merged)
+        self.save(tagged)
+        return tagged
+
+    @contextmanager
+    def lock(self, run_id: str) -> Iterator[None]:
+        """Keep other processes from making the same run; waits for the one that has it.
+
+        The system frees the lock of a process that ends, however it ends.
+
+        Raises:
+            RecsysError: If the folder cannot be written.
+        """
+        path = self.folder(run_id) / LOCK
+        with naming(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            with naming(path):
+                _acquire(descriptor, run_id)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _acquire(descriptor: int, run_id: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        log.warning("run %s is being made by another process: waiting for it", run_id)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
