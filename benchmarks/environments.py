@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / ".venvs"
+RECBOLE = Path(__file__).parent / ".venvs" / "recbole"
+RECBOLE_PYTHON = RECBOLE / "bin" / "python"
 STAMP = "installed.txt"
 
 # RecBole 1.2.1 needs numpy<2 (it assigns `np.float = np.float_`). It is installed without its dependencies: of those
 # it declares, `ray<=2.6.3` has no build for current Pythons, and neither ray nor plotly nor thop is on BPR's path.
-RECBOLE = ["recbole==1.2.1"]
-RECBOLE_DEPENDENCIES = [
-    "torch==2.13.0",
+PACKAGE = "recbole==1.2.1"
+TORCH = "torch==2.13.0"
+DEPENDENCIES = [
     "numpy==1.26.4",
     "scipy==1.13.1",
     "pandas==2.2.3",
@@ -30,49 +32,52 @@ RECBOLE_DEPENDENCIES = [
     "psutil==6.1.1",
     "tqdm==4.67.1",
 ]
-# numpy 1.26 has wheels for these.
-RECBOLE_PYTHONS = [(3, 11), (3, 12)]
+PYTHONS = ["3.11", "3.12"]  # numpy 1.26 has wheels for these
+# Asked first for torch's small CPU build; where it cannot be reached, pip goes on without it.
+TORCH_INDEX = os.environ.get("TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
 
 
 def recbole_is_installed() -> bool:
     """Whether the environment is there with today's pins."""
-    stamp = FOLDER / "recbole" / STAMP
-    return stamp.exists() and stamp.read_text() == _recbole_pins()
+    stamp = RECBOLE / STAMP
+    return stamp.exists() and stamp.read_text() == _pins()
 
 
 def recbole_python() -> Path:
     """The interpreter of RecBole's environment, which is made first where it is missing or has other pins.
 
     Raises:
-        RuntimeError: If this Python is none that RecBole's dependencies have wheels for.
+        RuntimeError: If there is no Python that RecBole's dependencies have wheels for.
     """
-    folder = FOLDER / "recbole"
     if not recbole_is_installed():
-        _make_recbole(folder)
-    return _interpreter(folder)
+        _make_recbole()
+    return RECBOLE_PYTHON
 
 
 def ml_100k() -> Path:
     """The folder of ML-100K as atomic files, which RecBole's wheel ships."""
-    return next((FOLDER / "recbole").glob("lib/python*/site-packages/recbole/dataset_example/ml-100k"))
+    return next(RECBOLE.glob("lib/python*/site-packages/recbole/dataset_example/ml-100k"))
 
 
-def _make_recbole(folder: Path) -> None:
-    if sys.version_info[:2] not in RECBOLE_PYTHONS:
-        found = ".".join(map(str, sys.version_info[:2]))
-        raise RuntimeError(f"RecBole's environment needs Python 3.11 or 3.12, this is {found}: run with one of those.")
-    shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, with_pip=True)
-    pip = [str(_interpreter(folder)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    print(f"Installing RecBole into {folder} (some minutes, once) …", file=sys.stderr)
-    subprocess.run([*pip, *RECBOLE_DEPENDENCIES], check=True)
-    subprocess.run([*pip, "--no-deps", *RECBOLE], check=True)
-    (folder / STAMP).write_text(_recbole_pins())
+def _make_recbole() -> None:
+    print(f"Installing RecBole into {RECBOLE} (some minutes, once) …", file=sys.stderr)
+    subprocess.run([_base_python(), "-m", "venv", "--clear", str(RECBOLE)], check=True)
+    pip = [str(RECBOLE_PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    index = ["--retries", "1", "--extra-index-url", TORCH_INDEX] if TORCH_INDEX else []
+    subprocess.run([*pip, *index, TORCH], check=True)
+    subprocess.run([*pip, *DEPENDENCIES], check=True)
+    subprocess.run([*pip, "--no-deps", PACKAGE], check=True)
+    (RECBOLE / STAMP).write_text(_pins())
 
 
-def _recbole_pins() -> str:
-    return "\n".join([*RECBOLE_DEPENDENCIES, *RECBOLE, ""])
+def _base_python() -> str:
+    if platform.python_version().rpartition(".")[0] in PYTHONS:
+        return sys.executable
+    found = next(filter(None, (shutil.which(f"python{version}") for version in PYTHONS)), None)
+    if found is None:
+        raise RuntimeError(f"RecBole's environment needs Python {' or '.join(PYTHONS)}, and none is on the PATH.")
+    return found
 
 
-def _interpreter(folder: Path) -> Path:
-    return folder / "bin" / "python"
+def _pins() -> str:
+    return "\n".join([TORCH, *DEPENDENCIES, PACKAGE, ""])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
 import statistics
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +14,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from recsys.tracking import environment
+from recsys.tracking.files import write_atomically
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "performance"
@@ -66,7 +67,7 @@ class Comparison:
 
     def show(self) -> None:
         """Print medians, their range and the ratios."""
-        table = Table(title=f"{self.what}\n{_machine()['summary']}, commit {commit()}", title_justify="left")
+        table = Table(title=f"{self.what}\n{_described(machine())}, commit {commit()}", title_justify="left")
         for column in ("task", "ours", self.rival_name, "ratio"):
             table.add_column(column, justify="left" if column == "task" else "right")
         for task in self.tasks():
@@ -78,11 +79,8 @@ class Comparison:
 
     def save(self, folder: Path = RESULTS) -> Path:
         """Write all figures to `folder/NAME.json`."""
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.json"
-        scratch = path.with_suffix(".tmp")
-        scratch.write_text(json.dumps(self._figures(), indent=2, ensure_ascii=False) + "\n")
-        os.replace(scratch, path)
+        write_atomically(path, (json.dumps(self._figures(), indent=2, ensure_ascii=False) + "\n").encode())
         console.print(f"written to {path}")
         return path
 
@@ -92,7 +90,7 @@ class Comparison:
             "what": self.what,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": commit(),
-            "machine": _machine(),
+            "machine": machine(),
             "settings": self.settings,
             "versions": self.versions,
             "median_seconds": {
@@ -105,16 +103,12 @@ class Comparison:
         }
 
 
-def versions(*packages: str) -> dict[str, str]:
-    """The installed versions of packages."""
-    return {package: importlib.metadata.version(package) for package in packages}
-
-
 def commit() -> str:
-    """The short hash of the commit, marked where files differ from it; `unknown` outside a checkout."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
-    described = subprocess.run(command, capture_output=True, text=True, check=False)
-    return described.stdout.strip() if described.returncode == 0 else "unknown"
+    """The short hash of the commit, and whether files differ from it."""
+    state = environment.git_state()
+    if state is None:
+        return "unknown"
+    return state["commit"][:9] + (" with uncommitted changes" if state["dirty"] else "")
 
 
 def _median(results: list[Seconds], task: str) -> float:
@@ -126,13 +120,17 @@ def _cell(results: list[Seconds], task: str) -> str:
     return f"{statistics.median(seconds):.3f} s ({min(seconds):.3f}–{max(seconds):.3f})"
 
 
-def _machine() -> dict[str, Any]:
-    cores, load = os.cpu_count(), os.getloadavg()[0]
-    summary = f"{_processor()}, {cores} cores, load {load:.1f}, Python {platform.python_version()}"
-    return {"processor": _processor(), "cores": cores, "load": load, "summary": summary}
+def machine() -> dict[str, Any]:
+    """The machine, and how busy it is."""
+    return {**environment.machine(threads=1), "processor": _processor(), "load": round(os.getloadavg()[0], 2)}
+
+
+def _described(facts: dict[str, Any]) -> str:
+    return f"{facts['processor']}, {facts['n_cpus']} cores, load {facts['load']}, one thread"
 
 
 def _processor() -> str:
     models = Path("/proc/cpuinfo")
     lines = models.read_text().splitlines() if models.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

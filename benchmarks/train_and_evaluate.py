@@ -20,11 +20,14 @@ for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_threads] = "1"
 
 import environments
-from harness import Comparison, Seconds, console, versions
+from harness import Comparison, Seconds, console
 from synthetic_log import write_log
+
+from recsys.tracking import environment
 
 EPOCH, EVALUATION, LARGE_EVALUATION = "one epoch", "one evaluation", "one evaluation, RecBole at 512 users a batch"
 SETTINGS = {"dim": 64, "batch_size": 2048, "learning_rate": 0.001, "threads": 1, "seed": 2020}
+METRICS = ["ndcg@10", "recall@10", "mrr@10", "hit_rate@10", "precision@10"]  # RecBole's default
 N_EVALUATIONS = 5
 SYNTHETIC = {"tiny": (60, 40, 900), "ml-1m": (6040, 3706, 1_000_000)}  # users, items, interactions
 EPOCHS = {"tiny": 3, "ml-100k": 11, "ml-1m": 4}  # the first is a warm-up
@@ -66,7 +69,7 @@ def _comparison(shape: str, log: Path) -> Comparison:
         what=what,
         settings={"shape": shape, "epochs": EPOCHS[shape], **SETTINGS},
         rival_name="RecBole",
-        versions=versions("torch", "pytorch-lightning", "numpy"),
+        versions=environment.versions(),
         checks={"interactions": sum(1 for _ in log.open()) - 1},
     )
 
@@ -100,7 +103,9 @@ def _ours(log: Path, shape: str, runs: Path, comparison: Comparison) -> Seconds:
 def _overrides(log: Path, shape: str, runs: Path) -> list[str]:
     return [
         "data=table",
-        f"data.interactions={log}",
+        f"data.path={log.parent}",
+        f"data.interactions.file={log.name}",
+        "data.interactions.timestamp=timestamp",
         "split=leave_last_out",
         "encoder=none",
         "ranker=cf",
@@ -108,8 +113,11 @@ def _overrides(log: Path, shape: str, runs: Path) -> list[str]:
         "negatives=uniform",
         "optimizer=adam",
         "logger=none",
-        "callbacks=none",
+        # RecBole is timed without checkpoints and early stopping, so ours come never.
+        "+callbacks.checkpoint.every_n_epochs=1000",
+        "callbacks.early_stopping.patience=1000",
         "+callbacks.epoch_timer._target_=epoch_timer.EpochTimer",
+        f"metrics.val=[{','.join(METRICS)}]",
         f"features.dim={SETTINGS['dim']}",
         f"batches.batch_size={SETTINGS['batch_size']}",
         f"learning_rate={SETTINGS['learning_rate']}",

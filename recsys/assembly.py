@@ -102,6 +102,12 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     return build("trainer", cfg.trainer, **extra)
 
 
+def build_evaluator(cfg: DictConfig) -> pl.Trainer:
+    """A Trainer that only evaluates: it writes nothing."""
+    quiet = {"callbacks": [], "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return build("trainer", cfg.trainer, **quiet)
+
+
 def set_threads(n: int | None) -> None:
     """Use `n` CPU threads; None leaves torch's choice."""
     if n is not None:

@@ -64,7 +64,7 @@ def compare(cfg: DictConfig) -> None:
 @command("prepare_data")
 def prepare_data(cfg: DictConfig) -> None:
     """Validate and cache a data set, and print its statistics."""
-    from recsys.data.command import prepare
+    from recsys.preparation import prepare
 
     prepare(cfg)
 
@@ -74,4 +74,4 @@ def evaluate(cfg: DictConfig) -> None:
     """Test a run of the store once more, from its saved weights."""
     from recsys.evaluation import evaluate_run
 
-    evaluate_run(cfg)
+    sys.exit(evaluate_run(cfg))

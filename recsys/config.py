@@ -99,11 +99,20 @@ def check(cfg: DictConfig) -> None:
         _check_not_trained(cfg, choices)
     else:
         _check_trained(cfg, choices)
+    check_data(cfg)
+    _check_numbers(cfg)
+
+
+def check_data(cfg: DictConfig) -> None:
+    """Refuse a data set whose files are not named.
+
+    Raises:
+        ConfigError: Naming the missing keys.
+    """
     missing = sorted(OmegaConf.missing_keys(cfg.data))
     if missing:
         keys = ", ".join(f"data.{key}" for key in missing)
-        raise ConfigError(f"data={choices.data} needs {keys}: give it on the command line, as in {keys.split(',')[0]}=…")
-    _check_numbers(cfg)
+        raise ConfigError(f"data={cfg.choices.data} needs {keys}: give it on the command line, as in data.{missing[0]}=…")
 
 
 def _has_text(cfg: DictConfig) -> bool:

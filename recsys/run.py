@@ -36,6 +36,11 @@ class Run:
     folder: Path
     cfg: DictConfig = field(repr=False)
 
+    @property
+    def weights(self) -> Path:
+        """The file of the weights that were tested."""
+        return self.folder / WEIGHTS
+
     @cached_property
     def split(self) -> Split:
         """The data that the run was made on, split as it was."""
@@ -51,7 +56,7 @@ class Run:
         from recsys.workspace import text_features
 
         model = assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors).recommender.eval()
-        load_weights(model, self.folder / WEIGHTS)
+        load_weights(model, self.weights)
         return model
 
     def recommend(self, user_id: str, top_k: int = 10) -> pl.DataFrame:

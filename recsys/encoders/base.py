@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,13 @@ class Encoder(ABC):
     The same text gives the same vector whatever other texts are encoded beside it, in whatever order.
     """
 
-    def fit(self, texts: Sequence[str]) -> None:  # noqa: B027 (most encoders learn nothing from the catalogue)
-        """Learn from the texts of the train items; the default learns nothing."""
+    def fit(self, texts: Sequence[str], cache_dir: Path) -> None:  # noqa: B027 (most encoders learn nothing)
+        """Learn from the texts of the train items; the default learns nothing.
+
+        Args:
+            texts: Of the train items.
+            cache_dir: Where pretrained weights may be kept between processes.
+        """
 
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -25,8 +31,12 @@ class Encoder(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """All that the vectors depend on besides the texts: the cache's key and the record's description.
+        """All that the vectors depend on besides the texts: the cache's key, and the record's description.
 
         Names the weights that are really used (with their hash), pooling, lengths and precision, not batch sizes.
         Answers without loading weights. Has `"fitted": True` where `fit` matters, so that the train texts join the key.
         """
+
+    def coverage(self, texts: Sequence[str]) -> dict[str, Any]:  # noqa: ARG002 (a tokenizer makes use of it)
+        """What the encoder itself can say of how it read the texts, such as how many were cut."""
+        return {}

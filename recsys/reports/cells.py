@@ -69,11 +69,10 @@ def check_protocol(records: Sequence[Record]) -> None:
     """
     protocols = {record.run_id: dict(flatten(record.protocol)) for record in records}
     keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
-    lines = []
-    for key in keys:
-        values = group_by(protocols, lambda run_id: canonical_json(protocols[run_id].get(key, _MISSING)))  # noqa: B023
-        if len(values) > 1:
-            lines.append(f"  {key}: " + "; ".join(f"{value} in {_listed(ids)}" for value, ids in values.items()))
+    values = {key: {run_id: protocol.get(key, _MISSING) for run_id, protocol in protocols.items()} for key in keys}
+    lines = [
+        f"  {key}: {_by_value(own)}" for key, own in values.items() if len(set(map(canonical_json, own.values()))) > 1
+    ]
     if lines:
         raise ComparisonError(
             "these runs have different protocols, and their numbers must not stand in one table:\n"
@@ -140,7 +139,11 @@ def _suffixes(records: Sequence[Record]) -> list[str]:
     differing = _differing(chosen)
     nodes = {group.split("/")[0] for group in differing}
     settings = [
-        {key: value for key, value in influential(record.config).items() if key != "seed" and key.split(".")[0] not in nodes}
+        {
+            key: value
+            for key, value in influential(record.config).items()
+            if key != "seed" and key.split(".")[0] not in nodes
+        }
         for record in records
     ]
     described = [{**own, **keys} for own, keys in zip(chosen, settings, strict=True)]
@@ -171,6 +174,11 @@ def _short_names(keys: Sequence[str]) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _by_value(values: dict[str, Any]) -> str:
+    groups = group_by(values, lambda run_id: canonical_json(values[run_id]))
+    return "; ".join(f"{value} in {_listed(run_ids)}" for value, run_ids in groups.items())
 
 
 def _listed(run_ids: Sequence[str]) -> str:

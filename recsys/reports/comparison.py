@@ -150,7 +150,9 @@ def compare(
     cells, left_out = _complete_cells(records, failures)
     finished = [record for cell in cells for record in cell.records]
     if not finished:
-        raise ComparisonError(f"no complete cell to compare: {len(failures)} runs failed and none of the rest is whole.")
+        raise ComparisonError(
+            f"no complete cell to compare: {len(failures)} runs failed and none of the rest is whole."
+        )
     check_protocol(finished)
     check_seeds(cells)
     _check_metrics(metrics, finished)
@@ -158,7 +160,8 @@ def compare(
     values = load_values(cells, store, metrics)
     scores = {metric: _scores(metric, cells, values, reference, seed) for metric in metrics}
     rows = [
-        Row(cell, {metric: scores[metric][place] for metric in metrics}, _cost(cell)) for place, cell in enumerate(cells)
+        Row(cell, {metric: scores[metric][place] for metric in metrics}, _cost(cell))
+        for place, cell in enumerate(cells)
     ]
     sign = 1 if lower_is_better(metrics[0]) else -1
     rows.sort(key=lambda row: sign * row.scores[metrics[0]].mean)
@@ -195,10 +198,12 @@ def recorded_name(metric: str) -> str:
 
 
 def _complete_cells(records: Sequence[Record], failures: Sequence[Record]) -> tuple[list[Cell], list[str]]:
-    """Cells without a failed seed, and the labels of the others."""
+    """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
     cells = make_cells(record for record in records if record.is_finished)
     failed = {cell_id(record.config) for record in failures}
-    whole = [cell for cell in cells if cell_id(cell.records[0].config) not in failed]
+    undisturbed = [cell for cell in cells if cell_id(cell.records[0].config) not in failed]
+    wanted = {seed for cell in undisturbed or cells for seed in cell.seeds}
+    whole = [cell for cell in cells if cell in undisturbed or wanted <= set(cell.seeds)]
     return whole, [cell.label for cell in cells if cell not in whole]
 
 

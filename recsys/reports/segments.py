@@ -44,7 +44,9 @@ def find_segments(cells: Sequence[Cell], values: Values, metric: str) -> Segment
             defined = table[rows & ~np.isnan(table[:, 0])]
             if len(defined):
                 found.sizes[name] = len(defined)
-                found.values[name] = dict(zip((cell.label for cell in cells), defined.mean(axis=0).tolist(), strict=True))
+                found.values[name] = dict(
+                    zip((cell.label for cell in cells), defined.mean(axis=0).tolist(), strict=True)
+                )
     return found
 
 

@@ -82,7 +82,9 @@ def _check_queries(frames: dict[str, pl.DataFrame]) -> None:
 def _is_in_all(metric: str, frames: dict[str, pl.DataFrame]) -> bool:
     lacking = [run_id for run_id, frame in frames.items() if metric not in frame.columns]
     if lacking and len(lacking) < len(frames):
-        raise ComparisonError(f"{metric} has no values per query in {', '.join(lacking)}. Make these runs again with rerun=true.")
+        raise ComparisonError(
+            f"{metric} has no values per query in {', '.join(lacking)}. Make these runs again with rerun=true."
+        )
     return not lacking
 
 
@@ -92,7 +94,9 @@ def _seed_means(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFra
     defined = ~np.isnan(next(iter(columns.values())))
     different = [run_id for run_id, column in columns.items() if ((~np.isnan(column)) != defined).any()]
     if different:
-        raise ComparisonError(f"{metric} is not defined on the same queries in all runs: {', '.join(different)} differ.")
+        raise ComparisonError(
+            f"{metric} is not defined on the same queries in all runs: {', '.join(different)} differ."
+        )
     if not defined.any():
         raise ComparisonError(f"{metric} is not defined for any query of the test; choose another of metrics.")
     return np.stack([np.mean([columns[run_id] for run_id in cell.run_ids], axis=0) for cell in cells], axis=1)

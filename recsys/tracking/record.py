@@ -114,7 +114,9 @@ class Record:
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())
         if wrong:
-            raise RecsysError(f"{path} is damaged: missing or unknown fields {', '.join(wrong)}. Delete it to make the run again.")
+            raise RecsysError(
+                f"{path} is damaged: missing or unknown fields {', '.join(wrong)}. Delete it to make the run again."
+            )
         for metrics in (content["metrics"], *content["segments"].values()):
             metrics.update({name: math.nan if value is None else float(value) for name, value in metrics.items()})
         return cls(**content)

@@ -45,7 +45,9 @@ def test_interval_does_not_depend_on_chunks_or_on_other_columns(values, monkeypa
 def test_paired_difference_equals_scipy(values):
     first, second = values[:, 0], values[:, 1]
     found = paired_difference(first, second, seed=3, n_resamples=400)
-    expected = stats.bootstrap((first - second,), np.mean, n_resamples=400, rng=np.random.default_rng(3)).confidence_interval
+    expected = stats.bootstrap(
+        (first - second,), np.mean, n_resamples=400, rng=np.random.default_rng(3)
+    ).confidence_interval
     assert found.p == pytest.approx(stats.ttest_rel(first, second).pvalue, abs=1e-9)
     assert found.mean == pytest.approx(np.mean(first - second), abs=1e-12)
     assert (found.low, found.high) == (pytest.approx(expected.low, abs=1e-9), pytest.approx(expected.high, abs=1e-9))

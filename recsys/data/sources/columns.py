@@ -9,12 +9,11 @@ from functools import partial
 
 import polars as pl
 
-from recsys.data.sources.tables import RawTable
+from recsys.data.sources.tables import ROW, RawTable
 from recsys.schema import ConfigError, DataError
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _YEAR_1971, _YEAR_2100 = 31_536_000, 4_102_444_800
-_ROW = "row in the file"
 
 
 @dataclass(frozen=True)
@@ -130,10 +129,9 @@ def refuse_unknown(table: RawTable, column: str, ids: pl.Series, known: pl.Serie
     """
     unknown = ids.unique().to_frame("id").join(known.to_frame("id"), on="id", how="anti")["id"]
     if len(unknown):
-        row, value = _first(table, pl.col(column).is_in(unknown.implode()), column)
-        raise DataError(
-            f"{table.place(row)}: column '{column}': found {value!r}, expected {expected} ({len(unknown):,} unknown)."
-        )
+        row = table.first_row(pl.col(column).is_in(unknown.implode()))
+        found = f"found {_value(table, column, row)!r}, expected {expected}"
+        raise DataError(f"{table.place(row)}: column '{column}': {found} ({len(unknown):,} unknown in all).")
 
 
 def refuse_repeated(table: RawTable, column: str, ids: pl.Series) -> None:
@@ -143,15 +141,16 @@ def refuse_repeated(table: RawTable, column: str, ids: pl.Series) -> None:
         DataError: If one is; the message names the line of the second.
     """
     if ids.n_unique() < len(ids):
-        row, value = _first(table, ~pl.col(column).is_first_distinct() & pl.col(column).is_not_null(), column)
-        raise DataError(f"{table.place(row)}: column '{column}': found {value!r} again, expected each id once.")
+        row = table.first_row(~pl.col(column).is_first_distinct() & (pl.col(column) != ""))
+        found = f"found {_value(table, column, row)!r} again, expected each id once"
+        raise DataError(f"{table.place(row)}: column '{column}': {found}.")
 
 
 def _refuse_first(table: RawTable, columns: Mapping[str, Column]) -> None:
     """Raise for the first refused value of the file, unless all are on blank lines."""
     refused = [column.parse(pl.col(column.raw)).is_null() for column in columns.values()]
-    blank = pl.all_horizontal(pl.all().exclude(_ROW).is_null())
-    rows = table.frame.with_row_index(_ROW).filter(pl.any_horizontal(refused), ~blank)
+    blank = pl.all_horizontal(pl.all().exclude(ROW).is_null())
+    rows = table.frame.with_row_index(ROW).filter(pl.any_horizontal(refused), ~blank)
     first = table.collect(rows.head(1))
     if not first.height:
         return
@@ -159,13 +158,12 @@ def _refuse_first(table: RawTable, columns: Mapping[str, Column]) -> None:
         if first.select(column.parse(pl.col(column.raw)).is_null()).item():
             value = first[column.raw].item()
             found = "nothing" if value is None or value == "" else repr(value)
-            place = table.place(first[_ROW].item())
+            place = table.place(first[ROW].item())
             raise DataError(f"{place}: column '{column.raw}': found {found}, expected {column.expected}.")
 
 
-def _first(table: RawTable, condition: pl.Expr, column: str) -> tuple[int, str]:
-    rows = table.frame.with_row_index(_ROW).filter(condition).select(_ROW, column)
-    return table.collect(rows.head(1)).row(0)
+def _value(table: RawTable, column: str, row: int) -> str:
+    return table.collect(table.frame.slice(row, 1).select(column)).item()
 
 
 def _nearest(name: str, found: list[str]) -> str | None:

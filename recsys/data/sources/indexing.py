@@ -6,6 +6,9 @@ import polars as pl
 
 from recsys import schema
 from recsys.data.dataset import Dataset
+from recsys.data.sources.columns import refuse_unknown
+from recsys.data.sources.tables import RawTable
+from recsys.schema import ConfigError
 
 REPEATED = "repeated (user, item) pairs"
 IDLE_USERS = "users without interactions"
@@ -18,6 +21,7 @@ def index(
     items: pl.DataFrame | None = None,
     users: pl.DataFrame | None = None,
     dropped: dict[str, int] | None = None,
+    user_ids: pl.Series | None = None,
 ) -> Dataset:
     """The data set of raw tables; the order of the interactions' rows changes nothing.
 
@@ -30,6 +34,7 @@ def index(
         items: `item_id`, `text` and further columns, each id once; holds all items of the interactions.
         users: `user_id` and further columns, each id once; those without interactions are left out and counted.
         dropped: What the source dropped before.
+        user_ids: All users, sorted, where there are more than those of the interactions.
 
     Example:
         >>> rows = pl.DataFrame({"user_id": ["10", "9", "9"], "item_id": ["a", "b", "b"], "timestamp": [5, 7, 6]})
@@ -39,7 +44,7 @@ def index(
         >>> data.interactions.select("user", "item", "timestamp").rows()
         [(0, 1, 6), (1, 0, 5)]
     """
-    user_ids = sorted_ids(interactions[schema.USER_ID])
+    user_ids = sorted_ids(interactions[schema.USER_ID]) if user_ids is None else user_ids
     if items is None:
         items = sorted_ids(interactions[schema.ITEM_ID]).to_frame().with_columns(pl.lit("").alias(schema.TEXT))
     dropped = dict(dropped or {})
@@ -91,3 +96,24 @@ def _earliest(indexed: pl.DataFrame) -> pl.DataFrame:
 def _count(dropped: dict[str, int], name: str, rows: int) -> None:
     if rows:
         dropped[name] = dropped.get(name, 0) + rows
+
+
+def keep_known(
+    table: RawTable, column: str, interactions: pl.DataFrame, known: pl.Series, unknown_items: str, label: str
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The interactions with items that the items' table (called `label`) has, and what was dropped.
+
+    Raises:
+        ConfigError: If `unknown_items` is neither `error` nor `drop`.
+        DataError: If it is `error` and an item is unknown.
+    """
+    if unknown_items not in ("error", "drop"):
+        raise ConfigError(f"data.unknown_items={unknown_items} is unknown; use error or drop.")
+    ids = interactions[schema.ITEM_ID]
+    if unknown_items == "error":
+        expected = f"an item of {label}, or data.unknown_items=drop"
+        refuse_unknown(table, column, ids, known, expected)
+        return interactions, {}
+    kept = interactions.join(known.to_frame(schema.ITEM_ID), on=schema.ITEM_ID, how="semi", maintain_order="left")
+    lost = interactions.height - kept.height
+    return kept, ({"interactions with unknown items": lost} if lost else {})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from recsys import schema
@@ -17,7 +19,6 @@ from recsys.data.sources.columns import (
     identifier,
     read_columns,
     read_side_table,
-    refuse_unknown,
     timestamp,
 )
 from recsys.data.sources.indexing import index, sorted_ids, to_index
@@ -74,15 +75,10 @@ class MindSource(Source):
         """The data set, with `impressions`."""
         with TemporaryDirectory(prefix="recsys-") as folder:
             open_table = partial(CsvTable, scratch=Path(folder), separator="\t", quote=None)
-            tables = [open_table(file, names=_NEWS if "news" in file.label else None) for file in ()]
-            del tables
             train, train_news, dev, dev_news = self._raw_files()
             news = self._read_news([open_table(file, names=_NEWS) for file in (train_news, dev_news)])
             shown = [_read_behaviors(open_table(file, names=_BEHAVIORS), news) for file in (train, dev)]
-        cut = shown[0][schema.TIMESTAMP].max() - self.validation_days * _DAY  # type: ignore[operator]
-        late = pl.when(pl.col(schema.TIMESTAMP) > cut).then(pl.lit(schema.VAL)).otherwise(pl.lit(schema.TRAIN))
-        parts = [shown[0].with_columns(late.alias(schema.PART)), shown[1].with_columns(part=pl.lit(schema.TEST))]
-        return _assemble(self.name, pl.concat(parts), news)
+        return _assemble(self.name, _in_parts(*shown, self.validation_days), news)
 
     def _raw_files(self) -> list[RawFile]:
         """Behaviours and news of train, then of dev."""
@@ -112,6 +108,15 @@ class MindSource(Source):
         return news.with_columns(render(news, self.template).alias(schema.TEXT), kinds.alias(schema.CATEGORIES))
 
 
+def _in_parts(train: pl.DataFrame, dev: pl.DataFrame, validation_days: float) -> pl.DataFrame:
+    """All impressions by time, each with its part."""
+    time = pl.col(schema.TIMESTAMP)
+    is_late = time > time.max() - validation_days * _DAY
+    part = pl.when(is_late).then(pl.lit(schema.VAL)).otherwise(pl.lit(schema.TRAIN)).alias(schema.PART)
+    shown = pl.concat([train.with_columns(part), dev.with_columns(pl.lit(schema.TEST).alias(schema.PART))])
+    return shown.sort(schema.TIMESTAMP, schema.USER_ID, maintain_order=True)
+
+
 def _is_place(path: Path) -> bool:
     return path.is_dir() or path.suffix == ".zip"
 
@@ -125,40 +130,81 @@ def _file(place: Path, name: str) -> RawFile:
 
 def _read_behaviors(table: CsvTable, news: pl.DataFrame) -> pl.DataFrame:
     """`user_id`, `timestamp`, `history`, `candidates`, `clicked`."""
+    labelled = "ids with labels, as in 'N1-0 N2-1' (the leaderboard's test set has none and cannot be used)"
     columns = {
         schema.USER_ID: identifier("user_id"),
         schema.TIMESTAMP: timestamp("time", _TIME_FORMAT),
         schema.HISTORY: Column("history", lambda text: text.fill_null(""), "ids of news between spaces"),
-        schema.CANDIDATES: Column("impressions", _labelled, "ids with labels, as in 'N1-0 N2-1' (the leaderboard's "
-                                  "test set has none and cannot be used)"),
-    }  # fmt: skip
+        schema.CANDIDATES: Column("impressions", _labelled, labelled),
+    }
     frame = read_columns(table, columns)
-    slices = [_with_lists(part, news[schema.ITEM_ID]) for part in frame.iter_slices(_SLICE)]
-    result = pl.concat(slices)
-    for column, raw in ((schema.HISTORY, "history"), (schema.CANDIDATES, "impressions")):
-        unknown = result.select(pl.col(column).list.contains(-1)).to_series()
-        if unknown.any():
-            _refuse_unknown_news(table, raw, frame[column].filter(unknown), news)
+    result = pl.concat([_with_lists(part, news[schema.ITEM_ID]) for part in frame.iter_slices(_SLICE)])
+    for name in (schema.HISTORY, schema.CANDIDATES):
+        is_unknown = result[name].list.contains(-1)
+        if is_unknown.any():
+            _refuse_unknown(table, columns[name].raw, frame[name].filter(is_unknown)[0], news[schema.ITEM_ID])
     return result
 
 
 def _labelled(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.contains(r"^\S+-[01]( +\S+-[01])* *$")).then(text)
+    return pl.when(text.str.contains(r"^\S+-[01]( \S+-[01])*$")).then(text)
 
 
 def _with_lists(frame: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
     """The strings of ids as lists of item indices, -1 for one that is unknown, and the labels."""
-    places = pl.arange(len(ids), dtype=pl.Int32, eager=True)
-    parts = pl.element().str.split(" ")
-    del parts
-    known = {"old": ids, "new": places, "default": -1, "return_dtype": pl.Int32}
-    candidates = pl.col(schema.CANDIDATES).str.strip_chars().str.split(" ")
-    item = pl.element().str.head(-2).replace_strict(**known)
-    history = pl.col(schema.HISTORY).str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
+
+    def places(id_expression: pl.Expr) -> pl.Expr:
+        indices = pl.arange(len(ids), dtype=pl.Int32, eager=True)
+        return id_expression.replace_strict(ids, indices, default=-1, return_dtype=pl.Int32)
+
+    history, candidates = (pl.col(name).str.split(" ") for name in (schema.HISTORY, schema.CANDIDATES))
+    one = pl.element()
     return frame.select(
         schema.USER_ID,
         schema.TIMESTAMP,
-        history.list.eval(pl.element().replace_strict(**known)).alias(schema.HISTORY),
-        candidates.list.eval(item).alias(schema.CANDIDATES),
-        candidates.list.eval(pl.element().str.ends_with("1")).alias(schema.CLICKED),
+        history.list.eval(places(one.filter(one != ""))).alias(schema.HISTORY),
+        candidates.list.eval(places(one.str.head(-2))).alias(schema.CANDIDATES),
+        candidates.list.eval(one.str.ends_with("1")).alias(schema.CLICKED),
     )
+
+
+def _refuse_unknown(table: CsvTable, column: str, value: str, known: pl.Series) -> None:
+    """Raise for the first news of a row (whose text is `value`) that is unknown."""
+    named = pl.Series([word.removesuffix("-0").removesuffix("-1") for word in value.split()])
+    unknown = named.filter(~named.is_in(known.implode()))[0]
+    place = table.place(table.first_row(pl.col(column) == value))
+    raise DataError(f"{place}: column '{column}': found {unknown!r}, expected a news_id of news.tsv.")
+
+
+def _assemble(name: str, shown: pl.DataFrame, news: pl.DataFrame) -> Dataset:
+    """The data set of impressions that still bear raw user ids."""
+    user_ids = sorted_ids(shown[schema.USER_ID])
+    interactions = pl.concat([_clicks(shown), _history_clicks(shown)])
+    named = interactions.with_columns(news[schema.ITEM_ID].gather(interactions[schema.ITEM]).alias(schema.ITEM_ID))
+    dataset = index(name, named.drop(schema.ITEM), news, user_ids=user_ids)
+    impressions = shown.select(
+        to_index(shown[schema.USER_ID], user_ids).alias(schema.USER),
+        *[schema.TIMESTAMP, schema.PART, schema.HISTORY, schema.CANDIDATES, schema.CLICKED],
+    )
+    return replace(dataset, impressions=impressions, fingerprint="")
+
+
+def _clicks(shown: pl.DataFrame) -> pl.DataFrame:
+    """What was clicked: `user_id`, `item`, `timestamp`, `part`."""
+    clicked = shown[schema.CLICKED].explode().to_numpy().astype(bool)
+    rows = np.repeat(np.arange(shown.height), shown[schema.CANDIDATES].list.len().to_numpy())[clicked]
+    items = shown[schema.CANDIDATES].explode().filter(pl.Series(clicked)).alias(schema.ITEM)
+    owners = shown.select(schema.USER_ID, schema.TIMESTAMP, schema.PART)[rows]
+    return owners.select(schema.USER_ID, items, schema.TIMESTAMP, schema.PART)
+
+
+def _history_clicks(shown: pl.DataFrame) -> pl.DataFrame:
+    """What the users of train impressions had read before; histories only grow, so the last one has all."""
+    train = shown.filter(pl.col(schema.PART) == schema.TRAIN, pl.col(schema.HISTORY).list.len() > 0)
+    of_user = pl.col(schema.HISTORY).last(), pl.col(schema.TIMESTAMP).first()
+    last = train.group_by(schema.USER_ID, maintain_order=True).agg(*of_user)
+    size = pl.col(schema.HISTORY).list.len().cast(pl.Int64)
+    times = pl.int_ranges(pl.col(schema.TIMESTAMP) - size, pl.col(schema.TIMESTAMP)).alias(schema.TIMESTAMP)
+    clicks = last.with_columns(times).explode(schema.HISTORY, schema.TIMESTAMP)
+    part = pl.lit(schema.TRAIN).alias(schema.PART)
+    return clicks.select(schema.USER_ID, pl.col(schema.HISTORY).alias(schema.ITEM), schema.TIMESTAMP, part)

@@ -16,6 +16,7 @@ from recsys.schema import DataError
 
 _UNREADABLE = (pl.exceptions.ComputeError, pl.exceptions.SchemaError, pl.exceptions.NoDataError)
 _INFERRED_ROWS = 10_000
+ROW = "row in the file"
 
 
 class RawTable(ABC):
@@ -49,6 +50,11 @@ class RawTable(ABC):
             return frame.collect(engine="streaming")
         except _UNREADABLE as error:
             raise self._diagnose(error) from error
+
+    def first_row(self, condition: pl.Expr) -> int:
+        """The number of the first row of which a condition on the raw columns holds."""
+        rows = self.frame.with_row_index(ROW).filter(condition).select(ROW)
+        return self.collect(rows.head(1)).item()
 
     @abstractmethod
     def place(self, row: int) -> str:

@@ -1,0 +1,61 @@
+"""Rating and k-core filters; what falls away is counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+
+
+def filter_interactions(
+    dataset: Dataset, min_rating: float | None, user_k_core: int | None, item_k_core: int | None
+) -> tuple[Dataset, dict[str, int]]:
+    """The data set without what the filters drop, and how many rows each dropped.
+
+    Users and items that a k-core drops leave the data set, and indices are counted anew. Items without interactions stay
+    in the catalogue unless `item_k_core` is set.
+    """
+    interactions, dropped = dataset.interactions, {}
+    if min_rating is not None:
+        kept = interactions.filter(pl.col(schema.VALUE) >= min_rating)
+        dropped["min_rating"] = interactions.height - kept.height
+        interactions = kept
+    if user_k_core is None and item_k_core is None:
+        return (replace(dataset, interactions=interactions, fingerprint="") if dropped else dataset), dropped
+    users, items = interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy()
+    kept_rows = _k_core(users, items, (dataset.n_users, dataset.n_items), (user_k_core or 0, item_k_core or 0))
+    dropped["k_core"] = int((~kept_rows).sum())
+    core = interactions.filter(pl.Series(kept_rows))
+    return _reindexed(dataset, core, user_k_core is not None, item_k_core is not None), dropped
+
+
+def _k_core(
+    users: NDArray, items: NDArray, sizes: tuple[int, int], least: tuple[int, int]
+) -> NDArray[np.bool_]:
+    kept = np.ones(len(users), dtype=bool)
+    while True:
+        enough = kept.copy()
+        for side, n, k in zip((users, items), sizes, least, strict=True):
+            enough &= np.bincount(side[kept], minlength=n)[side] >= k
+        if enough.sum() == kept.sum():
+            return kept
+        kept = enough
+
+
+def _reindexed(dataset: Dataset, interactions: pl.DataFrame, drop_users: bool, drop_items: bool) -> Dataset:
+    tables = {}
+    for column, table, drop in ((schema.USER, dataset.users, drop_users), (schema.ITEM, dataset.items, drop_items)):
+        used = np.ones(table.height, dtype=bool)
+        if drop:
+            used = np.bincount(interactions[column].to_numpy(), minlength=table.height) > 0
+        new_index = (np.cumsum(used) - 1).astype(np.int32)
+        interactions = interactions.with_columns(pl.Series(column, new_index[interactions[column].to_numpy()]))
+        tables[column] = table.filter(pl.Series(used))
+    return replace(
+        dataset, interactions=interactions, users=tables[schema.USER], items=tables[schema.ITEM], fingerprint=""
+    )

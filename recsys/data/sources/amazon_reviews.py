@@ -1,0 +1,104 @@
+"""Amazon Reviews 2023: reviews and products as jsonl (also .gz), or the benchmark's csv of ratings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.sources.base import Source
+from recsys.data.sources.columns import identifier, rating, read_columns, read_side_table, timestamp
+from recsys.data.sources.indexing import index, keep_known
+from recsys.data.sources.raw import RawFile, existing
+from recsys.data.sources.tables import CsvTable, JsonLinesTable, RawTable
+from recsys.data.sources.text import render, require_fields
+
+_TEXT_FIELDS = ["title", "features", "description", "categories"]
+_ID = "parent_asin"
+
+
+class AmazonReviewsSource(Source):
+    """One category of Amazon Reviews 2023; a product is a `parent_asin`.
+
+    Hou et al. (2024), Bridging Language and Items for Retrieval and Recommendation.
+
+    Args:
+        path: The folder of the files.
+        reviews: The reviews' file: jsonl or csv (the benchmark's), also .gz.
+        meta: The products' file: jsonl, also .gz.
+        template: Of an item's text, over title, features, description and categories.
+        reviewed_only: Leave out products without a review; the metadata lists many.
+        unknown_items: What to do with reviews of products that the metadata lacks: `error` or `drop` (and count).
+    """
+
+    def __init__(
+        self,
+        path: str,
+        reviews: str,
+        meta: str,
+        template: str = "{title}. {features} {description} {categories}",
+        reviewed_only: bool = True,
+        unknown_items: str = "error",
+    ) -> None:
+        self.path, self.reviews, self.meta = Path(path).expanduser(), reviews, meta
+        self.template, self.reviewed_only, self.unknown_items = template, reviewed_only, unknown_items
+        self.name = f"amazon_reviews-{Path(reviews).name.split('.')[0]}"
+
+    def files(self) -> list[Path]:
+        """Reviews and products."""
+        existing(self.path, "data.path")
+        named = {"data.reviews": self.reviews, "data.meta": self.meta}
+        return [existing(self.path / name, key) for key, name in named.items()]
+
+    def identity(self) -> dict[str, Any]:
+        """Format, template and filters."""
+        settings = {"reviewed_only": self.reviewed_only, "unknown_items": self.unknown_items}
+        known = {"format": RawFile(Path(self.reviews)).suffix, "template": self.template, "name": self.name}
+        return {"source": "amazon_reviews", **known, **settings}
+
+    def read(self) -> Dataset:
+        """The data set."""
+        reviews, meta = (RawFile(path) for path in self.files())
+        with TemporaryDirectory(prefix="recsys-") as folder:
+            scratch = Path(folder)
+            is_csv = reviews.suffix == ".csv"
+            table = CsvTable(reviews, scratch) if is_csv else JsonLinesTable(reviews, scratch)
+            interactions = _read_reviews(table)
+            products = _read_products(JsonLinesTable(meta, scratch), self.template)
+            known = products[schema.ITEM_ID]
+            interactions, dropped = keep_known(table, _ID, interactions, known, self.unknown_items, meta.label)
+        if self.reviewed_only:
+            reviewed = interactions[schema.ITEM_ID].unique().implode()
+            products = products.filter(pl.col(schema.ITEM_ID).is_in(reviewed))
+            dropped["products without reviews"] = len(known) - products.height
+        return index(self.name, interactions, products, dropped=dropped)
+
+
+def _read_reviews(table: RawTable) -> pl.DataFrame:
+    columns = {
+        schema.USER_ID: identifier("user_id"),
+        schema.ITEM_ID: identifier(_ID),
+        schema.VALUE: rating("rating"),
+        schema.TIMESTAMP: timestamp("timestamp", "ms"),
+    }
+    return read_columns(table, columns)
+
+
+def _read_products(table: RawTable, template: str) -> pl.DataFrame:
+    products = read_side_table(table, _ID, schema.ITEM_ID)
+    kept = [column for column in _TEXT_FIELDS if column in products.columns]
+    require_fields(kept, template, table.label)
+    joined = [_joined(products, column) for column in kept if column != "categories"]
+    products = products.select(schema.ITEM_ID, *joined, *(["categories"] if "categories" in kept else []))
+    text = render(products, template).alias(schema.TEXT)
+    return products.select(schema.ITEM_ID, text, pl.exclude(schema.ITEM_ID))
+
+
+def _joined(products: pl.DataFrame, column: str) -> pl.Expr:
+    """Sentences of a list one after another."""
+    text = pl.col(column)
+    return (text.list.join(" ") if isinstance(products.schema[column], pl.List) else text).fill_null("")

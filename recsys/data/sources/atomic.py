@@ -1,0 +1,31 @@
+"""RecBole's atomic files: tab-separated, each column of the header named and typed as in `user_id:token`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recsys.data.sources.raw import RawFile
+from recsys.data.sources.tables import CsvTable
+from recsys.schema import DataError
+
+ATOMIC = (".inter", ".item", ".user")
+TYPES = ("token", "token_seq", "float", "float_seq")
+
+
+class AtomicTable(CsvTable):
+    """An atomic file; its columns bear their names without the types.
+
+    Attributes:
+        types: The type of each column.
+    """
+
+    def __init__(self, file: RawFile, scratch: Path, separator: str = "\t", encoding: str = "utf-8") -> None:
+        super().__init__(file, scratch, separator, encoding, quote=None)
+        self.types = {}
+        for position, typed in enumerate(self.columns, start=1):
+            name, _, kind = typed.rpartition(":")
+            if kind not in TYPES or not name:
+                expected = f"name:type with a type of {', '.join(TYPES)}"
+                raise DataError(f"{self.label}:1: column {position} of the header: found {typed!r}, expected {expected}.")
+            self.types[name] = kind
+        self.frame = self.frame.rename(dict(zip(self.columns, self.types, strict=True)))

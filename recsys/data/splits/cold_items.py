@@ -1,0 +1,31 @@
+"""Items are held out whole: can the model recommend what nobody has tried?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.splits.base import Splitter, check_shares
+from recsys.data.splits.held_out import held_out_parts
+from recsys.data.splits.ties import id_hashes
+
+
+class ColdItemsSplitter(Splitter):
+    """`test_share` of the items that have interactions are the test's, `validation_share` others the validation's."""
+
+    name = "cold_items"
+
+    def __init__(self, test_share: float = 0.2, validation_share: float = 0.1, **filters: Any) -> None:
+        super().__init__(**filters)
+        check_shares(test_share=test_share, validation_share=validation_share)
+        self.test_share, self.validation_share = test_share, validation_share
+
+    def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        items = interactions[schema.ITEM].to_numpy()
+        hashes = id_hashes(dataset.items[schema.ITEM_ID])
+        return held_out_parts(items, hashes, self.seed, self.test_share, self.validation_share)[items]

@@ -1,0 +1,32 @@
+"""The split that the data brings."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
+from recsys.schema import ConfigError
+
+PARTS = {schema.TRAIN: TRAIN_PART, schema.VAL: VALIDATION_PART, schema.TEST: TEST_PART}
+
+
+class GivenSplitter(Splitter):
+    """The column `part` of the interactions says train, val or test."""
+
+    name = "given"
+
+    def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        if schema.PART not in interactions.columns:
+            raise ConfigError(
+                f"split=given needs data that brings its own split, in a column {schema.PART!r}, and {dataset.name} has "
+                "none: use split=user_temporal, or split=random for data without time."
+            )
+        parts = interactions[schema.PART].cast(pl.String)
+        unknown = parts.filter(~parts.is_in(list(PARTS)))
+        if len(unknown):
+            raise ConfigError(f"the column {schema.PART!r} of {dataset.name} has {unknown[0]!r}; expected train, val or test.")
+        return parts.replace_strict(PARTS, return_dtype=pl.Int8).to_numpy()

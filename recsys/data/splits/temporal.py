@@ -1,0 +1,70 @@
+"""One cut in time for everybody: nothing in train is later than anything in the test."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter, check_shares, check_timestamps
+from recsys.schema import ConfigError
+
+
+class TemporalSplitter(Splitter):
+    """Interactions from `test_from` on are the test, those from `validation_from` on until then the validation.
+
+    Without dates, the cuts are where the newest `test_share` and `validation_share` of all interactions begin. Equal
+    timestamps at a cut go to the later part together, so each part is as large as asked or a little larger.
+    """
+
+    name = "temporal"
+
+    def __init__(
+        self,
+        test_share: float = 0.2,
+        validation_share: float = 0.1,
+        test_from: str | None = None,
+        validation_from: str | None = None,
+        **filters: Any,
+    ) -> None:
+        super().__init__(**filters)
+        check_shares(test_share=test_share, validation_share=validation_share)
+        self.test_share, self.validation_share = test_share, validation_share
+        self.test_from = _timestamp("split.test_from", test_from)
+        self.validation_from = _timestamp("split.validation_from", validation_from)
+        if (test_from is None) != (validation_from is None):
+            raise ConfigError("split.test_from and split.validation_from go together: give both dates or neither.")
+        if self.test_from is not None and self.validation_from is not None and self.validation_from > self.test_from:
+            raise ConfigError(f"split.validation_from ({validation_from}) is after split.test_from ({test_from}).")
+
+    def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        check_timestamps(dataset, self.name)
+        times = interactions[schema.TIMESTAMP].to_numpy()
+        validation_from, test_from = self._cuts(times)
+        part = np.where(times >= test_from, TEST_PART, np.where(times >= validation_from, VALIDATION_PART, TRAIN_PART))
+        return part.astype(np.int8)
+
+    def _cuts(self, times: NDArray[np.int64]) -> tuple[int, int]:
+        if self.test_from is not None and self.validation_from is not None:
+            return self.validation_from, self.test_from
+        ordered, n = np.sort(times), len(times)
+        n_test = round(n * self.test_share)
+        n_held_out = n_test + round(n * self.validation_share)
+        never = int(ordered[-1]) + 1
+        test_from = int(ordered[n - n_test]) if n_test else never
+        return (int(ordered[n - n_held_out]) if n_held_out else never), test_from
+
+
+def _timestamp(key: str, date: str | None) -> int | None:
+    if date is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(date))
+    except ValueError:
+        raise ConfigError(f"{key} is {date!r}; expected an ISO date such as 2015-07-01 or 2015-07-01T12:00:00.") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

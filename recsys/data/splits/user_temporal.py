@@ -1,0 +1,43 @@
+"""Each user's newest interactions are held out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter, check_shares, check_timestamps
+from recsys.data.splits.ties import place_in_user
+
+
+class UserTemporalSplitter(Splitter):
+    """Each user's newest `test_share` is the test, the next newest `validation_share` the validation.
+
+    Shares are rounded to the nearest whole number (a half to the even one), and the oldest interaction always stays in
+    train, so that nobody is without history.
+    """
+
+    name = "user_temporal"
+
+    def __init__(self, test_share: float = 0.2, validation_share: float = 0.1, **filters: Any) -> None:
+        super().__init__(**filters)
+        check_shares(test_share=test_share, validation_share=validation_share)
+        self.test_share, self.validation_share = test_share, validation_share
+
+    def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        check_timestamps(dataset, self.name)
+        return newest_shares(interactions, self.test_share, self.validation_share)
+
+
+def newest_shares(interactions: pl.DataFrame, test_share: float, validation_share: float) -> NDArray[np.int8]:
+    """The part of each interaction when each user's last ones, in the given order, are held out."""
+    place, size = place_in_user(interactions[schema.USER].to_numpy())
+    n_test = np.minimum(np.rint(size * test_share), size - 1)
+    n_validation = np.minimum(np.rint(size * validation_share), size - 1 - n_test)
+    from_end = size - place
+    part = np.where(from_end <= n_test, TEST_PART, np.where(from_end <= n_test + n_validation, VALIDATION_PART, TRAIN_PART))
+    return part.astype(np.int8)

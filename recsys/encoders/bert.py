@@ -1,0 +1,41 @@
+"""BERT and its kin: encoders that read a text in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from recsys.encoders.transformer import TransformerEncoder
+from recsys.encoders.weights import MINILM
+
+
+class BertEncoder(TransformerEncoder):
+    """Vectors of a BERT (Devlin et al., NAACL 2019), by default the sentence encoder MiniLM (Wang et al., 2020).
+
+    Args:
+        weights: See `TransformerEncoder`.
+        pooling: "mean" over tokens, "cls" for the first one, or "max".
+        options: Further arguments of `TransformerEncoder`.
+    """
+
+    architecture: ClassVar[str] = "bert"
+    poolings: ClassVar[tuple[str, ...]] = ("mean", "cls", "max")
+
+    def __init__(self, weights: str = MINILM, pooling: str = "mean", **options: Any) -> None:
+        super().__init__(weights, pooling, **options)
+
+    def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        from transformers import BertConfig, BertForMaskedLM
+
+        from recsys.encoders.tokenizers import wordpiece
+
+        tokenizer = wordpiece(texts, self.sizes["vocabulary_size"])
+        config = BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=self.sizes["hidden_dim"],
+            num_hidden_layers=self.sizes["n_layers"],
+            num_attention_heads=self.sizes["n_heads"],
+            intermediate_size=4 * self.sizes["hidden_dim"],
+            max_position_embeddings=max(self.max_length, self.pretraining.max_length),
+        )
+        return tokenizer, BertForMaskedLM(config)

@@ -1,0 +1,104 @@
+"""Texts are encoded once: vectors are kept by the content of everything that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from recsys.encoders.base import Encoder
+from recsys.schema import DataError
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # raised when an encoder's code changes what it gives for the same identity
+VECTORS = "vectors"
+Encoded = tuple[NDArray[np.float32], dict[str, Any]]
+
+
+def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_], cache_dir: Path) -> Encoded:
+    """Vectors (n_items, dim) of all texts, by an encoder that is fitted on the train items' texts alone.
+
+    Args:
+        encoder: Not fitted yet.
+        texts: Of all items.
+        train: (n_items,) True for items with train interactions.
+        cache_dir: Vectors of the same content are found here and not made again.
+
+    Returns:
+        The vectors, and a report: how many texts are empty, repeated or cut, what made the vectors, and the seconds that
+        this took when it was done (`cached` tells whether that was now).
+
+    Raises:
+        DataError: If the encoder gives vectors that are not finite.
+    """
+    train_texts = [text for text, chosen in zip(texts, train, strict=True) if chosen]
+    distinct = list(dict.fromkeys(texts))
+    vectors, report = encode_distinct(encoder, distinct, train_texts, cache_dir)
+    row = {text: place for place, text in enumerate(distinct)}
+    counts = {
+        "n_texts": len(texts),
+        "n_empty": sum(not text.strip() for text in texts),
+        "n_duplicate": len(texts) - len(distinct),
+    }
+    return vectors[[row[text] for text in texts]], {**counts, **report}
+
+
+def encode_distinct(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+    """Vectors (len(texts), dim) of texts that do not repeat, found or made, with the report of when they were made."""
+    path = cache_dir / "features" / f"{_key(encoder, texts, train_texts)}.safetensors"
+    found = _read(path)
+    if found is not None:
+        return found
+    start = time.perf_counter()
+    encoder.fit(train_texts, cache_dir)
+    vectors = encoder.encode(texts)
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise DataError(f"the encoder gave vectors that are not finite for {(~finite).sum()} of {len(texts)} texts.")
+    report = {
+        **encoder.coverage(texts),
+        "dim": int(vectors.shape[1]),
+        "identity": encoder.identity(),
+        "seconds": time.perf_counter() - start,
+    }
+    _write(path, vectors, report)
+    return vectors, {**report, "cached": False}
+
+
+def _key(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str]) -> str:
+    identity = encoder.identity()
+    digest = hashlib.sha256(json.dumps([VERSION, identity], sort_keys=True).encode())
+    for part in (texts, train_texts if identity.get("fitted") else ()):
+        digest.update(hashlib.sha256(json.dumps(list(part)).encode()).digest())
+    return digest.hexdigest()[:32]
+
+
+def _read(path: Path) -> Encoded | None:
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "np") as file:
+            return file.get_tensor(VECTORS), {**json.loads(file.metadata()["report"]), "cached": True}
+    except (SafetensorError, KeyError, ValueError, TypeError):
+        log.warning("%s is damaged: encoding its texts again", path)
+        return None
+
+
+def _write(path: Path, vectors: NDArray[np.float32], report: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, unfinished = tempfile.mkstemp(dir=path.parent)
+    os.close(descriptor)
+    save_file({VECTORS: np.ascontiguousarray(vectors)}, unfinished, {"report": json.dumps(report)})
+    Path(unfinished).replace(path)

@@ -1,0 +1,46 @@
+"""Testing a run again from its saved weights: is the record still what this code and data give?"""
+
+from __future__ import annotations
+
+import math
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from recsys import schema
+from recsys.run import Run
+
+
+def evaluate_again(run: Run) -> dict[str, float]:
+    """The test's metrics of a run's saved weights, named as in its record."""
+    from recsys.assembly import assemble, build_datamodule, build_evaluator, set_threads
+    from recsys.training.trainer import load_weights
+    from recsys.workspace import text_features
+
+    set_threads(run.cfg.num_threads)
+    module = assemble(run.cfg, run.split, text_features(run.cfg, run.split).vectors)
+    load_weights(module.recommender, run.weights)
+    datamodule = build_datamodule(run.cfg, run.split, module.recommender)
+    return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
+
+
+def evaluate_run(cfg: DictConfig) -> int:
+    """Print a run's recorded and repeated metrics side by side; 1 if one differs by more than 1e-6, else 0."""
+    import recsys
+
+    run = recsys.load(cfg.run, cfg.paths.runs_dir)
+    again = evaluate_again(run)
+    table = Table(title=f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})", title_justify="left")
+    for column in ("metric", "record", "again"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    differing = 0
+    for name, value in again.items():
+        recorded = run.record.metrics.get(name, math.nan)
+        same = math.isclose(recorded, value, rel_tol=0, abs_tol=1e-6) or (math.isnan(recorded) and math.isnan(value))
+        differing += not same
+        table.add_row(name.removeprefix(f"{schema.TEST}/"), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red")
+    console = Console()
+    console.print(table)
+    console.print(f"{differing} of {len(again)} metrics differ from the record.", highlight=False)
+    return 1 if differing else 0

@@ -1,0 +1,120 @@
+"""Numbers as a reader wants them."""
+
+from __future__ import annotations
+
+from recsys.reports.statistics import PairedDifference
+
+ABSENT = "–"
+SIGNIFICANT = 0.05
+_NAMES = {"ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "auc": "AUC", "mind_mrr": "MIND MRR", "hit_rate": "hit rate"}
+
+
+def metric_name(metric: str) -> str:
+    """A metric as papers write it.
+
+    Example:
+        >>> metric_name("ndcg@10"), metric_name("val/average_popularity@5"), metric_name("sampled_ndcg@10")
+        ('nDCG@10', 'average popularity@5 (val)', 'sampled nDCG@10')
+    """
+    stage, _, name = metric.rpartition("/")
+    base, at, k = name.partition("@")
+    sampled = "sampled " if base.startswith("sampled_") else ""
+    base = base.removeprefix("sampled_")
+    text = f"{sampled}{_NAMES.get(base, base.replace('_', ' '))}{at}{k}"
+    return f"{text} ({stage})" if stage not in ("", "test") else text
+
+
+def number(value: float | None, signed: bool = False) -> str:
+    """Four decimals, or two from ten on; a true minus.
+
+    Example:
+        >>> number(0.12345), number(-0.5, signed=True), number(123.456), number(None)
+        ('0.1235', '−0.5000', '123.46', '–')
+    """
+    if value is None or value != value:
+        return ABSENT
+    text = f"{value:{'+' if signed else ''}.{2 if abs(value) >= 10 else 4}f}"
+    return text.replace("-", "−")
+
+
+def interval(low: float | None, high: float | None, signed: bool = False) -> str:
+    """An interval whose inside never breaks over lines; nothing where there is none.
+
+    Example:
+        >>> interval(0.1, 0.2).replace("\\N{NO-BREAK SPACE}", " ")
+        '[0.1000, 0.2000]'
+    """
+    return "" if low is None else f"[{number(low, signed)},\N{NO-BREAK SPACE}{number(high, signed)}]"
+
+
+def with_interval(value: float, low: float | None, high: float | None, signed: bool = False) -> str:
+    """A value with its interval."""
+    return f"{number(value, signed)} {interval(low, high, signed)}".rstrip()
+
+
+def p_value(p: float | None) -> str:
+    """A p-value.
+
+    Example:
+        >>> p_value(0.00001), p_value(0.00042), p_value(0.0312), p_value(1.0)
+        ('<0.0001', '0.0004', '0.031', '1.000')
+    """
+    if p is None:
+        return ABSENT
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+
+
+def is_significant(difference: PairedDifference | None) -> bool:
+    """Whether a difference stays significant after the correction for all comparisons."""
+    return difference is not None and difference.p_holm is not None and difference.p_holm < SIGNIFICANT
+
+
+def count(value: float | None) -> str:
+    """A count.
+
+    Example:
+        >>> count(950), count(45_230), count(22_700_000)
+        ('950', '45 k', '23 M')
+    """
+    if value is None:
+        return ABSENT
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:.{1 if value < 10 * size else 0}f}{unit}"
+    return f"{value:.0f}"
+
+
+def seconds(value: float | None) -> str:
+    """A time.
+
+    Example:
+        >>> seconds(0.0312), seconds(3.21), seconds(75), seconds(600), seconds(9000)
+        ('0.03 s', '3.2 s', '75 s', '10.0 min', '2.5 h')
+    """
+    if value is None:
+        return ABSENT
+    if value < 120:
+        return f"{value:.{2 if value < 1 else 1 if value < 10 else 0}f} s"
+    return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
+
+
+def megabytes(value: float | None) -> str:
+    """Memory.
+
+    Example:
+        >>> megabytes(812.3), megabytes(1530)
+        ('812 MB', '1.5 GB')
+    """
+    if value is None:
+        return ABSENT
+    return f"{value:.0f} MB" if value < 1000 else f"{value / 1000:.1f} GB"
+
+
+def times(value: float) -> str:
+    """A ratio, with two digits that count.
+
+    Example:
+        >>> times(3.14), times(0.052), times(128.4)
+        ('3.1 times', '0.052 times', '128 times')
+    """
+    return f"{value:.0f} times" if value >= 10 else f"{value:.2g} times"

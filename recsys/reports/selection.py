@@ -1,0 +1,83 @@
+"""Choosing runs of a store by what they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from recsys.reports.cells import group_by
+from recsys.schema import ConfigError
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+
+_RUN_ID = re.compile(r"[0-9a-f]{12}")
+
+
+def select_runs(records: Sequence[Record], select: Iterable[str] = (), study: str | None = None) -> list[Record]:
+    """The runs that a study has tagged, and that every filter lets through.
+
+    Args:
+        records: Of the store.
+        select: Run ids, and filters such as "encoder=bert" (a choice) or "batches.batch_size=512" (a config key).
+            Filters of one key are alternatives; run ids, where there are any, are the only runs considered.
+        study: A tag; None for all runs.
+
+    Raises:
+        ConfigError: If a filter or the study fits no run at all.
+    """
+    if study is not None:
+        records = _tagged(records, study)
+    ids = [text for text in select if _RUN_ID.fullmatch(text)]
+    if ids:
+        records = _with_ids(records, ids)
+    filters = [_parse(text) for text in select if text not in ids]
+    for key, own in group_by(filters, lambda pair: pair[0]).items():
+        records = _filtered(records, key, [value for _, value in own])
+    return list(records)
+
+
+def _tagged(records: Sequence[Record], study: str) -> list[Record]:
+    kept = [record for record in records if study in record.tags]
+    if not kept:
+        known = ", ".join(sorted({tag for record in records for tag in record.tags})) or "no study"
+        raise ConfigError(f"study={study} has no run in the store, which knows {known}.")
+    return kept
+
+
+def _with_ids(records: Sequence[Record], ids: Sequence[str]) -> list[Record]:
+    missing = sorted(set(ids) - {record.run_id for record in records})
+    if missing:
+        raise ConfigError(f"select has {', '.join(missing)}; there is no such run in the store or study.")
+    return [record for record in records if record.run_id in ids]
+
+
+def _parse(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(
+            f"select has {text!r}; expected a run's id of 12 hex digits, or a filter such as encoder=bert."
+        )
+    return key, value
+
+
+def _filtered(records: Sequence[Record], key: str, values: Sequence[str]) -> list[Record]:
+    found = [(record, _value(record, key)) for record in records]
+    kept = [record for record, value in found if value in values]
+    if not kept:
+        known = sorted({value for _, value in found if value is not None})
+        there = f"there {key} is {', '.join(known[:20])}" if known else f"no run has a key {key}"
+        raise ConfigError(f"select has {key}={' or '.join(values)}, which no run fits: {there}.")
+    return kept
+
+
+def _value(record: Record, key: str) -> str | None:
+    if key in record.choices:
+        return _text(record.choices[key])
+    settings = dict(flatten(record.config))
+    return _text(settings[key]) if key in settings else None
+
+
+def _text(value: Any) -> str:
+    """A value as a command line writes it."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

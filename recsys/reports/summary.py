@@ -1,0 +1,46 @@
+"""One run on the screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recsys.reports.formatting import count, megabytes, number, seconds
+from recsys.tracking.record import Record
+
+
+class FinishedRun(Protocol):
+    """What is printed of a run."""
+
+    record: Record
+    folder: Path
+
+
+def print_run(run: FinishedRun, console: Console | None = None) -> None:
+    """Print a run's metrics by stage, what it took, its warnings and its folder."""
+    console = console or Console()
+    record = run.record
+    console.print(_metrics_table(record))
+    spent = ", ".join(f"{stage} {seconds(value)}" for stage, value in record.times.items())
+    epochs = "not trained by epochs" if record.epochs is None else f"{record.epochs} epochs"
+    weights = f"{count(record.parameters.get('trainable'))} trained weights"
+    lines = [f"{epochs}, {weights}, peak memory {megabytes(record.peak_memory_mb)}; {spent}", f"Run: {run.folder}"]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for warning in record.warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
+
+
+def _metrics_table(record: Record) -> Table:
+    stages = list(dict.fromkeys(name.partition("/")[0] for name in record.metrics))
+    names = dict.fromkeys(name.partition("/")[2] for name in record.metrics)
+    table = Table("metric", title=Text(f"{record.name}, seed {record.seed}"), title_justify="left", header_style="bold")
+    for stage in stages:
+        table.add_column(stage, justify="right")
+    for name in names:
+        table.add_row(name, *(number(record.metrics.get(f"{stage}/{name}")) for stage in stages))
+    return table

@@ -1,0 +1,247 @@
+"""A comparison as tables: for the terminal, in markdown, LaTeX and csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from recsys.reports.comparison import Comparison, Row, Score
+from recsys.reports.formatting import (
+    ABSENT,
+    count,
+    is_significant,
+    megabytes,
+    metric_name,
+    number,
+    p_value,
+    seconds,
+    with_interval,
+)
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "–": "--",
+    "<": "$<$",
+    ">": "$>$",
+    "α": r"$\alpha$",
+    "Δ": r"$\Delta$",
+    "×": r"$\times$",
+    "\N{NO-BREAK SPACE}": "~",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A table's entry: its text, whether it is the best of its column, and whether it is marked as significant."""
+
+    text: str
+    is_best: bool = False
+    is_marked: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table before it is rendered; the first column names the rows."""
+
+    headers: list[str]
+    rows: list[list[Entry]]
+
+
+def quality_grid(comparison: Comparison) -> Grid:
+    """Metrics by cell: the first one in full, the others with their intervals."""
+    main, *others = comparison.metrics
+    headers = ["", metric_name(main), "seed sd"]
+    if comparison.baseline is not None:
+        headers += [f"Δ to {comparison.baseline}", "p (Holm)", "d"]
+    headers += [metric_name(metric) for metric in others]
+    best = {metric: comparison.best(metric) for metric in comparison.metrics}
+    return Grid(headers, [_quality_row(row, comparison, best) for row in comparison.rows])
+
+
+def cost_grid(comparison: Comparison) -> Grid:
+    """What each cell's runs took."""
+    headers = ["", "trained weights", "all weights", "encode", "train", "test", "peak memory", "epochs"]
+    rows = []
+    for row in comparison.rows:
+        cost = row.cost
+        epochs = ABSENT if cost.epochs is None else f"{cost.epochs:.1f}"
+        texts = [row.label, count(cost.trainable), count(cost.total), seconds(cost.encode), seconds(cost.train)]
+        rows.append([Entry(text) for text in [*texts, seconds(cost.test), megabytes(cost.peak_mb), epochs]])
+    return Grid(headers, rows)
+
+
+def segment_grid(comparison: Comparison) -> Grid:
+    """The first metric by segment."""
+    segments = comparison.segments
+    sizes = [f"{name} (n={size})" if size is not None else name for name, size in segments.sizes.items()]
+    best = {name: max(own, key=lambda label, own=own: _or_least(own[label])) for name, own in segments.values.items()}  # type: ignore[misc]
+    rows = [
+        [
+            Entry(row.label),
+            *(Entry(number(own[row.label]), row.label == best[name]) for name, own in segments.values.items()),
+        ]
+        for row in comparison.rows
+    ]
+    return Grid(["", *sizes], rows)
+
+
+def note(comparison: Comparison) -> str:
+    """What the numbers are."""
+    seeds = len(comparison.seeds)
+    of_queries = "" if comparison.n_queries == comparison.n_users else f", {comparison.n_queries} queries"
+    text = (
+        f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; in brackets the "
+        f"{comparison.level:.0%} bootstrap interval over users; best in bold."
+    )
+    if comparison.baseline is None or len(comparison.rows) == 1:
+        return text
+    return (
+        f"{text} * differs from {comparison.baseline}: p < 0.05 in a paired t-test over users, Holm-corrected for "
+        f"{len(comparison.rows) - 1} comparisons (intervals are not corrected); d is the mean difference over its "
+        "standard deviation between users."
+    )
+
+
+def to_rich(grid: Grid, title: str | None = None) -> Table:
+    """For the terminal."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for place, header in enumerate(grid.headers):
+        table.add_column(Text(header), justify="left" if place == 0 else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*(Text(_starred(entry), style="bold" if entry.is_best else "") for entry in row))
+    return table
+
+
+def to_markdown(grid: Grid) -> str:
+    """A GitHub-flavoured table."""
+    lines = [map(_escape_markdown, grid.headers), ["---", *(["---:"] * (len(grid.headers) - 1))]]
+    lines += [[_markdown(entry) for entry in row] for row in grid.rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def to_latex(grid: Grid, caption: str = "", label: str = "") -> str:
+    r"""A booktabs table, for `\input` into a paper that uses the package booktabs."""
+    head = [" & ".join(_escape_latex(header) for header in grid.headers) + r" \\"]
+    body = [" & ".join(_latex(entry) for entry in row) + r" \\" for row in grid.rows]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        *([rf"\caption{{{_escape_latex(caption)}}}"] if caption else []),
+        *([rf"\label{{{label}}}"] if label else []),
+        rf"\begin{{tabular}}{{l{'r' * (len(grid.headers) - 1)}}}",
+        r"\toprule",
+        *head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def to_csv(comparison: Comparison) -> str:
+    """All numbers in full, one line for each cell; empty where there is none."""
+    lines = [_csv_line(row, comparison) for row in comparison.rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _quality_row(row: Row, comparison: Comparison, best: dict[str, str]) -> list[Entry]:
+    main, *others = comparison.metrics
+    score = row.scores[main]
+    entries = [Entry(row.label), _value(score, row.label == best[main]), Entry(number(score.seed_sd))]
+    if comparison.baseline is not None:
+        entries += _difference(score, row.label == comparison.baseline)
+    marked = [(row.scores[metric], row.label == best[metric]) for metric in others]
+    return entries + [_value(own, is_best, is_significant(own.difference)) for own, is_best in marked]
+
+
+def _value(score: Score, is_best: bool, is_marked: bool = False) -> Entry:
+    return Entry(with_interval(score.mean, score.low, score.high), is_best, is_marked)
+
+
+def _difference(score: Score, is_baseline: bool) -> list[Entry]:
+    own = score.difference
+    if own is None:
+        return [Entry("baseline" if is_baseline else ABSENT), Entry(ABSENT), Entry(ABSENT)]
+    effect = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
+    return [
+        Entry(with_interval(own.mean, own.low, own.high, signed=True)),
+        Entry(p_value(own.p_holm), is_marked=is_significant(own)),
+        effect,
+    ]
+
+
+def _csv_line(row: Row, comparison: Comparison) -> dict[str, object]:
+    line: dict[str, object] = {"label": row.label, "name": row.cell.name}
+    line |= {group: row.cell.choices.get(group) for group in ("data", "split", "encoder", "profile", "ranker", "loss")}
+    line |= {"seeds": " ".join(map(str, row.cell.seeds)), "n_users": comparison.n_users}
+    for metric, score in row.scores.items():
+        line |= {metric: score.mean, f"{metric}_low": score.low, f"{metric}_high": score.high}
+        line[f"{metric}_seed_sd"] = score.seed_sd
+        for key in ("mean", "low", "high", "p", "p_holm", "effect_size"):
+            line[f"{metric}_difference_{key}"] = None if score.difference is None else getattr(score.difference, key)
+    cost = row.cost
+    line |= {"trained_weights": cost.trainable, "all_weights": cost.total, "encode_seconds": cost.encode}
+    return line | {
+        "train_seconds": cost.train,
+        "test_seconds": cost.test,
+        "peak_memory_mb": cost.peak_mb,
+        "epochs": cost.epochs,
+        "run_ids": " ".join(row.cell.run_ids),
+    }
+
+
+def _starred(entry: Entry) -> str:
+    return f"{entry.text}*" if entry.is_marked else entry.text
+
+
+def _markdown(entry: Entry) -> str:
+    text = _escape_markdown(_starred(entry))
+    return f"**{text}**" if entry.is_best else text
+
+
+def _escape_markdown(text: str) -> str:
+    return _replace(text, {character: f"\\{character}" for character in r"\|*_`<[]"})
+
+
+def _latex(entry: Entry) -> str:
+    text = _escape_latex(entry.text)
+    text = rf"\textbf{{{text}}}" if entry.is_best else text
+    return rf"{text}$^{{*}}$" if entry.is_marked else text
+
+
+def _escape_latex(text: str) -> str:
+    return _replace(text, _LATEX)
+
+
+def _replace(text: Iterable[str], replacements: dict[str, str]) -> str:
+    return "".join(replacements.get(character, character) for character in text)
+
+
+def _or_least(value: float) -> float:
+    return value if value == value else float("-inf")
+
+
+def key_value_grid(pairs: Sequence[tuple[str, object]]) -> Grid:
+    """Two columns of what is not a comparison, such as a protocol."""
+    return Grid(["", "value"], [[Entry(key), Entry("null" if value is None else str(value))] for key, value in pairs])
