@@ -20,20 +20,25 @@ class EpochTimer(Callback):
     _validation_start: float = 0.0
 
     def on_fit_start(self, *_: Any) -> None:
+        """Forget the fit before."""
         self.epochs.clear()
         self.validations.clear()
 
     def on_train_epoch_start(self, *_: Any) -> None:
+        """One epoch ends, the next begins."""
         self._end_epoch()
         self._epoch_start = time.perf_counter()
 
     def on_train_end(self, *_: Any) -> None:
+        """The last epoch ends."""
         self._end_epoch()
 
     def on_validation_start(self, *_: Any) -> None:
+        """An evaluation begins."""
         self._validation_start = time.perf_counter()
 
     def on_validation_end(self, *_: Any) -> None:
+        """An evaluation ends; its seconds are not the epoch's."""
         seconds = time.perf_counter() - self._validation_start
         self.validations.append(seconds)
         if self._epoch_start is not None:

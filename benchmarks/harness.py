@@ -18,9 +18,10 @@ from rich.table import Table
 from recsys.tracking import environment
 from recsys.tracking.files import write_atomically
 
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "docs" / "performance"
+RESULTS = Path(__file__).parent.parent / "docs" / "performance"
 console = Console()
+# Before torch and tokenizers are loaded, here and in the rivals' processes.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
 
 Seconds = dict[str, float]  # by task
 
@@ -55,7 +56,7 @@ class Comparison:
 
     def ratio(self, task: str) -> float:
         """How many times faster ours is: the rival's median seconds over ours."""
-        return _median(self.rival, task) / _median(self.ours, task)
+        return median(self.rival, task) / median(self.ours, task)
 
     def run(self, repeats: int, ours: Callable[[], Seconds], rival: Callable[[], Seconds] | None) -> None:
         """Time both in turn, the first to go alternating, so that other load on the machine meets both alike."""
@@ -67,9 +68,12 @@ class Comparison:
 
     def show(self) -> None:
         """Print medians, their range and the ratios."""
-        table = Table(title=f"{self.what}\n{_described(machine())}, commit {commit()}", title_justify="left")
-        for column in ("task", "ours", self.rival_name, "ratio"):
-            table.add_column(column, justify="left" if column == "task" else "right")
+        title = f"{self.what}\n{_described(machine())}, commit {commit()}"
+        table = Table(title=title, title_justify="left", show_lines=True)
+        table.add_column("task\n")
+        for column in ("ours", self.rival_name):
+            table.add_column(f"{column}, median\nmin–max", justify="right")
+        table.add_column("ratio\n", justify="right")
         for task in self.tasks():
             theirs = _cell(self.rival, task) if self.rival else "skipped"
             table.add_row(task, _cell(self.ours, task), theirs, f"{self.ratio(task):.1f}×" if self.rival else "")
@@ -94,7 +98,7 @@ class Comparison:
             "settings": self.settings,
             "versions": self.versions,
             "median_seconds": {
-                task: {"ours": _median(self.ours, task), self.rival_name: _median(self.rival, task)}
+                task: {"ours": median(self.ours, task), self.rival_name: median(self.rival, task)}
                 for task in self.tasks()
             },
             "ratio": {task: self.ratio(task) for task in self.tasks()},
@@ -111,13 +115,14 @@ def commit() -> str:
     return state["commit"][:9] + (" with uncommitted changes" if state["dirty"] else "")
 
 
-def _median(results: list[Seconds], task: str) -> float:
+def median(results: list[Seconds], task: str) -> float:
+    """The median seconds of a task."""
     return statistics.median(result[task] for result in results)
 
 
 def _cell(results: list[Seconds], task: str) -> str:
     seconds = [result[task] for result in results]
-    return f"{statistics.median(seconds):.3f} s ({min(seconds):.3f}–{max(seconds):.3f})"
+    return f"{statistics.median(seconds):.3f} s\n{min(seconds):.3f}–{max(seconds):.3f}"
 
 
 def machine() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Times RecBole's BPR inside RecBole's own environment and prints one JSON line; started by train_and_evaluate.py."""
 
+# mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import argparse

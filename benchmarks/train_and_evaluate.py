@@ -1,5 +1,6 @@
 """Seconds per epoch of `ranker=cf loss=bpr`, and of one full evaluation, against RecBole's BPR.
 
+Example:
     python benchmarks/train_and_evaluate.py --shape ml-100k
     python benchmarks/train_and_evaluate.py --shape ml-1m --repeats 3
 """
@@ -8,16 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
-
-for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_threads] = "1"
 
 import environments
 from harness import Comparison, Seconds, console

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -33,10 +34,13 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     command = shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])])
     paths = write_report(comparison, Path(cfg.output), cfg.title, command, cfg.formats)
     print_comparison(comparison, console or Console())
-    (console or Console()).print(
-        "Report:", *(str(path) for path in paths.values()), soft_wrap=True, highlight=False, markup=False
-    )
+    print_paths(paths, console or Console())
     return comparison
+
+
+def print_paths(paths: Mapping[str, Path], console: Console) -> None:
+    """Where a report is."""
+    console.print("Report:", *(str(path) for path in paths.values()), soft_wrap=True, highlight=False, markup=False)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

@@ -66,7 +66,8 @@ def _sections(comparison: Comparison, command: str | None, picture: str | None) 
     grid = tables.to_markdown
     yield "Warnings", _bullets(comparison.warnings)
     yield "Findings", _bullets(findings(comparison))
-    yield "Results", f"{grid(tables.quality_grid(comparison))}\n{tables.note(comparison).replace(' * ', ' \\* ')}"
+    note = tables.note(comparison).replace(" * ", r" \* ")
+    yield "Results", f"{grid(tables.quality_grid(comparison))}\n{note}"
     yield "Picture", f"![{metric} of each cell with its interval]({picture})" if picture else ""
     yield "Cost", f"{grid(tables.cost_grid(comparison))}\n{_COST_NOTE}"
     if comparison.segments.values:

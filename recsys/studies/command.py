@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from recsys.experiment import find, label
+from recsys.reports.command import print_comparison, print_paths
+from recsys.reports.comparison import compare
+from recsys.reports.report import write_report
 from recsys.studies.runner import Outcome, plan, run_study
+from recsys.tracking.store import Store
 
 FAILED, FINISHED = 1, 0
 
@@ -20,14 +27,14 @@ def study_command(cfg: DictConfig) -> int:
         return FINISHED
     outcome = run_study(cfg)
     made = len(outcome.records) + len(outcome.failures) - outcome.n_found
-    console.print(f"{made} runs made and {outcome.n_found} found in {outcome.seconds:.0f} s.", highlight=False)
     if outcome.records:
-        _compare(cfg, outcome)
-    for record in outcome.failures:
-        reason = (record.error or "").strip().splitlines()[-1:]
-        console.print(f"[red]failed[/] {record.name} seed {record.seed} ({record.run_id}): {' '.join(reason)}", highlight=False)
+        _compare(cfg, outcome, console)
+    console.print(f"{made} runs made and {outcome.n_found} found in {outcome.seconds:.0f} s.", highlight=False)
     if outcome.failures:
-        console.print("Tracebacks are in the records; retry_failed=true runs them again.")
+        console.print(f"[red]{len(outcome.failures)} runs failed[/]; retry_failed=true runs them again:", highlight=False)
+        for record in outcome.failures:
+            reason = (record.error or "").strip().rsplit("\n", 1)[-1]
+            console.print(f"  {record.name} seed {record.seed} ({record.run_id}): {reason}", highlight=False, markup=False)
     return FAILED if outcome.failures else FINISHED
 
 
@@ -42,5 +49,12 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
     console.print(table)
 
 
-def _compare(cfg: DictConfig, outcome: Outcome) -> None:
-    ...
+def _compare(cfg: DictConfig, outcome: Outcome, console: Console) -> None:
+    study = cfg.study
+    command = shlex.join(["python", "scripts/study.py", *cfg.overrides])
+    comparison = compare(
+        [*outcome.records, *outcome.failures], Store(Path(cfg.paths.runs_dir)), study.baseline, list(study.metrics)
+    )
+    paths = write_report(comparison, Path(cfg.output), f"Study {study.name}", command)
+    print_comparison(comparison, console)
+    print_paths(paths, console)
