@@ -66,6 +66,16 @@ class Comparison:
             for results, contender in turns[:: -1 if repeat % 2 else 1]:
                 results.append(contender())
 
+    def agree(self, side: str, work: dict[str, int]) -> None:
+        """Keep the sizes of the work that a side did.
+
+        Raises:
+            RuntimeError: If the other side did other work.
+        """
+        for key, value in work.items():
+            if self.checks.setdefault(key, value) != value:
+                raise RuntimeError(f"{side} has {value:,} {key}, the other side {self.checks[key]:,}.")
+
     def show(self) -> None:
         """Print medians, their range and the ratios."""
         title = f"{self.what}\n{_described(machine())}, commit {commit()}"

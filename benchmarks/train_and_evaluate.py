@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> None:
         if not rival_is_there:
             console.print("RecBole is left out: its environment is not there (a run without --tiny makes it).")
         log = _interactions(shape, Path(scratch))
-        comparison = _comparison(shape, log)
+        comparison = _comparison(shape)
         comparison.run(
             1 if arguments.tiny else arguments.repeats,
             lambda: _ours(log, shape, Path(scratch) / "runs", comparison),
@@ -58,16 +58,17 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _comparison(shape: str, log: Path) -> Comparison:
-    kind = "the real ML-100K" if shape == "ml-100k" else f"a synthetic log of {SYNTHETIC[shape]} users × items × pairs"
-    what = f"Matrix factorisation with BPR on {kind}, leave-last-out, full ranking"
+def _comparison(shape: str) -> Comparison:
+    data = "the real ML-100K"
+    if shape in SYNTHETIC:
+        n_users, n_items, n_pairs = SYNTHETIC[shape]
+        data = f"a synthetic log of {n_users:,} users × {n_items:,} items × {n_pairs:,} interactions"
     return Comparison(
         name=f"train_and_evaluate-{shape}",
-        what=what,
+        what=f"Matrix factorisation with BPR on {data}, leave-last-out, full ranking",
         settings={"shape": shape, "epochs": EPOCHS[shape], **SETTINGS},
         rival_name="RecBole",
         versions=environment.versions(),
-        checks={"interactions": sum(1 for _ in log.open()) - 1},
     )
 
 
@@ -88,7 +89,9 @@ def _ours(log: Path, shape: str, runs: Path, comparison: Comparison) -> Seconds:
     import recsys
 
     run = recsys.run(_overrides(log, shape, runs))
-    comparison.checks["ours test/ndcg@10"] = round(run.record.metrics["test/ndcg@10"], 4)
+    sizes = {"train interactions": run.split.train.height, "test users": run.split.test.height}
+    comparison.agree("ours", sizes)
+    comparison.checks["ours test ndcg@10"] = round(run.record.metrics["test/ndcg@10"], 4)
     evaluation = statistics.median(EpochTimer.validations[1:])
     return {
         EPOCH: statistics.median(EpochTimer.epochs[1:]),
@@ -141,8 +144,8 @@ def _recbole(log: Path, shape: str, comparison: Comparison) -> Seconds:
 
 def _recbole_seconds(result: dict[str, Any], comparison: Comparison) -> Seconds:
     comparison.checks["RecBole test ndcg@10"] = result["ndcg@10"]
-    comparison.checks["RecBole train interactions"] = result["train_interactions"]
-    comparison.checks["RecBole test users"] = result["test_users"]
+    sizes = {"train interactions": result["train_interactions"], "test users": result["test_users"]}
+    comparison.agree("RecBole", sizes)
     comparison.versions["RecBole's side"] = result["versions"]
     return {
         EPOCH: statistics.median(result["epoch_seconds"][1:]),

@@ -18,7 +18,7 @@ from recsys.config import compose
 from recsys.schema import ConfigError
 
 if TYPE_CHECKING:
-    from recsys.run import Run
+    from recsys.runs import Run
 
 __all__ = ["compose", "load", "run"]
 __version__ = "0.1.0"
@@ -48,7 +48,7 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     Raises:
         ConfigError: If there is no finished run of that name.
     """
-    from recsys.run import Run
+    from recsys.runs import Run
     from recsys.tracking.store import Store
 
     folder = Path(run)

@@ -13,7 +13,7 @@ from recsys import schema
 from recsys.config import build, is_none
 from recsys.metrics.context import MetricContext
 from recsys.schema import ConfigError, ModelContext
-from recsys.training.datamodule import RecommenderDataModule
+from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
@@ -120,6 +120,9 @@ def rehearse(cfg: DictConfig) -> None:
     Raises:
         ConfigError: As the component that refuses says.
     """
+    for group in ("data", "split", "encoder"):
+        build(group, cfg[group])
+    check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
     context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts)
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0

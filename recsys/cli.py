@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -14,6 +15,9 @@ from rich.console import Console
 
 from recsys.config import conf_dir, with_choices
 from recsys.schema import RecsysError
+
+# Threads that wait for others sleep: on a machine that is shared, spinning makes all of them several times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:

@@ -111,8 +111,9 @@ def check_data(cfg: DictConfig) -> None:
     """
     missing = sorted(OmegaConf.missing_keys(cfg.data))
     if missing:
-        keys = ", ".join(f"data.{key}" for key in missing)
-        raise ConfigError(f"data={cfg.choices.data} needs {keys}: give it on the command line, as in data.{missing[0]}=…")
+        raise ConfigError(
+            f"data={cfg.choices.data} needs {', '.join(missing)}: give it on the command line, as in {missing[0]}=…"
+        )
 
 
 def _has_text(cfg: DictConfig) -> bool:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recsys import schema
-from recsys.run import Run
+from recsys.runs import Run
 
 
 def evaluate_again(run: Run) -> dict[str, float]:

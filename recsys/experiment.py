@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
 from recsys.config import check, is_none
-from recsys.run import WEIGHTS, Run
+from recsys.runs import WEIGHTS, Run
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import run_id
@@ -90,7 +90,9 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> R
 
     from recsys import assembly
     from recsys.training import trainer as training
+    from recsys.training.quiet import hush
 
+    hush()
     reset_peak()
     folder = Path(cfg.paths.run_dir)
     assembly.set_threads(cfg.num_threads)

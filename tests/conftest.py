@@ -23,3 +23,47 @@ def _seeded() -> None:
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache for the whole session: texts are encoded once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides for a piece of real MovieLens, small enough for a run in under a second: 80 users, about 300 films."""
+    import polars as pl
+
+    from recsys.data.sources.movielens_small import FOLDER
+
+    folder = tmp_path_factory.mktemp("small")
+    movies = pl.read_parquet(FOLDER / "movies.parquet").with_columns(pl.col("title").fill_null(""))
+    ratings = pl.read_parquet(FOLDER / "ratings.parquet")
+    popular = ratings.group_by("movieId").len().sort("len", "movieId", descending=True).head(300)["movieId"]
+    ratings = ratings.filter(pl.col("movieId").is_in(popular.implode()) & (pl.col("userId") <= 80))
+    kept = movies.filter(pl.col("movieId").is_in(popular.implode()))
+    kept.write_csv(folder / "movies.csv")
+    ratings.write_csv(folder / "ratings.csv")
+    return [
+        "data=table",
+        f"data.path={folder}",
+        "data.interactions.file=ratings.csv",
+        "data.interactions.user=userId",
+        "data.interactions.item=movieId",
+        "data.interactions.rating=rating",
+        "data.interactions.timestamp=timestamp",
+        "data.items.file=movies.csv",
+        "data.items.id=movieId",
+        "data.items.template='{title}. {genres}'",
+        "trainer.max_epochs=1",
+        "trainer.enable_progress_bar=false",
+        "batches.batch_size=256",
+    ]
+
+
+# Pretraining from scratch, as small as it gets.
+TINY_GPT2 = [
+    "encoder.sizes={vocabulary_size: 400, n_layers: 1, n_heads: 2, hidden_dim: 16}",
+    "encoder.pretraining.epochs=1",
+]
+
+
+@pytest.fixture
+def tiny_gpt2() -> list[str]:
+    return list(TINY_GPT2)

@@ -22,7 +22,7 @@ ALLOWED = {
     "config": {"schema"},
     "reports": {"schema", "tracking"},
 }
-LIGHT = ["schema", "config", "cli", "run", "experiment", "workspace", "data", "tracking", "reports", "studies"]
+LIGHT = ["schema", "config", "cli", "runs", "experiment", "workspace", "data", "tracking", "reports", "studies"]
 HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn", "scipy", "matplotlib", "wandb"}
 
 

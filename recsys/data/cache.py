@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
-import tempfile
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 
@@ -23,7 +23,7 @@ FRAMES = ("interactions", "items", "users", "impressions")
 
 
 def load_dataset(source: Source, cache_dir: Path) -> Dataset:
-    """The data set of a source: its parsed form if that is kept, else read and then kept.
+    """The data set of a source: its parsed form if that is kept and undamaged, else read and then kept.
 
     Raises:
         DataError: If the raw files are malformed.
@@ -37,6 +37,15 @@ def load_dataset(source: Source, cache_dir: Path) -> Dataset:
     return dataset
 
 
+def dataset_fingerprint(source: Source, cache_dir: Path) -> str:
+    """The fingerprint of a source's data set: at once if its parsed form is kept, else by reading the data.
+
+    Raises:
+        DataError: If the raw files are malformed.
+    """
+    return cached_fingerprint(source, cache_dir) or load_dataset(source, cache_dir).fingerprint
+
+
 def cached_fingerprint(source: Source, cache_dir: Path) -> str | None:
     """The fingerprint of a source's data set if its parsed form is kept, else None; reads no data."""
     manifest = _manifest(_folder(source, cache_dir))
@@ -44,29 +53,32 @@ def cached_fingerprint(source: Source, cache_dir: Path) -> str | None:
 
 
 def _folder(source: Source, cache_dir: Path) -> Path:
-    content = json.dumps([VERSION, source.identity(), [_file_hash(*_state(path)) for path in source.files()]], sort_keys=True)
+    hashes = [_file_hash(path, *_state(path)) for path in source.files()]
+    content = json.dumps([VERSION, source.identity(), hashes], sort_keys=True)
     return cache_dir / "data" / hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-def _state(path: Path) -> tuple[Path, int, int]:
+def _state(path: Path) -> tuple[int, int, int]:
     state = path.stat()
-    return path, state.st_size, state.st_mtime_ns
+    return state.st_size, state.st_mtime_ns, state.st_ino
 
 
 @lru_cache(maxsize=256)
-def _file_hash(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 (a changed file is another entry)
+def _file_hash(path: Path, *state: int) -> str:  # noqa: ARG001 (a changed file is another entry)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
-def _manifest(folder: Path) -> dict | None:
+def _manifest(folder: Path) -> dict[str, Any] | None:
     try:
-        return json.loads((folder / MANIFEST).read_text())
+        manifest = json.loads((folder / MANIFEST).read_text())
     except FileNotFoundError:
         return None
     except ValueError:
-        log.warning("%s is damaged: reading the raw data again", folder)
-        return None
+        manifest = None
+    if isinstance(manifest, dict) and {"name", "fingerprint", "dropped", "frames"} <= set(manifest):
+        return manifest
+    return _damaged(folder)
 
 
 def _read(folder: Path) -> Dataset | None:
@@ -76,28 +88,38 @@ def _read(folder: Path) -> Dataset | None:
     try:
         frames = {name: pl.read_parquet(folder / f"{name}.parquet") for name in manifest["frames"]}
     except (OSError, pl.exceptions.PolarsError):
-        log.warning("%s is damaged: reading the raw data again", folder)
-        return None
-    kept = {key: manifest[key] for key in ("name", "dropped", "fingerprint")}
-    return Dataset(**kept, **frames)
+        return _damaged(folder)
+    dataset = Dataset(manifest["name"], **frames, dropped=manifest["dropped"])
+    return dataset if dataset.fingerprint == manifest["fingerprint"] else _damaged(folder)
+
+
+def _damaged(folder: Path) -> None:
+    log.warning("%s is damaged: the raw data is read again.", folder)
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent))
+    with TemporaryDirectory(dir=folder.parent, prefix=".") as workshop:
+        entry = Path(workshop) / "entry"
+        _write_entry(dataset, entry)
+        if folder.exists() and _read(folder) is None:
+            _move(folder, Path(workshop) / "damaged")
+        _move(entry, folder)
+
+
+def _write_entry(dataset: Dataset, folder: Path) -> None:
+    folder.mkdir()
     frames = {name: frame for name in FRAMES if (frame := getattr(dataset, name)) is not None}
     for name, frame in frames.items():
-        frame.write_parquet(unfinished / f"{name}.parquet")
-    manifest = {
-        "name": dataset.name,
-        "fingerprint": dataset.fingerprint,
-        "dropped": dataset.dropped,
-        "frames": list(frames),
-    }
-    (unfinished / MANIFEST).write_text(json.dumps(manifest))
-    if folder.exists() and _read(folder) is None:
-        shutil.rmtree(folder)
+        frame.write_parquet(folder / f"{name}.parquet")
+    about = {"name": dataset.name, "fingerprint": dataset.fingerprint, "dropped": dataset.dropped}
+    (folder / MANIFEST).write_text(json.dumps(about | {"frames": list(frames)}))
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move a folder, unless another process has just put the same content there or taken it away."""
     try:
-        unfinished.rename(folder)
-    except OSError:  # another process was faster, with the same content
-        shutil.rmtree(unfinished)
+        source.rename(target)
+    except OSError:
+        if not target.exists() and source.exists():
+            raise

@@ -9,6 +9,8 @@ import polars as pl
 
 from recsys import schema
 
+_HASHED_ROWS = 1 << 20  # hashed at once: bounds the memory
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -69,16 +71,19 @@ def frame_hash(frame: pl.DataFrame) -> str:
     digest = hashlib.sha256()
     for column in frame.get_columns():
         digest.update(f"{column.name}:{column.dtype}:{len(column)};".encode())
-        for part in _primitive_parts(column):
-            digest.update(part)
+        for start in range(0, len(column), _HASHED_ROWS):
+            for part in _primitive_parts(column.slice(start, _HASHED_ROWS)):
+                digest.update(part)
     return digest.hexdigest()
 
 
 def _primitive_parts(column: pl.Series) -> list[bytes]:
-    if isinstance(column.dtype, pl.List):
-        return [column.list.len().to_numpy().tobytes(), *_primitive_parts(column.explode(empty_as_null=False))]
-    if column.dtype == pl.String:
-        sizes = column.str.len_bytes().fill_null(2**32 - 1).to_numpy().tobytes()
-        return [sizes, "".join(column.fill_null("").to_list()).encode()]
+    """The values as bytes, with the lengths of what has a length and the places of what is missing."""
     nulls = column.is_null().to_numpy().tobytes() if column.null_count() else b""
-    return [nulls, column.fill_null(0).to_numpy().tobytes()]
+    if isinstance(column.dtype, pl.List):
+        lengths = column.list.len().fill_null(0).to_numpy().tobytes()
+        return [nulls, lengths, *_primitive_parts(column.drop_nulls().explode(empty_as_null=False))]
+    if column.dtype == pl.String:
+        lengths = column.str.len_bytes().fill_null(0).to_numpy().tobytes()
+        return [nulls, lengths, column.str.join("")[0].encode()]
+    return [nulls, column.fill_null(strategy="zero").to_numpy().tobytes()]

@@ -33,18 +33,22 @@ class Cell:
 
     @property
     def name(self) -> str:
+        """The name of its runs, which other cells may share."""
         return self.records[0].name
 
     @property
     def choices(self) -> dict[str, Any]:
+        """What was chosen in each config group."""
         return self.records[0].choices
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        """In ascending order."""
         return tuple(record.seed for record in self.records)
 
     @property
     def run_ids(self) -> list[str]:
+        """In the order of the seeds."""
         return [record.run_id for record in self.records]
 
     @property
@@ -54,7 +58,7 @@ class Cell:
 
 
 def make_cells(records: Iterable[Record]) -> list[Cell]:
-    """Finished runs, grouped by their configuration without the seed and labelled; a run that comes twice counts once."""
+    """Finished runs by their configuration without the seed, labelled; a run that comes twice counts once."""
     distinct = {record.run_id: record for record in records}.values()
     groups = list(group_by(distinct, lambda record: cell_id(record.config)).values())
     ordered = [tuple(sorted(group, key=lambda record: record.seed)) for group in groups]
@@ -110,7 +114,7 @@ def repeat_command(record: Record, seeds: Sequence[int]) -> str:
 def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
     """The records' name, and where cells share it, what differs between them.
 
-    What differs is named by config group where the choice differs, else by key; a key that goes with another is left out.
+    That is a config group where the choice differs, else a key; a key that goes with another is left out.
     """
     made = [""] * len(groups)
     for name, places in group_by(range(len(groups)), lambda place: groups[place][0].name).items():
@@ -161,7 +165,7 @@ def _differing(dictionaries: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _independent(dictionaries: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[str]:
-    """The keys without those that take the same values as an earlier one, such as `optimizer.lr` beside `learning_rate`."""
+    """The keys without those that vary with an earlier one, as `optimizer.lr` does with `learning_rate`."""
     patterns = group_by(keys, lambda key: tuple(_text(own.get(key, _MISSING)) for own in dictionaries))
     return [first for first, *_ in patterns.values()]
 

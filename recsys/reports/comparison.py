@@ -72,6 +72,7 @@ class Row:
 
     @property
     def label(self) -> str:
+        """The cell's."""
         return self.cell.label
 
 
@@ -103,21 +104,26 @@ class Comparison:
 
     @property
     def records(self) -> list[Record]:
+        """Of all cells."""
         return [record for row in self.rows for record in row.cell.records]
 
     @property
     def protocol(self) -> dict[str, Any]:
+        """What all runs share."""
         return self.records[0].protocol
 
     @property
     def seeds(self) -> tuple[int, ...]:
+        """Of every cell."""
         return self.rows[0].cell.seeds
 
     @property
     def warnings(self) -> list[str]:
+        """Of all runs, each once."""
         return list(dict.fromkeys(warning for record in self.records for warning in record.warnings))
 
     def row(self, label: str) -> Row:
+        """The row of a cell."""
         return next(row for row in self.rows if row.label == label)
 
     def best(self, metric: str) -> str:

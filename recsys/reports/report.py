@@ -84,8 +84,8 @@ _COST_NOTE = (
     "has encoded is found in the cache."
 )
 _SEGMENT_NOTE = (
-    "In `items=…` only a segment's items count as relevant, over the queries that have one; `history=…` groups the test's "
-    "queries by the number of interactions that the user is known by. n counts queries; best in bold."
+    "In `items=…` only a segment's items count as relevant, over the queries that have one; `history=…` groups the "
+    "test's queries by the number of interactions that the user is known by. n counts queries; best in bold."
 )
 
 

@@ -111,9 +111,9 @@ def note(comparison: Comparison) -> str:
     if comparison.baseline is None or len(comparison.rows) == 1:
         return text
     return (
-        f"{text} * differs from {comparison.baseline}: p < 0.05 in a paired t-test over users, Holm-corrected for "
-        f"{len(comparison.rows) - 1} comparisons (intervals are not corrected); d is the mean difference over its "
-        "standard deviation between users."
+        f"{text} An asterisk marks a difference from {comparison.baseline} with p < 0.05 in a paired t-test over "
+        f"users, Holm-corrected for {len(comparison.rows) - 1} comparisons (intervals are not corrected); d is the "
+        "mean difference over its standard deviation between users."
     )
 
 

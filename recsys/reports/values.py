@@ -50,6 +50,7 @@ class Values:
 
     @property
     def n_users(self) -> int:
+        """Users of the test."""
         return self.queries[USER].n_unique()
 
 

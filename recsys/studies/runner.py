@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
 import traceback
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +59,6 @@ def run_study(cfg: DictConfig, console: Console | None = None) -> Outcome:
     """Make all runs of a study that are not done yet, one after the other, in this process."""
     start = time.perf_counter()
     outcome, todo = Outcome(), plan(cfg)
-    _silence_lightning()
     with _progress(console) as progress:
         bar = progress.add_task(cfg.study.name, total=len(todo), run="")
         for run_cfg in todo:
@@ -99,10 +96,3 @@ def _progress(console: Console | None) -> Progress:
         TextColumn("{task.fields[run]}"),
         console=console or Console(stderr=True),
     )
-
-
-def _silence_lightning() -> None:
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "pytorch_lightning.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", module="lightning_fabric")

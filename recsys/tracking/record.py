@@ -86,6 +86,7 @@ class Record:
 
     @property
     def is_finished(self) -> bool:
+        """Whether the run came to its end."""
         return self.status == FINISHED
 
     def write(self, path: Path) -> None:
@@ -108,8 +109,8 @@ class Record:
         version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise RecsysError(
-                f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that wrote it, "
-                "or make the run again."
+                f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that "
+                "wrote it, or make the run again."
             )
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())

@@ -39,11 +39,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         max_scores: int = 4_000_000,
     ) -> None:
         super().__init__()
-        for key, value in {"batch_size": batch_size, "max_history": max_history, "max_scores": max_scores}.items():
-            if value < 1:
-                raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
-        if train_history not in (BEFORE, OTHERS):
-            raise ConfigError(f"batches.train_history is {train_history!r}; expected {BEFORE!r} or {OTHERS!r}.")
+        check_batches(batch_size, max_history, train_history, max_scores)
         self.split, self.seed, self.batch_size = split, seed, batch_size
         self.max_history = max_history if reads_history else 0
         self.train_history, self.max_scores = train_history, max_scores
@@ -74,3 +70,16 @@ class RecommenderDataModule(pl.LightningDataModule):
 
     def _share(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def check_batches(batch_size: int, max_history: int, train_history: str, max_scores: int) -> None:
+    """Refuse impossible values of `batches`.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    for key, value in {"batch_size": batch_size, "max_history": max_history, "max_scores": max_scores}.items():
+        if value < 1:
+            raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
+    if train_history not in (BEFORE, OTHERS):
+        raise ConfigError(f"batches.train_history is {train_history!r}; expected {BEFORE!r} or {OTHERS!r}.")

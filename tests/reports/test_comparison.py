@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
+from scipy import stats
+
+from recsys.reports.comparison import compare
+from recsys.reports.segments import history_groups
+from recsys.schema import ComparisonError
+from recsys.tracking.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def test_numbers_by_hand(store):
+    found = compare(small_study(store), store, "popularity", ["ndcg@10", "recall@10", "coverage@10"])
+    assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot", "popularity"]
+    bert, tfidf, popularity = (row.scores["ndcg@10"] for row in found.rows)
+    assert (bert.mean, tfidf.mean, popularity.mean) == (5 / 8, 1 / 2, 1 / 4)
+    # seeds of bert: (1 + 3/2) / 4 = 5/8 and 5/2 / 4 = 5/8; of tfidf: 1/2 and 1/2
+    assert (bert.seed_sd, tfidf.seed_sd, popularity.seed_sd) == (0, 0, 0)
+    # users of bert over seeds: 1, 3/4, 1/2, 1/4; minus popularity's 1/2, 1/4, 1/4, 0: 1/2, 1/2, 1/4, 1/4
+    assert bert.difference is not None
+    assert bert.difference.mean == 3 / 8
+    assert bert.difference.effect_size == pytest.approx((3 / 8) / (4 * (1 / 8) ** 2 / 3) ** 0.5)
+    users = {
+        "bert": [1, 3 / 4, 1 / 2, 1 / 4],
+        "tfidf": [3 / 4, 1 / 2, 3 / 8, 3 / 8],
+        "popularity": [1 / 2, 1 / 4, 1 / 4, 0],
+    }
+    p_bert, p_tfidf = (stats.ttest_rel(users[name], users["popularity"]).pvalue for name in ("bert", "tfidf"))
+    assert bert.difference.p == pytest.approx(p_bert, abs=1e-12)
+    assert tfidf.difference is not None
+    smaller, larger = sorted([p_bert, p_tfidf])
+    corrected = sorted([bert.difference.p_holm, tfidf.difference.p_holm])
+    assert corrected == pytest.approx([2 * smaller, max(2 * smaller, larger)])
+    assert popularity.difference is None
+    assert found.rows[0].scores["recall@10"].mean == 2 * 5 / 8
+    assert (found.n_users, found.n_queries, found.seeds) == (4, 4, (0, 1))
+    assert found.best("ndcg@10") == "bert+dot"
+
+
+def test_intervals_are_those_of_the_users_over_seeds(store):
+    found = compare(small_study(store), store, None, ["ndcg@10"], seed=4)
+    expected = stats.bootstrap(
+        ([1, 3 / 4, 1 / 2, 1 / 4],), np.mean, n_resamples=2000, rng=np.random.default_rng(4)
+    ).confidence_interval
+    score = found.rows[0].scores["ndcg@10"]
+    assert (score.low, score.high) == (pytest.approx(expected.low, abs=1e-9), pytest.approx(expected.high, abs=1e-9))
+    assert score.difference is None
+    assert found.baseline is None
+
+
+def test_seed_deviation_by_hand(store):
+    runs = [made_run(store, "bert", "dot", seed, [value, value]) for seed, value in enumerate((0.25, 0.5, 0.75))]
+    score = compare(runs, store, None, ["ndcg@10"]).rows[0].scores["ndcg@10"]
+    assert score.seed_sd == pytest.approx((2 * 0.25**2 / 2) ** 0.5)
+    one = compare(runs[:1], store, None, ["ndcg@10"]).rows[0].scores["ndcg@10"]
+    assert one.seed_sd is None
+
+
+def test_a_metric_without_values_per_user_has_a_mean_alone(store):
+    found = compare(small_study(store), store, "popularity", ["coverage@10", "val/ndcg@10"])
+    score = found.rows[0].scores["coverage@10"]
+    assert (score.mean, score.low, score.high, score.difference) == (0.25, None, None, None)
+    assert found.rows[0].scores["val/ndcg@10"].mean >= 1 / 4 + 0.1
+
+
+def test_less_is_better_for_some_metrics(store):
+    runs = [
+        made_run(store, "bert", "dot", 0, [0.5, 0.5], metrics={"test/gini@10": 0.9}),
+        made_run(store, "tfidf", "dot", 0, [0.5, 0.5], metrics={"test/gini@10": 0.4}),
+    ]
+    found = compare(runs, store, None, ["gini@10"])
+    assert found.best("gini@10") == found.rows[0].label == "tfidf+dot"
+
+
+def test_costs_by_hand(store):
+    cost = compare(small_study(store), store, None, ["ndcg@10"]).rows[0].cost
+    assert (cost.trainable, cost.total, cost.train, cost.test) == (12_345, 22_700_000, 10.0, 0.5)
+    assert (cost.encode, cost.peak_mb, cost.epochs) == (2.0, 501.0, 4.5)  # the longest, the largest, the mean
+    empty = made_run(store, "a", "b", 0, [0, 1], times={}, parameters={}, epochs=None, peak_memory_mb=None)
+    cost = compare([empty], store, None, ["ndcg@10"]).rows[0].cost
+    assert {cost.trainable, cost.total, cost.encode, cost.train, cost.test, cost.peak_mb, cost.epochs} == {None}
+
+
+def test_different_protocols_are_refused_with_all_that_differs(store):
+    other = {**PROTOCOL, "split": {"name": "temporal", "fingerprint": "s2"}, "budget": 20}
+    runs = [*small_study(store), made_run(store, "bert", "mlp", 0, [1, 1, 1, 1], protocol=other)]
+    with pytest.raises(ComparisonError) as refusal:
+        compare(runs, store, None, ["ndcg@10"])
+    lines = str(refusal.value).splitlines()
+    five = ", ".join(run.run_id for run in runs[:5])
+    assert f'  split.name: "random" in {five} and 1 more; "temporal" in {runs[-1].run_id}' in lines
+    assert any(line.startswith('  split.fingerprint: "s1" in') for line in lines)
+    assert any(line.startswith('  budget: "(missing)" in') and f"20 in {runs[-1].run_id}" in line for line in lines)
+    assert not any("data.name" in line or "candidates" in line for line in lines)
+
+
+def test_missing_seeds_are_refused_with_the_command_that_makes_them(store):
+    runs = small_study(store)[:-1]
+    runs.append(made_run(store, "tfidf", "dot", 2, [1, 1, 1, 1]))
+    with pytest.raises(ComparisonError) as refusal:
+        compare(runs, store, None, ["ndcg@10"])
+    text = str(refusal.value)
+    assert "popularity lacks seed 1, 2: python scripts/train.py encoder=none ranker=popularity seed=1,2 -m" in text
+    assert "bert+dot lacks seed 2: python scripts/train.py encoder=bert ranker=dot seed=2\n" in text
+    assert "tfidf" not in text
+
+
+@pytest.mark.parametrize("changed", [{"users": ["u0", "u1", "u2", "x"]}, {"history": [1, 2, 3, 9]}])
+def test_different_queries_are_refused(store, changed):
+    runs = [
+        made_run(store, "bert", "dot", 0, [0, 1, 0, 1]),
+        made_run(store, "tfidf", "dot", 0, [0, 1, 0, 1], **changed),
+    ]
+    with pytest.raises(ComparisonError, match=f"{runs[1].run_id} differ from {runs[0].run_id}"):
+        compare(runs, store, None, ["ndcg@10"])
+
+
+def test_a_metric_that_is_not_defined_on_the_same_queries_is_refused(store):
+    runs = [made_run(store, "bert", "dot", 0, [0, 1, 0]), made_run(store, "tfidf", "dot", 0, [0, np.nan, 1])]
+    with pytest.raises(ComparisonError, match=f"ndcg@10 is not defined on the same queries .*{runs[1].run_id}"):
+        compare(runs, store, None, ["ndcg@10"])
+    nowhere = made_run(store, "gpt2", "dot", 0, [0.0, 0.0])
+    frame = store.per_user(nowhere.run_id).with_columns(pl.lit(np.nan).alias("ndcg@10"))
+    store.save(nowhere, frame)
+    with pytest.raises(ComparisonError, match="not defined for any query"):
+        compare([nowhere], store, None, ["ndcg@10"])
+
+
+def test_queries_without_a_value_do_not_count(store):
+    runs = [
+        made_run(store, "bert", "dot", 0, [1.0, np.nan, 0.5, 0.0]),
+        made_run(store, "tfidf", "dot", 0, [0.5, np.nan, 0.5, 0.5]),
+    ]
+    found = compare(runs, store, "tfidf+dot", ["ndcg@10"])
+    assert {row.label: row.scores["ndcg@10"].mean for row in found.rows} == {"bert+dot": 1 / 2, "tfidf+dot": 1 / 2}
+
+
+def test_users_with_several_queries_are_resampled_whole(store):
+    generator = np.random.default_rng(0)
+    sizes = generator.integers(1, 6, 200)
+    users = np.repeat([f"u{row}" for row in range(200)], sizes)
+    level = np.repeat(generator.uniform(-0.2, 0.3, 200), sizes)  # a user's difference is shared by all of its queries
+    base = generator.uniform(0.3, 0.5, len(users))
+    runs = [
+        made_run(store, "tfidf", "dot", 0, base, users=users.tolist()),
+        made_run(store, "bert", "dot", 0, base + level, users=users.tolist()),
+    ]
+    found = compare(runs, store, "tfidf+dot", ["ndcg@10"])
+    assert (found.n_users, found.n_queries) == (200, len(users))
+    difference = found.row("bert+dot").scores["ndcg@10"].difference
+    assert difference is not None
+    assert found.row("bert+dot").scores["ndcg@10"].mean == pytest.approx((base + level).mean())  # over queries
+    assert difference.mean == pytest.approx(level.mean())
+    resampled = []
+    sums, counts = np.bincount(np.repeat(np.arange(200), sizes), level), sizes
+    for _ in range(2000):  # the ratio bootstrap over users that the estimate linearises
+        drawn = generator.integers(0, 200, 200)
+        resampled.append(sums[drawn].sum() / counts[drawn].sum())
+    expected = np.percentile(resampled, [2.5, 97.5])
+    assert [difference.low, difference.high] == pytest.approx(expected, abs=0.006)
+    assert difference.high - difference.low > 1.3 * 2 * 1.96 * level.std() / len(users) ** 0.5  # than if independent
+
+
+def test_baseline_by_label_name_or_run_id(store):
+    runs = small_study(store)
+    by_name = compare(runs, store, "popularity", ["ndcg@10"]).baseline
+    by_id = compare(runs, store, runs[-1].run_id, ["ndcg@10"]).baseline
+    assert by_name == by_id == "popularity"
+    with pytest.raises(ComparisonError, match=r"'random\+dot' is none of the cells.*'bert\+dot', 'tfidf\+dot'"):
+        compare(runs, store, "random+dot", ["ndcg@10"])
+    twins = [made_run(store, "bert", "dot", 0, [0, 1], config={"dim": dim}) for dim in (1, 2)]
+    with pytest.raises(ComparisonError, match=r"stands for several cells.*'bert\+dot \(dim=1\)'"):
+        compare(twins, store, "bert+dot", ["ndcg@10"])
+    assert compare(twins, store, "bert+dot (dim=2)", ["ndcg@10"]).baseline == "bert+dot (dim=2)"
+
+
+def test_labels_say_what_differs_and_no_more(store):
+    def cell(profile: str, **config: object) -> object:
+        choices = {"data": "toy", "encoder": "bert", "ranker": "dot", "profile": profile}
+        return made_run(
+            store, "bert", "dot", 0, [0, 1], choices=choices, config={"profile": {"_target_": profile}, **config}
+        )
+
+    runs = [
+        cell("mean", learning_rate=0.01, optimizer={"lr": 0.01}),  # optimizer.lr follows learning_rate
+        cell("mean", learning_rate=0.1, optimizer={"lr": 0.1}),
+        cell("recurrent", learning_rate=0.1, optimizer={"lr": 0.1}),
+        made_run(store, "tfidf", "dot", 0, [0, 1]),
+    ]
+    assert sorted(row.label for row in compare(runs, store, None, ["ndcg@10"]).rows) == [
+        "bert+dot (profile=mean, learning_rate=0.01)",
+        "bert+dot (profile=mean, learning_rate=0.1)",
+        "bert+dot (profile=recurrent, learning_rate=0.1)",
+        "tfidf+dot",
+    ]
+
+
+def test_labels_of_keys_with_the_same_last_part_are_whole(store):
+    runs = [
+        made_run(store, "bert", "dot", 0, [0, 1], config={"a": {"dim": 1}, "b": {"dim": 2}}),
+        made_run(store, "bert", "dot", 0, [0, 1], config={"a": {"dim": 1}, "b": {"dim": 3}}),
+        made_run(store, "bert", "dot", 0, [0, 1], config={"a": {"dim": 4}, "b": {"dim": 3}}),
+    ]
+    labels = {row.label for row in compare(runs, store, None, ["ndcg@10"]).rows}
+    assert labels == {"bert+dot (a.dim=1, b.dim=2)", "bert+dot (a.dim=1, b.dim=3)", "bert+dot (a.dim=4, b.dim=3)"}
+
+
+def test_labels_differ_even_where_values_look_alike(store):
+    runs = [made_run(store, "bert", "dot", 0, [0, 1], config={"limit": limit}) for limit in (1, "1")]
+    labels = [row.label for row in compare(runs, store, None, ["ndcg@10"]).rows]
+    assert len(set(labels)) == 2
+
+
+def test_a_failed_run_is_listed_and_takes_its_cell_along(store):
+    runs = [*small_study(store)[:-1], failed_run(store, "none", "popularity", 1), failed_run(store, "gpt2", "dot", 0)]
+    found = compare(runs, store, None, ["ndcg@10"])
+    assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot"]
+    assert [(run.name, run.seed) for run in found.failures] == [("popularity", 1), ("gpt2+dot", 0)]
+    assert found.left_out == ["popularity"]
+
+
+def test_a_failure_on_a_seed_that_nobody_compares_leaves_the_cell_in(store):
+    found = compare([*small_study(store), failed_run(store, "bert", "dot", 7)], store, None, ["ndcg@10"])
+    assert found.left_out == []
+    assert len(found.rows) == 3
+
+
+def test_nothing_to_compare_is_refused(store):
+    with pytest.raises(ComparisonError, match="1 runs failed"):
+        compare([failed_run(store, "gpt2", "dot", 0)], store, None, ["ndcg@10"])
+    runs = small_study(store)
+    with pytest.raises(ComparisonError, match=r"'ndgc@10'.*it has ndcg@10, recall@10, coverage@10, val/ndcg@10"):
+        compare(runs, store, None, ["ndgc@10"])
+    with pytest.raises(ComparisonError, match="metrics is empty"):
+        compare(runs, store, None, [])
+    with pytest.raises(ComparisonError, match="1 user"):
+        compare([made_run(store, "bert", "dot", 0, [0.5])], store, None, ["ndcg@10"])
+
+
+def test_a_run_that_comes_twice_counts_once(store):
+    runs = small_study(store)
+    found = compare([*runs, *runs], store, None, ["ndcg@10"])
+    assert [row.cell.seeds for row in found.rows] == [(0, 1)] * 3
+
+
+def test_segments_by_hand(store):
+    segments = compare(small_study(store), store, None, ["ndcg@10"]).segments
+    assert segments.sizes == {"items=cold": 2, "items=head": 4, "history=1-2": 2, "history=3": 1, "history=4": 1}
+    assert segments.values["items=cold"]["bert+dot"] == 5 / 16
+    assert segments.values["history=1-2"] == {"bert+dot": 7 / 8, "tfidf+dot": 5 / 8, "popularity": 3 / 8}
+
+
+def test_history_groups_cover_all_and_never_split_equal_lengths():
+    lengths = np.random.default_rng(0).poisson(3, 500)
+    groups = dict(history_groups(lengths))
+    assert (sum(groups.values()) == 1).all()
+    assert list(history_groups(np.array([], dtype=np.int64))) == []
+    assert [name for name, _ in history_groups(np.array([0, 0]))] == ["history=0"]
+
+
+def test_warnings_are_shown_once(store):
+    runs = [replace(run, warnings=["only 80 warm users"]) for run in small_study(store)]
+    assert compare(runs, store, None, ["ndcg@10"]).warnings == ["only 80 warm users"]
+
+
+def test_two_hundred_runs_are_compared_in_seconds(store):
+    generator = np.random.default_rng(0)
+    config = {f"key{number}": {"a": number, "b": "text"} for number in range(40)}
+    for cell in range(40):
+        for seed in range(5):
+            values = generator.uniform(size=700)
+            made_run(store, "bert", "dot", seed, values, config={**config, "learning_rate": cell / 100})
+    start = time.perf_counter()
+    found = compare(store.records(), store, "bert+dot (learning_rate=0.0)", ["ndcg@10", "recall@10"])
+    assert time.perf_counter() - start < 8
+    assert len(found.rows) == 40
+    assert found.n_comparisons("ndcg@10") == 39

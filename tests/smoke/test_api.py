@@ -1,0 +1,46 @@
+"""What a notebook does: compose, run, look, reopen, recommend."""
+
+from __future__ import annotations
+
+import pytest
+
+import recsys
+from recsys.data.queries import histories
+from recsys.schema import TEST, ConfigError
+
+
+@pytest.fixture(scope="module")
+def run(small_data, cache_dir, tmp_path_factory):
+    store = tmp_path_factory.mktemp("api")
+    return recsys.run([*small_data, "encoder=none", "ranker=cf", f"paths.cache_dir={cache_dir}", f"paths.runs_dir={store}"])
+
+
+def test_a_run_has_its_record_and_its_model(run):
+    assert run.record.name == "cf"
+    assert run.record.epochs == 1
+    assert {"data", "encode", "fit", "validate", "test", "total"} <= run.record.times.keys()
+    assert run.record.parameters["trainable"] == sum(parameter.numel() for parameter in run.model.parameters())
+
+
+def test_load_takes_an_id_or_a_folder(run):
+    by_id = recsys.load(run.record.run_id, run.folder.parent)
+    assert by_id.record == recsys.load(run.folder).record == run.record
+
+
+def test_load_says_what_is_missing(tmp_path):
+    with pytest.raises(ConfigError, match="there is no finished run in"):
+        recsys.load("nothing", tmp_path)
+
+
+def test_recommendations_are_new_to_the_user_and_best_first(run):
+    user = run.split.dataset.users["user_id"][3]
+    items = run.recommend(user, top_k=20)
+    known = run.split.dataset.items[histories(run.split, TEST)[3].tolist()]["item_id"]
+    assert items.height == 20
+    assert not set(items["item_id"]) & set(known)
+    assert items["score"].is_sorted(descending=True)
+
+
+def test_an_unknown_user_is_refused(run):
+    with pytest.raises(ConfigError, match="user 'nobody' is not in"):
+        run.recommend("nobody")

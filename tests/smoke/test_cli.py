@@ -1,0 +1,138 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+HEAVY = ("torch", "pytorch_lightning", "transformers", "sklearn", "matplotlib", "wandb")
+
+
+def run(script: str, *arguments: str, cwd: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "RECSYS_CACHE": str(cache), "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("script", ["train", "study", "compare", "prepare_data", "evaluate"])
+def test_help_imports_nothing_heavy(script, tmp_path, cache_dir):
+    code = (
+        f"import sys, runpy; sys.argv = ['{script}.py', '--help']\n"
+        f"try: runpy.run_path({str(SCRIPTS / f'{script}.py')!r}, run_name='__main__')\n"
+        f"except SystemExit: pass\n"
+        f"print('HEAVY', [name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+    assert "== Config ==" in done.stdout
+
+
+def test_train_then_train_again_then_evaluate(small_data, tmp_path, cache_dir):
+    first = run("train", *small_data, "encoder=tfidf", "ranker=dot", cwd=tmp_path, cache=cache_dir)
+    assert first.returncode == 0, first.stderr
+    assert "ndcg@10" in first.stdout
+    folder = re.search(r"Run: (\S+)", first.stdout)[1]
+    assert sorted(path.name for path in (tmp_path / folder).iterdir() if not path.name.startswith(".")) == [
+        "metrics",
+        "model.safetensors",
+        "per_user.parquet",
+        "record.json",
+    ]
+    second = run("train", *small_data, "encoder=tfidf", "ranker=dot", cwd=tmp_path, cache=cache_dir)
+    assert second.stdout == first.stdout
+    again = run("evaluate", f"run={Path(folder).name}", cwd=tmp_path, cache=cache_dir)
+    assert again.returncode == 0, again.stderr
+    assert re.search(r"\n0 of \d+ metrics differ", again.stdout)
+
+
+def test_multirun_makes_each_run_and_finds_what_is_there(small_data, tmp_path, cache_dir):
+    sweep = ["-m", *small_data, "encoder=none", "ranker=cf", "seed=0,1"]
+    done = run("train", *sweep, cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2
+    compared = run("compare", "metrics=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
+    assert compared.returncode == 0, compared.stderr
+    assert "2 seeds" in compared.stdout
+
+
+def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp_path, cache_dir):
+    quoted = ",".join(f'"{override}"' for override in small_data if "template" not in override)
+    study = [
+        f"study.base=[{quoted}]",
+        "study.grid={encoder: [tfidf, random], ranker: [dot]}",
+        'study.baselines=[["ranker=popularity"]]',
+        "study.seeds=[0, 1]",
+        "study.name=mini",
+    ]
+    study[0] = study[0][:-1] + ",\"data.items.template='{title}'\"]"
+    planned = run("study", *study, "dry_run=true", cwd=tmp_path, cache=cache_dir)
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.count("to do") == 6
+    first = run("study", *study, cwd=tmp_path, cache=cache_dir)
+    assert first.returncode == 0, first.stderr
+    assert "6 runs made and 0 found" in first.stdout
+    report = tmp_path / "runs" / "reports" / "mini"
+    assert {path.name for path in report.iterdir()} == {"report.md", "table.csv", "table.tex", "plot.png", "plot.svg"}
+    assert "tfidf+dot" in (report / "report.md").read_text()
+    second = run("study", *study, cwd=tmp_path, cache=cache_dir)
+    assert "0 runs made and 6 found" in second.stdout
+
+
+def test_a_failing_run_is_listed_and_the_others_go_on(small_data, tmp_path, cache_dir):
+    quoted = ",".join(f'"{override}"' for override in small_data if "template" not in override)
+    study = [
+        f"study.base=[{quoted},\"data.items.template='{{title}}'\"]",
+        "study.grid={encoder: [tfidf], ranker: [dot]}",
+        "+study.grid.learning_rate=[1.0e-3, 1.0e+38]",
+        'study.baselines=[["ranker=popularity"]]',
+        "study.seeds=[0]",
+        "study.name=fails",
+    ]
+    done = run("study", *study, cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 1
+    assert "1 runs failed" in done.stdout
+    assert "training diverged" in done.stdout
+    assert "popularity" in done.stdout
+
+
+def test_prepare_data_prints_statistics(tmp_path, cache_dir):
+    done = run("prepare_data", cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 0, done.stderr
+    for fact in ("671", "9,066", "100,004", "tied cuts"):
+        assert fact in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ranker=dot", "encoder=none"], "neither text nor"),
+        (["split.test_share=2"], "split.test_share is 2"),
+        (["data=table", "data.path=nowhere", "data.interactions.file=a.csv"], "data.path"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message, tmp_path, cache_dir):
+    done = run("train", *arguments, cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"), [("encoder=brt", "bert"), ("encoder.colour=red", "Key 'colour' is not in struct")]
+)
+def test_a_typing_error_is_told_by_hydra(argument, message, tmp_path, cache_dir):
+    done = run("train", argument, cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_nothing_is_written_outside_the_store_and_the_cache(small_data, tmp_path, cache_dir):
+    done = run("train", *small_data, "encoder=none", "ranker=cf", cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]

@@ -1,0 +1,120 @@
+"""Every yaml of conf/ composes and builds; every key of a component's yaml is one that its constructor knows."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+import recsys
+from recsys.config import META_KEYS, build, check, conf_dir
+from recsys.schema import ConfigError
+
+COMPONENTS = ["encoder", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics", "split", "data"]
+PRIMARY = sorted(path.stem for path in conf_dir().glob("*.yaml"))
+FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml") if path.parent != conf_dir())
+
+
+def options(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", PRIMARY)
+def test_a_command_composes(name):
+    assert recsys.compose([], name)
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_an_option_composes(file: Path):
+    group, option = file.parent.as_posix(), file.stem
+    cfg = recsys.compose([f"{group}={option}"], "study" if group == "study" else "train")
+    assert cfg.choices[group] == option
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_an_option_says_what_it_is_for(file: Path):
+    lines = (conf_dir() / file).read_text().splitlines()
+    comments = [line for line in lines[:2] if line.startswith("#") and "@package" not in line]
+    assert comments, "the first line is a comment with the file's purpose"
+
+
+@pytest.mark.parametrize("group", COMPONENTS)
+def test_keys_are_those_of_the_constructor(group):
+    for option in options(group):
+        node = recsys.compose([f"{group}={option}"])[group]
+        if node.get("_target_") is None:
+            continue
+        module, name = node._target_.rsplit(".", 1)
+        target = getattr(importlib.import_module(module), name)
+        known = parameters(target)
+        keys = {key for key in OmegaConf.to_container(node, resolve=False) if not key.startswith("_")}
+        extra = keys - known - set(META_KEYS) - ({"dim"} if group == "features" else set())
+        assert not extra, f"{group}={option}"
+
+
+def parameters(target) -> set[str]:
+    """Of a constructor and, where it passes options on, of those of its bases."""
+    owners = inspect.getmro(target) if inspect.isclass(target) else (target,)
+    found: set[str] = set()
+    for owner in owners:
+        signature = inspect.signature(owner)
+        found |= set(signature.parameters)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
+            break
+    return found
+
+
+@pytest.mark.parametrize("option", options("encoder"))
+def test_an_encoder_builds_without_loading_anything(option):
+    assert build("encoder", recsys.compose([f"encoder={option}"]).encoder) is not None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["ranker=dot", "encoder=none"], "neither text nor learnt IDs"),
+        (["ranker=popularity", "encoder=bert"], "ignores encoder=bert"),
+        (["ranker=popularity", "loss=bpr"], "not trained by descent: leave loss=bpr out"),
+        (["ranker=dot", "profile=none"], "needs a profile"),
+        (["loss=full_softmax", "negatives=uniform"], "needs negatives=all"),
+        (["seed=-1"], "seed is -1"),
+        (["learning_rate=0"], "learning_rate is 0"),
+        (["batches.batch_size=0"], "batches.batch_size is 0"),
+        (["data=table"], "data=table needs data.interactions.file, data.path"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_reason(overrides, message):
+    with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
+        check(recsys.compose(overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["ranker.temperature=-1"], "ranker.temperature is -1"),
+        (["ranker=mlp", "ranker.activation=swish"], "ranker.activation is 'swish'"),
+        (["profile=transformer", "profile.n_heads=7"], "profile.n_heads is 7"),
+        (["encoder=gpt2", "encoder.pooling=cls"], "encoder.pooling is 'cls'"),
+        (["features.normalize=no"], "features.normalize is"),
+        (["negatives.n_negatives=0"], "negatives.n_negatives is 0"),
+        (["monitor=val/auc"], "monitor is 'val/auc', but validation computes"),
+        (["split.test_share=1.5"], "split.test_share is 1.5"),
+        (["metrics.top_k=[0]"], "metrics.top_k is"),
+        (["batches.train_history=all"], "batches.train_history is 'all'"),
+        (["optimizer.lr=fast"], "optimizer"),
+    ],
+)
+def test_an_impossible_value_is_refused_before_any_data_is_read(overrides, message, tmp_path, monkeypatch):
+    def no_data(*_):
+        raise AssertionError("data was read")
+
+    monkeypatch.setattr("recsys.workspace.load_dataset", no_data)
+    with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
+        recsys.run([*overrides, f"paths.runs_dir={tmp_path}", f"paths.cache_dir={tmp_path}"])
+
+
+def test_a_configuration_file_is_the_same_inside_a_checkout_and_a_wheel():
+    assert (conf_dir() / "train.yaml").exists()
