@@ -14,7 +14,7 @@ RECBOLE_PYTHON = RECBOLE / "bin" / "python"
 STAMP = "installed.txt"
 
 # RecBole 1.2.1 needs numpy<2 (it assigns `np.float = np.float_`). It is installed without its dependencies: of those
-# it declares, `ray<=2.6.3` has no build for current Pythons, and neither ray nor plotly nor thop is on BPR's path.
+# it declares, `ray<=2.6.3` has no build for Python 3.12, and neither ray nor plotly nor thop is on BPR's path.
 PACKAGE = "recbole==1.2.1"
 TORCH = "torch==2.13.0"
 DEPENDENCIES = [

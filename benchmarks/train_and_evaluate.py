@@ -111,6 +111,8 @@ def _overrides(log: Path, shape: str, runs: Path) -> list[str]:
         "ranker=cf",
         "loss=bpr",
         "negatives=uniform",
+        "negatives.n_negatives=1",
+        "optimizer.weight_decay=0.0",
         "optimizer=adam",
         "logger=none",
         # RecBole is timed without checkpoints and early stopping, so ours come never.

@@ -60,6 +60,7 @@ def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[
 
 def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -> RecommenderModule:
     """The LightningModule for a split."""
+    _check_validation(cfg, split)
     context = model_context(cfg, split)
     recommender = build_recommender(cfg, context, torch.from_numpy(text_vectors))
     return build_module(cfg, recommender, context, lambda: known_positives(split), metric_context(split, context))
@@ -98,14 +99,14 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     if is_none(cfg.loss):  # nothing to stop early or to keep the best of
         callbacks = []
     loggers = [build(f"logger.{name}", node) for name, node in (cfg.logger or {}).items()]
-    extra = {"callbacks": callbacks, "logger": loggers or False, "enable_checkpointing": bool(callbacks)}
-    return build("trainer", cfg.trainer, **extra)
+    parts: dict[str, Any] = {"callbacks": callbacks, "logger": loggers or False}
+    return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
 
 
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:
     """A Trainer that only evaluates: it writes nothing."""
-    quiet = {"callbacks": [], "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    return build("trainer", cfg.trainer, **quiet)
+    silent: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return build("trainer", cfg.trainer, callbacks=[], **silent)
 
 
 def set_threads(n: int | None) -> None:
@@ -140,6 +141,14 @@ def _check_monitor(cfg: DictConfig) -> None:
     measured = [f"{schema.VAL}/{name}" for name in build("metrics", cfg.metrics).names(schema.VAL)]
     if cfg.monitor not in measured:
         raise ConfigError(
-            f"monitor is {cfg.monitor!r}, but validation computes {', '.join(measured)}. Choose one of them, or add the "
-            "metric to metrics.val."
+            f"monitor is {cfg.monitor!r}, but validation computes {', '.join(measured)}. "
+            "Choose one of them, or add the metric to metrics.val."
+        )
+
+
+def _check_validation(cfg: DictConfig, split: Split) -> None:
+    if split.validation.is_empty() and cfg.callbacks and not is_none(cfg.loss):
+        raise ConfigError(
+            f"split={split.name} leaves no validation interactions, which callbacks={cfg.choices.callbacks} watches: "
+            "set split.validation_share, or use callbacks=none to test the last epoch."
         )

@@ -12,6 +12,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.markup import escape
 
 from recsys.config import conf_dir, with_choices
 from recsys.schema import RecsysError
@@ -30,7 +31,8 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
             try:
                 return function(with_choices(cfg, hydra_cfg.runtime.choices, hydra_cfg.overrides.task))
             except RecsysError as error:
-                Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {error}", highlight=False, markup=True)
+                message = f"[bold red]error:[/] {escape(str(error))}"
+                Console(stderr=True, soft_wrap=True).print(message, highlight=False)
                 sys.exit(2)
 
         return hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(with_errors)

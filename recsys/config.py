@@ -125,8 +125,8 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
         used = _has_text(cfg) if group == "encoder" else not is_none(cfg[group])
         if used:
             raise ConfigError(
-                f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison of "
-                f"its encoders or losses would compare equal runs. Leave {group} out, or choose another ranker."
+                f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "
+                f"of its encoders or losses would compare equal runs. Leave {group} out, or choose another ranker."
             )
 
 
@@ -135,21 +135,28 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
         raise ConfigError(f"ranker={choices.ranker} is not trained by descent: leave loss={choices.loss} out.")
     for group in ("profile", "features", "negatives", "optimizer"):
         if is_none(cfg[group]):
-            raise ConfigError(f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none.")
+            raise ConfigError(
+                f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none."
+            )
     if not _has_text(cfg) and not cfg.features.ids:
         raise ConfigError(
-            f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text nor "
-            "learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf, which learns IDs."
+            f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
+            "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."
         )
     if choices.loss == "full_softmax" and choices.negatives != "all":
         raise ConfigError(
-            f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not negatives={choices.negatives}; "
+            f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not {choices.negatives}; "
             "for sampled negatives use loss=sampled_softmax."
         )
 
 
 def _check_numbers(cfg: DictConfig) -> None:
-    for key, minimum in {"batches.batch_size": 1, "batches.max_history": 1, "batches.max_scores": 1, "features.dim": 0}.items():
+    for key, minimum in {
+        "batches.batch_size": 1,
+        "batches.max_history": 1,
+        "batches.max_scores": 1,
+        "features.dim": 0,
+    }.items():
         value = OmegaConf.select(cfg, key)
         if not isinstance(value, int) or value < minimum:
             raise ConfigError(f"{key} is {value!r}; expected a whole number of at least {minimum}.")

@@ -39,7 +39,9 @@ def evaluate_run(cfg: DictConfig) -> int:
         recorded = run.record.metrics.get(name, math.nan)
         same = math.isclose(recorded, value, rel_tol=0, abs_tol=1e-6) or (math.isnan(recorded) and math.isnan(value))
         differing += not same
-        table.add_row(name.removeprefix(f"{schema.TEST}/"), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red")
+        table.add_row(
+            name.removeprefix(f"{schema.TEST}/"), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red"
+        )
     console = Console()
     console.print(table)
     console.print(f"{differing} of {len(again)} metrics differ from the record.", highlight=False)

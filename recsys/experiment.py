@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
-from recsys.config import check, is_none
+from recsys.config import build, check, is_none
 from recsys.runs import WEIGHTS, Run
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
@@ -61,13 +61,22 @@ def run(cfg: DictConfig) -> Run:
         found = None if cfg.rerun else find(cfg)  # another process may have made it while this one waited
         if found is not None and found.record.is_finished:
             return found
-        return Run(_make(_placed(cfg, store.folder(identifier)), identifier, split, watch), store.folder(identifier), cfg)
+        return Run(
+            _make(_placed(cfg, store.folder(identifier)), identifier, split, watch), store.folder(identifier), cfg
+        )
 
 
 def identify(cfg: DictConfig) -> str | None:
     """The run's name, a hash of all that its results depend on; None while the data has not been read."""
     fingerprint = cached_data_fingerprint(cfg)
-    return None if fingerprint is None else run_id(_container(cfg), fingerprint)
+    return None if fingerprint is None else _named(cfg, fingerprint)
+
+
+def _named(cfg: DictConfig, data_fingerprint: str) -> str:
+    # Weights are named by their content: a folder may hold others tomorrow.
+    identity = build("encoder", cfg.encoder).identity()
+    weights = {key: value for key, value in identity.items() if key.endswith("sha256")}
+    return run_id({**_dict(cfg), "encoder_content": weights}, data_fingerprint)
 
 
 def find(cfg: DictConfig) -> Run | None:
@@ -79,7 +88,7 @@ def find(cfg: DictConfig) -> Run | None:
 
 def record_failure(cfg: DictConfig, error: str) -> Record:
     """Record that a run failed, with its traceback; a run whose data cannot be read is named by its configuration."""
-    identifier = identify(cfg) or run_id(_container(cfg), "unread")
+    identifier = identify(cfg) or run_id(_dict(cfg), "unread")
     record = Record(**_identity(cfg, identifier), protocol={}, status=FAILED, error=error)
     Store(Path(cfg.paths.runs_dir)).save(record)
     return record
@@ -108,7 +117,10 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> R
         training.check_finite(module)
         training.load_best(module, trainer)
     metrics: dict[str, float] = {}
-    for stage, evaluate in (("validate", trainer.validate), ("test", trainer.test)):
+    stages = {"validate": trainer.validate, "test": trainer.test}
+    if split.validation.is_empty():
+        del stages["validate"]
+    for stage, evaluate in stages.items():
         with watch.measure(stage):
             metrics |= evaluate(module, datamodule, verbose=False)[0]
     training.save_weights(module.recommender, folder / WEIGHTS)
@@ -128,7 +140,7 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
         "run_id": identifier,
         "name": label(cfg),
         "choices": OmegaConf.to_container(cfg.choices),
-        "config": _container(cfg),
+        "config": _dict(cfg),
         "overrides": list(cfg.overrides),
         "seed": cfg.seed,
         "tags": list(cfg.tags),
@@ -147,7 +159,7 @@ def _measured(module: Any, trainer: Any, watch: Stopwatch, metrics: dict[str, fl
             "total": sum(size for size, _ in sizes),
         },
         "metrics": {name: float(value) for name, value in metrics.items()},
-        "segments": module.stage_metrics[schema.TEST].segments(),
+        "segments": module.metrics_of(schema.TEST).segments(),
     }
 
 
@@ -169,8 +181,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
 def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
     """Everything that must be equal between runs that are compared."""
-    metrics = OmegaConf.to_container(cfg.metrics, resolve=True)
-    assert isinstance(metrics, dict)
+    metrics = _dict(cfg.metrics)
     metrics.pop("_target_")
     return {
         "data": split.dataset.name,
@@ -198,7 +209,7 @@ def _placed(cfg: DictConfig, folder: Path) -> DictConfig:
     return placed
 
 
-def _container(cfg: DictConfig) -> dict[str, Any]:
+def _dict(cfg: DictConfig) -> dict[str, Any]:
     container = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(container, dict)
-    return container
+    return {str(key): value for key, value in container.items()}

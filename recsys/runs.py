@@ -70,7 +70,9 @@ class Run:
         users = self.split.dataset.users[schema.USER_ID]
         rows = (users == str(user_id)).arg_true()
         if len(rows) == 0:
-            raise ConfigError(f"user {user_id!r} is not in {self.split.dataset.name}; it has users such as {users[0]!r}.")
+            raise ConfigError(
+                f"user {user_id!r} is not in {self.split.dataset.name}; it has users such as {users[0]!r}."
+            )
         items, scores = recommend(self.model, self.split, rows[0], top_k, self.cfg.batches.max_history)
         chosen = self.split.dataset.items[items].select(schema.ITEM_ID, schema.TEXT)
         return chosen.with_columns(pl.Series("score", scores))

@@ -87,9 +87,9 @@ class TrainBatch:
 class EvaluationBatch:
     """Queries to be ranked.
 
-    `query` is (B,), the query's number in its stage. `seen` and `positives` are (row, column) pairs, each (2, n), rows
-    counted within the batch. Columns are items of the whole catalogue; or, where `candidates` (B, C) lists the items to
-    be ranked (padded with -1), columns of that table.
+    `query` is (B,), the query's number in its stage. `seen` and `positives` are (row, column) pairs, each (2, n),
+    rows counted within the batch. Columns are items of the whole catalogue; or, where `candidates` (B, C) lists the
+    items to be ranked (padded with -1), columns of that table.
     """
 
     query: Tensor
@@ -109,7 +109,7 @@ def _move(tensor: Tensor | None, device: torch.device) -> Tensor | None:
 
 @dataclass(frozen=True)
 class ModelContext:
-    """What a profile, a ranker or a sampler may know of the data: sizes and train counts, nothing of validation or test.
+    """What a profile, a ranker or a sampler may know of the data: sizes and train counts, and nothing of the test.
 
     Attributes:
         dim: Width of user and item vectors.

@@ -63,7 +63,10 @@ def test_what_runs_before_the_configuration_is_checked_imports_nothing_heavy(par
 
 @pytest.mark.parametrize("part", ["encoders", "profiles", "rankers"])
 def test_no_code_names_a_concrete_component(part):
-    concrete = {f"recsys.{part}.{path.stem}" for path in modules(part)} - {f"recsys.{part}.base", f"recsys.{part}.cache"}
+    concrete = {f"recsys.{part}.{path.stem}" for path in modules(part)} - {
+        f"recsys.{part}.base",
+        f"recsys.{part}.cache",
+    }
     outside = [path for path in PACKAGE.rglob("*.py") if path.parent.name != part]
     for path in outside:
         assert not imported(path) & concrete, f"{path.relative_to(PACKAGE)} imports a concrete component"

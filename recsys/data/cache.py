@@ -78,7 +78,8 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         manifest = None
     if isinstance(manifest, dict) and {"name", "fingerprint", "dropped", "frames"} <= set(manifest):
         return manifest
-    return _damaged(folder)
+    _warn(folder)
+    return None
 
 
 def _read(folder: Path) -> Dataset | None:
@@ -86,14 +87,18 @@ def _read(folder: Path) -> Dataset | None:
     if manifest is None:
         return None
     try:
-        frames = {name: pl.read_parquet(folder / f"{name}.parquet") for name in manifest["frames"]}
+        frames: dict[str, Any] = {name: pl.read_parquet(folder / f"{name}.parquet") for name in manifest["frames"]}
     except (OSError, pl.exceptions.PolarsError):
-        return _damaged(folder)
-    dataset = Dataset(manifest["name"], **frames, dropped=manifest["dropped"])
-    return dataset if dataset.fingerprint == manifest["fingerprint"] else _damaged(folder)
+        _warn(folder)
+        return None
+    dataset = Dataset(name=manifest["name"], dropped=manifest["dropped"], **frames)
+    if dataset.fingerprint == manifest["fingerprint"]:
+        return dataset
+    _warn(folder)
+    return None
 
 
-def _damaged(folder: Path) -> None:
+def _warn(folder: Path) -> None:
     log.warning("%s is damaged: the raw data is read again.", folder)
 
 

@@ -44,14 +44,17 @@ class Dataset:
 
     @property
     def n_users(self) -> int:
+        """The number of users."""
         return self.users.height
 
     @property
     def n_items(self) -> int:
+        """The size of the catalogue."""
         return self.items.height
 
     @property
     def has_timestamps(self) -> bool:
+        """Whether interactions bear a time."""
         return schema.TIMESTAMP in self.interactions.columns
 
     @property

@@ -15,10 +15,11 @@ from recsys.data.dataset import Dataset
 def filter_interactions(
     dataset: Dataset, min_rating: float | None, user_k_core: int | None, item_k_core: int | None
 ) -> tuple[Dataset, dict[str, int]]:
-    """The data set without what the filters drop, and how many rows each dropped.
+    """The data set without what the filters drop, and how much each dropped.
 
-    Users and items that a k-core drops leave the data set, and indices are counted anew. Items without interactions stay
-    in the catalogue unless `item_k_core` is set.
+    The k-core is the largest part of the data in which every user and every item has as many interactions. Users and
+    items that it drops leave the data set, and indices are counted anew. Items without interactions stay in the
+    catalogue unless `item_k_core` is set, users without unless `user_k_core` is.
     """
     interactions, dropped = dataset.interactions, {}
     if min_rating is not None:
@@ -31,12 +32,13 @@ def filter_interactions(
     kept_rows = _k_core(users, items, (dataset.n_users, dataset.n_items), (user_k_core or 0, item_k_core or 0))
     dropped["k_core"] = int((~kept_rows).sum())
     core = interactions.filter(pl.Series(kept_rows))
-    return _reindexed(dataset, core, user_k_core is not None, item_k_core is not None), dropped
+    result = _reindexed(dataset, core, user_k_core is not None, item_k_core is not None)
+    dropped |= {"k_core_users": dataset.n_users - result.n_users, "k_core_items": dataset.n_items - result.n_items}
+    return result, dropped
 
 
-def _k_core(
-    users: NDArray, items: NDArray, sizes: tuple[int, int], least: tuple[int, int]
-) -> NDArray[np.bool_]:
+def _k_core(users: NDArray, items: NDArray, sizes: tuple[int, int], least: tuple[int, int]) -> NDArray[np.bool_]:
+    """Whether each interaction is in the core of `least` interactions for each user and item (Seidman 1983)."""
     kept = np.ones(len(users), dtype=bool)
     while True:
         enough = kept.copy()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import Split
+from recsys.data.splits.base import Split, occurs
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
 def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
     """Sizes, density, text, time span and dropped rows; of each part of the split, its size and how much of it is cold.
 
-    A part's `cold_users` is the share of its users without any known interaction, `cold_items` the share of its
-    interactions whose item has no train interaction.
+    `tied_cuts` is the share of the cuts between a user's parts that fall between equal timestamps, None where cuts do
+    not follow time. A part's `cold_users` is the share of its users of whom nothing is known when they are served,
+    `cold_items` the share of its interactions whose item has no train interaction.
     """
     interactions = dataset.interactions
-    per_user = interactions.group_by(schema.USER).len()["len"]
+    per_user = np.bincount(interactions[schema.USER].to_numpy())
+    per_user = per_user[per_user > 0]
     with_text = dataset.items.filter(pl.col(schema.TEXT).str.strip_chars() != "").height
     statistics: dict[str, Any] = {
         "users": dataset.n_users,
@@ -30,34 +34,41 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
         "interactions": interactions.height,
         "density": interactions.height / max(1, dataset.n_users * dataset.n_items),
         "with_text": with_text / max(1, dataset.n_items),
-        "per_user_mean": per_user.mean(),
-        "per_user_median": per_user.median(),
+        "per_user_mean": float(per_user.mean()) if len(per_user) else 0.0,
+        "per_user_median": float(np.median(per_user)) if len(per_user) else 0.0,
         "dropped": dict(dataset.dropped),
     }
+    if dataset.impressions is not None:
+        statistics["impressions"] = dataset.impressions.height
     if dataset.has_timestamps and interactions.height:
         times = interactions[schema.TIMESTAMP]
         statistics |= {"from": _date(times.min()), "until": _date(times.max())}
     if split is None:
         return statistics
-    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    parts = {
+        "train": _part(split.train, split, schema.TRAIN),
+        "validation": _part(split.validation, split, schema.VAL),
+        "test": _part(split.test, split, schema.TEST),
+    }
     if split.fold_in.height:
-        parts["fold_in"] = split.fold_in
-    stages = {"validation": schema.VAL, "test": schema.TEST}
-    described = {name: _part(frame, split, stages.get(name, schema.TRAIN)) for name, frame in parts.items()}
-    return statistics | {"dropped": split.statistics["dropped"], "tied_cuts": split.statistics["tied_cuts"], "parts": described}
+        parts["fold_in"] = _part(split.fold_in, split, schema.TEST)
+    return statistics | split.statistics | {"parts": parts}
 
 
 def _part(frame: pl.DataFrame, split: Split, stage: str) -> dict[str, Any]:
-    users = frame[schema.USER].unique()
-    known = split.known(stage)[schema.USER].unique()
-    warm_items = pl.Series(split.warm_items[frame[schema.ITEM].to_numpy()])
+    users = occurs(frame[schema.USER], split.dataset.n_users)
+    known = occurs(split.known(stage)[schema.USER], split.dataset.n_users)
     return {
         "interactions": frame.height,
-        "users": len(users),
-        "items": frame[schema.ITEM].n_unique(),
-        "cold_users": float((~users.is_in(known.implode())).mean() or 0.0) if len(users) else 0.0,
-        "cold_items": float((~warm_items).mean() or 0.0) if len(warm_items) else 0.0,
+        "users": int(users.sum()),
+        "items": int(occurs(frame[schema.ITEM], split.dataset.n_items).sum()),
+        "cold_users": _share(~known[users]),
+        "cold_items": _share(~split.warm_items[frame[schema.ITEM].to_numpy()]),
     }
+
+
+def _share(is_so: NDArray[np.bool_]) -> float:
+    return float(is_so.mean()) if len(is_so) else 0.0
 
 
 def _date(seconds: Any) -> str:
@@ -88,7 +99,7 @@ def render(statistics: dict[str, Any]) -> list[Table]:
 
 def _readable(name: str, value: Any) -> str:
     if value is None:
-        return "none"
+        return "does not apply"
     if name in ("density", "with_text", "tied_cuts", "cold_users", "cold_items"):
         return f"{value:.2%}"
     if isinstance(value, float):

@@ -37,6 +37,6 @@ class Encoder(ABC):
         Answers without loading weights. Has `"fitted": True` where `fit` matters, so that the train texts join the key.
         """
 
-    def coverage(self, texts: Sequence[str]) -> dict[str, Any]:  # noqa: ARG002 (a tokenizer makes use of it)
+    def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
         """What the encoder itself can say of how it read the texts, such as how many were cut."""
         return {}

@@ -19,23 +19,26 @@ class BertEncoder(TransformerEncoder):
     """
 
     architecture: ClassVar[str] = "bert"
+    decoder: ClassVar[bool] = False
+    head: ClassVar[str] = "cls"
     poolings: ClassVar[tuple[str, ...]] = ("mean", "cls", "max")
 
     def __init__(self, weights: str = MINILM, pooling: str = "mean", **options: Any) -> None:
-        super().__init__(weights, pooling, **options)
+        pretraining = {"epochs": 10, **(options.pop("pretraining", None) or {})}  # only one token in seven is predicted
+        super().__init__(weights, pooling, pretraining=pretraining, **options)
 
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
         from transformers import BertConfig, BertForMaskedLM
 
-        from recsys.encoders.tokenizers import wordpiece
+        from recsys.encoders.tokenizers import bert_tokenizer
 
-        tokenizer = wordpiece(texts, self.sizes["vocabulary_size"])
+        tokenizer = bert_tokenizer(texts, self.sizes.vocabulary_size)
         config = BertConfig(
             vocab_size=len(tokenizer),
-            hidden_size=self.sizes["hidden_dim"],
-            num_hidden_layers=self.sizes["n_layers"],
-            num_attention_heads=self.sizes["n_heads"],
-            intermediate_size=4 * self.sizes["hidden_dim"],
-            max_position_embeddings=max(self.max_length, self.pretraining.max_length),
+            hidden_size=self.sizes.hidden_dim,
+            num_hidden_layers=self.sizes.n_layers,
+            num_attention_heads=self.sizes.n_heads,
+            intermediate_size=4 * self.sizes.hidden_dim,
+            max_position_embeddings=self.max_length,
         )
         return tokenizer, BertForMaskedLM(config)

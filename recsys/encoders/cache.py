@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from recsys.encoders.base import Encoder
+from recsys.encoders.files import making, replacing
 from recsys.schema import DataError
 
 log = logging.getLogger(__name__)
@@ -58,23 +57,24 @@ def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_
 def encode_distinct(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
     """Vectors (len(texts), dim) of texts that do not repeat, found or made, with the report of when they were made."""
     path = cache_dir / "features" / f"{_key(encoder, texts, train_texts)}.safetensors"
-    found = _read(path)
-    if found is not None:
-        return found
+    with making(path):
+        found = _read(path, len(texts))
+        if found is not None:
+            return found
+        vectors, report = _encode(encoder, texts, train_texts, cache_dir)
+        _write(path, vectors, report)
+    return vectors, {**report, "cached": False}
+
+
+def _encode(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
     start = time.perf_counter()
     encoder.fit(train_texts, cache_dir)
     vectors = encoder.encode(texts)
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise DataError(f"the encoder gave vectors that are not finite for {(~finite).sum()} of {len(texts)} texts.")
-    report = {
-        **encoder.coverage(texts),
-        "dim": int(vectors.shape[1]),
-        "identity": encoder.identity(),
-        "seconds": time.perf_counter() - start,
-    }
-    _write(path, vectors, report)
-    return vectors, {**report, "cached": False}
+    measured = {"dim": int(vectors.shape[1]), "seconds": time.perf_counter() - start}
+    return vectors, {**encoder.coverage(texts), **measured, "identity": encoder.identity()}
 
 
 def _key(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str]) -> str:
@@ -85,20 +85,25 @@ def _key(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str]) -> 
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path) -> Encoded | None:
+def _read(path: Path, n_texts: int) -> Encoded | None:
     if not path.exists():
         return None
     try:
         with safe_open(path, "np") as file:
-            return file.get_tensor(VECTORS), {**json.loads(file.metadata()["report"]), "cached": True}
-    except (SafetensorError, KeyError, ValueError, TypeError):
-        log.warning("%s is damaged: encoding its texts again", path)
-        return None
+            vectors, metadata = file.get_tensor(VECTORS), file.metadata()
+        if len(vectors) == n_texts and _content_hash(vectors) == metadata["sha256"]:
+            return vectors, {**json.loads(metadata["report"]), "cached": True}
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        log.debug("%s: %s", path, error)
+    log.warning("%s is damaged: encoding its texts again.", path)
+    return None
 
 
 def _write(path: Path, vectors: NDArray[np.float32], report: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, unfinished = tempfile.mkstemp(dir=path.parent)
-    os.close(descriptor)
-    save_file({VECTORS: np.ascontiguousarray(vectors)}, unfinished, {"report": json.dumps(report)})
-    Path(unfinished).replace(path)
+    vectors = np.ascontiguousarray(vectors)
+    with replacing(path) as unfinished:
+        save_file({VECTORS: vectors}, unfinished, {"report": json.dumps(report), "sha256": _content_hash(vectors)})
+
+
+def _content_hash(vectors: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()

@@ -43,8 +43,8 @@ class ConcatEncoder(Encoder):
         return together[[row[text] for text in texts]]
 
     def identity(self) -> dict[str, Any]:
-        parts = {name: part.identity() for name, part in self.parts.items()}
-        fitted = any(part.get("fitted") for part in parts.values())
+        parts = [part.identity() for part in self.parts.values()]  # a list, since their order is that of the columns
+        fitted = any(part.get("fitted") for part in parts)
         return {"encoder": "concat", "parts": parts, "normalize": self.normalize, "fitted": fitted}
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:

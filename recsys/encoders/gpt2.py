@@ -14,27 +14,32 @@ class GPT2Encoder(TransformerEncoder):
     Args:
         weights: See `TransformerEncoder`; "openai-community/gpt2" is the published one.
         pooling: "mean" over tokens, "last" for the last one, or "max". The first token of a decoder has seen nothing.
+        normalize: Whether vectors are scaled to length 1.
         options: Further arguments of `TransformerEncoder`.
     """
 
     architecture: ClassVar[str] = "gpt2"
+    decoder: ClassVar[bool] = True
+    head: ClassVar[str] = "lm_head"
     poolings: ClassVar[tuple[str, ...]] = ("mean", "last", "max")
 
-    def __init__(self, weights: str = CATALOGUE, pooling: str = "mean", **options: Any) -> None:
-        super().__init__(weights, pooling, **options)
+    def __init__(
+        self, weights: str = CATALOGUE, pooling: str = "mean", normalize: bool = False, **options: Any
+    ) -> None:
+        super().__init__(weights, pooling, normalize=normalize, **options)
 
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
         from transformers import GPT2Config, GPT2LMHeadModel
 
-        from recsys.encoders.tokenizers import byte_level_bpe
+        from recsys.encoders.tokenizers import gpt2_tokenizer
 
-        tokenizer = byte_level_bpe(texts, self.sizes["vocabulary_size"])
+        tokenizer = gpt2_tokenizer(texts, self.sizes.vocabulary_size)
         config = GPT2Config(
             vocab_size=len(tokenizer),
-            n_positions=max(self.max_length, self.pretraining.max_length),
-            n_embd=self.sizes["hidden_dim"],
-            n_layer=self.sizes["n_layers"],
-            n_head=self.sizes["n_heads"],
+            n_positions=self.max_length,
+            n_embd=self.sizes.hidden_dim,
+            n_layer=self.sizes.n_layers,
+            n_head=self.sizes.n_heads,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )

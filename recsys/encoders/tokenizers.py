@@ -1,4 +1,4 @@
-"""Tokenizers learnt from the catalogue's texts."""
+"""Tokenizers learnt from the catalogue's texts, and tokens as tensors."""
 
 from __future__ import annotations
 
@@ -6,43 +6,72 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
+BERT_TOKENS = {
+    "unk_token": "[UNK]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
 
 
-def byte_level_bpe(texts: Sequence[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
-    """GPT-2's kind: byte-pair merges over bytes, so that no text is unknown (Radford et al., 2019)."""
+def gpt2_tokenizer(texts: Sequence[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
+    """Byte-pair merges over bytes, so that no text is unknown (Radford et al., 2019)."""
+    return _byte_level_bpe(texts, vocabulary_size, {"bos_token": END_OF_TEXT, "eos_token": END_OF_TEXT})
+
+
+def bert_tokenizer(texts: Sequence[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
+    """Lower-cased, between [CLS] and [SEP] as in BERT, but of byte pairs as in RoBERTa (Liu et al., 2019).
+
+    BERT's own word pieces cannot be learnt twice alike: their trainer numbers them in a random order.
+    """
+    from tokenizers import normalizers, processors
+
+    tokenizer = _byte_level_bpe(texts, vocabulary_size, BERT_TOKENS, normalizers.Lowercase())
+    ends = [(token, tokenizer.convert_tokens_to_ids(token)) for token in ("[CLS]", "[SEP]")]
+    template = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    tokenizer.backend_tokenizer.post_processor = template
+    return tokenizer
+
+
+def _byte_level_bpe(
+    texts: Sequence[str], vocabulary_size: int, special: dict[str, str], normalizer: object = None
+) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
+    if normalizer is not None:
+        tokenizer.normalizer = normalizer
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary_size,
-        special_tokens=[END_OF_TEXT],
+        special_tokens=list(dict.fromkeys(special.values())),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=END_OF_TEXT, eos_token=END_OF_TEXT)
-
-
-def wordpiece(texts: Sequence[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
-    """BERT's kind: lower-cased word pieces between [CLS] and [SEP] (Devlin et al., 2019)."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocabulary_size, special_tokens=list(special.values()), show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+
+
+def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Ids (B, L) and their mask (B, L).
+
+    Padding stands at the right and is masked, so its id is never looked at, and a decoder's positions begin at 0.
+
+    Example:
+        >>> ids, mask = padded([[7, 8, 9], [5]])
+        >>> ids.tolist(), mask.tolist()
+        ([[7, 8, 9], [5, 0, 0]], [[1, 1, 1], [1, 0, 0]])
+    """
+    import torch
+
+    length = max(map(len, tokens))
+    ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in tokens])
+    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in tokens])
+    return ids, mask

@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.pretraining import Pretraining, pretrained
-from recsys.encoders.weights import find_weights, weights_hash
+from recsys.encoders.weights import find_weights, settings_hash, weights_hash
 from recsys.schema import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
-DEFAULT_SIZES = {"vocabulary_size": 4000, "n_layers": 2, "n_heads": 4, "hidden_dim": 128}
+SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Sizes of a model that is made from scratch.
+
+    Attributes:
+        vocabulary_size: Tokens at most; a small catalogue gives fewer.
+        n_layers: Transformer layers.
+        n_heads: Attention heads of a layer.
+        hidden_dim: Width of its states, and of the vectors.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    vocabulary_size: int = 4000
+    n_layers: int = 2
+    n_heads: int = 4
+    hidden_dim: int = 128
+
+    def __post_init__(self) -> None:
+        for key, minimum in {
+            "vocabulary_size": SMALLEST_VOCABULARY,
+            "n_layers": 1,
+            "n_heads": 1,
+            "hidden_dim": 1,
+        }.items():
+            _check_at_least(f"sizes.{key}", getattr(self, key), minimum)
+        if self.hidden_dim % self.n_heads:
+            raise ConfigError(
+                f"encoder.sizes.hidden_dim is {self.hidden_dim}; expected a multiple of n_heads={self.n_heads}."
+            )
 
 
 class TransformerEncoder(Encoder):
@@ -29,10 +65,10 @@ class TransformerEncoder(Encoder):
         weights: A folder that `save_pretrained` wrote, a hub id, or "catalogue".
         pooling: One of the architecture's poolings.
         max_length: Longer texts are cut after this many tokens.
-        batch_size: Texts encoded at once; vectors do not depend on it.
+        batch_tokens: Tokens encoded at once, padding included; vectors do not depend on it.
         normalize: Whether vectors are scaled to length 1.
         device: "cpu", "cuda" or "auto".
-        sizes: `vocabulary_size`, `n_layers`, `n_heads` and `hidden_dim` of the model that "catalogue" makes.
+        sizes: Of the model that "catalogue" makes; see `ModelSizes`.
         pretraining: How that model is trained; see `Pretraining`.
 
     Raises:
@@ -40,6 +76,8 @@ class TransformerEncoder(Encoder):
     """
 
     architecture: ClassVar[str]
+    decoder: ClassVar[bool]  # whether a token sees only those before it
+    head: ClassVar[str]  # the name of the language model's layer that predicts tokens
     poolings: ClassVar[tuple[str, ...]]
 
     def __init__(
@@ -47,47 +85,54 @@ class TransformerEncoder(Encoder):
         weights: str,
         pooling: str,
         max_length: int = 128,
-        batch_size: int = 64,
+        batch_tokens: int = 2048,
         normalize: bool = True,
         device: str = "auto",
-        sizes: dict[str, int] | None = None,
-        pretraining: dict[str, Any] | None = None,
+        sizes: Mapping[str, int] | None = None,
+        pretraining: Mapping[str, Any] | None = None,
     ) -> None:
         if pooling not in self.poolings:
             raise ConfigError(
                 f"encoder.pooling is {pooling!r}; {self.architecture} has {', '.join(self.poolings)} "
-                "(attention pooling has weights of its own and cannot be used on a frozen encoder)."
+                "(attention pooling has weights of its own and cannot be used on a frozen encoder; the first token of a "
+                "decoder has seen no other, so cls is BERT's alone)."
             )
-        for key, value in {"max_length": max_length, "batch_size": batch_size}.items():
-            if value < 1:
-                raise ConfigError(f"encoder.{key} is {value}; expected 1 or more.")
+        _check_at_least("max_length", max_length, 4)
+        _check_at_least("batch_tokens", batch_tokens, 1)
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ConfigError(f"encoder.device is {device!r}; expected cpu, cuda, cuda:0 or auto.")
         self.weights, self.pooling, self.normalize = weights, pooling, normalize
-        self.max_length, self.batch_size, self.device = max_length, batch_size, device
-        self.sizes = {**DEFAULT_SIZES, **(sizes or {})}
-        self.pretraining = Pretraining(**(pretraining or {}))
+        self.max_length, self.batch_tokens, self.device = max_length, batch_tokens, device
+        self.sizes = _settings(ModelSizes, "sizes", sizes)
+        self.pretraining = _settings(Pretraining, "pretraining", pretraining)
 
     @abstractmethod
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """A tokenizer learnt from texts and a model with untrained weights, for "catalogue"."""
 
+    def recipe(self) -> dict[str, Any]:
+        """All that the weights of "catalogue" depend on besides the texts."""
+        made = {"sizes": asdict(self.sizes), "pretraining": self.pretraining.identity()}
+        return {"encoder": self.architecture, "max_length": self.max_length, **made}
+
     def identity(self) -> dict[str, Any]:
-        source: dict[str, Any] = {"weights": self.weights}
-        if self.weights == CATALOGUE:
-            source |= {"fitted": True, "pretraining": self.pretraining.identity(), "sizes": self.sizes}
-        else:
-            source["sha256"] = weights_hash(find_weights(self.weights))
         pooled = {"pooling": self.pooling, "max_length": self.max_length, "normalize": self.normalize}
-        return {"encoder": self.architecture, **source, **pooled, "precision": "float32"}
+        identity = {"encoder": self.architecture, "weights": self.weights, **pooled, "precision": "float32"}
+        if self.weights == CATALOGUE:
+            return {**identity, **self.recipe(), "fitted": True}
+        folder = find_weights(self.weights)
+        return {**identity, "sha256": weights_hash(folder), "settings_sha256": settings_hash(folder)}
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
-        from transformers import AutoModel, AutoTokenizer
+        from recsys.encoders.loading import load
 
+        self.pretraining_report: dict[str, Any] = {}
         if self.weights == CATALOGUE:
-            folder, self.pretraining_report = pretrained(self, self.pretraining, texts, cache_dir)
+            folder, self.pretraining_report = pretrained(self, texts, cache_dir)
         else:
-            folder, self.pretraining_report = find_weights(self.weights), {}
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModel.from_pretrained(folder, use_safetensors=True).float().eval().to(_device(self.device))
+            folder = find_weights(self.weights)
+        self.tokenizer, model = load(folder, self.decoder, self.max_length)
+        self.model = model.to(_device(self.device))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         import torch
@@ -95,17 +140,16 @@ class TransformerEncoder(Encoder):
         from recsys.encoders.progress import track
 
         tokens = self._tokens(texts)
-        order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]), reverse=True)
         vectors = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
-        starts = range(0, len(order), self.batch_size)
+        batches = _batches(np.array([len(ids) for ids in tokens], dtype=np.int64), self.batch_tokens)
         with torch.inference_mode():
-            for start in track(starts, f"encoding with {self.architecture}"):
-                rows = order[start : start + self.batch_size]
+            for rows in track(batches, f"encoding with {self.architecture}"):
                 vectors[rows] = self._forward([tokens[row] for row in rows]).cpu().numpy()
         return vectors
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
-        lengths = np.array([len(ids) for ids in self.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]])
+        found = self.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"] if texts else []
+        lengths = np.array([len(ids) for ids in found], dtype=np.int64)
         return {
             "n_cut": int((lengths > self.max_length).sum()),
             "tokens_mean": float(lengths.mean()) if len(lengths) else 0.0,
@@ -124,17 +168,42 @@ class TransformerEncoder(Encoder):
         import torch
 
         from recsys.encoders.pooling import POOLINGS
+        from recsys.encoders.tokenizers import padded
 
-        length = max(map(len, tokens))
-        # Padding stands at the right and is masked, so its id is never looked at, and a decoder's positions begin at 0.
-        ids = torch.tensor([row + [0] * (length - len(row)) for row in tokens], device=self.model.device)
-        mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in tokens], device=self.model.device)
+        ids, mask = (tensor.to(self.model.device) for tensor in padded(tokens))
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         pooled = POOLINGS[self.pooling](states, mask)
         return torch.nn.functional.normalize(pooled, dim=1) if self.normalize else pooled
 
 
+def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> list[NDArray[np.int64]]:
+    """Rows of texts of about one length, the longest first, as many as `batch_tokens` holds."""
+    order = np.argsort(-lengths, kind="stable")
+    batches, start = [], 0
+    while start < len(order):
+        end = start + max(1, batch_tokens // int(lengths[order[start]]))
+        batches.append(order[start:end])
+        start = end
+    return batches
+
+
 def _device(name: str) -> str:
     import torch
 
-    return name if name != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    available = torch.cuda.is_available()
+    if name.startswith("cuda") and not available:
+        raise ConfigError(f"encoder.device is {name}, but there is no GPU that torch can use; use cpu or auto.")
+    return name if name != "auto" else ("cuda" if available else "cpu")
+
+
+def _check_at_least(key: str, value: object, minimum: int) -> None:
+    if not isinstance(value, int) or value < minimum:
+        raise ConfigError(f"encoder.{key} is {value!r}; expected a whole number of at least {minimum}.")
+
+
+def _settings(kind: type[Settings], key: str, values: Mapping[str, Any] | None) -> Settings:
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    unknown = sorted(set(values or {}) - set(known))
+    if unknown:
+        raise ConfigError(f"encoder.{key}.{unknown[0]} is unknown; expected {', '.join(known)}.")
+    return kind(**(values or {}))

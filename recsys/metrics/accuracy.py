@@ -85,6 +85,6 @@ class AUC(QueryMetric):
             )
         super().__init__(top_k, context)
 
-    def measure(self, batch: RankedBatch, k: int | None) -> Tensor:  # noqa: ARG002 (it has no cut-off)
+    def measure(self, batch: RankedBatch, k: int | None) -> Tensor:
         """Values (B,)."""
         return functional.auc(batch.scores, batch.positives)

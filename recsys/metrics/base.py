@@ -33,7 +33,7 @@ class RankingMetric(Metric, ABC):
     reads_ranking: ClassVar[bool] = True  # whether it looks at ranked lists, and not at scores alone
     needs_text: ClassVar[bool] = False  # whether it is left out where the data has no texts
 
-    def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:  # noqa: ARG002 (some need it)
+    def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:
         super().__init__()
         self.top_k = top_k
         self.add_state("query", [], dist_reduce_fx="cat")

@@ -38,10 +38,13 @@ class TransformerProfile(Profile):
         super().__init__()
         if n_layers < 1 or max_positions < 1:
             raise ConfigError(
-                f"profile.n_layers is {n_layers} and profile.max_positions is {max_positions}; expected positive numbers."
+                f"profile.n_layers is {n_layers} and profile.max_positions is {max_positions}; "
+                "expected positive numbers."
             )
         if n_heads < 1 or context.dim % n_heads:
-            raise ConfigError(f"profile.n_heads is {n_heads}; expected a divisor of features.dim, which is {context.dim}.")
+            raise ConfigError(
+                f"profile.n_heads is {n_heads}; expected a divisor of features.dim, which is {context.dim}."
+            )
         self.positions = nn.Embedding(max_positions, context.dim)
         nn.init.normal_(self.positions.weight, std=0.02)
         self.dropout = nn.Dropout(dropout)

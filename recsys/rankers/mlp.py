@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,8 @@ class MLPRanker(Ranker):
         hidden_dims: Widths of the hidden layers; two of them and the output make the three layers of the formula.
         activation: σ of the hidden layers: relu, gelu, tanh or sigmoid.
         dropout: Dropout rate after each hidden layer, in training.
-        max_hidden: Bound on the entries of the first hidden layer that are in memory at once when a catalogue is scored.
+        max_hidden: Bound on the entries of the first hidden layer that are in memory at once when a catalogue is
+            scored; small enough for a core's cache is fastest.
 
     Raises:
         ConfigError: If there is no hidden layer, a width is not positive, or the activation is unknown.
@@ -41,7 +43,9 @@ class MLPRanker(Ranker):
         super().__init__()
         widths = list(hidden_dims)
         if not widths or min(widths) < 1:
-            raise ConfigError(f"ranker.hidden_dims is {widths}; expected one or more positive widths, such as [64, 32].")
+            raise ConfigError(
+                f"ranker.hidden_dims is {widths}; expected one or more positive widths, such as [64, 32]."
+            )
         if activation not in ACTIVATIONS:
             raise ConfigError(f"ranker.activation is {activation!r}; expected one of {', '.join(ACTIVATIONS)}.")
         self.max_hidden = max_hidden
@@ -50,7 +54,7 @@ class MLPRanker(Ranker):
         self.product_part = nn.Linear(context.dim, widths[0], bias=False)
         self.activation = ACTIVATIONS[activation]()
         self.dropout = nn.Dropout(dropout)
-        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in zip(widths, [*widths[1:], 1], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         product = self.product_part(users.vectors.unsqueeze(1) * items.vectors)
@@ -70,5 +74,6 @@ class MLPRanker(Ranker):
         weights = user_vectors.unsqueeze(1) * self.product_part.weight  # (B, width, dim)
         hidden = weights @ item_vectors.T + item_part + self.user_part(user_vectors).unsqueeze(-1)  # (B, width, I)
         for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
             hidden = layer.weight @ self.dropout(self.activation(hidden)) + layer.bias.unsqueeze(-1)
         return hidden.squeeze(1)

@@ -81,7 +81,7 @@ def check_protocol(records: Sequence[Record]) -> None:
         raise ComparisonError(
             "these runs have different protocols, and their numbers must not stand in one table:\n"
             + "\n".join(lines)
-            + "\nSelect runs of one protocol, as in select=[data=movielens_small,split=user_temporal]."
+            + "\nSelect runs of one protocol, as in select=[data:movielens_small,split:user_temporal]."
         )
 
 
@@ -100,7 +100,7 @@ def check_seeds(cells: Sequence[Cell]) -> None:
     if lines:
         raise ComparisonError(
             f"compared cells need the same seeds, here {_joined(wanted)}:\n" + "\n".join(lines) + "\nMake these runs, "
-            "or select the seeds that all have, as in select=[seed=0]."
+            "or select the seeds that all have, as in select=[seed:0]."
         )
 
 

@@ -29,12 +29,13 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     records = store.records()
     if not records:
         raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
-    chosen = select_runs(records, cfg.select, cfg.study)
+    chosen = select_runs(records, cfg.select, cfg.tag)
     comparison = compare(chosen, store, cfg.baseline, list(cfg.metrics), cfg.seed)
     command = shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])])
     paths = write_report(comparison, Path(cfg.output), cfg.title, command, cfg.formats)
-    print_comparison(comparison, console or Console())
-    print_paths(paths, console or Console())
+    console = console or Console()
+    print_comparison(comparison, console)
+    print_paths(paths, console)
     return comparison
 
 
@@ -45,7 +46,9 @@ def print_paths(paths: Mapping[str, Path], console: Console) -> None:
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Tables of quality and cost, what they mean, and what failed."""
-    console.print(tables.to_rich(tables.quality_grid(comparison)))
+    console.print(tables.to_rich(tables.quality_grid(comparison, brief=True)))
+    if len(comparison.metrics) > 1:
+        console.print(tables.to_rich(tables.others_grid(comparison)))
     console.print(tables.note(comparison), markup=False, highlight=False)
     console.print(tables.to_rich(tables.cost_grid(comparison)))
     console.print(headline(comparison), markup=False, highlight=False)

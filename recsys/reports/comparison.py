@@ -131,6 +131,13 @@ class Comparison:
         sign = -1 if lower_is_better(metric) else 1
         return max(self.rows, key=lambda row: sign * row.scores[metric].mean).label
 
+    def leaders(self, metric: str) -> set[str]:
+        """The labels of all cells with the best value of a metric; nobody leads where all are equal."""
+        values = {row.label: row.scores[metric].mean for row in self.rows}
+        best = values[self.best(metric)]
+        leaders = {label for label, value in values.items() if value == best}
+        return leaders if len(leaders) < len(values) else set()
+
     def n_comparisons(self, metric: str) -> int:
         """How many differences the p-values of a metric are corrected for."""
         return sum(row.scores[metric].difference is not None for row in self.rows)

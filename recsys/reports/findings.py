@@ -44,11 +44,13 @@ def _finding(row: Row, baseline: Row, comparison: Comparison) -> str:
     n = comparison.n_comparisons(metric)
     family = f" (Holm, {n} comparisons)" if n > 1 else ""
     p = p_value(difference.p_holm)
-    evidence = f"p {p if p.startswith('<') else f'= {p}'}{family}, d = {difference.effect_size:.2f}".replace("-", "−")
+    evidence = f"p {f'< {p[1:]}' if p.startswith('<') else f'= {p}'}{family}, d = {difference.effect_size:.2f}".replace(
+        "-", "−"
+    )
     name, cost = metric_name(metric), _training_time(row.cost, baseline.cost)
     if not is_significant(difference):
-        size = with_interval(difference.mean, difference.low, difference.high, signed=True)
-        return f"{row.label} does not differ significantly from {baseline.label}: {size} {name}, {evidence}, {cost}."
+        size = f"{number(difference.mean, signed=True)} {name} {interval(difference.low, difference.high, signed=True)}"
+        return f"{row.label} does not differ significantly from {baseline.label}: {size}, {evidence}, {cost}."
     better = (difference.mean > 0) is not lower_is_better(metric)
     ends = sorted(map(abs, (difference.low, difference.high))) if difference.low * difference.high > 0 else None
     sign = 1 if difference.mean > 0 else -1

@@ -114,7 +114,7 @@ def times(value: float) -> str:
     """A ratio, with two digits that count.
 
     Example:
-        >>> times(3.14), times(0.052), times(128.4)
-        ('3.1 times', '0.052 times', '128 times')
+        >>> times(1.0), times(0.052), times(128.4)
+        ('1.0 times', '0.052 times', '128 times')
     """
-    return f"{value:.0f} times" if value >= 10 else f"{value:.2g} times"
+    return f"{value:.{0 if value >= 10 else 1}f} times" if value >= 1 else f"{value:.2g} times"

@@ -39,10 +39,10 @@ def plot_comparison(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(8.5, height), layout="constrained")
     axes = figure.add_subplot()
     metric = comparison.metrics[0]
-    _draw_baseline(axes, comparison)
     for encoder, colour, marker in _styles(comparison.rows):
         chosen = [place for place in places if place.row is not None and _encoder(place.row) == encoder]
         _draw_cells(axes, chosen, metric, colour, marker, encoder)
+    _draw_baseline(axes, comparison)
     _label(axes, places, comparison)
     return figure
 
@@ -62,7 +62,10 @@ def _places(rows: Sequence[Row]) -> Iterator[_Place]:
     """From the top down: groups in the order of their best cell, cells in their own order."""
     y = 0.0
     for ranker, own in group_by(rows, lambda row: str(row.cell.choices.get("ranker", ""))).items():
-        yield _Place(y, ranker)
+        if [row.label for row in own] != [ranker]:
+            yield _Place(y, ranker)
+        else:
+            y += 1
         for row in own:
             y -= 1
             yield _Place(y, row.label, row)
@@ -122,8 +125,8 @@ def _label(axes: Axes, places: Sequence[_Place], comparison: Comparison) -> None
     seeds = len(comparison.seeds)
     axes.set_xlabel(
         f"{metric_name(comparison.metrics[0])} on the test\n"
-        f"dot: mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}; "
-        f"line: {comparison.level:.0%} interval over users; ticks: seeds"
+        f"marker: mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}; "
+        f"bar: {comparison.level:.0%} interval over users; ticks: seeds"
     )
     axes.margins(x=0.12)
     axes.set_ylim(min(place.y for place in places) - 0.8, 0.8)

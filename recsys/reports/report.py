@@ -68,7 +68,7 @@ def _sections(comparison: Comparison, command: str | None, picture: str | None) 
     yield "Findings", _bullets(findings(comparison))
     note = tables.note(comparison).replace(" * ", r" \* ")
     yield "Results", f"{grid(tables.quality_grid(comparison))}\n{note}"
-    yield "Picture", f"![{metric} of each cell with its interval]({picture})" if picture else ""
+    yield "Picture", f"![{metric} of each cell with its interval]({picture})\n\n{_PICTURE_NOTE}" if picture else ""
     yield "Cost", f"{grid(tables.cost_grid(comparison))}\n{_COST_NOTE}"
     if comparison.segments.values:
         yield f"{metric} by segment", f"{grid(tables.segment_grid(comparison))}\n{_SEGMENT_NOTE}"
@@ -79,6 +79,10 @@ def _sections(comparison: Comparison, command: str | None, picture: str | None) 
     yield "Repeat", _commands(comparison, command)
 
 
+_PICTURE_NOTE = (
+    "Intervals that overlap do not say that two cells are equal: they were tested on the same users, and only the "
+    "differences above take that into account."
+)
 _COST_NOTE = (
     "Seconds of training and test are means over seeds. Encoding is the longest of a cell's runs: what an earlier run "
     "has encoded is found in the cache."

@@ -12,22 +12,24 @@ from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
+_FILTER = re.compile(r"([^:=]+)[:=](.*)")
 
 
-def select_runs(records: Sequence[Record], select: Iterable[str] = (), study: str | None = None) -> list[Record]:
-    """The runs that a study has tagged, and that every filter lets through.
+def select_runs(records: Sequence[Record], select: Iterable[str] = (), tag: str | None = None) -> list[Record]:
+    """The runs that have a tag and that every filter lets through.
 
     Args:
         records: Of the store.
-        select: Run ids, and filters such as "encoder=bert" (a choice) or "batches.batch_size=512" (a config key).
-            Filters of one key are alternatives; run ids, where there are any, are the only runs considered.
-        study: A tag; None for all runs.
+        select: Run ids, and filters such as "encoder:bert" (a choice) or "batches.batch_size:512" (a config key); "="
+            does as well, but Hydra's lists need quotes for it. Filters of one key are alternatives; run ids, where
+            there are any, are the only runs considered.
+        tag: Such as the name of a study; None for all runs.
 
     Raises:
-        ConfigError: If a filter or the study fits no run at all.
+        ConfigError: If a filter or the tag fits no run at all.
     """
-    if study is not None:
-        records = _tagged(records, study)
+    if tag is not None:
+        records = _tagged(records, tag)
     ids = [text for text in select if _RUN_ID.fullmatch(text)]
     if ids:
         records = _with_ids(records, ids)
@@ -37,28 +39,28 @@ def select_runs(records: Sequence[Record], select: Iterable[str] = (), study: st
     return list(records)
 
 
-def _tagged(records: Sequence[Record], study: str) -> list[Record]:
-    kept = [record for record in records if study in record.tags]
+def _tagged(records: Sequence[Record], tag: str) -> list[Record]:
+    kept = [record for record in records if tag in record.tags]
     if not kept:
-        known = ", ".join(sorted({tag for record in records for tag in record.tags})) or "no study"
-        raise ConfigError(f"study={study} has no run in the store, which knows {known}.")
+        known = ", ".join(sorted({tag for record in records for tag in record.tags})) or "no tag"
+        raise ConfigError(f"tag={tag} fits no run of the store, which knows {known}.")
     return kept
 
 
 def _with_ids(records: Sequence[Record], ids: Sequence[str]) -> list[Record]:
     missing = sorted(set(ids) - {record.run_id for record in records})
     if missing:
-        raise ConfigError(f"select has {', '.join(missing)}; there is no such run in the store or study.")
+        raise ConfigError(f"select has {', '.join(missing)}; there is no such run in the store, or not with this tag.")
     return [record for record in records if record.run_id in ids]
 
 
 def _parse(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
+    parts = _FILTER.fullmatch(text)
+    if parts is None:
         raise ConfigError(
-            f"select has {text!r}; expected a run's id of 12 hex digits, or a filter such as encoder=bert."
+            f"select has {text!r}; expected a run's id of 12 hex digits, or a filter such as encoder:bert."
         )
-    return key, value
+    return parts[1], parts[2]
 
 
 def _filtered(records: Sequence[Record], key: str, values: Sequence[str]) -> list[Record]:
@@ -67,7 +69,7 @@ def _filtered(records: Sequence[Record], key: str, values: Sequence[str]) -> lis
     if not kept:
         known = sorted({value for _, value in found if value is not None})
         there = f"there {key} is {', '.join(known[:20])}" if known else f"no run has a key {key}"
-        raise ConfigError(f"select has {key}={' or '.join(values)}, which no run fits: {there}.")
+        raise ConfigError(f"select has {key}:{' or '.join(values)}, which no run fits: {there}.")
     return kept
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from recsys.reports.comparison import Comparison, Row, Score
+from recsys.reports.comparison import Comparison, Row, Score, lower_is_better
 from recsys.reports.formatting import (
     ABSENT,
     count,
@@ -62,15 +63,25 @@ class Grid:
     rows: list[list[Entry]]
 
 
-def quality_grid(comparison: Comparison) -> Grid:
-    """Metrics by cell: the first one in full, the others with their intervals."""
-    main, *others = comparison.metrics
+def quality_grid(comparison: Comparison, brief: bool = False) -> Grid:
+    """Metrics by cell: the first one in full; the others with their intervals, or not at all if `brief`."""
+    main, *others = comparison.metrics[:1] if brief else comparison.metrics
     headers = ["", metric_name(main), "seed sd"]
     if comparison.baseline is not None:
         headers += [f"Δ to {comparison.baseline}", "p (Holm)", "d"]
     headers += [metric_name(metric) for metric in others]
-    best = {metric: comparison.best(metric) for metric in comparison.metrics}
-    return Grid(headers, [_quality_row(row, comparison, best) for row in comparison.rows])
+    rows = [
+        [*_main_entries(row, comparison), *(_value(row, metric, comparison) for metric in others)]
+        for row in comparison.rows
+    ]
+    return Grid(headers, rows)
+
+
+def others_grid(comparison: Comparison) -> Grid:
+    """All metrics but the first by cell, with their intervals."""
+    others = comparison.metrics[1:]
+    rows = [[Entry(row.label), *(_value(row, metric, comparison) for metric in others)] for row in comparison.rows]
+    return Grid(["", *map(metric_name, others)], rows)
 
 
 def cost_grid(comparison: Comparison) -> Grid:
@@ -89,11 +100,11 @@ def segment_grid(comparison: Comparison) -> Grid:
     """The first metric by segment."""
     segments = comparison.segments
     sizes = [f"{name} (n={size})" if size is not None else name for name, size in segments.sizes.items()]
-    best = {name: max(own, key=lambda label, own=own: _or_least(own[label])) for name, own in segments.values.items()}  # type: ignore[misc]
+    best = {name: _greatest(own, lower_is_better(segments.metric)) for name, own in segments.values.items()}
     rows = [
         [
             Entry(row.label),
-            *(Entry(number(own[row.label]), row.label == best[name]) for name, own in segments.values.items()),
+            *(Entry(number(own[row.label]), own[row.label] == best[name]) for name, own in segments.values.items()),
         ]
         for row in comparison.rows
     ]
@@ -119,11 +130,11 @@ def note(comparison: Comparison) -> str:
 
 def to_rich(grid: Grid, title: str | None = None) -> Table:
     """For the terminal."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for place, header in enumerate(grid.headers):
         table.add_column(Text(header), justify="left" if place == 0 else "right", overflow="fold")
     for row in grid.rows:
-        table.add_row(*(Text(_starred(entry), style="bold" if entry.is_best else "") for entry in row))
+        table.add_row(*(_rich(entry) for entry in row))
     return table
 
 
@@ -165,18 +176,20 @@ def to_csv(comparison: Comparison) -> str:
     return text.getvalue()
 
 
-def _quality_row(row: Row, comparison: Comparison, best: dict[str, str]) -> list[Entry]:
-    main, *others = comparison.metrics
+def _main_entries(row: Row, comparison: Comparison) -> list[Entry]:
+    main = comparison.metrics[0]
     score = row.scores[main]
-    entries = [Entry(row.label), _value(score, row.label == best[main]), Entry(number(score.seed_sd))]
+    value = with_interval(score.mean, score.low, score.high)
+    entries = [Entry(row.label), Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
     if comparison.baseline is not None:
         entries += _difference(score, row.label == comparison.baseline)
-    marked = [(row.scores[metric], row.label == best[metric]) for metric in others]
-    return entries + [_value(own, is_best, is_significant(own.difference)) for own, is_best in marked]
+    return entries
 
 
-def _value(score: Score, is_best: bool, is_marked: bool = False) -> Entry:
-    return Entry(with_interval(score.mean, score.low, score.high), is_best, is_marked)
+def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
+    score = row.scores[metric]
+    text = with_interval(score.mean, score.low, score.high)
+    return Entry(text, row.label in comparison.leaders(metric), is_significant(score.difference))
 
 
 def _difference(score: Score, is_baseline: bool) -> list[Entry]:
@@ -215,6 +228,11 @@ def _starred(entry: Entry) -> str:
     return f"{entry.text}*" if entry.is_marked else entry.text
 
 
+def _rich(entry: Entry) -> Text:
+    """Without the space inside an interval, where a narrow terminal would break the line."""
+    return Text(_starred(entry).replace("\N{NO-BREAK SPACE}", ""), style="bold" if entry.is_best else "")
+
+
 def _markdown(entry: Entry) -> str:
     text = _escape_markdown(_starred(entry))
     return f"**{text}**" if entry.is_best else text
@@ -238,8 +256,10 @@ def _replace(text: Iterable[str], replacements: dict[str, str]) -> str:
     return "".join(replacements.get(character, character) for character in text)
 
 
-def _or_least(value: float) -> float:
-    return value if value == value else float("-inf")
+def _greatest(values: Mapping[str, float], lower: bool) -> float | None:
+    """The best value; None where all are equal or absent."""
+    known = {value for value in values.values() if value == value}
+    return None if len(known) < 2 else min(known) if lower else max(known)
 
 
 def key_value_grid(pairs: Sequence[tuple[str, object]]) -> Grid:

@@ -27,7 +27,9 @@ def expand(study: DictConfig) -> list[list[str]]:
     cells = [*map(list, plan.get("baselines") or []), *_grid_cells(plan.get("grid") or {})]
     seeds = plan.get("seeds") or []
     if not cells or not seeds:
-        raise ConfigError("study has nothing to run: give study.grid or study.baselines, and study.seeds such as [0,1,2].")
+        raise ConfigError(
+            "study has nothing to run: give study.grid or study.baselines, and study.seeds such as [0,1,2]."
+        )
     base = list(plan.get("base") or [])
     return [[*base, *cell, f"seed={seed}"] for cell in cells for seed in seeds]
 
@@ -38,7 +40,9 @@ def _grid_cells(grid: Mapping[str, Sequence[Any]]) -> list[list[str]]:
             raise ConfigError(f"study.grid.{key} is {values!r}; expected a list of values such as [1,2].")
     if not grid:
         return []
-    return [[f"{key}={_text(value)}" for key, value in zip(grid, values, strict=True)] for values in product(*grid.values())]
+    return [
+        [f"{key}={_text(value)}" for key, value in zip(grid, values, strict=True)] for values in product(*grid.values())
+    ]
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
@@ -17,6 +16,7 @@ from recsys.experiment import find, label, record_failure, run
 from recsys.studies.grid import expand
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
+
 
 @dataclass
 class Outcome:

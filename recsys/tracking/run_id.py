@@ -38,7 +38,7 @@ EXCLUDED = (
 
 
 def run_id(config: Mapping[str, Any], data_fingerprint: str) -> str:
-    """The first 12 hex digits of a hash of the configuration's influential part, the data and the results' version.
+    """12 hex digits: a hash of the configuration's influential part, the data and the results' version.
 
     The order of keys does not matter. 1 and 1.0 differ, since they may mean different things (Lightning's
     `limit_train_batches=1` is one batch, `1.0` is all of them): at worst a run is repeated, never a wrong one found.
@@ -82,4 +82,6 @@ def _is_excluded(key: str) -> bool:
 
 
 def _hash(value: Any) -> str:
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:12]
+    """The first digit is a letter, since command lines and spreadsheets read 12e456789012 as a number."""
+    digits = hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    return f"{'abcdef'[int(digits[:8], 16) % 6]}{digits[8:19]}"

@@ -43,7 +43,7 @@ class TensorLists:
 
 
 class TrainBatches:
-    """Iterates shuffled training batches; the order depends on the seed and the epoch alone, so a resumed run repeats it.
+    """Iterates shuffled training batches, in an order of the seed and the epoch alone, so a resumed run repeats it.
 
     Args:
         examples: The training examples.
@@ -113,9 +113,7 @@ class EvaluationBatches:
         world_size: Number of processes; each takes its share of the queries, none twice.
     """
 
-    def __init__(
-        self, queries: Queries, chunk_size: int, max_history: int, rank: int = 0, world_size: int = 1
-    ) -> None:
+    def __init__(self, queries: Queries, chunk_size: int, max_history: int, rank: int = 0, world_size: int = 1) -> None:
         self.queries, self.max_history = queries, max_history
         self.history = TensorLists(queries.history)
         self.candidates = None if queries.candidates is None else TensorLists(queries.candidates)

@@ -20,8 +20,8 @@ class ItemFeatures(nn.Module):
         context: Sizes of the data; `context.dim` is the width of the vectors.
         text_vectors: (n_items, text_dim) float32 from the encoder; text_dim is 0 for `encoder=none`.
         ids: Whether items have a learnt ID embedding.
-        normalize: `center` takes the train items' mean from the text vectors and scales them to a mean square of 1,
-            `standardize` does so for each dimension, `none` leaves them as they are.
+        normalize: `center` takes the train items' mean from the text vectors and scales them to a mean squared length
+            of 1, `standardize` first scales each dimension to the same variance, `none` leaves them as they are.
         hidden_dim: Width of a hidden layer in the projection; null for a linear projection.
         dropout: Dropout rate on the text vectors, in training.
         init_std: Standard deviation of the initial ID embedding.
@@ -83,10 +83,10 @@ def _normalized(text: Tensor, warm_items: Tensor, normalize: str) -> Tensor:
     train = text[warm_items].double()
     mean = train.mean(dim=0)
     variance = (train - mean).square().mean(dim=0)
-    if normalize == "center":
-        variance = variance.mean().expand_as(variance)
     # A dimension that does not vary among train items says nothing of them, and is not blown up.
-    scale = torch.where(variance > 1e-12, variance.rsqrt(), torch.zeros_like(variance))
+    varies = variance > 1e-12
+    squared_length = variance.sum() if normalize == "center" else variance * varies.sum()
+    scale = torch.where(varies, squared_length.expand_as(variance).rsqrt(), torch.zeros_like(variance))
     return ((text - mean) * scale).float()
 
 

@@ -28,6 +28,12 @@ class StageMetrics(Protocol):
     def compute(self) -> dict[str, Any]:
         """Values by name."""
 
+    def per_query(self) -> dict[str, Tensor]:
+        """Values of each query by name, and `query` itself."""
+
+    def segments(self) -> dict[str, dict[str, float]]:
+        """Values by name, by segment of the positives."""
+
     def reset(self) -> None:
         """Forget all queries."""
 
@@ -131,15 +137,16 @@ class RecommenderModule(pl.LightningModule):
         scores = self.scores(batch)
         positives = torch.zeros_like(scores, dtype=torch.bool)
         positives[batch.positives[0], batch.positives[1]] = True
-        self._metrics(stage).update(scores, positives, batch.query, batch.candidates)
+        self.metrics_of(stage).update(scores, positives, batch.query, batch.candidates)
 
     def _finish(self, stage: str) -> None:
-        values = self._metrics(stage).compute()
+        values = self.metrics_of(stage).compute()
         self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, prog_bar=stage == schema.VAL)
         if stage == schema.VAL:
-            self._metrics(stage).reset()
+            self.metrics_of(stage).reset()
 
-    def _metrics(self, stage: str) -> StageMetrics:
+    def metrics_of(self, stage: str) -> StageMetrics:
+        """The metrics of a stage."""
         return self.stage_metrics[stage]  # type: ignore[return-value]  # nn.ModuleDict forgets the type
 
     def _training_scores(self, batch: TrainBatch, negatives: Negatives) -> tuple[Tensor, Tensor]:

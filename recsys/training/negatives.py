@@ -64,7 +64,9 @@ class KnownPositives:
         """(B, N) False where shared item `items` (N,) is a positive of the user (B,)."""
         counts = self.offsets[users + 1] - self.offsets[users]
         row = torch.repeat_interleave(torch.arange(len(users), device=users.device), counts)
-        within = torch.arange(len(row), device=users.device) - torch.repeat_interleave(counts.cumsum(0) - counts, counts)
+        within = torch.arange(len(row), device=users.device) - torch.repeat_interleave(
+            counts.cumsum(0) - counts, counts
+        )
         known = self.keys[torch.repeat_interleave(self.offsets[users], counts) + within] % self.n_items
         distinct, inverse = torch.unique(items, return_inverse=True)
         column = torch.full((self.n_items,), -1, device=users.device)
@@ -173,9 +175,7 @@ class HardNegatives(UniformNegatives):
     Zhang et al., "Optimizing Top-N Collaborative Filtering via Dynamic Negative Item Sampling", SIGIR 2013.
     """
 
-    def __init__(
-        self, context: ModelContext, known: KnownPositives, n_negatives: int = 1, pool_size: int = 16
-    ) -> None:
+    def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 1, pool_size: int = 16) -> None:
         super().__init__(context, known, n_negatives)
         if pool_size < n_negatives:
             raise ConfigError(

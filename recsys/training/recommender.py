@@ -49,7 +49,9 @@ class Recommender(nn.Module):
             no_vectors = torch.empty(*items.shape, 0, device=items.device)
             return self.ranker.score(UserSide(users, no_vectors[:, 0]), ItemSide(items, no_vectors))
         table, (history, rows) = self.features.table(self._history(users), items)
-        return self.ranker.score(self.user_side(users, table, history), ItemSide(items, nn.functional.embedding(rows, table)))
+        return self.ranker.score(
+            self.user_side(users, table, history), ItemSide(items, nn.functional.embedding(rows, table))
+        )
 
     def score_with_shared(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (B, N) of each user's own items (B, N), and (B, M) of the same M items for all users."""
@@ -65,7 +67,9 @@ class Recommender(nn.Module):
     def score_catalogue(self, users: UserBatch, item_vectors: Tensor) -> Tensor:
         """Scores (B, n_items) of the whole catalogue, given its `item_vectors` (n_items, dim)."""
         idx = torch.arange(len(item_vectors), device=item_vectors.device)
-        return self.ranker.score_catalogue(self.user_side(users, item_vectors, users.history), ItemSide(idx, item_vectors))
+        return self.ranker.score_catalogue(
+            self.user_side(users, item_vectors, users.history), ItemSide(idx, item_vectors)
+        )
 
     def score_candidates(self, users: UserBatch, items: Tensor, item_vectors: Tensor) -> Tensor:
         """Scores (B, C) of each user's own candidates `items` (B, C), given the catalogue's vectors."""

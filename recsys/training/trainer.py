@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -41,7 +40,7 @@ def save_weights(model: nn.Module, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}, unfinished)
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -62,14 +61,14 @@ def check_finite(module: RecommenderModule) -> None:
     for name, parameter in module.recommender.named_parameters():
         if not torch.isfinite(parameter).all():
             raise RecsysError(
-                f"training diverged: {name} is not finite after epoch {module.current_epoch}. Try a smaller learning_rate, "
-                "or trainer.gradient_clip_val=1."
+                f"training diverged: {name} is not finite after epoch {module.current_epoch}. "
+                "Try a smaller learning_rate, or trainer.gradient_clip_val=1."
             )
 
 
 def per_user(module: RecommenderModule, split: Split) -> pl.DataFrame:
     """The test's metrics of each query, with its user's raw id, and the sizes of its history and of its positives."""
-    values = {name: tensor.numpy() for name, tensor in module.stage_metrics[schema.TEST].per_query().items()}
+    values = {name: tensor.numpy() for name, tensor in module.metrics_of(schema.TEST).per_query().items()}
     queries = stage_queries(split, schema.TEST)
     chosen = values.pop("query")
     rows = queries.rows[chosen]

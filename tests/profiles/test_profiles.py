@@ -1,7 +1,7 @@
 import pytest
 import torch
-
 from profiles.profile_contract import DIM, ProfileContract, batch_of, context
+
 from recsys.profiles.attention import AttentionProfile
 from recsys.profiles.id import IdProfile
 from recsys.profiles.mean import MeanProfile

@@ -1,7 +1,7 @@
 import pytest
 import torch
-
 from rankers.ranker_contract import DIM, N_ITEMS, RankerContract, catalogue, context, user_side
+
 from recsys.rankers.cf import CFRanker
 from recsys.rankers.dot import DotRanker
 from recsys.rankers.mlp import MLPRanker
@@ -90,4 +90,4 @@ def test_impossible_values_are_refused_by_their_key(make, key):
 
 
 def test_widths_are_those_of_the_context():
-    assert DIM == MLPRanker(context()).user_part.in_features
+    assert MLPRanker(context()).user_part.in_features == DIM

@@ -12,7 +12,9 @@ from recsys.schema import TEST, ConfigError
 @pytest.fixture(scope="module")
 def run(small_data, cache_dir, tmp_path_factory):
     store = tmp_path_factory.mktemp("api")
-    return recsys.run([*small_data, "encoder=none", "ranker=cf", f"paths.cache_dir={cache_dir}", f"paths.runs_dir={store}"])
+    return recsys.run(
+        [*small_data, "encoder=none", "ranker=cf", f"paths.cache_dir={cache_dir}", f"paths.runs_dir={store}"]
+    )
 
 
 def test_a_run_has_its_record_and_its_model(run):

@@ -1,4 +1,4 @@
-"""Same configuration and seed, same numbers; killed and resumed, the same as never killed; reopened, the same scores."""
+"""Same configuration and seed, same numbers; killed and resumed or reopened, the same too."""
 
 from __future__ import annotations
 

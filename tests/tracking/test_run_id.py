@@ -78,6 +78,12 @@ def test_data_and_the_version_of_results_matter(monkeypatch):
     assert before != run_id(CONFIG, "data")
 
 
+def test_an_id_is_never_read_as_a_number():
+    ids = [run_id({"seed": seed}, "data") for seed in range(2000)]
+    assert len(set(ids)) == 2000
+    assert all(name[0] in "abcdef" and len(name) == 12 and int(name, 16) for name in ids)
+
+
 def test_a_cell_is_a_run_without_its_seed():
     assert cell_id(changed("seed", 7)) == cell_id(CONFIG)
     assert cell_id(changed("encoder.seed", 7)) != cell_id(CONFIG)

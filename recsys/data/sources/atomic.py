@@ -25,7 +25,7 @@ class AtomicTable(CsvTable):
         for position, typed in enumerate(self.columns, start=1):
             name, _, kind = typed.rpartition(":")
             if kind not in TYPES or not name:
-                expected = f"name:type with a type of {', '.join(TYPES)}"
-                raise DataError(f"{self.label}:1: column {position} of the header: found {typed!r}, expected {expected}.")
+                found = f"column {position} of the header: found {typed!r}"
+                raise DataError(f"{self.label}:1: {found}, expected name:type with a type of {', '.join(TYPES)}.")
             self.types[name] = kind
         self.frame = self.frame.rename(dict(zip(self.columns, self.types, strict=True)))

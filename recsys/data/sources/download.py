@@ -37,7 +37,7 @@ def fetch(url: str, target: Path, md5: str | None = None) -> None:
     if found != expected.lower():
         part.unlink()
         raise DataError(f"data.md5: {url} has {found}, expected {expected}; it is damaged or another release.")
-    os.replace(part, target)
+    part.replace(target)
 
 
 def _fetch_part(url: str, target: Path) -> Path:

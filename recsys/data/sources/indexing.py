@@ -83,7 +83,8 @@ def to_index(ids: pl.Series, known: pl.Series) -> pl.Series:
 
 
 def _indexed(interactions: pl.DataFrame, user_ids: pl.Series, item_ids: pl.Series) -> pl.DataFrame:
-    value = pl.col(schema.VALUE).cast(pl.Float32) if schema.VALUE in interactions.columns else pl.lit(1.0, pl.Float32)
+    has_value = schema.VALUE in interactions.columns
+    value = pl.col(schema.VALUE).cast(pl.Float32) if has_value else pl.repeat(1.0, pl.len(), dtype=pl.Float32)
     user = to_index(interactions[schema.USER_ID], user_ids).alias(schema.USER)
     item = to_index(interactions[schema.ITEM_ID], item_ids).alias(schema.ITEM)
     rest = interactions.select(value.alias(schema.VALUE), pl.exclude(schema.USER_ID, schema.ITEM_ID, schema.VALUE))

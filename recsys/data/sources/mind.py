@@ -78,7 +78,7 @@ class MindSource(Source):
             train, train_news, dev, dev_news = self._raw_files()
             news = self._read_news([open_table(file, names=_NEWS) for file in (train_news, dev_news)])
             shown = [_read_behaviors(open_table(file, names=_BEHAVIORS), news) for file in (train, dev)]
-        return _assemble(self.name, _in_parts(*shown, self.validation_days), news)
+        return _assemble(self.name, _in_parts(shown[0], shown[1], self.validation_days), news)
 
     def _raw_files(self) -> list[RawFile]:
         """Behaviours and news of train, then of dev."""

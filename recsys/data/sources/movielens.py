@@ -60,6 +60,7 @@ class Layout:
 
     @property
     def header(self) -> bool:
+        """Whether the files begin with their columns' names."""
         return self.movie_columns is None
 
 

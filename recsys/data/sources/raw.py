@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from recsys.schema import DataError
 
@@ -38,6 +38,7 @@ class RawFile:
 
     @property
     def is_packed(self) -> bool:
+        """Whether polars cannot read it where it is."""
         return self.member is not None or self.path.suffix == ".gz"
 
     @contextmanager
@@ -46,9 +47,12 @@ class RawFile:
         if self.member is not None:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
                 yield file
+        elif self.path.suffix == ".gz":
+            with gzip.open(self.path) as unpacked:
+                yield cast(IO[bytes], unpacked)
         else:
-            with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as file:
-                yield file
+            with self.path.open("rb") as plain:
+                yield plain
 
 
 def existing(path: Path, key: str) -> Path:

@@ -85,7 +85,7 @@ class SyntheticSource(Source):
         catalogue, choice, time = (np.random.default_rng([self.seed, part]) for part in range(3))
         topics = catalogue.integers(self.n_topics, size=self.n_items)
         is_cold = catalogue.permutation(self.n_items) < int(self.n_items * self.cold_item_share)
-        popularity = (1.0 + catalogue.permutation(self.n_items)) ** -self.popularity_exponent
+        popularity = np.power(1.0 + catalogue.permutation(self.n_items), -self.popularity_exponent)
         preferences = _preferences(choice, self.n_users, self.n_topics)
         counts = self._counts(choice)
         users, items = _pairs(choice, counts, preferences, topics, popularity)

@@ -148,8 +148,8 @@ class TableSource(Source):
     def identity(self) -> dict[str, Any]:
         """All keys but the paths, and the format of each file."""
         formats = {role: RawFile(Path(name)).suffix for role, name in self._file_names().items()}
-        tables = {"interactions": self.interactions, "items": self.items, "users": self.users}
-        columns = {role: {**asdict(table), "file": formats.get(role)} for role, table in tables.items()}
+        tables = {"interactions": asdict(self.interactions), "items": asdict(self.items), "users": asdict(self.users)}
+        columns = {role: table | {"file": formats.get(role)} for role, table in tables.items()}
         text = {"separator": self.separator, "encoding": self.encoding, "quote": self.quote}
         return {"source": "table", "name": self.name, **columns, **text}
 
@@ -159,7 +159,8 @@ class TableSource(Source):
             roles = zip(self._file_names(), self.files(), strict=True)
             tables = {role: self._table(RawFile(path), Path(folder)) for role, path in roles}
             table = tables["interactions"]
-            interactions, items, users, dropped = self._read_interactions(table), None, None, {}
+            interactions, items, users = self._read_interactions(table), None, None
+            dropped: dict[str, int] = {}
             if "items" in tables:
                 items = _read_items(tables["items"], self.items)
                 unknown = UnknownItems(self.items.unknown, "data.items.unknown", tables["items"].label)
@@ -200,9 +201,9 @@ class TableSource(Source):
 
 def _read_items(table: RawTable, keys: Items) -> pl.DataFrame:
     items = read_side_table(table, keys.id, schema.ITEM_ID, "data.items.id")
-    template = keys.template or ""
-    require_fields(items.columns, template, table.label, "data.items.template")
-    text = render(items, template, "data.items.template").alias(schema.TEXT)
+    template, named = keys.template or "", items.rename({schema.ITEM_ID: keys.id})
+    require_fields(named.columns, template, table.label, "data.items.template")
+    text = render(named, template, "data.items.template").alias(schema.TEXT)
     if keys.categories is None:
         return items.with_columns(text).drop(schema.CATEGORIES, strict=False)
     require(table, {keys.categories: "data.items.categories"})

@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -103,10 +104,9 @@ class CsvTable(RawTable):
     def _wrong_record(self) -> DataError | None:
         """What to say of the first record with too many fields, or of a quote that is never closed."""
         names, limit, start = None, csv.field_size_limit(2**31 - 1), 1
-        quoting = csv.QUOTE_NONE if self.quote is None else csv.QUOTE_MINIMAL
         try:
             with self.path.open(newline="", encoding="utf-8") as text:
-                records = csv.reader(text, delimiter=self.separator, quotechar=self.quote, quoting=quoting, strict=True)
+                records = csv.reader(text, strict=True, delimiter=self.separator, **_quoting(self.quote))
                 for record in records:
                     names = names or record
                     if len(record) > len(names):
@@ -159,7 +159,7 @@ class JsonLinesTable(RawTable):
 class ParquetTable(RawTable):
     """A parquet file; dates and times become seconds since 1970."""
 
-    def __init__(self, file: RawFile, scratch: Path | None = None) -> None:
+    def __init__(self, file: RawFile) -> None:
         frame = pl.scan_parquet(file.path)
         try:
             types = frame.collect_schema()
@@ -170,6 +170,10 @@ class ParquetTable(RawTable):
     def place(self, row: int) -> str:
         """`file, row n` (parquet has no lines), counted from 1."""
         return f"{self.label}, row {row + 1}"
+
+
+def _quoting(quote: str | None) -> dict[str, Any]:
+    return {"quoting": csv.QUOTE_NONE} if quote is None else {"quotechar": quote}
 
 
 def _string_type(dtype: pl.DataType) -> pl.DataType:
@@ -188,9 +192,9 @@ def _as_strings(name: str, dtype: pl.DataType) -> pl.Expr:
 
 def _wrong_object(line: bytes, lists: list[str]) -> str | None:
     try:
-        value = json.loads(line)
+        value = json.loads(line.rstrip(b"\r\n"))
     except json.JSONDecodeError as error:
-        return f"not JSON: {error.msg} at position {error.pos + 1} of the line"
+        return f"not JSON ({error.msg}, position {error.pos + 1} of the line)"
     if not isinstance(value, dict):
         return f"found {type(value).__name__}, expected a JSON object"
     wrong = [name for name in lists if not isinstance(value.get(name), list | None)]

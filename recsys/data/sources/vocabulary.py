@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-TOPICS: dict[str, list[str]] = {
-    "space": "rocket planet orbit galaxy astronaut telescope comet lunar starship gravity nebula satellite".split(),
-    "cooking": "recipe kitchen chef oven spice flavour baking sauce roast dessert bread butter".split(),
-    "football": "goal striker league penalty referee stadium midfield coach trophy dribble kickoff defender".split(),
-    "music": "guitar melody concert orchestra rhythm singer album piano chorus drummer violin song".split(),
-    "crime": "detective murder suspect clue police robbery alibi witness killer evidence prison thief".split(),
-    "garden": "flower soil seed blossom greenhouse pruning rose hedge compost orchard lawn tulip".split(),
-    "finance": "market stock bond investor bank profit dividend inflation loan currency broker credit".split(),
-    "medicine": "doctor patient surgery vaccine hospital nurse diagnosis virus clinic therapy dose symptom".split(),
-    "ocean": "whale coral reef submarine tide shark sailor harbour wave island lighthouse anchor".split(),
-    "history": "empire king castle battle medieval knight dynasty ruins treaty conquest crown archive".split(),
-    "romance": "love wedding kiss heart bride passion letter darling jealousy affair embrace longing".split(),
-    "computing": "software algorithm processor network keyboard database compiler server memory code robot data".split(),
+_TOPIC_WORDS = {
+    "space": "rocket planet orbit galaxy astronaut telescope comet lunar starship gravity nebula satellite",
+    "cooking": "recipe kitchen chef oven spice flavour baking sauce roast dessert bread butter",
+    "football": "goal striker league penalty referee stadium midfield coach trophy dribble kickoff defender",
+    "music": "guitar melody concert orchestra rhythm singer album piano chorus drummer violin song",
+    "crime": "detective murder suspect clue police robbery alibi witness killer evidence prison thief",
+    "garden": "flower soil seed blossom greenhouse pruning rose hedge compost orchard lawn tulip",
+    "finance": "market stock bond investor bank profit dividend inflation loan currency broker credit",
+    "medicine": "doctor patient surgery vaccine hospital nurse diagnosis virus clinic therapy dose symptom",
+    "ocean": "whale coral reef submarine tide shark sailor harbour wave island lighthouse anchor",
+    "history": "empire king castle battle medieval knight dynasty ruins treaty conquest crown archive",
+    "romance": "love wedding kiss heart bride passion letter darling jealousy affair embrace longing",
+    "computing": "software algorithm processor network keyboard database compiler server memory code robot data",
 }
-COMMON_WORDS = "new day story world great night time last people little first year way house long good".split()
+TOPICS = {topic: words.split() for topic, words in _TOPIC_WORDS.items()}
+_COMMON = "new day story world great night time last people little first year way house long good"
+COMMON_WORDS = _COMMON.split()

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.filters import filter_interactions
+from recsys.data.splits.checks import check_count, check_min_rating, check_seed
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
 from recsys.schema import ConfigError
 
-TRAIN_PART, VALIDATION_PART, TEST_PART, FOLD_IN_PART = 0, 1, 2, 3
+PARTS = TRAIN_PART, VALIDATION_PART, TEST_PART, FOLD_IN_PART = 0, 1, 2, 3
 MIN_WARM_USERS, MIN_TEST_PAIRS = 100, 1000
 
 
@@ -54,8 +55,10 @@ class Split:
         return {schema.TRAIN: self.train, schema.VAL: self.validation, schema.TEST: self.test}[stage]
 
     def known(self, stage: str) -> pl.DataFrame:
-        """The interactions that a system knows when it serves a stage: histories are made of them, and they are not
-        recommended again. In the test, the validation part is known: it has happened, though nothing is fitted on it."""
+        """What a system knows when it serves a stage: histories are made of it, and it is not recommended again.
+
+        In the test, the validation part is known: it has happened, though nothing is fitted on it.
+        """
         if stage == schema.TEST:
             return pl.concat([self.train, self.validation, self.fold_in])
         return pl.concat([self.train, self.fold_in]) if stage == schema.VAL else self.train
@@ -73,20 +76,27 @@ class Split:
     @cached_property
     def warm_users(self) -> NDArray[np.bool_]:
         """(n_users,) whether a user has a train interaction."""
-        return np.bincount(self.train[schema.USER].to_numpy(), minlength=self.dataset.n_users) > 0
+        return occurs(self.train[schema.USER], self.dataset.n_users)
 
 
 class Splitter(ABC):
     """Filters a data set and assigns each interaction to a part.
+
+    Every attribute of an instance is a parameter and enters the split's fingerprint.
 
     Args:
         seed: Of whatever a strategy draws, and of the order of equal timestamps.
         min_rating: Interactions with a lower value are dropped: they are no positives. None keeps all.
         user_k_core: Users with fewer interactions are dropped, until all have as many. None keeps all.
         item_k_core: The same for items; items without any interaction are dropped too then.
+
+    Raises:
+        ConfigError: If a parameter is impossible; the message names its key.
     """
 
-    name: str
+    name: ClassVar[str]
+    cuts_follow_time: ClassVar[bool] = False  # whether a user's parts follow one another in time
+    takes_impressions: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -95,14 +105,18 @@ class Splitter(ABC):
         user_k_core: int | None = None,
         item_k_core: int | None = None,
     ) -> None:
-        self.seed = seed
-        self.min_rating = min_rating
+        self.seed = check_seed(seed)
+        self.min_rating = check_min_rating(min_rating)
         self.user_k_core = check_count("split.user_k_core", user_k_core)
         self.item_k_core = check_count("split.item_k_core", item_k_core)
 
     @abstractmethod
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """The part of each interaction; they come ordered by user, then time, then tie."""
+        """The part of each interaction; they come ordered by user, then time, then tie.
+
+        Raises:
+            ConfigError: If the strategy cannot be applied to this data.
+        """
 
     def identity(self) -> dict[str, Any]:
         """All parameters, as plain values."""
@@ -115,83 +129,76 @@ class Splitter(ABC):
             ConfigError: If the strategy cannot be applied to this data, or nothing is left to train on or to test.
         """
         self._check_impressions(dataset)
-        kept, dropped = filter_interactions(dataset, self.min_rating, self.user_k_core, self.item_k_core)
+        kept, dropped = self._filtered(dataset)
         interactions = ordered(kept, self.seed)
         part = self.assign(interactions, kept)
-        parts = [interactions.filter(pl.Series(part == number)) for number in range(4)]
+        train, validation, test, fold_in = (interactions.filter(pl.Series(part == number)) for number in PARTS)
         split = Split(
             kept,
-            *parts,
+            train,
+            validation,
+            test,
+            fold_in,
             name=self.name,
             fingerprint=self._fingerprint(dataset),
-            statistics={"dropped": {**dataset.dropped, **dropped}, "tied_cuts": tied_cuts(interactions, part)},
+            statistics={
+                "dropped": {**dataset.dropped, **dropped},
+                "tied_cuts": tied_cuts(interactions, part) if self.cuts_follow_time else None,
+            },
         )
-        if split.train.is_empty() or split.test.is_empty():
-            raise ConfigError(
-                f"split={self.name} leaves {split.train.height} train and {split.test.height} test interactions of "
-                f"{interactions.height}: change its shares, or the filters split.min_rating and split.*_k_core."
-            )
+        self._check_sizes(split)
         return replace(split, warnings=small_test_warnings(split))
 
     def _check_impressions(self, dataset: Dataset) -> None:
-        filters = (self.min_rating, self.user_k_core, self.item_k_core)
-        if dataset.impressions is not None and (self.name != "given" or any(value is not None for value in filters)):
+        if dataset.impressions is not None and not (self.takes_impressions and self._filters() == {}):
             raise ConfigError(
                 f"{dataset.name} has impressions, which bring their own split: use split=given, with no filters, "
-                f"not split={self.name}."
+                f"not {self._described()}."
             )
 
+    def _filtered(self, dataset: Dataset) -> tuple[Dataset, dict[str, int]]:
+        kept, dropped = filter_interactions(dataset, self.min_rating, self.user_k_core, self.item_k_core)
+        if kept.interactions.is_empty():
+            raise ConfigError(
+                f"{self._described()} leaves nothing of the {dataset.interactions.height:,} interactions of "
+                f"{dataset.name}: lower the filters."
+            )
+        return kept, dropped
+
+    def _check_sizes(self, split: Split) -> None:
+        if split.train.is_empty() or split.test.is_empty():
+            raise ConfigError(
+                f"split={self.name} leaves {split.train.height:,} train and {split.test.height:,} test interactions of "
+                f"{split.dataset.interactions.height:,}: change its shares or dates, or the filters split.min_rating, "
+                "split.user_k_core and split.item_k_core."
+            )
+
+    def _filters(self) -> dict[str, float]:
+        values = {key: vars(self)[key] for key in ("min_rating", "user_k_core", "item_k_core")}
+        return {f"split.{key}": value for key, value in values.items() if value is not None}
+
+    def _described(self) -> str:
+        return " ".join([f"split={self.name}", *(f"{key}={value}" for key, value in self._filters().items())])
+
     def _fingerprint(self, dataset: Dataset) -> str:
-        content = json.dumps([dataset.fingerprint, self.identity()], sort_keys=True, default=str)
+        content = json.dumps([dataset.fingerprint, self.identity()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
-
-
-def check_count(key: str, value: int | None) -> int | None:
-    """A number of at least 1, or None.
-
-    Raises:
-        ConfigError: Naming the key.
-    """
-    if value is not None and value < 1:
-        raise ConfigError(f"{key} is {value}; expected 1 or more, or null.")
-    return value
-
-
-def check_shares(**shares: float) -> None:
-    """Shares between 0 and 1 that leave something to train on.
-
-    Raises:
-        ConfigError: Naming the keys.
-    """
-    for key, share in shares.items():
-        if not 0 <= share < 1:
-            raise ConfigError(f"split.{key} is {share}; expected a share of at least 0 and below 1.")
-    if sum(shares.values()) >= 1:
-        keys = " and ".join(f"split.{key}" for key in shares)
-        raise ConfigError(f"{keys} sum to {sum(shares.values()):g}, which leaves nothing to train on; expected less than 1.")
-
-
-def check_timestamps(dataset: Dataset, name: str) -> None:
-    """Refuse a temporal strategy on data without time.
-
-    Raises:
-        ConfigError: Saying what to use.
-    """
-    if not dataset.has_timestamps:
-        raise ConfigError(
-            f"split={name} needs timestamps, and {dataset.name} has none: use split=random, split=cold_items or "
-            "split=cold_users, or give data.timestamp_column if the data has one."
-        )
 
 
 def small_test_warnings(split: Split) -> list[str]:
     """What every report says of a test that is too small to tell much."""
-    known = split.known(schema.TEST)[schema.USER].unique()
-    users = split.test[schema.USER].unique()
-    warm = users.is_in(known.implode()).sum()
-    if warm >= MIN_WARM_USERS and split.test.height >= MIN_TEST_PAIRS:
+    n_all = split.dataset.n_users
+    tested, known = (occurs(frame[schema.USER], n_all) for frame in (split.test, split.known(schema.TEST)))
+    n_users, n_warm = int(tested.sum()), int((tested & known).sum())
+    if n_warm >= MIN_WARM_USERS and split.test.height >= MIN_TEST_PAIRS:
         return []
     return [
-        f"split={split.name} leaves {split.test.height:,} test interactions of {len(users):,} users, of whom {warm:,} have "
-        f"any history: fewer than {MIN_TEST_PAIRS:,} interactions or {MIN_WARM_USERS} users with a history tell little."
+        f"split={split.name} leaves {split.test.height:,} test interactions of {n_users:,} users, of whom {n_warm:,} "
+        f"have any history: fewer than {MIN_TEST_PAIRS:,} interactions or {MIN_WARM_USERS} users with a history tell "
+        "little."
     ]
+
+
+def occurs(idx: pl.Series, n: int) -> NDArray[np.bool_]:
+    """(n,) whether each of the users or items 0…n-1 is in a column."""
+    return np.bincount(idx.to_numpy(), minlength=n) > 0

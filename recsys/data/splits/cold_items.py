@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import Splitter, check_shares
+from recsys.data.splits.base import Splitter
+from recsys.data.splits.checks import check_shares
 from recsys.data.splits.held_out import held_out_parts
 from recsys.data.splits.ties import id_hashes
 
@@ -22,10 +23,11 @@ class ColdItemsSplitter(Splitter):
 
     def __init__(self, test_share: float = 0.2, validation_share: float = 0.1, **filters: Any) -> None:
         super().__init__(**filters)
-        check_shares(test_share=test_share, validation_share=validation_share)
+        check_shares(test_share, validation_share)
         self.test_share, self.validation_share = test_share, validation_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        """The part of each interaction's item."""
         items = interactions[schema.ITEM].to_numpy()
-        hashes = id_hashes(dataset.items[schema.ITEM_ID])
-        return held_out_parts(items, hashes, self.seed, self.test_share, self.validation_share)[items]
+        hashes = id_hashes(dataset.items[schema.ITEM_ID], self.seed)
+        return held_out_parts(items, hashes, self.test_share, self.validation_share)[items]

@@ -10,35 +10,37 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import FOLD_IN_PART, TRAIN_PART, Splitter, check_shares
+from recsys.data.splits.base import FOLD_IN_PART, TRAIN_PART, Splitter
+from recsys.data.splits.checks import check_positive_share, check_shares
 from recsys.data.splits.held_out import held_out_parts
 from recsys.data.splits.ties import id_hashes, place_in_user
-from recsys.schema import ConfigError
 
 
 class ColdUsersSplitter(Splitter):
     """`test_share` of the users are the test's, `validation_share` others the validation's.
 
     Of each held-out user's interactions the oldest `fold_in_share` (drawn by the seed where there is no time) are known
-    when the user is served, the rest is to be found: strong generalisation as in Liang et al., "Variational Autoencoders
-    for Collaborative Filtering", WWW 2018.
+    when the user is served, the rest is to be found: strong generalisation as in Liang et al. (2018), Variational
+    Autoencoders for Collaborative Filtering, WWW. The number known is rounded to the nearest whole one (a half to the
+    even one) and at least 1; the newest interaction is to be found where a user has more than one.
     """
 
     name = "cold_users"
+    cuts_follow_time = True
 
     def __init__(
         self, test_share: float = 0.2, validation_share: float = 0.1, fold_in_share: float = 0.8, **filters: Any
     ) -> None:
         super().__init__(**filters)
-        check_shares(test_share=test_share, validation_share=validation_share)
-        if not 0 <= fold_in_share < 1:
-            raise ConfigError(f"split.fold_in_share is {fold_in_share}; expected a share of at least 0 and below 1.")
-        self.test_share, self.validation_share, self.fold_in_share = test_share, validation_share, fold_in_share
+        check_shares(test_share, validation_share)
+        self.test_share, self.validation_share = test_share, validation_share
+        self.fold_in_share = check_positive_share("split.fold_in_share", fold_in_share)
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        """Train, or fold-in and target of the user's held-out part."""
         users = interactions[schema.USER].to_numpy()
-        hashes = id_hashes(dataset.users[schema.USER_ID])
-        part = held_out_parts(users, hashes, self.seed, self.test_share, self.validation_share)[users]
+        hashes = id_hashes(dataset.users[schema.USER_ID], self.seed)
+        part = held_out_parts(users, hashes, self.test_share, self.validation_share)[users]
         place, size = place_in_user(users)
-        known = place < np.minimum(np.rint(size * self.fold_in_share), size - 1)
-        return np.where((part != TRAIN_PART) & known, FOLD_IN_PART, part).astype(np.int8)
+        n_known = np.maximum(np.minimum(np.rint(size * self.fold_in_share), size - 1), 1)
+        return np.where((part != TRAIN_PART) & (place < n_known), FOLD_IN_PART, part).astype(np.int8)

@@ -18,15 +18,19 @@ class GivenSplitter(Splitter):
     """The column `part` of the interactions says train, val or test."""
 
     name = "given"
+    takes_impressions = True
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        """What the column says."""
         if schema.PART not in interactions.columns:
             raise ConfigError(
-                f"split=given needs data that brings its own split, in a column {schema.PART!r}, and {dataset.name} has "
-                "none: use split=user_temporal, or split=random for data without time."
+                f"split=given needs data that brings its own split, in a column {schema.PART!r}, and {dataset.name} "
+                "has none: use split=user_temporal, or split=random for data without time."
             )
-        parts = interactions[schema.PART].cast(pl.String)
+        parts = interactions[schema.PART].cast(pl.String).fill_null("nothing")
         unknown = parts.filter(~parts.is_in(list(PARTS)))
         if len(unknown):
-            raise ConfigError(f"the column {schema.PART!r} of {dataset.name} has {unknown[0]!r}; expected train, val or test.")
+            raise ConfigError(
+                f"the column {schema.PART!r} of {dataset.name} has {unknown[0]!r}; expected train, val or test."
+            )
         return parts.replace_strict(PARTS, return_dtype=pl.Int8).to_numpy()

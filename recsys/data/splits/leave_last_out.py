@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter, check_timestamps
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
+from recsys.data.splits.checks import check_timestamps
 from recsys.data.splits.ties import place_in_user
 
 
@@ -19,8 +20,10 @@ class LeaveLastOutSplitter(Splitter):
     """
 
     name = "leave_last_out"
+    cuts_follow_time = True
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        """Counted from each user's end."""
         check_timestamps(dataset, self.name)
         place, size = place_in_user(interactions[schema.USER].to_numpy())
         from_end = size - place

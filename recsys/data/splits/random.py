@@ -10,25 +10,30 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import Splitter, check_shares
-from recsys.data.splits.ties import pair_hash
+from recsys.data.splits.base import Splitter
+from recsys.data.splits.checks import SEEDS, check_shares
+from recsys.data.splits.ties import pair_hash, user_order
 from recsys.data.splits.user_temporal import newest_shares
 
 
 class RandomSplitter(Splitter):
-    """`test_share` and `validation_share` of each user's interactions, drawn by the seed; roundings as in user_temporal."""
+    """`test_share` and `validation_share` of each user's interactions, drawn by the seed.
+
+    Both are shares of all interactions of the user, so that 0.2 and 0 are "80/20"; rounded as in user_temporal.
+    """
 
     name = "random"
 
     def __init__(self, test_share: float = 0.2, validation_share: float = 0.1, **filters: Any) -> None:
         super().__init__(**filters)
-        check_shares(test_share=test_share, validation_share=validation_share)
+        check_shares(test_share, validation_share)
         self.test_share, self.validation_share = test_share, validation_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        """Counted from each user's end, in the order of a hash."""
         users, items = interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy()
         # A stream of its own, so that the draw has nothing to do with how equal timestamps are ordered.
-        order = np.lexsort((pair_hash(dataset, users, items, self.seed + 2**32), users))
+        order = user_order(users, None, pair_hash(dataset, users, items, self.seed + SEEDS))
         part = np.empty(len(users), dtype=np.int8)
-        part[order] = newest_shares(interactions[order], self.test_share, self.validation_share)
+        part[order] = newest_shares(users[order], self.test_share, self.validation_share)
         return part

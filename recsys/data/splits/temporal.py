@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter, check_shares, check_timestamps
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
+from recsys.data.splits.checks import check_shares, check_timestamps
 from recsys.schema import ConfigError
 
 
@@ -23,6 +24,7 @@ class TemporalSplitter(Splitter):
     """
 
     name = "temporal"
+    cuts_follow_time = True
 
     def __init__(
         self,
@@ -33,7 +35,7 @@ class TemporalSplitter(Splitter):
         **filters: Any,
     ) -> None:
         super().__init__(**filters)
-        check_shares(test_share=test_share, validation_share=validation_share)
+        check_shares(test_share, validation_share)
         self.test_share, self.validation_share = test_share, validation_share
         self.test_from = _timestamp("split.test_from", test_from)
         self.validation_from = _timestamp("split.validation_from", validation_from)
@@ -43,6 +45,7 @@ class TemporalSplitter(Splitter):
             raise ConfigError(f"split.validation_from ({validation_from}) is after split.test_from ({test_from}).")
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        """By time alone."""
         check_timestamps(dataset, self.name)
         times = interactions[schema.TIMESTAMP].to_numpy()
         validation_from, test_from = self._cuts(times)
@@ -52,12 +55,14 @@ class TemporalSplitter(Splitter):
     def _cuts(self, times: NDArray[np.int64]) -> tuple[int, int]:
         if self.test_from is not None and self.validation_from is not None:
             return self.validation_from, self.test_from
-        ordered, n = np.sort(times), len(times)
-        n_test = round(n * self.test_share)
-        n_held_out = n_test + round(n * self.validation_share)
-        never = int(ordered[-1]) + 1
-        test_from = int(ordered[n - n_test]) if n_test else never
-        return (int(ordered[n - n_held_out]) if n_held_out else never), test_from
+        n_test = round(len(times) * self.test_share)
+        n_held_out = n_test + round(len(times) * self.validation_share)
+        return _start_of_newest(times, n_held_out), _start_of_newest(times, n_test)
+
+
+def _start_of_newest(times: NDArray[np.int64], n: int) -> int:
+    """The time of the oldest of the newest `n`; later than all if `n` is 0."""
+    return int(np.partition(times, len(times) - n)[len(times) - n]) if n else int(times.max()) + 1
 
 
 def _timestamp(key: str, date: str | None) -> int | None:
@@ -66,5 +71,7 @@ def _timestamp(key: str, date: str | None) -> int | None:
     try:
         moment = datetime.fromisoformat(str(date))
     except ValueError:
-        raise ConfigError(f"{key} is {date!r}; expected an ISO date such as 2015-07-01 or 2015-07-01T12:00:00.") from None
+        raise ConfigError(
+            f"{key} is {date!r}; expected an ISO date such as 2015-07-01 or 2015-07-01T12:00:00."
+        ) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

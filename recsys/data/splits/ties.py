@@ -1,4 +1,4 @@
-"""An order of each user's interactions that neither file order nor ids can influence."""
+"""An order of each user's interactions that neither file order nor the indices of users and items can influence."""
 
 from __future__ import annotations
 
@@ -15,27 +15,60 @@ TIE_RULE = "splitmix64 of the seed and the raw ids of user and item, version 1"
 
 
 def ordered(dataset: Dataset, seed: int) -> pl.DataFrame:
-    """The interactions by user, then time, then the seeded hash of user and item."""
+    """The interactions by user, then time where there is one, then the seeded hash of user and item."""
     interactions = dataset.interactions
-    ties = pair_hash(dataset, interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy(), seed)
-    keys: list[NDArray] = [ties]
-    if dataset.has_timestamps:
-        keys.append(interactions[schema.TIMESTAMP].to_numpy())
-    keys.append(interactions[schema.USER].to_numpy())
-    return interactions[np.lexsort(keys)]
+    users, items = interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy()
+    times = interactions[schema.TIMESTAMP].to_numpy() if dataset.has_timestamps else None
+    return interactions[user_order(users, times, pair_hash(dataset, users, items, seed))]
+
+
+def user_order(users: NDArray, times: NDArray | None, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The order (n,) that sorts by user, then time, then hash.
+
+    Sorts one packed key of user, time and as many bits of the hash as there is room for, then only the rows of equal
+    keys: many times faster than sorting all rows by three keys.
+
+    Example:
+        >>> user_order(np.array([1, 0, 1, 1]), np.array([5, 9, 5, 4]), np.array([8, 8, 7, 9], dtype=np.uint64)).tolist()
+        [1, 3, 2, 0]
+    """
+    times = np.zeros(1, dtype=np.int64) if times is None else times
+    if len(users) == 0:
+        return np.empty(0, dtype=np.int64)
+    span = int(times.max()) - int(times.min())
+    spare = 64 - int(users.max()).bit_length() - span.bit_length()
+    if spare < 1:
+        return np.lexsort((hashes, np.broadcast_to(times, users.shape), users))
+    packed = (times - times.min()).astype(np.uint64) | (users.astype(np.uint64) << np.uint64(span.bit_length()))
+    packed = (packed << np.uint64(spare)) | (hashes >> np.uint64(64 - spare))
+    return _settle(np.argsort(packed), packed, hashes)
+
+
+def _settle(order: NDArray[np.int64], packed: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Put the rows of equal `packed` keys in the order of their whole hashes."""
+    key = packed[order]
+    is_equal = key[1:] == key[:-1]
+    places = np.flatnonzero(np.r_[False, is_equal] | np.r_[is_equal, False])
+    rows = order[places]
+    order[places] = rows[np.lexsort((rows, hashes[rows], key[places]))]
+    return order
 
 
 def pair_hash(dataset: Dataset, users: NDArray, items: NDArray, seed: int) -> NDArray[np.uint64]:
     """A 64-bit hash of each (user, item) pair by their raw ids, and of the seed."""
-    user_hash = id_hashes(dataset.users[schema.USER_ID])
-    item_hash = id_hashes(dataset.items[schema.ITEM_ID])
-    return _mix(_mix(user_hash[users] ^ np.uint64(seed)) ^ item_hash[items])
+    user_hash = id_hashes(dataset.users[schema.USER_ID], seed)
+    item_hash = _digests(dataset.items[schema.ITEM_ID])
+    return _mix(user_hash[users] ^ item_hash[items])
 
 
-def id_hashes(ids: pl.Series) -> NDArray[np.uint64]:
-    """A 64-bit hash of each raw id, the same on every machine and version."""
+def id_hashes(ids: pl.Series, seed: int) -> NDArray[np.uint64]:
+    """A 64-bit hash of each raw id and of the seed, the same on every machine and version."""
+    return _mix(_digests(ids) ^ np.uint64(seed))
+
+
+def _digests(ids: pl.Series) -> NDArray[np.uint64]:
     digests = b"".join(hashlib.blake2b(raw.encode(), digest_size=8).digest() for raw in ids.to_list())
-    return np.frombuffer(digests, dtype="<u8").copy()
+    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def tied_cuts(interactions: pl.DataFrame, part: NDArray[np.int8]) -> float | None:
@@ -61,8 +94,7 @@ def place_in_user(users: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """splitmix64's finaliser (Steele et al., 2014)."""
-    with np.errstate(over="ignore"):
-        values = values + np.uint64(0x9E3779B97F4A7C15)
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return values ^ (values >> np.uint64(31))
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

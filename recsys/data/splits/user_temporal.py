@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter, check_shares, check_timestamps
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
+from recsys.data.splits.checks import check_shares, check_timestamps
 from recsys.data.splits.ties import place_in_user
 
 
@@ -22,22 +23,29 @@ class UserTemporalSplitter(Splitter):
     """
 
     name = "user_temporal"
+    cuts_follow_time = True
 
     def __init__(self, test_share: float = 0.2, validation_share: float = 0.1, **filters: Any) -> None:
         super().__init__(**filters)
-        check_shares(test_share=test_share, validation_share=validation_share)
+        check_shares(test_share, validation_share)
         self.test_share, self.validation_share = test_share, validation_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
+        """Counted from each user's end."""
         check_timestamps(dataset, self.name)
-        return newest_shares(interactions, self.test_share, self.validation_share)
+        return newest_shares(interactions[schema.USER].to_numpy(), self.test_share, self.validation_share)
 
 
-def newest_shares(interactions: pl.DataFrame, test_share: float, validation_share: float) -> NDArray[np.int8]:
-    """The part of each interaction when each user's last ones, in the given order, are held out."""
-    place, size = place_in_user(interactions[schema.USER].to_numpy())
+def newest_shares(users: NDArray, test_share: float, validation_share: float) -> NDArray[np.int8]:
+    """The part of each interaction when each user's last ones are held out; `users` (n,) are in order.
+
+    Example:
+        >>> newest_shares(np.array([7, 7, 7, 7, 7, 8]), 0.2, 0.2)
+        array([0, 0, 0, 1, 2, 0], dtype=int8)
+    """
+    place, size = place_in_user(users)
     n_test = np.minimum(np.rint(size * test_share), size - 1)
     n_validation = np.minimum(np.rint(size * validation_share), size - 1 - n_test)
     from_end = size - place
-    part = np.where(from_end <= n_test, TEST_PART, np.where(from_end <= n_test + n_validation, VALIDATION_PART, TRAIN_PART))
-    return part.astype(np.int8)
+    part = np.where(from_end <= n_test + n_validation, VALIDATION_PART, TRAIN_PART)
+    return np.where(from_end <= n_test, TEST_PART, part).astype(np.int8)

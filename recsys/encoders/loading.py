@@ -1,0 +1,86 @@
+"""Tokenizer and model out of a folder, without noise, without chance, and without a weight that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from recsys.schema import ConfigError
+
+UNUSED = "pooler."  # a head upon the last layer, which pooling does not ask
+
+
+def load(folder: Path, decoder: bool, max_length: int) -> tuple[Any, Any]:
+    """The tokenizer and the frozen float32 model that `save_pretrained` wrote.
+
+    Args:
+        folder: Has a config, a tokenizer and weights as safetensors.
+        decoder: Whether the model must read from left to right only, or in both directions.
+        max_length: Tokens that the model must be able to read.
+
+    Raises:
+        ConfigError: If files are missing, damaged or another kind of model's, or the model reads fewer tokens.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    options: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True, "local_files_only": True}
+    options["dtype"] = torch.float32
+    # Weights that a file lacks are drawn at random: the run's own randomness must not depend on that.
+    with quiet(), torch.random.fork_rng():
+        try:
+            _check_kind(folder, AutoConfig.from_pretrained(folder).model_type, decoder)
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model, info = AutoModel.from_pretrained(folder, **options)
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            raise ConfigError(
+                f"encoder.weights: {folder} cannot be loaded ({error}); expected config, tokenizer and weights as "
+                "save_pretrained of transformers writes them. If they are a finished pretraining, delete the folder."
+            ) from error
+    _check_complete(folder, tokenizer, model, info)
+    longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", max_length))
+    if max_length > longest:
+        raise ConfigError(f"encoder.max_length is {max_length}; the model in {folder} reads at most {longest} tokens.")
+    return tokenizer, model.eval()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and load reports off the screen; what was set before is set again after."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _check_kind(folder: Path, model_type: str, decoder: bool) -> None:
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+
+    is_decoder = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    if is_decoder != decoder:
+        kinds = {True: "decoder, which belongs to encoder=gpt2", False: "model that belongs to encoder=bert"}
+        raise ConfigError(f"encoder.weights: {folder} is {model_type}, a {kinds[is_decoder]}. Choose that encoder.")
+
+
+def _check_complete(folder: Path, tokenizer: Any, model: Any, info: dict[str, Any]) -> None:
+    missing = sorted(key for key in info["missing_keys"] if UNUSED not in key)
+    if missing:
+        raise ConfigError(f"encoder.weights: {folder} lacks {len(missing)} weights of its model, such as {missing[0]}.")
+    if len(tokenizer) > model.config.vocab_size or len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise ConfigError(
+            f"encoder.weights: {folder} has a tokenizer of {len(tokenizer)} tokens for a model of "
+            f"{model.config.vocab_size}; expected the model's own. Write it there with save_pretrained of the tokenizer."
+        )

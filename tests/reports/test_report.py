@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import matplotlib.image
+import pytest
+from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
+
+from recsys.reports.comparison import Comparison, compare
+from recsys.reports.findings import findings, headline
+from recsys.reports.plots import plot_comparison, render
+from recsys.reports.report import FILES, write_report
+from recsys.schema import ConfigError
+from recsys.tracking.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def comparison(store):
+    runs = [
+        replace(run, warnings=["only 80 warm users"], data_statistics={"users": 4, "tied": {"cuts": 0.5}})
+        for run in small_study(store)
+    ]
+    return compare(
+        [*runs, failed_run(store, "llm", "dot", 0)], store, "popularity", ["ndcg@10", "recall@10", "coverage@10"]
+    )
+
+
+def numbers(sentence: str) -> list[float]:
+    return [float(text) for text in re.findall(r"(?<![@\w])\d+\.\d+", sentence.replace("−", "-"))]
+
+
+def sentences(comparison: Comparison) -> list[str]:
+    return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in findings(comparison)]
+
+
+def test_a_clear_difference_in_words(store):
+    runs = [
+        made_run(store, "bert", "dot", 0, [0.5, 0.6, 0.7, 0.81], times={"fit": 31.0}),
+        made_run(store, "tfidf", "dot", 0, [0.4, 0.5, 0.6, 0.7], times={"fit": 10.0}),
+    ]
+    found = compare(runs, store, "tfidf+dot", ["ndcg@10"])
+    (sentence,) = sentences(found)
+    difference = found.row("bert+dot").scores["ndcg@10"].difference
+    assert difference is not None
+    # differences 0.1, 0.1, 0.1, 0.11: mean 0.41/4 = 0.1025, their standard deviation 0.005, d = 20.5
+    assert sentence.startswith("bert+dot beats tfidf+dot by 0.1025 nDCG@10 [0.1000, 0.1075]")
+    assert sentence.endswith("d = 20.50, 3.1 times the training time.")
+    assert "p < 0.0001," in sentence  # of one comparison, so nothing about Holm
+    (mirrored,) = sentences(compare(runs, store, "bert+dot", ["ndcg@10"]))
+    assert mirrored.startswith("tfidf+dot falls short of bert+dot by 0.1025 nDCG@10 [0.10")
+    assert mirrored.endswith("d = −20.50, 0.32 times the training time.")
+    low, high = numbers(mirrored)[1:3]
+    assert 0 < low <= 0.1025 <= high
+
+
+def test_an_unclear_difference_is_not_called_one(store):
+    runs = [
+        made_run(store, "bert", "dot", 0, [0.9, 0.1, 0.9, 0.2]),
+        made_run(store, "tfidf", "dot", 0, [0.5, 0.5, 0.5, 0.5]),
+        made_run(store, "none", "popularity", 0, [0.2, 0.9, 0.3, 0.4], times={}),
+    ]
+    by_label = dict(
+        zip(("bert+dot", "popularity"), sentences(compare(runs, store, "tfidf+dot", ["ndcg@10"])), strict=True)
+    )
+    assert by_label["bert+dot"].startswith("bert+dot does not differ significantly from tfidf+dot: +0.0250 nDCG@10 [−")
+    assert "(Holm, 2 comparisons)" in by_label["bert+dot"]
+    assert by_label["popularity"].startswith("popularity does not differ significantly from tfidf+dot: −0.0500")
+    assert by_label["popularity"].endswith("without training against 10 s.")
+    assert not any(word in text for text in by_label.values() for word in ("beats", "falls short"))
+
+
+def test_less_is_better_in_words(store):
+    runs = [
+        made_run(store, encoder, "dot", 0, [0.1, 0.2, 0.3, 0.4 + more]) for encoder, more in (("a", 0.0), ("b", 0.01))
+    ]
+    for run, shift in zip(runs, (0.0, 0.2), strict=True):
+        frame = store.per_user(run.run_id)
+        store.save(run, frame.with_columns((frame["ndcg@10"] + shift).alias("average_popularity@10")))
+    runs = [replace(run, metrics={"test/average_popularity@10": 0.0}) for run in runs]
+    (sentence,) = sentences(compare(runs, store, "a+dot", ["average_popularity@10"]))
+    assert sentence.startswith("b+dot falls short of a+dot by 0.2025 average popularity@10 [0.2000, 0.2100]")
+
+
+def test_headline_names_the_best(comparison):
+    assert headline(comparison).startswith("bert+dot has the best nDCG@10: 0.6250 [")
+    assert headline(comparison).endswith("standard deviation over 2 seeds 0.0000.")
+
+
+def test_the_report_holds_everything(comparison, tmp_path):
+    paths = write_report(comparison, tmp_path / "new" / "report", "Title of it", "python scripts/compare.py study=x")
+    assert {format: path.name for format, path in paths.items()} == FILES
+    text = paths["md"].read_text()
+    assert text.startswith("# Title of it\n\nbert+dot has the best nDCG@10")
+    for heading in ("Warnings", "Findings", "Results", "Picture", "Cost", "Failed runs", "Protocol", "Data", "Repeat"):
+        assert f"\n## {heading}\n" in text
+    assert "## nDCG@10 by segment" in text
+    assert "- only 80 warm users\n" in text
+    assert "llm+dot, seed 0: RuntimeError: out of memory" in text
+    assert f"| split.fingerprint | {PROTOCOL['split']['fingerprint']} |" in text
+    assert "| tied.cuts | 0.5 |" in text
+    assert "(plot.png)" in text
+    assert "python scripts/compare.py study=x\n" in text
+    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("python scripts/train.py")]
+    assert commands[0] == ["python", "scripts/train.py", "encoder=bert", "ranker=dot", "seed=0,1", "-m"]
+    assert len(commands) == 3
+    for heading in re.findall(r"^## .*$", text, re.MULTILINE):
+        assert not re.search(rf"{re.escape(heading)}\n\n(## |$)", text), f"{heading} is empty"
+
+
+def test_only_the_chosen_formats_are_written(comparison, tmp_path):
+    paths = write_report(comparison, tmp_path / "report", "T", None, ["csv", "svg", "md"])
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["plot.svg", "report.md", "table.csv"]
+    assert "(plot.svg)" in paths["md"].read_text()
+    bare = write_report(comparison, tmp_path / "bare", "T", None, ["md"])["md"].read_text()
+    assert "Picture" not in bare
+    with pytest.raises(ConfigError, match=r"'pdf'; expected some of md, csv, tex, png, svg"):
+        write_report(comparison, tmp_path / "report", "T", None, ["pdf"])
+
+
+def test_without_a_baseline_there_are_no_differences(store, tmp_path):
+    found = compare(small_study(store), store, None, ["ndcg@10"])
+    text = write_report(found, tmp_path / "report", "T")["md"].read_text()
+    assert "Findings" not in text
+    assert "Holm" not in text
+
+
+def test_one_cell_alone_can_be_reported(store, tmp_path):
+    found = compare([made_run(store, "bert", "dot", 0, [0.1, 0.5])], store, "bert+dot", ["ndcg@10"])
+    assert set(write_report(found, tmp_path / "report", "T")) == set(FILES)
+
+
+def test_the_plot_says_what_it_shows(comparison):
+    figure = plot_comparison(comparison)
+    (axes,) = figure.axes
+    ticks = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert ticks == ["dot", "bert+dot", "tfidf+dot", "popularity"]
+    assert axes.get_xlabel().startswith("nDCG@10 on the test")
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["bert", "tfidf", "no text", "baseline: popularity"]
+    markers = {line.get_label(): list(line.get_xdata()) for line in axes.lines if not line.get_label().startswith("_")}
+    assert markers["bert"] == [0.625]
+    assert markers["baseline: popularity"] == [0.25, 0.25]
+    score = comparison.rows[0].scores["ndcg@10"]
+    assert [score.low, score.high] in [list(line.get_xdata()) for line in axes.lines]
+
+
+def test_pictures_are_whole_and_the_same_each_time(comparison):
+    pixels = matplotlib.image.imread(io.BytesIO(render(plot_comparison(comparison), "png")))
+    assert pixels.shape[1] > 800
+    assert pixels[..., :3].min() < 0.2
+    vector = render(plot_comparison(comparison), "svg")
+    assert vector == render(plot_comparison(comparison), "svg")
+    words = " ".join(ElementTree.fromstring(vector).itertext())
+    assert "tfidf+dot" in words
+    assert "0.6250" in words
+
+
+def test_a_metric_without_intervals_can_be_drawn(store):
+    found = compare(small_study(store), store, "popularity", ["coverage@10"])
+    assert findings(found) == []
+    assert render(plot_comparison(found), "png")
+
+
+def test_importing_reports_imports_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, recsys.reports.command, recsys.reports.summary; "
+        "print([name for name in ('torch', 'scipy', 'matplotlib', 'sklearn') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
