@@ -23,8 +23,8 @@ $(VENV)/.ready: pyproject.toml
 demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 10 minutes, then a table and a report
 	$(BIN)/python scripts/study.py study=demo
 
-test: setup  ## the test suite: about 5 minutes
-	$(BIN)/python -m pytest
+test: setup  ## the test suite: about 4 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: setup  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .

@@ -36,8 +36,8 @@ def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_
         cache_dir: Vectors of the same content are found here and not made again.
 
     Returns:
-        The vectors, and a report: how many texts are empty, repeated or cut, what made the vectors, and the seconds that
-        this took when it was done (`cached` tells whether that was now).
+        The vectors, and a report: how many texts are empty, repeated or cut, what made the vectors, and the seconds
+        that this took when it was done (`cached` tells whether that was now).
 
     Raises:
         DataError: If the encoder gives vectors that are not finite.

@@ -82,5 +82,5 @@ def _check_complete(folder: Path, tokenizer: Any, model: Any, info: dict[str, An
     if len(tokenizer) > model.config.vocab_size or len(tokenizer) <= len(tokenizer.all_special_tokens):
         raise ConfigError(
             f"encoder.weights: {folder} has a tokenizer of {len(tokenizer)} tokens for a model of "
-            f"{model.config.vocab_size}; expected the model's own. Write it there with save_pretrained of the tokenizer."
+            f"{model.config.vocab_size}; expected the model's own. Write it there with the tokenizer's save_pretrained."
         )

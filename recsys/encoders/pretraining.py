@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from recsys.encoders.files import making, replacing
 from recsys.encoders.weights import weights_hash
@@ -28,7 +28,7 @@ VERSION = 1  # raised when a change of code changes what the same settings give
 class Learner(Protocol):
     """What can be pretrained: an encoder with a fresh tokenizer and model."""
 
-    head: str  # the name of the model's layer that predicts tokens
+    head: ClassVar[str]  # the name of the model's layer that predicts tokens
     pretraining: Pretraining
     max_length: int
 
@@ -170,6 +170,8 @@ def _held_out_loss(learner: Learner, tokenizer: Any, model: Any, texts: Sequence
 
     from recsys.encoders.objectives import make_batches, make_inputs, summed_loss, tokenize
 
+    if not texts:
+        return {}
     generator = torch.Generator().manual_seed(learner.pretraining.seed)
     batches = make_batches(tokenize(tokenizer, texts, learner.max_length), learner.pretraining.batch_size, generator)
     model.eval()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.schema import ConfigError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+log = logging.getLogger(__name__)
 
 
 class TfidfEncoder(Encoder):
@@ -19,23 +25,24 @@ class TfidfEncoder(Encoder):
     A text without a known word has a vector of zeros.
 
     Args:
-        n_components: Dimensions kept by the SVD, at most one fewer than there are words or train texts; None for none.
+        n_components: Dimensions kept by the SVD; where there are no more words or train texts than that, one fewer than
+            there are, and a warning says so. None for no SVD.
         ngram_range: Shortest and longest n-grams of words.
-        min_df: Words in fewer train texts are left out.
+        min_df: Words in fewer train texts are left out: a number of them, or a share of them if below 1.
         max_features: Only the most frequent words are kept; None for all.
         sublinear_tf: Whether a word's count is 1 + log(count).
         stop_words: "english" leaves out common English words; None leaves out none.
         seed: Of the SVD.
 
     Raises:
-        ConfigError: If a value is impossible.
+        ConfigError: If a value is impossible, or if fitting leaves no word.
     """
 
     def __init__(
         self,
         n_components: int | None = 256,
         ngram_range: Sequence[int] = (1, 1),
-        min_df: int = 1,
+        min_df: float = 1,
         max_features: int | None = None,
         sublinear_tf: bool = True,
         stop_words: str | None = None,
@@ -45,6 +52,12 @@ class TfidfEncoder(Encoder):
             raise ConfigError(f"encoder.n_components is {n_components}; expected 1 or more, or null for no SVD.")
         if len(ngram_range) != 2 or not 1 <= ngram_range[0] <= ngram_range[1]:
             raise ConfigError(f"encoder.ngram_range is {list(ngram_range)}; expected two growing sizes such as [1,2].")
+        if not (min_df >= 1 if isinstance(min_df, int) else 0.0 < min_df < 1.0):
+            raise ConfigError(f"encoder.min_df is {min_df}; expected a number of texts, or a share between 0 and 1.")
+        if max_features is not None and max_features < 1:
+            raise ConfigError(f"encoder.max_features is {max_features}; expected 1 or more, or null for all words.")
+        if stop_words not in (None, "english"):
+            raise ConfigError(f"encoder.stop_words is {stop_words!r}; expected english or null.")
         self.n_components = n_components
         self.seed = seed
         self.words: dict[str, Any] = {
@@ -60,14 +73,23 @@ class TfidfEncoder(Encoder):
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self.vectorizer = TfidfVectorizer(**self.words, dtype=np.float32)
-        counts = self.vectorizer.fit_transform(texts)
+        try:
+            rows = self.vectorizer.fit_transform(texts)
+        except ValueError as error:  # scikit-learn's word for an empty vocabulary
+            raise ConfigError(
+                f"encoder=tfidf finds no word in the texts of {len(texts)} train items ({error}); "
+                "lower encoder.min_df, leave out encoder.stop_words, or use encoder=none."
+            ) from error
         self.svd = None
-        if self.n_components is not None:
-            n_components = max(1, min(self.n_components, min(counts.shape) - 1))
-            self.svd = TruncatedSVD(n_components, random_state=self.seed).fit(counts)
+        if self.n_components is not None and rows.shape[1] > 1:  # a single word is a dimension as it is
+            n_components = max(1, min(self.n_components, min(rows.shape) - 1))
+            if n_components < self.n_components:
+                shape = f"{rows.shape[0]} texts of {rows.shape[1]} words"
+                log.warning("encoder.n_components is %d, but %s allow %d.", self.n_components, shape, n_components)
+            self.svd = TruncatedSVD(n_components, random_state=self.seed).fit(rows)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = self.vectorizer.transform(texts)
+        rows = self._rows(texts)
         # The product with the components, row by row of a sparse matrix, does not depend on the other rows.
         vectors = rows.toarray() if self.svd is None else rows @ self.svd.components_.T
         return np.asarray(vectors, dtype=np.float32)
@@ -77,5 +99,8 @@ class TfidfEncoder(Encoder):
         return {"encoder": "tfidf", "n_components": self.n_components, "seed": self.seed, **words, "fitted": True}
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
-        known = np.diff(self.vectorizer.transform(texts).indptr)
+        known = np.diff(self._rows(texts).indptr)
         return {"n_without_known_word": int((known == 0).sum()), "n_words": len(self.vectorizer.vocabulary_)}
+
+    def _rows(self, texts: Sequence[str]) -> csr_matrix:
+        return self.vectorizer.transform(texts or [""])[: len(texts)]  # scikit-learn refuses what has no rows

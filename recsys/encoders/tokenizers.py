@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tokenizers.normalizers import Normalizer
     from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
@@ -39,7 +40,7 @@ def bert_tokenizer(texts: Sequence[str], vocabulary_size: int) -> PreTrainedToke
 
 
 def _byte_level_bpe(
-    texts: Sequence[str], vocabulary_size: int, special: dict[str, str], normalizer: object = None
+    texts: Sequence[str], vocabulary_size: int, special: dict[str, str], normalizer: Normalizer | None = None
 ) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -94,7 +94,7 @@ class TransformerEncoder(Encoder):
         if pooling not in self.poolings:
             raise ConfigError(
                 f"encoder.pooling is {pooling!r}; {self.architecture} has {', '.join(self.poolings)} "
-                "(attention pooling has weights of its own and cannot be used on a frozen encoder; the first token of a "
+                "(attention pooling has weights of its own, which a frozen encoder cannot learn; the first token of a "
                 "decoder has seen no other, so cls is BERT's alone)."
             )
         _check_at_least("max_length", max_length, 4)

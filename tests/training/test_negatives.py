@@ -103,6 +103,13 @@ def test_mask_of_shared_equals_membership():
     assert torch.equal(pairs.mask_of_shared(users, items), ~pairs.contains(users, items.expand(4, -1)))
 
 
+def test_searching_keys_equals_looking_up_the_table(monkeypatch):
+    users, items = torch.tensor([2, 0, 1, 0]), torch.arange(6).expand(4, -1)
+    looked_up = known().contains(users, items)
+    monkeypatch.setattr("recsys.training.negatives.MAX_TABLE", 0)
+    assert torch.equal(known().contains(users, items), looked_up)
+
+
 def test_shown_draws_without_repetition_from_what_was_shown():
     shown = torch.tensor([[3, 4, 5], [4, 0, 0]])
     mask = torch.tensor([[True, True, True], [True, False, False]])
