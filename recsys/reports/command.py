@@ -30,7 +30,7 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     if not records:
         raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
     chosen = select_runs(records, cfg.select, cfg.tag)
-    comparison = compare(chosen, store, cfg.baseline, list(cfg.metrics), cfg.seed)
+    comparison = compare(chosen, store, cfg.baseline, list(cfg.show), cfg.seed)
     command = shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])])
     paths = write_report(comparison, Path(cfg.output), cfg.title, command, cfg.formats)
     console = console or Console()

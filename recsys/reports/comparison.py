@@ -222,12 +222,12 @@ def _complete_cells(records: Sequence[Record], failures: Sequence[Record]) -> tu
 
 def _check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
     if not metrics:
-        raise ComparisonError("metrics is empty; expected a list such as [ndcg@10,recall@10].")
+        raise ComparisonError("no metric to show; expected a list such as show=[ndcg@10,recall@10].")
     for metric in metrics:
         lacking = [record for record in records if recorded_name(metric) not in record.metrics]
         if lacking:
             known = ", ".join(name.removeprefix(f"{schema.TEST}/") for name in lacking[0].metrics)
-            raise ComparisonError(f"metrics has {metric!r}, which run {lacking[0].run_id} lacks; it has {known}.")
+            raise ComparisonError(f"run {lacking[0].run_id} has no {metric!r} to show; it has {known}.")
 
 
 def _find_baseline(wanted: str, cells: Sequence[Cell]) -> int:

@@ -22,7 +22,7 @@ def test_the_hash_is_the_one_that_is_documented():
 def test_the_hash_never_changes():
     # Fixed values: a change here moves every split, and must raise the version in TIE_RULE.
     assert id_hashes(pl.Series(["1", "user 2"]), 0).tolist() == [1246191534582349513, 16409754224210530279]
-    data = dataset_of(rows_of("user 2 1 5"))
+    data = dataset_of(pl.DataFrame({"user_id": ["user 2"], "item_id": ["1"], "timestamp": [5], "value": [1.0]}))
     assert pair_hash(data, np.array([0]), np.array([0]), 0).tolist() == [570969646160982400]
 
 

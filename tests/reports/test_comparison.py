@@ -242,7 +242,7 @@ def test_nothing_to_compare_is_refused(store):
     runs = small_study(store)
     with pytest.raises(ComparisonError, match=r"'ndgc@10'.*it has ndcg@10, recall@10, coverage@10, val/ndcg@10"):
         compare(runs, store, None, ["ndgc@10"])
-    with pytest.raises(ComparisonError, match="metrics is empty"):
+    with pytest.raises(ComparisonError, match="no metric to show"):
         compare(runs, store, None, [])
     with pytest.raises(ComparisonError, match="1 user"):
         compare([made_run(store, "bert", "dot", 0, [0.5])], store, None, ["ndcg@10"])
