@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -16,9 +15,6 @@ from rich.markup import escape
 
 from recsys.config import conf_dir, with_choices
 from recsys.schema import RecsysError
-
-# Threads that wait for others sleep: on a machine that is shared, spinning makes all of them several times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:

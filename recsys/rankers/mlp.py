@@ -35,7 +35,7 @@ class MLPRanker(Ranker):
     def __init__(
         self,
         context: ModelContext,
-        hidden_dims: Sequence[int] = (64, 32),
+        hidden_dims: Sequence[int] = (32, 16),
         activation: str = "relu",
         dropout: float = 0.0,
         max_hidden: int = 600_000,

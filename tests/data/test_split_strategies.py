@@ -69,6 +69,8 @@ class TestUserTemporal(ShareContract):
         rows = rows_of("u a 1", "v a 1", "v b 2", "w a 1", "w b 2", "w c 3")
         split = self.make(test_share=0.9, validation_share=0.09).split(dataset_of(rows))
         assert items_by_part(split) == {"train": "ua va wa", "test": "vb wb wc"}
+        split = self.make(test_share=0.5, validation_share=0.49).split(dataset_of(rows))  # of w: 1.5 and 1.47
+        assert items_by_part(split) == {"train": "ua va wa", "test": "vb wb wc"}
 
     def test_each_user_goes_forward_in_time(self):
         assert_each_user_goes_forward(self.make().split(dataset_of(log_rows())))

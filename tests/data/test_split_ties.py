@@ -27,18 +27,18 @@ def test_the_hash_never_changes():
 
 
 @pytest.mark.parametrize(
-    ("n_users", "span"),
-    [(50, 3), (50, 10**9), (2**20, 2**30), (2**20, 2**43), (2**31 - 1, 2**40), (3, 1)],
-    ids=["ties", "no ties", "14 bits of the hash", "1 bit of the hash", "too wide to pack", "nearly all equal"],
+    ("n_users", "step", "spare"),  # spare: bits of 64 that user and time leave to the hash
+    [(50, 1, 55), (50, 2**44, 11), (50, 2**53, 2), (50, 2**54, 1), (50, 2**55, 0), (2**31 - 1, 2**40, -10)],
 )
 @pytest.mark.parametrize("hash_bits", [64, 2])
-def test_the_packed_order_is_the_order_of_the_three_keys(n_users, span, hash_bits):
+def test_the_packed_order_is_the_order_of_the_three_keys(n_users, step, spare, hash_bits):
     rng = np.random.default_rng(0)
     users = np.r_[rng.integers(0, n_users, 5_000), n_users - 1].astype(np.int32)
-    times = np.r_[rng.integers(-span, span, 5_000), span]
+    times = np.r_[rng.integers(-2, 3, 5_000), 2] * step  # about 20 interactions of each of 50 users at each time
     hashes = (
         rng.integers(0, 2**64 - 1, 5_001, dtype=np.uint64) >> np.uint64(64 - hash_bits) << np.uint64(64 - hash_bits)
     )
+    assert 64 - int(users.max()).bit_length() - int(times.max() - times.min()).bit_length() == spare
     assert np.array_equal(user_order(users, times, hashes), np.lexsort((np.arange(5_001), hashes, times, users)))
     assert np.array_equal(user_order(users, None, hashes), np.lexsort((np.arange(5_001), hashes, users)))
 

@@ -1,0 +1,74 @@
+"""What README and docs tell people to type is there, and composes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import recsys
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = {page: page.read_text() for page in PAGES}
+
+
+def commands() -> list[tuple[str, str]]:
+    """(page, command) of each `python scripts/…` line, continued lines joined."""
+    found = []
+    for page, text in TEXT.items():
+        for block in re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL):
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [(page.name, line) for line in lines if line.startswith("python scripts/")]
+    return found
+
+
+def spread(overrides: list[str]) -> list[list[str]]:
+    """The runs of a sweep: each `key=a,b` outside brackets and quotes is one value at a time."""
+    choices = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        is_sweep = "," in value and not set("[{('\"") & set(value)
+        choices.append([f"{key}={part}" for part in value.split(",")] if is_sweep else [override])
+    return [list(run) for run in product(*choices)]
+
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_a_command_composes(page, command):
+    _, script, *arguments = shlex.split(command, comments=True)
+    assert (ROOT / script).exists()
+    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    if "<" in command:  # a placeholder such as <run id>
+        overrides = [override for override in overrides if "<" not in override]
+    for run in spread(overrides) if "-m" in arguments else [overrides]:
+        assert recsys.compose(run, Path(script).stem)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", TEXT[page]):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_table_of_parts_is_that_of_conf():
+    for group in ("data", "split", "encoder", "features", "profile", "ranker", "loss", "negatives", "metrics"):
+        row = re.search(rf"^\| `{group}` \| (.*?) \|", TEXT[ROOT / "README.md"], flags=re.MULTILINE)
+        named = set(re.findall(r"`(\w+)`", row[1]))
+        there = {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")} - {"none"}
+        assert named - {"none"} == there, group
+
+
+def test_the_encoder_of_the_docs_works_as_printed(tmp_path):
+    text = TEXT[ROOT / "docs" / "add_a_component.md"]
+    code = re.search(r"```python\n(.*?class LengthEncoder.*?)```", text, flags=re.DOTALL)[1]
+    scope: dict = {"__name__": "length"}
+    exec(code, scope)
+    from recsys.encoders.cache import encode_items
+
+    vectors, report = encode_items(scope["LengthEncoder"](), ["ab", "", "abc"], [True, True, False], tmp_path)
+    assert vectors.shape == (3, 1)
+    assert report["n_empty"] == 1
