@@ -20,10 +20,10 @@ $(VENV)/.ready: pyproject.toml
 	$(PIP) install --quiet --editable ".[dev]"
 	@touch $@
 
-demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 10 minutes, then a table and a report
+demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 8 minutes, then a table and a report
 	$(BIN)/python scripts/study.py study=demo
 
-test: setup  ## the test suite: about 4 minutes
+test: setup  ## the test suite: under three minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: setup  ## ruff (lint and format) and mypy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
 from recsys.config import build, check, is_none
-from recsys.runs import WEIGHTS, Run
+from recsys.runs import CHECKPOINTS, WEIGHTS, Run
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import run_id
@@ -87,10 +88,14 @@ def find(cfg: DictConfig) -> Run | None:
 
 
 def record_failure(cfg: DictConfig, error: str) -> Record:
-    """Record that a run failed, with its traceback; a run whose data cannot be read is named by its configuration."""
-    identifier = identify(cfg) or run_id(_dict(cfg), "unread")
+    """Record that a run failed, with its traceback; a run whose data cannot be read is named by its configuration.
+
+    Its checkpoints go: they may hold what made it fail, so a retry begins anew.
+    """
+    identifier, store = identify(cfg) or run_id(_dict(cfg), "unread"), Store(Path(cfg.paths.runs_dir))
+    shutil.rmtree(store.folder(identifier) / CHECKPOINTS, ignore_errors=True)
     record = Record(**_identity(cfg, identifier), protocol={}, status=FAILED, error=error)
-    Store(Path(cfg.paths.runs_dir)).save(record)
+    store.save(record)
     return record
 
 
@@ -124,6 +129,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> R
         with watch.measure(stage):
             metrics |= evaluate(module, datamodule, verbose=False)[0]
     training.save_weights(module.recommender, folder / WEIGHTS)
+    # What the vectors cost when they were made, whichever run that was.
+    watch.seconds["encode"] = max(watch.seconds["encode"], features.report["seconds"])
     record = Record(
         **_identity(cfg, identifier),
         **_measured(module, trainer, watch, metrics),

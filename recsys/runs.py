@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 WEIGHTS = "model.safetensors"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass

@@ -46,9 +46,11 @@ def plan(cfg: DictConfig) -> list[DictConfig]:
     Raises:
         ConfigError: If a run's configuration is impossible.
     """
-    runs = [compose([*overrides, *_paths(cfg)]) for overrides in expand(cfg.study)]
-    for run_cfg in runs:
+    plans = expand(cfg.study)
+    runs = [compose([*overrides, *_paths(cfg)]) for overrides in plans]
+    for run_cfg, overrides in zip(runs, plans, strict=True):
         with open_dict(run_cfg):
+            run_cfg.overrides = overrides  # where the store is belongs to this machine, not to the run
             run_cfg.tags = [*run_cfg.tags, cfg.study.name]
             run_cfg.trainer.enable_progress_bar = not cfg.quiet
         check(run_cfg)

@@ -40,7 +40,7 @@ class Record:
         versions: Of Python and the packages.
         git: `commit` and `dirty` of the checkout; None outside one.
         machine: Platform, processors, device, threads.
-        times: Seconds by stage: data, encode, fit, validate, test, total.
+        times: Seconds by stage: data, encode (when the vectors were made), fit, validate, test, and their total.
         epochs: Epochs trained; None for a ranker that is not.
         peak_memory_mb: Peak resident memory in MB.
         parameters: `trainable` and `total` numbers of weights.

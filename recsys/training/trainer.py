@@ -18,7 +18,7 @@ from recsys.data.splits.base import Split
 from recsys.schema import RecsysError
 from recsys.training.module import RecommenderModule
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS = "checkpoints"  # in the run's folder, as conf/callbacks says
 
 
 def last_checkpoint(folder: Path) -> Path | None:
