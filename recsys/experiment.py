@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,13 +59,18 @@ def run(cfg: DictConfig) -> Run:
         split = load_split(cfg)
     store, identifier = Store(Path(cfg.paths.runs_dir)), identify(cfg)
     assert identifier is not None, "the data has been read"
-    with store.lock(identifier):
+    with store.lock(identifier) if _is_first_process() else nullcontext():
         found = None if cfg.rerun else find(cfg)  # another process may have made it while this one waited
         if found is not None and found.record.is_finished:
             return found
         return Run(
             _make(_placed(cfg, store.folder(identifier)), identifier, split, watch), store.folder(identifier), cfg
         )
+
+
+def _is_first_process() -> bool:
+    # Lightning's ddp starts this command again for each further process, to work on the run that the first has locked.
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def identify(cfg: DictConfig) -> str | None:
@@ -128,7 +134,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> R
     for stage, evaluate in stages.items():
         with watch.measure(stage):
             metrics |= evaluate(module, datamodule, verbose=False)[0]
-    training.save_weights(module.recommender, folder / WEIGHTS)
+    if trainer.is_global_zero:
+        training.save_weights(module.recommender, folder / WEIGHTS)
     # What the vectors cost when they were made, whichever run that was.
     watch.seconds["encode"] = max(watch.seconds["encode"], features.report["seconds"])
     record = Record(
@@ -137,6 +144,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> R
         **_circumstances(cfg, split),
         encoding=features.report,
     )
+    if not trainer.is_global_zero:
+        return record
     Store(folder.parent).save(record, training.per_user(module, split))
     training.finish(trainer, folder)
     return record
