@@ -34,6 +34,12 @@ def test_an_option_composes(file: Path):
     assert cfg.choices[group] == option
 
 
+@pytest.mark.parametrize("group", ["data", "split"])
+def test_data_and_splits_compose_without_a_model(group):
+    for option in options(group):
+        assert recsys.compose([f"{group}={option}"], "prepare_data").choices[group] == option
+
+
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_an_option_says_what_it_is_for(file: Path):
     lines = (conf_dir() / file).read_text().splitlines()

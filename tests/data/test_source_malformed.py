@@ -102,6 +102,33 @@ def test_another_encoding(tmp_path):
     )
 
 
+def test_another_encoding_shows_in_the_header(tmp_path):
+    said = refusal(tmp_path, (HEADER + GOOD).encode("utf-16"))
+    assert said.startswith("log.csv:1: byte 0xff at position 1 of the line is not utf-8")
+    (tmp_path / "log.csv").write_bytes((HEADER + GOOD).encode("utf-16"))
+    assert TableSource(str(tmp_path), LOG, encoding="utf-16").read().interactions.height == 2
+
+
+def test_an_encoding_that_is_unknown(tmp_path):
+    (tmp_path / "log.csv").write_text(HEADER + GOOD)
+    with pytest.raises(ConfigError, match=r"data\.encoding=latin-99 is unknown; use a name such as utf-8, latin-1"):
+        TableSource(str(tmp_path), LOG, encoding="latin-99").read()
+
+
+@pytest.mark.parametrize("written", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_ratings_of_jsonl_that_are_not_finite(tmp_path, written):
+    rows = f'{{"user_id": 1, "item_id": 2, "rating": 3}}\n\n{{"user_id": 1, "item_id": 3, "rating": {written}}}\n'
+    said = refusal(tmp_path, rows, Interactions("log.jsonl", rating="rating"))
+    assert (
+        said == f"log.jsonl:3: column 'rating': found {float(written)}, expected a finite number (JSON has no other)."
+    )
+
+
+def test_lists_in_place_of_ids(tmp_path):
+    said = refusal(tmp_path, '{"user_id": [1], "item_id": 2}\n', Interactions("log.jsonl"))
+    assert said == "log.jsonl: column 'user_id': found lists, expected an id."
+
+
 def test_another_encoding_in_a_gzip_and_under_a_named_encoding(tmp_path):
     content = (HEADER + GOOD + "3,café,5,3000\n").encode("latin-1")
     log = Interactions("log.csv.gz", rating="rating", timestamp="time")

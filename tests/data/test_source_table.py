@@ -51,6 +51,12 @@ def test_interactions_alone(folder):
     assert data.interactions["value"].unique().to_list() == [1.0]
 
 
+def test_items_without_a_template_have_no_text(folder):
+    data = read(folder, items=replace(THINGS, template=None))
+    assert data.texts == [""] * 5
+    assert data.items["categories"][0].to_list() == ["Animation", "Comedy"]
+
+
 def other_forms(folder: Path) -> dict[str, dict]:
     """The same three tables in every other format, as arguments of `read`."""
     frames = {name: pl.read_csv(folder / f"{name}.csv", infer_schema=False) for name in ("log", "things", "people")}
@@ -121,6 +127,9 @@ def test_min_rating_drops_and_counts(folder):
     assert data.n_items == 5
     with pytest.raises(ConfigError, match=r"min_rating needs the ratings' column: data\.interactions\.rating"):
         Interactions("log.csv", min_rating=4)
+    for value in ("high", float("nan")):
+        with pytest.raises(ConfigError, match=rf"min_rating is '?{value}'?; expected a finite number or null"):
+            replace(LOG, min_rating=value)
 
 
 def test_repeated_pairs_become_the_earliest(folder):

@@ -74,6 +74,10 @@ def read_columns(table: RawTable, columns: Mapping[str, Column]) -> pl.DataFrame
             column, what was found and what was expected.
     """
     require(table, {column.raw: column.key for column in columns.values()})
+    types = table.frame.collect_schema()
+    for column in columns.values():
+        if isinstance(types[column.raw], pl.List):
+            raise DataError(f"{table.label}: column '{column.raw}': found lists, expected {column.expected}.")
     parsed = [column.parse(pl.col(column.raw)).alias(name) for name, column in columns.items()]
     frame = table.collect(table.frame.select(parsed))
     if any(count for count in frame.null_count().row(0)):

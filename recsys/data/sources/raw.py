@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import shutil
 import zipfile
@@ -12,7 +13,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, cast
 
-from recsys.schema import DataError
+from recsys.schema import ConfigError, DataError
 
 UNIT_SEPARATOR = "\x1f"  # stands for a separator of several characters, which polars cannot read
 _BLOCK = 1 << 24
@@ -79,6 +80,7 @@ def plain_text(file: RawFile, folder: Path, encoding: str = "utf-8", separator: 
 
     Raises:
         DataError: If the file is empty, damaged, or not in this encoding.
+        ConfigError: If there is no such encoding.
     """
     if not file.is_packed and _is_utf8(encoding) and len(separator) == 1:
         path = file.path
@@ -129,4 +131,7 @@ def _members(path: Path) -> list[str]:
 
 
 def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().replace("_", "-") in {"utf-8", "utf8"}
+    try:
+        return codecs.lookup(encoding).name == "utf-8"
+    except LookupError as error:
+        raise ConfigError(f"data.encoding={encoding} is unknown; use a name such as utf-8, latin-1, cp1252.") from error

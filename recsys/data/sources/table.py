@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -60,6 +61,8 @@ class Interactions:
     def __post_init__(self) -> None:
         if self.min_rating is not None and self.rating is None:
             raise ConfigError("data.interactions.min_rating needs the ratings' column: data.interactions.rating.")
+        if not (self.min_rating is None or (isinstance(self.min_rating, int | float) and isfinite(self.min_rating))):
+            raise ConfigError(f"data.interactions.min_rating is {self.min_rating!r}; expected a finite number or null.")
 
     @property
     def columns(self) -> dict[str, Column]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,6 +91,19 @@ class CsvTable(RawTable):
             schema=None if names is None else dict.fromkeys(names, pl.String),
         )
         super().__init__(file, frame)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of its columns.
+
+        Raises:
+            DataError: If they are in another encoding.
+        """
+        names = super().columns
+        is_garbled = any("\ufffd" in name for name in names)
+        if is_garbled and (wrong := wrong_byte(self.file, self.encoding)):
+            raise wrong
+        return names
 
     def place(self, row: int) -> str:
         """`file:line` of a row; quoted fields may hold line breaks."""
@@ -197,5 +211,8 @@ def _wrong_object(line: bytes, lists: list[str]) -> str | None:
         return f"not JSON ({error.msg}, position {error.pos + 1} of the line)"
     if not isinstance(value, dict):
         return f"found {type(value).__name__}, expected a JSON object"
+    infinite = [name for name, one in value.items() if isinstance(one, float) and not math.isfinite(one)]
+    if infinite:
+        return f"column '{infinite[0]}': found {value[infinite[0]]}, expected a finite number (JSON has no other)"
     wrong = [name for name in lists if not isinstance(value.get(name), list | None)]
     return f"column '{wrong[0]}': found {value[wrong[0]]!r}, expected a list" if wrong else None

@@ -42,7 +42,9 @@ def require_fields(columns: list[str], template: str, label: str, key: str = "da
 
 
 def render(frame: pl.DataFrame, template: str, key: str = "data.template") -> pl.Series:
-    """One text for each row. An empty field takes the literal before it away, so that no punctuation dangles.
+    """One text for each row, empty where all fields are.
+
+    An empty field takes the literal before it away, so that no punctuation dangles.
 
     Example:
         >>> films = pl.DataFrame({"title": ["Heat", None, ""], "genres": [["Action", "Crime"], ["Drama"], []]})
@@ -51,12 +53,13 @@ def render(frame: pl.DataFrame, template: str, key: str = "data.template") -> pl
     """
     pairs = fields(template, key)
     names = [name for _, name in pairs if name]
+    if not names:
+        return pl.Series("text", [""] * frame.height, dtype=pl.String)
     filled = frame.select(_as_text(frame, name).alias(name) for name in dict.fromkeys(names))
     pieces = [pl.when(pl.col(name) != "").then(pl.lit(literal) + pl.col(name)) for literal, name in pairs if name]
     tail = "".join(literal for literal, name in pairs if not name)
-    text = pl.concat_str(pieces, ignore_nulls=True) if pieces else pl.lit("")
-    first = pl.col(names[0]) == "" if names else pl.lit(False)
-    text = pl.when(first).then(text.str.strip_chars_start(_PUNCTUATION)).otherwise(text)
+    text = pl.concat_str(pieces, ignore_nulls=True)
+    text = pl.when(pl.col(names[0]) == "").then(text.str.strip_chars_start(_PUNCTUATION)).otherwise(text)
     return filled.select(pl.when(text != "").then(text + tail).otherwise(pl.lit("")).alias("text"))["text"]
 
 
