@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -93,13 +93,13 @@ def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) ->
     return RecommenderDataModule(split, recommender.reads_history, cfg.seed, **cfg.batches)
 
 
-def build_trainer(cfg: DictConfig) -> pl.Trainer:
-    """Lightning's Trainer, with the callbacks and loggers of the configuration."""
+def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:
+    """Lightning's Trainer, with the callbacks and loggers of the configuration, and `further` callbacks."""
     callbacks = [build(f"callbacks.{name}", node) for name, node in (cfg.callbacks or {}).items()]
     if is_none(cfg.loss):  # nothing to stop early or to keep the best of
         callbacks = []
     loggers = [build(f"logger.{name}", node) for name, node in (cfg.logger or {}).items()]
-    parts: dict[str, Any] = {"callbacks": callbacks, "logger": loggers or False}
+    parts: dict[str, Any] = {"callbacks": [*callbacks, *further], "logger": loggers or False}
     return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
 
 

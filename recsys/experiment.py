@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,8 @@ from recsys.tracking.store import Store
 from recsys.workspace import cached_data_fingerprint, load_split, text_features
 
 if TYPE_CHECKING:
+    from pytorch_lightning import Callback
+
     from recsys.data.splits.base import Split
 
 
@@ -40,12 +42,18 @@ class Stopwatch:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
-def run(cfg: DictConfig) -> Run:
+def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) -> Run:
     """The finished run of a configuration: found in the store, resumed from its last epoch, or made.
+
+    Args:
+        cfg: The configuration.
+        callbacks: Lightning callbacks beside those of the configuration; they must not move results.
+        wait: Whether to wait for another process that is making the same run.
 
     Raises:
         ConfigError: If the configuration is impossible; before any data is read.
         DataError: If the data is malformed.
+        BusyError: If another process is making the run and `wait` is False.
     """
     check(cfg)
     found = None if cfg.rerun else find(cfg)
@@ -59,13 +67,12 @@ def run(cfg: DictConfig) -> Run:
         split = load_split(cfg)
     store, identifier = Store(Path(cfg.paths.runs_dir)), identify(cfg)
     assert identifier is not None, "the data has been read"
-    with store.lock(identifier) if _is_first_process() else nullcontext():
+    folder = store.folder(identifier)
+    with store.lock(identifier, wait) if _is_first_process() else nullcontext():
         found = None if cfg.rerun else find(cfg)  # another process may have made it while this one waited
         if found is not None and found.record.is_finished:
             return found
-        return Run(
-            _make(_placed(cfg, store.folder(identifier)), identifier, split, watch), store.folder(identifier), cfg
-        )
+        return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
 
 
 def _is_first_process() -> bool:
@@ -105,11 +112,12 @@ def record_failure(cfg: DictConfig, error: str) -> Record:
     return record
 
 
-def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> Record:
+def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, callbacks: Sequence[Callback]) -> Record:
     import pytorch_lightning as pl
 
     from recsys import assembly
     from recsys.training import trainer as training
+    from recsys.training.progress import FitProgress
     from recsys.training.quiet import hush
 
     hush()
@@ -121,20 +129,19 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> R
     pl.seed_everything(cfg.seed, verbose=False)
     module = assembly.assemble(cfg, split, features.vectors)
     datamodule = assembly.build_datamodule(cfg, split, module.recommender)
-    trainer = assembly.build_trainer(cfg)
+    progress = FitProgress()
+    trainer = assembly.build_trainer(cfg, [progress, *callbacks])
     if module.loss is not None:
-        with watch.measure("fit"):
-            trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
+        trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
+        watch.seconds["fit"] = progress.seconds
         training.check_finite(module)
         training.load_best(module, trainer)
     metrics: dict[str, float] = {}
     stages = {"validate": trainer.validate, "test": trainer.test}
-    if split.validation.is_empty():
-        del stages["validate"]
-    for stage, evaluate in stages.items():
+    for stage in _evaluated(cfg, split):
         with watch.measure(stage):
-            metrics |= evaluate(module, datamodule, verbose=False)[0]
-    if trainer.is_global_zero:
+            metrics |= stages[stage](module, datamodule, verbose=False)[0]
+    if trainer.is_global_zero and cfg.test:
         training.save_weights(module.recommender, folder / WEIGHTS)
     # What the vectors cost when they were made, whichever run that was.
     watch.seconds["encode"] = max(watch.seconds["encode"], features.report["seconds"])
@@ -143,12 +150,19 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch) -> R
         **_measured(module, trainer, watch, metrics),
         **_circumstances(cfg, split),
         encoding=features.report,
+        curve=progress.curve,
+        segments=module.metrics_of(schema.TEST).segments() if cfg.test else {},
     )
     if not trainer.is_global_zero:
         return record
-    Store(folder.parent).save(record, training.per_user(module, split))
+    Store(folder.parent).save(record, training.per_user(module, split) if cfg.test else None)
     training.finish(trainer, folder)
     return record
+
+
+def _evaluated(cfg: DictConfig, split: Split) -> list[str]:
+    stages = [] if split.validation.is_empty() else ["validate"]
+    return [*stages, "test"] if cfg.test else stages
 
 
 def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
@@ -160,6 +174,7 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
         "overrides": list(cfg.overrides),
         "seed": cfg.seed,
         "tags": list(cfg.tags),
+        "tuning": OmegaConf.to_container(cfg.tuning),
     }
 
 
@@ -175,7 +190,6 @@ def _measured(module: Any, trainer: Any, watch: Stopwatch, metrics: dict[str, fl
             "total": sum(size for size, _ in sizes),
         },
         "metrics": {name: float(value) for name, value in metrics.items()},
-        "segments": module.metrics_of(schema.TEST).segments(),
     }
 
 
@@ -208,7 +222,6 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "masked": "items known before the stage" if split.dataset.impressions is None else "nothing",
         "metrics": metrics,
         "monitor": cfg.monitor,
-        "tuning_trials": 0,
         "results_version": schema.RESULTS_VERSION,
     }
 

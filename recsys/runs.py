@@ -51,11 +51,17 @@ class Run:
 
     @cached_property
     def model(self) -> Recommender:
-        """The model with the weights that were tested, in evaluation mode."""
+        """The model with the weights that were tested, in evaluation mode.
+
+        Raises:
+            ConfigError: If the run was made without a test, and so kept no weights.
+        """
         from recsys.assembly import assemble
         from recsys.training.trainer import load_weights
         from recsys.workspace import text_features
 
+        if not self.weights.is_file():
+            raise ConfigError(f"{self.folder} has no {WEIGHTS}: make the run with test=true rerun=true to keep them.")
         model = assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors).recommender.eval()
         load_weights(model, self.weights)
         return model

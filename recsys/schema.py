@@ -49,6 +49,10 @@ class ComparisonError(RecsysError):
     """Runs that must not be compared; the message lists what differs."""
 
 
+class BusyError(RecsysError):
+    """Another process is making the run that was asked for."""
+
+
 @dataclass
 class UserBatch:
     """Users of a batch with what each did, oldest first.

@@ -16,7 +16,7 @@ _FILTER = re.compile(r"([^:=]+)[:=](.*)")
 
 
 def select_runs(records: Sequence[Record], select: Iterable[str] = (), tag: str | None = None) -> list[Record]:
-    """The runs that have a tag and that every filter lets through.
+    """The tested runs that have a tag and that every filter lets through; failed ones among them.
 
     Args:
         records: Of the store.
@@ -28,6 +28,7 @@ def select_runs(records: Sequence[Record], select: Iterable[str] = (), tag: str 
     Raises:
         ConfigError: If a filter or the tag fits no run at all.
     """
+    records = [record for record in records if record.config.get("test", True)]
     if tag is not None:
         records = _tagged(records, tag)
     ids = [text for text in select if _RUN_ID.fullmatch(text)]

@@ -13,7 +13,7 @@ from typing import Any
 from recsys.schema import RecsysError
 from recsys.tracking.files import write_atomically
 
-SCHEMA_VERSION = 1  # raised when a field is added, removed or changes its meaning
+SCHEMA_VERSION = 2  # raised when a field is added, removed or changes its meaning
 FINISHED = "finished"
 FAILED = "failed"
 
@@ -35,6 +35,8 @@ class Record:
         seed: The run's seed.
         protocol: Everything that must be equal between runs that are compared.
         tags: Free words, such as the names of the studies that the run belongs to.
+        tuning: How its settings were found: `trials`, the budget, `study`, and the `parameters` that were chosen; empty
+            for a run that was not tuned.
         data_statistics: Of the data and its split.
         warnings: Sentences that every report repeats.
         versions: Of Python and the packages.
@@ -45,6 +47,7 @@ class Record:
         peak_memory_mb: Peak resident memory in MB.
         parameters: `trainable` and `total` numbers of weights.
         encoding: What the encoder reports of the texts: coverage, cut texts, weights.
+        curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
         metrics: Values by stage and name, as in "test/ndcg@10".
         segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
         status: FINISHED or FAILED.
@@ -62,6 +65,7 @@ class Record:
     seed: int
     protocol: dict[str, Any]
     tags: list[str] = field(default_factory=list)
+    tuning: dict[str, Any] = field(default_factory=dict)
     data_statistics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
@@ -72,6 +76,7 @@ class Record:
     peak_memory_mb: float | None = None
     parameters: dict[str, int] = field(default_factory=dict)
     encoding: dict[str, Any] = field(default_factory=dict)
+    curve: list[dict[str, float]] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
     status: str = FINISHED
@@ -95,8 +100,7 @@ class Record:
         Raises:
             RecsysError: If the file cannot be written.
         """
-        text = json.dumps(_strict(asdict(self)), allow_nan=False, indent=1, ensure_ascii=False)
-        write_atomically(path, f"{text}\n".encode())
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Record:
@@ -105,7 +109,7 @@ class Record:
         Raises:
             RecsysError: If the file is damaged, or written by a version that this one does not know.
         """
-        content = _load(path)
+        content = load_json(path)
         version = content.get("schema_version")
         if version != SCHEMA_VERSION:
             raise RecsysError(
@@ -118,7 +122,7 @@ class Record:
             raise RecsysError(
                 f"{path} is damaged: missing or unknown fields {', '.join(wrong)}. Delete it to make the run again."
             )
-        for metrics in (content["metrics"], *content["segments"].values()):
+        for metrics in (content["metrics"], *content["segments"].values(), *content["curve"]):
             metrics.update({name: math.nan if value is None else float(value) for name, value in metrics.items()})
         return cls(**content)
 
@@ -138,7 +142,22 @@ def canonical_json(value: Any) -> str:
     return json.dumps(_strict(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file of strict JSON, whole or not at all.
+
+    Raises:
+        RecsysError: If the file cannot be written.
+    """
+    text = json.dumps(_strict(content), allow_nan=False, indent=1, ensure_ascii=False)
+    write_atomically(path, f"{text}\n".encode())
+
+
+def load_json(path: Path) -> dict[str, Any]:
+    """Read a file of one JSON object.
+
+    Raises:
+        RecsysError: If it cannot be read or is damaged.
+    """
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:

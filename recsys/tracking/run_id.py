@@ -25,6 +25,7 @@ EXCLUDED = (
     "experiment",
     "debug",
     "tags",
+    "tuning",
     "rerun",
     "num_threads",  # recorded with the machine
     "callbacks.*.dirpath",

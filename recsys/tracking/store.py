@@ -6,14 +6,15 @@ import fcntl
 import io
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from recsys.schema import RecsysError
+from recsys.schema import BusyError, RecsysError
 from recsys.tracking.files import naming, write_atomically
 from recsys.tracking.record import Record
 
@@ -91,22 +92,28 @@ class Store:
             write_atomically(folder / PER_USER, content.getvalue())
         record.write(folder / RECORD)
 
-    def tag(self, record: Record, tags: Sequence[str]) -> Record:
-        """The record with further tags, written if there are any new ones: a study's mark on a run that it found."""
+    def tag(self, record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None = None) -> Record:
+        """The record with further tags, written if anything is new: a study's mark on a run that it found.
+
+        Where a study had tuned its way to the run, the record says so, with the largest budget of them all.
+        """
         merged = list(dict.fromkeys([*record.tags, *tags]))
-        if merged == record.tags:
+        found = dict(tuning or {})
+        found = found if found.get("trials", 0) > record.tuning.get("trials", 0) else record.tuning
+        if merged == record.tags and found == record.tuning:
             return record
-        tagged = replace(record, tags=merged)
+        tagged = replace(record, tags=merged, tuning=found)
         self.save(tagged)
         return tagged
 
     @contextmanager
-    def lock(self, run_id: str) -> Iterator[None]:
-        """Keep other processes from making the same run; waits for the one that has it.
+    def lock(self, run_id: str, wait: bool = True) -> Iterator[None]:
+        """Keep other processes from making the same run; waits for the one that has it, unless told not to.
 
         The system frees the lock of a process that ends, however it ends.
 
         Raises:
+            BusyError: If another process has it, and `wait` is False.
             RecsysError: If the folder cannot be written.
         """
         path = self.folder(run_id) / LOCK
@@ -115,15 +122,17 @@ class Store:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
         try:
             with naming(path):
-                _acquire(descriptor, run_id)
+                _acquire(descriptor, run_id, wait)
             yield
         finally:
             os.close(descriptor)
 
 
-def _acquire(descriptor: int, run_id: str) -> None:
+def _acquire(descriptor: int, run_id: str, wait: bool) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        if not wait:
+            raise BusyError(f"run {run_id} is being made by another process.") from None
         log.warning("run %s is being made by another process: waiting for it", run_id)
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,0 +1,132 @@
+"""The record of a study: its cells, their runs and how their settings were found, as one file of strict JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recsys.schema import RecsysError
+from recsys.tracking.record import load_json, write_json
+
+FOLDER, FILE = "studies", "study.json"
+BASELINE, GRID, LISTED, BASE, CHANGE = "baseline", "grid", "listed", "base", "change"
+FINISHED, PRUNED, FAILED, RUNNING = "finished", "pruned", "failed", "running"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting that was tried on the validation part.
+
+    Attributes:
+        number: From 0, in the order in which they were begun.
+        parameters: Values by config key.
+        state: FINISHED, PRUNED, FAILED or RUNNING.
+        value: Of the monitored metric: the best of a finished trial, the last of a pruned one; None without any.
+        cost: Of a search for accuracy against cost, else None.
+        seconds: Wall time.
+    """
+
+    number: int
+    parameters: dict[str, Any]
+    state: str
+    value: float | None = None
+    cost: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class StudyCell:
+    """One of the settings that a study compares.
+
+    Attributes:
+        label: What reports call it; no other cell of the study has it.
+        kind: BASELINE, GRID, LISTED, BASE (of an ablation) or CHANGE (one change of the base).
+        overrides: Of every run, without the tuned parameters and the seed.
+        run_ids: By seed, those that are finished.
+        parameters: What tuning chose, by config key.
+        trials: What tuning tried.
+    """
+
+    label: str
+    kind: str
+    overrides: list[str]
+    run_ids: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a study was; the runs' own records hold what it gave.
+
+    Attributes:
+        name: The study's name, and a tag of all of its runs.
+        command: The command line that repeats it.
+        seeds: Of each cell.
+        metrics: Of the test; the first is the one that is compared.
+        baseline: The label of the cell that all are compared with, or None.
+        monitor: The metric of validation that is tuned for.
+        search: The tuning budget and method, the same for each cell; empty without tuning.
+        cells: In the study's order.
+    """
+
+    name: str
+    command: str
+    seeds: list[int]
+    metrics: list[str]
+    baseline: str | None
+    monitor: str
+    search: dict[str, Any] = field(default_factory=dict)
+    cells: list[StudyCell] = field(default_factory=list)
+
+    @property
+    def is_ablation(self) -> bool:
+        """Whether it has a base and single changes of it."""
+        return any(cell.kind == BASE for cell in self.cells)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label of each run, by the run's id."""
+        return {run_id: cell.label for cell in self.cells for run_id in cell.run_ids.values()}
+
+    def write(self, runs_dir: Path) -> Path:
+        """Write the study into a store; gives the file.
+
+        Raises:
+            RecsysError: If the file cannot be written.
+        """
+        path = study_folder(runs_dir, self.name) / FILE
+        write_json(path, asdict(self))
+        return path
+
+    @classmethod
+    def read(cls, runs_dir: Path, name: str) -> StudyRecord:
+        """Read a study of a store.
+
+        Raises:
+            RecsysError: If there is none of that name, or its file is damaged.
+        """
+        path = study_folder(runs_dir, name) / FILE
+        if not path.is_file():
+            known = ", ".join(studies(runs_dir)) or "none"
+            raise RecsysError(f"there is no study {name!r} in {runs_dir}; it has {known}.")
+        content = load_json(path)
+        try:
+            cells = [
+                StudyCell(**{**cell, "trials": [Trial(**trial) for trial in cell["trials"]]})
+                for cell in content.pop("cells")
+            ]
+            return cls(**content, cells=cells)
+        except (KeyError, TypeError) as error:
+            raise RecsysError(f"{path} is damaged ({error}). Run the study again: finished runs are found.") from error
+
+
+def study_folder(runs_dir: Path, name: str) -> Path:
+    """Where a study keeps its record and its tuning."""
+    return runs_dir / FOLDER / name
+
+
+def studies(runs_dir: Path) -> list[str]:
+    """Names of the studies of a store."""
+    return sorted(path.parent.name for path in (runs_dir / FOLDER).glob(f"*/{FILE}"))

@@ -1,0 +1,42 @@
+"""What is told of a fit while it goes on, and survives its being killed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+
+class FitProgress(Callback):
+    """Collects the metrics of each epoch and the seconds of training; a resumed run goes on from its checkpoint's.
+
+    Attributes:
+        curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
+    """
+
+    def __init__(self) -> None:
+        self.curve: list[dict[str, float]] = []
+        self.seconds_before = 0.0
+        self.start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole fit, without the time between a kill and its resumption."""
+        return self.seconds_before + time.perf_counter() - self.start
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.start = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking or not trainer.training:
+            return
+        loss = float(pl_module.total_loss) / max(1, trainer.num_training_batches)  # type: ignore[arg-type]
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+        self.curve.append({"epoch": trainer.current_epoch, "train/loss": loss, **metrics})
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"curve": self.curve, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.curve, self.seconds_before = list(state_dict["curve"]), state_dict["seconds"]
