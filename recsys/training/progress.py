@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
 
 
 class FitProgress(Callback):
@@ -29,7 +30,7 @@ class FitProgress(Callback):
         self.start = time.perf_counter()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.sanity_checking or not trainer.training:
+        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
         loss = float(pl_module.total_loss) / max(1, trainer.num_training_batches)  # type: ignore[arg-type]
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
