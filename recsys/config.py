@@ -73,6 +73,13 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
         raise _config_error(group, error) from error
 
 
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A config node as a dictionary, with everything resolved."""
+    container = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
 def _without(value: Any, keys: Sequence[str]) -> Any:
     if isinstance(value, dict):
         return {key: _without(inner, keys) for key, inner in value.items() if key not in keys}

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from recsys import schema
-from recsys.config import build, check, is_none
+from recsys.config import build, check, is_none, plain
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
@@ -90,7 +90,7 @@ def _named(cfg: DictConfig, data_fingerprint: str) -> str:
     # Weights are named by their content: a folder may hold others tomorrow.
     identity = build("encoder", cfg.encoder).identity()
     weights = {key: value for key, value in identity.items() if key.endswith("sha256")}
-    return run_id({**_dict(cfg), "encoder_content": weights}, data_fingerprint)
+    return run_id({**plain(cfg), "encoder_content": weights}, data_fingerprint)
 
 
 def find(cfg: DictConfig) -> Run | None:
@@ -103,9 +103,12 @@ def find(cfg: DictConfig) -> Run | None:
 def record_failure(cfg: DictConfig, error: str) -> Record:
     """Record that a run failed, with its traceback; a run whose data cannot be read is named by its configuration.
 
-    Its checkpoints go: they may hold what made it fail, so a retry begins anew.
+    Its checkpoints go: they may hold what made it fail, so a retry begins anew. The record of a finished run stays.
     """
-    identifier, store = identify(cfg) or run_id(_dict(cfg), "unread"), Store(Path(cfg.paths.runs_dir))
+    identifier, store = identify(cfg) or run_id(plain(cfg), "unread"), Store(Path(cfg.paths.runs_dir))
+    found = store.find(identifier)
+    if found is not None and found.is_finished:
+        return found
     shutil.rmtree(store.folder(identifier) / CHECKPOINTS, ignore_errors=True)
     record = Record(**_identity(cfg, identifier), protocol={}, status=FAILED, error=error)
     store.save(record)
@@ -169,12 +172,12 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     return {
         "run_id": identifier,
         "name": label(cfg),
-        "choices": OmegaConf.to_container(cfg.choices),
-        "config": _dict(cfg),
+        "choices": plain(cfg.choices),
+        "config": plain(cfg),
         "overrides": list(cfg.overrides),
         "seed": cfg.seed,
         "tags": list(cfg.tags),
-        "tuning": OmegaConf.to_container(cfg.tuning),
+        "tuning": plain(cfg.tuning),
     }
 
 
@@ -211,7 +214,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
 def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
     """Everything that must be equal between runs that are compared."""
-    metrics = _dict(cfg.metrics)
+    metrics = plain(cfg.metrics)
     metrics.pop("_target_")
     return {
         "data": split.dataset.name,
@@ -236,9 +239,3 @@ def _placed(cfg: DictConfig, folder: Path) -> DictConfig:
     placed = cfg.copy()
     placed.paths.run_dir = str(folder)
     return placed
-
-
-def _dict(cfg: DictConfig) -> dict[str, Any]:
-    container = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}

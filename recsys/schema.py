@@ -49,6 +49,10 @@ class ComparisonError(RecsysError):
     """Runs that must not be compared; the message lists what differs."""
 
 
+class StoreError(RecsysError):
+    """The store cannot be written, as when the disk is full: no run can end well until that is mended."""
+
+
 class BusyError(RecsysError):
     """Another process is making the run that was asked for."""
 

@@ -1,19 +1,30 @@
-"""The study command: run, then compare."""
+"""The study command: tune, run, then compare."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from recsys.config import build
 from recsys.experiment import find, label
+from recsys.reports.cells import group_by
 from recsys.reports.command import print_comparison, print_paths
 from recsys.reports.comparison import compare
+from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
-from recsys.studies.runner import Outcome, plan, run_study
+from recsys.studies.estimate import Durations
+from recsys.studies.jobs import Job
+from recsys.studies.plan import plan
+from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
+from recsys.studies.tuning import check_search
+from recsys.studies.view import StudyView
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
 from recsys.tracking.store import Store
 
 FAILED, FINISHED = 1, 0
@@ -25,35 +36,91 @@ def study_command(cfg: DictConfig) -> int:
     if cfg.dry_run:
         _print_plan(cfg, console)
         return FINISHED
-    outcome = run_study(cfg)
-    made = len(outcome.records) + len(outcome.failures) - outcome.n_found
-    if outcome.records:
-        _compare(cfg, outcome, console)
-    console.print(f"{made} runs made and {outcome.n_found} found in {outcome.seconds:.0f} s.", highlight=False)
-    if outcome.failures:
+    view = StudyView(cfg, console if console.is_terminal else Console(stderr=True))
+    command = shlex.join(["python", "scripts/study.py", *cfg.overrides])
+    with view.shown():
+        result = run_study(cfg, command, view)
+    _report(cfg, result, console)
+    return FAILED if result.failures else FINISHED
+
+
+def _report(cfg: DictConfig, result: Result, console: Console) -> None:
+    finished = [record for record in result.records if record.is_finished]
+    protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
+    names = _protocol_names(protocols)
+    for name, records in zip(names, protocols, strict=True):
+        _compare(cfg, result, records, name, console)
+    trials = f", {result.n_trials} trials" if result.n_trials else ""
+    summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
+    console.print(summary, highlight=False)
+    for outcome in result.failures:
+        seed = "tuning" if outcome.seed is None else f"seed {outcome.seed}"
+        console.print(f"failed: {outcome.label}, {seed}: {outcome.error}", style="red", markup=False, highlight=False)
+    if result.failures:
         console.print(
-            f"[red]{len(outcome.failures)} runs failed[/]; retry_failed=true runs them again.", highlight=False
+            f"[red]{len(result.failures)} runs failed[/]; retry_failed=true runs them again.", highlight=False
         )
-    return FAILED if outcome.failures else FINISHED
+
+
+def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: str, console: Console) -> None:
+    failures = [record for record in result.records if not record.is_finished]
+    labels = {result.record.labels[record.run_id] for record in records}
+    baseline = result.record.baseline if result.record.baseline in labels else None
+    comparison = compare([*records, *failures], Store(Path(cfg.paths.runs_dir)), baseline, list(cfg.study.metrics))
+    title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
+    paths = write_report(comparison, Path(cfg.output) / name, title, result.record.command)
+    if name:
+        console.rule(title)
+    print_comparison(comparison, console)
+    print_paths(paths, console)
+
+
+def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
+    """What tells protocols apart, in words that do for a folder; nothing where there is one."""
+    if len(protocols) < 2:
+        return [""] * len(protocols)
+    own = [dict(flatten(records[0].protocol)) for records in protocols]
+    differing = [key for key in own[0] if len({str(one.get(key)) for one in own}) > 1 and "fingerprint" not in key]
+    names = ["-".join(str(one.get(key)) for key in differing) for one in own]
+    return [name if names.count(name) == 1 else f"{name}-{place + 1}" for place, name in enumerate(names)]
 
 
 def _print_plan(cfg: DictConfig, console: Console) -> None:
+    check_search(cfg)
+    cells = plan(cfg)
+    check_baseline(cfg, cells)
+    jobs = run_jobs(cfg, cells)
+    store = Store(Path(cfg.paths.runs_dir))
+    durations = Durations(store.records() if store.root.is_dir() else [])
     table = Table(title=f"study {cfg.study.name}")
-    for column in ("run", "seed", "state", "overrides"):
+    for column in ("run", "seed", "state", "takes about", "overrides"):
         table.add_column(column)
-    for run_cfg in plan(cfg):
-        found = find(run_cfg)
-        state = "to do" if found is None else found.record.status
-        table.add_row(label(run_cfg), str(run_cfg.seed), state, " ".join(run_cfg.overrides))
+    todo = []
+    for job in jobs:
+        state = _state(job, cfg.search.n_trials)
+        estimate = durations.of(label(job.cfg))
+        is_done = state == "finished"
+        if not is_done:
+            todo.append(label(job.cfg))
+        shown = "" if is_done or estimate is None else seconds(estimate)
+        table.add_row(job.label, str(job.seed), state, shown, " ".join(job.cfg.overrides))
     console.print(table)
+    _print_estimate(cfg, [label(planned.cfg) for planned in cells], todo, durations, console)
 
 
-def _compare(cfg: DictConfig, outcome: Outcome, console: Console) -> None:
-    study = cfg.study
-    command = shlex.join(["python", "scripts/study.py", *cfg.overrides])
-    comparison = compare(
-        [*outcome.records, *outcome.failures], Store(Path(cfg.paths.runs_dir)), study.baseline, list(study.metrics)
-    )
-    paths = write_report(comparison, Path(cfg.output), f"Study {study.name}", command)
-    print_comparison(comparison, console)
-    print_paths(paths, console)
+def _state(job: Job, n_trials: int) -> str:
+    if n_trials:
+        return "after tuning"
+    found = find(job.cfg)
+    return "to do" if found is None else found.record.status
+
+
+def _print_estimate(
+    cfg: DictConfig, cells: Sequence[str], todo: Sequence[str], durations: Durations, console: Console
+) -> None:
+    n_workers = build("launcher", cfg.launcher).n_workers
+    trials = [name for name in cells for _ in range(cfg.search.n_trials)]
+    total = durations.total([*trials, *todo], n_workers)
+    told = "the store has no run to tell how long" if total is None else f"about {seconds(total)}"
+    tuning = f" after {len(cells)} × {cfg.search.n_trials} trials" if cfg.search.n_trials else ""
+    console.print(f"{len(todo)} runs to do{tuning}, {n_workers} at a time: {told}.", highlight=False)

@@ -1,100 +1,179 @@
-"""Runs a study in this process: what is done is found, what fails is recorded, and the rest goes on."""
+"""Runs a study: what is done is found, what fails is recorded, and the rest goes on."""
 
 from __future__ import annotations
 
 import time
-import traceback
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from omegaconf import DictConfig, open_dict
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from omegaconf import DictConfig
 
-from recsys.config import check, compose
-from recsys.experiment import find, label, record_failure, run
-from recsys.studies.grid import expand
+from recsys.config import build, plain
+from recsys.schema import ConfigError
+from recsys.studies.jobs import BUSY, FAILED, FOUND, MADE, Job, Outcome, perform
+from recsys.studies.launchers.base import Launcher
+from recsys.studies.plan import PlannedCell, plan, retuned
+from recsys.studies.tuning import check_search
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyCell, StudyRecord, Trial
+
+
+class Progress:
+    """Is told how a study goes on, and here does nothing with it."""
+
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """A phase begins: the tuning of the cells, or the runs."""
+
+    def told(self, outcome: Outcome) -> None:
+        """A job has ended."""
 
 
 @dataclass
-class Outcome:
+class Result:
     """What became of a study.
 
     Attributes:
-        records: Of all its finished runs, in the plan's order.
-        failures: Of its failed runs.
-        n_found: How many of them were found and not made.
+        record: The study's record.
+        records: Of its runs, finished and failed, in the study's order.
+        failures: What went wrong, cell by cell.
+        n_made: Runs made now.
+        n_found: Runs that were there.
+        n_trials: Trials of all cells.
         seconds: Wall time.
     """
 
+    record: StudyRecord
     records: list[Record] = field(default_factory=list)
-    failures: list[Record] = field(default_factory=list)
+    failures: list[Outcome] = field(default_factory=list)
+    n_made: int = 0
     n_found: int = 0
+    n_trials: int = 0
     seconds: float = 0.0
 
-    def add(self, record: Record, found: bool = False) -> None:
-        """Count a run."""
-        (self.records if record.is_finished else self.failures).append(record)
-        self.n_found += found
 
-
-def plan(cfg: DictConfig) -> list[DictConfig]:
-    """The configuration of each run of a study; all are checked before the first begins.
+def run_study(cfg: DictConfig, command: str = "", progress: Progress | None = None) -> Result:
+    """Tune each cell if the study says so, make each run that is not done yet, and record the study.
 
     Raises:
-        ConfigError: If a run's configuration is impossible.
+        ConfigError: If the study, or one of its runs, is impossible; before the first run.
+        StoreError: If the store cannot be written.
     """
-    plans = expand(cfg.study)
-    runs = [compose([*overrides, *_paths(cfg)]) for overrides in plans]
-    for run_cfg, overrides in zip(runs, plans, strict=True):
-        with open_dict(run_cfg):
-            run_cfg.overrides = overrides  # where the store is belongs to this machine, not to the run
-            run_cfg.tags = [*run_cfg.tags, cfg.study.name]
-            run_cfg.trainer.enable_progress_bar = not cfg.quiet
-        check(run_cfg)
-    return runs
-
-
-def run_study(cfg: DictConfig, console: Console | None = None) -> Outcome:
-    """Make all runs of a study that are not done yet, one after the other, in this process."""
     start = time.perf_counter()
-    outcome, todo = Outcome(), plan(cfg)
-    with _progress(console) as progress:
-        bar = progress.add_task(cfg.study.name, total=len(todo), run="")
-        for run_cfg in todo:
-            progress.update(bar, run=f"{label(run_cfg)} seed {run_cfg.seed}")
-            _one(run_cfg, cfg.retry_failed, outcome)
-            progress.advance(bar)
-        progress.update(bar, run="done")
-    outcome.seconds = time.perf_counter() - start
-    return outcome
+    progress = progress or Progress()
+    check_search(cfg)
+    cells = plan(cfg)
+    check_baseline(cfg, cells)
+    launcher: Launcher = build("launcher", cfg.launcher)
+    tuned = _tune(cfg, cells, launcher, progress) if cfg.search.n_trials else []
+    failures = [outcome for outcome in tuned if outcome.state == FAILED]
+    chosen = _chosen(cfg, cells, tuned)
+    outcomes = _all(launcher, run_jobs(cfg, chosen), progress)
+    record = _study_record(cfg, command, cells, tuned, outcomes)
+    record.write(Path(cfg.paths.runs_dir))
+    counts = Counter(outcome.state for outcome in outcomes)
+    return Result(
+        record,
+        _records(cfg, outcomes),
+        [*failures, *(outcome for outcome in outcomes if outcome.state == FAILED)],
+        counts[MADE],
+        counts[FOUND],
+        sum(len(outcome.trials) for outcome in tuned),
+        time.perf_counter() - start,
+    )
 
 
-def _one(cfg: DictConfig, retry_failed: bool, outcome: Outcome) -> None:
-    found = find(cfg)
-    if found is not None and (found.record.is_finished or not retry_failed):
-        outcome.add(Store(found.folder.parent).tag(found.record, cfg.tags), found=True)
-        return
-    try:
-        outcome.add(run(cfg).record)
-    except Exception:  # a run that fails must not take the others with it: it is recorded and listed
-        outcome.add(record_failure(cfg, traceback.format_exc()))
+def run_jobs(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[Job]:
+    """The runs of these cells, one for each seed."""
+    return [
+        Job(planned.label, seed, planned.with_seed(seed), retry_failed=cfg.retry_failed)
+        for planned in cells
+        for seed in cfg.study.seeds
+    ]
 
 
-def _paths(cfg: DictConfig) -> Sequence[str]:
-    return [f"paths.runs_dir={cfg.paths.runs_dir}", f"paths.cache_dir={cfg.paths.cache_dir}"]
+def check_baseline(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
+    """Refuse a baseline that is none of the cells, before hours of runs.
+
+    Raises:
+        ConfigError: Naming the cells.
+    """
+    labels = [planned.label for planned in cells]
+    if cfg.study.baseline is not None and cfg.study.baseline not in labels:
+        raise ConfigError(f"study.baseline is {cfg.study.baseline!r}; expected one of {', '.join(labels)}, or null.")
 
 
-def _progress(console: Console | None) -> Progress:
-    return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[run]}"),
-        console=console or Console(stderr=True),
+def _tune(cfg: DictConfig, cells: Sequence[PlannedCell], launcher: Launcher, progress: Progress) -> list[Outcome]:
+    jobs = [Job(planned.label, None, cfg, planned, retry_failed=cfg.retry_failed) for planned in cells]
+    outcomes = {outcome.label: outcome for outcome in _all(launcher, jobs, progress)}
+    return [outcomes[planned.label] for planned in cells]
+
+
+def _chosen(cfg: DictConfig, cells: Sequence[PlannedCell], tuned: Sequence[Outcome]) -> list[PlannedCell]:
+    """The cells with their tuned parameters, without those whose tuning failed."""
+    if not tuned:
+        return list(cells)
+    return [
+        retuned(cfg, planned, outcome.parameters, cfg.search.n_trials)
+        for planned, outcome in zip(cells, tuned, strict=True)
+        if outcome.state != FAILED
+    ]
+
+
+def _all(launcher: Launcher, jobs: Sequence[Job], progress: Progress) -> list[Outcome]:
+    """The outcomes of all jobs, in their order; those that another worker has are asked for again at the end."""
+    progress.begin(jobs)
+    ended: dict[tuple[str, int | None], Outcome] = {}
+    left = list(jobs)
+    while left:
+        for outcome in launcher.launch(perform, left):
+            if outcome.state != BUSY:
+                ended[outcome.label, outcome.seed] = outcome
+                progress.told(outcome)
+        busy = [job for job in left if (job.label, job.seed) not in ended]
+        if len(busy) == len(left):  # nothing to do but to wait for the others
+            time.sleep(1)
+            busy = [replace(job, wait=True) for job in busy]
+        left = busy
+    return [ended[job.label, job.seed] for job in jobs]
+
+
+def _records(cfg: DictConfig, outcomes: Sequence[Outcome]) -> list[Record]:
+    store = Store(Path(cfg.paths.runs_dir))
+    found = [store.find(outcome.run_id) for outcome in outcomes if outcome.run_id is not None]
+    return [record for record in found if record is not None]
+
+
+def _study_record(
+    cfg: DictConfig,
+    command: str,
+    cells: Sequence[PlannedCell],
+    tuned: Sequence[Outcome],
+    outcomes: Sequence[Outcome],
+) -> StudyRecord:
+    tunings = {outcome.label: outcome for outcome in tuned}
+    return StudyRecord(
+        name=cfg.study.name,
+        command=command,
+        seeds=list(cfg.study.seeds),
+        metrics=list(cfg.study.metrics),
+        baseline=cfg.study.baseline,
+        monitor=cells[0].cfg.monitor,
+        search=plain(cfg.search) if cfg.search.n_trials else {},
+        cells=[_study_cell(planned, tunings.get(planned.label), outcomes) for planned in cells],
+    )
+
+
+def _study_cell(planned: PlannedCell, tuned: Outcome | None, outcomes: Sequence[Outcome]) -> StudyCell:
+    own = [outcome for outcome in outcomes if outcome.label == planned.label and outcome.state in (MADE, FOUND)]
+    trials: list[Trial] = [] if tuned is None else tuned.trials
+    return StudyCell(
+        label=planned.label,
+        kind=planned.cell.kind,
+        overrides=planned.cell.overrides,
+        run_ids={str(outcome.seed): str(outcome.run_id) for outcome in own},
+        parameters={} if tuned is None else dict(tuned.parameters),
+        trials=trials,
     )

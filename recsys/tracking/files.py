@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recsys.schema import RecsysError
+from recsys.schema import StoreError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file by way of a temporary one in the same folder, flushed to the disk before it takes the name.
 
     Raises:
-        RecsysError: If the folder cannot be written; what stood at `path` is untouched.
+        StoreError: If the folder cannot be written; what stood at `path` is untouched.
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,10 +40,47 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RecsysError(
+        raise StoreError(
             f"cannot write {path}: {error.strerror or error}. Give a folder that is writable and has space, "
             "as in paths.runs_dir=/some/folder."
         ) from error
+
+
+@contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[bool]:
+    """Hold a file's lock, which the system frees when a process ends, however it ends.
+
+    Gives False where another process has it and `wait` is False.
+
+    Raises:
+        StoreError: If the file cannot be made.
+    """
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        is_mine = True
+    except BlockingIOError:
+        is_mine = False
+    try:
+        yield is_mine
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds a file's lock just now; the file need not exist."""
+    if not path.exists():
+        return False
+    with locked(path, wait=False) as is_mine:
+        return not is_mine
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Whether the disk is full or cannot be written: not the fault of whoever tried."""
+    codes = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
+    return isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in codes)
 
 
 def _share(path: Path) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from recsys.schema import BusyError, RecsysError
-from recsys.tracking.files import naming, write_atomically
+from recsys.tracking.files import is_locked, locked, write_atomically
 from recsys.tracking.record import Record
 
 log = logging.getLogger(__name__)
@@ -97,14 +95,16 @@ class Store:
 
         Where a study had tuned its way to the run, the record says so, with the largest budget of them all.
         """
-        merged = list(dict.fromkeys([*record.tags, *tags]))
-        found = dict(tuning or {})
-        found = found if found.get("trials", 0) > record.tuning.get("trials", 0) else record.tuning
-        if merged == record.tags and found == record.tuning:
+        if _tagged(record, tags, tuning) == record:
             return record
-        tagged = replace(record, tags=merged, tuning=found)
-        self.save(tagged)
+        with self.lock(record.run_id):
+            tagged = _tagged(self.find(record.run_id) or record, tags, tuning)
+            self.save(tagged)
         return tagged
+
+    def is_locked(self, run_id: str) -> bool:
+        """Whether somebody is making a run just now."""
+        return is_locked(self.folder(run_id) / LOCK)
 
     @contextmanager
     def lock(self, run_id: str, wait: bool = True) -> Iterator[None]:
@@ -117,22 +117,15 @@ class Store:
             RecsysError: If the folder cannot be written.
         """
         path = self.folder(run_id) / LOCK
-        with naming(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-        try:
-            with naming(path):
-                _acquire(descriptor, run_id, wait)
+        if wait and is_locked(path):
+            log.warning("run %s is being made by another process: waiting for it", run_id)
+        with locked(path, wait) as is_mine:
+            if not is_mine:
+                raise BusyError(f"run {run_id} is being made by another process.")
             yield
-        finally:
-            os.close(descriptor)
 
 
-def _acquire(descriptor: int, run_id: str, wait: bool) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        if not wait:
-            raise BusyError(f"run {run_id} is being made by another process.") from None
-        log.warning("run %s is being made by another process: waiting for it", run_id)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+def _tagged(record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None) -> Record:
+    found = dict(tuning or {})
+    found = found if found.get("trials", 0) > record.tuning.get("trials", 0) else record.tuning
+    return replace(record, tags=list(dict.fromkeys([*record.tags, *tags])), tuning=found)

@@ -1,0 +1,112 @@
+"""From a study's yaml to its cells: the settings that it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.schema import ConfigError
+from recsys.tracking.study_record import BASE, BASELINE, CHANGE, GRID, LISTED
+
+BASE_LABEL = "base"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One setting: its overrides, and why the study has it.
+
+    Attributes:
+        kind: See `StudyCell.kind`.
+        overrides: Of every run, without the seed.
+        label: What the study calls it; None where its parts name it, as in "bert+dot".
+    """
+
+    kind: str
+    overrides: list[str]
+    label: str | None = None
+
+
+def expand(study: DictConfig) -> list[Cell]:
+    """The cells of a study: baselines, the grid, the listed ones, and an ablation's base with its single changes.
+
+    Raises:
+        ConfigError: If there is nothing to run, or a part is malformed.
+
+    Example:
+        >>> study = OmegaConf.create({"base": ["a=1"], "grid": {"b": [2, 3]}, "baselines": [["c=4"]], "seeds": [0]})
+        >>> [cell.overrides for cell in expand(study)]
+        [['a=1', 'c=4'], ['a=1', 'b=2'], ['a=1', 'b=3']]
+        >>> study = OmegaConf.create({"changes": {"no b": ["b=null"]}, "factors": {"d": [8]}, "seeds": [0]})
+        >>> [(cell.label, cell.overrides) for cell in expand(study)]
+        [('base', []), ('no b', ['b=null']), ('d=8', ['d=8'])]
+    """
+    plan = OmegaConf.to_container(study, resolve=True)
+    assert isinstance(plan, dict)
+    parts = _parts({str(key): value for key, value in plan.items()})
+    base = _overrides("study.base", plan.get("base") or [])
+    cells = [Cell(cell.kind, [*base, *cell.overrides], cell.label) for cell in parts]
+    seeds = plan.get("seeds") or []
+    if not cells or not seeds:
+        raise ConfigError(
+            "study has nothing to run: give study.grid, study.cells, study.changes, study.factors or study.baselines, "
+            "and study.seeds such as [0,1,2]."
+        )
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"study.seeds is {seeds}; expected each seed once.")
+    return cells
+
+
+def _parts(plan: Mapping[str, Any]) -> Iterator[Cell]:
+    for overrides in plan.get("baselines") or []:
+        yield Cell(BASELINE, _overrides("study.baselines", overrides))
+    for overrides in _grid(plan.get("grid") or {}):
+        yield Cell(GRID, overrides)
+    for label, overrides in (plan.get("cells") or {}).items():
+        yield Cell(LISTED, _overrides(f"study.cells.{label}", overrides), str(label))
+    changes, factors = plan.get("changes") or {}, plan.get("factors") or {}
+    if changes or factors:
+        yield Cell(BASE, [], BASE_LABEL)
+    for label, overrides in changes.items():
+        yield Cell(CHANGE, _overrides(f"study.changes.{label}", overrides), str(label))
+    for key, values in factors.items():
+        for value in _values(f"study.factors.{key}", values):
+            yield Cell(CHANGE, [f"{key}={text(value)}"], f"{key}={text(value)}")
+
+
+def _grid(grid: Mapping[str, Any]) -> list[list[str]]:
+    if not grid:
+        return []
+    choices = [[f"{key}={text(value)}" for value in _values(f"study.grid.{key}", grid[key])] for key in grid]
+    return [list(cell) for cell in product(*choices)]
+
+
+def _values(key: str, values: Any) -> Sequence[Any]:
+    if not isinstance(values, list) or not values:
+        raise ConfigError(f"{key} is {values!r}; expected a list of values such as [1,2].")
+    return values
+
+
+def _overrides(key: str, overrides: Any) -> list[str]:
+    if not isinstance(overrides, list) or not all(isinstance(one, str) and "=" in one for one in overrides):
+        raise ConfigError(f"{key} is {overrides!r}; expected a list of overrides such as [encoder=bert,seed=1].")
+    return list(overrides)
+
+
+def text(value: Any) -> str:
+    """A value as Hydra's command line writes it.
+
+    Example:
+        >>> text(None), text(True), text([1, "a"]), text(0.5)
+        ('null', 'true', '[1,a]', '0.5')
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ",".join(map(text, value)) + "]"
+    return str(value)

@@ -1,0 +1,42 @@
+"""How long runs will take, by what runs like them took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from recsys.reports.cells import group_by
+from recsys.tracking.record import Record
+
+
+class Durations:
+    """Seconds of a run, by its name.
+
+    Args:
+        records: Of a store; failed runs and those of other data say nothing.
+        data: The name of the data set; None for any.
+    """
+
+    def __init__(self, records: Iterable[Record], data: str | None = None) -> None:
+        usable = [
+            record
+            for record in records
+            if record.is_finished and "total" in record.times and (data is None or record.choices.get("data") == data)
+        ]
+        by_name = group_by(usable, lambda record: record.name)
+        self.by_name = {name: fmean(record.times["total"] for record in own) for name, own in by_name.items()}
+
+    def add(self, name: str, seconds: float) -> None:
+        """Take in what a run has taken just now."""
+        self.by_name[name] = seconds
+
+    def of(self, name: str) -> float | None:
+        """Seconds of a run of that name, or of any run if there was none; None if there was no run at all."""
+        if not self.by_name:
+            return None
+        return self.by_name.get(name, fmean(self.by_name.values()))
+
+    def total(self, names: Sequence[str], n_workers: int = 1) -> float | None:
+        """Seconds until runs of these names are done."""
+        known = [self.of(name) for name in names]
+        return None if None in known else sum(filter(None, known)) / max(1, n_workers)

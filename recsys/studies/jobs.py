@@ -1,0 +1,129 @@
+"""What a worker is given, does and tells: one run, or the tuning of one cell."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from recsys.config import plain
+from recsys.experiment import find, record_failure, run
+from recsys.schema import BusyError, RecsysError, StoreError
+from recsys.studies.plan import PlannedCell
+from recsys.studies.tuning import tune
+from recsys.tracking.files import is_disk_error
+from recsys.tracking.record import Record
+from recsys.tracking.store import Store
+from recsys.tracking.study_record import Trial
+
+MADE, FOUND, FAILED, BUSY = "made", "found", "failed", "busy"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of a study's work.
+
+    Attributes:
+        label: Of the cell.
+        seed: Of the run; None for the cell's tuning.
+        cfg: Of the run, or of the study whose cell is tuned.
+        planned: The cell that is tuned; None for a run.
+        retry_failed: Whether what failed before is tried again.
+        wait: Whether to wait for another worker that has the run, and not to come back later.
+    """
+
+    label: str
+    seed: int | None
+    cfg: DictConfig
+    planned: PlannedCell | None = None
+    retry_failed: bool = False
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        label: Of the cell.
+        seed: Of the run; None for a tuning.
+        state: MADE, FOUND, FAILED or BUSY (another worker is at it).
+        run_id: Of a run, finished or failed.
+        value: Of the monitored metric of validation.
+        error: A sentence, if it failed.
+        seconds: Wall time.
+        parameters: What tuning chose.
+        trials: What tuning tried.
+    """
+
+    label: str
+    seed: int | None
+    state: str
+    run_id: str | None = None
+    value: float | None = None
+    error: str | None = None
+    seconds: float = 0.0
+    parameters: dict[str, str] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+
+
+def perform(job: Job) -> Outcome:
+    """Do a job; whatever goes wrong with it is told and recorded, and does not stop the others.
+
+    Raises:
+        StoreError: If nothing can be written: then no other job can end well either.
+    """
+    start = time.perf_counter()
+    try:
+        made = _tune(job) if job.planned is not None else _run(job)
+    except Exception as error:  # a job that fails must not take the others with it
+        if is_disk_error(error):
+            raise error if isinstance(error, StoreError) else _disk_error(job, error) from error
+        made = _failed(job, error)
+    return Outcome(job.label, job.seed, **{"seconds": time.perf_counter() - start, **made})
+
+
+def _run(job: Job) -> dict[str, Any]:
+    found = find(job.cfg)
+    if found is not None and (found.record.is_finished or not job.retry_failed):
+        record = Store(found.folder.parent).tag(found.record, list(job.cfg.tags), plain(job.cfg.tuning))
+        return {**_told(record, job.cfg.monitor), "state": FOUND if record.is_finished else FAILED}
+    try:
+        return {**_told(run(job.cfg, wait=job.wait).record, job.cfg.monitor), "state": MADE}
+    except BusyError:
+        return {"state": BUSY}
+
+
+def _told(record: Record, monitor: str) -> dict[str, Any]:
+    return {"run_id": record.run_id, "value": record.metrics.get(monitor), "error": last_line(record.error)}
+
+
+def _tune(job: Job) -> dict[str, Any]:
+    assert job.planned is not None
+    tuned = tune(job.cfg, job.planned)
+    return {"state": MADE if tuned.is_done else BUSY, "parameters": tuned.parameters, "trials": tuned.trials}
+
+
+def _failed(job: Job, error: Exception) -> dict[str, Any]:
+    text = traceback.format_exc()
+    if job.planned is not None:
+        return {"state": FAILED, "error": str(error) if isinstance(error, RecsysError) else last_line(text)}
+    record = record_failure(job.cfg, text)
+    return {"state": FAILED, "error": last_line(text), "run_id": record.run_id}
+
+
+def _disk_error(job: Job, error: Exception) -> StoreError:
+    runs_dir = Path(job.cfg.paths.runs_dir)
+    return StoreError(
+        f"{runs_dir} cannot be written ({error}): make space or choose another paths.runs_dir, and give the same "
+        "command again; finished runs are kept."
+    )
+
+
+def last_line(error: str | None) -> str | None:
+    """What went wrong, out of a traceback."""
+    return None if error is None else error.strip().rsplit("\n", 1)[-1]

@@ -1,0 +1,29 @@
+"""The contract of a launcher: it has jobs done, here or elsewhere, and gives what became of them as they end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+
+from recsys.studies.jobs import FAILED, Job, Outcome
+
+Perform = Callable[[Job], Outcome]
+
+
+class Launcher(ABC):
+    """Has jobs done."""
+
+    n_workers: int = 1
+
+    @abstractmethod
+    def launch(self, perform: Perform, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """One outcome for each job, in the order in which they end; the jobs do not depend on one another.
+
+        Raises:
+            StoreError: If a worker finds that nothing can be written.
+        """
+
+
+def lost(job: Job, error: BaseException) -> Outcome:
+    """The outcome of a job whose worker has died: the next try goes on from the run's last checkpoint."""
+    return Outcome(job.label, job.seed, FAILED, error=f"its worker died: {type(error).__name__}: {error}")

@@ -1,0 +1,104 @@
+"""The composed and checked configurations of a study's cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from omegaconf import DictConfig, open_dict
+
+from recsys.config import check, compose, plain
+from recsys.experiment import label
+from recsys.schema import ConfigError
+from recsys.studies.cells import Cell, expand
+from recsys.tracking.run_id import cell_id
+
+NAMED_BY_PARTS = ("encoder", "ranker")  # what a run's own label says
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell with its label and the configuration of its runs.
+
+    Attributes:
+        label: Different from that of every other cell of the study.
+        cell: Where it comes from.
+        cfg: Its configuration, with the first seed.
+    """
+
+    label: str
+    cell: Cell
+    cfg: DictConfig
+
+    def with_seed(self, seed: int) -> DictConfig:
+        """The configuration of one of its runs."""
+        cfg = self.cfg.copy()
+        cfg.seed = seed
+        cfg.overrides = [*self.cell.overrides, f"seed={seed}"]
+        return cfg
+
+
+def plan(cfg: DictConfig) -> list[PlannedCell]:
+    """The cells of a study, each composed and checked before the first run begins.
+
+    Raises:
+        ConfigError: If a cell's configuration is impossible, or two cells are the same.
+    """
+    cells = expand(cfg.study)
+    composed = [compose_run(cfg, cell.overrides) for cell in cells]
+    for run_cfg in composed:
+        check(run_cfg)
+    labels = _labels(cells, composed)
+    _check_distinct(labels, composed)
+    return [PlannedCell(*entry) for entry in zip(labels, cells, composed, strict=True)]
+
+
+def compose_run(cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any] | None = None) -> DictConfig:
+    """The configuration of a study's run with its first seed; where the store is belongs to this machine."""
+    seed = f"seed={cfg.study.seeds[0]}"
+    paths = [f"paths.{key}={cfg.paths[key]}" for key in ("runs_dir", "cache_dir")]
+    run_cfg = compose([*overrides, seed, *paths])
+    with open_dict(run_cfg):
+        run_cfg.overrides = [*overrides, seed]
+        run_cfg.tags = [*run_cfg.tags, cfg.study.name]
+        run_cfg.tuning = {"study": cfg.study.name, "trials": 0, **(tuning or {})}
+        run_cfg.trainer.enable_progress_bar = not cfg.quiet
+    return run_cfg
+
+
+def retuned(cfg: DictConfig, planned: PlannedCell, parameters: dict[str, str], trials: int) -> PlannedCell:
+    """A cell with the parameters that tuning chose, given as they are written on a command line."""
+    cell = replace(planned.cell, overrides=[*planned.cell.overrides, *(f"{k}={v}" for k, v in parameters.items())])
+    tuning = {"trials": trials, "parameters": parameters}
+    return replace(planned, cell=cell, cfg=compose_run(cfg, cell.overrides, tuning))
+
+
+def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
+    names = [cell.label or label(run_cfg) for cell, run_cfg in zip(cells, composed, strict=True)]
+    return [
+        name if cell.label or names.count(name) == 1 else f"{name} ({_further(cell)})"
+        for name, cell in zip(names, cells, strict=True)
+    ]
+
+
+def _further(cell: Cell) -> str:
+    """What a cell's overrides say beyond the name that its parts give it."""
+    further = [override for override in cell.overrides if override.split("=")[0] not in NAMED_BY_PARTS]
+    return ", ".join(further) or "default"
+
+
+def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig]) -> None:
+    seen: dict[str, str] = {}
+    for name, run_cfg in zip(labels, composed, strict=True):
+        settings = plain(run_cfg)
+        # The data is not part of a cell's identity, its fingerprint is; here the source must stand for it.
+        identity = f"{cell_id(settings)} {settings['data']}"
+        if identity in seen:
+            raise ConfigError(
+                f"study has the same cell twice, as {seen[identity]!r} and as {name!r}: leave one of them out."
+            )
+        seen[identity] = name
+    for name in labels:
+        if labels.count(name) > 1:
+            raise ConfigError(f"study has two cells of the name {name!r}: give them names of their own in study.cells.")

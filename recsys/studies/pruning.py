@@ -1,0 +1,30 @@
+"""Giving up a trial whose validation curve promises little."""
+
+from __future__ import annotations
+
+import warnings
+
+import optuna
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.trainer.states import TrainerFn
+
+
+class Pruning(Callback):
+    """Tells Optuna the monitored metric of each epoch, and ends the run if the study's pruner says so.
+
+    Args:
+        trial: The trial that the run is.
+        monitor: The metric, such as "val/ndcg@10".
+    """
+
+    def __init__(self, trial: optuna.Trial, monitor: str) -> None:
+        self.trial, self.monitor = trial, monitor
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
+            return
+        with warnings.catch_warnings():  # an epoch that a killed run had told already is told again, and ignored
+            warnings.simplefilter("ignore")
+            self.trial.report(float(trainer.callback_metrics[self.monitor]), trainer.current_epoch)
+        if self.trial.should_prune():
+            raise optuna.TrialPruned

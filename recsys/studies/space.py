@@ -1,0 +1,100 @@
+"""The search space of a cell, as its components declare it, and drawing from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.schema import ConfigError
+from recsys.studies.cells import text
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+Space = dict[str, dict[str, Any]]
+
+
+def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> Space:
+    """What may be tuned of a run, by config key: the `search` of each chosen component and of the run itself.
+
+    `further` adds to that, or replaces what a component declares; null takes a key out.
+
+    Raises:
+        ConfigError: If an entry is malformed; the message names it.
+
+    Example:
+        >>> ranker = {"search": {"dim": {"low": 1, "high": 9}, "bias": {"choice": [True, False]}}}
+        >>> search_space(OmegaConf.create({"ranker": ranker}), {"ranker.bias": None})
+        {'ranker.dim': {'low': 1, 'high': 9}}
+    """
+    container = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(container, dict)
+    space = dict(_declared(container))
+    space.update({str(key): entry for key, entry in _plain(further).items()})
+    kept = {key: entry for key, entry in space.items() if entry is not None}
+    for key, entry in kept.items():
+        _check(key, entry)
+    return kept
+
+
+def _plain(node: Mapping[str, Any] | None) -> dict[Any, Any]:
+    container = OmegaConf.to_container(node) if isinstance(node, DictConfig) else node
+    return dict(container) if isinstance(container, Mapping) else {}
+
+
+def _declared(node: Mapping[Any, Any], prefix: str = "") -> Any:
+    for key, value in node.items():
+        if key == "search" and isinstance(value, Mapping):
+            yield from ((f"{prefix}{name}", entry) for name, entry in value.items())
+        elif isinstance(value, Mapping):
+            yield from _declared(value, f"{prefix}{key}.")
+
+
+def _check(key: str, entry: Any) -> None:
+    expected = "{choice: [...]} or {low: …, high: …} with log: true or step: … if need be"
+    if not isinstance(entry, Mapping):
+        raise ConfigError(f"the search space of {key} is {entry!r}; expected {expected}.")
+    if set(entry) == {"choice"} and isinstance(entry["choice"], list) and entry["choice"]:
+        return
+    numbers = [entry.get("low"), entry.get("high")]
+    is_range = set(entry) <= {"low", "high", "log", "step"} and all(isinstance(n, int | float) for n in numbers)
+    if not is_range or not entry["low"] < entry["high"] or (entry.get("log") and entry["low"] <= 0):
+        raise ConfigError(f"the search space of {key} is {dict(entry)}; expected {expected}, low below high.")
+
+
+def suggest(trial: Trial, space: Space) -> None:
+    """Let Optuna choose a value of each key; a value that the trial has already stays."""
+    for key, entry in sorted(space.items()):
+        if "choice" in entry:
+            # As the command line writes them, so that lists can be chosen.
+            trial.suggest_categorical(key, [text(value) for value in entry["choice"]])
+            continue
+        low, high, log, step = entry["low"], entry["high"], bool(entry.get("log")), entry.get("step")
+        if isinstance(low, int) and isinstance(high, int):
+            trial.suggest_int(key, low, high, log=log, step=step or 1)
+        else:
+            trial.suggest_float(key, low, high, log=log, step=step)
+
+
+def grid_of(space: Space, points: int) -> dict[str, list[Any]]:
+    """The values of an exhaustive search: all choices, and `points` values of each range, evenly spaced (or by ratio).
+
+    Example:
+        >>> grid_of({"lr": {"low": 0.01, "high": 1.0, "log": True}, "k": {"low": 1, "high": 3}}, 3)
+        {'k': [1, 2, 3], 'lr': [0.01, 0.1, 1.0]}
+    """
+    return {key: _points(entry, points) for key, entry in sorted(space.items())}
+
+
+def _points(entry: Mapping[str, Any], points: int) -> list[Any]:
+    if "choice" in entry:
+        return [text(value) for value in entry["choice"]]
+    low, high, log = entry["low"], entry["high"], entry.get("log")
+    is_whole = isinstance(low, int) and isinstance(high, int)
+    ends = (math.log(low), math.log(high)) if log else (low, high)
+    places = [ends[0] + (ends[1] - ends[0]) * i / max(1, points - 1) for i in range(points)]
+    values = [min(max(math.exp(place) if log else place, low), high) for place in places]
+    return sorted({round(value) if is_whole else float(f"{value:.12g}") for value in values})

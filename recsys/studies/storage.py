@@ -1,0 +1,84 @@
+"""Where Optuna keeps the trials of a study, and which worker has which."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recsys.schema import ConfigError, StoreError
+from recsys.tracking.files import locked
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+DATABASE, CLAIMS = "tuning.db", "claims"
+WAIT = 60  # seconds that a worker waits for another's write
+
+
+@contextmanager
+def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
+    """A storage of Optuna: SQLite in the study's folder; or a URL of a database; or the path of a journal file.
+
+    Raises:
+        ConfigError: If the database cannot be reached.
+        StoreError: If it cannot be written while it is used.
+    """
+    import optuna
+    from optuna.exceptions import StorageInternalError
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = storage or f"sqlite:///{(folder / DATABASE).resolve()}"
+    try:
+        with locked(folder / CLAIMS / "storage"):  # two workers that make a database's tables at once fail
+            made = _open(url)
+    except StoreError:
+        raise
+    except Exception as error:  # drivers have errors of their own
+        raise ConfigError(f"search.storage={storage}: {url} cannot be opened ({error}).") from error
+    try:
+        yield made
+    except StorageInternalError as error:
+        raise StoreError(
+            f"the tuning's storage {url} cannot be used ({error.__cause__ or error}). Give it space, or another place "
+            "as in search.storage=sqlite:////some/folder/tuning.db; what was told before is kept."
+        ) from error
+    finally:
+        made.remove_session()
+
+
+def _open(url: str) -> BaseStorage:
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if "://" not in url:
+        return JournalStorage(JournalFileBackend(url))
+    options = {"connect_args": {"timeout": WAIT}} if url.startswith("sqlite") else {}
+    return RDBStorage(url, engine_kwargs=options)
+
+
+class Claims:
+    """Which worker has which trial: a lock for each, which the system frees when a worker ends, however it ends.
+
+    Args:
+        folder: Of the study.
+        cell: The cell's key.
+    """
+
+    def __init__(self, folder: Path, cell: str) -> None:
+        self.folder, self.cell = folder / CLAIMS, cell
+
+    def all_held(self) -> AbstractContextManager[bool]:
+        """While this is held, no other worker takes a trial of the cell."""
+        return locked(self.folder / f"{self.cell}-all")
+
+    def take(self, stack: ExitStack, number: int) -> bool:
+        """Take a trial until `stack` closes; False if another worker has it."""
+        return stack.enter_context(locked(self.folder / f"{self.cell}-{number}", wait=False))
+
+
+def key_of(*parts: str) -> str:
+    """A short name for a cell's tuning: whatever changes its trials changes it."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,123 @@
+"""What a study shows while it runs: done, running, failed, the best so far, and the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from recsys.experiment import identify, label
+from recsys.reports.formatting import number, seconds
+from recsys.studies.estimate import Durations
+from recsys.studies.jobs import FAILED, FOUND, MADE, Job, Outcome
+from recsys.studies.runner import Progress
+from recsys.studies.storage import CLAIMS
+from recsys.tracking.store import Store
+from recsys.tracking.study_record import study_folder
+
+SHOWN = 6  # running or failed jobs by name before the rest is only counted
+REFRESH = 2  # times a second
+
+
+class StudyView(Progress):
+    """A view on the terminal; where there is none, a line for each job that ends.
+
+    Args:
+        cfg: Of the study.
+        console: Where it is shown.
+    """
+
+    def __init__(self, cfg: DictConfig, console: Console) -> None:
+        self.cfg, self.console = cfg, console
+        self.store = Store(Path(cfg.paths.runs_dir))
+        self.durations = Durations(self.store.records() if self.store.root.is_dir() else [])
+        self.jobs: list[Job] = []
+        self.ended: dict[tuple[str, int | None], Outcome] = {}
+        self.start = time.perf_counter()
+
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """A phase begins: the tuning of the cells, or the runs."""
+        self.jobs, self.ended = list(jobs), {}
+
+    def told(self, outcome: Outcome) -> None:
+        """A job has ended."""
+        self.ended[outcome.label, outcome.seed] = outcome
+        if outcome.state == MADE and outcome.seed is not None:
+            self.durations.add(outcome.label, outcome.seconds)
+        if not self.console.is_terminal:
+            self.console.print(self._line(outcome), highlight=False, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show it while the block runs."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(get_renderable=self.render, console=self.console, refresh_per_second=REFRESH, transient=True):
+            yield
+
+    def render(self) -> Group:
+        """The view as it is now."""
+        outcomes = list(self.ended.values())
+        done = sum(outcome.state in (MADE, FOUND) for outcome in outcomes)
+        failed = [outcome for outcome in outcomes if outcome.state == FAILED]
+        head = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=max(1, len(self.jobs)), completed=len(outcomes), width=30)
+        counts = Text(f"{len(outcomes)}/{len(self.jobs)} {self._phase()}: {done} done, {len(failed)} failed")
+        spent = Text(str(timedelta(seconds=round(time.perf_counter() - self.start))))
+        head.add_row(Text(self.cfg.study.name, style="bold"), bar, counts, spent, Text(f"left {self._left()}"))
+        running = [Text(line) for line in self._running()]
+        told = [Text(self._line(outcome), style="red") for outcome in failed[-SHOWN:]]
+        return Group(head, *running, *self._best(outcomes), *told)
+
+    def _phase(self) -> str:
+        return "cells tuned" if self.jobs and self.jobs[0].seed is None else "runs"
+
+    def _left(self) -> str:
+        left = [job for job in self.jobs if (job.label, job.seed) not in self.ended]
+        repeats = self.cfg.search.n_trials if self.jobs and self.jobs[0].seed is None else 1
+        total = self.durations.total([_name(job) for job in left], int(self.cfg.launcher.get("n_workers") or 1))
+        return "unknown" if total is None else f"about {seconds(total * repeats)}"
+
+    def _running(self) -> list[str]:
+        left = [job for job in self.jobs if (job.label, job.seed) not in self.ended]
+        running = [job for job in left if job.seed is not None and self._is_locked(job)]
+        shown = [f"  running: {job.label} seed {job.seed}" for job in running[:SHOWN]]
+        if self._phase() != "runs" and left:
+            claims = study_folder(self.store.root, self.cfg.study.name) / CLAIMS
+            begun = sum(not path.name.endswith("-all") for path in claims.glob("*-*"))
+            shown = [f"  tuning: {left[0].label}; {begun} trials begun"]
+        return [*shown, *([f"  and {len(running) - SHOWN} more"] if len(running) > SHOWN else [])]
+
+    def _is_locked(self, job: Job) -> bool:
+        identifier = identify(job.cfg)
+        return identifier is not None and self.store.is_locked(identifier)
+
+    def _best(self, outcomes: Sequence[Outcome]) -> list[Text]:
+        measured = [outcome for outcome in outcomes if outcome.value is not None and outcome.value == outcome.value]
+        if not measured:
+            return []
+        best = max(measured, key=lambda outcome: outcome.value or 0.0)
+        told = f"  best so far: {best.label} seed {best.seed}, {number(best.value)} on validation"
+        return [Text(told, style="green")]
+
+    def _line(self, outcome: Outcome) -> str:
+        place = f"[{len(self.ended)}/{len(self.jobs)}]"
+        seed = "tuned" if outcome.seed is None else f"seed {outcome.seed}"
+        told = f"failed: {outcome.error}" if outcome.state == FAILED else outcome.state
+        value = "" if outcome.value is None else f", {number(outcome.value)} on validation"
+        trials = f", {len(outcome.trials)} trials" if outcome.seed is None and outcome.state != FAILED else ""
+        return f"{place} {outcome.label} {seed}: {told}{value}{trials}, {seconds(outcome.seconds)}"
+
+
+def _name(job: Job) -> str:
+    return label(job.cfg if job.planned is None else job.planned.cfg)
