@@ -63,7 +63,7 @@ def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -
     _check_validation(cfg, split)
     context = model_context(cfg, split)
     recommender = build_recommender(cfg, context, torch.from_numpy(text_vectors))
-    return build_module(cfg, recommender, context, lambda: known_positives(split), metric_context(split, context))
+    return build_module(cfg, recommender, context, lambda: known_positives(split), metric_context(split))
 
 
 def model_context(cfg: DictConfig, split: Split) -> ModelContext:
@@ -77,13 +77,15 @@ def known_positives(split: Split) -> KnownPositives:
     return KnownPositives(users, items, split.dataset.n_users, split.dataset.n_items)
 
 
-def metric_context(split: Split, context: ModelContext) -> MetricContext:
+def metric_context(split: Split) -> MetricContext:
     """What metrics may know of the data."""
+    whole = split.whole
+    counts = torch.from_numpy(whole.item_counts)
     return MetricContext(
-        n_items=context.n_items,
-        item_counts=context.item_counts,
-        n_train_users=int(context.warm_users.sum()),
-        warm_items=context.warm_items,
+        n_items=whole.dataset.n_items,
+        item_counts=counts,
+        n_train_users=int(whole.warm_users.sum()),
+        warm_items=counts > 0,
         item_text_vectors=text_rows(split),
     )
 

@@ -204,7 +204,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
     return {
         "protocol": protocol(cfg, split),
-        "data_statistics": describe(split.dataset, split),
+        "data_statistics": describe(split.dataset, split.whole),
         "warnings": split.warnings,
         "versions": versions(),
         "git": git_state(),

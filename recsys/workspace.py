@@ -54,12 +54,13 @@ def cached_data_fingerprint(cfg: DictConfig) -> str | None:
 
 
 def load_split(cfg: DictConfig) -> Split:
-    """The data, split."""
+    """The data, split; with `train_share` of the train part to learn from."""
     source = build("data", cfg.data)
     dataset = load_dataset(source, _cache_dir(cfg))
     splitter = build("split", cfg.split)
-    key = f"{dataset.fingerprint} {_key(cfg.split)}"
-    return _splits.get(key, lambda: splitter.split(dataset))
+    share = cfg.get("train_share", 1.0)
+    whole = f"{dataset.fingerprint} {_key(cfg.split)}"
+    return _splits.get(f"{whole} {share}", lambda: _splits.get(whole, lambda: splitter.split(dataset)).thinned(share))
 
 
 def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
@@ -70,14 +71,14 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
         return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
 
-    return _features.get(f"{split.fingerprint} {_key(cfg.encoder)}", encode)
+    return _features.get(f"{split.fingerprint} {split.train.height} {_key(cfg.encoder)}", encode)
 
 
 def text_rows(split: Split) -> csr_matrix | None:
     """The TF-IDF rows of the items by which every run of the protocol measures the diversity of its lists."""
     from recsys.metrics.texts import text_rows as make
 
-    return _text_rows.get(split.fingerprint, lambda: make(split.dataset.texts, split.warm_items))
+    return _text_rows.get(split.fingerprint, lambda: make(split.dataset.texts, split.whole.warm_items))
 
 
 def _cache_dir(cfg: DictConfig) -> Path:

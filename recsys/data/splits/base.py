@@ -38,6 +38,8 @@ class Split:
         fingerprint: A hash of the data's fingerprint, the strategy and all of its parameters.
         statistics: Sizes, cold shares, the share of tied cuts, and what each filter dropped.
         warnings: Sentences that every report repeats, such as one on a test part that is too small.
+        withheld: Train interactions that nothing learns from (see `thinned`), though they are known when users are
+            served, and evaluation is as it would be without; None for none.
     """
 
     dataset: Dataset
@@ -49,6 +51,7 @@ class Split:
     fingerprint: str
     statistics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    withheld: pl.DataFrame | None = None
 
     def targets(self, stage: str) -> pl.DataFrame:
         """The interactions to be predicted in a stage (`schema.VAL` or `schema.TEST`)."""
@@ -60,8 +63,32 @@ class Split:
         In the test, the validation part is known: it has happened, though nothing is fitted on it.
         """
         if stage == schema.TEST:
-            return pl.concat([self.train, self.validation, self.fold_in])
-        return pl.concat([self.train, self.fold_in]) if stage == schema.VAL else self.train
+            return pl.concat([self.whole.train, self.validation, self.fold_in])
+        return pl.concat([self.whole.train, self.fold_in]) if stage == schema.VAL else self.train
+
+    @cached_property
+    def whole(self) -> Split:
+        """The split with nothing withheld: evaluation looks at this one, so that it is the same for all runs."""
+        if self.withheld is None:
+            return self
+        return replace(self, train=pl.concat([self.train, self.withheld]), withheld=None)
+
+    def thinned(self, share: float) -> Split:
+        """The split with a random share of its train interactions to learn from; a smaller share is part of a larger.
+
+        Raises:
+            ConfigError: If the share is not in (0, 1], or the data has impressions.
+        """
+        if not isinstance(share, int | float) or not 0 < share <= 1:
+            raise ConfigError(f"train_share is {share!r}; expected a number above 0 and at most 1.")
+        if share == 1:
+            return self
+        if self.dataset.impressions is not None:
+            raise ConfigError(f"train_share={share} does not go with the impressions of {self.dataset.name}: use 1.")
+        n = self.train.height
+        place = np.random.default_rng(int(self.fingerprint, 16)).permutation(n)
+        kept = pl.Series(place < max(1, round(share * n)))
+        return replace(self, train=self.train.filter(kept), withheld=self.train.filter(~kept))
 
     @cached_property
     def item_counts(self) -> NDArray[np.int64]:

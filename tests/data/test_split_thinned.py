@@ -1,0 +1,61 @@
+"""Learning from a share of the train part changes what is learnt from, and nothing that is judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsys import schema
+from recsys.assembly import metric_context
+from recsys.config import build, compose
+from recsys.data.queries import stage_queries
+from recsys.schema import ConfigError
+from recsys.workspace import load_split
+
+PAIR = [schema.USER, schema.ITEM]
+
+
+def split_of(cache_dir, *overrides):
+    return load_split(compose(["data=synthetic", f"paths.cache_dir={cache_dir}", *overrides]))
+
+
+@pytest.fixture
+def whole(cache_dir):
+    return split_of(cache_dir)
+
+
+def test_half_of_the_train_part_is_learnt_from(whole, cache_dir):
+    half = split_of(cache_dir, "train_share=0.5")
+    assert half.train.height == round(whole.train.height / 2)
+    assert half.item_counts.sum() == half.train.height
+    both = half.whole.train.select(PAIR).sort(PAIR)
+    assert both.equals(whole.train.select(PAIR).sort(PAIR))
+
+
+def test_a_smaller_share_is_part_of_a_larger(cache_dir):
+    small, large = (split_of(cache_dir, f"train_share={share}").train.select(PAIR) for share in (0.2, 0.6))
+    assert small.join(large, on=PAIR, how="anti").is_empty()
+
+
+def test_what_is_judged_stays_the_same(whole, cache_dir):
+    half = split_of(cache_dir, "train_share=0.5")
+    assert half.fingerprint == whole.fingerprint
+    for stage in (schema.VAL, schema.TEST):
+        one, other = stage_queries(whole, stage), stage_queries(half, stage)
+        assert np.array_equal(one.users, other.users)
+        for user in one.users[:50]:
+            assert set(one.history[user]) == set(other.history[user])
+            assert np.array_equal(one.positives[user], other.positives[user])
+    assert metric_context(half).item_counts.equal(metric_context(whole).item_counts)
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "all"])
+def test_an_impossible_share_is_refused(share, cache_dir):
+    with pytest.raises(ConfigError, match=r"train_share is .*; expected a number above 0 and at most 1"):
+        split_of(cache_dir, f"train_share={share}")
+
+
+def test_the_whole_is_itself(whole):
+    assert whole.thinned(1.0) is whole
+    assert whole.whole is whole
+    assert build("split", compose().split).name == "user_temporal"
