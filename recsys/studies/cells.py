@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -21,13 +21,20 @@ class Cell:
 
     Attributes:
         kind: See `StudyCell.kind`.
-        overrides: Of every run, without the seed.
+        own: Its overrides beyond those of the study's base.
+        base: Overrides of all cells.
         label: What the study calls it; None where its parts name it, as in "bert+dot".
     """
 
     kind: str
-    overrides: list[str]
+    own: list[str]
+    base: list[str] = field(default_factory=list)
     label: str | None = None
+
+    @property
+    def overrides(self) -> list[str]:
+        """Of every run, without the seed."""
+        return [*self.base, *self.own]
 
 
 def expand(study: DictConfig) -> list[Cell]:
@@ -48,7 +55,7 @@ def expand(study: DictConfig) -> list[Cell]:
     assert isinstance(plan, dict)
     parts = _parts({str(key): value for key, value in plan.items()})
     base = _overrides("study.base", plan.get("base") or [])
-    cells = [Cell(cell.kind, [*base, *cell.overrides], cell.label) for cell in parts]
+    cells = [replace(cell, base=base) for cell in parts]
     seeds = plan.get("seeds") or []
     if not cells or not seeds:
         raise ConfigError(
@@ -66,15 +73,15 @@ def _parts(plan: Mapping[str, Any]) -> Iterator[Cell]:
     for overrides in _grid(plan.get("grid") or {}):
         yield Cell(GRID, overrides)
     for label, overrides in (plan.get("cells") or {}).items():
-        yield Cell(LISTED, _overrides(f"study.cells.{label}", overrides), str(label))
+        yield Cell(LISTED, _overrides(f"study.cells.{label}", overrides), label=str(label))
     changes, factors = plan.get("changes") or {}, plan.get("factors") or {}
     if changes or factors:
-        yield Cell(BASE, [], BASE_LABEL)
+        yield Cell(BASE, [], label=BASE_LABEL)
     for label, overrides in changes.items():
-        yield Cell(CHANGE, _overrides(f"study.changes.{label}", overrides), str(label))
+        yield Cell(CHANGE, _overrides(f"study.changes.{label}", overrides), label=str(label))
     for key, values in factors.items():
         for value in _values(f"study.factors.{key}", values):
-            yield Cell(CHANGE, [f"{key}={text(value)}"], f"{key}={text(value)}")
+            yield Cell(CHANGE, [f"{key}={text(value)}"], label=f"{key}={text(value)}")
 
 
 def _grid(grid: Mapping[str, Any]) -> list[list[str]]:

@@ -86,8 +86,8 @@ def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
 
 
 def _print_plan(cfg: DictConfig, console: Console) -> None:
-    check_search(cfg)
     cells = plan(cfg)
+    check_search(cfg, cells)
     check_baseline(cfg, cells)
     jobs = run_jobs(cfg, cells)
     store = Store(Path(cfg.paths.runs_dir))

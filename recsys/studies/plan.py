@@ -69,7 +69,7 @@ def compose_run(cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any
 
 def retuned(cfg: DictConfig, planned: PlannedCell, parameters: dict[str, str], trials: int) -> PlannedCell:
     """A cell with the parameters that tuning chose, given as they are written on a command line."""
-    cell = replace(planned.cell, overrides=[*planned.cell.overrides, *(f"{k}={v}" for k, v in parameters.items())])
+    cell = replace(planned.cell, own=[*planned.cell.own, *(f"{key}={value}" for key, value in parameters.items())])
     tuning = {"trials": trials, "parameters": parameters}
     return replace(planned, cell=cell, cfg=compose_run(cfg, cell.overrides, tuning))
 
@@ -84,7 +84,7 @@ def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
 
 def _further(cell: Cell) -> str:
     """What a cell's overrides say beyond the name that its parts give it."""
-    further = [override for override in cell.overrides if override.split("=")[0] not in NAMED_BY_PARTS]
+    further = [override for override in cell.own if override.split("=")[0] not in NAMED_BY_PARTS]
     return ", ".join(further) or "default"
 
 
@@ -99,6 +99,3 @@ def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig]) -> No
                 f"study has the same cell twice, as {seen[identity]!r} and as {name!r}: leave one of them out."
             )
         seen[identity] = name
-    for name in labels:
-        if labels.count(name) > 1:
-            raise ConfigError(f"study has two cells of the name {name!r}: give them names of their own in study.cells.")

@@ -63,8 +63,8 @@ def run_study(cfg: DictConfig, command: str = "", progress: Progress | None = No
     """
     start = time.perf_counter()
     progress = progress or Progress()
-    check_search(cfg)
     cells = plan(cfg)
+    check_search(cfg, cells)
     check_baseline(cfg, cells)
     launcher: Launcher = build("launcher", cfg.launcher)
     tuned = _tune(cfg, cells, launcher, progress) if cfg.search.n_trials else []

@@ -20,29 +20,39 @@ Space = dict[str, dict[str, Any]]
 def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> Space:
     """What may be tuned of a run, by config key: the `search` of each chosen component and of the run itself.
 
-    `further` adds to that, or replaces what a component declares; null takes a key out.
+    `further` adds to that, or replaces what a component declares, where the configuration has the key; null takes a
+    key out. A run of which nothing is declared, such as popularity, has nothing to tune.
 
     Raises:
         ConfigError: If an entry is malformed; the message names it.
 
     Example:
-        >>> ranker = {"search": {"dim": {"low": 1, "high": 9}, "bias": {"choice": [True, False]}}}
-        >>> search_space(OmegaConf.create({"ranker": ranker}), {"ranker.bias": None})
+        >>> space = {"dim": {"low": 1, "high": 9}, "bias": {"choice": [True, False]}}
+        >>> cfg = OmegaConf.create({"ranker": {"dim": 4, "bias": True, "search": space}})
+        >>> search_space(cfg, {"ranker.bias": None})
         {'ranker.dim': {'low': 1, 'high': 9}}
     """
     container = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(container, dict)
     space = dict(_declared(container))
-    space.update({str(key): entry for key, entry in _plain(further).items()})
+    if space:
+        space.update({key: entry for key, entry in _plain(further).items() if has_key(cfg, key)})
     kept = {key: entry for key, entry in space.items() if entry is not None}
     for key, entry in kept.items():
         _check(key, entry)
     return kept
 
 
-def _plain(node: Mapping[str, Any] | None) -> dict[Any, Any]:
+def has_key(cfg: DictConfig, key: str) -> bool:
+    """Whether a configuration has a dotted key, be its value null."""
+    node, _, last = key.rpartition(".")
+    parent = OmegaConf.select(cfg, node) if node else cfg
+    return isinstance(parent, DictConfig) and last in parent
+
+
+def _plain(node: Mapping[str, Any] | None) -> dict[str, Any]:
     container = OmegaConf.to_container(node) if isinstance(node, DictConfig) else node
-    return dict(container) if isinstance(container, Mapping) else {}
+    return {str(key): entry for key, entry in container.items()} if isinstance(container, Mapping) else {}
 
 
 def _declared(node: Mapping[Any, Any], prefix: str = "") -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from recsys.experiment import identify, run
 from recsys.schema import ConfigError, RecsysError
 from recsys.studies.cells import text
 from recsys.studies.plan import PlannedCell, compose_run
-from recsys.studies.space import Space, grid_of, search_space, suggest
+from recsys.studies.space import Space, grid_of, has_key, search_space, suggest
 from recsys.studies.storage import Claims, key_of, opened
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, RUNNING, Trial, study_folder
@@ -229,7 +229,7 @@ def _record(trial: FrozenTrial) -> Trial:
     )
 
 
-def check_search(cfg: DictConfig) -> None:
+def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
     """Refuse a search that cannot be made.
 
     Raises:
@@ -245,5 +245,10 @@ def check_search(cfg: DictConfig) -> None:
             f"search.n_trials is {n}, but search={cfg.choices.search} has no sampler; choose search=tpe, random, grid, "
             "cmaes or nsga2."
         )
+    for key in cfg.search.space or {}:
+        if not any(has_key(planned.cfg, key) for planned in cells):
+            raise ConfigError(f"search.space has {key}, which is no key of any cell's configuration.")
+    for planned in cells:
+        search_space(planned.cfg, cfg.search.space)
     if cfg.search.cost is not None and cfg.search.cost not in COSTS:
         raise ConfigError(f"search.cost is {cfg.search.cost!r}; expected {', '.join(COSTS)} or null.")

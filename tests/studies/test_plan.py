@@ -1,0 +1,66 @@
+"""Cells composed, labelled, and refused before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsys.schema import ConfigError
+from recsys.studies.plan import plan, retuned
+from recsys.studies.runner import run_study
+
+
+def test_labels_come_from_parts_or_from_the_study(study_of):
+    grid = "study.grid={encoder: [tfidf, random], features.dim: [8, 16]}"
+    labels = [planned.label for planned in plan(study_of(grid))]
+    assert labels == [
+        "popularity",
+        "tfidf+dot (features.dim=8)",
+        "tfidf+dot (features.dim=16)",
+        "random+dot (features.dim=8)",
+        "random+dot (features.dim=16)",
+        "cf",
+        "text",
+    ]
+
+
+def test_a_seed_makes_a_run_and_leaves_the_cell_alone(study_of):
+    planned = plan(study_of())[0]
+    assert planned.with_seed(7).seed == 7
+    assert planned.with_seed(7).overrides[-1] == "seed=7"
+    assert planned.cfg.seed == 0
+    assert planned.cfg.tags == ["tiny"]
+
+
+def test_tuned_parameters_are_overrides_and_recorded(study_of):
+    cfg = study_of()
+    made = retuned(cfg, plan(cfg)[1], {"learning_rate": "0.01"}, trials=20)
+    assert made.cfg.learning_rate == 0.01
+    assert made.cfg.tuning == {"study": "tiny", "trials": 20, "parameters": {"learning_rate": "0.01"}}
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ('{one: ["ranker=dot"], other: ["ranker=dot"]}', "the same cell twice, as 'one' and as 'other'"),
+        ('{bad: ["ranker=dot", "encoder=none"]}', "neither text nor learnt IDs"),
+    ],
+)
+def test_impossible_cells_are_refused(cells, message, study_of):
+    with pytest.raises(ConfigError, match=message):
+        plan(study_of(cells=cells))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["study.baseline=cff"], "study.baseline is 'cff'; expected one of popularity, cf, text, or null"),
+        (["search.n_trials=5"], "search=none has no sampler; choose search=tpe"),
+        (["search.n_trials=-1"], "search.n_trials is -1"),
+        (["search=tpe", "search.space={ranker.colour: {choice: [1]}}"], r"search.space has ranker.colour, which is no"),
+        (["search=tpe", "search.cost=money"], "search.cost is 'money'; expected seconds, parameters or null"),
+    ],
+)
+def test_an_impossible_study_is_refused_before_its_first_run(overrides, message, study_of, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        run_study(study_of(*overrides))
+    assert not (tmp_path / "runs").exists()

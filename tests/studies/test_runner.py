@@ -1,0 +1,134 @@
+"""Studies in this process: what is done is found, what fails is told, tuning spends its budget."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from studies.conftest import contents, maker
+
+from recsys.schema import RecsysError
+from recsys.studies.runner import run_study
+from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
+
+TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
+
+
+def test_a_study_is_made_then_found(study_of, tmp_path):
+    first = run_study(study_of(), "python …")
+    assert (first.n_made, first.n_found, first.failures) == (6, 0, [])
+    second = run_study(study_of())
+    assert (second.n_made, second.n_found) == (0, 6)
+    record = StudyRecord.read(tmp_path / "runs", "tiny")
+    assert [cell.label for cell in record.cells] == ["popularity", "cf", "text"]
+    assert record.labels[record.cells[1].run_ids["1"]] == "cf"
+    assert {entry.run_id for entry in first.records} == set(record.labels)
+
+
+def test_another_study_finds_the_runs_and_marks_them(study_of, tmp_path):
+    run_study(study_of())
+    other = run_study(study_of("study.name=other"))
+    assert other.n_found == 6
+    assert all(record.tags == ["tiny", "other"] for record in Store(tmp_path / "runs").records())
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory, cache_dir):
+    """A tuned study, with the function that makes its configuration, and its store."""
+    store = tmp_path_factory.mktemp("tuned")
+    make = maker(store, cache_dir)
+    return run_study(make(*TUNED)), make, store
+
+
+def test_every_cell_gets_the_same_budget_and_the_test_is_left_out_of_tuning(tuned):
+    result, _, store = tuned
+    assert result.failures == []
+    trials = {cell.label: len(cell.trials) for cell in result.record.cells}
+    assert trials == {"popularity": 0, "cf": 3, "text": 3}
+    records = Store(store).records()
+    tuning, final = ([r for r in records if r.config["test"] is wanted] for wanted in (False, True))
+    assert tuning
+    for record in tuning:
+        assert not any(name.startswith("test/") for name in record.metrics)
+        assert not (store / record.run_id / "per_user.parquet").exists()
+        assert not (store / record.run_id / "model.safetensors").exists()
+    assert len(final) == 6
+    assert {record.tuning["trials"] for record in final} == {3}
+
+
+def test_the_best_trial_is_run_on_every_seed(tuned):
+    result, _, _ = tuned
+    cell = result.record.cells[2]
+    best = max((t for t in cell.trials if t.state == "finished"), key=lambda trial: (trial.value, -trial.number))
+    assert cell.parameters == {key: str(value) for key, value in best.parameters.items()}
+    run = next(record for record in result.records if record.run_id == cell.run_ids["0"])
+    assert run.config["optimizer"]["lr"] == best.parameters["optimizer.lr"]
+    assert run.metrics["val/ndcg@10"] == best.value  # the trial was this run without its test
+
+
+def test_a_larger_budget_goes_on_from_the_smaller(tuned):
+    result, make, _ = tuned
+    large = run_study(make(*TUNED, "search.n_trials=4")).record.cells[1].trials
+    assert [t.parameters for t in large[:3]] == [t.parameters for t in result.record.cells[1].trials]
+    assert len(large) == 4
+
+
+def test_the_same_search_tries_the_same(study_of, tmp_path):
+    one, other = (
+        run_study(study_of(*TUNED, "study.seeds=[0]", store=tmp_path / name)).record.cells[2].trials
+        for name in ("one", "other")
+    )
+    assert [(t.parameters, t.value, t.state) for t in one] == [(t.parameters, t.value, t.state) for t in other]
+    assert contents(tmp_path / "one") == contents(tmp_path / "other")
+
+
+def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
+    pruned = ["search.pruner.n_startup_trials=1", "search.pruner.n_warmup_steps=0"]
+    result = run_study(study_of("search=random", "search.n_trials=6", "study.seeds=[0]", *pruned))
+    states = Counter(trial.state for cell in result.record.cells for trial in cell.trials)
+    assert states["pruned"] > 0
+    assert states["finished"] > 0
+    records = Store(tmp_path / "runs").records()
+    folders = [path for path in (tmp_path / "runs").iterdir() if path.name not in ("studies", "reports")]
+    assert len(records) == len(folders)  # nothing is left of what was given up
+
+
+@pytest.mark.parametrize("search", ["random", "grid", "cmaes", "nsga2"])
+def test_every_search_method_makes_its_trials(search, study_of):
+    space = "search.space={encoder.n_components: null, optimizer.weight_decay: {low: 0.01, high: 0.1}}"
+    result = run_study(study_of(f"search={search}", "search.n_trials=2", space, "study.seeds=[0]"))
+    trials = result.record.cells[2].trials
+    assert len(trials) == 2
+    assert result.failures == []
+    assert (trials[0].cost is not None) is (search == "nsga2")
+
+
+def test_a_failing_run_is_recorded_and_the_others_go_on_and_it_can_be_retried(study_of, tmp_path, monkeypatch):
+    bad = '{cf: ["encoder=none","ranker=cf"], bad: ["ranker=dot","learning_rate=1e38"]}'
+    result = run_study(study_of(cells=bad))
+    assert [outcome.label for outcome in result.failures] == ["bad", "bad"]
+    assert "diverged" in result.failures[0].error
+    failed = [record for record in result.records if not record.is_finished]
+    assert "Traceback" in failed[0].error
+    assert len(result.records) - len(failed) == 4
+    again = run_study(study_of(cells=bad))
+    assert (again.n_made, again.n_found, len(again.failures)) == (0, 4, 2)
+    stamp = (tmp_path / "runs" / failed[0].run_id / "record.json").stat().st_mtime_ns
+    run_study(study_of("retry_failed=true", cells=bad))
+    assert (tmp_path / "runs" / failed[0].run_id / "record.json").stat().st_mtime_ns > stamp
+
+
+def test_a_cell_whose_trials_all_fail_is_told_and_the_others_go_on(study_of):
+    bad = '{cf: ["encoder=none","ranker=cf"], bad: ["ranker=dot"]}'
+    space = "search.space={optimizer.lr: {choice: [1.0e+38]}}"
+    result = run_study(study_of("search=random", "search.n_trials=2", space, "study.seeds=[0]", cells=bad))
+    assert {outcome.label for outcome in result.failures} == {"cf", "bad"}
+    assert "none of 2 trials of bad came to its end" in result.failures[-1].error
+    assert [record.name for record in result.records] == ["popularity"]
+
+
+def test_a_study_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(RecsysError, match="there is no study 'x'"):
+        StudyRecord.read(Path(tmp_path), "x")

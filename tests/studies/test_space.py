@@ -1,0 +1,61 @@
+"""Search spaces, as the components' yamls declare them."""
+
+from __future__ import annotations
+
+import pytest
+from optuna import create_study
+
+import recsys
+from recsys.config import conf_dir
+from recsys.schema import ConfigError
+from recsys.studies.space import grid_of, search_space, suggest
+
+
+def test_a_space_is_what_the_chosen_components_declare():
+    cfg = recsys.compose(["encoder=tfidf", "ranker=dot", "profile=attention"])
+    assert set(search_space(cfg)) == {
+        "optimizer.lr",
+        "encoder.n_components",
+        "features.dim",
+        "features.dropout",
+        "profile.attention_dim",
+        "negatives.n_negatives",
+        "optimizer.weight_decay",
+        "ranker.temperature",
+    }
+
+
+def test_a_floor_has_nothing_to_tune():
+    assert search_space(recsys.compose(["ranker=popularity"])) == {}
+
+
+def test_a_study_adds_replaces_and_takes_out():
+    cfg = recsys.compose(["encoder=none", "ranker=cf"])
+    own = {"batches.batch_size": {"choice": [256, 512]}, "features.dim": {"choice": [8]}, "optimizer.lr": None}
+    space = search_space(cfg, own)
+    assert space["batches.batch_size"] == {"choice": [256, 512]}
+    assert space["features.dim"] == {"choice": [8]}
+    assert "optimizer.lr" not in space
+
+
+@pytest.mark.parametrize(
+    "entry", [3, {"choice": []}, {"low": 1}, {"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"min": 1}]
+)
+def test_a_malformed_entry_is_refused_by_key(entry):
+    with pytest.raises(ConfigError, match=r"the search space of optimizer.lr is .*; expected \{choice"):
+        search_space(recsys.compose(), {"optimizer.lr": entry})
+
+
+@pytest.mark.parametrize("group", ["encoder", "features", "profile", "ranker", "negatives", "optimizer", "loss"])
+def test_what_components_declare_can_be_drawn_and_composed(group):
+    for option in sorted(path.stem for path in (conf_dir() / group).glob("*.yaml") if path.stem != "none"):
+        space = search_space(recsys.compose([f"{group}={option}"]))
+        trial = create_study().ask()
+        suggest(trial, space)
+        drawn = [f"{key}={value}" for key, value in trial.params.items()]
+        assert recsys.compose([f"{group}={option}", *drawn]), option
+
+
+def test_a_grid_has_all_choices_and_evenly_spaced_points():
+    space = {"a": {"low": 0.0, "high": 1.0}, "b": {"choice": [None, [1, 2]]}, "c": {"low": 1, "high": 8, "log": True}}
+    assert grid_of(space, 3) == {"a": [0.0, 0.5, 1.0], "b": ["null", "[1,2]"], "c": [1, 3, 8]}
