@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config import build, check, is_none, plain
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
+from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import run_id
@@ -145,7 +146,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         with watch.measure(stage):
             metrics |= stages[stage](module, datamodule, verbose=False)[0]
     if trainer.is_global_zero and cfg.test:
-        training.save_weights(module.recommender, folder / WEIGHTS)
+        write_atomically(folder / WEIGHTS, training.weights_of(module.recommender))
     # What the vectors cost when they were made, whichever run that was.
     watch.seconds["encode"] = max(watch.seconds["encode"], features.report["seconds"])
     record = Record(

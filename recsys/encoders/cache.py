@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.files import making, replacing
@@ -102,7 +102,9 @@ def _read(path: Path, n_texts: int) -> Encoded | None:
 def _write(path: Path, vectors: NDArray[np.float32], report: dict[str, Any]) -> None:
     vectors = np.ascontiguousarray(vectors)
     with replacing(path) as unfinished:
-        save_file({VECTORS: vectors}, unfinished, {"report": json.dumps(report), "sha256": _content_hash(vectors)})
+        unfinished.write_bytes(
+            save({VECTORS: vectors}, {"report": json.dumps(report), "sha256": _content_hash(vectors)})
+        )
 
 
 def _content_hash(vectors: NDArray[np.float32]) -> str:

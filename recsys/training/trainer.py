@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import torch
 from pytorch_lightning import Trainer
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from recsys import schema
@@ -35,12 +35,9 @@ def load_best(module: RecommenderModule, trainer: Trainer) -> None:
         module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a model's weights as safetensors, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".tmp")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}, unfinished)
-    unfinished.replace(path)
+def weights_of(model: nn.Module) -> bytes:
+    """A model's weights as the content of a safetensors file."""
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()})
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -1,0 +1,115 @@
+"""Studies as processes: killed at any moment, two at once, on a disk that is full."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+from studies.conftest import contents, overrides
+
+from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "study.py"
+TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
+N_RECORDS = 3 * 2 + 2 * 3  # three cells on two seeds, and three trials of the two that have something to tune
+
+
+def start(store: Path, cache: Path, *further: str, largest_file: int | None = None) -> subprocess.Popen[str]:
+    arguments = [sys.executable, str(SCRIPT), *overrides(store, cache, *further)]
+    limit = None
+    if largest_file is not None:  # a write beyond it fails, as on a full disk
+        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(arguments, stdout=pipe, stderr=pipe, text=True, env=environment, preexec_fn=limit)
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    out, error = process.communicate(timeout=300)
+    return process.returncode, out + error
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, cache_dir) -> Path:
+    store = tmp_path_factory.mktemp("undisturbed")
+    status, said = finish(start(store, cache_dir, *TUNED))
+    assert status == 0, said
+    return store
+
+
+@pytest.mark.slow
+def test_a_study_killed_at_random_moments_ends_as_if_never_killed(undisturbed, tmp_path, cache_dir):
+    moments = random.Random(0)
+    killed, n_kills = tmp_path / "killed", 0
+    while True:
+        process = start(killed, cache_dir, *TUNED)
+        seen = len(list(killed.rglob("*"))) if killed.exists() else 0
+        while process.poll() is None and (not killed.exists() or len(list(killed.rglob("*"))) <= seen):
+            time.sleep(0.01)  # until it has begun to write
+        time.sleep(moments.uniform(0, 2.5))
+        if process.poll() is not None or n_kills == 4:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        n_kills += 1
+    status, said = finish(process)
+    assert status == 0, said
+    assert n_kills >= 2
+    assert contents(killed) == contents(undisturbed)
+    cells, expected = (StudyRecord.read(store, "tiny").cells for store in (killed, undisturbed))
+    for cell, other in zip(cells, expected, strict=True):
+        assert cell.run_ids == other.run_ids
+        assert [(t.number, t.parameters, t.state, t.value) for t in cell.trials] == [
+            (t.number, t.parameters, t.state, t.value) for t in other.trials
+        ]
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_study(undisturbed, tmp_path, cache_dir):
+    store = tmp_path / "shared"
+    workers = [start(store, cache_dir, *TUNED) for _ in range(2)]
+    for status, said in map(finish, workers):
+        assert status == 0, said
+    cells = StudyRecord.read(store, "tiny").cells
+    assert [len(cell.trials) for cell in cells] == [0, 3, 3]  # the budget is spent once, not twice
+    assert Counter(t.state for cell in cells for t in cell.trials)["running"] == 0
+    records = Store(store).records()
+    assert sum(record.config["test"] for record in records) == 6
+    both = contents(store).keys() & contents(undisturbed).keys()
+    assert len(both) >= 2  # popularity at least; what tuning finds depends on who asks first
+    assert all(contents(store)[run_id] == contents(undisturbed)[run_id] for run_id in both)
+
+
+def test_a_full_disk_is_told_and_loses_nothing(undisturbed, tmp_path, cache_dir):
+    store = tmp_path / "full"
+    status, said = finish(start(store, cache_dir, "study.seeds=[0]"))
+    assert status == 0, said
+    before = contents(store)
+    status, said = finish(start(store, cache_dir, largest_file=2000))
+    assert status == 2, said
+    assert "cannot write" in said
+    assert "Traceback" not in said
+    assert contents(store) == before
+    status, said = finish(start(store, cache_dir))
+    assert status == 0, said
+    assert len(contents(store)) == 6
+    assert before.items() <= contents(store).items()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write to read-only folders")
+def test_a_read_only_store_is_told(tmp_path, cache_dir):
+    store = tmp_path / "read_only"
+    store.mkdir(mode=0o555)
+    status, said = finish(start(store, cache_dir))
+    assert status == 2
+    assert "cannot write" in said
