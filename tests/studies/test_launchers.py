@@ -1,0 +1,86 @@
+"""Every launcher gives the runs that this process gives; a worker that dies is told."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from studies.conftest import contents
+
+from recsys.config import build
+from recsys.schema import StoreError
+from recsys.studies.jobs import FAILED, MADE, Job, Outcome
+from recsys.studies.runner import run_study
+
+ONE_SEED = ["study.seeds=[0]"]
+LOCAL = {
+    "joblib": ["launcher=joblib", "launcher.n_workers=2"],
+    "ray": ["launcher=ray", "launcher.n_cpus=2"],
+    "slurm": ["launcher=slurm", "launcher.cluster=local", "launcher.poll_seconds=0.1"],
+}
+
+
+@dataclass(frozen=True)
+class Toy:
+    """Stands for a job where only the launcher is tested."""
+
+    label: str
+    seed: int | None = 0
+
+
+def toy_perform(job: Toy) -> Outcome:
+    if job.label == "dies":
+        os._exit(3)
+    if job.label == "full":
+        raise StoreError("cannot write /store: no space")
+    return Outcome(job.label, job.seed, MADE, run_id=str(os.getpid()))
+
+
+@pytest.fixture(autouse=True)
+def _workers_find_this_module(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory, cache_dir):
+    from studies.conftest import maker
+
+    store = tmp_path_factory.mktemp("here")
+    run_study(maker(store, cache_dir)(*ONE_SEED))
+    return contents(store)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LOCAL)
+def test_runs_are_the_same_wherever_they_are_made(launcher, here, study_of, tmp_path):
+    result = run_study(study_of(*ONE_SEED, *LOCAL[launcher]))
+    assert result.failures == []
+    assert result.n_made == 3
+    made = contents(tmp_path / "runs")
+    assert made.keys() == here.keys()
+    for run_id, (status, metrics, *_) in here.items():
+        assert made[run_id][0] == status
+        assert made[run_id][1] == pytest.approx(metrics, abs=1e-6)  # threads differ, and with them sums' last bits
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LOCAL)
+def test_a_worker_that_dies_fails_its_job(launcher, study_of):
+    cfg = study_of(*LOCAL[launcher], *(["launcher.retries=0"] if launcher == "ray" else []))
+    jobs: list[Job] = [Toy("fine"), Toy("dies")]  # type: ignore[list-item]
+    outcomes = {outcome.label: outcome for outcome in build("launcher", cfg.launcher).launch(toy_perform, jobs)}
+    assert outcomes["dies"].state == FAILED
+    assert "its worker died" in outcomes["dies"].error
+    if launcher != "joblib":  # whose pool dies as a whole
+        assert outcomes["fine"].state == MADE
+        assert outcomes["fine"].run_id != str(os.getpid())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["in_process", *LOCAL])
+def test_a_full_disk_ends_the_study(launcher, study_of):
+    cfg = study_of(*LOCAL.get(launcher, []))
+    with pytest.raises(StoreError, match="cannot write /store: no space"):
+        list(build("launcher", cfg.launcher).launch(toy_perform, [Toy("full")]))  # type: ignore[list-item]
