@@ -40,7 +40,8 @@ def toy_perform(job: Toy) -> Outcome:
 
 @pytest.fixture(autouse=True)
 def _workers_find_this_module(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    here = Path(__file__).parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(here), str(here.parent)]))
 
 
 @pytest.fixture(scope="module")
