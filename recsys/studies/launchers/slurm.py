@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -57,6 +58,7 @@ def _outcome(handle: Any, job: Job) -> Outcome:
     error = handle.exception()
     if error is None:
         return handle.result()
-    if StoreError.__name__ in str(error):
-        raise StoreError(str(error).strip().rsplit("\n", 1)[-1].partition("StoreError: ")[2])
+    told = re.search(rf"{StoreError.__name__}: (.*)", str(error))  # the job's error comes as the text of its traceback
+    if told is not None:
+        raise StoreError(told[1])
     return lost(job, error)
