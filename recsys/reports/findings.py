@@ -5,7 +5,6 @@ from __future__ import annotations
 from recsys.reports.comparison import Comparison, Cost, Row, lower_is_better
 from recsys.reports.formatting import (
     interval,
-    is_significant,
     metric_name,
     number,
     p_value,
@@ -43,12 +42,12 @@ def _finding(row: Row, baseline: Row, comparison: Comparison) -> str:
     assert difference is not None
     n = comparison.n_comparisons(metric)
     family = f" (Holm, {n} comparisons)" if n > 1 else ""
-    p = p_value(difference.p_holm)
+    p = p_value(difference.p_corrected)
     evidence = f"p {f'< {p[1:]}' if p.startswith('<') else f'= {p}'}{family}, d = {difference.effect_size:.2f}".replace(
         "-", "−"
     )
     name, cost = metric_name(metric), _training_time(row.cost, baseline.cost)
-    if not is_significant(difference):
+    if not comparison.is_significant(difference):
         size = f"{number(difference.mean, signed=True)} {name} {interval(difference.low, difference.high, signed=True)}"
         return f"{row.label} does not differ significantly from {baseline.label}: {size}, {evidence}, {cost}."
     better = (difference.mean > 0) is not lower_is_better(metric)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from recsys.reports.statistics import PairedDifference
-
 ABSENT = "–"
-SIGNIFICANT = 0.05
 _NAMES = {"ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "auc": "AUC", "mind_mrr": "MIND MRR", "hit_rate": "hit rate"}
 
 
@@ -62,11 +59,6 @@ def p_value(p: float | None) -> str:
     if p is None:
         return ABSENT
     return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
-
-
-def is_significant(difference: PairedDifference | None) -> bool:
-    """Whether a difference stays significant after the correction for all comparisons."""
-    return difference is not None and difference.p_holm is not None and difference.p_holm < SIGNIFICANT
 
 
 def count(value: float | None) -> str:

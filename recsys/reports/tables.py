@@ -11,11 +11,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from recsys.reports.comparison import Comparison, Row, Score, lower_is_better
+from recsys.reports.comparison import Comparison, Row, lower_is_better
 from recsys.reports.formatting import (
     ABSENT,
     count,
-    is_significant,
     megabytes,
     metric_name,
     number,
@@ -23,6 +22,7 @@ from recsys.reports.formatting import (
     seconds,
     with_interval,
 )
+from recsys.reports.scores import Score
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -182,24 +182,24 @@ def _main_entries(row: Row, comparison: Comparison) -> list[Entry]:
     value = with_interval(score.mean, score.low, score.high)
     entries = [Entry(row.label), Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
     if comparison.baseline is not None:
-        entries += _difference(score, row.label == comparison.baseline)
+        entries += _difference(score, row.label == comparison.baseline, comparison)
     return entries
 
 
 def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
     score = row.scores[metric]
     text = with_interval(score.mean, score.low, score.high)
-    return Entry(text, row.label in comparison.leaders(metric), is_significant(score.difference))
+    return Entry(text, row.label in comparison.leaders(metric), comparison.is_significant(score.difference))
 
 
-def _difference(score: Score, is_baseline: bool) -> list[Entry]:
+def _difference(score: Score, is_baseline: bool, comparison: Comparison) -> list[Entry]:
     own = score.difference
     if own is None:
         return [Entry("baseline" if is_baseline else ABSENT), Entry(ABSENT), Entry(ABSENT)]
     effect = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
     return [
         Entry(with_interval(own.mean, own.low, own.high, signed=True)),
-        Entry(p_value(own.p_holm), is_marked=is_significant(own)),
+        Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own)),
         effect,
     ]
 
@@ -211,7 +211,7 @@ def _csv_line(row: Row, comparison: Comparison) -> dict[str, object]:
     for metric, score in row.scores.items():
         line |= {metric: score.mean, f"{metric}_low": score.low, f"{metric}_high": score.high}
         line[f"{metric}_seed_sd"] = score.seed_sd
-        for key in ("mean", "low", "high", "p", "p_holm", "effect_size"):
+        for key in ("mean", "low", "high", "p", "p_corrected", "effect_size"):
             line[f"{metric}_difference_{key}"] = None if score.difference is None else getattr(score.difference, key)
     cost = row.cost
     line |= {"trained_weights": cost.trainable, "all_weights": cost.total, "encode_seconds": cost.encode}

@@ -40,7 +40,7 @@ def test_numbers_by_hand(store):
     assert bert.difference.p == pytest.approx(p_bert, abs=1e-12)
     assert tfidf.difference is not None
     smaller, larger = sorted([p_bert, p_tfidf])
-    corrected = sorted([bert.difference.p_holm, tfidf.difference.p_holm])
+    corrected = sorted([bert.difference.p_corrected, tfidf.difference.p_corrected])
     assert corrected == pytest.approx([2 * smaller, max(2 * smaller, larger)])
     assert popularity.difference is None
     assert found.rows[0].scores["recall@10"].mean == 2 * 5 / 8

@@ -87,7 +87,7 @@ def test_less_is_better_in_words(store):
         store.save(run, frame.with_columns((frame["ndcg@10"] + shift).alias("average_popularity@10")))
     runs = [replace(run, metrics={"test/average_popularity@10": 0.0}) for run in runs]
     (sentence,) = sentences(compare(runs, store, "a+dot", ["average_popularity@10"]))
-    assert sentence.startswith("b+dot falls short of a+dot by 0.2025 average popularity@10 [0.2000, 0.2100]")
+    assert sentence.startswith("b+dot falls short of a+dot by 0.2025 average popularity@10 [0.2000, 0.2075]")
 
 
 def test_headline_names_the_best(comparison):

@@ -5,8 +5,10 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from recsys.reports import statistics
-from recsys.reports.statistics import bootstrap_interval, holm, paired_difference, paired_differences
+from recsys.reports import bootstrap
+from recsys.reports.bootstrap import bootstrap_interval
+from recsys.reports.corrections import holm
+from recsys.reports.statistics import Inference, paired_difference, paired_differences
 from recsys.schema import ComparisonError
 
 
@@ -35,7 +37,7 @@ def test_interval_of_another_level_equals_scipy(values):
 
 def test_interval_does_not_depend_on_chunks_or_on_other_columns(values, monkeypatch):
     whole = bootstrap_interval(values, seed=0, n_resamples=101)
-    monkeypatch.setattr(statistics, "_DRAWS", 7 * len(values))
+    monkeypatch.setattr(bootstrap, "_DRAWS", 7 * len(values))
     chunked = bootstrap_interval(values, seed=0, n_resamples=101)
     alone = bootstrap_interval(values[:, 1], seed=0, n_resamples=101)
     np.testing.assert_allclose(whole, chunked, rtol=0, atol=1e-12)
@@ -44,7 +46,7 @@ def test_interval_does_not_depend_on_chunks_or_on_other_columns(values, monkeypa
 
 def test_paired_difference_equals_scipy(values):
     first, second = values[:, 0], values[:, 1]
-    found = paired_difference(first, second, seed=3, n_resamples=400)
+    found = paired_difference(first, second, seed=3, inference=Inference(n_resamples=400))
     expected = stats.bootstrap(
         (first - second,), np.mean, n_resamples=400, rng=np.random.default_rng(3)
     ).confidence_interval
@@ -60,7 +62,7 @@ def test_differences_by_hand():
     # differences 1/2, 0, 1/2, 0: mean 1/4, variance (4 × 1/16) / 3 = 1/12
     assert found.mean == 1 / 4
     assert found.effect_size == pytest.approx((1 / 4) / (1 / 12) ** 0.5)
-    assert found.p_holm is None
+    assert found.p_corrected is None
 
 
 def test_equal_cells_do_not_differ_and_a_constant_difference_is_certain():
@@ -95,7 +97,7 @@ def test_without_a_difference_one_study_in_twenty_is_significant_and_intervals_c
     users = generator.beta(0.4, 1.2, size=(50, 1))  # a user's level is shared by both cells, as with real users
     baseline = np.clip(users + 0.1 * generator.normal(size=(50, 1000)), 0, 1)
     other = np.clip(users + 0.1 * generator.normal(size=(50, 1000)), 0, 1)
-    found = paired_differences(other - baseline, np.zeros(50), seed=0, n_resamples=1000)
+    found = paired_differences(other - baseline, np.zeros(50), seed=0, inference=Inference(n_resamples=1000))
     rejected = np.mean([difference.p < 0.05 for difference in found])
     covered = np.mean([difference.low <= 0 <= difference.high for difference in found])
     assert 0.03 <= rejected <= 0.07

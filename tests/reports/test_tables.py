@@ -80,8 +80,8 @@ def test_csv_parses_back_to_the_exact_numbers(comparison):
         assert float(line["ndcg@10"]) == score.mean
         assert float(line["ndcg@10_low"]) == score.low
         assert line["coverage@10_low"] == ""
-        expected = "" if score.difference is None else repr(score.difference.p_holm)
-        assert line["ndcg@10_difference_p_holm"] == expected
+        expected = "" if score.difference is None else repr(score.difference.p_corrected)
+        assert line["ndcg@10_difference_p_corrected"] == expected
         assert line["seeds"] == "0 1"
         assert line["run_ids"].split() == row.cell.run_ids
     assert (rows[0]["trained_weights"], rows[0]["train_seconds"], rows[0]["epochs"]) == ("12345", "10.0", "4.5")
