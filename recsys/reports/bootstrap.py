@@ -20,6 +20,8 @@ def bootstrap_interval(
 ) -> tuple[Floats, Floats]:
     """Ends of the BCa bootstrap interval of the mean over users (Efron 1987), for each column.
 
+    Its level is expanded as Hesterberg (2015) has it, since the spread of n resampled values is that of n - 1.
+
     Args:
         values: (n_users,) or (n_users, n_columns); all columns see the same resampled users.
         seed: Of the resampling.
@@ -68,9 +70,21 @@ def resampled_means(table: Floats, seed: int, n_resamples: int = N_RESAMPLES) ->
 
 def bca_interval(table: Floats, resampled: Floats, level: float) -> tuple[Floats, Floats]:
     """Ends of the BCa interval of each column's mean, from values (n_users, n_columns) and their resampled means."""
-    low, high = quantiles(resampled, _bca_levels(table, resampled, level))
+    low, high = quantiles(resampled, _bca_levels(table, resampled, expanded_level(level, len(table))))
     constant = (table == table[0]).all(axis=0)  # any resample has the same mean, but for rounding
     return np.where(constant, table[0], low), np.where(constant, table[0], high)
+
+
+def expanded_level(level: float, n: int) -> float:
+    """The level of a normal interval around n values that is as wide as that of Student's t.
+
+    Example:
+        >>> round(expanded_level(0.95, 10), 4), round(expanded_level(0.95, 1000), 4)
+        (0.9829, 0.9504)
+    """
+    from scipy.special import ndtr, stdtrit
+
+    return float(2 * ndtr(stdtrit(n - 1, (1 + level) / 2) * (n / (n - 1)) ** 0.5) - 1)
 
 
 def quantiles(samples: Floats, levels: Floats) -> Floats:

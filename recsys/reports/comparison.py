@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import Any
 
 from recsys import schema
 from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells, unequal_tuning
+from recsys.reports.costs import Cost, cost_of
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
 from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples
@@ -19,29 +19,6 @@ from recsys.tracking.run_id import cell_id
 from recsys.tracking.store import Store
 
 LOWER_IS_BETTER = ("gini", "average_popularity")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a cell's runs took; None where no run says.
-
-    Attributes:
-        trainable: Trained weights.
-        total: All weights, frozen ones too.
-        encode: Seconds of encoding: the longest of its runs, since later ones find the texts encoded.
-        train: Seconds of fitting, mean over runs.
-        test: Seconds of the test, mean over runs.
-        peak_mb: Peak memory in MB, the largest of its runs.
-        epochs: Mean over runs.
-    """
-
-    trainable: int | None
-    total: int | None
-    encode: float | None
-    train: float | None
-    test: float | None
-    peak_mb: float | None
-    epochs: float | None
 
 
 @dataclass(frozen=True)
@@ -195,7 +172,7 @@ def compare(
     judged = {metric: _judge(metric, cells, values, reference, seed, inference) for metric in metrics}
     scores = {metric: own for metric, (own, _) in judged.items()}
     rows = [
-        Row(cell, {metric: scores[metric][place] for metric in metrics}, _cost(cell))
+        Row(cell, {metric: scores[metric][place] for metric in metrics}, cost_of(cell))
         for place, cell in enumerate(cells)
     ]
     sign = 1 if lower_is_better(metrics[0]) else -1
@@ -282,24 +259,3 @@ def _ordered(pairs: Iterable[Pair], order: dict[str, int]) -> list[Pair]:
     """Pairs as their cells stand in the rows."""
     turned = (pair if order[pair.a] < order[pair.b] else pair.reversed for pair in pairs)
     return sorted(turned, key=lambda pair: (order[pair.a], order[pair.b]))
-
-
-def _cost(cell: Cell) -> Cost:
-    records = cell.records
-    return Cost(
-        trainable=records[0].parameters.get("trainable"),
-        total=records[0].parameters.get("total"),
-        encode=max(_seconds(records, "encode"), default=None),
-        train=_mean(_seconds(records, "fit")),
-        test=_mean(_seconds(records, "test")),
-        peak_mb=max((record.peak_memory_mb for record in records if record.peak_memory_mb is not None), default=None),
-        epochs=_mean([float(record.epochs) for record in records if record.epochs is not None]),
-    )
-
-
-def _seconds(records: Iterable[Record], stage: str) -> list[float]:
-    return [record.times[stage] for record in records if stage in record.times]
-
-
-def _mean(numbers: Sequence[float]) -> float | None:
-    return fmean(numbers) if numbers else None
