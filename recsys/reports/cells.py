@@ -146,7 +146,7 @@ def group_by(entries: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
 
 
 def _trials(record: Record) -> int:
-    return int(getattr(record, "tuning", {}).get("trials", 0))
+    return int(record.tuning.get("trials", 0))
 
 
 def _suffixes(records: Sequence[Record]) -> list[str]:

@@ -127,10 +127,8 @@ class Comparison:
             KeyError: If there is no such pair, or the metric has no values per user.
         """
         for pair in self.pairs(metric):
-            if (pair.a, pair.b) == (a, b):
-                return pair
-            if (pair.a, pair.b) == (b, a):
-                return pair.reversed
+            if {pair.a, pair.b} == {a, b}:
+                return pair if pair.a == a else pair.reversed
         raise KeyError((metric, a, b))
 
 

@@ -82,4 +82,4 @@ def _all_signs(start: int, size: int, n: int) -> Floats:
 
 
 def _drawn_signs(generator: np.random.Generator, size: int, n: int) -> Floats:
-    return 1.0 - 2.0 * generator.integers(0, 2, (size, n), dtype=np.int8).astype(np.float64)
+    return np.where(generator.random((size, n)) < 0.5, -1.0, 1.0)

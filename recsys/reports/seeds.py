@@ -39,12 +39,11 @@ def weighted_t_interval(values: Floats, users: Ends, level: float) -> Ends:
     of_seeds, of_users, of_both = _variances(values)
     alone = np.maximum(of_users - of_both, 0)
     quantile = stdtrit(values.shape[1] - 1, (1 + level) / 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        halves = [
-            (quantile * of_seeds + distance / np.sqrt(of_users) * alone) / np.sqrt(of_seeds + alone)
-            for distance in (mean - users[0], users[1] - mean)
-        ]
-    return np.fmin(mean - halves[0], users[0]), np.fmax(mean + halves[1], users[1])
+    lower, upper = (
+        _ratio(quantile * of_seeds + _ratio(distance, np.sqrt(of_users)) * alone, np.sqrt(of_seeds + alone))
+        for distance in (mean - users[0], users[1] - mean)
+    )
+    return np.minimum(mean - lower, users[0]), np.maximum(mean + upper, users[1])
 
 
 def two_level_interval(resampled: Floats, seed: int, level: float) -> Ends:
@@ -77,3 +76,8 @@ def _variances(values: Floats) -> tuple[Floats, Floats, Floats]:
     seeds = (by_seed**2).sum(axis=0) / (n_seeds - 1) / n_seeds
     users = (by_user**2).sum(axis=0) / (n_users - 1) / n_users
     return seeds, users, rest / ((n_seeds - 1) * (n_users - 1) * size)
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    """0 where both are: what does not vary takes no room."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)

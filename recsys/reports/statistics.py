@@ -54,10 +54,15 @@ class Inference:
         _check_choice("test", self.test, (T, RANDOMISATION))
         _check_choice("correction", self.correction, tuple(CORRECTIONS))
         _check_choice("seed_interval", self.seed_interval, SEED_INTERVALS)
-        if not 0.5 <= self.level < 1:
+        if not isinstance(self.level, float) or not 0.5 <= self.level < 1:
             raise ConfigError(f"level={self.level}; expected a coverage from 0.5 to below 1, such as 0.95.")
-        if self.n_resamples < 100:
+        if not isinstance(self.n_resamples, int) or self.n_resamples < 100:
             raise ConfigError(f"n_resamples={self.n_resamples}; expected at least 100, better 2000 or more.")
+
+    @property
+    def test_name(self) -> str:
+        """The test in words."""
+        return {T: "paired t-test", RANDOMISATION: "paired randomisation test"}[self.test]
 
     @property
     def alpha(self) -> float:

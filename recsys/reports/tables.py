@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import (
     ABSENT,
     count,
+    interval,
     megabytes,
     metric_name,
     number,
@@ -22,8 +24,10 @@ from recsys.reports.formatting import (
     seconds,
     with_interval,
 )
-from recsys.reports.scores import Score
 
+WITH_SEEDS = "with seeds"
+_SEEDS_NOTE = f", and under '{WITH_SEEDS}' the interval that contains the variance between seeds too"
+_DIFFERENCE = ("mean", "low", "high", "low_with_seeds", "high_with_seeds", "p", "p_corrected", "effect_size")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -64,14 +68,15 @@ class Grid:
 
 
 def quality_grid(comparison: Comparison, brief: bool = False) -> Grid:
-    """Metrics by cell: the first one in full; the others with their intervals, or not at all if `brief`."""
-    main, *others = comparison.metrics[:1] if brief else comparison.metrics
-    headers = ["", metric_name(main), "seed sd"]
-    if comparison.baseline is not None:
-        headers += [f"Δ to {comparison.baseline}", "p (Holm)", "d"]
-    headers += [metric_name(metric) for metric in others]
+    """Metrics by cell: the first one in full; the others with their intervals, or not at all if `brief`.
+
+    With several seeds there are the intervals that contain their variance; a brief table has only that of the
+    difference, or of the mean where there is no baseline.
+    """
+    others = [] if brief else comparison.metrics[1:]
+    headers = ["", *_main_headers(comparison, brief), *map(metric_name, others)]
     rows = [
-        [*_main_entries(row, comparison), *(_value(row, metric, comparison) for metric in others)]
+        [Entry(row.label), *_main_entries(row, comparison, brief), *(_value(row, one, comparison) for one in others)]
         for row in comparison.rows
     ]
     return Grid(headers, rows)
@@ -113,18 +118,19 @@ def segment_grid(comparison: Comparison) -> Grid:
 
 def note(comparison: Comparison) -> str:
     """What the numbers are."""
-    seeds = len(comparison.seeds)
+    seeds, inference = len(comparison.seeds), comparison.inference
     of_queries = "" if comparison.n_queries == comparison.n_users else f", {comparison.n_queries} queries"
     text = (
         f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; in brackets the "
-        f"{comparison.level:.0%} bootstrap interval over users; best in bold."
+        f"{comparison.level * 100:g}% bootstrap interval over users{_SEEDS_NOTE if seeds > 1 else ''}; best in bold."
     )
     if comparison.baseline is None or len(comparison.rows) == 1:
         return text
     return (
-        f"{text} An asterisk marks a difference from {comparison.baseline} with p < 0.05 in a paired t-test over "
-        f"users, Holm-corrected for {len(comparison.rows) - 1} comparisons (intervals are not corrected); d is the "
-        "mean difference over its standard deviation between users."
+        f"{text} An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
+        f"{inference.test_name} over users, {NAMES[inference.correction]}-corrected for {len(comparison.rows) - 1} "
+        "comparisons (intervals are not corrected); d is the mean difference over its standard deviation between "
+        "users."
     )
 
 
@@ -176,14 +182,45 @@ def to_csv(comparison: Comparison) -> str:
     return text.getvalue()
 
 
-def _main_entries(row: Row, comparison: Comparison) -> list[Entry]:
+def _main_headers(comparison: Comparison, brief: bool) -> list[str]:
+    of_mean, of_difference = _with_seeds(comparison, brief)
+    headers = [metric_name(comparison.metrics[0]), "seed sd", *([WITH_SEEDS] if of_mean else [])]
+    if comparison.baseline is None:
+        return headers
+    headers += [f"Δ to {comparison.baseline}", *([f"Δ {WITH_SEEDS}"] if of_difference else [])]
+    return [*headers, f"p ({NAMES[comparison.inference.correction]})", "d"]
+
+
+def _main_entries(row: Row, comparison: Comparison, brief: bool) -> list[Entry]:
     main = comparison.metrics[0]
     score = row.scores[main]
+    of_mean, of_difference = _with_seeds(comparison, brief)
     value = with_interval(score.mean, score.low, score.high)
-    entries = [Entry(row.label), Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
-    if comparison.baseline is not None:
-        entries += _difference(score, row.label == comparison.baseline, comparison)
-    return entries
+    entries = [Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
+    if of_mean:
+        entries.append(_interval(score.low_with_seeds, score.high_with_seeds))
+    if comparison.baseline is None:
+        return entries
+    own = score.difference
+    if own is None:
+        absent = [Entry(ABSENT)] * (3 if of_difference else 2)
+        return [*entries, Entry("baseline" if row.label == comparison.baseline else ABSENT), *absent]
+    entries.append(Entry(with_interval(own.mean, own.low, own.high, signed=True)))
+    if of_difference:
+        entries.append(_interval(own.low_with_seeds, own.high_with_seeds, signed=True))
+    effect_size = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
+    return [*entries, Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own)), effect_size]
+
+
+def _with_seeds(comparison: Comparison, brief: bool) -> tuple[bool, bool]:
+    """Whether to show the intervals with seeds of means and of differences."""
+    scores = [row.scores[comparison.metrics[0]] for row in comparison.rows]
+    known = any(score.low_with_seeds is not None for score in scores)
+    return known and not (brief and comparison.baseline is not None), known
+
+
+def _interval(low: float | None, high: float | None, signed: bool = False) -> Entry:
+    return Entry(interval(low, high, signed) or ABSENT)
 
 
 def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
@@ -192,26 +229,15 @@ def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
     return Entry(text, row.label in comparison.leaders(metric), comparison.is_significant(score.difference))
 
 
-def _difference(score: Score, is_baseline: bool, comparison: Comparison) -> list[Entry]:
-    own = score.difference
-    if own is None:
-        return [Entry("baseline" if is_baseline else ABSENT), Entry(ABSENT), Entry(ABSENT)]
-    effect = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
-    return [
-        Entry(with_interval(own.mean, own.low, own.high, signed=True)),
-        Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own)),
-        effect,
-    ]
-
-
 def _csv_line(row: Row, comparison: Comparison) -> dict[str, object]:
     line: dict[str, object] = {"label": row.label, "name": row.cell.name}
     line |= {group: row.cell.choices.get(group) for group in ("data", "split", "encoder", "profile", "ranker", "loss")}
     line |= {"seeds": " ".join(map(str, row.cell.seeds)), "n_users": comparison.n_users}
     for metric, score in row.scores.items():
         line |= {metric: score.mean, f"{metric}_low": score.low, f"{metric}_high": score.high}
-        line[f"{metric}_seed_sd"] = score.seed_sd
-        for key in ("mean", "low", "high", "p", "p_corrected", "effect_size"):
+        line |= {f"{metric}_seed_sd": score.seed_sd, f"{metric}_low_with_seeds": score.low_with_seeds}
+        line[f"{metric}_high_with_seeds"] = score.high_with_seeds
+        for key in _DIFFERENCE:
             line[f"{metric}_difference_{key}"] = None if score.difference is None else getattr(score.difference, key)
     cost = row.cost
     line |= {"trained_weights": cost.trainable, "all_weights": cost.total, "encode_seconds": cost.encode}
