@@ -104,6 +104,8 @@ def print_paths(paths: Mapping[str, Path], console: Console) -> None:
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Tables of quality and cost, what they mean, and what failed."""
     console.print(tables.to_rich(tables.quality_grid(comparison, brief=True)))
+    if tables.has_seeds(comparison):
+        console.print(tables.to_rich(tables.seeds_grid(comparison)))
     if len(comparison.metrics) > 1:
         console.print(tables.to_rich(tables.others_grid(comparison)))
     console.print(tables.note(comparison), markup=False, highlight=False)

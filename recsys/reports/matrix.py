@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import string
 
 from recsys.reports.comparison import Comparison, Row, lower_is_better
@@ -47,18 +45,6 @@ def matrix_note(comparison: Comparison, brief: bool = False) -> str:
 def has_matrix(comparison: Comparison) -> bool:
     """Whether there are pairs to show that the differences to the baseline do not show already."""
     return len(comparison.pairs(comparison.metrics[0])) > (0 if comparison.baseline is None else 1)
-
-
-def pairs_csv(comparison: Comparison) -> str:
-    """All numbers of all pairs in full, one line for each pair and metric; empty where there is none."""
-    names = ("mean", "low", "high", "low_with_seeds", "high_with_seeds", "p", "p_corrected", "effect_size")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["metric", "a", "b", *names])
-    for metric in comparison.metrics:
-        for pair in comparison.pairs(metric):
-            writer.writerow([metric, pair.a, pair.b, *(getattr(pair.difference, name) for name in names)])
-    return text.getvalue()
 
 
 def _entry(row: Row, other: Row, comparison: Comparison, brief: bool) -> Entry:

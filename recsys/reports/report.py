@@ -10,8 +10,9 @@ from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings, headline
 from recsys.reports.formatting import metric_name
-from recsys.reports.matrix import has_matrix, matrix_note, pairs_csv, significance_grid
+from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.plots import plot_comparison, render
+from recsys.reports.spreadsheets import pairs_to_csv, to_csv
 from recsys.schema import ConfigError
 from recsys.tracking.files import write_atomically
 from recsys.tracking.run_id import flatten
@@ -49,8 +50,8 @@ def write_report(
     picture = next((FILES[format] for format in ("png", "svg") if format in formats), None)
     makers: dict[str, Callable[[], bytes]] = {
         "md": lambda: markdown(comparison, title, command, picture).encode(),
-        "csv": lambda: tables.to_csv(comparison).encode(),
-        "pairs": lambda: pairs_csv(comparison).encode(),
+        "csv": lambda: to_csv(comparison).encode(),
+        "pairs": lambda: pairs_to_csv(comparison).encode(),
         "tex": lambda: _latex(comparison, title).encode(),
         "png": lambda: render(figure(), "png"),
         "svg": lambda: render(figure(), "svg"),

@@ -1,9 +1,7 @@
-"""A comparison as tables: for the terminal, in markdown, LaTeX and csv."""
+"""A comparison as tables: for the terminal, in markdown and LaTeX."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +25,6 @@ from recsys.reports.formatting import (
 
 WITH_SEEDS = "with seeds"
 _SEEDS_NOTE = f", and under '{WITH_SEEDS}' the interval that contains the variance between seeds too"
-_DIFFERENCE = ("mean", "low", "high", "low_with_seeds", "high_with_seeds", "p", "p_corrected", "effect_size")
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -70,16 +67,39 @@ class Grid:
 def quality_grid(comparison: Comparison, brief: bool = False) -> Grid:
     """Metrics by cell: the first one in full; the others with their intervals, or not at all if `brief`.
 
-    With several seeds there are the intervals that contain their variance; a brief table has only that of the
-    difference, or of the mean where there is no baseline.
+    With several seeds there are the intervals that contain their variance; a brief table leaves them to `seeds_grid`.
     """
     others = [] if brief else comparison.metrics[1:]
-    headers = ["", *_main_headers(comparison, brief), *map(metric_name, others)]
+    with_seeds = has_seeds(comparison) and not brief
+    headers = ["", *_main_headers(comparison, with_seeds), *map(metric_name, others)]
     rows = [
-        [Entry(row.label), *_main_entries(row, comparison, brief), *(_value(row, one, comparison) for one in others)]
+        [
+            Entry(row.label),
+            *_main_entries(row, comparison, with_seeds),
+            *(_value(row, one, comparison) for one in others),
+        ]
         for row in comparison.rows
     ]
     return Grid(headers, rows)
+
+
+def seeds_grid(comparison: Comparison) -> Grid:
+    """The intervals of the first metric that contain the variance between seeds."""
+    main = comparison.metrics[0]
+    headers = ["", f"{metric_name(main)} {WITH_SEEDS}"]
+    rows = []
+    for row in comparison.rows:
+        score = row.scores[main]
+        rows.append([Entry(row.label), _interval(score.low_with_seeds, score.high_with_seeds)])
+        if comparison.baseline is not None:
+            own = score.difference
+            rows[-1].append(Entry(ABSENT) if own is None else _interval(own.low_with_seeds, own.high_with_seeds, True))
+    return Grid(headers if comparison.baseline is None else [*headers, f"Δ {WITH_SEEDS}"], rows)
+
+
+def has_seeds(comparison: Comparison) -> bool:
+    """Whether there are intervals that contain the variance between seeds."""
+    return any(row.scores[comparison.metrics[0]].low_with_seeds is not None for row in comparison.rows)
 
 
 def others_grid(comparison: Comparison) -> Grid:
@@ -172,51 +192,34 @@ def to_latex(grid: Grid, caption: str = "", label: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_csv(comparison: Comparison) -> str:
-    """All numbers in full, one line for each cell; empty where there is none."""
-    lines = [_csv_line(row, comparison) for row in comparison.rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
-
-
-def _main_headers(comparison: Comparison, brief: bool) -> list[str]:
-    of_mean, of_difference = _with_seeds(comparison, brief)
-    headers = [metric_name(comparison.metrics[0]), "seed sd", *([WITH_SEEDS] if of_mean else [])]
+def _main_headers(comparison: Comparison, with_seeds: bool) -> list[str]:
+    headers = [metric_name(comparison.metrics[0]), "seed sd", *([WITH_SEEDS] if with_seeds else [])]
     if comparison.baseline is None:
         return headers
-    headers += [f"Δ to {comparison.baseline}", *([f"Δ {WITH_SEEDS}"] if of_difference else [])]
+    headers += [f"Δ to {comparison.baseline}", *([f"Δ {WITH_SEEDS}"] if with_seeds else [])]
     return [*headers, f"p ({NAMES[comparison.inference.correction]})", "d"]
 
 
-def _main_entries(row: Row, comparison: Comparison, brief: bool) -> list[Entry]:
+def _main_entries(row: Row, comparison: Comparison, with_seeds: bool) -> list[Entry]:
     main = comparison.metrics[0]
     score = row.scores[main]
-    of_mean, of_difference = _with_seeds(comparison, brief)
     value = with_interval(score.mean, score.low, score.high)
     entries = [Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
-    if of_mean:
+    if with_seeds:
         entries.append(_interval(score.low_with_seeds, score.high_with_seeds))
-    if comparison.baseline is None:
-        return entries
-    own = score.difference
+    return entries if comparison.baseline is None else [*entries, *_difference(row, comparison, with_seeds)]
+
+
+def _difference(row: Row, comparison: Comparison, with_seeds: bool) -> list[Entry]:
+    own = row.scores[comparison.metrics[0]].difference
     if own is None:
-        absent = [Entry(ABSENT)] * (3 if of_difference else 2)
-        return [*entries, Entry("baseline" if row.label == comparison.baseline else ABSENT), *absent]
-    entries.append(Entry(with_interval(own.mean, own.low, own.high, signed=True)))
-    if of_difference:
+        absent = [Entry(ABSENT)] * (3 if with_seeds else 2)
+        return [Entry("baseline" if row.label == comparison.baseline else ABSENT), *absent]
+    entries = [Entry(with_interval(own.mean, own.low, own.high, signed=True))]
+    if with_seeds:
         entries.append(_interval(own.low_with_seeds, own.high_with_seeds, signed=True))
     effect_size = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
     return [*entries, Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own)), effect_size]
-
-
-def _with_seeds(comparison: Comparison, brief: bool) -> tuple[bool, bool]:
-    """Whether to show the intervals with seeds of means and of differences."""
-    scores = [row.scores[comparison.metrics[0]] for row in comparison.rows]
-    known = any(score.low_with_seeds is not None for score in scores)
-    return known and not (brief and comparison.baseline is not None), known
 
 
 def _interval(low: float | None, high: float | None, signed: bool = False) -> Entry:
@@ -227,27 +230,6 @@ def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
     score = row.scores[metric]
     text = with_interval(score.mean, score.low, score.high)
     return Entry(text, row.label in comparison.leaders(metric), comparison.is_significant(score.difference))
-
-
-def _csv_line(row: Row, comparison: Comparison) -> dict[str, object]:
-    line: dict[str, object] = {"label": row.label, "name": row.cell.name}
-    line |= {group: row.cell.choices.get(group) for group in ("data", "split", "encoder", "profile", "ranker", "loss")}
-    line |= {"seeds": " ".join(map(str, row.cell.seeds)), "n_users": comparison.n_users}
-    for metric, score in row.scores.items():
-        line |= {metric: score.mean, f"{metric}_low": score.low, f"{metric}_high": score.high}
-        line |= {f"{metric}_seed_sd": score.seed_sd, f"{metric}_low_with_seeds": score.low_with_seeds}
-        line[f"{metric}_high_with_seeds"] = score.high_with_seeds
-        for key in _DIFFERENCE:
-            line[f"{metric}_difference_{key}"] = None if score.difference is None else getattr(score.difference, key)
-    cost = row.cost
-    line |= {"trained_weights": cost.trainable, "all_weights": cost.total, "encode_seconds": cost.encode}
-    return line | {
-        "train_seconds": cost.train,
-        "test_seconds": cost.test,
-        "peak_memory_mb": cost.peak_mb,
-        "epochs": cost.epochs,
-        "run_ids": " ".join(row.cell.run_ids),
-    }
 
 
 def _starred(entry: Entry) -> str:
