@@ -106,11 +106,11 @@ def _bca_levels(table: Floats, resampled: Floats, level: float) -> Floats:
 
     mean = table.mean(axis=0)
     deviations = table - mean
-    spread = (deviations**2).sum(axis=0) ** 1.5
+    squares = deviations * deviations
     rounding = _ROUNDING * np.abs(deviations).max(axis=0)
     below = ((resampled < mean - rounding).sum(axis=0) + (resampled <= mean + rounding).sum(axis=0)) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        acceleration = (deviations**3).sum(axis=0) / (6 * spread)
+        acceleration = (squares * deviations).sum(axis=0) / (6 * squares.sum(axis=0) ** 1.5)
         bias = ndtri(below / len(resampled))
         z = bias + ndtri([[(1 - level) / 2], [(1 + level) / 2]])
         levels = ndtr(bias + z / (1 - acceleration * z))

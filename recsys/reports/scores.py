@@ -82,7 +82,7 @@ def scores_over_users(
 
 def _with_intervals(plain: Sequence[Score], resampled: Sample) -> list[Score]:
     ends = resampled.intervals()
-    means = resampled.values.mean(axis=1).mean(axis=0)
+    means = resampled.means.mean(axis=0)
     scores = [
         replace(score, mean=float(mean), low=float(low), high=float(high))
         for score, mean, low, high in zip(plain, means, ends.low, ends.high, strict=True)

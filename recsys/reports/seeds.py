@@ -69,13 +69,15 @@ def two_level_interval(resampled: Floats, seed: int, level: float) -> Ends:
 def _variances(values: Floats) -> tuple[Floats, Floats, Floats]:
     """Mean squares of seeds, users and both over n_seeds × n_users: variances of the mean, for each column."""
     n_users, n_seeds, _ = values.shape
-    size = n_users * n_seeds
-    mean = values.mean(axis=(0, 1))
-    by_seed, by_user = values.mean(axis=0) - mean, values.mean(axis=1) - mean
-    rest = ((values - mean - by_seed - by_user[:, None]) ** 2).sum(axis=(0, 1))
-    seeds = (by_seed**2).sum(axis=0) / (n_seeds - 1) / n_seeds
-    users = (by_user**2).sum(axis=0) / (n_users - 1) / n_users
-    return seeds, users, rest / ((n_seeds - 1) * (n_users - 1) * size)
+    deviations = values - values.mean(axis=(0, 1))
+    by_seed, by_user = deviations.mean(axis=0), deviations.mean(axis=1)
+    seeds, users = (by_seed**2).sum(axis=0), (by_user**2).sum(axis=0)
+    both = np.maximum((deviations**2).sum(axis=(0, 1)) - n_users * seeds - n_seeds * users, 0)
+    return (
+        seeds / (n_seeds - 1) / n_seeds,
+        users / (n_users - 1) / n_users,
+        both / ((n_seeds - 1) * (n_users - 1)) / (n_seeds * n_users),
+    )
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

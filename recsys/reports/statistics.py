@@ -131,6 +131,7 @@ class Sample:
 
     Attributes:
         values: (n_users, n_seeds, n_cells).
+        means: (n_users, n_cells), over seeds.
         resampled: (n_resamples, n_seeds, n_cells) means over resampled users.
         signed: Sums over users with signs given by chance, (n_signs, n_cells); None if no test needs them.
         seed: Of the resampling.
@@ -138,6 +139,7 @@ class Sample:
     """
 
     values: Floats
+    means: Floats
     resampled: Floats
     signed: SignedSums | None
     seed: int
@@ -145,14 +147,14 @@ class Sample:
 
     def intervals(self) -> Intervals:
         """Of each cell's mean."""
-        return _intervals(self.values, self.resampled, self.seed, self.inference)
+        return _intervals(self.values, self.means, self.resampled, self.seed, self.inference)
 
     def differences(self, others: Sequence[int], reference: int) -> list[PairedDifference]:
         """Of cells to one of them, uncorrected."""
+        table = self.means[:, others] - self.means[:, [reference]]
         values = self.values[:, :, others] - self.values[:, :, [reference]]
         resampled = self.resampled[:, :, others] - self.resampled[:, :, [reference]]
-        ends = _intervals(values, resampled, self.seed, self.inference)
-        table = values.mean(axis=1)
+        ends = _intervals(values, table, resampled, self.seed, self.inference)
         effect_size = _effect_sizes(table)
         p = self._p(table, effect_size, others, reference)
         columns = [table.mean(axis=0), ends.low, ends.high, p, effect_size]
@@ -175,7 +177,7 @@ class Sample:
     def _p(self, table: Floats, effect_size: Floats, others: Sequence[int], reference: int) -> Floats:
         if self.signed is None:
             return _t_test_p(table, effect_size)
-        absolute = np.abs(self.values.mean(axis=1)).sum(axis=0)
+        absolute = np.abs(self.means).sum(axis=0)
         sums = self.signed.sums[:, others] - self.signed.sums[:, [reference]]
         return replace(self.signed, sums=sums).p(table.sum(axis=0), absolute[others] + absolute[reference])
 
@@ -193,7 +195,7 @@ def sample(values: ArrayLike, seed: int, inference: Inference | None = None) -> 
     resampled = resampled_means(table, seed, inference.n_resamples).reshape(-1, *array.shape[1:])
     means = array.mean(axis=1)
     signed = signed_sums(means, seed, inference.n_resamples) if inference.test == RANDOMISATION else None
-    return Sample(array, resampled, signed, seed, inference)
+    return Sample(array, means, resampled, signed, seed, inference)
 
 
 def paired_differences(
@@ -245,8 +247,8 @@ def too_few_resamples(inference: Inference, n_comparisons: int) -> str | None:
     )
 
 
-def _intervals(values: Floats, resampled: Floats, seed: int, inference: Inference) -> Intervals:
-    users = bca_interval(values.mean(axis=1), resampled.mean(axis=1), inference.level)
+def _intervals(values: Floats, means: Floats, resampled: Floats, seed: int, inference: Inference) -> Intervals:
+    users = bca_interval(means, resampled.mean(axis=1), inference.level)
     if values.shape[1] == 1:
         return Intervals(*users)
     if inference.seed_interval == TWO_LEVEL_BOOTSTRAP:
