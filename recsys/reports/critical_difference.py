@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
 from recsys.reports.bootstrap import LEVEL, Floats
 from recsys.schema import ComparisonError
+
+_PERMUTATIONS = 20_000  # enumerated at most, or drawn
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,9 @@ class CriticalDifference:
         critical_difference: Average ranks that are at least this far apart differ significantly (Nemenyi 1963).
         groups: Labels of cells none of which differs significantly from another; only groups of two or more that are
             not within a larger one.
-        p: Of Friedman's test that all cells are equal, by its χ² approximation.
+        p: Of Friedman's test that all cells are equal, by its χ² approximation, which needs more than ten data sets.
         statistic: Friedman's χ², corrected for ties.
-        p_iman_davenport: Of the same test by Iman and Davenport's F (1980), which is better with few data sets.
+        p_permutation: Of the same test by permuting each data set's ranks, which holds however few there are.
         n_datasets: How many there are.
         level: 1 - level is the error rate of any difference at all among equal cells.
         datasets: Their names.
@@ -37,7 +40,7 @@ class CriticalDifference:
     groups: list[tuple[str, ...]]
     p: float
     statistic: float
-    p_iman_davenport: float
+    p_permutation: float
     n_datasets: int
     level: float
     datasets: list[str]
@@ -74,7 +77,7 @@ def critical_difference(
     quantile = studentized_range.ppf(level, n_cells, np.inf) / math.sqrt(2)
     critical = float(quantile * math.sqrt(n_cells * (n_cells + 1) / (6 * n_datasets)))
     labels = [names[place] for place in order]
-    statistic, p, p_iman_davenport = _friedman(ranks)
+    statistic, p = _friedman(ranks)
     return CriticalDifference(
         labels=labels,
         average_ranks=average.tolist(),
@@ -82,7 +85,7 @@ def critical_difference(
         groups=[tuple(labels[first:last]) for first, last in _groups(average, critical)],
         p=p,
         statistic=statistic,
-        p_iman_davenport=p_iman_davenport,
+        p_permutation=_permutation_p(ranks),
         n_datasets=n_datasets,
         level=level,
         datasets=list(means),
@@ -104,20 +107,44 @@ def _table(means: Mapping[str, Mapping[str, float]]) -> tuple[list[str], Floats]
     return names, np.array([[own[label] for label in names] for own in means.values()])
 
 
-def _friedman(ranks: Floats) -> tuple[float, float, float]:
-    """χ² corrected for ties, its p, and the p of Iman and Davenport's F; p is 1 where all cells tie everywhere."""
-    from scipy.special import chdtrc, fdtrc
+def _friedman(ranks: Floats) -> tuple[float, float]:
+    """χ² corrected for ties, and its p, which is 1 where all cells tie everywhere."""
+    from scipy.special import chdtrc
 
     n, k = ranks.shape
     between = n * ((ranks.mean(axis=0) - (k + 1) / 2) ** 2).sum()
     within = ((ranks - (k + 1) / 2) ** 2).sum() / (n * (k - 1))
     if within == 0:
-        return 0.0, 1.0, 1.0
-    statistic = float(between / within)
-    rest = n * (k - 1) - statistic
-    f = math.inf if rest <= 1e-12 * statistic else (n - 1) * statistic / rest
-    p_f = 0.0 if math.isinf(f) else float(fdtrc(k - 1, (k - 1) * (n - 1), f))
-    return statistic, float(chdtrc(k - 1, statistic)), p_f
+        return 0.0, 1.0
+    return float(between / within), float(chdtrc(k - 1, between / within))
+
+
+def _permutation_p(ranks: Floats) -> float:
+    """The share of permutations within data sets whose rank sums lie at least as far apart.
+
+    All of them where they are few, else as many as are drawn: then p is (b + 1) / (m + 1). Rank sums are multiples of
+    1/2, so that ties are exact.
+    """
+    n, k = ranks.shape
+    is_exact = math.factorial(k) ** (n - 1) <= _PERMUTATIONS  # the first data set may stay as it is
+    sums = _all_rank_sums(ranks) if is_exact else _drawn_rank_sums(ranks)
+    extreme = int(((sums**2).sum(axis=1) >= (ranks.sum(axis=0) ** 2).sum()).sum())
+    return extreme / len(sums) if is_exact else (extreme + 1) / (len(sums) + 1)
+
+
+def _all_rank_sums(ranks: Floats) -> Floats:
+    sums = ranks[:1]
+    for own in ranks[1:]:
+        sums = (sums[:, None] + np.array(list(permutations(own)))).reshape(-1, ranks.shape[1])
+    return sums
+
+
+def _drawn_rank_sums(ranks: Floats) -> Floats:
+    generator = np.random.default_rng(0)
+    return sum(
+        (generator.permuted(np.tile(own, (_PERMUTATIONS, 1)), axis=1) for own in ranks),
+        np.zeros((_PERMUTATIONS, ranks.shape[1])),
+    )
 
 
 def _groups(average: Sequence[float] | Floats, critical: float) -> list[tuple[int, int]]:

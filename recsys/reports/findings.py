@@ -9,7 +9,7 @@ from recsys.reports.formatting import (
     interval,
     metric_name,
     number,
-    p_value,
+    p_equals,
     seconds,
     times,
     with_interval,
@@ -65,9 +65,8 @@ def _size(difference: PairedDifference, metric: str, signed: bool = False) -> st
 def _evidence(difference: PairedDifference, comparison: Comparison) -> str:
     n, correction = comparison.n_comparisons(comparison.metrics[0]), NAMES[comparison.inference.correction]
     family = f" ({correction}, {n} comparisons)" if n > 1 else ""
-    p = p_value(difference.p_corrected)
     effect_size = f"{difference.effect_size:.2f}".replace("-", "−")
-    return f"p {f'< {p[1:]}' if p.startswith('<') else f'= {p}'}{family}, d = {effect_size}"
+    return f"{p_equals(difference.p_corrected)}{family}, d = {effect_size}"
 
 
 def _may_be_of_seeds(difference: PairedDifference) -> bool:

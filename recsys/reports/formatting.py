@@ -61,6 +61,17 @@ def p_value(p: float | None) -> str:
     return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
+def p_equals(p: float | None) -> str:
+    """A p-value in a sentence.
+
+    Example:
+        >>> p_equals(0.00001), p_equals(0.0312)
+        ('p < 0.0001', 'p = 0.031')
+    """
+    text = p_value(p)
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
 def count(value: float | None) -> str:
     """A count.
 

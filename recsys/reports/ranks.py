@@ -8,7 +8,7 @@ from pathlib import Path
 from recsys.reports import tables
 from recsys.reports.across import Across
 from recsys.reports.critical_difference import CriticalDifference
-from recsys.reports.formatting import ABSENT, metric_name, number, p_value
+from recsys.reports.formatting import ABSENT, metric_name, number, p_equals
 from recsys.reports.tables import Entry, Grid
 from recsys.tracking.files import write_atomically
 
@@ -34,10 +34,10 @@ def ranks_note(across: Across, metric: str) -> str:
     found = across.critical_differences[metric]
     n_cells = len(found.labels)
     text = (
-        f"Mean and rank on each of {found.n_datasets} data sets. That all cells are equal has p = "
-        f"{p_value(found.p_iman_davenport)} (Iman and Davenport; Friedman's χ² = {found.statistic:.2f}, p = "
-        f"{p_value(found.p)}). Average ranks that are {found.critical_difference:.2f} apart differ significantly "
-        f"(Nemenyi, {1 - found.level:.3g}); cells that share a letter do not."
+        f"Mean and rank on each of {found.n_datasets} data sets. Are all cells equal? {p_equals(found.p_permutation)} "
+        f"(ranks permuted; Friedman's χ² = {found.statistic:.2f}, {p_equals(found.p)}). Average ranks that are "
+        f"{found.critical_difference:.2f} apart differ significantly (Nemenyi, {1 - found.level:.3g}); cells that "
+        "share a letter do not."
     )
     if found.critical_difference > n_cells - 1:
         text += f" No two of {n_cells} cells could be so far apart: it takes more data sets to tell any of them apart."

@@ -146,11 +146,12 @@ def note(comparison: Comparison) -> str:
     )
     if comparison.baseline is None or len(comparison.rows) == 1:
         return text
+    n = len(comparison.rows) - 1
     return (
         f"{text} An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
-        f"{inference.test_name} over users, {NAMES[inference.correction]}-corrected for {len(comparison.rows) - 1} "
-        "comparisons (intervals are not corrected); d is the mean difference over its standard deviation between "
-        "users."
+        f"{inference.test_name} over users, {NAMES[inference.correction]}-corrected for {n} "
+        f"comparison{'s' if n > 1 else ''} (intervals are not corrected); d is the mean difference over its standard "
+        "deviation between users."
     )
 
 
