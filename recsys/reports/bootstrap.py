@@ -113,6 +113,7 @@ def _bca_levels(table: Floats, resampled: Floats, level: float) -> Floats:
         acceleration = (squares * deviations).sum(axis=0) / (6 * squares.sum(axis=0) ** 1.5)
         bias = ndtri(below / len(resampled))
         z = bias + ndtri([[(1 - level) / 2], [(1 + level) / 2]])
-        levels = ndtr(bias + z / (1 - acceleration * z))
+        stretch = 1 - acceleration * z
+        levels = np.where(stretch > 0, ndtr(bias + z / stretch), z > 0)  # few users and much skewness: all there is
     plain = np.array([[(1 - level) / 2], [(1 + level) / 2]])
     return np.where(np.isfinite(levels), levels, plain)  # equal values of all users: any quantile is the mean

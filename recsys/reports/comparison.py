@@ -11,7 +11,7 @@ from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells, 
 from recsys.reports.costs import Cost, cost_of
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
-from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples
+from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
@@ -88,7 +88,11 @@ class Comparison:
         """Of all runs, each once, then of the comparison itself."""
         of_runs = dict.fromkeys(warning for record in self.records for warning in record.warnings)
         n_pairs = max(map(len, self.differences.values()), default=0)
-        of_all = [unequal_tuning([row.cell for row in self.rows]), too_few_resamples(self.inference, n_pairs)]
+        of_all = [
+            unequal_tuning([row.cell for row in self.rows]),
+            too_few_resamples(self.inference, n_pairs),
+            too_few_seeds(self.inference, len(self.seeds)),
+        ]
         return [*of_runs, *filter(None, of_all)]
 
     def row(self, label: str) -> Row:

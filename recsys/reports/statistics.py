@@ -26,6 +26,7 @@ from recsys.reports.seeds import (
 from recsys.schema import ConfigError
 
 T, RANDOMISATION = "t", "randomisation"
+ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/comparing.md has its coverage
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,16 @@ def too_few_resamples(inference: Inference, n_comparisons: int) -> str | None:
     return (
         f"n_resamples={inference.n_resamples} is too few for a randomisation test that is corrected for "
         f"{n_comparisons} comparisons: no difference could be significant by itself; use {needed} or more."
+    )
+
+
+def too_few_seeds(inference: Inference, n_seeds: int) -> str | None:
+    """A warning where the bootstrap over seeds has too few of them."""
+    if inference.seed_interval != TWO_LEVEL_BOOTSTRAP or not 1 < n_seeds < ENOUGH_SEEDS:
+        return None
+    return (
+        f"seed_interval={TWO_LEVEL_BOOTSTRAP} is too narrow with {n_seeds} seeds; use {WEIGHTED_T}, or "
+        f"{ENOUGH_SEEDS} seeds."
     )
 
 

@@ -10,9 +10,11 @@ from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from recsys.reports.cells import make_cells
 from recsys.reports.comparison import compare
 from recsys.reports.segments import history_groups
 from recsys.reports.statistics import Inference
+from recsys.reports.values import load_values
 from recsys.schema import ComparisonError
 from recsys.tracking.store import Store
 
@@ -177,6 +179,26 @@ def test_users_with_several_queries_are_resampled_whole(store):
     expected = np.percentile(resampled, [2.5, 97.5])
     assert [difference.low, difference.high] == pytest.approx(expected, abs=0.006)
     assert difference.high - difference.low > 1.3 * 2 * 1.96 * level.std() / len(users) ** 0.5  # than if independent
+
+
+def test_users_with_several_queries_and_seeds(store):
+    users = ["a", "a", "b", "c"]
+    first, second = [1.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 0.0]
+    runs = [made_run(store, "bert", "dot", seed, own, users=users) for seed, own in enumerate((first, second))]
+    found = load_values(make_cells(runs), store, ["ndcg@10"]).per_user("ndcg@10")
+    assert found.shape == (3, 2, 1)
+    # the mean over queries is 1/2 in both seeds; a mean user has 4/3 queries; a's sum of 1 is 0 above 2 × 1/2
+    assert found[:, 0, 0] == pytest.approx([1 / 2, 1 / 2, 1 / 2])
+    # b's 1 is 1/2 above its one query's mean, c's 0 is 1/2 below: 1/2 ± (1/2) / (4/3)
+    assert found[:, 1, 0] == pytest.approx([1 / 2, 1 / 2 + 3 / 8, 1 / 2 - 3 / 8])
+
+
+def test_a_bootstrap_over_few_seeds_is_warned_of(store):
+    inference = Inference(seed_interval="two_level_bootstrap")
+    (warning,) = compare(small_study(store), store, None, ["ndcg@10"], inference=inference).warnings
+    assert "too narrow with 2 seeds" in warning
+    one = [run for run in small_study(store) if run.seed == 0]
+    assert compare(one, store, None, ["ndcg@10"], inference=inference).warnings == []
 
 
 def test_baseline_by_label_name_or_run_id(store):
