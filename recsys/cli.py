@@ -58,9 +58,9 @@ def study(cfg: DictConfig) -> None:
 @command("compare")
 def compare(cfg: DictConfig) -> None:
     """Compare runs of the store."""
-    from recsys.reports.command import compare_runs
+    from recsys.reports.command import compare_command
 
-    compare_runs(cfg)
+    compare_command(cfg)
 
 
 @command("prepare_data")

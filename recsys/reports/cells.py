@@ -104,6 +104,16 @@ def check_seeds(cells: Sequence[Cell]) -> None:
         )
 
 
+def unequal_tuning(cells: Sequence[Cell]) -> str | None:
+    """A warning where some cells were tuned more than others: the advantage is not their method's."""
+    trials = {cell.label: max(_trials(record) for record in cell.records) for cell in cells}
+    if len(set(trials.values())) < 2:
+        return None
+    budgets = sorted(group_by(trials, lambda label: trials[label]).items(), reverse=True)
+    listed = "; ".join(f"{n} trials: {', '.join(own)}" for n, own in budgets)
+    return f"the cells' tuning budgets differ, which favours those with more trials ({listed})."
+
+
 def repeat_command(record: Record, seeds: Sequence[int]) -> str:
     """The command that makes a run again, for these seeds."""
     overrides = [override for override in record.overrides if not override.lstrip("+").startswith("seed=")]
@@ -133,6 +143,10 @@ def group_by(entries: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     for entry in entries:
         groups.setdefault(key(entry), []).append(entry)
     return groups
+
+
+def _trials(record: Record) -> int:
+    return int(record.tuning.get("trials", 0))
 
 
 def _suffixes(records: Sequence[Record]) -> list[str]:

@@ -2,41 +2,98 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
+from rich.text import Text
 
 from recsys.reports import tables
+from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import headline
+from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
+from recsys.reports.ranks import ranks_grid, ranks_note, write_ranks
 from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
+from recsys.reports.statistics import Inference
 from recsys.schema import ConfigError
+from recsys.tracking.record import Record
 from recsys.tracking.store import Store
+
+ACROSS_DATA = "data"
+
+
+def compare_command(cfg: DictConfig, console: Console | None = None) -> Comparison | Across:
+    """Compare the chosen runs; with `across=data`, on each data set by itself and then over all of them.
+
+    Raises:
+        ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
+        ComparisonError: If the runs must not be compared.
+    """
+    if cfg.across not in (None, ACROSS_DATA):
+        raise ConfigError(f"across={cfg.across}; expected {ACROSS_DATA}, or null for runs of one data set.")
+    return compare_runs(cfg, console) if cfg.across is None else compare_data_sets(cfg, console)
 
 
 def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     """Compare the chosen runs, print the tables, and write the report.
 
     Raises:
-        ConfigError: If the store has no run, or a filter fits none.
+        ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
         ComparisonError: If the runs must not be compared.
     """
-    store = Store(Path(cfg.runs_dir))
-    records = store.records()
-    if not records:
-        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
-    chosen = select_runs(records, cfg.select, cfg.tag)
-    comparison = compare(chosen, store, cfg.baseline, list(cfg.show), cfg.seed)
-    command = shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])])
-    paths = write_report(comparison, Path(cfg.output), cfg.title, command, cfg.formats)
+    inference = inference_of(cfg)
+    store, chosen = _chosen(cfg)
+    comparison = compare(chosen, store, cfg.baseline, list(cfg.show), cfg.seed, inference)
+    paths = write_report(comparison, Path(cfg.output), cfg.title, _command(cfg), cfg.formats)
     console = console or Console()
     print_comparison(comparison, console)
     print_paths(paths, console)
     return comparison
+
+
+def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across:
+    """Compare the chosen runs on each data set, print and write each comparison, then the ranks over all.
+
+    Raises:
+        ConfigError: As in `compare_runs`.
+        ComparisonError: If the runs of a data set must not be compared, or there are too few data sets or cells.
+    """
+    inference = inference_of(cfg)
+    store, chosen = _chosen(cfg)
+    across = compare_across(chosen, store, cfg.baseline, list(cfg.show), cfg.seed, inference)
+    console, folder = console or Console(), Path(cfg.output)
+    for name, comparison in across.comparisons.items():
+        console.rule(Text(name))
+        print_comparison(comparison, console)
+        own = re.sub(r"[^\w.-]", "_", name)
+        print_paths(write_report(comparison, folder / own, f"{cfg.title}: {name}", _command(cfg), cfg.formats), console)
+    console.rule(f"all {len(across.comparisons)} data sets")
+    print_ranks(across, console)
+    print_paths({"md": write_ranks(across, folder, cfg.title, _command(cfg))}, console)
+    return across
+
+
+def inference_of(cfg: DictConfig) -> Inference:
+    """How a configuration wants differences to be judged.
+
+    Raises:
+        ConfigError: If a key has a value that it cannot have.
+    """
+    return Inference(**{entry.name: cfg[entry.name] for entry in fields(Inference)})
+
+
+def print_ranks(across: Across, console: Console) -> None:
+    """Average ranks over data sets, by metric."""
+    for metric in across.metrics:
+        console.print(tables.to_rich(ranks_grid(across, metric)))
+        console.print(ranks_note(across, metric), markup=False, highlight=False)
+    _print_warnings(across.warnings, console)
 
 
 def print_paths(paths: Mapping[str, Path], console: Console) -> None:
@@ -47,13 +104,35 @@ def print_paths(paths: Mapping[str, Path], console: Console) -> None:
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Tables of quality and cost, what they mean, and what failed."""
     console.print(tables.to_rich(tables.quality_grid(comparison, brief=True)))
+    if tables.has_seeds(comparison):
+        console.print(tables.to_rich(tables.seeds_grid(comparison)))
     if len(comparison.metrics) > 1:
         console.print(tables.to_rich(tables.others_grid(comparison)))
     console.print(tables.note(comparison), markup=False, highlight=False)
     console.print(tables.to_rich(tables.cost_grid(comparison)))
+    if has_matrix(comparison):
+        console.print(tables.to_rich(significance_grid(comparison, brief=True)))
+        console.print(matrix_note(comparison, brief=True), markup=False, highlight=False)
     console.print(headline(comparison), markup=False, highlight=False)
-    for warning in comparison.warnings:
-        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
+    _print_warnings(comparison.warnings, console)
     for run in comparison.failures:
         text = f"failed: {run.name} seed {run.seed} ({run.run_id}): {(run.error or '').strip().rsplit(chr(10), 1)[-1]}"
         console.print(text, style="red", markup=False, highlight=False)
+
+
+def _print_warnings(warnings: Iterable[str], console: Console) -> None:
+    for warning in warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
+
+
+def _chosen(cfg: DictConfig) -> tuple[Store, list[Record]]:
+    """The store, and the runs of it that are wanted."""
+    store = Store(Path(cfg.runs_dir))
+    records = store.records()
+    if not records:
+        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
+    return store, select_runs(records, cfg.select, cfg.tag)
+
+
+def _command(cfg: DictConfig) -> str:
+    return shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean, stdev
+from dataclasses import dataclass, field
 from typing import Any
 
 from recsys import schema
-from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells
+from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells, unequal_tuning
+from recsys.reports.costs import Cost, cost_of
+from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
-from recsys.reports.statistics import LEVEL, PairedDifference, bootstrap_interval, holm, paired_differences
+from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
@@ -18,48 +19,6 @@ from recsys.tracking.run_id import cell_id
 from recsys.tracking.store import Store
 
 LOWER_IS_BETTER = ("gini", "average_popularity")
-
-
-@dataclass(frozen=True)
-class Score:
-    """A metric of a cell.
-
-    Attributes:
-        mean: Over seeds (and users).
-        low: Lower end of the interval over users; None for a metric that has no value per user, such as coverage.
-        high: Upper end.
-        seed_sd: Standard deviation over seeds; None for one seed.
-        difference: To the baseline; None for the baseline itself, without one, or without values per user.
-    """
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-    seed_sd: float | None = None
-    difference: PairedDifference | None = None
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a cell's runs took; None where no run says.
-
-    Attributes:
-        trainable: Trained weights.
-        total: All weights, frozen ones too.
-        encode: Seconds of encoding: the longest of its runs, since later ones find the texts encoded.
-        train: Seconds of fitting, mean over runs.
-        test: Seconds of the test, mean over runs.
-        peak_mb: Peak memory in MB, the largest of its runs.
-        epochs: Mean over runs.
-    """
-
-    trainable: int | None
-    total: int | None
-    encode: float | None
-    train: float | None
-    test: float | None
-    peak_mb: float | None
-    epochs: float | None
 
 
 @dataclass(frozen=True)
@@ -89,7 +48,8 @@ class Comparison:
         n_queries: Queries of the test; as many as users where each is tested once.
         failures: Failed runs.
         left_out: Labels of cells without some of their seeds, because these failed.
-        level: Nominal coverage of the intervals.
+        inference: How differences are judged.
+        differences: By metric, all pairs of cells in the order of the rows, each pair once; see `pairs`.
     """
 
     rows: list[Row]
@@ -100,7 +60,8 @@ class Comparison:
     n_queries: int
     failures: list[Record]
     left_out: list[str]
-    level: float = LEVEL
+    inference: Inference = field(default_factory=Inference)
+    differences: dict[str, list[Pair]] = field(default_factory=dict)
 
     @property
     def records(self) -> list[Record]:
@@ -118,9 +79,21 @@ class Comparison:
         return self.rows[0].cell.seeds
 
     @property
+    def level(self) -> float:
+        """Nominal coverage of the intervals."""
+        return self.inference.level
+
+    @property
     def warnings(self) -> list[str]:
-        """Of all runs, each once."""
-        return list(dict.fromkeys(warning for record in self.records for warning in record.warnings))
+        """Of all runs, each once, then of the comparison itself."""
+        of_runs = dict.fromkeys(warning for record in self.records for warning in record.warnings)
+        n_pairs = max(map(len, self.differences.values()), default=0)
+        of_all = [
+            unequal_tuning([row.cell for row in self.rows]),
+            too_few_resamples(self.inference, n_pairs),
+            too_few_seeds(self.inference, len(self.seeds)),
+        ]
+        return [*of_runs, *filter(None, of_all)]
 
     def row(self, label: str) -> Row:
         """The row of a cell."""
@@ -142,9 +115,34 @@ class Comparison:
         """How many differences the p-values of a metric are corrected for."""
         return sum(row.scores[metric].difference is not None for row in self.rows)
 
+    def is_significant(self, difference: PairedDifference | None) -> bool:
+        """Whether a difference stays significant after the correction for its family."""
+        p = None if difference is None else difference.p_corrected
+        return p is not None and p < self.inference.alpha
+
+    def pairs(self, metric: str) -> list[Pair]:
+        """All pairs of cells, each once: `a` stands before `b` in the rows; empty without values per user."""
+        return self.differences.get(metric, [])
+
+    def pair(self, metric: str, a: str, b: str) -> Pair:
+        """How the cell with the label `a` differs from that with the label `b`.
+
+        Raises:
+            KeyError: If there is no such pair, or the metric has no values per user.
+        """
+        for pair in self.pairs(metric):
+            if {pair.a, pair.b} == {a, b}:
+                return pair if pair.a == a else pair.reversed
+        raise KeyError((metric, a, b))
+
 
 def compare(
-    records: Iterable[Record], store: Store, baseline: str | None, metrics: Sequence[str], seed: int = 0
+    records: Iterable[Record],
+    store: Store,
+    baseline: str | None,
+    metrics: Sequence[str],
+    seed: int = 0,
+    inference: Inference | None = None,
 ) -> Comparison:
     """Compare runs by what their records and values per user say.
 
@@ -153,7 +151,8 @@ def compare(
         store: Where their values per user are.
         baseline: A cell's label or name, or the id of one of its runs; None for no differences.
         metrics: Of the test, such as "ndcg@10"; of another stage as in "val/ndcg@10", then without intervals.
-        seed: Of the bootstrap.
+        seed: Of the resampling.
+        inference: How differences are judged.
 
     Raises:
         ComparisonError: If there is nothing to compare, or the runs have different protocols, seeds or queries.
@@ -170,14 +169,17 @@ def compare(
     check_seeds(cells)
     _check_metrics(metrics, finished)
     reference = None if baseline is None else _find_baseline(baseline, cells)
+    inference = inference or Inference()
     values = load_values(cells, store, metrics)
-    scores = {metric: _scores(metric, cells, values, reference, seed) for metric in metrics}
+    judged = {metric: _judge(metric, cells, values, reference, seed, inference) for metric in metrics}
+    scores = {metric: own for metric, (own, _) in judged.items()}
     rows = [
-        Row(cell, {metric: scores[metric][place] for metric in metrics}, _cost(cell))
+        Row(cell, {metric: scores[metric][place] for metric in metrics}, cost_of(cell))
         for place, cell in enumerate(cells)
     ]
     sign = 1 if lower_is_better(metrics[0]) else -1
     rows.sort(key=lambda row: sign * row.scores[metrics[0]].mean)
+    order = {row.label: place for place, row in enumerate(rows)}
     return Comparison(
         rows=rows,
         metrics=list(metrics),
@@ -187,6 +189,8 @@ def compare(
         n_queries=values.queries.height,
         failures=failures,
         left_out=left_out,
+        inference=inference,
+        differences={metric: _ordered(pairs, order) for metric, (_, pairs) in judged.items() if pairs},
     )
 
 
@@ -242,43 +246,18 @@ def _find_baseline(wanted: str, cells: Sequence[Cell]) -> int:
     raise ComparisonError(f"baseline {wanted!r} {found}; give one of {known}, or a run's id, or null.")
 
 
-def _scores(metric: str, cells: Sequence[Cell], values: Values, reference: int | None, seed: int) -> list[Score]:
-    recorded = [[record.metrics[recorded_name(metric)] for record in cell.records] for cell in cells]
-    plain = [Score(fmean(own), seed_sd=stdev(own) if len(own) > 1 else None) for own in recorded]
+def _judge(
+    metric: str, cells: Sequence[Cell], values: Values, reference: int | None, seed: int, inference: Inference
+) -> tuple[list[Score], list[Pair]]:
+    """Scores of all cells, and differences of all pairs."""
+    plain = plain_scores([[record.metrics[recorded_name(metric)] for record in cell.records] for cell in cells])
     if metric not in values.metrics:
-        return plain
-    table = values.per_user(metric)
-    low, high = bootstrap_interval(table, seed)
-    scores = [
-        replace(score, mean=float(mean), low=float(lower), high=float(upper))
-        for score, mean, lower, upper in zip(plain, table.mean(axis=0), low, high, strict=True)
-    ]
-    if reference is None or len(cells) == 1:
-        return scores
-    others = [place for place in range(len(cells)) if place != reference]
-    differences = paired_differences(table[:, others], table[:, reference], seed)
-    corrected = holm([difference.p for difference in differences])
-    for place, difference, p_holm in zip(others, differences, corrected, strict=True):
-        scores[place] = replace(scores[place], difference=replace(difference, p_holm=p_holm))
-    return scores
+        return plain, []
+    scores, pairs = scores_over_users(plain, values.per_user(metric), reference, seed, inference)
+    return scores, [Pair(cells[first].label, cells[second].label, difference) for first, second, difference in pairs]
 
 
-def _cost(cell: Cell) -> Cost:
-    records = cell.records
-    return Cost(
-        trainable=records[0].parameters.get("trainable"),
-        total=records[0].parameters.get("total"),
-        encode=max(_seconds(records, "encode"), default=None),
-        train=_mean(_seconds(records, "fit")),
-        test=_mean(_seconds(records, "test")),
-        peak_mb=max((record.peak_memory_mb for record in records if record.peak_memory_mb is not None), default=None),
-        epochs=_mean([float(record.epochs) for record in records if record.epochs is not None]),
-    )
-
-
-def _seconds(records: Iterable[Record], stage: str) -> list[float]:
-    return [record.times[stage] for record in records if stage in record.times]
-
-
-def _mean(numbers: Sequence[float]) -> float | None:
-    return fmean(numbers) if numbers else None
+def _ordered(pairs: Iterable[Pair], order: dict[str, int]) -> list[Pair]:
+    """Pairs as their cells stand in the rows."""
+    turned = (pair if order[pair.a] < order[pair.b] else pair.reversed for pair in pairs)
+    return sorted(turned, key=lambda pair: (order[pair.a], order[pair.b]))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from recsys.reports.comparison import Comparison, Cost, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.corrections import NAMES
+from recsys.reports.costs import Cost
 from recsys.reports.formatting import (
     interval,
-    is_significant,
     metric_name,
     number,
-    p_value,
+    p_equals,
     seconds,
     times,
     with_interval,
 )
+from recsys.reports.statistics import PairedDifference
 
 
 def headline(comparison: Comparison) -> str:
@@ -41,23 +43,35 @@ def _finding(row: Row, baseline: Row, comparison: Comparison) -> str:
     metric = comparison.metrics[0]
     difference = row.scores[metric].difference
     assert difference is not None
-    n = comparison.n_comparisons(metric)
-    family = f" (Holm, {n} comparisons)" if n > 1 else ""
-    p = p_value(difference.p_holm)
-    evidence = f"p {f'< {p[1:]}' if p.startswith('<') else f'= {p}'}{family}, d = {difference.effect_size:.2f}".replace(
-        "-", "−"
-    )
-    name, cost = metric_name(metric), _training_time(row.cost, baseline.cost)
-    if not is_significant(difference):
-        size = f"{number(difference.mean, signed=True)} {name} {interval(difference.low, difference.high, signed=True)}"
+    evidence, cost = _evidence(difference, comparison), _training_time(row.cost, baseline.cost)
+    if not comparison.is_significant(difference):
+        size = _size(difference, metric, signed=True)
         return f"{row.label} does not differ significantly from {baseline.label}: {size}, {evidence}, {cost}."
     better = (difference.mean > 0) is not lower_is_better(metric)
-    ends = sorted(map(abs, (difference.low, difference.high))) if difference.low * difference.high > 0 else None
-    sign = 1 if difference.mean > 0 else -1
-    low, high = ends if ends is not None else sorted((sign * difference.low, sign * difference.high))
     verb = "beats" if better else "falls short of"
-    size = f"{number(abs(difference.mean))} {name} {interval(low, high)}"
-    return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}."
+    size = _size(difference if difference.mean > 0 else difference.reversed, metric)
+    caution = " Other seeds might undo this: the interval with them contains 0." if _may_be_of_seeds(difference) else ""
+    return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}.{caution}"
+
+
+def _size(difference: PairedDifference, metric: str, signed: bool = False) -> str:
+    """A difference with its intervals."""
+    users = interval(difference.low, difference.high, signed)
+    both = interval(difference.low_with_seeds, difference.high_with_seeds, signed)
+    with_seeds = f" ({both} with other seeds too)" if both else ""
+    return f"{number(difference.mean, signed)} {metric_name(metric)} {users}{with_seeds}"
+
+
+def _evidence(difference: PairedDifference, comparison: Comparison) -> str:
+    n, correction = comparison.n_comparisons(comparison.metrics[0]), NAMES[comparison.inference.correction]
+    family = f" ({correction}, {n} comparisons)" if n > 1 else ""
+    effect_size = f"{difference.effect_size:.2f}".replace("-", "−")
+    return f"{p_equals(difference.p_corrected)}{family}, d = {effect_size}"
+
+
+def _may_be_of_seeds(difference: PairedDifference) -> bool:
+    low, high = difference.low_with_seeds, difference.high_with_seeds
+    return low is not None and high is not None and low <= 0 <= high
 
 
 def _training_time(cost: Cost, reference: Cost) -> str:

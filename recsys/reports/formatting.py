@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from recsys.reports.statistics import PairedDifference
-
 ABSENT = "–"
-SIGNIFICANT = 0.05
 _NAMES = {"ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "auc": "AUC", "mind_mrr": "MIND MRR", "hit_rate": "hit rate"}
 
 
@@ -64,9 +61,15 @@ def p_value(p: float | None) -> str:
     return "<0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
-def is_significant(difference: PairedDifference | None) -> bool:
-    """Whether a difference stays significant after the correction for all comparisons."""
-    return difference is not None and difference.p_holm is not None and difference.p_holm < SIGNIFICANT
+def p_equals(p: float | None) -> str:
+    """A p-value in a sentence.
+
+    Example:
+        >>> p_equals(0.00001), p_equals(0.0312)
+        ('p < 0.0001', 'p = 0.031')
+    """
+    text = p_value(p)
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
 def count(value: float | None) -> str:

@@ -10,12 +10,21 @@ from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings, headline
 from recsys.reports.formatting import metric_name
+from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.plots import plot_comparison, render
+from recsys.reports.spreadsheets import pairs_to_csv, to_csv
 from recsys.schema import ConfigError
 from recsys.tracking.files import write_atomically
 from recsys.tracking.run_id import flatten
 
-FILES = {"md": "report.md", "csv": "table.csv", "tex": "table.tex", "png": "plot.png", "svg": "plot.svg"}
+FILES = {
+    "md": "report.md",
+    "csv": "table.csv",
+    "pairs": "pairs.csv",
+    "tex": "table.tex",
+    "png": "plot.png",
+    "svg": "plot.svg",
+}
 
 
 def write_report(
@@ -28,7 +37,7 @@ def write_report(
         folder: Made if need be; files of an earlier report there are replaced.
         title: Of the report.
         command: The command line that makes this report again.
-        formats: Out of md, csv, tex, png and svg.
+        formats: Out of md, csv, pairs, tex, png and svg.
 
     Raises:
         ConfigError: If a format is unknown.
@@ -41,7 +50,8 @@ def write_report(
     picture = next((FILES[format] for format in ("png", "svg") if format in formats), None)
     makers: dict[str, Callable[[], bytes]] = {
         "md": lambda: markdown(comparison, title, command, picture).encode(),
-        "csv": lambda: tables.to_csv(comparison).encode(),
+        "csv": lambda: to_csv(comparison).encode(),
+        "pairs": lambda: pairs_to_csv(comparison).encode(),
         "tex": lambda: _latex(comparison, title).encode(),
         "png": lambda: render(figure(), "png"),
         "svg": lambda: render(figure(), "svg"),
@@ -68,6 +78,8 @@ def _sections(comparison: Comparison, command: str | None, picture: str | None) 
     yield "Findings", _bullets(findings(comparison))
     note = tables.note(comparison).replace(" * ", r" \* ")
     yield "Results", f"{grid(tables.quality_grid(comparison))}\n{note}"
+    if has_matrix(comparison):
+        yield "All pairs", f"{grid(significance_grid(comparison))}\n{matrix_note(comparison)}"
     yield "Picture", f"![{metric} of each cell with its interval]({picture})\n\n{_PICTURE_NOTE}" if picture else ""
     yield "Cost", f"{grid(tables.cost_grid(comparison))}\n{_COST_NOTE}"
     if comparison.segments.values:

@@ -1,24 +1,79 @@
-"""Inference over users: bootstrap intervals, paired differences, and correction for many comparisons.
+"""Inference over users: intervals, and differences between cells on the same users.
 
-Everything here takes one value for each user. Where a cell has several seeds, its values are averaged over seeds first:
-the inference is about other users of the same kind, for the average over seeds; how much seeds differ is shown apart.
+Everything here takes a value for each user, or for each user and seed. Tests and the main intervals are over users, of
+the values averaged over seeds: about other users of the same kind, for these seeds. Where there are several seeds, a
+second interval is about other seeds as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from recsys.schema import ComparisonError
+from recsys.reports.bootstrap import LEVEL, N_RESAMPLES, Floats, as_table, bca_interval, resampled_means
+from recsys.reports.corrections import CORRECTIONS, HOLM
+from recsys.reports.randomisation import SignedSums, signed_sums
+from recsys.reports.seeds import (
+    SEED_INTERVALS,
+    TWO_LEVEL_BOOTSTRAP,
+    WEIGHTED_T,
+    two_level_interval,
+    weighted_t_interval,
+)
+from recsys.schema import ConfigError
 
-Floats = NDArray[np.float64]
+T, RANDOMISATION = "t", "randomisation"
+ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/comparing.md has its coverage
 
-N_RESAMPLES = 2000
-LEVEL = 0.95
-_DRAWS = 4_000_000  # bound on the resampled users in memory at once
+
+@dataclass(frozen=True)
+class Inference:
+    """How differences are judged.
+
+    Attributes:
+        test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users.
+        correction: Of p-values for a family of comparisons: "holm" or "benjamini_hochberg".
+        level: Nominal coverage of intervals; corrected p-values below 1 - level are significant.
+        n_resamples: Of the bootstrap and of the randomisation test.
+        seed_interval: How the variance of seeds enters an interval: "weighted_t", or "two_level_bootstrap", which is
+            too narrow with few seeds.
+
+    Raises:
+        ConfigError: If one of them is not among these.
+    """
+
+    test: str = T
+    correction: str = HOLM
+    level: float = LEVEL
+    n_resamples: int = N_RESAMPLES
+    seed_interval: str = WEIGHTED_T
+
+    def __post_init__(self) -> None:
+        _check_choice("test", self.test, (T, RANDOMISATION))
+        _check_choice("correction", self.correction, tuple(CORRECTIONS))
+        _check_choice("seed_interval", self.seed_interval, SEED_INTERVALS)
+        if not isinstance(self.level, float) or not 0.5 <= self.level < 1:
+            raise ConfigError(f"level={self.level}; expected a coverage from 0.5 to below 1, such as 0.95.")
+        if not isinstance(self.n_resamples, int) or self.n_resamples < 100:
+            raise ConfigError(f"n_resamples={self.n_resamples}; expected at least 100, better 2000 or more.")
+
+    @property
+    def test_name(self) -> str:
+        """The test in words."""
+        return {T: "paired t-test", RANDOMISATION: "paired randomisation test"}[self.test]
+
+    @property
+    def alpha(self) -> float:
+        """The threshold of corrected p-values.
+
+        Example:
+            >>> Inference(level=0.95).alpha
+            0.05
+        """
+        return round(1 - self.level, 12)
 
 
 @dataclass(frozen=True)
@@ -27,11 +82,13 @@ class PairedDifference:
 
     Attributes:
         mean: Of the users' differences.
-        low: Lower end of its bootstrap interval.
+        low: Lower end of its interval over users.
         high: Upper end.
-        p: Of the two-sided paired t-test, without correction.
+        p: Of the two-sided paired test over users, without correction.
         effect_size: Cohen's d of paired values: the mean over the standard deviation of the users' differences.
-        p_holm: `p` corrected for all comparisons of its family; None where nobody has.
+        p_corrected: `p` corrected for all comparisons of its family; None where nobody has.
+        low_with_seeds: Lower end of the interval that contains the variance of seeds too; None with one seed.
+        high_with_seeds: Upper end.
     """
 
     mean: float
@@ -39,131 +96,192 @@ class PairedDifference:
     high: float
     p: float
     effect_size: float
-    p_holm: float | None = None
+    p_corrected: float | None = None
+    low_with_seeds: float | None = None
+    high_with_seeds: float | None = None
+
+    @property
+    def reversed(self) -> PairedDifference:
+        """The difference the other way round."""
+        ends = (self.high_with_seeds, self.low_with_seeds)
+        low_with_seeds, high_with_seeds = (None if end is None else -end for end in ends)
+        return replace(
+            self,
+            mean=-self.mean,
+            low=-self.high,
+            high=-self.low,
+            effect_size=-self.effect_size,
+            low_with_seeds=low_with_seeds,
+            high_with_seeds=high_with_seeds,
+        )
 
 
-def bootstrap_interval(
-    values: ArrayLike, seed: int, n_resamples: int = N_RESAMPLES, level: float = LEVEL
-) -> tuple[Floats, Floats]:
-    """Ends of the BCa bootstrap interval of the mean over users (Efron 1987), for each column.
+@dataclass(frozen=True)
+class Intervals:
+    """Ends of intervals of several means: over users, and over users and seeds; the latter None with one seed."""
 
-    Args:
-        values: (n_users,) or (n_users, n_columns); all columns see the same resampled users.
+    low: Floats
+    high: Floats
+    low_with_seeds: Floats | None = None
+    high_with_seeds: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Values of cells on the same users and seeds, with what resampling makes of them.
+
+    Attributes:
+        values: (n_users, n_seeds, n_cells).
+        means: (n_users, n_cells), over seeds.
+        resampled: (n_resamples, n_seeds, n_cells) means over resampled users.
+        signed: Sums over users with signs given by chance, (n_signs, n_cells); None if no test needs them.
         seed: Of the resampling.
-        n_resamples: How often users are drawn with replacement.
-        level: Nominal coverage.
+        inference: How differences are judged.
+    """
+
+    values: Floats
+    means: Floats
+    resampled: Floats
+    signed: SignedSums | None
+    seed: int
+    inference: Inference
+
+    def intervals(self) -> Intervals:
+        """Of each cell's mean."""
+        return _intervals(self.values, self.means, self.resampled, self.seed, self.inference)
+
+    def differences(self, others: Sequence[int], reference: int) -> list[PairedDifference]:
+        """Of cells to one of them, uncorrected."""
+        table = self.means[:, others] - self.means[:, [reference]]
+        values = self.values[:, :, others] - self.values[:, :, [reference]]
+        resampled = self.resampled[:, :, others] - self.resampled[:, :, [reference]]
+        ends = _intervals(values, table, resampled, self.seed, self.inference)
+        effect_size = _effect_sizes(table)
+        p = self._p(table, effect_size, others, reference)
+        columns = [table.mean(axis=0), ends.low, ends.high, p, effect_size]
+        found = [PairedDifference(*map(float, column)) for column in zip(*columns, strict=True)]
+        if ends.low_with_seeds is None or ends.high_with_seeds is None:
+            return found
+        return [
+            replace(difference, low_with_seeds=float(low), high_with_seeds=float(high))
+            for difference, low, high in zip(found, ends.low_with_seeds, ends.high_with_seeds, strict=True)
+        ]
+
+    def pairs(self) -> Iterator[tuple[int, int, PairedDifference]]:
+        """Places a < b of all pairs of cells with the difference of a to b, uncorrected."""
+        n_cells = self.values.shape[2]
+        for second in range(1, n_cells):
+            firsts = range(second)
+            for first, difference in zip(firsts, self.differences(firsts, second), strict=True):
+                yield first, second, difference
+
+    def _p(self, table: Floats, effect_size: Floats, others: Sequence[int], reference: int) -> Floats:
+        if self.signed is None:
+            return _t_test_p(table, effect_size)
+        absolute = np.abs(self.means).sum(axis=0)
+        sums = self.signed.sums[:, others] - self.signed.sums[:, [reference]]
+        return replace(self.signed, sums=sums).p(table.sum(axis=0), absolute[others] + absolute[reference])
+
+
+def sample(values: ArrayLike, seed: int, inference: Inference | None = None) -> Sample:
+    """Resample values (n_users, n_cells) or (n_users, n_seeds, n_cells) as the inference needs it.
 
     Raises:
         ComparisonError: If there are fewer than two users.
-
-    Example:
-        >>> low, high = bootstrap_interval([0.0, 1.0] * 50, seed=0)
-        >>> bool(0.38 < low < 0.42), bool(0.58 < high < 0.62)
-        (True, True)
     """
-    table = _table(values)
-    resampled = _resampled_means(table, seed, n_resamples)
-    ends = _quantiles(resampled, _bca_levels(table, resampled, level))
-    shape = np.shape(values)[1:]
-    return ends[0].reshape(shape), ends[1].reshape(shape)
+    inference = inference or Inference()
+    array = np.asarray(values, dtype=np.float64)
+    table = as_table(array)
+    array = array.reshape(len(array), -1, array.shape[-1])
+    resampled = resampled_means(table, seed, inference.n_resamples).reshape(-1, *array.shape[1:])
+    means = array.mean(axis=1)
+    signed = signed_sums(means, seed, inference.n_resamples) if inference.test == RANDOMISATION else None
+    return Sample(array, means, resampled, signed, seed, inference)
 
 
 def paired_differences(
-    values: ArrayLike, baseline: ArrayLike, seed: int, n_resamples: int = N_RESAMPLES, level: float = LEVEL
+    values: ArrayLike, baseline: ArrayLike, seed: int, inference: Inference | None = None
 ) -> list[PairedDifference]:
-    """Differences between each column of `values` (n_users, n_columns) and `baseline` (n_users,) on the same users.
+    """Differences between cells and a baseline on the same users (and seeds), uncorrected.
+
+    Args:
+        values: (n_users, n_cells), or (n_users, n_seeds, n_cells).
+        baseline: (n_users,), or (n_users, n_seeds).
+        seed: Of the resampling.
+        inference: How differences are judged.
 
     Raises:
         ComparisonError: If there are fewer than two users.
     """
-    from scipy.special import stdtr
-
-    table, reference = _table(values), _table(baseline)
-    differences = table - reference
-    low, high = bootstrap_interval(differences, seed, n_resamples, level)
-    mean, spread = differences.mean(axis=0), differences.std(axis=0, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        effect_size = mean / spread
-    n = len(table)
-    p = 2 * stdtr(n - 1, -np.abs(effect_size) * np.sqrt(n))  # the t-statistic is d√n
-    same = ~differences.any(axis=0)  # equal on every user: no evidence of a difference, where t is 0/0
-    columns = zip(mean, low, high, np.where(same, 1.0, p), np.where(same, 0.0, effect_size), strict=True)
-    return [PairedDifference(*map(float, column)) for column in columns]
+    table, reference = np.asarray(values, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
+    both = np.concatenate([table, reference[..., None]], axis=-1)
+    n_cells = table.shape[-1]
+    return sample(both, seed, inference).differences(range(n_cells), n_cells)
 
 
 def paired_difference(
-    values: ArrayLike, baseline: ArrayLike, seed: int, n_resamples: int = N_RESAMPLES, level: float = LEVEL
+    values: ArrayLike, baseline: ArrayLike, seed: int, inference: Inference | None = None
 ) -> PairedDifference:
-    """The difference between two cells, (n_users,) each; see `paired_differences`.
+    """The difference between two cells, (n_users,) or (n_users, n_seeds) each; see `paired_differences`.
 
     Example:
         >>> paired_difference([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], seed=0).effect_size
         2.0
     """
-    return paired_differences(np.asarray(values)[:, None], baseline, seed, n_resamples, level)[0]
+    return paired_differences(np.asarray(values)[..., None], baseline, seed, inference)[0]
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for all of them together, by Holm's step-down method (1979).
-
-    Example:
-        >>> holm([0.03, 0.01, 0.2])
-        [0.06, 0.03, 0.2]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected.tolist()
+def corrected(differences: Sequence[PairedDifference], inference: Inference) -> list[PairedDifference]:
+    """One family of differences with their corrected p-values."""
+    p_values = CORRECTIONS[inference.correction]([difference.p for difference in differences])
+    return [replace(difference, p_corrected=p) for difference, p in zip(differences, p_values, strict=True)]
 
 
-def _table(values: ArrayLike) -> Floats:
-    table = np.asarray(values, dtype=np.float64)
-    if len(table) < 2:
-        raise ComparisonError(f"the test has {len(table)} user: no interval or test without at least two.")
-    return table.reshape(len(table), -1)
+def too_few_resamples(inference: Inference, n_comparisons: int) -> str | None:
+    """A warning where the smallest p of a randomisation test stays above the threshold once it is corrected."""
+    needed = round(n_comparisons / inference.alpha)
+    if inference.test != RANDOMISATION or inference.n_resamples >= needed:
+        return None
+    return (
+        f"n_resamples={inference.n_resamples} is too few for a randomisation test that is corrected for "
+        f"{n_comparisons} comparisons: no difference could be significant by itself; use {needed} or more."
+    )
 
 
-def _resampled_means(table: Floats, seed: int, n_resamples: int) -> Floats:
-    """(n_resamples, n_columns) means over users drawn with replacement; the same draws for all columns."""
-    generator = np.random.default_rng(seed)
-    n = len(table)
-    chunk = max(1, _DRAWS // n)
-    parts = []
-    for start in range(0, n_resamples, chunk):
-        size = min(chunk, n_resamples - start)
-        drawn = generator.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        parts.append(counts.astype(np.float64) @ table / n)
-    return np.concatenate(parts)
+def too_few_seeds(inference: Inference, n_seeds: int) -> str | None:
+    """A warning where the bootstrap over seeds has too few of them."""
+    if inference.seed_interval != TWO_LEVEL_BOOTSTRAP or not 1 < n_seeds < ENOUGH_SEEDS:
+        return None
+    return (
+        f"seed_interval={TWO_LEVEL_BOOTSTRAP} is too narrow with {n_seeds} seeds; use {WEIGHTED_T}, or "
+        f"{ENOUGH_SEEDS} seeds."
+    )
 
 
-def _bca_levels(table: Floats, resampled: Floats, level: float) -> Floats:
-    """(2, n_columns) quantiles of the resampled means: corrected for their bias and for skewed values.
+def _intervals(values: Floats, means: Floats, resampled: Floats, seed: int, inference: Inference) -> Intervals:
+    users = bca_interval(means, resampled.mean(axis=1), inference.level)
+    if values.shape[1] == 1:
+        return Intervals(*users)
+    if inference.seed_interval == TWO_LEVEL_BOOTSTRAP:
+        return Intervals(*users, *two_level_interval(resampled, seed, inference.level))
+    return Intervals(*users, *weighted_t_interval(values, users, inference.level))
 
-    The jackknife of a mean has a closed form: leaving user i out moves it by (mean - value_i) / (n - 1).
-    """
-    from scipy.special import ndtr, ndtri
 
-    mean = table.mean(axis=0)
-    deviations = table - mean
-    spread = (deviations**2).sum(axis=0) ** 1.5
+def _effect_sizes(table: Floats) -> Floats:
+    """Cohen's d of each column; 0 where all users are equal in both cells."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        acceleration = (deviations**3).sum(axis=0) / (6 * spread)
-        below = ((resampled < mean).sum(axis=0) + (resampled <= mean).sum(axis=0)) / (2 * len(resampled))
-        bias = ndtri(below)
-        z = bias + ndtri([[(1 - level) / 2], [(1 + level) / 2]])
-        levels = ndtr(bias + z / (1 - acceleration * z))
-    plain = np.array([[(1 - level) / 2], [(1 + level) / 2]])
-    return np.where(np.isfinite(levels), levels, plain)  # equal values of all users: any quantile is the mean
+        effect_size = table.mean(axis=0) / table.std(axis=0, ddof=1)
+    return np.where(table.any(axis=0), effect_size, 0.0)
 
 
-def _quantiles(samples: Floats, levels: Floats) -> Floats:
-    """Quantiles `levels` (2, n_columns) of each column of `samples`, interpolated linearly."""
-    ordered = np.sort(samples, axis=0)
-    place = levels * (len(samples) - 1)
-    lower = np.floor(place).astype(np.int64)
-    upper = np.minimum(lower + 1, len(samples) - 1)
-    below, above = np.take_along_axis(ordered, lower, axis=0), np.take_along_axis(ordered, upper, axis=0)
-    return below + (place - lower) * (above - below)
+def _t_test_p(table: Floats, effect_size: Floats) -> Floats:
+    """Of the paired t-test; 1 where all users are equal in both cells: no evidence of a difference."""
+    from scipy.special import stdtr
+
+    n = len(table)
+    return 2 * stdtr(n - 1, -np.abs(effect_size) * np.sqrt(n))  # the t-statistic is d√n
+
+
+def _check_choice(key: str, found: str, known: Sequence[str]) -> None:
+    if found not in known:
+        raise ConfigError(f"{key}={found}; expected {' or '.join(known)}.")

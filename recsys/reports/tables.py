@@ -1,9 +1,7 @@
-"""A comparison as tables: for the terminal, in markdown, LaTeX and csv."""
+"""A comparison as tables: for the terminal, in markdown and LaTeX."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,11 +9,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from recsys.reports.comparison import Comparison, Row, Score, lower_is_better
+from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import (
     ABSENT,
     count,
-    is_significant,
+    interval,
     megabytes,
     metric_name,
     number,
@@ -24,6 +23,8 @@ from recsys.reports.formatting import (
     with_interval,
 )
 
+WITH_SEEDS = "with seeds"
+_SEEDS_NOTE = f", and under '{WITH_SEEDS}' the interval that contains the variance between seeds too"
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -64,17 +65,41 @@ class Grid:
 
 
 def quality_grid(comparison: Comparison, brief: bool = False) -> Grid:
-    """Metrics by cell: the first one in full; the others with their intervals, or not at all if `brief`."""
-    main, *others = comparison.metrics[:1] if brief else comparison.metrics
-    headers = ["", metric_name(main), "seed sd"]
-    if comparison.baseline is not None:
-        headers += [f"Δ to {comparison.baseline}", "p (Holm)", "d"]
-    headers += [metric_name(metric) for metric in others]
+    """Metrics by cell: the first one in full; the others with their intervals, or not at all if `brief`.
+
+    With several seeds there are the intervals that contain their variance; a brief table leaves them to `seeds_grid`.
+    """
+    others = [] if brief else comparison.metrics[1:]
+    with_seeds = has_seeds(comparison) and not brief
+    headers = ["", *_main_headers(comparison, with_seeds), *map(metric_name, others)]
     rows = [
-        [*_main_entries(row, comparison), *(_value(row, metric, comparison) for metric in others)]
+        [
+            Entry(row.label),
+            *_main_entries(row, comparison, with_seeds),
+            *(_value(row, one, comparison) for one in others),
+        ]
         for row in comparison.rows
     ]
     return Grid(headers, rows)
+
+
+def seeds_grid(comparison: Comparison) -> Grid:
+    """The intervals of the first metric that contain the variance between seeds."""
+    main = comparison.metrics[0]
+    headers = ["", f"{metric_name(main)} {WITH_SEEDS}"]
+    rows = []
+    for row in comparison.rows:
+        score = row.scores[main]
+        rows.append([Entry(row.label), _interval(score.low_with_seeds, score.high_with_seeds)])
+        if comparison.baseline is not None:
+            own = score.difference
+            rows[-1].append(Entry(ABSENT) if own is None else _interval(own.low_with_seeds, own.high_with_seeds, True))
+    return Grid(headers if comparison.baseline is None else [*headers, f"Δ {WITH_SEEDS}"], rows)
+
+
+def has_seeds(comparison: Comparison) -> bool:
+    """Whether there are intervals that contain the variance between seeds."""
+    return any(row.scores[comparison.metrics[0]].low_with_seeds is not None for row in comparison.rows)
 
 
 def others_grid(comparison: Comparison) -> Grid:
@@ -113,18 +138,20 @@ def segment_grid(comparison: Comparison) -> Grid:
 
 def note(comparison: Comparison) -> str:
     """What the numbers are."""
-    seeds = len(comparison.seeds)
+    seeds, inference = len(comparison.seeds), comparison.inference
     of_queries = "" if comparison.n_queries == comparison.n_users else f", {comparison.n_queries} queries"
     text = (
         f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; in brackets the "
-        f"{comparison.level:.0%} bootstrap interval over users; best in bold."
+        f"{comparison.level * 100:g}% bootstrap interval over users{_SEEDS_NOTE if seeds > 1 else ''}; best in bold."
     )
     if comparison.baseline is None or len(comparison.rows) == 1:
         return text
+    n = len(comparison.rows) - 1
     return (
-        f"{text} An asterisk marks a difference from {comparison.baseline} with p < 0.05 in a paired t-test over "
-        f"users, Holm-corrected for {len(comparison.rows) - 1} comparisons (intervals are not corrected); d is the "
-        "mean difference over its standard deviation between users."
+        f"{text} An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
+        f"{inference.test_name} over users, {NAMES[inference.correction]}-corrected for {n} "
+        f"comparison{'s' if n > 1 else ''} (intervals are not corrected); d is the mean difference over its standard "
+        "deviation between users."
     )
 
 
@@ -166,62 +193,44 @@ def to_latex(grid: Grid, caption: str = "", label: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_csv(comparison: Comparison) -> str:
-    """All numbers in full, one line for each cell; empty where there is none."""
-    lines = [_csv_line(row, comparison) for row in comparison.rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+def _main_headers(comparison: Comparison, with_seeds: bool) -> list[str]:
+    headers = [metric_name(comparison.metrics[0]), "seed sd", *([WITH_SEEDS] if with_seeds else [])]
+    if comparison.baseline is None:
+        return headers
+    headers += [f"Δ to {comparison.baseline}", *([f"Δ {WITH_SEEDS}"] if with_seeds else [])]
+    return [*headers, f"p ({NAMES[comparison.inference.correction]})", "d"]
 
 
-def _main_entries(row: Row, comparison: Comparison) -> list[Entry]:
+def _main_entries(row: Row, comparison: Comparison, with_seeds: bool) -> list[Entry]:
     main = comparison.metrics[0]
     score = row.scores[main]
     value = with_interval(score.mean, score.low, score.high)
-    entries = [Entry(row.label), Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
-    if comparison.baseline is not None:
-        entries += _difference(score, row.label == comparison.baseline)
-    return entries
+    entries = [Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
+    if with_seeds:
+        entries.append(_interval(score.low_with_seeds, score.high_with_seeds))
+    return entries if comparison.baseline is None else [*entries, *_difference(row, comparison, with_seeds)]
+
+
+def _difference(row: Row, comparison: Comparison, with_seeds: bool) -> list[Entry]:
+    own = row.scores[comparison.metrics[0]].difference
+    if own is None:
+        absent = [Entry(ABSENT)] * (3 if with_seeds else 2)
+        return [Entry("baseline" if row.label == comparison.baseline else ABSENT), *absent]
+    entries = [Entry(with_interval(own.mean, own.low, own.high, signed=True))]
+    if with_seeds:
+        entries.append(_interval(own.low_with_seeds, own.high_with_seeds, signed=True))
+    effect_size = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
+    return [*entries, Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own)), effect_size]
+
+
+def _interval(low: float | None, high: float | None, signed: bool = False) -> Entry:
+    return Entry(interval(low, high, signed) or ABSENT)
 
 
 def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
     score = row.scores[metric]
     text = with_interval(score.mean, score.low, score.high)
-    return Entry(text, row.label in comparison.leaders(metric), is_significant(score.difference))
-
-
-def _difference(score: Score, is_baseline: bool) -> list[Entry]:
-    own = score.difference
-    if own is None:
-        return [Entry("baseline" if is_baseline else ABSENT), Entry(ABSENT), Entry(ABSENT)]
-    effect = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
-    return [
-        Entry(with_interval(own.mean, own.low, own.high, signed=True)),
-        Entry(p_value(own.p_holm), is_marked=is_significant(own)),
-        effect,
-    ]
-
-
-def _csv_line(row: Row, comparison: Comparison) -> dict[str, object]:
-    line: dict[str, object] = {"label": row.label, "name": row.cell.name}
-    line |= {group: row.cell.choices.get(group) for group in ("data", "split", "encoder", "profile", "ranker", "loss")}
-    line |= {"seeds": " ".join(map(str, row.cell.seeds)), "n_users": comparison.n_users}
-    for metric, score in row.scores.items():
-        line |= {metric: score.mean, f"{metric}_low": score.low, f"{metric}_high": score.high}
-        line[f"{metric}_seed_sd"] = score.seed_sd
-        for key in ("mean", "low", "high", "p", "p_holm", "effect_size"):
-            line[f"{metric}_difference_{key}"] = None if score.difference is None else getattr(score.difference, key)
-    cost = row.cost
-    line |= {"trained_weights": cost.trainable, "all_weights": cost.total, "encode_seconds": cost.encode}
-    return line | {
-        "train_seconds": cost.train,
-        "test_seconds": cost.test,
-        "peak_memory_mb": cost.peak_mb,
-        "epochs": cost.epochs,
-        "run_ids": " ".join(row.cell.run_ids),
-    }
+    return Entry(text, row.label in comparison.leaders(metric), comparison.is_significant(score.difference))
 
 
 def _starred(entry: Entry) -> str:

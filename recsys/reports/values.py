@@ -24,27 +24,29 @@ class Values:
         queries: (n_queries,) rows: query, user, n_history, n_positives; the same for all cells.
         metrics: By metric, (n_queries, n_cells) values, averaged over each cell's seeds; NaN where a metric is not
             defined for a query. Metrics that only exist for all queries together, such as coverage, are not here.
+        by_seed: The same before averaging, (n_queries, n_seeds, n_cells).
     """
 
     queries: pl.DataFrame
     metrics: dict[str, Floats]
+    by_seed: dict[str, Floats]
 
     def per_user(self, metric: str) -> Floats:
-        """(n_users, n_cells) values whose mean is the metric, and whose spread is that of users.
+        """(n_users, n_seeds, n_cells) values whose mean is the metric, and whose spread is that of users.
 
         Where every user has one query, these are the queries' values. Else each user's are
         m + (sum of own - m × number of own) / (mean number), with m the mean over queries: the linearised ratio
         estimator, under which queries of one user count as dependent.
         """
-        table = self.metrics[metric]
-        defined = ~np.isnan(table[:, 0])
+        table = self.by_seed[metric]
+        defined = ~np.isnan(table[:, 0, 0])
         users, owner = np.unique(self.queries[USER].to_numpy()[defined], return_inverse=True)
         table = table[defined]
         if len(users) == len(table):
             return table
-        sums = np.zeros((len(users), table.shape[1]))
+        sums = np.zeros((len(users), *table.shape[1:]))
         np.add.at(sums, owner, table)
-        counts = np.bincount(owner)[:, None]
+        counts = np.bincount(owner)[:, None, None]
         mean = table.mean(axis=0)
         return mean + (sums - mean * counts) / counts.mean()
 
@@ -65,8 +67,9 @@ def load_values(cells: Sequence[Cell], store: Store, metrics: Sequence[str]) -> 
     _check_queries(frames)
     first = next(iter(frames.values()))
     present = [metric for metric in metrics if _is_in_all(metric, frames)]
-    tables = {metric: _seed_means(metric, cells, frames) for metric in present}
-    return Values(first.select(KEYS), tables)
+    by_seed = {metric: _by_seed(metric, cells, frames) for metric in present}
+    means = {metric: table.mean(axis=1) for metric, table in by_seed.items()}
+    return Values(first.select(KEYS), means, by_seed)
 
 
 def _check_queries(frames: dict[str, pl.DataFrame]) -> None:
@@ -89,8 +92,8 @@ def _is_in_all(metric: str, frames: dict[str, pl.DataFrame]) -> bool:
     return not lacking
 
 
-def _seed_means(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFrame]) -> Floats:
-    """(n_queries, n_cells) values averaged over seeds."""
+def _by_seed(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFrame]) -> Floats:
+    """(n_queries, n_seeds, n_cells) values."""
     columns = {run_id: frame[metric].cast(pl.Float64).fill_null(np.nan).to_numpy() for run_id, frame in frames.items()}
     defined = ~np.isnan(next(iter(columns.values())))
     different = [run_id for run_id, column in columns.items() if ((~np.isnan(column)) != defined).any()]
@@ -100,4 +103,4 @@ def _seed_means(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFra
         )
     if not defined.any():
         raise ComparisonError(f"{metric} is not defined for any query of the test; choose another of metrics.")
-    return np.stack([np.mean([columns[run_id] for run_id in cell.run_ids], axis=0) for cell in cells], axis=1)
+    return np.stack([np.stack([columns[run_id] for run_id in cell.run_ids], axis=1) for cell in cells], axis=2)

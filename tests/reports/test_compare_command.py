@@ -39,6 +39,7 @@ def test_compare_prints_and_writes(store):
     assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot", "popularity"]
     folder = store.root / "reports" / "comparison"
     assert sorted(path.name for path in folder.iterdir()) == [
+        "pairs.csv",
         "plot.png",
         "plot.svg",
         "report.md",

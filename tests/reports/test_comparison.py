@@ -8,9 +8,13 @@ import polars as pl
 import pytest
 from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
+from recsys.reports.cells import make_cells
 from recsys.reports.comparison import compare
 from recsys.reports.segments import history_groups
+from recsys.reports.statistics import Inference
+from recsys.reports.values import load_values
 from recsys.schema import ComparisonError
 from recsys.tracking.store import Store
 
@@ -40,7 +44,7 @@ def test_numbers_by_hand(store):
     assert bert.difference.p == pytest.approx(p_bert, abs=1e-12)
     assert tfidf.difference is not None
     smaller, larger = sorted([p_bert, p_tfidf])
-    corrected = sorted([bert.difference.p_holm, tfidf.difference.p_holm])
+    corrected = sorted([bert.difference.p_corrected, tfidf.difference.p_corrected])
     assert corrected == pytest.approx([2 * smaller, max(2 * smaller, larger)])
     assert popularity.difference is None
     assert found.rows[0].scores["recall@10"].mean == 2 * 5 / 8
@@ -50,8 +54,13 @@ def test_numbers_by_hand(store):
 
 def test_intervals_are_those_of_the_users_over_seeds(store):
     found = compare(small_study(store), store, None, ["ndcg@10"], seed=4)
+    level = 2 * stats.norm.cdf((4 / 3) ** 0.5 * stats.t.ppf(0.975, 3)) - 1
     expected = stats.bootstrap(
-        ([1, 3 / 4, 1 / 2, 1 / 4],), np.mean, n_resamples=2000, rng=np.random.default_rng(4)
+        ([1, 3 / 4, 1 / 2, 1 / 4],),
+        np.mean,
+        n_resamples=2000,
+        confidence_level=level,
+        rng=np.random.default_rng(4),
     ).confidence_interval
     score = found.rows[0].scores["ndcg@10"]
     assert (score.low, score.high) == (pytest.approx(expected.low, abs=1e-9), pytest.approx(expected.high, abs=1e-9))
@@ -172,6 +181,26 @@ def test_users_with_several_queries_are_resampled_whole(store):
     assert difference.high - difference.low > 1.3 * 2 * 1.96 * level.std() / len(users) ** 0.5  # than if independent
 
 
+def test_users_with_several_queries_and_seeds(store):
+    users = ["a", "a", "b", "c"]
+    first, second = [1.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 0.0]
+    runs = [made_run(store, "bert", "dot", seed, own, users=users) for seed, own in enumerate((first, second))]
+    found = load_values(make_cells(runs), store, ["ndcg@10"]).per_user("ndcg@10")
+    assert found.shape == (3, 2, 1)
+    # the mean over queries is 1/2 in both seeds; a mean user has 4/3 queries; a's sum of 1 is 0 above 2 × 1/2
+    assert found[:, 0, 0] == pytest.approx([1 / 2, 1 / 2, 1 / 2])
+    # b's 1 is 1/2 above its one query's mean, c's 0 is 1/2 below: 1/2 ± (1/2) / (4/3)
+    assert found[:, 1, 0] == pytest.approx([1 / 2, 1 / 2 + 3 / 8, 1 / 2 - 3 / 8])
+
+
+def test_a_bootstrap_over_few_seeds_is_warned_of(store):
+    inference = Inference(seed_interval="two_level_bootstrap")
+    (warning,) = compare(small_study(store), store, None, ["ndcg@10"], inference=inference).warnings
+    assert "too narrow with 2 seeds" in warning
+    one = [run for run in small_study(store) if run.seed == 0]
+    assert compare(one, store, None, ["ndcg@10"], inference=inference).warnings == []
+
+
 def test_baseline_by_label_name_or_run_id(store):
     runs = small_study(store)
     by_name = compare(runs, store, "popularity", ["ndcg@10"]).baseline
@@ -274,6 +303,84 @@ def test_warnings_are_shown_once(store):
     assert compare(runs, store, None, ["ndcg@10"]).warnings == ["only 80 warm users"]
 
 
+def test_unequal_tuning_is_warned_of(store):
+    runs = [replace(run, tuning={"trials": 20} if run.name == "bert+dot" else {}) for run in small_study(store)]
+    (warning,) = compare(runs, store, None, ["ndcg@10"]).warnings
+    assert "(20 trials: bert+dot; 0 trials: tfidf+dot, popularity)" in warning
+    assert compare([replace(run, tuning={"trials": 5}) for run in runs], store, None, ["ndcg@10"]).warnings == []
+
+
+def test_all_pairs_by_hand(store):
+    found = compare(small_study(store), store, "popularity", ["ndcg@10", "coverage@10"])
+    pairs = found.pairs("ndcg@10")
+    assert [(pair.a, pair.b) for pair in pairs] == [
+        ("bert+dot", "tfidf+dot"),
+        ("bert+dot", "popularity"),
+        ("tfidf+dot", "popularity"),
+    ]
+    assert [pair.difference.mean for pair in pairs] == [1 / 8, 3 / 8, 1 / 4]
+    users = {
+        "bert+dot": [1, 3 / 4, 1 / 2, 1 / 4],
+        "tfidf+dot": [3 / 4, 1 / 2, 3 / 8, 3 / 8],
+        "popularity": [1 / 2, 1 / 4, 1 / 4, 0],
+    }
+    p = [stats.ttest_rel(users[pair.a], users[pair.b]).pvalue for pair in pairs]
+    assert [pair.difference.p for pair in pairs] == pytest.approx(p, abs=1e-12)
+    corrected = multipletests(p, method="holm")[1]  # over all pairs, and not over those of the baseline alone
+    assert [pair.difference.p_corrected for pair in pairs] == pytest.approx(corrected, abs=1e-12)
+    back = found.pair("ndcg@10", "popularity", "bert+dot")
+    assert (back.a, back.b, back.difference.mean) == ("popularity", "bert+dot", -3 / 8)
+    assert back.reversed == found.pair("ndcg@10", "bert+dot", "popularity") == pairs[1]
+    assert found.pairs("coverage@10") == []
+    with pytest.raises(KeyError):
+        found.pair("ndcg@10", "bert+dot", "llm+dot")
+
+
+def test_the_difference_to_the_baseline_is_that_of_its_pair(store):
+    found = compare(small_study(store), store, "tfidf+dot", ["ndcg@10"])
+    for row in found.rows:
+        difference = row.scores["ndcg@10"].difference
+        if difference is not None:
+            pair = found.pair("ndcg@10", row.label, "tfidf+dot").difference
+            assert replace(difference, p_corrected=None) == replace(pair, p_corrected=None)
+
+
+def test_how_differences_are_judged(store):
+    inference = Inference("randomisation", "benjamini_hochberg", level=0.6, n_resamples=400)
+    found = compare(small_study(store), store, "popularity", ["ndcg@10"], inference=inference)
+    # bert minus popularity: 1/2, 1/2, 1/4, 1/4; tfidf minus popularity: 1/4, 1/4, 1/8, 3/8. Only equal signs are as far
+    # from zero: 2 of 16 each
+    differences = [row.scores["ndcg@10"].difference for row in found.rows[:2]]
+    assert [own.p for own in differences if own] == [1 / 8, 1 / 8]
+    assert [own.p_corrected for own in differences if own] == [1 / 8, 1 / 8]
+    assert all(found.is_significant(own) for own in differences)  # 1/8 < 1 - 0.6
+    assert not found.is_significant(None)
+    strict = compare(small_study(store), store, "popularity", ["ndcg@10"], inference=replace(inference, level=0.9))
+    assert not strict.is_significant(strict.rows[0].scores["ndcg@10"].difference)
+    assert strict.level == 0.9
+    assert strict.rows[0].scores["ndcg@10"].low < found.rows[0].scores["ndcg@10"].low
+
+
+def test_seeds_that_differ_widen_an_interval_of_their_own(store):
+    generator = np.random.default_rng(0)
+    users = generator.uniform(0.2, 0.4, 60)
+    runs = [made_run(store, "tfidf", "dot", seed, users) for seed in range(3)]
+    runs += [made_run(store, "bert", "dot", seed, users + 0.05 * (seed + 1)) for seed in range(3)]
+    found = compare(runs, store, "tfidf+dot", ["ndcg@10", "coverage@10"])
+    tfidf, bert = (found.row(label).scores["ndcg@10"] for label in ("tfidf+dot", "bert+dot"))
+    assert (tfidf.low_with_seeds, tfidf.high_with_seeds) == (pytest.approx(tfidf.low), pytest.approx(tfidf.high))
+    difference = bert.difference
+    assert difference is not None
+    # 0.05, 0.1, 0.15 on each user: users have no variance here, and seeds a standard error of 0.05/√3
+    assert (difference.low, difference.high) == (pytest.approx(0.1), pytest.approx(0.1))
+    half = stats.t.ppf(0.975, 2) * 0.05 / 3**0.5
+    assert (difference.low_with_seeds, difference.high_with_seeds) == (
+        pytest.approx(0.1 - half),
+        pytest.approx(0.1 + half),
+    )
+    assert found.row("bert+dot").scores["coverage@10"].low_with_seeds is None
+
+
 def test_two_hundred_runs_are_compared_in_seconds(store):
     generator = np.random.default_rng(0)
     config = {f"key{number}": {"a": number, "b": "text"} for number in range(40)}
@@ -286,3 +393,4 @@ def test_two_hundred_runs_are_compared_in_seconds(store):
     assert time.perf_counter() - start < 8
     assert len(found.rows) == 40
     assert found.n_comparisons("ndcg@10") == 39
+    assert len(found.pairs("ndcg@10")) == 40 * 39 / 2

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
 import matplotlib.image
+import numpy as np
 import pytest
 from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 
@@ -42,6 +43,35 @@ def sentences(comparison: Comparison) -> list[str]:
     return [sentence.replace("\N{NO-BREAK SPACE}", " ") for sentence in findings(comparison)]
 
 
+def test_the_sentence_that_a_reader_needs(store):
+    """A third of the users gain 0.06 on average, the others nothing, all of them with noise."""
+    generator = np.random.default_rng(0)
+    base = generator.uniform(0.1, 0.5, 300)
+    gain = np.where(np.arange(300) % 3 == 0, 0.06, 0.0) + generator.normal(0, 0.05, 300)
+    runs = [
+        made_run(store, "bert", "dot", 0, base + gain, times={"fit": 31.0}),
+        made_run(store, "tfidf", "dot", 0, base, times={"fit": 10.0}),
+        made_run(store, "gpt2", "dot", 0, base - 0.5 * gain, times={"fit": 20.0}),
+    ]
+    sentence = sentences(compare(runs, store, "tfidf+dot", ["ndcg@10"]))[0]
+    number = r"0\.\d+"
+    assert re.fullmatch(
+        rf"bert\+dot beats tfidf\+dot by {number} nDCG@10 \[{number}, {number}\], p (= {number}|< {number}) "
+        rf"\(Holm, 2 comparisons\), d = {number}, 3\.1 times the training time\.",
+        sentence,
+    )
+
+
+def test_a_difference_that_other_seeds_might_undo_is_said_to_be(store):
+    users = np.random.default_rng(0).uniform(0.1, 0.3, 100)
+    runs = [made_run(store, "tfidf", "dot", seed, users) for seed in range(3)]
+    runs += [made_run(store, "bert", "dot", seed, users + shift) for seed, shift in enumerate((0.0, 0.1, 0.11))]
+    (sentence,) = sentences(compare(runs, store, "tfidf+dot", ["ndcg@10"]))
+    # 0, 0.1, 0.11: mean 0.07, standard error 0.0608/√3 = 0.0351, times t = 4.303
+    assert sentence.startswith("bert+dot beats tfidf+dot by 0.0700 nDCG@10 [0.0700, 0.0700] ([−0.0811, 0.2211] with")
+    assert sentence.endswith("Other seeds might undo this: the interval with them contains 0.")
+
+
 def test_a_clear_difference_in_words(store):
     runs = [
         made_run(store, "bert", "dot", 0, [0.5, 0.6, 0.7, 0.81], times={"fit": 31.0}),
@@ -52,7 +82,7 @@ def test_a_clear_difference_in_words(store):
     difference = found.row("bert+dot").scores["ndcg@10"].difference
     assert difference is not None
     # differences 0.1, 0.1, 0.1, 0.11: mean 0.41/4 = 0.1025, their standard deviation 0.005, d = 20.5
-    assert sentence.startswith("bert+dot beats tfidf+dot by 0.1025 nDCG@10 [0.1000, 0.1075]")
+    assert sentence.startswith("bert+dot beats tfidf+dot by 0.1025 nDCG@10 [0.1000, 0.1100]")
     assert sentence.endswith("d = 20.50, 3.1 times the training time.")
     assert "p < 0.0001," in sentence  # of one comparison, so nothing about Holm
     (mirrored,) = sentences(compare(runs, store, "bert+dot", ["ndcg@10"]))
@@ -122,7 +152,7 @@ def test_only_the_chosen_formats_are_written(comparison, tmp_path):
     assert "(plot.svg)" in paths["md"].read_text()
     bare = write_report(comparison, tmp_path / "bare", "T", None, ["md"])["md"].read_text()
     assert "Picture" not in bare
-    with pytest.raises(ConfigError, match=r"'pdf'; expected some of md, csv, tex, png, svg"):
+    with pytest.raises(ConfigError, match=r"'pdf'; expected some of md, csv, pairs, tex, png, svg"):
         write_report(comparison, tmp_path / "report", "T", None, ["pdf"])
 
 
@@ -130,7 +160,8 @@ def test_without_a_baseline_there_are_no_differences(store, tmp_path):
     found = compare(small_study(store), store, None, ["ndcg@10"])
     text = write_report(found, tmp_path / "report", "T")["md"].read_text()
     assert "Findings" not in text
-    assert "Holm" not in text
+    assert "Holm" not in text.replace("Holm over all 3 pairs", "")
+    assert "Δ" not in text
 
 
 def test_one_cell_alone_can_be_reported(store, tmp_path):

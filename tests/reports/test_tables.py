@@ -10,6 +10,7 @@ from rich.console import Console
 
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.spreadsheets import to_csv
 from recsys.tracking.store import Store
 
 METRICS = ["ndcg@10", "recall@10", "coverage@10"]
@@ -44,15 +45,16 @@ def parsed_markdown(text: str) -> list[list[str]]:
 
 def test_markdown_parses_back(comparison):
     head, rule, *rows = parsed_markdown(tables.to_markdown(tables.quality_grid(comparison)))
-    assert head == ["", "nDCG@10", "seed sd", "Δ to popularity", "p (Holm)", "d", "recall@10", "coverage@10"]
+    first = ["", "nDCG@10", "seed sd", "with seeds", "Δ to popularity", "Δ with seeds", "p (Holm)", "d"]
+    assert head == [*first, "recall@10", "coverage@10"]
     assert rule[:2] == ["---", "---:"]
     assert [row[0] for row in rows] == ["bert+dot", "tfidf+dot", "popularity"]
     assert rows[0][1].startswith("**0.6250 [")
     assert rows[0][1].endswith("]**")
     assert rows[1][1].startswith("0.5000 [")
-    assert rows[0][3].startswith("+0.3750 [+")
-    assert rows[2][3:6] == ["baseline", "–", "–"]
-    assert rows[0][7] == "0.2500"  # nobody leads where all are equal
+    assert rows[0][4].startswith("+0.3750 [+")
+    assert rows[2][4:8] == ["baseline", "–", "–", "–"]
+    assert rows[0][9] == "0.2500"  # nobody leads where all are equal
 
 
 def test_a_significant_difference_is_marked_and_another_is_not(tmp_path):
@@ -72,16 +74,30 @@ def test_a_significant_difference_is_marked_and_another_is_not(tmp_path):
     assert "Holm-corrected for 2 comparisons" in tables.note(found)
 
 
+def test_intervals_with_seeds_have_columns_where_there_are_several(comparison, awkward):
+    seeds = tables.seeds_grid(comparison)
+    assert seeds.headers == ["", "nDCG@10 with seeds", "Δ with seeds"]
+    assert [row[2].text for row in seeds.rows][-1] == "–"
+    full = tables.quality_grid(comparison)
+    assert [row[3] for row in full.rows] == [row[1] for row in seeds.rows]
+    assert "with seeds" not in tables.quality_grid(comparison, brief=True).headers
+    assert not tables.has_seeds(awkward)
+    assert "with seeds" not in tables.quality_grid(awkward).headers
+    assert "with seeds" not in tables.note(awkward)
+    assert "with seeds" in tables.note(comparison)
+
+
 def test_csv_parses_back_to_the_exact_numbers(comparison):
-    rows = list(csv.DictReader(io.StringIO(tables.to_csv(comparison))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(comparison))))
     for line, row in zip(rows, comparison.rows, strict=True):
         score = row.scores["ndcg@10"]
         assert line["label"] == row.label
         assert float(line["ndcg@10"]) == score.mean
         assert float(line["ndcg@10_low"]) == score.low
+        assert float(line["ndcg@10_low_with_seeds"]) == score.low_with_seeds
         assert line["coverage@10_low"] == ""
-        expected = "" if score.difference is None else repr(score.difference.p_holm)
-        assert line["ndcg@10_difference_p_holm"] == expected
+        expected = "" if score.difference is None else repr(score.difference.p_corrected)
+        assert line["ndcg@10_difference_p_corrected"] == expected
         assert line["seeds"] == "0 1"
         assert line["run_ids"].split() == row.cell.run_ids
     assert (rows[0]["trained_weights"], rows[0]["train_seconds"], rows[0]["epochs"]) == ("12345", "10.0", "4.5")
@@ -90,10 +106,10 @@ def test_csv_parses_back_to_the_exact_numbers(comparison):
 def test_latex_is_a_booktabs_table(comparison):
     text = tables.to_latex(tables.quality_grid(comparison), "A & B", "tab:x")
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
-    assert r"\begin{tabular}{lrrrrrrr}" in text
+    assert r"\begin{tabular}{lrrrrrrrrr}" in text
     assert r"\caption{A \& B}" in text
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")].splitlines()[1:]
-    assert all(line.count("&") == 7 and line.endswith(r"\\") for line in body)
+    assert all(line.count("&") == 9 and line.endswith(r"\\") for line in body)
     assert r"\textbf{0.6250 [" in body[0]
     assert "Δ" not in text
     assert text.isascii()
@@ -103,7 +119,7 @@ def test_awkward_labels_survive_every_format(awkward):
     label = next(row.label for row in awkward.rows if "odd" in row.label)
     grid = tables.quality_grid(awkward)
     assert label in [row[0] for row in parsed_markdown(tables.to_markdown(grid))]
-    assert label in [row["label"] for row in csv.DictReader(io.StringIO(tables.to_csv(awkward)))]
+    assert label in [row["label"] for row in csv.DictReader(io.StringIO(to_csv(awkward)))]
     assert label in printed(grid)
     latex = tables.to_latex(grid)
     line = next(line for line in latex.splitlines() if "odd" in line)
@@ -113,9 +129,10 @@ def test_awkward_labels_survive_every_format(awkward):
 
 def test_the_terminal_keeps_an_interval_together(comparison):
     wide, narrow = (printed(tables.quality_grid(comparison, brief=True), width) for width in (120, 80))
-    assert re.search(r"0\.6250 \[0\.\d{4},0\.\d{4}\]", wide)
-    assert re.search(r"\[0\.\d{4},0\.\d{4}\]", narrow)
+    assert re.search(r"0\.6250 \[0\.\d{4},1\.0000\]", wide)
+    assert re.search(r"\[0\.\d{4},1\.0000\]", narrow)
     assert max(map(len, narrow.splitlines())) <= 80
+    assert re.search(r"\[\+0\.\d{4},\+0\.\d{4}\]", printed(tables.seeds_grid(comparison), 80))
     assert [row[0].text for row in tables.others_grid(comparison).rows] == ["bert+dot", "tfidf+dot", "popularity"]
 
 

@@ -1,0 +1,59 @@
+"""Which cell is better than which: the differences of all pairs as tables."""
+
+from __future__ import annotations
+
+import string
+
+from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.corrections import NAMES
+from recsys.reports.formatting import metric_name, number
+from recsys.reports.tables import Entry, Grid
+
+BEST = 12  # cells in a matrix; more would not fit a line
+BETTER, WORSE, UNCLEAR = ">", "<", "·"
+
+
+def significance_grid(comparison: Comparison, brief: bool = False) -> Grid:
+    """The best cells against each other by the first metric: row minus column, marked where significant.
+
+    Args:
+        comparison: Of two cells or more, with values per user of its first metric.
+        brief: Signs in the place of numbers: better, worse, or not significantly different.
+    """
+    rows = comparison.rows[:BEST]
+    letters = string.ascii_uppercase[: len(rows)]
+    lines = [
+        [Entry(f"{letter} {row.label}"), *(_entry(row, other, comparison, brief) for other in rows)]
+        for letter, row in zip(letters, rows, strict=True)
+    ]
+    return Grid(["", *letters], lines)
+
+
+def matrix_note(comparison: Comparison, brief: bool = False) -> str:
+    """What the matrix says."""
+    metric, inference = comparison.metrics[0], comparison.inference
+    n_cells, n_pairs = len(comparison.rows), len(comparison.pairs(metric))
+    which = f"The best {BEST} of {n_cells} cells" if n_cells > BEST else "All cells"
+    signs = f"{BETTER} better, {WORSE} worse, {UNCLEAR} not significantly different"
+    meaning = signs if brief else "row minus column, with an asterisk where significant"
+    return (
+        f"{which} against each other by {metric_name(metric)}: {meaning} "
+        f"(p < {inference.alpha:g}, {inference.test_name}, {NAMES[inference.correction]} over all {n_pairs} pairs)."
+    )
+
+
+def has_matrix(comparison: Comparison) -> bool:
+    """Whether there are pairs to show that the differences to the baseline do not show already."""
+    return len(comparison.pairs(comparison.metrics[0])) > (0 if comparison.baseline is None else 1)
+
+
+def _entry(row: Row, other: Row, comparison: Comparison, brief: bool) -> Entry:
+    if row is other:
+        return Entry("")
+    metric = comparison.metrics[0]
+    difference = comparison.pair(metric, row.label, other.label).difference
+    significant = comparison.is_significant(difference)
+    if not brief:
+        return Entry(number(difference.mean, signed=True), is_marked=significant)
+    better = (difference.mean > 0) is not lower_is_better(metric)
+    return Entry((BETTER if better else WORSE) if significant else UNCLEAR)

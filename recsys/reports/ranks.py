@@ -1,0 +1,71 @@
+"""Ranks over several data sets, as tables and as a report."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+from recsys.reports import tables
+from recsys.reports.across import Across
+from recsys.reports.critical_difference import CriticalDifference
+from recsys.reports.formatting import ABSENT, metric_name, number, p_equals
+from recsys.reports.tables import Entry, Grid
+from recsys.tracking.files import write_atomically
+
+REPORT = "critical_difference.md"
+
+
+def ranks_grid(across: Across, metric: str) -> Grid:
+    """Cells by average rank, with their mean and rank on each data set; who shares a letter does not differ."""
+    found = across.critical_differences[metric]
+    rows = []
+    for place, label in enumerate(found.labels):
+        average = Entry(f"{found.average_ranks[place]:.2f}", found.average_ranks[place] == found.average_ranks[0])
+        means = [
+            Entry(f"{number(across.comparisons[name].row(label).scores[metric].mean)} ({ranks[place]:g})")
+            for name, ranks in zip(found.datasets, found.ranks, strict=True)
+        ]
+        rows.append([Entry(label), average, Entry(_letters(found, label)), *means])
+    return Grid([metric_name(metric), "average rank", "group", *found.datasets], rows)
+
+
+def ranks_note(across: Across, metric: str) -> str:
+    """What the ranks say, and whether they could say anything."""
+    found = across.critical_differences[metric]
+    n_cells = len(found.labels)
+    text = (
+        f"Mean and rank on each of {found.n_datasets} data sets. Are all cells equal? {p_equals(found.p_permutation)} "
+        f"(ranks permuted; Friedman's χ² = {found.statistic:.2f}, {p_equals(found.p)}). Average ranks that are "
+        f"{found.critical_difference:.2f} apart differ significantly (Nemenyi, {1 - found.level:.3g}); cells that "
+        "share a letter do not."
+    )
+    if found.critical_difference > n_cells - 1:
+        text += f" No two of {n_cells} cells could be so far apart: it takes more data sets to tell any of them apart."
+    if across.left_out:
+        text += f" Left out, since not all data sets have them: {', '.join(across.left_out)}."
+    return text
+
+
+def write_ranks(across: Across, folder: Path, title: str, command: str | None = None) -> Path:
+    """Write the ranks as markdown; gives the file's path.
+
+    Raises:
+        RecsysError: If it cannot be written.
+    """
+    parts = [f"# {title}\n"]
+    if across.warnings:
+        parts.append("## Warnings\n\n" + "".join(f"- {warning}\n" for warning in across.warnings))
+    for metric in across.metrics:
+        grid = tables.to_markdown(ranks_grid(across, metric))
+        parts.append(f"## {metric_name(metric)}\n\n{grid}\n{ranks_note(across, metric)}\n")
+    if command is not None:
+        parts.append(f"## Repeat\n\n```sh\n{command}\n```\n")
+    path = folder / REPORT
+    write_atomically(path, "\n".join(parts).encode())
+    return path
+
+
+def _letters(found: CriticalDifference, label: str) -> str:
+    """The letters of a cell's groups."""
+    names = string.ascii_lowercase
+    return "".join(names[place % 26] for place, own in enumerate(found.groups) if label in own) or ABSENT

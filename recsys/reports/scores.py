@@ -1,0 +1,95 @@
+"""What a metric says of each cell, and of each pair of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, stdev
+
+from recsys.reports.bootstrap import Floats
+from recsys.reports.statistics import Inference, PairedDifference, Sample, corrected, sample
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric of a cell.
+
+    Attributes:
+        mean: Over seeds (and users).
+        low: Lower end of the interval over users; None for a metric that has no value per user, such as coverage.
+        high: Upper end.
+        seed_sd: Standard deviation over seeds; None for one seed.
+        difference: To the baseline; None for the baseline itself, without one, or without values per user. Its family
+            are the differences of all cells to the baseline.
+        low_with_seeds: Lower end of the interval that contains the variance of seeds too; None for one seed, or
+            without values per user.
+        high_with_seeds: Upper end.
+    """
+
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    seed_sd: float | None = None
+    difference: PairedDifference | None = None
+    low_with_seeds: float | None = None
+    high_with_seeds: float | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two cells by their labels, and how `a` differs from `b`; its family are all pairs of the comparison."""
+
+    a: str
+    b: str
+    difference: PairedDifference
+
+    @property
+    def reversed(self) -> Pair:
+        """The pair the other way round."""
+        return Pair(self.b, self.a, self.difference.reversed)
+
+
+def plain_scores(by_seed: Sequence[Sequence[float]]) -> list[Score]:
+    """Of each cell, from the metric of each of its seeds alone."""
+    return [Score(fmean(own), seed_sd=stdev(own) if len(own) > 1 else None) for own in by_seed]
+
+
+def scores_over_users(
+    plain: Sequence[Score], values: Floats, reference: int | None, seed: int, inference: Inference
+) -> tuple[list[Score], list[tuple[int, int, PairedDifference]]]:
+    """Scores with intervals and differences, and the differences of all pairs of places.
+
+    Args:
+        plain: Scores without.
+        values: (n_users, n_seeds, n_cells).
+        reference: The place of the cell that all are compared with.
+        seed: Of the resampling.
+        inference: How differences are judged.
+    """
+    resampled = sample(values, seed, inference)
+    pairs = list(resampled.pairs())
+    scores = _with_intervals(plain, resampled)
+    if reference is not None:
+        to_reference = {
+            **{first: difference for first, second, difference in pairs if second == reference},
+            **{second: difference.reversed for first, second, difference in pairs if first == reference},
+        }
+        for place, difference in zip(to_reference, corrected(list(to_reference.values()), inference), strict=True):
+            scores[place] = replace(scores[place], difference=difference)
+    family = corrected([difference for _, _, difference in pairs], inference)
+    return scores, [(*places[:2], difference) for places, difference in zip(pairs, family, strict=True)]
+
+
+def _with_intervals(plain: Sequence[Score], resampled: Sample) -> list[Score]:
+    ends = resampled.intervals()
+    means = resampled.means.mean(axis=0)
+    scores = [
+        replace(score, mean=float(mean), low=float(low), high=float(high))
+        for score, mean, low, high in zip(plain, means, ends.low, ends.high, strict=True)
+    ]
+    if ends.low_with_seeds is None or ends.high_with_seeds is None:
+        return scores
+    return [
+        replace(score, low_with_seeds=float(low), high_with_seeds=float(high))
+        for score, low, high in zip(scores, ends.low_with_seeds, ends.high_with_seeds, strict=True)
+    ]

@@ -1,0 +1,52 @@
+"""A comparison as csv: all numbers in full."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from recsys.reports.comparison import Comparison, Row
+
+_DIFFERENCE = ("mean", "low", "high", "low_with_seeds", "high_with_seeds", "p", "p_corrected", "effect_size")
+
+
+def to_csv(comparison: Comparison) -> str:
+    """All numbers of all cells in full, one line for each cell; empty where there is none."""
+    lines = [_csv_line(row, comparison) for row in comparison.rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(lines[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def pairs_to_csv(comparison: Comparison) -> str:
+    """All numbers of all pairs in full, one line for each pair and metric; empty where there is none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["metric", "a", "b", *_DIFFERENCE])
+    for metric in comparison.metrics:
+        for pair in comparison.pairs(metric):
+            writer.writerow([metric, pair.a, pair.b, *(getattr(pair.difference, name) for name in _DIFFERENCE)])
+    return text.getvalue()
+
+
+def _csv_line(row: Row, comparison: Comparison) -> dict[str, object]:
+    line: dict[str, object] = {"label": row.label, "name": row.cell.name}
+    line |= {group: row.cell.choices.get(group) for group in ("data", "split", "encoder", "profile", "ranker", "loss")}
+    line |= {"seeds": " ".join(map(str, row.cell.seeds)), "n_users": comparison.n_users}
+    for metric, score in row.scores.items():
+        line |= {metric: score.mean, f"{metric}_low": score.low, f"{metric}_high": score.high}
+        line |= {f"{metric}_seed_sd": score.seed_sd, f"{metric}_low_with_seeds": score.low_with_seeds}
+        line[f"{metric}_high_with_seeds"] = score.high_with_seeds
+        for key in _DIFFERENCE:
+            line[f"{metric}_difference_{key}"] = None if score.difference is None else getattr(score.difference, key)
+    cost = row.cost
+    line |= {"trained_weights": cost.trainable, "all_weights": cost.total, "encode_seconds": cost.encode}
+    return line | {
+        "train_seconds": cost.train,
+        "test_seconds": cost.test,
+        "peak_memory_mb": cost.peak_mb,
+        "epochs": cost.epochs,
+        "run_ids": " ".join(row.cell.run_ids),
+    }
