@@ -30,7 +30,7 @@ def test_a_command_composes(name):
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_an_option_composes(file: Path):
     group, option = file.parent.as_posix(), file.stem
-    cfg = recsys.compose([f"{group}={option}"], "study" if group == "study" else "train")
+    cfg = recsys.compose([f"{group}={option}"], "study" if group in ("study", "search", "launcher") else "train")
     assert cfg.choices[group] == option
 
 

@@ -207,7 +207,7 @@ def _no_pruner() -> Any:
 
 
 def _pruning(trial: optuna.Trial, monitor: str) -> Any:
-    from recsys.studies.pruning import Pruning
+    from recsys.training.pruning import Pruning
 
     return Pruning(trial, monitor)
 

@@ -73,7 +73,7 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
     study[0] = study[0][:-1] + ",\"data.items.template='{title}'\"]"
     planned = run("study", *study, "dry_run=true", cwd=tmp_path, cache=cache_dir)
     assert planned.returncode == 0, planned.stderr
-    assert planned.stdout.count("to do") == 6
+    assert "6 runs to do, 1 at a time" in planned.stdout
     first = run("study", *study, cwd=tmp_path, cache=cache_dir)
     assert first.returncode == 0, first.stderr
     assert "6 runs made and 0 found" in first.stdout
