@@ -67,7 +67,7 @@ def _study(store: str, base: list[str], n_seeds: int) -> tuple[list[Record], dic
     overrides = [
         "study=default",
         "study.name=overhead",
-        f"study.base=[{quoted}]",
+        f"study.common=[{quoted}]",
         'study.cells={cf: ["encoder=none","ranker=cf"], tfidf+dot: ["encoder=tfidf","ranker=dot"]}',
         f"study.seeds={list(range(n_seeds))}",
         f"paths.runs_dir={store}",

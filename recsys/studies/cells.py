@@ -21,20 +21,20 @@ class Cell:
 
     Attributes:
         kind: See `StudyCell.kind`.
-        own: Its overrides beyond those of the study's base.
-        base: Overrides of all cells.
+        own: Its own overrides, beyond the shared ones.
+        shared: Those of all cells, and for all but a baseline those of the study's base.
         label: What the study calls it; None where its parts name it, as in "bert+dot".
     """
 
     kind: str
     own: list[str]
-    base: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
     label: str | None = None
 
     @property
     def overrides(self) -> list[str]:
         """Of every run, without the seed."""
-        return [*self.base, *self.own]
+        return [*self.shared, *self.own]
 
 
 def expand(study: DictConfig) -> list[Cell]:
@@ -44,7 +44,7 @@ def expand(study: DictConfig) -> list[Cell]:
         ConfigError: If there is nothing to run, or a part is malformed.
 
     Example:
-        >>> study = OmegaConf.create({"base": ["a=1"], "grid": {"b": [2, 3]}, "baselines": [["c=4"]], "seeds": [0]})
+        >>> study = OmegaConf.create({"common": ["a=1"], "grid": {"b": [2, 3]}, "baselines": [["c=4"]], "seeds": [0]})
         >>> [cell.overrides for cell in expand(study)]
         [['a=1', 'c=4'], ['a=1', 'b=2'], ['a=1', 'b=3']]
         >>> study = OmegaConf.create({"changes": {"no b": ["b=null"]}, "factors": {"d": [8]}, "seeds": [0]})
@@ -54,8 +54,8 @@ def expand(study: DictConfig) -> list[Cell]:
     plan = OmegaConf.to_container(study, resolve=True)
     assert isinstance(plan, dict)
     parts = _parts({str(key): value for key, value in plan.items()})
-    base = _overrides("study.base", plan.get("base") or [])
-    cells = [replace(cell, base=base) for cell in parts]
+    common, base = (_overrides(f"study.{key}", plan.get(key) or []) for key in ("common", "base"))
+    cells = [replace(cell, shared=common if cell.kind == BASELINE else [*common, *base]) for cell in parts]
     seeds = plan.get("seeds") or []
     if not cells or not seeds:
         raise ConfigError(

@@ -64,7 +64,7 @@ def test_multirun_makes_each_run_and_finds_what_is_there(small_data, tmp_path, c
 def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp_path, cache_dir):
     quoted = ",".join(f'"{override}"' for override in small_data if "template" not in override)
     study = [
-        f"study.base=[{quoted}]",
+        f"study.common=[{quoted}]",
         "study.grid={encoder: [tfidf, random], ranker: [dot]}",
         'study.baselines=[["ranker=popularity"]]',
         "study.seeds=[0, 1]",
@@ -87,7 +87,7 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
 def test_a_failing_run_is_listed_and_the_others_go_on(small_data, tmp_path, cache_dir):
     quoted = ",".join(f'"{override}"' for override in small_data if "template" not in override)
     study = [
-        f"study.base=[{quoted},\"data.items.template='{{title}}'\"]",
+        f"study.common=[{quoted},\"data.items.template='{{title}}'\"]",
         "study.grid={encoder: [tfidf], ranker: [dot]}",
         "+study.grid.learning_rate=[1.0e-3, 1.0e+38]",
         'study.baselines=[["ranker=popularity"]]',

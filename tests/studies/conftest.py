@@ -23,7 +23,7 @@ def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS) -> li
     return [
         "study=default",
         "study.name=tiny",
-        f"study.base={json.dumps([*TINY, 'trainer.max_epochs=2', 'features.dim=8', 'batches.batch_size=512'])}",
+        f"study.common={json.dumps([*TINY, 'trainer.max_epochs=2', 'features.dim=8', 'batches.batch_size=512'])}",
         f"study.cells={cells}",
         'study.baselines=[["ranker=popularity"]]',
         "study.baseline=popularity",

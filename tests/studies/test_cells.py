@@ -35,8 +35,11 @@ def test_an_ablation_is_its_base_and_single_changes_of_it():
 
 
 def test_baselines_stand_beside_whatever_else_there_is():
-    made = cells(baselines=[["ranker=popularity"]], cells={"mine": ["ranker=dot"]})
-    assert [(cell.kind, cell.label) for cell in made] == [("baseline", None), ("listed", "mine")]
+    made = cells(common=["a=1"], base=["b=2"], baselines=[["ranker=popularity"]], cells={"mine": ["ranker=dot"]})
+    assert [(cell.kind, cell.label, cell.overrides) for cell in made] == [
+        ("baseline", None, ["a=1", "ranker=popularity"]),
+        ("listed", "mine", ["a=1", "b=2", "ranker=dot"]),
+    ]
 
 
 @pytest.mark.parametrize(

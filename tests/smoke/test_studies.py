@@ -1,0 +1,37 @@
+"""The studies of the README, as they are typed, at a small size."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from smoke.test_cli import run
+
+from recsys.tracking.study_record import StudyRecord
+
+TINY = ["data=synthetic", "data.n_users=100", "data.n_items=60", "data.n_interactions=1200", "data.cold_user_share=0"]
+QUICK = ["trainer.max_epochs=1", "features.dim=8"]
+STUDIES = {
+    "sweep": (["study.seeds=[0]", "search.n_trials=2"], 2),
+    "ablation": (["study.seeds=[0]"], 12),
+    "comparison": (
+        ["study.seeds=[0,1]", "search.n_trials=1", "study.grid.encoder=[tfidf]", "study.grid.ranker=[mlp,dot,cf]"],
+        8,
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_ready_study_ends_in_its_report(name, tmp_path, cache_dir):
+    further, n_cells = STUDIES[name]
+    settings = f"study.common={json.dumps([*TINY, *QUICK])}"
+    done = run("study", f"study={name}", settings, *further, cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 0, done.stdout + done.stderr
+    study = StudyRecord.read(tmp_path / "runs", name)
+    assert len(study.cells) == n_cells
+    assert study.is_ablation is (name == "ablation")
+    report = (tmp_path / "runs" / "reports" / name / "report.md").read_text()
+    for cell in study.cells:
+        assert cell.label in report
+    assert all(len(cell.trials) <= int(study.search.get("n_trials", 0)) for cell in study.cells)
