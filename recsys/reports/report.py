@@ -30,7 +30,7 @@ FILES = {
     "png": FIGURES,
     "svg": FIGURES,
 }
-_PICTURES = ("svg", "png")
+PICTURES = ("svg", "png")
 
 
 def write_report(
@@ -65,7 +65,7 @@ def write_report(
 
     sections = make_sections(comparison, command, study)
     figures = [figure for section in sections for figure in section.figures]
-    picture = next((format for format in _PICTURES if format in formats), None)
+    picture = next((format for format in PICTURES if format in formats), None)
     makers: dict[str, Callable[[], str]] = {
         "html": lambda: _page(comparison, sections, title, command),
         "md": lambda: markdown(comparison, sections, title, picture),
@@ -115,10 +115,10 @@ def _page(comparison: Comparison, sections: list[Section], title: str, command: 
 
 
 def _write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
-    if not any(format in formats for format in _PICTURES):
+    if not any(format in formats for format in PICTURES):
         return
     for figure in figures:
-        for format in _PICTURES:
+        for format in PICTURES:
             if format in formats:
                 write_atomically(folder / f"{figure.name}.{format}", figure.render(format))
         if "csv" in formats:

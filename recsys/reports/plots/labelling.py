@@ -74,7 +74,7 @@ def label_layers(base: alt.Chart, rows: Rows) -> list[alt.Chart]:
     sided = [
         (base.transform_filter(alt.FieldEqualPredicate(field="side", equal=side)), mark)
         for side, mark in marks.items()
-        if any(row["side"] == side for row in rows)
+        if any(side in (row["side"], row["narrow"]) for row in rows)
     ]
     return [
         chart.mark_text(style=style, baseline="middle", **mark) for style in ("halo", "label") for chart, mark in sided

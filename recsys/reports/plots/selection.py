@@ -23,4 +23,4 @@ def selection_words(chosen: Sequence[str], n_cells: int, baseline: str | None) -
     """A sentence on what is grey; nothing if all cells have a colour."""
     n = n_cells - len(chosen)
     also = " and the baseline" if baseline in chosen else ""
-    return f" The best cells{also} are in colour; thin grey lines are the {n} others." if n else ""
+    return f" The best cells{also} are in colour, the others ({n}) are thin grey lines." if n else ""

@@ -54,7 +54,7 @@ def significance_matrix(comparison: Comparison) -> Figure | None:
     )
 
 
-def critical_difference_figure(found: CriticalDifference) -> Figure:
+def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure:
     """Average ranks over data sets, and which cells they do not tell apart."""
     n = len(found.labels)
     rows = [{"cell": label, "value": rank} for label, rank in zip(found.labels, found.average_ranks, strict=True)]
@@ -79,10 +79,10 @@ def critical_difference_figure(found: CriticalDifference) -> Figure:
     chart = alt.layer(bars, base.mark_point(style="plain"), texts).properties(width=WIDTH, height=28 * n)
     listed = "; ".join(", ".join(group) for group in found.groups) or "none"
     return Figure(
-        "critical_difference",
-        "Average ranks over data sets",
+        f"critical_difference_{metric.replace('@', '_').replace('/', '_')}",
+        f"Average ranks over data sets: {metric_name(metric)}",
         f"Cells that a thick vertical line joins do not differ significantly: their average ranks are less than the "
-        f"critical difference {found.critical_difference:.2f} apart (Nemenyi; Friedman's p {p_value(found.p)}).",
+        f"critical difference {found.critical_difference:.2f} apart (Nemenyi; that all are equal has p = {p_value(found.p_iman_davenport)}, Iman and Davenport).",
         f"Average ranks of {n} cells over {found.n_datasets} data sets; {found.labels[0]} is first. "
         f"Groups without significant differences: {listed}.",
         to_spec(chart, {"rows": rows, "groups": groups}),
