@@ -11,7 +11,7 @@ from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings
 from recsys.reports.formatting import metric_name
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
-from recsys.reports.plots import cost, curves, quality, search, segments, significance, tradeoffs
+from recsys.reports.plots import cost, curves, forest, leaderboard, search, segments, significance, tradeoffs, trials
 from recsys.reports.plots.base import Figure
 from recsys.reports.statistics import PairedDifference
 from recsys.reports.tables import Entry, Grid
@@ -87,7 +87,7 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
 
 def _results(comparison: Comparison) -> Section:
     table = Table("Quality of each cell", tables.quality_grid(comparison), tables.note(comparison))
-    return Section("results", "Results", figures=[quality.leaderboard(comparison)], tables=[table])
+    return Section("results", "Results", figures=[leaderboard.leaderboard(comparison)], tables=[table])
 
 
 def _significance(comparison: Comparison, study: StudyRecord | None) -> Section:
@@ -141,8 +141,8 @@ def _forest(
     family: str,
 ) -> Figure:
     clear = {label for label, own in differences.items() if comparison.is_significant(own)}
-    plan = quality.Forest(name, title, reference, comparison.metrics[0], differences, clear, family)
-    return quality.forest(plan, comparison.level)
+    plan = forest.Forest(name, title, reference, comparison.metrics[0], differences, clear, family)
+    return forest.forest(plan, comparison.level)
 
 
 def _segments(comparison: Comparison) -> Section:
@@ -162,11 +162,11 @@ def _search(comparison: Comparison, study: StudyRecord | None) -> Section:
     if study is None:
         return Section("search", "Search")
     figures, notes = search.search_figures(study, [row.label for row in comparison.rows])
-    grid = search.trial_grid(study)
-    trials = [Table("All trials", grid)] if grid.rows else []
-    budget = ", ".join(f"{key} {value}" for key, value in flatten(study.search)) if trials else ""
+    grid = trials.trial_grid(study)
+    listed = [Table("All trials", grid)] if grid.rows else []
+    budget = ", ".join(f"{key} {value}" for key, value in flatten(study.search)) if listed else ""
     return Section(
-        "search", "Search", [*([f"Each cell's search: {budget}."] if budget else []), *notes], figures, trials
+        "search", "Search", [*([f"Each cell's search: {budget}."] if budget else []), *notes], figures, listed
     )
 
 
@@ -211,7 +211,10 @@ def _data(record: Record) -> Section:
     if isinstance(parts, dict) and parts:
         columns = list(dict.fromkeys(key for part in parts.values() for key in part))
         rows = [[Entry(name), *(_statistic(part.get(key)) for key in columns)] for name, part in parts.items()]
-        note = "cold_users is the share of a part's users, and cold_items of its interactions, of which the training part knows nothing."
+        note = (
+            "cold_users is the share of a part's users of whom nothing is known when they are served, cold_items the "
+            "share of its interactions whose item has no train interaction."
+        )
         made.append(Table("Its parts", Grid(["part", *columns], rows), note))
     return Section("data", "Data", tables=made)
 

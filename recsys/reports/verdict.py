@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recsys.reports.comparison import Comparison, Cost, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.costs import Cost
 from recsys.reports.formatting import ABSENT, count, interval, megabytes, metric_name, number, p_value, seconds, times
 from recsys.reports.scores import Pair
 

@@ -14,7 +14,7 @@ from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.document import Section, Table
 from recsys.reports.findings import headline
-from recsys.reports.formatting import seconds
+from recsys.reports.formatting import count, megabytes, seconds
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
 from recsys.reports.tables import Entry, Grid
 from recsys.reports.verdict import total_seconds, verdict
@@ -80,8 +80,8 @@ def leaderboard_grid(comparison: Comparison) -> Grid:
     rows = []
     for row, entries in zip(comparison.rows, quality.rows, strict=True):
         time = total_seconds(row.cost)
-        weights = Entry(tables.count(row.cost.trainable), value=row.cost.trainable)
-        memory = Entry(tables.megabytes(row.cost.peak_mb), value=row.cost.peak_mb)
+        weights = Entry(count(row.cost.trainable), value=row.cost.trainable)
+        memory = Entry(megabytes(row.cost.peak_mb), value=row.cost.peak_mb)
         rows.append([*entries, Entry(seconds(time), value=time), weights, memory])
     return Grid(["cell", *quality.headers[1:], "time", "trained weights", "peak memory"], rows)
 
@@ -145,4 +145,8 @@ def _library() -> str:
     """Vega, Vega-Lite and vega-embed as one script of less than a megabyte."""
     import vl_convert
 
-    return vl_convert.javascript_bundle().replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return (
+        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+        .replace("</script", "<\\/script")
+        .replace("<!--", "<\\!--")
+    )

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
+from recsys.reports.formatting import number
 from recsys.reports.plots.theme import LIGHT, config
 from recsys.reports.spreadsheets import grid_to_csv
-from recsys.reports.tables import Grid
+from recsys.reports.tables import Entry, Grid
 
 WIDTH = 640  # of a picture's plot, without its axis, in pixels at scale 1
 PANEL_WIDTH = 250  # of one of several panels
+MOST_ROWS = 40  # cells in a list of them
 STEP = 26  # height of a line of a list of cells
 _SCALE = 2
 
 Rows = list[dict[str, Any]]
+Layers = alt.LayerChart | alt.FacetChart  # what altair says that layers are
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Figure:
 
 def to_spec(chart: alt.TopLevelMixin, data: Mapping[str, Rows]) -> dict[str, Any]:
     """The checked specification of a chart whose data are named; they are put in after the check, which is slow."""
-    spec: dict[str, Any] = copy.deepcopy(chart.to_dict())  # type: ignore[attr-defined]
+    spec: dict[str, Any] = copy.deepcopy(chart.to_dict())
     spec.pop("config", None)
     return {**spec, "datasets": {name: _finite(rows) for name, rows in data.items()}}
 
@@ -76,7 +80,7 @@ def cell_axis(title: str | None = None, values: Sequence[str] | None = None) -> 
     return alt.Y("cell:N", sort=None if values is None else list(values), axis=axis)
 
 
-def panels(charts: Sequence[alt.LayerChart], columns: int) -> alt.ConcatChart:
+def panels(charts: Sequence[Layers], columns: int) -> alt.ConcatChart:
     """Charts beside one another under one legend; the page sets the columns that it has room for."""
     sized = [chart.properties(width=PANEL_WIDTH) for chart in charts]
     return alt.concat(*sized, columns=columns, spacing=28)
@@ -92,8 +96,20 @@ def and_more(n: int, shown: int, what: str = "cells") -> str:
     return f" The {shown} first of {n} {what} are drawn; the table has all." if n > shown else ""
 
 
+def numbers(values: Iterable[float | None], signed: bool = False) -> list[Entry]:
+    """Entries of a figure's table."""
+    return [Entry(number(value, signed), value=value) for value in values]
+
+
 def _finite(rows: Rows) -> Rows:
-    return [{key: None if value != value else value for key, value in row.items()} for row in rows]
+    return [{key: _drawn(value) for key, value in row.items()} for row in rows]
+
+
+def _drawn(value: Any) -> Any:
+    """A value as it is drawn: six digits that count, which no screen can tell from all of them."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _version(spec: Mapping[str, Any]) -> str:

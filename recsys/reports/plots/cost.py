@@ -10,7 +10,7 @@ import altair as alt
 
 from recsys.reports.comparison import Comparison, Row, lower_is_better
 from recsys.reports.formatting import interval, megabytes, metric_name, number, seconds
-from recsys.reports.plots.base import WIDTH, Figure, Rows, named, to_spec
+from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, named, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
 from recsys.reports.tables import Entry, Grid
@@ -43,7 +43,7 @@ def frontier(points: Sequence[tuple[float, float]], lower: bool = False) -> list
     found: list[int] = []
     best = None
     for place in sorted(range(len(points)), key=lambda place: (points[place][0], -sign * points[place][1])):
-        cost, value = points[place][0], sign * points[place][1]
+        value = sign * points[place][1]
         tied = bool(found) and points[place] == points[found[-1]]
         if best is None or value > best or tied:
             found.append(place)
@@ -73,8 +73,10 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
     return Figure(
         axis.name,
         f"{metric_name(metric)} against {axis.words}",
-        f"Up{' is worse' if lower else ' is better'}, left is cheaper. The dotted line joins the cells that no other beats in "
-        f"both (the Pareto frontier); bars are {comparison.level:.0%} intervals over users. Dots without a name have one "
+        f"Up{' is worse' if lower else ' is better'}, left is cheaper. The dotted line joins the cells that no other "
+        "beats in "
+        f"both (the Pareto frontier); bars are {comparison.level:.0%} intervals over users. Dots without a name have "
+        "one "
         "when pointed at, and in the table.",
         "On the frontier, from cheap to dear: "
         + "; ".join(f"{rows[place]['cell']} ({rows[place]['shown']}, {rows[place]['text']})" for place in best)
@@ -84,7 +86,7 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
     )
 
 
-def _chart(axis: _Axis, metric: str, family: Families, rows: Rows) -> alt.LayerChart:
+def _chart(axis: _Axis, metric: str, family: Families, rows: Rows) -> Layers:
     x = alt.X(
         "cost:Q",
         title=axis.title,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -11,12 +11,13 @@ import altair as alt
 from recsys.reports.cells import group_by
 from recsys.reports.comparison import Comparison, Row, lower_is_better
 from recsys.reports.formatting import metric_name, number
-from recsys.reports.plots.base import Figure, Rows, named, panels, to_spec
+from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
 from recsys.reports.tables import Entry, Grid
 
 _LOSS = "train/loss"
 _EPOCH = "epoch"
+_POINTS, _CONTEXT_POINTS = 120, 30  # of a line: longer curves are thinned out, so that a page stays small
 
 
 def curves(comparison: Comparison) -> Figure | None:
@@ -31,7 +32,8 @@ def curves(comparison: Comparison) -> Figure | None:
     return Figure(
         "learning_curves",
         "Learning curves",
-        f"Lines are means over seeds, bands go from the lowest to the highest seed; a curve that still climbs at its end was "
+        "Lines are means over seeds, bands go from the lowest to the highest seed; a curve that still climbs at its "
+        "end was "
         f"trained for too short.{selection_words(chosen, len(trained), comparison.baseline)}",
         f"{_title(main)} by epoch of {len({row['cell'] for row in first})} cells. "
         + "; ".join(_peak(own, main) for own in group_by(first, lambda row: row["cell"]).values())[:1500]
@@ -54,16 +56,25 @@ def _watched(comparison: Comparison) -> Iterator[str]:
 
 def _rows(comparison: Comparison, name: str, chosen: list[str]) -> Iterator[dict[str, Any]]:
     for row in comparison.rows:
-        for epoch, values in sorted(_by_epoch(row, name).items()):
+        is_chosen = row.label in chosen
+        by_epoch = _by_epoch(row, name)
+        for epoch in _thinned(sorted(by_epoch), _POINTS if is_chosen else _CONTEXT_POINTS):
+            values = by_epoch[epoch]
             yield {
                 "cell": row.label,
-                "colour": row.label if row.label in chosen else CONTEXT,
+                "colour": row.label if is_chosen else CONTEXT,
                 "epoch": epoch,
                 "value": fmean(values),
                 "low": min(values),
                 "high": max(values),
                 "n": len(values),
             }
+
+
+def _thinned(epochs: Sequence[float], most: int) -> Sequence[float]:
+    """At most so many epochs, at equal distances from the last one back."""
+    stride = -(-len(epochs) // most)
+    return epochs[::-1][:: max(1, stride)][::-1]
 
 
 def _by_epoch(row: Row, name: str) -> dict[float, list[float]]:
@@ -75,7 +86,7 @@ def _by_epoch(row: Row, name: str) -> dict[float, list[float]]:
     }
 
 
-def _panel(name: str, title: str, chosen: list[str]) -> alt.LayerChart:
+def _panel(name: str, title: str, chosen: list[str]) -> Layers:
     base = alt.Chart(named(name)).encode(
         x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d")),
         detail="cell:N",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import altair as alt
 
@@ -12,6 +13,7 @@ from recsys.reports.plots.base import Rows
 
 _CHARACTER, _LINE, _GAP = 6.2, 13.0, 9.0  # pixels: a character's width, a line's height, from the dot to its label
 _SIDES = {"right": (1, 0), "left": (-1, 0), "above": (0, -1), "below": (0, 1)}
+_ALIGNED: dict[int, Literal["left", "center", "right"]] = {1: "left", 0: "center", -1: "right"}
 _DOT = 5.0
 NARROW = 210.0  # pixels of a plot on a phone
 
@@ -65,20 +67,12 @@ def sides(points: Sequence[tuple[float, float, str]], wanted: Sequence[int], can
 
 def label_layers(base: alt.Chart, rows: Rows) -> list[alt.Chart]:
     """Text marks of the rows whose `side` says where their `cell` is written, for the sides that occur."""
-    marks = {
-        "right": {"align": "left", "dx": _GAP},
-        "left": {"align": "right", "dx": -_GAP},
-        "above": {"align": "center", "dy": -_GAP - 3},
-        "below": {"align": "center", "dy": _GAP + 3},
-    }
     sided = [
-        (base.transform_filter(alt.FieldEqualPredicate(field="side", equal=side)), mark)
-        for side, mark in marks.items()
+        (base.transform_filter(alt.FieldEqualPredicate(field="side", equal=side)), side)
+        for side in _SIDES
         if any(side in (row["side"], row["narrow"]) for row in rows)
     ]
-    return [
-        chart.mark_text(style=style, baseline="middle", **mark) for style in ("halo", "label") for chart, mark in sided
-    ]
+    return [_text(chart, side, style) for style in ("halo", "label") for chart, side in sided]
 
 
 def add_sides(rows: Rows, x: str, y: str, first: Sequence[str], canvas: Canvas) -> Rows:
@@ -94,6 +88,12 @@ def add_sides(rows: Rows, x: str, y: str, first: Sequence[str], canvas: Canvas) 
     wide = sides(points, order, canvas)
     narrow = sides(points, order, replace(canvas, width=min(canvas.width, NARROW)))
     return [{**row, "side": wide.get(place), "narrow": narrow.get(place)} for place, row in enumerate(rows)]
+
+
+def _text(chart: alt.Chart, side: str, style: str) -> alt.Chart:
+    right, down = _SIDES[side]
+    align = _ALIGNED[right]
+    return chart.mark_text(style=style, baseline="middle", align=align, dx=right * _GAP, dy=down * (_GAP + 3))
 
 
 def _pixels(points: Sequence[tuple[float, float, str]], canvas: Canvas) -> Iterator[tuple[float, float]]:

@@ -9,7 +9,7 @@ import altair as alt
 from recsys.reports.cells import group_by
 from recsys.reports.comparison import Comparison, lower_is_better
 from recsys.reports.formatting import metric_name, number
-from recsys.reports.plots.base import Figure, Rows, named, panels, to_spec
+from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
 from recsys.reports.tables import segment_grid
 
@@ -32,8 +32,10 @@ def segments(comparison: Comparison) -> Figure | None:
     return Figure(
         "segments",
         f"{metric_name(found.metric)} by segment",
-        "Look for lines that cross: there another cell is best. Among items, only those of the segment count as relevant; "
-        f"n is the number of queries. These are means without intervals.{selection_words(chosen, len(comparison.rows), comparison.baseline)}",
+        "Look for lines that cross: there another cell is best. Among items, only those of the segment count as "
+        "relevant; "
+        "n is the number of queries. These are means without "
+        f"intervals.{selection_words(chosen, len(comparison.rows), comparison.baseline)}",
         "; ".join(_best(comparison, name) for name in found.values) + ".",
         spec,
         segment_grid(comparison),
@@ -52,7 +54,7 @@ def _row(comparison: Comparison, name: str, label: str, chosen: list[str]) -> di
     }
 
 
-def _panel(name: str, title: str, metric: str, chosen: list[str]) -> alt.LayerChart:
+def _panel(name: str, title: str, metric: str, chosen: list[str]) -> Layers:
     axis = alt.Axis(title=None, labelAngle=0, labelExpr="split(datum.label, '\\n')", labelOverlap=False)
     base = alt.Chart(named(name)).encode(
         x=alt.X("segment:N", sort=None, axis=axis, scale=alt.Scale(padding=0.4)),

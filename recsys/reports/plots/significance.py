@@ -9,7 +9,7 @@ import altair as alt
 from recsys.reports.comparison import Comparison, lower_is_better
 from recsys.reports.critical_difference import CriticalDifference
 from recsys.reports.formatting import interval, metric_name, number, p_value
-from recsys.reports.plots.base import WIDTH, Figure, and_more, cell_axis, named, step, to_spec
+from recsys.reports.plots.base import WIDTH, Figure, cell_axis, named, step, to_spec
 from recsys.reports.scores import Pair
 from recsys.reports.tables import Entry, Grid
 
@@ -46,10 +46,10 @@ def significance_matrix(comparison: Comparison) -> Figure | None:
         f"Significance matrix: {metric_name(metric)}",
         f"Each tile is the row's mean minus the column's on the same users; coloured where p < "
         f"{comparison.inference.alpha:g} after the correction for all {len(pairs)} pairs."
-        f"{and_more(len(comparison.rows), len(labels))}",
+        f"{_more(len(comparison.rows), len(labels))}",
         f"{n_clear} of {len(pairs)} pairs of cells differ significantly in {metric_name(metric)}.",
         to_spec(chart, {"rows": rows}),
-        _pair_grid(pairs),
+        _pair_grid([pair for pair in pairs if pair.a in labels and pair.b in labels]),
         min_width=190 + _TILE * len(labels),
     )
 
@@ -82,7 +82,8 @@ def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure
         f"critical_difference_{metric.replace('@', '_').replace('/', '_')}",
         f"Average ranks over data sets: {metric_name(metric)}",
         f"Cells that a thick vertical line joins do not differ significantly: their average ranks are less than the "
-        f"critical difference {found.critical_difference:.2f} apart (Nemenyi; that all are equal has p = {p_value(found.p_iman_davenport)}, Iman and Davenport).",
+        f"critical difference {found.critical_difference:.2f} apart (Nemenyi; that all are equal has p = "
+        f"{p_value(found.p_iman_davenport)}, Iman and Davenport).",
         f"Average ranks of {n} cells over {found.n_datasets} data sets; {found.labels[0]} is first. "
         f"Groups without significant differences: {listed}.",
         to_spec(chart, {"rows": rows, "groups": groups}),
@@ -96,6 +97,10 @@ def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure
             ],
         ),
     )
+
+
+def _more(n: int, shown: int) -> str:
+    return f" The {shown} best of {n} cells are drawn; pairs.csv has all pairs." if n > shown else ""
 
 
 def _tile(pair: Pair, comparison: Comparison) -> dict[str, Any]:

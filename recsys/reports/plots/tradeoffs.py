@@ -8,7 +8,7 @@ import altair as alt
 
 from recsys.reports.comparison import Comparison, lower_is_better, recorded_name
 from recsys.reports.formatting import metric_name, number
-from recsys.reports.plots.base import PANEL_WIDTH, Figure, Rows, named, panels, to_spec
+from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
 from recsys.reports.tables import Entry, Grid
@@ -50,7 +50,8 @@ def tradeoffs(comparison: Comparison) -> Figure | None:
     return Figure(
         "tradeoffs",
         f"{metric_name(main)} and what it goes with",
-        f"One dot for each cell; the arrow in a panel's title points to its better side, so the best corner is at the top on "
+        "One dot for each cell; the arrow in a panel's title points to its better side, so the best corner is at "
+        "the top on "
         f"that side. Bars are {comparison.level:.0%} intervals of {metric_name(main)} over users.",
         "; ".join(_extremes(comparison, name, own) for name, own in values.items()) + ".",
         to_spec(panels(charts, columns=2), data),
@@ -78,7 +79,7 @@ def _means(comparison: Comparison, name: str) -> dict[str, float]:
     return {label: value for label, value in found.items() if value == value}
 
 
-def _panel(data: str, name: str, main: str, family: Families, rows: Rows) -> alt.LayerChart:
+def _panel(data: str, name: str, main: str, family: Families, rows: Rows) -> Layers:
     base_name = name.partition("@")[0]
     arrow = f"← {metric_name(name)}" if lower_is_better(name) else f"{metric_name(name)} →"
     x = alt.X(
