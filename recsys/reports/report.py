@@ -31,6 +31,7 @@ FILES = {
     "svg": FIGURES,
 }
 PICTURES = ("svg", "png")
+_MOST_TEX_ROWS = 100  # no paper has room for more
 
 
 def write_report(
@@ -44,7 +45,7 @@ def write_report(
     """Write the report's files into a folder; gives by format the file, or for pictures the folder of all.
 
     Every figure is `figures/NAME.svg` and `figures/NAME.png`; with csv and tex among the formats, its numbers are
-    `figures/NAME.csv` and `figures/NAME.tex`.
+    `figures/NAME.csv` and, of up to 100 rows, `figures/NAME.tex`.
 
     Args:
         comparison: What to report.
@@ -123,7 +124,7 @@ def _write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[st
                 write_atomically(folder / f"{figure.name}.{format}", figure.render(format))
         if "csv" in formats:
             write_atomically(folder / f"{figure.name}.csv", figure.csv().encode())
-        if "tex" in formats:
+        if "tex" in formats and len(figure.data.rows) <= _MOST_TEX_ROWS:
             text = tables.to_latex(figure.data, f"{figure.title}. {figure.alternative}", f"tab:{figure.name}")
             write_atomically(folder / f"{figure.name}.tex", text.encode())
 
