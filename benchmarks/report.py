@@ -1,7 +1,7 @@
 """Seconds from the records of 200 runs to their HTML report: `python benchmarks/report.py [n_runs [n_seeds]]`.
 
-The runs are made up: 671 users, two metrics per user, a curve of 30 epochs each. `benchmarks/report.py 200 1` has one seed
-for each cell and so the most pairs of cells.
+The runs are made up: 671 users, two metrics per user, a curve of 30 epochs each. With `200 1` each cell has one
+seed, and there are the most pairs of cells.
 """
 
 from __future__ import annotations

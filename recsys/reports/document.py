@@ -94,7 +94,7 @@ def _significance(comparison: Comparison, study: StudyRecord | None) -> Section:
     figures = []
     metric, reference = comparison.metrics[0], comparison.baseline
     differences = {row.label: own for row in comparison.rows if (own := row.scores[metric].difference) is not None}
-    if reference is not None and differences and reference != _base(study):
+    if reference is not None and differences and reference != _base(comparison, study):
         family = f"{len(differences)} comparisons with the baseline"
         title = f"Differences from the baseline: {metric_name(metric)}"
         figures.append(_forest(comparison, "differences", title, reference, differences, family))
@@ -108,9 +108,9 @@ def _significance(comparison: Comparison, study: StudyRecord | None) -> Section:
 
 def _ablation(comparison: Comparison, study: StudyRecord | None) -> Section:
     empty = Section("ablation", "Ablation")
-    base, metric = _base(study), comparison.metrics[0]
+    base, metric = _base(comparison, study), comparison.metrics[0]
     labels = [row.label for row in comparison.rows]
-    if study is None or base not in labels or not comparison.pairs(metric):
+    if study is None or base is None or not comparison.pairs(metric):
         return empty
     changes = [cell.label for cell in study.cells if cell.kind == CHANGE and cell.label in labels]
     if not changes:
@@ -127,9 +127,11 @@ def _ablation(comparison: Comparison, study: StudyRecord | None) -> Section:
     return replace(empty, figures=[_forest(comparison, "ablation", title, base, ordered, family)])
 
 
-def _base(study: StudyRecord | None) -> str | None:
-    """The label of an ablation's base."""
-    return None if study is None else next((cell.label for cell in study.cells if cell.kind == BASE), None)
+def _base(comparison: Comparison, study: StudyRecord | None) -> str | None:
+    """The label of an ablation's base, if it is among the compared cells."""
+    labels = {row.label for row in comparison.rows}
+    cells = [] if study is None else study.cells
+    return next((cell.label for cell in cells if cell.kind == BASE and cell.label in labels), None)
 
 
 def _forest(
@@ -161,8 +163,12 @@ def _cost(comparison: Comparison) -> Section:
 def _search(comparison: Comparison, study: StudyRecord | None) -> Section:
     if study is None:
         return Section("search", "Search")
-    figures, notes = search.search_figures(study, [row.label for row in comparison.rows])
-    grid = trials.trial_grid(study)
+    labels = [row.label for row in comparison.rows]
+    own = replace(
+        study, cells=[cell for cell in study.cells if cell.label in labels]
+    )  # a study may have more protocols
+    figures, notes = search.search_figures(own, labels)
+    grid = trials.trial_grid(own)
     listed = [Table("All trials", grid)] if grid.rows else []
     budget = ", ".join(f"{key} {value}" for key, value in flatten(study.search)) if listed else ""
     return Section(

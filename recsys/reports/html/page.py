@@ -56,6 +56,7 @@ def page(comparison: Comparison, sections: list[Section], title: str, command: s
             style=_text("report.css"),
             script=_text("report.js"),
             library=_library(),
+            columns_of_words=_columns_of_words,
             most_rows=MOST_ROWS,
             long=_LONG,
         )
@@ -122,6 +123,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _columns_of_words(grid: Grid) -> set[int]:
+    """Places of the columns, after the first, without a number."""
+    places = range(1, len(grid.headers))
+    return {place for place in places if all(row[place].value is None for row in grid.rows)}
 
 
 def _json(content: Any) -> str:

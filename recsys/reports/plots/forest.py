@@ -54,7 +54,7 @@ def forest(plan: Forest, level: float) -> Figure:
         base.mark_point(style="plain").encode(
             x=alt.X("value:Q", title=title, scale=alt.Scale(padding=30)), shape=shape, tooltip=tips
         ),
-        base.mark_text(style="label", dy=-12).encode(x="value:Q", text="short:N"),
+        *(base.mark_text(style=style, dy=-12).encode(x="value:Q", text="short:N") for style in ("halo", "label")),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=36 * len(rows))
     n_clear = len(plan.significant & set(plan.differences))

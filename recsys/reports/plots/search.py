@@ -19,10 +19,15 @@ MOST_CELLS = 6  # that have figures of their own
 
 
 def search_figures(study: StudyRecord, labels: Sequence[str]) -> tuple[list[Figure], list[str]]:
-    """Figures of the tuned cells, in the order of `labels`, and sentences on what could not be drawn."""
+    """Figures of the tuned cells, and sentences on what could not be drawn.
+
+    Args:
+        study: Whose cells are all among the labels.
+        labels: Of the compared cells, in the order in which theirs are drawn.
+    """
     tuned = sorted(
         (cell for cell in study.cells if cell.trials),
-        key=lambda cell: labels.index(cell.label) if cell.label in labels else len(labels),
+        key=lambda cell: labels.index(cell.label),
     )
     if not tuned:
         return [], []

@@ -48,7 +48,7 @@ CONTRASTS = """
     if (isDrawn && style.stroke !== "none") continue;  // the halo behind a label
     const colour = parse(isDrawn ? style.fill : style.color), behind = background(node);
     const [low, high] = [light(colour), light(behind)].sort((a, b) => a - b);
-    found.push({ text: own[0].textContent.trim().slice(0, 40), tag: node.tagName, contrast: (high + 0.05) / (low + 0.05) });
+    found.push({ text: own[0].textContent.trim().slice(0, 40), contrast: (high + 0.05) / (low + 0.05) });
   }
   return found;
 }

@@ -138,7 +138,7 @@ def test_numbers_stand_beside_what_they_are_sorted_by(made, text):
 
 
 def test_the_command_of_every_run_is_there(made, text):
-    comparison, study, _ = made
+    comparison, _, _ = made
     for record in comparison.records:
         assert f"<td>{record.run_id}</td>" in text
         assert f"seed={record.seed}</td>" in text
