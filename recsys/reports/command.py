@@ -106,7 +106,7 @@ def print_ranks(across: Across, console: Console) -> None:
 
 def print_paths(paths: Mapping[str, Path], console: Console) -> None:
     """Where a report is."""
-    console.print("Report:", *(str(path) for path in paths.values()), soft_wrap=True, highlight=False, markup=False)
+    console.print("Report:", *dict.fromkeys(map(str, paths.values())), soft_wrap=True, highlight=False, markup=False)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

@@ -48,7 +48,7 @@ def search_figures(study: StudyRecord, labels: Sequence[str]) -> tuple[list[Figu
 
 def _history(study: StudyRecord, tuned: Sequence[StudyCell]) -> Figure:
     shown = tuned[:MOST_CELLS]
-    rows = [row for cell in shown for row in best_so_far(cell, study.monitor)]
+    rows = [row for cell in shown for row in best_so_far(cell)]
     x = alt.X("number:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"))
     labels = [cell.label for cell in shown]
     legend = alt.Legend(orient="top", title=None)

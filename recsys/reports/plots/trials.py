@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from recsys.reports.comparison import lower_is_better
 from recsys.reports.formatting import metric_name, number, seconds
 from recsys.reports.importance import is_number
 from recsys.reports.tables import Entry, Grid
@@ -16,28 +15,28 @@ from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecor
 def trial_grid(study: StudyRecord) -> Grid:
     """All trials of a study."""
     names = list(dict.fromkeys(name for cell in study.cells for trial in cell.trials for name in trial.parameters))
-    headers = ["cell", "trial", "state", metric_name(study.monitor), "time", *names]
+    has_cost = any(trial.cost is not None for cell in study.cells for trial in cell.trials)
+    columns = [metric_name(study.monitor), *(["cost"] if has_cost else []), "time"]
+    headers = ["cell", "trial", "state", *columns, *names]
     rows = []
     for cell in study.cells:
         for trial in cell.trials:
-            value, time = (
-                Entry(number(trial.value), value=trial.value),
-                Entry(seconds(trial.seconds), value=trial.seconds),
-            )
+            measured = [Entry(number(trial.value), value=trial.value)]
+            measured += [Entry(number(trial.cost), value=trial.cost)] if has_cost else []
+            measured.append(Entry(seconds(trial.seconds), value=trial.seconds))
             parameters = [_entry(trial.parameters.get(name, "")) for name in names]
-            number_ = Entry(str(trial.number), value=float(trial.number))
-            rows.append([Entry(cell.label), number_, Entry(trial.state), value, time, *parameters])
+            first = [Entry(cell.label), Entry(str(trial.number), value=float(trial.number)), Entry(trial.state)]
+            rows.append([*first, *measured, *parameters])
     return Grid(headers, rows)
 
 
-def best_so_far(cell: StudyCell, monitor: str) -> Iterator[dict[str, Any]]:
+def best_so_far(cell: StudyCell) -> Iterator[dict[str, Any]]:
     """Trials with a value, in order, each with the best finished one until then."""
-    sign = -1 if lower_is_better(monitor) or monitor.endswith("loss") else 1
     best: float | None = None
     for trial in sorted(cell.trials, key=lambda trial: trial.number):
         if trial.value is None:
             continue
-        if trial.state == FINISHED and (best is None or sign * trial.value > sign * best):
+        if trial.state == FINISHED and (best is None or trial.value > best):  # a search maximises
             best = trial.value
         yield {
             "cell": cell.label,
@@ -52,7 +51,7 @@ def best_so_far(cell: StudyCell, monitor: str) -> Iterator[dict[str, Any]]:
 def result(cell: StudyCell, monitor: str) -> str:
     """What a cell's search came to, as a part of a sentence."""
     n_pruned = sum(trial.state == PRUNED for trial in cell.trials)
-    last = [row["best"] for row in best_so_far(cell, monitor) if row["best"] is not None]
+    last = [row["best"] for row in best_so_far(cell) if row["best"] is not None]
     best = number(last[-1]) if last else "no finished trial"
     chosen = ", ".join(f"{name} {words(value)}" for name, value in cell.parameters.items())
     return (
