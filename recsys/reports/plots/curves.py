@@ -32,7 +32,8 @@ def curves(comparison: Comparison) -> Figure | None:
     return Figure(
         "learning_curves",
         "Learning curves",
-        "Lines are means over the seeds that got so far, bands go from the lowest to the highest seed; a curve that still climbs at its "
+        "Lines are means over the seeds that got so far, bands go from the lowest to the highest seed; a curve that "
+        "still climbs at its "
         "end was "
         f"trained for too short.{selection_words(chosen, len(trained), comparison.baseline)}",
         f"{_title(main)} by epoch of {len({row['cell'] for row in first})} cells. "

@@ -8,7 +8,7 @@ import altair as alt
 
 from recsys.reports.comparison import Comparison, lower_is_better
 from recsys.reports.critical_difference import CriticalDifference
-from recsys.reports.formatting import interval, metric_name, number, p_value
+from recsys.reports.formatting import interval, metric_name, number, p_equals, p_value
 from recsys.reports.plots.base import WIDTH, Figure, cell_axis, named, step, to_spec
 from recsys.reports.scores import Pair
 from recsys.reports.tables import Entry, Grid
@@ -82,8 +82,8 @@ def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure
         f"critical_difference_{metric.replace('@', '_').replace('/', '_')}",
         f"Average ranks over data sets: {metric_name(metric)}",
         f"Cells that a thick vertical line joins do not differ significantly: their average ranks are less than the "
-        f"critical difference {found.critical_difference:.2f} apart (Nemenyi; that all are equal has p = "
-        f"{p_value(found.p_iman_davenport)}, Iman and Davenport).",
+        f"critical difference {found.critical_difference:.2f} apart (Nemenyi). That all cells are "
+        f"equal has {p_equals(found.p_permutation)}.",
         f"Average ranks of {n} cells over {found.n_datasets} data sets; {found.labels[0]} is first. "
         f"Groups without significant differences: {listed}.",
         to_spec(chart, {"rows": rows, "groups": groups}),
