@@ -23,7 +23,7 @@ ALLOWED = {
     "reports": {"schema", "tracking"},
 }
 LIGHT = ["schema", "config", "cli", "runs", "experiment", "workspace", "data", "tracking", "reports", "studies"]
-HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn", "scipy", "matplotlib", "wandb"}
+HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn", "scipy", "wandb"}
 
 
 def modules(part: str) -> list[Path]:

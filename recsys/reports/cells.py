@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -56,13 +56,22 @@ class Cell:
         """The command that repeats its runs."""
         return repeat_command(self.records[0], self.seeds)
 
+    def command_of(self, record: Record) -> str:
+        """The command that repeats one of its runs."""
+        return repeat_command(record, [record.seed])
 
-def make_cells(records: Iterable[Record]) -> list[Cell]:
-    """Finished runs by their configuration without the seed, labelled; a run that comes twice counts once."""
+
+def make_cells(records: Iterable[Record], labels: Mapping[str, str] | None = None) -> list[Cell]:
+    """Finished runs by their configuration without the seed, labelled; a run that comes twice counts once.
+
+    Args:
+        records: The runs.
+        labels: By run id, such as a study's; a cell none of whose runs is among them gets a label of its own.
+    """
     distinct = {record.run_id: record for record in records}.values()
     groups = list(group_by(distinct, lambda record: cell_id(record.config)).values())
     ordered = [tuple(sorted(group, key=lambda record: record.seed)) for group in groups]
-    return [Cell(label, group) for label, group in zip(labels(ordered), ordered, strict=True)]
+    return [Cell(label, group) for label, group in zip(_labelled(ordered, labels or {}), ordered, strict=True)]
 
 
 def check_protocol(records: Sequence[Record]) -> None:
@@ -121,6 +130,15 @@ def repeat_command(record: Record, seeds: Sequence[int]) -> str:
     return " ".join([TRAIN_COMMAND, *map(shlex.quote, words)])
 
 
+def _labelled(groups: Sequence[Sequence[Record]], given: Mapping[str, str]) -> list[str]:
+    """The labels that are given, else those that tell cells apart."""
+    found = [
+        next((given[record.run_id] for record in group if record.run_id in given), own)
+        for group, own in zip(groups, labels(groups), strict=True)
+    ]
+    return _distinct(found, groups)
+
+
 def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
     """The records' name, and where cells share it, what differs between them.
 
@@ -130,6 +148,11 @@ def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
     for name, places in group_by(range(len(groups)), lambda place: groups[place][0].name).items():
         for place, suffix in zip(places, _suffixes([groups[place][0] for place in places]), strict=True):
             made[place] = f"{name} ({suffix})" if suffix else name
+    return _distinct(made, groups)
+
+
+def _distinct(made: Sequence[str], groups: Sequence[Sequence[Record]]) -> list[str]:
+    """Labels with the beginning of the cell's id where several cells have the same."""
     ambiguous = {label for label in made if made.count(label) > 1}
     return [
         f"{label} {cell_id(group[0].config)[:4]}" if label in ambiguous else label

@@ -24,8 +24,10 @@ from recsys.reports.statistics import Inference
 from recsys.schema import ConfigError
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
 
 ACROSS_DATA = "data"
+METRICS = ("ndcg@10", "recall@10", "coverage@10")  # shown where neither the command nor a study says which
 
 
 def compare_command(cfg: DictConfig, console: Console | None = None) -> Comparison | Across:
@@ -48,9 +50,12 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
         ComparisonError: If the runs must not be compared.
     """
     inference = inference_of(cfg)
-    store, chosen = _chosen(cfg)
-    comparison = compare(chosen, store, cfg.baseline, list(cfg.show), cfg.seed, inference)
-    paths = write_report(comparison, Path(cfg.output), cfg.title, _command(cfg), cfg.formats)
+    study = _study(cfg)
+    store, chosen = _chosen(cfg, study)
+    labels = None if study is None else study.labels
+    baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
+    comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels)
+    paths = write_report(comparison, Path(cfg.output), _title(cfg), _command(cfg), cfg.formats, study)
     console = console or Console()
     print_comparison(comparison, console)
     print_paths(paths, console)
@@ -65,17 +70,20 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
         ComparisonError: If the runs of a data set must not be compared, or there are too few data sets or cells.
     """
     inference = inference_of(cfg)
-    store, chosen = _chosen(cfg)
-    across = compare_across(chosen, store, cfg.baseline, list(cfg.show), cfg.seed, inference)
+    study = _study(cfg)
+    store, chosen = _chosen(cfg, study)
+    across = compare_across(chosen, store, _baseline(cfg, study), _metrics(cfg, study), cfg.seed, inference)
     console, folder = console or Console(), Path(cfg.output)
     for name, comparison in across.comparisons.items():
         console.rule(Text(name))
         print_comparison(comparison, console)
         own = re.sub(r"[^\w.-]", "_", name)
-        print_paths(write_report(comparison, folder / own, f"{cfg.title}: {name}", _command(cfg), cfg.formats), console)
+        print_paths(
+            write_report(comparison, folder / own, f"{_title(cfg)}: {name}", _command(cfg), cfg.formats), console
+        )
     console.rule(f"all {len(across.comparisons)} data sets")
     print_ranks(across, console)
-    print_paths({"md": write_ranks(across, folder, cfg.title, _command(cfg))}, console)
+    print_paths({"md": write_ranks(across, folder, _title(cfg), _command(cfg), cfg.formats)}, console)
     return across
 
 
@@ -98,7 +106,7 @@ def print_ranks(across: Across, console: Console) -> None:
 
 def print_paths(paths: Mapping[str, Path], console: Console) -> None:
     """Where a report is."""
-    console.print("Report:", *(str(path) for path in paths.values()), soft_wrap=True, highlight=False, markup=False)
+    console.print("Report:", *dict.fromkeys(map(str, paths.values())), soft_wrap=True, highlight=False, markup=False)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -125,12 +133,39 @@ def _print_warnings(warnings: Iterable[str], console: Console) -> None:
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
 
 
-def _chosen(cfg: DictConfig) -> tuple[Store, list[Record]]:
+def _study(cfg: DictConfig) -> StudyRecord | None:
+    """The study whose report is wanted."""
+    return None if cfg.study.name is None else StudyRecord.read(Path(cfg.runs_dir), cfg.study.name)
+
+
+def _baseline(cfg: DictConfig, study: StudyRecord | None) -> str | None:
+    return study.baseline if study is not None and cfg.baseline is None else cfg.baseline
+
+
+def _metrics(cfg: DictConfig, study: StudyRecord | None) -> list[str]:
+    chosen = cfg.show if cfg.show is not None else METRICS if study is None else study.metrics
+    return list(chosen)
+
+
+def _title(cfg: DictConfig) -> str:
+    if cfg.title is not None:
+        return str(cfg.title)
+    return "Comparison of runs" if cfg.study.name is None else f"Study {cfg.study.name}"
+
+
+def _of_study(record: Record, study: StudyRecord) -> bool:
+    """Whether a run is one of a study's cells, or failed as one; what its tuning tried is neither."""
+    return record.run_id in study.labels or (not record.is_finished and study.name in record.tags)
+
+
+def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Record]]:
     """The store, and the runs of it that are wanted."""
     store = Store(Path(cfg.runs_dir))
     records = store.records()
     if not records:
         raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
+    if study is not None:
+        records = [record for record in records if _of_study(record, study)]
     return store, select_runs(records, cfg.select, cfg.tag)
 
 

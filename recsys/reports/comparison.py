@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -143,6 +143,7 @@ def compare(
     metrics: Sequence[str],
     seed: int = 0,
     inference: Inference | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare runs by what their records and values per user say.
 
@@ -153,13 +154,14 @@ def compare(
         metrics: Of the test, such as "ndcg@10"; of another stage as in "val/ndcg@10", then without intervals.
         seed: Of the resampling.
         inference: How differences are judged.
+        labels: Of cells, by the ids of their runs, such as a study's; None for names out of what differs.
 
     Raises:
         ComparisonError: If there is nothing to compare, or the runs have different protocols, seeds or queries.
     """
     records = list(records)
     failures = [record for record in records if not record.is_finished]
-    cells, left_out = _complete_cells(records, failures)
+    cells, left_out = _complete_cells(records, failures, labels)
     finished = [record for cell in cells for record in cell.records]
     if not finished:
         raise ComparisonError(
@@ -214,9 +216,11 @@ def recorded_name(metric: str) -> str:
     return metric if "/" in metric else f"{schema.TEST}/{metric}"
 
 
-def _complete_cells(records: Sequence[Record], failures: Sequence[Record]) -> tuple[list[Cell], list[str]]:
+def _complete_cells(
+    records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str] | None
+) -> tuple[list[Cell], list[str]]:
     """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
-    cells = make_cells(record for record in records if record.is_finished)
+    cells = make_cells((record for record in records if record.is_finished), labels)
     failed = {cell_id(record.config) for record in failures}
     undisturbed = [cell for cell in cells if cell_id(cell.records[0].config) not in failed]
     wanted = {seed for cell in undisturbed or cells for seed in cell.seeds}

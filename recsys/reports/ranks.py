@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from recsys.reports import tables
 from recsys.reports.across import Across
 from recsys.reports.critical_difference import CriticalDifference
 from recsys.reports.formatting import ABSENT, metric_name, number, p_equals
+from recsys.reports.report import FIGURES, PICTURES
 from recsys.reports.tables import Entry, Grid
 from recsys.tracking.files import write_atomically
 
@@ -46,8 +48,12 @@ def ranks_note(across: Across, metric: str) -> str:
     return text
 
 
-def write_ranks(across: Across, folder: Path, title: str, command: str | None = None) -> Path:
+def write_ranks(
+    across: Across, folder: Path, title: str, command: str | None = None, formats: Sequence[str] = ()
+) -> Path:
     """Write the ranks as markdown; gives the file's path.
+
+    With png or svg among the formats, each metric has a picture, `figures/critical_difference_METRIC.svg`.
 
     Raises:
         RecsysError: If it cannot be written.
@@ -57,12 +63,26 @@ def write_ranks(across: Across, folder: Path, title: str, command: str | None = 
         parts.append("## Warnings\n\n" + "".join(f"- {warning}\n" for warning in across.warnings))
     for metric in across.metrics:
         grid = tables.to_markdown(ranks_grid(across, metric))
-        parts.append(f"## {metric_name(metric)}\n\n{grid}\n{ranks_note(across, metric)}\n")
+        pictures = "".join(_pictures(across, metric, folder, formats))
+        parts.append(f"## {metric_name(metric)}\n\n{pictures}{grid}\n{ranks_note(across, metric)}\n")
     if command is not None:
         parts.append(f"## Repeat\n\n```sh\n{command}\n```\n")
     path = folder / REPORT
     write_atomically(path, "\n".join(parts).encode())
     return path
+
+
+def _pictures(across: Across, metric: str, folder: Path, formats: Sequence[str]) -> Iterator[str]:
+    """Writes the figure of a metric; the first file's link."""
+    wanted = [format for format in PICTURES if format in formats]
+    if not wanted:
+        return
+    from recsys.reports.plots.significance import critical_difference_figure
+
+    figure = critical_difference_figure(across.critical_differences[metric], metric)
+    for format in wanted:
+        write_atomically(folder / FIGURES / f"{figure.name}.{format}", figure.render(format))
+    yield f"![{figure.alternative}]({FIGURES}/{figure.name}.{wanted[0]})\n\n{figure.reading}\n\n"
 
 
 def _letters(found: CriticalDifference, label: str) -> str:

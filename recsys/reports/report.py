@@ -1,43 +1,59 @@
-"""The report of a comparison as files: words, tables and a picture."""
+"""The report of a comparison or study as files: a page, words, tables and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
-from recsys.reports.findings import findings, headline
-from recsys.reports.formatting import metric_name
-from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
-from recsys.reports.plots import plot_comparison, render
+from recsys.reports.findings import headline
 from recsys.reports.spreadsheets import pairs_to_csv, to_csv
+from recsys.reports.verdict import verdict
 from recsys.schema import ConfigError
 from recsys.tracking.files import write_atomically
-from recsys.tracking.run_id import flatten
+from recsys.tracking.study_record import StudyRecord
 
+if TYPE_CHECKING:
+    from recsys.reports.document import Section
+    from recsys.reports.plots.base import Figure
+
+FIGURES = "figures"
 FILES = {
+    "html": "report.html",
     "md": "report.md",
     "csv": "table.csv",
     "pairs": "pairs.csv",
     "tex": "table.tex",
-    "png": "plot.png",
-    "svg": "plot.svg",
+    "png": FIGURES,
+    "svg": FIGURES,
 }
+PICTURES = ("svg", "png")
+_MOST_TEX_ROWS = 100  # no paper has room for more
 
 
 def write_report(
-    comparison: Comparison, folder: Path, title: str, command: str | None = None, formats: Sequence[str] = tuple(FILES)
+    comparison: Comparison,
+    folder: Path,
+    title: str,
+    command: str | None = None,
+    formats: Sequence[str] = tuple(FILES),
+    study: StudyRecord | None = None,
 ) -> dict[str, Path]:
-    """Write the report's files into a folder; gives their paths by format.
+    """Write the report's files into a folder; gives by format the file, or for pictures the folder of all.
+
+    Every figure is `figures/NAME.svg` and `figures/NAME.png`; with csv and tex among the formats, its numbers are
+    `figures/NAME.csv` and, of up to 100 rows, `figures/NAME.tex`.
 
     Args:
         comparison: What to report.
         folder: Made if need be; files of an earlier report there are replaced.
         title: Of the report.
         command: The command line that makes this report again.
-        formats: Out of md, csv, pairs, tex, png and svg.
+        formats: Out of html, md, csv, pairs, tex, png and svg.
+        study: That the runs belong to; it adds the ablation and the search.
 
     Raises:
         ConfigError: If a format is unknown.
@@ -46,86 +62,71 @@ def write_report(
     unknown = [format for format in formats if format not in FILES]
     if unknown:
         raise ConfigError(f"formats has {', '.join(map(repr, unknown))}; expected some of {', '.join(FILES)}.")
-    figure = cache(lambda: plot_comparison(comparison))
-    picture = next((FILES[format] for format in ("png", "svg") if format in formats), None)
-    makers: dict[str, Callable[[], bytes]] = {
-        "md": lambda: markdown(comparison, title, command, picture).encode(),
-        "csv": lambda: to_csv(comparison).encode(),
-        "pairs": lambda: pairs_to_csv(comparison).encode(),
-        "tex": lambda: _latex(comparison, title).encode(),
-        "png": lambda: render(figure(), "png"),
-        "svg": lambda: render(figure(), "svg"),
+    from recsys.reports.document import sections as make_sections
+
+    sections = make_sections(comparison, command, study)
+    figures = [figure for section in sections for figure in section.figures]
+    picture = next((format for format in PICTURES if format in formats), None)
+    makers: dict[str, Callable[[], str]] = {
+        "html": lambda: _page(comparison, sections, title, command),
+        "md": lambda: markdown(comparison, sections, title, picture),
+        "csv": lambda: to_csv(comparison),
+        "pairs": lambda: pairs_to_csv(comparison),
+        "tex": lambda: _latex(comparison, title),
     }
-    paths = {format: folder / FILES[format] for format in FILES if format in formats}
-    for format, path in paths.items():
-        write_atomically(path, makers[format]())
-    return paths
+    for format, make in makers.items():
+        if format in formats:
+            write_atomically(folder / FILES[format], make().encode())
+    _write_figures(figures, folder / FIGURES, formats)
+    return {format: folder / FILES[format] for format in FILES if format in formats}
 
 
-def markdown(comparison: Comparison, title: str, command: str | None = None, picture: str | None = None) -> str:
-    """The report in words, with its tables."""
+def markdown(comparison: Comparison, sections: Iterable[Section], title: str, picture: str | None = None) -> str:
+    """The report in words, with its tables; its figures as links to files of the format `picture`, None for none."""
     parts = [f"# {title}\n", f"{headline(comparison)}\n"]
-    for heading, text in _sections(comparison, command, picture):
+    parts += [
+        f"**{own.question}** {own.answer}. {'; '.join(own.details)}.\n".replace("..", ".")
+        for own in verdict(comparison)
+    ]
+    for section in sections:
+        text = "\n\n".join(_blocks(section, picture))
         if text:
-            parts.append(f"## {heading}\n\n{text.rstrip()}\n")
+            parts.append(f"## {section.title}\n\n{text.rstrip()}\n")
     return "\n".join(parts)
 
 
-def _sections(comparison: Comparison, command: str | None, picture: str | None) -> Iterator[tuple[str, str]]:
-    metric = metric_name(comparison.metrics[0])
-    grid = tables.to_markdown
-    yield "Warnings", _bullets(comparison.warnings)
-    yield "Findings", _bullets(findings(comparison))
-    note = tables.note(comparison).replace(" * ", r" \* ")
-    yield "Results", f"{grid(tables.quality_grid(comparison))}\n{note}"
-    if has_matrix(comparison):
-        yield "All pairs", f"{grid(significance_grid(comparison))}\n{matrix_note(comparison)}"
-    yield "Picture", f"![{metric} of each cell with its interval]({picture})\n\n{_PICTURE_NOTE}" if picture else ""
-    yield "Cost", f"{grid(tables.cost_grid(comparison))}\n{_COST_NOTE}"
-    if comparison.segments.values:
-        yield f"{metric} by segment", f"{grid(tables.segment_grid(comparison))}\n{_SEGMENT_NOTE}"
-    yield "Failed runs", _failures(comparison)
-    yield "Protocol", grid(tables.key_value_grid(list(flatten(comparison.protocol))))
-    statistics = list(flatten(comparison.records[0].data_statistics))
-    yield "Data", grid(tables.key_value_grid(statistics)) if statistics else ""
-    yield "Repeat", _commands(comparison, command)
+def _blocks(section: Section, picture: str | None) -> Iterable[str]:
+    if section.sentences:
+        yield "\n".join(f"- {sentence}" for sentence in section.sentences)
+    if picture is not None:
+        for figure in section.figures:
+            alternative = re.sub(r"([\[\]])", r"\\\1", figure.alternative)
+            yield f"### {figure.title}\n\n![{alternative}]({FIGURES}/{figure.name}.{picture})\n\n{figure.reading}"
+    for table in section.tables:
+        note = table.note.replace(" * ", r" \* ")
+        yield f"{tables.to_markdown(table.grid)}{note and chr(10)}{note}"
+    if section.code:
+        yield f"```sh\n{section.code}\n```"
 
 
-_PICTURE_NOTE = (
-    "Intervals that overlap do not say that two cells are equal: they were tested on the same users, and only the "
-    "differences above take that into account."
-)
-_COST_NOTE = (
-    "Seconds of training and test are means over seeds. Encoding is the longest of a cell's runs: what an earlier run "
-    "has encoded is found in the cache."
-)
-_SEGMENT_NOTE = (
-    "In `items=…` only a segment's items count as relevant, over the queries that have one; `history=…` groups the "
-    "test's queries by the number of interactions that the user is known by. n counts queries; best in bold."
-)
+def _page(comparison: Comparison, sections: list[Section], title: str, command: str | None) -> str:
+    from recsys.reports.html.page import page
+
+    return page(comparison, sections, title, command)
 
 
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _failures(comparison: Comparison) -> str:
-    lines = [f"`{run.run_id}` {run.name}, seed {run.seed}: {_last_line(run.error)}" for run in comparison.failures]
-    if comparison.left_out:
-        lines.append(f"Not in the tables, since some of their seeds failed: {', '.join(comparison.left_out)}.")
-    return _bullets(lines)
-
-
-def _last_line(error: str | None) -> str:
-    return (error or "").strip().rsplit("\n", 1)[-1] or "no traceback"
-
-
-def _commands(comparison: Comparison, command: str | None) -> str:
-    lines = [] if command is None else ["# this report", command]
-    for row in comparison.rows:
-        lines += [f"# {row.label}: {' '.join(row.cell.run_ids)}", row.cell.command]
-    block = "\n".join(lines)
-    return f"With `rerun=true` added a run is made again; without, it is found.\n\n```sh\n{block}\n```"
+def _write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
+    if not any(format in formats for format in PICTURES):
+        return
+    for figure in figures:
+        for format in PICTURES:
+            if format in formats:
+                write_atomically(folder / f"{figure.name}.{format}", figure.render(format))
+        if "csv" in formats:
+            write_atomically(folder / f"{figure.name}.csv", figure.csv().encode())
+        if "tex" in formats and len(figure.data.rows) <= _MOST_TEX_ROWS:
+            text = tables.to_latex(figure.data, f"{figure.title}. {figure.alternative}", f"tab:{figure.name}")
+            write_atomically(folder / f"{figure.name}.tex", text.encode())
 
 
 def _latex(comparison: Comparison, title: str) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 
 from recsys.reports.comparison import Comparison, Row
+from recsys.reports.tables import Grid
 
 _DIFFERENCE = ("mean", "low", "high", "low_with_seeds", "high_with_seeds", "p", "p_corrected", "effect_size")
 
@@ -28,6 +29,15 @@ def pairs_to_csv(comparison: Comparison) -> str:
     for metric in comparison.metrics:
         for pair in comparison.pairs(metric):
             writer.writerow([metric, pair.a, pair.b, *(getattr(pair.difference, name) for name in _DIFFERENCE)])
+    return text.getvalue()
+
+
+def grid_to_csv(grid: Grid) -> str:
+    """A table, with its numbers in full where they are known and else as it shows them."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(grid.headers)
+    writer.writerows([entry.text if entry.value is None else entry.value for entry in row] for row in grid.rows)
     return text.getvalue()
 
 

@@ -49,11 +49,19 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A table's entry: its text, whether it is the best of its column, and whether it is marked as significant."""
+    """A table's entry.
+
+    Attributes:
+        text: What is shown.
+        is_best: Of its column.
+        is_marked: As significant.
+        value: The number behind the text, by which a column is sorted; None for words and for what is absent.
+    """
 
     text: str
     is_best: bool = False
     is_marked: bool = False
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,10 @@ def cost_grid(comparison: Comparison) -> Grid:
     for row in comparison.rows:
         cost = row.cost
         epochs = ABSENT if cost.epochs is None else f"{cost.epochs:.1f}"
-        texts = [row.label, count(cost.trainable), count(cost.total), seconds(cost.encode), seconds(cost.train)]
-        rows.append([Entry(text) for text in [*texts, seconds(cost.test), megabytes(cost.peak_mb), epochs]])
+        times = [Entry(seconds(value), value=value) for value in (cost.encode, cost.train, cost.test)]
+        weights = [Entry(count(value), value=value) for value in (cost.trainable, cost.total)]
+        memory = Entry(megabytes(cost.peak_mb), value=cost.peak_mb)
+        rows.append([Entry(row.label), *weights, *times, memory, Entry(epochs, value=cost.epochs)])
     return Grid(headers, rows)
 
 
@@ -129,7 +139,10 @@ def segment_grid(comparison: Comparison) -> Grid:
     rows = [
         [
             Entry(row.label),
-            *(Entry(number(own[row.label]), own[row.label] == best[name]) for name, own in segments.values.items()),
+            *(
+                Entry(number(own[row.label]), own[row.label] == best[name], value=own[row.label])
+                for name, own in segments.values.items()
+            ),
         ]
         for row in comparison.rows
     ]
@@ -205,7 +218,8 @@ def _main_entries(row: Row, comparison: Comparison, with_seeds: bool) -> list[En
     main = comparison.metrics[0]
     score = row.scores[main]
     value = with_interval(score.mean, score.low, score.high)
-    entries = [Entry(value, row.label in comparison.leaders(main)), Entry(number(score.seed_sd))]
+    entries = [Entry(value, row.label in comparison.leaders(main), value=score.mean)]
+    entries.append(Entry(number(score.seed_sd), value=score.seed_sd))
     if with_seeds:
         entries.append(_interval(score.low_with_seeds, score.high_with_seeds))
     return entries if comparison.baseline is None else [*entries, *_difference(row, comparison, with_seeds)]
@@ -216,21 +230,22 @@ def _difference(row: Row, comparison: Comparison, with_seeds: bool) -> list[Entr
     if own is None:
         absent = [Entry(ABSENT)] * (3 if with_seeds else 2)
         return [Entry("baseline" if row.label == comparison.baseline else ABSENT), *absent]
-    entries = [Entry(with_interval(own.mean, own.low, own.high, signed=True))]
+    entries = [Entry(with_interval(own.mean, own.low, own.high, signed=True), value=own.mean)]
     if with_seeds:
         entries.append(_interval(own.low_with_seeds, own.high_with_seeds, signed=True))
-    effect_size = Entry(f"{own.effect_size:.2f}".replace("-", "−"))
-    return [*entries, Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own)), effect_size]
+    effect_size = Entry(f"{own.effect_size:.2f}".replace("-", "−"), value=own.effect_size)
+    p = Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own), value=own.p_corrected)
+    return [*entries, p, effect_size]
 
 
 def _interval(low: float | None, high: float | None, signed: bool = False) -> Entry:
-    return Entry(interval(low, high, signed) or ABSENT)
+    return Entry(interval(low, high, signed) or ABSENT, value=low)
 
 
 def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
     score = row.scores[metric]
     text = with_interval(score.mean, score.low, score.high)
-    return Entry(text, row.label in comparison.leaders(metric), comparison.is_significant(score.difference))
+    return Entry(text, row.label in comparison.leaders(metric), comparison.is_significant(score.difference), score.mean)
 
 
 def _starred(entry: Entry) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from reports.made_runs import failed_run, made_run, small_study
+from reports.made_study import made_study
 from rich.console import Console
 
 from recsys.config import compose
 from recsys.reports.command import compare_runs
 from recsys.reports.selection import select_runs
 from recsys.reports.summary import print_run
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, RecsysError
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
@@ -39,9 +40,9 @@ def test_compare_prints_and_writes(store):
     assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot", "popularity"]
     folder = store.root / "reports" / "comparison"
     assert sorted(path.name for path in folder.iterdir()) == [
+        "figures",
         "pairs.csv",
-        "plot.png",
-        "plot.svg",
+        "report.html",
         "report.md",
         "table.csv",
         "table.tex",
@@ -62,6 +63,34 @@ def test_compare_what_a_study_tagged(store):
     found = compare_runs(compose([f"paths.runs_dir={store.root}", "tag=demo", "formats=[md]"], "compare"), screen())
     assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot"]
     assert (store.root / "reports" / "comparison" / "report.md").is_file()
+
+
+def test_compare_a_study_by_its_own_labels_baseline_and_metrics(store):
+    study, _ = made_study(store, n_seeds=1, n_users=20)
+    made_run(store, "bert", "elsewhere", 0, [0.5] * 20)  # of no study
+    failed_run(store, "llm", "dot", 0)  # of no study either
+    found = compare_runs(
+        compose([f"paths.runs_dir={store.root}", "study.name=made", "formats=[html,md]"], "compare"), screen()
+    )
+    assert {row.label for row in found.rows} == {cell.label for cell in study.cells}
+    assert (found.baseline, found.metrics, found.failures) == ("popularity", study.metrics, [])
+    report = store.root / "reports" / "comparison"
+    assert "Ablation of bert+dot" in (report / "report.html").read_text()
+    assert (report / "report.md").read_text().startswith("# Study made\n")
+    chosen = [
+        "study.name=made",
+        "baseline=cf",
+        "show=[recall@10]",
+        "title=Mine",
+        "select=[encoder:none]",
+        "formats=[md]",
+    ]
+    found = compare_runs(compose([f"paths.runs_dir={store.root}", *chosen], "compare"), screen())
+    assert {row.label for row in found.rows} == {"popularity", "cf"}
+    assert (found.baseline, found.metrics) == ("cf", ["recall@10"])
+    assert (report / "report.md").read_text().startswith("# Mine\n")
+    with pytest.raises(RecsysError, match=r"there is no study 'other'.*it has made"):
+        compare_runs(compose([f"paths.runs_dir={store.root}", "study.name=other"], "compare"), screen())
 
 
 def test_an_empty_store_is_named(store):

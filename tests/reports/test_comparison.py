@@ -394,3 +394,19 @@ def test_two_hundred_runs_are_compared_in_seconds(store):
     assert len(found.rows) == 40
     assert found.n_comparisons("ndcg@10") == 39
     assert len(found.pairs("ndcg@10")) == 40 * 39 / 2
+
+
+def test_labels_may_be_given_by_run_id(store):
+    runs = small_study(store)
+    given = {runs[1].run_id: "the big one", runs[4].run_id: "floor"}
+    found = compare(runs, store, "floor", ["ndcg@10"], labels=given)
+    assert [row.label for row in found.rows] == ["the big one", "tfidf+dot", "floor"]
+    assert found.baseline == "floor"
+
+
+def test_a_given_label_that_another_cell_has_is_told_apart(store):
+    runs = small_study(store)
+    found = compare(runs, store, None, ["ndcg@10"], labels={runs[0].run_id: "tfidf+dot"})
+    labels = [row.label for row in found.rows]
+    assert len(set(labels)) == 3
+    assert sum(label.startswith("tfidf+dot ") for label in labels) == 2

@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import io
 import re
 import shlex
+import struct
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
-import matplotlib.image
 import numpy as np
 import pytest
 from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import findings, headline
-from recsys.reports.plots import plot_comparison, render
-from recsys.reports.report import FILES, write_report
+from recsys.reports.plots.leaderboard import leaderboard
+from recsys.reports.report import FIGURES, FILES, write_report
 from recsys.schema import ConfigError
 from recsys.tracking.store import Store
 
@@ -130,14 +129,16 @@ def test_the_report_holds_everything(comparison, tmp_path):
     assert {format: path.name for format, path in paths.items()} == FILES
     text = paths["md"].read_text()
     assert text.startswith("# Title of it\n\nbert+dot has the best nDCG@10")
-    for heading in ("Warnings", "Findings", "Results", "Picture", "Cost", "Failed runs", "Protocol", "Data", "Repeat"):
+    headings = ("Warnings", "Results", "Findings", "Significance", "Cost", "Trade-offs", "Failed runs", "Protocol")
+    for heading in (*headings, "Data", "Repeat"):
         assert f"\n## {heading}\n" in text
     assert "## nDCG@10 by segment" in text
     assert "- only 80 warm users\n" in text
     assert "llm+dot, seed 0: RuntimeError: out of memory" in text
     assert f"| split.fingerprint | {PROTOCOL['split']['fingerprint']} |" in text
     assert "| tied.cuts | 0.5 |" in text
-    assert "(plot.png)" in text
+    assert "(figures/leaderboard.svg)" in text
+    assert "**Which is best?** bert+dot. nDCG@10 0.6250 [" in text
     assert "python scripts/compare.py study=x\n" in text
     commands = [shlex.split(line) for line in text.splitlines() if line.startswith("python scripts/train.py")]
     assert commands[0] == ["python", "scripts/train.py", "encoder=bert", "ranker=dot", "seed=0,1", "-m"]
@@ -148,11 +149,12 @@ def test_the_report_holds_everything(comparison, tmp_path):
 
 def test_only_the_chosen_formats_are_written(comparison, tmp_path):
     paths = write_report(comparison, tmp_path / "report", "T", None, ["csv", "svg", "md"])
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["plot.svg", "report.md", "table.csv"]
-    assert "(plot.svg)" in paths["md"].read_text()
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["figures", "report.md", "table.csv"]
+    assert {path.suffix for path in paths["svg"].iterdir()} == {".svg", ".csv"}
+    assert "(figures/leaderboard.svg)" in paths["md"].read_text()
     bare = write_report(comparison, tmp_path / "bare", "T", None, ["md"])["md"].read_text()
-    assert "Picture" not in bare
-    with pytest.raises(ConfigError, match=r"'pdf'; expected some of md, csv, pairs, tex, png, svg"):
+    assert "figures/" not in bare
+    with pytest.raises(ConfigError, match=r"'pdf'; expected some of html, md, csv, pairs, tex, png, svg"):
         write_report(comparison, tmp_path / "report", "T", None, ["pdf"])
 
 
@@ -169,44 +171,49 @@ def test_one_cell_alone_can_be_reported(store, tmp_path):
     assert set(write_report(found, tmp_path / "report", "T")) == set(FILES)
 
 
-def test_the_plot_says_what_it_shows(comparison):
-    figure = plot_comparison(comparison)
-    (axes,) = figure.axes
-    ticks = [tick.get_text() for tick in axes.get_yticklabels()]
-    assert ticks == ["dot", "bert+dot", "tfidf+dot", "popularity"]
-    assert axes.get_xlabel().startswith("nDCG@10 on the test")
-    legend = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert legend == ["bert", "tfidf", "no text", "baseline: popularity"]
-    markers = {line.get_label(): list(line.get_xdata()) for line in axes.lines if not line.get_label().startswith("_")}
-    assert markers["bert"] == [0.625]
-    assert markers["baseline: popularity"] == [0.25, 0.25]
-    score = comparison.rows[0].scores["ndcg@10"]
-    assert [score.low, score.high] in [list(line.get_xdata()) for line in axes.lines]
+def test_every_figure_has_its_files_and_is_in_the_text(comparison, tmp_path):
+    folder = tmp_path / "report"
+    text = write_report(comparison, folder, "T", None, ["md", "csv", "tex", "svg", "png"])["md"].read_text()
+    names = {path.stem for path in (folder / FIGURES).iterdir()}
+    assert names == {"leaderboard", "differences", "significance", "segments", "accuracy_cost", "accuracy_memory"} | {
+        "tradeoffs"
+    }
+    for name in names:
+        assert {path.suffix for path in (folder / FIGURES).glob(f"{name}.*")} == {".svg", ".png", ".csv", ".tex"}
+        assert f"](figures/{name}.svg)" in text
+    assert (folder / FIGURES / "leaderboard.csv").read_text().splitlines()[1].startswith("bert+dot,0.625,")
+    assert r"\toprule" in (folder / FIGURES / "leaderboard.tex").read_text()
 
 
 def test_pictures_are_whole_and_the_same_each_time(comparison):
-    pixels = matplotlib.image.imread(io.BytesIO(render(plot_comparison(comparison), "png")))
-    assert pixels.shape[1] > 800
-    assert pixels[..., :3].min() < 0.2
-    vector = render(plot_comparison(comparison), "svg")
-    assert vector == render(plot_comparison(comparison), "svg")
+    figure = leaderboard(comparison)
+    content = figure.render("png")
+    assert content.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", content[16:24])
+    assert width > 1200
+    assert 200 < height < 1200
+    vector = figure.render("svg")
+    assert vector == figure.render("svg")
     words = " ".join(ElementTree.fromstring(vector).itertext())
     assert "tfidf+dot" in words
     assert "0.6250" in words
 
 
-def test_a_metric_without_intervals_can_be_drawn(store):
+def test_a_metric_without_intervals_can_be_reported(store, tmp_path):
     found = compare(small_study(store), store, "popularity", ["coverage@10"])
     assert findings(found) == []
-    assert render(plot_comparison(found), "png")
+    paths = write_report(found, tmp_path / "report", "T")
+    assert not (paths["svg"] / "significance.svg").exists()
+    assert (paths["svg"] / "leaderboard.svg").exists()
 
 
 def test_importing_reports_imports_nothing_heavy():
     import subprocess
     import sys
 
+    heavy = ("torch", "scipy", "altair", "vl_convert", "jinja2", "optuna", "sklearn")
     code = (
         "import sys, recsys.reports.command, recsys.reports.summary; "
-        "print([name for name in ('torch', 'scipy', 'matplotlib', 'sklearn') if name in sys.modules])"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

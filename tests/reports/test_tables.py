@@ -144,5 +144,5 @@ def test_costs_are_readable(comparison):
 def test_segments_by_cell(comparison):
     grid = tables.segment_grid(comparison)
     assert grid.headers[:3] == ["", "items=cold (n=2)", "items=head (n=4)"]
-    assert grid.rows[0][1] == tables.Entry("0.3125", is_best=True)
+    assert grid.rows[0][1] == tables.Entry("0.3125", is_best=True, value=0.3125)
     assert grid.rows[1][1] == tables.Entry("0.2500")

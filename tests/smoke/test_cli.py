@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-HEAVY = ("torch", "pytorch_lightning", "transformers", "sklearn", "matplotlib", "wandb")
+HEAVY = ("torch", "pytorch_lightning", "transformers", "sklearn", "altair", "vl_convert", "wandb")
 
 
 def run(script: str, *arguments: str, cwd: Path, cache: Path) -> subprocess.CompletedProcess[str]:
@@ -78,7 +78,8 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
     assert first.returncode == 0, first.stderr
     assert "6 runs made and 0 found" in first.stdout
     report = tmp_path / "runs" / "reports" / "mini"
-    assert {path.name for path in report.iterdir()} == {"report.md", "table.csv", "table.tex", "plot.png", "plot.svg"}
+    files = {"report.html", "report.md", "table.csv", "pairs.csv", "table.tex", "figures"}
+    assert {path.name for path in report.iterdir()} == files
     assert "tfidf+dot" in (report / "report.md").read_text()
     second = run("study", *study, cwd=tmp_path, cache=cache_dir)
     assert "0 runs made and 6 found" in second.stdout

@@ -1,0 +1,259 @@
+"""A report before it is rendered: sections with their sentences, figures and tables; the same for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from recsys.reports import tables
+from recsys.reports.comparison import Comparison
+from recsys.reports.findings import findings
+from recsys.reports.formatting import metric_name
+from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
+from recsys.reports.plots import cost, curves, forest, leaderboard, search, segments, significance, tradeoffs, trials
+from recsys.reports.plots.base import Figure
+from recsys.reports.statistics import PairedDifference
+from recsys.reports.tables import Entry, Grid
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+from recsys.tracking.study_record import BASE, CHANGE, StudyRecord
+
+_COST_NOTE = (
+    "Seconds of training and test are means over seeds. Encoding is the longest of a cell's runs: what an earlier run "
+    "has encoded is found in the cache."
+)
+_SEGMENT_NOTE = (
+    "In `items=…` only a segment's items count as relevant, over the queries that have one; `history=…` groups the "
+    "test's queries by the number of interactions that the user is known by. n counts queries; best in bold."
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption and what its numbers are."""
+
+    caption: str
+    grid: Grid
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a report.
+
+    Attributes:
+        name: Its anchor.
+        title: Its heading.
+        sentences: One for each point.
+        figures: In order.
+        tables: In order.
+        code: Command lines.
+    """
+
+    name: str
+    title: str
+    sentences: list[str] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    code: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return not (self.sentences or self.figures or self.tables or self.code)
+
+
+def sections(comparison: Comparison, command: str | None = None, study: StudyRecord | None = None) -> list[Section]:
+    """Those that have something to say, in order; figures have distinct names."""
+    made = [
+        Section("warnings", "Warnings", comparison.warnings),
+        _results(comparison),
+        Section("findings", "Findings", findings(comparison)),
+        _significance(comparison, study),
+        _ablation(comparison, study),
+        _segments(comparison),
+        _cost(comparison),
+        Section("learning", "Learning curves", figures=_some(curves.curves(comparison))),
+        _search(comparison, study),
+        Section("tradeoffs", "Trade-offs", figures=_some(tradeoffs.tradeoffs(comparison))),
+        Section("failed", "Failed runs", list(_failures(comparison))),
+        _protocol(comparison, study),
+        _data(comparison.records[0]),
+        _repeat(comparison, command),
+    ]
+    return _with_distinct_names([section for section in made if not section.is_empty])
+
+
+def _results(comparison: Comparison) -> Section:
+    table = Table("Quality of each cell", tables.quality_grid(comparison), tables.note(comparison))
+    return Section("results", "Results", figures=[leaderboard.leaderboard(comparison)], tables=[table])
+
+
+def _significance(comparison: Comparison, study: StudyRecord | None) -> Section:
+    figures = []
+    metric, reference = comparison.metrics[0], comparison.baseline
+    differences = {row.label: own for row in comparison.rows if (own := row.scores[metric].difference) is not None}
+    if reference is not None and differences and reference != _base(comparison, study):
+        family = f"{len(differences)} comparisons with the baseline"
+        title = f"Differences from the baseline: {metric_name(metric)}"
+        figures.append(_forest(comparison, "differences", title, reference, differences, family))
+    if len(comparison.rows) > 1:
+        figures += _some(significance.significance_matrix(comparison))
+    made = (
+        [Table("All pairs", significance_grid(comparison), matrix_note(comparison))] if has_matrix(comparison) else []
+    )
+    return Section("significance", "Significance", figures=figures, tables=made)
+
+
+def _ablation(comparison: Comparison, study: StudyRecord | None) -> Section:
+    empty = Section("ablation", "Ablation")
+    base, metric = _base(comparison, study), comparison.metrics[0]
+    labels = [row.label for row in comparison.rows]
+    if study is None or base is None or not comparison.pairs(metric):
+        return empty
+    changes = [cell.label for cell in study.cells if cell.kind == CHANGE and cell.label in labels]
+    if not changes:
+        return empty
+    if comparison.baseline == base:
+        found = {label: comparison.row(label).scores[metric].difference for label in changes}
+        family = f"{comparison.n_comparisons(metric)} comparisons with {base}"
+    else:
+        found = {label: comparison.pair(metric, label, base).difference for label in changes}
+        family = f"all {len(comparison.pairs(metric))} pairs"
+    known = {label: own for label, own in found.items() if own is not None}
+    ordered = dict(sorted(known.items(), key=lambda item: item[1].mean))
+    title = f"Ablation of {base}: {metric_name(metric)}"
+    return replace(empty, figures=[_forest(comparison, "ablation", title, base, ordered, family)])
+
+
+def _base(comparison: Comparison, study: StudyRecord | None) -> str | None:
+    """The label of an ablation's base, if it is among the compared cells."""
+    labels = {row.label for row in comparison.rows}
+    cells = [] if study is None else study.cells
+    return next((cell.label for cell in cells if cell.kind == BASE and cell.label in labels), None)
+
+
+def _forest(
+    comparison: Comparison,
+    name: str,
+    title: str,
+    reference: str,
+    differences: dict[str, PairedDifference],
+    family: str,
+) -> Figure:
+    clear = {label for label, own in differences.items() if comparison.is_significant(own)}
+    plan = forest.Forest(name, title, reference, comparison.metrics[0], differences, clear, family)
+    return forest.forest(plan, comparison.level)
+
+
+def _segments(comparison: Comparison) -> Section:
+    title = f"{metric_name(comparison.metrics[0])} by segment"
+    if not comparison.segments.values:
+        return Section("segments", title)
+    table = Table(title, tables.segment_grid(comparison), _SEGMENT_NOTE)
+    return Section("segments", title, figures=_some(segments.segments(comparison)), tables=[table])
+
+
+def _cost(comparison: Comparison) -> Section:
+    table = Table("What each cell's runs took", tables.cost_grid(comparison), _COST_NOTE)
+    return Section("cost", "Cost", figures=cost.cost_figures(comparison), tables=[table])
+
+
+def _search(comparison: Comparison, study: StudyRecord | None) -> Section:
+    if study is None:
+        return Section("search", "Search")
+    labels = [row.label for row in comparison.rows]
+    own = replace(
+        study, cells=[cell for cell in study.cells if cell.label in labels]
+    )  # a study may have more protocols
+    figures, notes = search.search_figures(own, labels)
+    grid = trials.trial_grid(own)
+    listed = [Table("All trials", grid)] if grid.rows else []
+    budget = ", ".join(f"{key} {value}" for key, value in flatten(study.search)) if listed else ""
+    return Section(
+        "search", "Search", [*([f"Each cell's search: {budget}."] if budget else []), *notes], figures, listed
+    )
+
+
+def _failures(comparison: Comparison) -> Iterator[str]:
+    for run in comparison.failures:
+        yield f"`{run.run_id}` {run.name}, seed {run.seed}: {_last_line(run.error)}"
+    if comparison.left_out:
+        yield f"Not in the tables, since some of their seeds failed: {', '.join(comparison.left_out)}."
+
+
+def _last_line(error: str | None) -> str:
+    return (error or "").strip().rsplit("\n", 1)[-1] or "no traceback"
+
+
+def _protocol(comparison: Comparison, study: StudyRecord | None) -> Section:
+    record = comparison.records[0]
+    made = [Table("What all runs share", tables.key_value_grid(list(flatten(comparison.protocol))))]
+    environment = _environment(comparison)
+    if environment:
+        made.append(Table("Where they were made", tables.key_value_grid(environment)))
+    sentences = [f"Fingerprint `{record.protocol_fingerprint}`; runs with another are refused."]
+    if study is not None:
+        sentences.append(f"Study {study.name}: {len(study.cells)} cells, seeds {', '.join(map(str, study.seeds))}.")
+    return Section("protocol", "Protocol", sentences, tables=made)
+
+
+def _environment(comparison: Comparison) -> list[tuple[str, Any]]:
+    """Versions, commit and machine; where runs differ, all values."""
+    own: dict[str, list[Any]] = {}
+    for record in comparison.records:
+        parts = {"versions": record.versions, "git": record.git or {}, "machine": record.machine}
+        for key, value in flatten({name: part for name, part in parts.items() if part}):
+            if value not in own.setdefault(key, []):
+                own[key].append(value)
+    return [(key, values[0] if len(values) == 1 else "; ".join(map(str, values))) for key, values in own.items()]
+
+
+def _data(record: Record) -> Section:
+    statistics = dict(record.data_statistics)
+    parts = statistics.pop("parts", None)
+    made = [Table("The data", tables.key_value_grid(list(flatten(statistics))))] if statistics else []
+    if isinstance(parts, dict) and parts:
+        columns = list(dict.fromkeys(key for part in parts.values() for key in part))
+        rows = [[Entry(name), *(_statistic(part.get(key)) for key in columns)] for name, part in parts.items()]
+        note = (
+            "cold_users is the share of a part's users of whom nothing is known when they are served, cold_items the "
+            "share of its interactions whose item has no train interaction."
+        )
+        made.append(Table("Its parts", Grid(["part", *columns], rows), note))
+    return Section("data", "Data", tables=made)
+
+
+def _statistic(value: Any) -> Entry:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    text = f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if isinstance(value, float) else str(value)
+    return Entry(text, value=float(value) if is_number else None)
+
+
+def _repeat(comparison: Comparison, command: str | None) -> Section:
+    lines = [] if command is None else ["# this report", command]
+    for row in comparison.rows:
+        lines += [f"# {row.label}: {' '.join(row.cell.run_ids)}", row.cell.command]
+    sentence = "With `rerun=true` added a run is made again; without, it is found."
+    return Section("repeat", "Repeat", [sentence], code="\n".join(lines))
+
+
+def _some(figure: Figure | None) -> list[Figure]:
+    return [] if figure is None else [figure]
+
+
+def _with_distinct_names(made: Sequence[Section]) -> list[Section]:
+    """Sections whose figures have file names of their own."""
+    taken: set[str] = set()
+    renamed = []
+    for section in made:
+        figures = []
+        for figure in section.figures:
+            name, n = figure.name, 2
+            while name.lower() in taken:
+                name, n = f"{figure.name}_{n}", n + 1
+            taken.add(name.lower())
+            figures.append(replace(figure, name=name))
+        renamed.append(replace(section, figures=figures))
+    return renamed

@@ -1,0 +1,159 @@
+"""The report as one HTML file that needs nothing else: its style, script, figures and data are within it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from recsys.reports import tables
+from recsys.reports.comparison import Comparison
+from recsys.reports.document import Section, Table
+from recsys.reports.findings import headline
+from recsys.reports.formatting import count, megabytes, seconds
+from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
+from recsys.reports.tables import Entry, Grid
+from recsys.reports.verdict import total_seconds, verdict
+
+MOST_ROWS = 500  # of a figure's data in the page; its file has all
+_FOLDER = "recsys.reports.html"
+_LONG = 6  # from so many rows on, a table has a filter
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What the template shows beside the sections."""
+
+    title: str
+    summary: str
+    command: str | None
+
+
+def page(comparison: Comparison, sections: list[Section], title: str, command: str | None = None) -> str:
+    """The file's content."""
+    shown = [_for_the_page(section, comparison) for section in sections]
+    figures = {
+        figure.name: {**figure.spec, "description": figure.alternative}
+        for section in shown
+        for figure in section.figures
+    }
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            page=_Page(title, _summary(comparison), command),
+            headline=headline(comparison),
+            answers=verdict(comparison),
+            sections=shown,
+            specs=_json(figures),
+            themes=_json({"light": config(LIGHT), "dark": config(DARK)}),
+            light=_variables(LIGHT),
+            dark=_variables(DARK),
+            style=_text("report.css"),
+            script=_text("report.js"),
+            library=_library(),
+            columns_of_words=_columns_of_words,
+            most_rows=MOST_ROWS,
+            long=_LONG,
+        )
+    )
+
+
+def _for_the_page(section: Section, comparison: Comparison) -> Section:
+    """Sections whose tables are made for a screen that sorts and filters."""
+    if section.name == "results":
+        table = Table(section.tables[0].caption, leaderboard_grid(comparison), section.tables[0].note)
+        return replace(section, tables=[table])
+    if section.name == "significance":
+        return replace(section, tables=[])  # its matrix is there as a figure
+    if section.name == "repeat":
+        return replace(section, tables=[Table("Each run and its command", command_grid(comparison))], code="")
+    return section
+
+
+def leaderboard_grid(comparison: Comparison) -> Grid:
+    """Quality and what it costs, cell by cell."""
+    quality = tables.quality_grid(comparison)
+    rows = []
+    for row, entries in zip(comparison.rows, quality.rows, strict=True):
+        time = total_seconds(row.cost)
+        weights = Entry(count(row.cost.trainable), value=row.cost.trainable)
+        memory = Entry(megabytes(row.cost.peak_mb), value=row.cost.peak_mb)
+        rows.append([*entries, Entry(seconds(time), value=time), weights, memory])
+    return Grid(["cell", *quality.headers[1:], "time", "trained weights", "peak memory"], rows)
+
+
+def command_grid(comparison: Comparison) -> Grid:
+    """The command of each run, and of each cell with all of its seeds."""
+    rows = []
+    for row in comparison.rows:
+        for record in row.cell.records:
+            command = row.cell.command_of(record)
+            rows.append(
+                [
+                    Entry(row.label),
+                    Entry(str(record.seed), value=float(record.seed)),
+                    Entry(record.run_id),
+                    Entry(command),
+                ]
+            )
+    return Grid(["cell", "seed", "run", "command"], rows)
+
+
+def _summary(comparison: Comparison) -> str:
+    cells, seeds = len(comparison.rows), len(comparison.seeds)
+    choices = comparison.records[0].choices
+    on = f" on {choices['data']}" if choices.get("data") else ""
+    split = f", split {choices['split']}" if choices.get("split") else ""
+    return (
+        f"{cells} cell{'s' if cells > 1 else ''}{on}{split}: {seeds} seed{'s' if seeds > 1 else ''} each, "
+        f"tested on {comparison.n_users} users"
+    )
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("recsys.reports", "html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _columns_of_words(grid: Grid) -> set[int]:
+    """Places of the columns, after the first, without a number."""
+    places = range(1, len(grid.headers))
+    return {place for place in places if all(row[place].value is None for row in grid.rows)}
+
+
+def _json(content: Any) -> str:
+    """JSON that may stand within a script element, whatever its strings are."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _variables(colours: Colours) -> str:
+    """Custom properties of CSS."""
+    single = {name: value for name, value in asdict(colours).items() if isinstance(value, str)}
+    return " ".join(f"--{name}: {value};" for name, value in single.items())
+
+
+def _text(name: str) -> str:
+    return (files(_FOLDER) / name).read_text(encoding="utf-8")
+
+
+@cache
+def _library() -> str:
+    """Vega, Vega-Lite and vega-embed as one script of less than a megabyte."""
+    import vl_convert
+
+    return (
+        vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+        .replace("</script", "<\\/script")
+        .replace("<!--", "<\\!--")
+    )

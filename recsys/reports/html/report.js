@@ -1,0 +1,145 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const parse = (id) => JSON.parse(document.getElementById(id).textContent);
+  const specs = parse("specs"), themes = parse("themes");
+  const charts = [...document.querySelectorAll("[data-figure]")];
+  const views = new Map();
+
+  // Theme: the system's, until the button says otherwise.
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const button = document.getElementById("theme");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const remember = (theme) => { try { localStorage.setItem("recsys-theme", theme); } catch { /* files may not store */ } };
+  const remembered = () => { try { return localStorage.getItem("recsys-theme") || ""; } catch { return ""; } };
+  function setTheme(theme) {
+    if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
+    button.textContent = `Theme: ${theme || "system"}`;
+  }
+  button.addEventListener("click", () => {
+    const next = { "": "light", light: "dark", dark: "" }[root.dataset.theme || ""];
+    setTheme(next);
+    remember(next);
+    drawAll();
+  });
+  system.addEventListener("change", () => drawAll());
+  setTheme(remembered());
+
+  // Figures: drawn to the width that they have.
+  const ERRORS = 1; // of Vega: its warnings tell of layouts that it mends by itself
+  const GAP = 28, AXIS = 78, PANEL = 180, NARROW = 560;
+  function fitted(spec, width) {
+    const own = structuredClone(spec);
+    if (own.concat) {
+      const columns = Math.max(1, Math.min(own.concat.length, own.columns || 2, Math.floor((width + GAP) / (PANEL + AXIS + GAP))));
+      const panel = Math.floor((width - GAP * (columns - 1)) / columns) - AXIS;
+      own.columns = columns;
+      own.concat.forEach((view) => { view.width = Math.max(PANEL, panel); });
+    } else if (typeof own.width === "number") {
+      own.width = width;
+      own.autosize = { type: "fit-x", contains: "padding" };
+    }
+    // Where a label stands beside its dot was found for a wide and for a narrow plot.
+    if (width < NARROW) for (const rows of Object.values(own.datasets)) for (const row of rows) if ("narrow" in row) row.side = row.narrow;
+    return own;
+  }
+  // Names in a legend: its columns are as many as the longest leaves room for.
+  function legendNames(part) {
+    if (!part || typeof part !== "object") return [];
+    const domain = (part.encoding?.color ?? part.encoding?.shape)?.scale?.domain;
+    return domain || Object.entries(part).flatMap(([key, inner]) => (key === "datasets" ? [] : legendNames(inner)));
+  }
+  function themed(spec, width) {
+    const config = structuredClone(themes[isDark() ? "dark" : "light"]);
+    const longest = Math.max(4, ...legendNames(spec).map((name) => String(name).length));
+    const columns = Math.max(1, Math.min(config.legend.columns, Math.floor(width / (longest * 6.5 + 45))));
+    config.axis.labelLimit = Math.min(config.axis.labelLimit, Math.round(width * 0.4));
+    config.axisX.tickCount = Math.max(3, Math.min(10, Math.round(width / 100)));
+    if (width < NARROW) Object.assign(config.axisX, { titleAnchor: "end" });
+    Object.assign(config.legend, { columns, labelLimit: Math.round(width / columns) - 30 });
+    return config;
+  }
+  async function draw(node) {
+    const room = node.parentElement.clientWidth;
+    const width = Math.max(room, Number(node.dataset.minWidth));
+    node.style.width = width > room ? `${width}px` : "";
+    node.dataset.drawn = String(room);
+    views.get(node)?.finalize();
+    const spec = fitted(specs[node.dataset.figure], width);
+    const result = await vegaEmbed(node, spec, {
+      ast: true, renderer: "svg", actions: false, logLevel: ERRORS, config: themed(spec, room), tooltip: { theme: isDark() ? "dark" : "light" },
+    });
+    views.set(node, result);
+  }
+  let turn = Promise.resolve();
+  function drawAll(filter = () => true) {
+    delete root.dataset.ready;
+    turn = turn.then(async () => {
+      for (const node of charts.filter(filter)) {
+        try { await draw(node); } catch (error) {
+          node.textContent = "This figure could not be drawn; its numbers are below.";
+          console.error(node.dataset.figure, error);
+        }
+      }
+      root.dataset.ready = "yes";
+    });
+  }
+  let timer;
+  addEventListener("resize", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => drawAll((node) => node.dataset.drawn !== String(node.parentElement.clientWidth)), 200);
+  });
+
+  // Files: the picture as it is shown, and the numbers.
+  function save(url, name) {
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = name;
+    link.click();
+  }
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  function csv(table) {
+    const cell = (node) => quoted(node.dataset.value ?? node.textContent.trim());
+    return [...table.rows].map((row) => [...row.cells].map(cell).join(",")).join("\n") + "\n";
+  }
+  document.querySelectorAll("[data-save]").forEach((node) => node.addEventListener("click", async () => {
+    const figure = node.closest("figure"), chart = figure.querySelector("[data-figure]"), kind = node.dataset.save;
+    const url = kind === "csv"
+      ? URL.createObjectURL(new Blob([csv(figure.querySelector("table"))], { type: "text/csv" }))
+      : await views.get(chart).view.toImageURL(kind, kind === "png" ? 2 : 1);
+    save(url, `${chart.dataset.figure}.${kind}`);
+  }));
+
+  // Tables: sorted by number where there is one, else by text; what is absent stays last.
+  const number = (cell) => (cell.dataset.value === undefined ? NaN : Number(cell.dataset.value));
+  function compare(a, b, sign) {
+    const x = number(a), y = number(b);
+    if (!Number.isNaN(x) && !Number.isNaN(y)) return sign * (x - y);
+    if (!Number.isNaN(x)) return -1;
+    if (!Number.isNaN(y)) return 1;
+    return sign * a.textContent.localeCompare(b.textContent, undefined, { numeric: true });
+  }
+  function sort(table, header) {
+    const place = [...header.parentElement.cells].indexOf(header), body = table.tBodies[0], rows = [...body.rows];
+    const numeric = rows.some((row) => !Number.isNaN(number(row.cells[place])));
+    const before = header.getAttribute("aria-sort");
+    const order = before === "none" ? (numeric ? "descending" : "ascending") : before === "ascending" ? "descending" : "ascending";
+    for (const other of header.parentElement.cells) other.setAttribute("aria-sort", "none");
+    header.setAttribute("aria-sort", order);
+    rows.sort((a, b) => compare(a.cells[place], b.cells[place], order === "ascending" ? 1 : -1));
+    body.append(...rows);
+  }
+  function filter(block, words) {
+    const rows = [...block.querySelector("tbody").rows];
+    for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+    const shown = rows.filter((row) => !row.hidden).length;
+    block.querySelector("output").textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
+  }
+  document.querySelectorAll("[data-table]").forEach((block) => {
+    const table = block.querySelector("table"), input = block.querySelector("input");
+    table.querySelectorAll("thead button").forEach((node) => node.addEventListener("click", () => sort(table, node.parentElement)));
+    input?.addEventListener("input", () => filter(block, input.value.toLowerCase().split(/\s+/).filter(Boolean)));
+  });
+
+  drawAll();
+})();

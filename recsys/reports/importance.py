@@ -1,0 +1,133 @@
+"""Which hyperparameters mattered in a search: fANOVA over its trials."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recsys.schema import ComparisonError
+from recsys.tracking.study_record import FINISHED, Trial
+
+if TYPE_CHECKING:
+    import optuna
+
+LEAST_TRIALS = 8
+_N_RESAMPLES = 10
+_TREES, _TREES_OF_A_RESAMPLE = 64, 16  # a forest takes most of the time that a report with a search takes
+_LOG_FROM = 30.0  # a positive parameter whose greatest value is so many times its least was searched in its logarithm
+
+
+@dataclass(frozen=True)
+class Importance:
+    """A hyperparameter's share of the variance of the tuned metric.
+
+    Attributes:
+        parameter: Its config key.
+        share: From 0 to 1; those of a search add up to 1.
+        low: The least share over resamples of the trials.
+        high: The greatest.
+    """
+
+    parameter: str
+    share: float
+    low: float
+    high: float
+
+
+def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
+    """The parameters by fANOVA (Hutter, Hoos and Leyton-Brown 2014) over the finished trials, the first one first.
+
+    Only parameters that all finished trials have, with more than one value, are judged. The ends tell how
+    much the shares move with other trials of the same search, by the bootstrap.
+
+    Raises:
+        ComparisonError: If there are too few trials, nothing varies, or optuna is not installed.
+    """
+    finished = [trial for trial in trials if trial.state == FINISHED and trial.value is not None]
+    if len(finished) < LEAST_TRIALS:
+        raise ComparisonError(
+            f"{len(finished)} trials are finished, and importances need {LEAST_TRIALS}: raise study.search.n_trials."
+        )
+    names = varied(finished)
+    if not names or len({trial.value for trial in finished}) < 2:
+        raise ComparisonError("the finished trials differ in no parameter, or not in their value.")
+    distributions = {name: _distribution([trial.parameters[name] for trial in finished]) for name in names}
+    whole = _shares(finished, distributions, seed, _TREES)
+    generator = np.random.default_rng(seed)
+    draws = [
+        [finished[place] for place in generator.integers(0, len(finished), len(finished))] for _ in range(_N_RESAMPLES)
+    ]
+    resampled = [
+        _shares(drawn, distributions, seed, _TREES_OF_A_RESAMPLE)
+        for drawn in draws
+        if len({trial.value for trial in drawn}) > 1
+    ]
+    found = []
+    for name in sorted(names, key=lambda name: -whole[name]):
+        shares = [whole[name], *(own[name] for own in resampled)]
+        found.append(Importance(name, whole[name], min(shares), max(shares)))
+    return found
+
+
+def varied(trials: Sequence[Trial]) -> list[str]:
+    """Parameters that all trials have, with more than one value."""
+    if not trials:
+        return []
+    common = [name for name in trials[0].parameters if all(name in trial.parameters for trial in trials)]
+    return [name for name in common if len({repr(trial.parameters[name]) for trial in trials}) > 1]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a parameter's value stands on a numeric axis."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_logarithmic(values: Sequence[float]) -> bool:
+    """Whether numbers are so far apart that they were searched in their logarithm.
+
+    Example:
+        >>> is_logarithmic([1e-4, 1e-2]), is_logarithmic([8, 64]), is_logarithmic([0.0, 0.5])
+        (True, False, False)
+    """
+    return min(values) > 0 and max(values) / min(values) >= _LOG_FROM
+
+
+def _distribution(values: Sequence[Any]) -> optuna.distributions.BaseDistribution:
+    """That the values may have come from: optuna's records of a search's space are not kept."""
+    optuna = _optuna()
+    if not all(map(is_number, values)):
+        return optuna.distributions.CategoricalDistribution(sorted({str(value) for value in values}))
+    low, high, log = min(values), max(values), is_logarithmic(values)
+    if all(isinstance(value, int) for value in values):
+        return optuna.distributions.IntDistribution(low, high, log=log)
+    return optuna.distributions.FloatDistribution(float(low), float(high), log=log)
+
+
+def _shares(
+    trials: Sequence[Trial], distributions: Mapping[str, optuna.distributions.BaseDistribution], seed: int, n_trees: int
+) -> dict[str, float]:
+    optuna = _optuna()
+    study = optuna.create_study()  # the direction is without influence on the variance
+    categorical = optuna.distributions.CategoricalDistribution
+    for trial in trials:
+        values = {
+            name: str(trial.parameters[name]) if isinstance(own, categorical) else trial.parameters[name]
+            for name, own in distributions.items()
+        }
+        study.add_trial(optuna.trial.create_trial(params=values, distributions=dict(distributions), value=trial.value))
+    evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=n_trees, seed=seed)
+    found = optuna.importance.get_param_importances(study, evaluator=evaluator, params=list(distributions))
+    return {name: float(share) for name, share in found.items()}
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise ComparisonError("importances need optuna: pip install 'optuna>=4'.") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna

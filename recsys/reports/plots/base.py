@@ -1,0 +1,117 @@
+"""A figure of a report: one Vega-Lite specification with its words and its data, for pages and for files."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from recsys.reports.formatting import number
+from recsys.reports.plots.theme import LIGHT, config
+from recsys.reports.spreadsheets import grid_to_csv
+from recsys.reports.tables import Entry, Grid
+
+WIDTH = 640  # of a picture's plot, without its axis, in pixels at scale 1
+PANEL_WIDTH = 250  # of one of several panels
+MOST_ROWS = 40  # cells in a list of them
+STEP = 26  # height of a line of a list of cells
+_SCALE = 2
+
+Rows = list[dict[str, Any]]
+Layers = alt.LayerChart | alt.FacetChart  # what altair says that layers are
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure.
+
+    Attributes:
+        name: Of its files, without ending.
+        title: What it shows.
+        reading: How to read it, in a sentence.
+        alternative: What one sees in it, in words, for those who do not.
+        spec: Vega-Lite, without colours: `theme.config` has them.
+        data: The numbers in it.
+        min_width: Below it, the page scrolls the figure and does not squeeze it; in pixels.
+    """
+
+    name: str
+    title: str
+    reading: str
+    alternative: str
+    spec: dict[str, Any]
+    data: Grid
+    min_width: int = 0
+
+    def render(self, format: str) -> bytes:
+        """The picture as "svg" or "png", on white; the same bytes for the same figure."""
+        import vl_convert
+
+        spec = {**self.spec, "config": config(LIGHT, background=LIGHT.surface), "padding": 12}
+        spec["description"] = self.alternative
+        if format == "svg":
+            return vl_convert.vegalite_to_svg(spec, vl_version=_version(spec)).encode()
+        return vl_convert.vegalite_to_png(spec, vl_version=_version(spec), scale=_SCALE)
+
+    def csv(self) -> str:
+        """The data."""
+        return grid_to_csv(self.data)
+
+
+def to_spec(chart: alt.TopLevelMixin, data: Mapping[str, Rows]) -> dict[str, Any]:
+    """The checked specification of a chart whose data are named; they are put in after the check, which is slow."""
+    spec: dict[str, Any] = copy.deepcopy(chart.to_dict())
+    spec.pop("config", None)
+    return {**spec, "datasets": {name: _finite(rows) for name, rows in data.items()}}
+
+
+def named(name: str) -> alt.NamedData:
+    """Data that `to_spec` puts in."""
+    return alt.NamedData(name=name)
+
+
+def cell_axis(title: str | None = None, values: Sequence[str] | None = None) -> alt.Y:
+    """Cells as lines from the top, in the order of the data; a label's part in brackets stands below its name."""
+    axis = alt.Axis(title=title, labelExpr="split(replace(datum.label, ' (', '\\n('), '\\n')", labelPadding=8)
+    return alt.Y("cell:N", sort=None if values is None else list(values), axis=axis)
+
+
+def panels(charts: Sequence[Layers], columns: int) -> alt.ConcatChart:
+    """Charts beside one another under one legend; the page sets the columns that it has room for."""
+    sized = [chart.properties(width=PANEL_WIDTH) for chart in charts]
+    return alt.concat(*sized, columns=columns, spacing=28)
+
+
+def step(labels: Iterable[str]) -> int:
+    """The height of a line in pixels: more if a label takes two."""
+    return STEP + 10 if any(" (" in label for label in labels) else STEP
+
+
+def and_more(n: int, shown: int, what: str = "cells") -> str:
+    """A sentence that says what a figure leaves out; nothing if it shows all."""
+    return f" The {shown} first of {n} {what} are drawn; the table has all." if n > shown else ""
+
+
+def numbers(values: Iterable[float | None], signed: bool = False) -> list[Entry]:
+    """Entries of a figure's table."""
+    return [Entry(number(value, signed), value=value) for value in values]
+
+
+def _finite(rows: Rows) -> Rows:
+    return [{key: _drawn(value) for key, value in row.items()} for row in rows]
+
+
+def _drawn(value: Any) -> Any:
+    """A value as it is drawn: six digits that count, which no screen can tell from all of them."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _version(spec: Mapping[str, Any]) -> str:
+    """Of Vega-Lite, as vl-convert names it: "6.1" out of ".../v6.1.0.json"."""
+    return ".".join(str(spec["$schema"]).rsplit("/v", 1)[1].split(".")[:2])

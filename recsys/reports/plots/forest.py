@@ -1,0 +1,102 @@
+"""A forest plot: differences from one cell, each with its interval, around a line at zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from recsys.reports.comparison import lower_is_better
+from recsys.reports.formatting import interval, metric_name, number, p_value
+from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, and_more, cell_axis, named, numbers, to_spec
+from recsys.reports.statistics import PairedDifference
+from recsys.reports.tables import Entry, Grid
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Differences from a reference, with the words around them."""
+
+    name: str
+    title: str
+    reference: str
+    metric: str
+    differences: dict[str, PairedDifference]
+    significant: set[str]
+    family: str
+
+
+def forest(plan: Forest, level: float) -> Figure:
+    """Differences from one cell, each with its interval, around a line at zero."""
+    rows = [
+        {
+            **_difference_row(label, own),
+            "judgement": _judgement(own, label in plan.significant, plan.metric),
+        }
+        for label, own in list(plan.differences.items())[:MOST_ROWS]
+    ]
+    title = f"difference in {metric_name(plan.metric)} from {plan.reference}"
+    base = alt.Chart(named("rows")).encode(y=cell_axis())
+    shape = alt.Shape(
+        "judgement:N",
+        title=None,
+        scale=alt.Scale(
+            domain=["better", "not significant", "worse"], range=["triangle-up", "circle", "triangle-down"]
+        ),
+        legend=alt.Legend(orient="top", symbolFillColor="gray", symbolStrokeColor="gray"),
+    )
+    tips = [alt.Tooltip("cell:N"), alt.Tooltip("text:N", title="difference"), alt.Tooltip("p:N", title="p (corrected)")]
+    layers = [
+        alt.Chart(named("zero")).mark_rule(style="reference").encode(x="value:Q"),
+        base.mark_rule(style="plain-seeds").encode(x="low_with_seeds:Q", x2="high_with_seeds:Q"),
+        base.mark_rule(style="plain-users").encode(x="low:Q", x2="high:Q"),
+        base.mark_point(style="plain").encode(
+            x=alt.X("value:Q", title=title, scale=alt.Scale(padding=30)), shape=shape, tooltip=tips
+        ),
+        *(base.mark_text(style=style, dy=-12).encode(x="value:Q", text="short:N") for style in ("halo", "label")),
+    ]
+    chart = alt.layer(*layers).properties(width=WIDTH, height=36 * len(rows))
+    n_clear = len(plan.significant & set(plan.differences))
+    return Figure(
+        plan.name,
+        plan.title,
+        f"Bars are {level:.0%} intervals of the paired difference over users (thin: with seeds); left of the dashed "
+        "line is "
+        f"less than {plan.reference}. A triangle stands for a difference that is significant, corrected for "
+        f"{plan.family}.{and_more(len(plan.differences), len(rows))}",
+        f"{len(plan.differences)} differences from {plan.reference}, {n_clear} of them significant: "
+        + "; ".join(f"{row['cell']} {row['text']}" for row in rows[:12])
+        + ".",
+        to_spec(chart, {"rows": rows, "zero": [{"value": 0}]}),
+        _difference_grid(plan.differences),
+    )
+
+
+def _difference_row(label: str, own: PairedDifference) -> dict[str, Any]:
+    return {
+        "cell": label,
+        "value": own.mean,
+        "low": own.low,
+        "high": own.high,
+        "low_with_seeds": own.low_with_seeds,
+        "high_with_seeds": own.high_with_seeds,
+        "short": number(own.mean, signed=True),
+        "text": f"{number(own.mean, signed=True)} {interval(own.low, own.high, signed=True)}",
+        "p": p_value(own.p_corrected),
+    }
+
+
+def _judgement(own: PairedDifference, is_significant: bool, metric: str) -> str:
+    if not is_significant:
+        return "not significant"
+    return "better" if (own.mean > 0) is not lower_is_better(metric) else "worse"
+
+
+def _difference_grid(differences: dict[str, PairedDifference]) -> Grid:
+    headers = ["cell", "difference", "low", "high", "low with seeds", "high with seeds", "p (corrected)", "d"]
+    rows = []
+    for label, own in differences.items():
+        ends = [own.mean, own.low, own.high, own.low_with_seeds, own.high_with_seeds]
+        rows.append([Entry(label), *numbers([*ends, own.p_corrected, own.effect_size])])
+    return Grid(headers, rows)

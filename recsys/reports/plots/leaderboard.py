@@ -1,0 +1,115 @@
+"""The leaderboard: cells by the first metric, as a list of dots with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from recsys.reports.comparison import Comparison, Row, lower_is_better, recorded_name
+from recsys.reports.findings import headline
+from recsys.reports.formatting import interval, metric_name, number
+from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
+from recsys.reports.plots.families import families
+from recsys.reports.tables import Entry, Grid
+
+
+def leaderboard(comparison: Comparison) -> Figure:
+    """Cells by the first metric, best first."""
+    metric = comparison.metrics[0]
+    shown = _shown(comparison)
+    family = families(comparison)
+    rows = [_score_row(row, metric, family.of(row)) for row in shown]
+    seeds = [
+        {"cell": row.label, "value": record.metrics[recorded_name(metric)]}
+        for row in shown
+        for record in row.cell.records
+        if len(row.cell.records) > 1
+    ]
+    x = alt.X("value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False, padding=48))
+    plain = alt.Chart(named("rows")).encode(y=cell_axis())
+    base = plain.encode(color=family.colour())
+    layers = [
+        *_reference(comparison),
+        base.mark_rule(style="seeds").encode(x="low_with_seeds:Q", x2="high_with_seeds:Q"),
+        base.mark_rule(style="users").encode(x="low:Q", x2="high:Q"),
+        alt.Chart(named("seeds")).mark_tick(style="seed", thickness=1.5, height=13).encode(y=cell_axis(), x="value:Q"),
+        base.mark_point(style="dot").encode(x=x, shape=family.shape(), tooltip=_tips(metric)),
+        plain.mark_text(style="label", align="left", dx=9).encode(x="end:Q", text="text:N"),
+    ]
+    chart = alt.layer(*layers).properties(width=WIDTH, height=len(shown) * step(row.label for row in shown))
+    spec = to_spec(chart, {"rows": rows, "seeds": seeds, "reference": _reference_rows(comparison, metric)})
+    return Figure(
+        "leaderboard",
+        f"Leaderboard: {metric_name(metric)}",
+        f"Further right is {'worse' if lower_is_better(metric) else 'better'}: dots are means, thick bars the "
+        f"{comparison.level:.0%} intervals over users{_seed_words(comparison)}. Overlapping intervals do not say that "
+        f"two cells are equal; the significance matrix does.{and_more(len(comparison.rows), len(shown))}",
+        f"A list of {len(shown)} cells by {metric_name(metric)}. {headline(comparison)} The last is "
+        f"{comparison.rows[-1].label} with {number(comparison.rows[-1].scores[metric].mean)}.",
+        spec,
+        _score_grid(comparison.rows, metric),
+    )
+
+
+def _shown(comparison: Comparison) -> list[Row]:
+    rows = comparison.rows[:MOST_ROWS]
+    last = [row for row in comparison.rows[MOST_ROWS:] if row.label == comparison.baseline]
+    return [*rows, *last]
+
+
+def _score_row(row: Row, metric: str, family: str) -> dict[str, Any]:
+    score = row.scores[metric]
+    ends = [end for end in (score.mean, score.high, score.high_with_seeds) if end is not None]
+    return {
+        "cell": row.label,
+        "family": family,
+        "value": score.mean,
+        "low": score.low,
+        "high": score.high,
+        "low_with_seeds": score.low_with_seeds,
+        "high_with_seeds": score.high_with_seeds,
+        "end": max(ends),
+        "text": number(score.mean),
+        "interval": interval(score.low, score.high),
+    }
+
+
+def _reference_rows(comparison: Comparison, metric: str) -> Rows:
+    if comparison.baseline is None:
+        return []
+    return [{"value": comparison.row(comparison.baseline).scores[metric].mean, "text": "baseline"}]
+
+
+def _reference(comparison: Comparison) -> list[alt.Chart]:
+    if comparison.baseline is None:
+        return []
+    base = alt.Chart(named("reference")).encode(x="value:Q")
+    text = base.mark_text(style="note", align="left", dx=4, baseline="top").encode(y=alt.value(-12), text="text:N")
+    return [base.mark_rule(style="reference"), text]
+
+
+def _tips(metric: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("cell:N"),
+        alt.Tooltip("text:N", title=metric_name(metric)),
+        alt.Tooltip("interval:N", title="interval over users"),
+        alt.Tooltip("family:N", title="group"),
+    ]
+
+
+def _seed_words(comparison: Comparison) -> str:
+    if len(comparison.seeds) == 1:
+        return " (one seed: how much seeds differ is unknown)"
+    return ", thin bars those over users and seeds, ticks the seeds"
+
+
+def _score_grid(rows: Sequence[Row], metric: str) -> Grid:
+    headers = ["cell", metric_name(metric), "low", "high", "low with seeds", "high with seeds", "seed sd"]
+    return Grid(headers, [[Entry(row.label), *numbers(_score_ends(row, metric))] for row in rows])
+
+
+def _score_ends(row: Row, metric: str) -> list[float | None]:
+    score = row.scores[metric]
+    return [score.mean, score.low, score.high, score.low_with_seeds, score.high_with_seeds, score.seed_sd]

@@ -1,0 +1,115 @@
+"""Every trial of a search as a line through its parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import altair as alt
+
+from recsys.reports.formatting import metric_name
+from recsys.reports.importance import is_logarithmic, is_number, varied
+from recsys.reports.plots.base import WIDTH, Figure, Layers, named, to_spec
+from recsys.reports.plots.trials import file_name, result, trial_grid, words
+from recsys.tracking.study_record import FINISHED, StudyCell, StudyRecord, Trial
+
+_VALUE = "\0value"  # stands for the tuned metric among the names of parameters
+
+
+def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
+    """Parallel coordinates of the trials that have a value."""
+    trials = [trial for trial in cell.trials if trial.value is not None]
+    names = [*varied(trials), _VALUE]
+    short = {name: name.rsplit(".", 1)[-1] if name != _VALUE else metric_name(study.monitor) for name in names}
+    short = short if len(set(short.values())) == len(short) else {name: name for name in names}
+    scales = {name: _Scale([_of(trial, name) for trial in trials]) for name in names}
+    rows = [
+        {
+            "trial": trial.number,
+            "axis": short[name],
+            "position": scales[name].position(_of(trial, name)),
+            "value": trial.value,
+            "state": "finished" if trial.state == FINISHED else "not finished",
+            "shown": words(_of(trial, name)),
+        }
+        for trial in sorted(trials, key=lambda trial: trial.value or 0.0)
+        for name in names
+    ]
+    ticks = [
+        {"axis": short[name], "position": place, "text": text} for name in names for place, text in scales[name].ticks()
+    ]
+    domain = [short[name] for name in names]
+    spec = to_spec(_parallel_chart(domain, metric_name(study.monitor)), {"rows": rows, "ticks": ticks})
+    return Figure(
+        f"parallel_{file_name(cell.label)}",
+        f"All trials: {cell.label}",
+        "Each line is a trial, from axis to axis through its parameters; the stronger its colour, the greater its "
+        "value on the "
+        "last axis. Dashed lines were pruned. Where strong lines come together is where the search found good "
+        "settings.",
+        result(cell, study.monitor) + ".",
+        spec,
+        trial_grid(replace(study, cells=[cell])),
+        min_width=130 * len(names),
+    )
+
+
+def _parallel_chart(domain: list[str], metric: str) -> Layers:
+    x = alt.X("axis:N", sort=domain, title=None, axis=alt.Axis(labelAngle=0, domain=False, ticks=False, orient="top"))
+    y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
+    hover = alt.selection_point(fields=["trial"], on="pointerover", nearest=True, clear="pointerout", name="pointed")
+    base = alt.Chart(named("rows")).encode(x=x, y=y, detail="trial:N")
+    colour = alt.Color("value:Q", title=metric, scale=alt.Scale(range="ramp"), legend=alt.Legend(orient="bottom"))
+    dash = alt.StrokeDash(
+        "state:N", scale=alt.Scale(domain=["finished", "not finished"], range=[[1, 0], [4, 4]]), legend=None
+    )
+    lines = base.mark_line(opacity=0.9).encode(
+        color=colour,
+        strokeDash=dash,
+        strokeWidth=alt.when(hover, empty=False).then(alt.value(4)).otherwise(alt.value(1.8)),
+    )
+    tips = [
+        alt.Tooltip("trial:Q"),
+        alt.Tooltip("shown:N", title="here"),
+        alt.Tooltip("value:Q", title=metric, format=".4f"),
+    ]
+    dots = base.mark_point(filled=True, size=60, opacity=0.01).encode(tooltip=tips).add_params(hover)
+    poles = alt.Chart(named("rows")).mark_rule(style="pole").encode(x=x)
+    ticks = alt.Chart(named("ticks")).encode(x=x, y=y, text="text:N")
+    texts = [ticks.mark_text(style=style, align="left", dx=6, baseline="middle") for style in ("halo", "label")]
+    return alt.layer(poles, lines, dots, *texts).properties(width=WIDTH, height=260)
+
+
+class _Scale:
+    """From a parameter's values to positions between 0 and 1: linear, logarithmic, or words at equal distances."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._numeric = all(map(is_number, values))
+        if self._numeric:
+            self._log = is_logarithmic(values)
+            self._low, self._high = min(values), max(values)
+        else:
+            self._names = sorted({words(value) for value in values})
+
+    def position(self, value: Any) -> float:
+        if not self._numeric:
+            return 0.5 if len(self._names) == 1 else self._names.index(words(value)) / (len(self._names) - 1)
+        if self._low == self._high:
+            return 0.5
+        low, high, own = (math.log(n) if self._log else n for n in (self._low, self._high, value))
+        return (own - low) / (high - low)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """Positions and texts."""
+        values: Sequence[Any] = self._names if not self._numeric else sorted({self._low, self._middle(), self._high})
+        for value in values:
+            yield self.position(value), words(value)
+
+    def _middle(self) -> float:
+        return math.sqrt(self._low * self._high) if self._log else (self._low + self._high) / 2
+
+
+def _of(trial: Trial, name: str) -> Any:
+    return trial.value if name == _VALUE else trial.parameters[name]

@@ -1,0 +1,83 @@
+"""The first metric by segments of items and of users, one line for each cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+from recsys.reports.cells import group_by
+from recsys.reports.comparison import Comparison, lower_is_better
+from recsys.reports.formatting import metric_name, number
+from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
+from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
+from recsys.reports.tables import segment_grid
+
+_TITLES = {"items": "by the items' popularity", "history": "by the length of the user's history"}
+
+
+def segments(comparison: Comparison) -> Figure | None:
+    """None if the runs have no segments."""
+    found = comparison.segments
+    if not found.values:
+        return None
+    kinds = group_by(found.values, lambda name: name.partition("=")[0])
+    chosen = singled_out(comparison)
+    data: dict[str, Rows] = {}
+    charts = []
+    for place, (kind, names) in enumerate(kinds.items()):
+        data[f"rows{place}"] = [_row(comparison, name, row.label, chosen) for name in names for row in comparison.rows]
+        charts.append(_panel(f"rows{place}", _TITLES.get(kind, kind), metric_name(found.metric), chosen))
+    spec = to_spec(panels(charts, columns=2), data)
+    return Figure(
+        "segments",
+        f"{metric_name(found.metric)} by segment",
+        "Look for lines that cross: there another cell is best. Among items, only those of the segment count as "
+        "relevant; "
+        "n is the number of queries. These are means without "
+        f"intervals.{selection_words(chosen, len(comparison.rows), comparison.baseline)}",
+        "; ".join(_best(comparison, name) for name in found.values) + ".",
+        spec,
+        segment_grid(comparison),
+    )
+
+
+def _row(comparison: Comparison, name: str, label: str, chosen: list[str]) -> dict[str, Any]:
+    size = comparison.segments.sizes[name]
+    value = comparison.segments.values[name][label]
+    return {
+        "cell": label,
+        "colour": label if label in chosen else CONTEXT,
+        "segment": name.partition("=")[2] + ("" if size is None else f"\nn={size}"),
+        "value": value,
+        "text": number(value),
+    }
+
+
+def _panel(name: str, title: str, metric: str, chosen: list[str]) -> Layers:
+    axis = alt.Axis(title=None, labelAngle=0, labelExpr="split(datum.label, '\\n')", labelOverlap=False)
+    base = alt.Chart(named(name)).encode(
+        x=alt.X("segment:N", sort=None, axis=axis, scale=alt.Scale(padding=0.4)),
+        y=alt.Y("value:Q", title=metric),
+        detail="cell:N",
+        tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("segment:N"), alt.Tooltip("text:N", title=metric)],
+    )
+    others = base.transform_filter(alt.FieldEqualPredicate(field="colour", equal=CONTEXT)).mark_line(style="context")
+    legend = alt.Legend(orient="top", title=None)
+    scale = alt.Scale(domain=chosen)
+    mine = base.transform_filter(alt.FieldOneOfPredicate(field="colour", oneOf=chosen)).encode(
+        color=alt.Color("colour:N", scale=scale, legend=legend)
+    )
+    shape = alt.Shape("colour:N", scale=scale, legend=legend)
+    return alt.layer(others, mine.mark_line(), mine.mark_point(style="dot").encode(shape=shape)).properties(
+        title=title, height=260
+    )
+
+
+def _best(comparison: Comparison, name: str) -> str:
+    own = {label: value for label, value in comparison.segments.values[name].items() if value == value}
+    if not own:
+        return f"{name} has no query"
+    sign = -1 if lower_is_better(comparison.segments.metric) else 1
+    best = max(own, key=lambda label: sign * own[label])
+    return f"in {name} {best} is best with {number(own[best])}"

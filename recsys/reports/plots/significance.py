@@ -1,0 +1,141 @@
+"""Which cells differ: all pairs as a matrix, and average ranks over several data sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+from recsys.reports.comparison import Comparison, lower_is_better
+from recsys.reports.critical_difference import CriticalDifference
+from recsys.reports.formatting import interval, metric_name, number, p_equals, p_value
+from recsys.reports.plots.base import WIDTH, Figure, cell_axis, named, step, to_spec
+from recsys.reports.scores import Pair
+from recsys.reports.tables import Entry, Grid
+
+MOST = 20  # cells in the matrix
+_TILE = 46
+_STATES = ["row better", "not significant", "row worse"]
+
+
+def significance_matrix(comparison: Comparison) -> Figure | None:
+    """All pairs of the first cells by the first metric; None without pairs."""
+    metric = comparison.metrics[0]
+    pairs = comparison.pairs(metric)
+    if not pairs:
+        return None
+    labels = [row.label for row in comparison.rows][:MOST]
+    rows = [
+        _tile(pair, comparison) for own in pairs if own.a in labels and own.b in labels for pair in (own, own.reversed)
+    ]
+    x = alt.X("other:N", sort=labels, title="column", axis=alt.Axis(orient="top", labelAngle=-40, labelLimit=220))
+    base = alt.Chart(named("rows")).encode(x=x, y=cell_axis("row", labels))
+    colour = alt.Color("state:N", title=None, scale=alt.Scale(domain=_STATES, range="ordinal"))
+    tips = [
+        alt.Tooltip("cell:N", title="row"),
+        alt.Tooltip("other:N", title="column"),
+        alt.Tooltip("full:N", title="row minus column"),
+        alt.Tooltip("p:N", title="p (corrected)"),
+    ]
+    tiles = base.mark_rect(style="tile").encode(color=colour.legend(orient="top"), tooltip=tips)
+    texts = base.mark_text(style="label").encode(text="text:N")
+    chart = alt.layer(tiles, texts).properties(width=alt.Step(_TILE), height=alt.Step(step(labels)))
+    n_clear = sum(comparison.is_significant(pair.difference) for pair in pairs)
+    return Figure(
+        "significance",
+        f"Significance matrix: {metric_name(metric)}",
+        f"Each tile is the row's mean minus the column's on the same users; coloured where p < "
+        f"{comparison.inference.alpha:g} after the correction for all {len(pairs)} pairs."
+        f"{_more(len(comparison.rows), len(labels))}",
+        f"{n_clear} of {len(pairs)} pairs of cells differ significantly in {metric_name(metric)}.",
+        to_spec(chart, {"rows": rows}),
+        _pair_grid([pair for pair in pairs if pair.a in labels and pair.b in labels]),
+        min_width=190 + _TILE * len(labels),
+    )
+
+
+def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure:
+    """Average ranks over data sets, and which cells they do not tell apart."""
+    n = len(found.labels)
+    rows = [{"cell": label, "value": rank} for label, rank in zip(found.labels, found.average_ranks, strict=True)]
+    groups = [
+        {"first": group[0], "last": group[-1], "value": n + 0.4 + 0.25 * place}
+        for place, group in enumerate(found.groups)
+    ]
+    domain = [0.8, n + 0.6 + 0.25 * len(groups)]
+    x = alt.X(
+        "value:Q",
+        title=f"average rank over {found.n_datasets} data sets (1 is best)",
+        scale=alt.Scale(domain=domain, nice=False),
+        axis=alt.Axis(values=list(range(1, n + 1)), format="d"),
+    )
+    base = alt.Chart(named("rows")).encode(y=cell_axis(values=found.labels), x=x)
+    texts = base.mark_text(style="label", align="left", dx=9).encode(text=alt.Text("value:Q", format=".2f"))
+    bars = (
+        alt.Chart(named("groups"))
+        .mark_rule(style="clique")
+        .encode(y=alt.Y("first:N", sort=found.labels), y2="last:N", x=x)
+    )
+    chart = alt.layer(bars, base.mark_point(style="plain"), texts).properties(width=WIDTH, height=28 * n)
+    listed = "; ".join(", ".join(group) for group in found.groups) or "none"
+    return Figure(
+        f"critical_difference_{metric.replace('@', '_').replace('/', '_')}",
+        f"Average ranks over data sets: {metric_name(metric)}",
+        f"Cells that a thick vertical line joins do not differ significantly: their average ranks are less than the "
+        f"critical difference {found.critical_difference:.2f} apart (Nemenyi). That all cells are "
+        f"equal has {p_equals(found.p_permutation)}.",
+        f"Average ranks of {n} cells over {found.n_datasets} data sets; {found.labels[0]} is first. "
+        f"Groups without significant differences: {listed}.",
+        to_spec(chart, {"rows": rows, "groups": groups}),
+        Grid(
+            ["cell", "average rank", *found.datasets],
+            [
+                [Entry(label), *(Entry(f"{value:.2f}", value=value) for value in (rank, *own))]
+                for label, rank, own in zip(
+                    found.labels, found.average_ranks, zip(*found.ranks, strict=True), strict=True
+                )
+            ],
+        ),
+    )
+
+
+def _more(n: int, shown: int) -> str:
+    return f" The {shown} best of {n} cells are drawn; pairs.csv has all pairs." if n > shown else ""
+
+
+def _tile(pair: Pair, comparison: Comparison) -> dict[str, Any]:
+    own = pair.difference
+    better = (own.mean > 0) is not lower_is_better(comparison.metrics[0])
+    state = _STATES[0 if better else 2] if comparison.is_significant(own) else _STATES[1]
+    return {
+        "cell": pair.a,
+        "other": pair.b,
+        "state": state,
+        "text": _short(own.mean),
+        "full": f"{number(own.mean, signed=True)} {interval(own.low, own.high, signed=True)}",
+        "p": p_value(own.p_corrected),
+    }
+
+
+def _short(value: float) -> str:
+    """Three decimals without the zero before them, as a tile has room for."""
+    text = f"{value:+.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:+.1f}"
+    return text.replace("-", "−")
+
+
+def _pair_grid(pairs: list[Pair]) -> Grid:
+    headers = ["cell", "other", "difference", "low", "high", "p (corrected)", "d"]
+    rows: list[list[Entry]] = []
+    for pair in pairs:
+        own = pair.difference
+        numbers = [own.mean, own.low, own.high]
+        rows.append(
+            [
+                Entry(pair.a),
+                Entry(pair.b),
+                *(Entry(number(value, signed=True), value=value) for value in numbers),
+                Entry(p_value(own.p_corrected), is_marked=False, value=own.p_corrected),
+                Entry(number(own.effect_size, signed=True), value=own.effect_size),
+            ]
+        )
+    return Grid(headers, rows)

@@ -1,0 +1,160 @@
+"""Colours of figures and pages, light and dark: one source for both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
+SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-right")
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What things are painted with; text on `page`, `surface` and `soft` has a contrast of 4.5 or more.
+
+    Attributes:
+        page: Behind all.
+        surface: Behind figures, tables and cards.
+        soft: Behind code, the heads of tables and what is chosen.
+        text: Of words.
+        muted: Of words that matter less.
+        line: Between things; grids of figures.
+        accent: Of links and of what is pressed.
+        warning: The edge of warnings.
+        categories: Of cells or groups of them, in order. Okabe and Ito's hues, which colour-blind readers tell apart,
+            darkened or lightened until each has a contrast of 3 or more to the surface; shapes go with them.
+        context: Of what is not singled out.
+        better: Of a difference upwards.
+        worse: Of a difference downwards.
+        neutral: Of a difference that is not significant.
+        ramp: From least to most.
+    """
+
+    page: str
+    surface: str
+    soft: str
+    text: str
+    muted: str
+    line: str
+    accent: str
+    warning: str
+    categories: tuple[str, ...]
+    context: str
+    better: str
+    worse: str
+    neutral: str
+    ramp: tuple[str, ...]
+
+
+LIGHT = Colours(
+    page="#f6f7f9",
+    surface="#ffffff",
+    soft="#eef1f5",
+    text="#1b1f24",
+    muted="#545d69",
+    line="#d9dee5",
+    accent="#0a5c9e",
+    warning="#b25e00",
+    categories=("#0072b2", "#c24d00", "#007a5a", "#a8477f", "#8a6100", "#5b4fa8", "#3d4652"),
+    context="#9aa3ae",
+    better="#9ccbe8",
+    worse="#f3b58d",
+    neutral="#dde3ea",
+    ramp=("#c3cdd8", "#7fb2d6", "#2f7fb8", "#0b4f86", "#06284a"),
+)
+DARK = Colours(
+    page="#111418",
+    surface="#191d23",
+    soft="#242a32",
+    text="#e8ebef",
+    muted="#a9b2bd",
+    line="#353d47",
+    accent="#7cc4f5",
+    warning="#e6a23c",
+    categories=("#56b4e9", "#f28e4b", "#2fc79a", "#e49ac8", "#e6b422", "#a79bf0", "#c9d0d8"),
+    context="#6b7683",
+    better="#1c5f8c",
+    worse="#8a4416",
+    neutral="#363f4a",
+    ramp=("#46505c", "#2f6f9f", "#4a9fd3", "#8fcaf0", "#e3f3fd"),
+)
+
+
+def config(colours: Colours, background: str = "transparent") -> dict[str, Any]:
+    """Vega-Lite's configuration: figures name styles, and this says what the styles look like."""
+    c = colours
+    words = {"font": FONT, "labelFont": FONT, "titleFont": FONT}
+    axis = {
+        **words,
+        "labelColor": c.text,
+        "titleColor": c.muted,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": 500,
+        "titlePadding": 8,
+        "gridColor": c.line,
+        "domainColor": c.line,
+        "tickColor": c.line,
+        "labelLimit": 260,
+        "labelOverlap": "greedy",
+    }
+    return {
+        "background": background,
+        "font": FONT,
+        "lineBreak": "\n",
+        "view": {"stroke": None},
+        "axis": axis,
+        "axisX": {"tickCount": 8},
+        "axisBand": {"grid": False, "domain": False, "ticks": False, "labelOverlap": False},
+        "axisPoint": {"grid": False, "domain": False, "ticks": False, "labelOverlap": False},
+        "legend": {
+            **words,
+            "labelColor": c.text,
+            "titleColor": c.muted,
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": 500,
+            "labelLimit": 240,
+            "symbolSize": 80,
+            "symbolStrokeWidth": 2,
+            "columnPadding": 14,
+            "columns": 5,
+            "symbolOpacity": 1,
+            "layout": {"top": {"anchor": "start", "bounds": "full"}},
+        },
+        "header": {**words, "labelColor": c.text, "titleColor": c.muted, "labelFontSize": 12, "labelFontWeight": 600},
+        "title": {"font": FONT, "color": c.text, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 8},
+        "range": {
+            "category": list(c.categories),
+            "symbol": list(SHAPES),
+            "ramp": list(c.ramp),
+            "ordinal": [c.better, c.neutral, c.worse],
+        },
+        "style": _styles(c),
+    }
+
+
+def _styles(c: Colours) -> dict[str, dict[str, Any]]:
+    users, seeds = {"strokeWidth": 3, "strokeCap": "round"}, {"strokeWidth": 1.2}
+    words = {"fontSize": 11, "font": FONT}
+    return {
+        "label": {**words, "color": c.text},
+        "halo": {**words, "color": c.surface, "stroke": c.surface, "strokeWidth": 3.5, "strokeJoin": "round"},
+        "note": {**words, "color": c.muted},
+        "dot": {"filled": True, "size": 90, "opacity": 1, "stroke": c.surface, "strokeWidth": 1},
+        "plain": {"filled": True, "size": 90, "opacity": 1, "color": c.categories[0], "stroke": c.surface},
+        "users": users,
+        "seeds": seeds,
+        "seed": {"color": c.text, "opacity": 0.7},
+        "plain-users": {**users, "color": c.categories[0]},
+        "plain-seeds": {**seeds, "color": c.categories[0]},
+        "reference": {"color": c.muted, "strokeDash": [5, 4], "strokeWidth": 1.2},
+        "frontier": {"color": c.muted, "strokeWidth": 1.6, "strokeDash": [2, 3]},
+        "context": {"color": c.context, "strokeWidth": 1, "opacity": 0.6},
+        "band": {"opacity": 0.16},
+        "tile": {"stroke": c.surface, "strokeWidth": 1.5},
+        "bar": {"color": c.categories[0]},
+        "pole": {"color": c.context, "strokeWidth": 1.5},
+        "clique": {"color": c.text, "strokeWidth": 4, "strokeCap": "round"},
+    }

@@ -1,0 +1,74 @@
+"""What a search's trials say, for its figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from recsys.reports.formatting import metric_name, number, seconds
+from recsys.reports.importance import is_number
+from recsys.reports.tables import Entry, Grid
+from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecord
+
+
+def trial_grid(study: StudyRecord) -> Grid:
+    """All trials of a study."""
+    names = list(dict.fromkeys(name for cell in study.cells for trial in cell.trials for name in trial.parameters))
+    has_cost = any(trial.cost is not None for cell in study.cells for trial in cell.trials)
+    columns = [metric_name(study.monitor), *(["cost"] if has_cost else []), "time"]
+    headers = ["cell", "trial", "state", *columns, *names]
+    rows = []
+    for cell in study.cells:
+        for trial in cell.trials:
+            measured = [Entry(number(trial.value), value=trial.value)]
+            measured += [Entry(number(trial.cost), value=trial.cost)] if has_cost else []
+            measured.append(Entry(seconds(trial.seconds), value=trial.seconds))
+            parameters = [_entry(trial.parameters.get(name, "")) for name in names]
+            first = [Entry(cell.label), Entry(str(trial.number), value=float(trial.number)), Entry(trial.state)]
+            rows.append([*first, *measured, *parameters])
+    return Grid(headers, rows)
+
+
+def best_so_far(cell: StudyCell) -> Iterator[dict[str, Any]]:
+    """Trials with a value, in order, each with the best finished one until then."""
+    best: float | None = None
+    for trial in sorted(cell.trials, key=lambda trial: trial.number):
+        if trial.value is None:
+            continue
+        if trial.state == FINISHED and (best is None or trial.value > best):  # a search maximises
+            best = trial.value
+        yield {
+            "cell": cell.label,
+            "number": trial.number,
+            "value": trial.value,
+            "best": best,
+            "state": trial.state,
+            "text": number(trial.value),
+        }
+
+
+def result(cell: StudyCell, monitor: str) -> str:
+    """What a cell's search came to, as a part of a sentence."""
+    n_pruned = sum(trial.state == PRUNED for trial in cell.trials)
+    last = [row["best"] for row in best_so_far(cell) if row["best"] is not None]
+    best = number(last[-1]) if last else "no finished trial"
+    chosen = ", ".join(f"{name} {words(value)}" for name, value in cell.parameters.items())
+    return (
+        f"{cell.label}: {len(cell.trials)} trials, {n_pruned} of them pruned, best {metric_name(monitor)} {best}"
+        f"{f' with {chosen}' if chosen else ''}"
+    )
+
+
+def words(value: Any) -> str:
+    """A parameter's value in a figure."""
+    return f"{value:.3g}" if isinstance(value, float) else "null" if value is None else str(value)
+
+
+def _entry(value: Any) -> Entry:
+    return Entry(words(value), value=float(value) if is_number(value) else None)
+
+
+def file_name(label: str) -> str:
+    """A label as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_") or "cell"
