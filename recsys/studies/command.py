@@ -66,9 +66,11 @@ def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: s
     failures = [record for record in result.records if not record.is_finished]
     labels = {result.record.labels[record.run_id] for record in records}
     baseline = result.record.baseline if result.record.baseline in labels else None
-    comparison = compare([*records, *failures], Store(Path(cfg.paths.runs_dir)), baseline, list(cfg.study.metrics))
+    store = Store(Path(cfg.paths.runs_dir))
+    runs = [*records, *failures]
+    comparison = compare(runs, store, baseline, list(cfg.study.metrics), labels=result.record.labels)
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
-    paths = write_report(comparison, Path(cfg.output) / name, title, result.record.command)
+    paths = write_report(comparison, Path(cfg.output) / name, title, result.record.command, study=result.record)
     if name:
         console.rule(title)
     print_comparison(comparison, console)
