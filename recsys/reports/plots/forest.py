@@ -52,7 +52,7 @@ def forest(plan: Forest, level: float) -> Figure:
         base.mark_rule(style="plain-seeds").encode(x="low_with_seeds:Q", x2="high_with_seeds:Q"),
         base.mark_rule(style="plain-users").encode(x="low:Q", x2="high:Q"),
         base.mark_point(style="plain").encode(
-            x=alt.X("value:Q", title=title, scale=alt.Scale(padding=30)), shape=shape, tooltip=tips
+            x=alt.X("value:Q", title=title, scale=alt.Scale(padding=30, nice=False)), shape=shape, tooltip=tips
         ),
         *(base.mark_text(style=style, dy=-12).encode(x="value:Q", text="short:N") for style in ("halo", "label")),
     ]

@@ -27,7 +27,7 @@ def leaderboard(comparison: Comparison) -> Figure:
         for record in row.cell.records
         if len(row.cell.records) > 1
     ]
-    x = alt.X("value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False, padding=48))
+    x = alt.X("value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False, padding=48, nice=False))
     plain = alt.Chart(named("rows")).encode(y=cell_axis())
     base = plain.encode(color=family.colour())
     layers = [

@@ -140,7 +140,7 @@ def test_numbers_stand_beside_what_they_are_sorted_by(made, text):
 def test_the_command_of_every_run_is_there(made, text):
     comparison, _, _ = made
     for record in comparison.records:
-        assert f"<td>{record.run_id}</td>" in text
+        assert f'<td class="word">{record.run_id}</td>' in text
         assert f"seed={record.seed}</td>" in text
     assert "python scripts/study.py study=made" in text
     assert text.count("python scripts/train.py") == len(comparison.records)
