@@ -77,7 +77,7 @@ def _pictures(across: Across, metric: str, folder: Path, formats: Sequence[str])
     wanted = [format for format in PICTURES if format in formats]
     if not wanted:
         return
-    from recsys.reports.plots.significance import critical_difference_figure
+    from recsys.reports.plots.ranks import critical_difference_figure
 
     figure = critical_difference_figure(across.critical_differences[metric], metric)
     for format in wanted:

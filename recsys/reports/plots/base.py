@@ -74,10 +74,13 @@ def named(name: str) -> alt.NamedData:
     return alt.NamedData(name=name)
 
 
-def cell_axis(title: str | None = None, values: Sequence[str] | None = None) -> alt.Y:
-    """Cells as lines from the top, in the order of the data; a label's part in brackets stands below its name."""
+def cell_axis(labels: Iterable[str], title: str | None = None, field: str = "cell") -> alt.Y:
+    """Cells as lines from the top, in this order; a label's part in brackets stands below its name.
+
+    The order is the scale's domain and not a sort: layers of several data sets would lose a sort without a word.
+    """
     axis = alt.Axis(title=title, labelExpr="split(replace(datum.label, ' (', '\\n('), '\\n')", labelPadding=8)
-    return alt.Y("cell:N", sort=None if values is None else list(values), axis=axis)
+    return alt.Y(f"{field}:N", scale=alt.Scale(domain=list(labels)), axis=axis)
 
 
 def panels(charts: Sequence[Layers], columns: int) -> alt.ConcatChart:

@@ -9,7 +9,7 @@ import altair as alt
 
 from recsys.reports.comparison import lower_is_better
 from recsys.reports.formatting import interval, metric_name, number, p_value
-from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, and_more, cell_axis, named, numbers, to_spec
+from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Layers, and_more, cell_axis, named, numbers, to_spec
 from recsys.reports.statistics import PairedDifference
 from recsys.reports.tables import Entry, Grid
 
@@ -30,14 +30,28 @@ class Forest:
 def forest(plan: Forest, level: float) -> Figure:
     """Differences from one cell, each with its interval, around a line at zero."""
     rows = [
-        {
-            **_difference_row(label, own),
-            "judgement": _judgement(own, label in plan.significant, plan.metric),
-        }
+        {**_difference_row(label, own), "judgement": _judgement(own, label in plan.significant, plan.metric)}
         for label, own in list(plan.differences.items())[:MOST_ROWS]
     ]
+    n_clear = len(plan.significant & set(plan.differences))
+    return Figure(
+        plan.name,
+        plan.title,
+        f"Bars are {level:.0%} intervals of the paired difference over users (thin: with seeds); left of the dashed "
+        f"line is less than {plan.reference}. A triangle stands for a difference that is significant, corrected for "
+        f"{plan.family}.{and_more(len(plan.differences), len(rows))}",
+        f"{len(plan.differences)} differences from {plan.reference}, {n_clear} of them significant: "
+        + "; ".join(f"{row['cell']} {row['text']}" for row in rows[:12])
+        + ".",
+        to_spec(_chart(plan, [row["cell"] for row in rows]), {"rows": rows, "zero": [{"value": 0}]}),
+        _difference_grid(plan.differences),
+    )
+
+
+def _chart(plan: Forest, labels: list[str]) -> Layers:
     title = f"difference in {metric_name(plan.metric)} from {plan.reference}"
-    base = alt.Chart(named("rows")).encode(y=cell_axis())
+    x = alt.X("value:Q", title=title, scale=alt.Scale(padding=30, nice=False))
+    base = alt.Chart(named("rows")).encode(y=cell_axis(labels))
     shape = alt.Shape(
         "judgement:N",
         title=None,
@@ -47,30 +61,13 @@ def forest(plan: Forest, level: float) -> Figure:
         legend=alt.Legend(orient="top", symbolFillColor="gray", symbolStrokeColor="gray"),
     )
     tips = [alt.Tooltip("cell:N"), alt.Tooltip("text:N", title="difference"), alt.Tooltip("p:N", title="p (corrected)")]
-    layers = [
+    return alt.layer(
         alt.Chart(named("zero")).mark_rule(style="reference").encode(x="value:Q"),
         base.mark_rule(style="plain-seeds").encode(x="low_with_seeds:Q", x2="high_with_seeds:Q"),
         base.mark_rule(style="plain-users").encode(x="low:Q", x2="high:Q"),
-        base.mark_point(style="plain").encode(
-            x=alt.X("value:Q", title=title, scale=alt.Scale(padding=30, nice=False)), shape=shape, tooltip=tips
-        ),
+        base.mark_point(style="plain").encode(x=x, shape=shape, tooltip=tips),
         *(base.mark_text(style=style, dy=-12).encode(x="value:Q", text="short:N") for style in ("halo", "label")),
-    ]
-    chart = alt.layer(*layers).properties(width=WIDTH, height=36 * len(rows))
-    n_clear = len(plan.significant & set(plan.differences))
-    return Figure(
-        plan.name,
-        plan.title,
-        f"Bars are {level:.0%} intervals of the paired difference over users (thin: with seeds); left of the dashed "
-        "line is "
-        f"less than {plan.reference}. A triangle stands for a difference that is significant, corrected for "
-        f"{plan.family}.{and_more(len(plan.differences), len(rows))}",
-        f"{len(plan.differences)} differences from {plan.reference}, {n_clear} of them significant: "
-        + "; ".join(f"{row['cell']} {row['text']}" for row in rows[:12])
-        + ".",
-        to_spec(chart, {"rows": rows, "zero": [{"value": 0}]}),
-        _difference_grid(plan.differences),
-    )
+    ).properties(width=WIDTH, height=36 * len(labels))
 
 
 def _difference_row(label: str, own: PairedDifference) -> dict[str, Any]:

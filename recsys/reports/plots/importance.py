@@ -20,7 +20,7 @@ def importance_figure(study: StudyRecord, cell: StudyCell, found: Sequence[Impor
         {"cell": own.parameter, "value": own.share, "low": own.low, "high": own.high, "text": f"{own.share:.0%}"}
         for own in found
     ]
-    base = alt.Chart(named("rows")).encode(y=cell_axis())
+    base = alt.Chart(named("rows")).encode(y=cell_axis(own.parameter for own in found))
     x = alt.X(
         "value:Q",
         title=f"share of the variance of {metric_name(study.monitor)}",

@@ -27,14 +27,17 @@ def leaderboard(comparison: Comparison) -> Figure:
         for record in row.cell.records
         if len(row.cell.records) > 1
     ]
-    x = alt.X("value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False, padding=48, nice=False))
-    plain = alt.Chart(named("rows")).encode(y=cell_axis())
+    x = alt.X(
+        "value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False, padding=48, nice=False)
+    )
+    y = cell_axis(row.label for row in shown)
+    plain = alt.Chart(named("rows")).encode(y=y)
     base = plain.encode(color=family.colour())
     layers = [
         *_reference(comparison),
         base.mark_rule(style="seeds").encode(x="low_with_seeds:Q", x2="high_with_seeds:Q"),
         base.mark_rule(style="users").encode(x="low:Q", x2="high:Q"),
-        alt.Chart(named("seeds")).mark_tick(style="seed", thickness=1.5, height=13).encode(y=cell_axis(), x="value:Q"),
+        alt.Chart(named("seeds")).mark_tick(style="seed", thickness=1.5, height=13).encode(y=y, x="value:Q"),
         base.mark_point(style="dot").encode(x=x, shape=family.shape(), tooltip=_tips(metric)),
         plain.mark_text(style="label", align="left", dx=9).encode(x="end:Q", text="text:N"),
     ]

@@ -57,7 +57,12 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
 
 
 def _parallel_chart(domain: list[str], metric: str) -> Layers:
-    x = alt.X("axis:N", sort=domain, title=None, axis=alt.Axis(labelAngle=0, domain=False, ticks=False, orient="top"))
+    x = alt.X(
+        "axis:N",
+        scale=alt.Scale(domain=domain),
+        title=None,
+        axis=alt.Axis(labelAngle=0, domain=False, ticks=False, orient="top"),
+    )
     y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
     hover = alt.selection_point(fields=["trial"], on="pointerover", nearest=True, clear="pointerout", name="pointed")
     base = alt.Chart(named("rows")).encode(x=x, y=y, detail="trial:N")

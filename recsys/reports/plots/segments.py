@@ -27,7 +27,8 @@ def segments(comparison: Comparison) -> Figure | None:
     charts = []
     for place, (kind, names) in enumerate(kinds.items()):
         data[f"rows{place}"] = [_row(comparison, name, row.label, chosen) for name in names for row in comparison.rows]
-        charts.append(_panel(f"rows{place}", _TITLES.get(kind, kind), metric_name(found.metric), chosen))
+        order = list(dict.fromkeys(row["segment"] for row in data[f"rows{place}"]))
+        charts.append(_panel(f"rows{place}", order, _TITLES.get(kind, kind), metric_name(found.metric), chosen))
     spec = to_spec(panels(charts, columns=2), data)
     return Figure(
         "segments",
@@ -54,10 +55,10 @@ def _row(comparison: Comparison, name: str, label: str, chosen: list[str]) -> di
     }
 
 
-def _panel(name: str, title: str, metric: str, chosen: list[str]) -> Layers:
+def _panel(name: str, order: list[str], title: str, metric: str, chosen: list[str]) -> Layers:
     axis = alt.Axis(title=None, labelAngle=0, labelExpr="split(datum.label, '\\n')", labelOverlap=False)
     base = alt.Chart(named(name)).encode(
-        x=alt.X("segment:N", sort=None, axis=axis, scale=alt.Scale(padding=0.4)),
+        x=alt.X("segment:N", axis=axis, scale=alt.Scale(domain=order, padding=0.4)),
         y=alt.Y("value:Q", title=metric),
         detail="cell:N",
         tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("segment:N"), alt.Tooltip("text:N", title=metric)],

@@ -1,4 +1,4 @@
-"""Which cells differ: all pairs as a matrix, and average ranks over several data sets."""
+"""Which cells differ: all pairs as a matrix."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.comparison import Comparison, lower_is_better
-from recsys.reports.critical_difference import CriticalDifference
-from recsys.reports.formatting import interval, metric_name, number, p_equals, p_value
-from recsys.reports.plots.base import WIDTH, Figure, cell_axis, named, step, to_spec
+from recsys.reports.formatting import interval, metric_name, number, p_value
+from recsys.reports.plots.base import Figure, cell_axis, named, step, to_spec
 from recsys.reports.scores import Pair
 from recsys.reports.tables import Entry, Grid
 
@@ -28,8 +27,13 @@ def significance_matrix(comparison: Comparison) -> Figure | None:
     rows = [
         _tile(pair, comparison) for own in pairs if own.a in labels and own.b in labels for pair in (own, own.reversed)
     ]
-    x = alt.X("other:N", sort=labels, title="column", axis=alt.Axis(orient="top", labelAngle=-40, labelLimit=220))
-    base = alt.Chart(named("rows")).encode(x=x, y=cell_axis("row", labels))
+    x = alt.X(
+        "other:N",
+        scale=alt.Scale(domain=labels),
+        title="column",
+        axis=alt.Axis(orient="top", labelAngle=-40, labelLimit=220),
+    )
+    base = alt.Chart(named("rows")).encode(x=x, y=cell_axis(labels, "row"))
     colour = alt.Color("state:N", title=None, scale=alt.Scale(domain=_STATES, range="ordinal"))
     tips = [
         alt.Tooltip("cell:N", title="row"),
@@ -51,51 +55,6 @@ def significance_matrix(comparison: Comparison) -> Figure | None:
         to_spec(chart, {"rows": rows}),
         _pair_grid([pair for pair in pairs if pair.a in labels and pair.b in labels]),
         min_width=190 + _TILE * len(labels),
-    )
-
-
-def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure:
-    """Average ranks over data sets, and which cells they do not tell apart."""
-    n = len(found.labels)
-    rows = [{"cell": label, "value": rank} for label, rank in zip(found.labels, found.average_ranks, strict=True)]
-    groups = [
-        {"first": group[0], "last": group[-1], "value": n + 0.4 + 0.25 * place}
-        for place, group in enumerate(found.groups)
-    ]
-    domain = [0.8, n + 0.6 + 0.25 * len(groups)]
-    x = alt.X(
-        "value:Q",
-        title=f"average rank over {found.n_datasets} data sets (1 is best)",
-        scale=alt.Scale(domain=domain, nice=False),
-        axis=alt.Axis(values=list(range(1, n + 1)), format="d"),
-    )
-    base = alt.Chart(named("rows")).encode(y=cell_axis(values=found.labels), x=x)
-    texts = base.mark_text(style="label", align="left", dx=9).encode(text=alt.Text("value:Q", format=".2f"))
-    bars = (
-        alt.Chart(named("groups"))
-        .mark_rule(style="clique")
-        .encode(y=alt.Y("first:N", sort=found.labels), y2="last:N", x=x)
-    )
-    chart = alt.layer(bars, base.mark_point(style="plain"), texts).properties(width=WIDTH, height=28 * n)
-    listed = "; ".join(", ".join(group) for group in found.groups) or "none"
-    return Figure(
-        f"critical_difference_{metric.replace('@', '_').replace('/', '_')}",
-        f"Average ranks over data sets: {metric_name(metric)}",
-        f"Cells that a thick vertical line joins do not differ significantly: their average ranks are less than the "
-        f"critical difference {found.critical_difference:.2f} apart (Nemenyi). That all cells are "
-        f"equal has {p_equals(found.p_permutation)}.",
-        f"Average ranks of {n} cells over {found.n_datasets} data sets; {found.labels[0]} is first. "
-        f"Groups without significant differences: {listed}.",
-        to_spec(chart, {"rows": rows, "groups": groups}),
-        Grid(
-            ["cell", "average rank", *found.datasets],
-            [
-                [Entry(label), *(Entry(f"{value:.2f}", value=value) for value in (rank, *own))]
-                for label, rank, own in zip(
-                    found.labels, found.average_ranks, zip(*found.ranks, strict=True), strict=True
-                )
-            ],
-        ),
     )
 
 

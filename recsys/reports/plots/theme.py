@@ -84,46 +84,17 @@ DARK = Colours(
 def config(colours: Colours, background: str = "transparent") -> dict[str, Any]:
     """Vega-Lite's configuration: figures name styles, and this says what the styles look like."""
     c = colours
-    words = {"font": FONT, "labelFont": FONT, "titleFont": FONT}
-    axis = {
-        **words,
-        "labelColor": c.text,
-        "titleColor": c.muted,
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": 500,
-        "titlePadding": 8,
-        "gridColor": c.line,
-        "domainColor": c.line,
-        "tickColor": c.line,
-        "labelLimit": 260,
-        "labelOverlap": "greedy",
-    }
+    list_axis = {"grid": False, "domain": False, "ticks": False, "labelOverlap": False}
     return {
         "background": background,
         "font": FONT,
         "lineBreak": "\n",
         "view": {"stroke": None},
-        "axis": axis,
+        "axis": _axis(c),
         "axisX": {"tickCount": 8},
-        "axisBand": {"grid": False, "domain": False, "ticks": False, "labelOverlap": False},
-        "axisPoint": {"grid": False, "domain": False, "ticks": False, "labelOverlap": False},
-        "legend": {
-            **words,
-            "labelColor": c.text,
-            "titleColor": c.muted,
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "titleFontWeight": 500,
-            "labelLimit": 240,
-            "symbolSize": 80,
-            "symbolStrokeWidth": 2,
-            "columnPadding": 14,
-            "columns": 5,
-            "symbolOpacity": 1,
-            "layout": {"top": {"anchor": "start", "bounds": "full"}},
-        },
-        "header": {**words, "labelColor": c.text, "titleColor": c.muted, "labelFontSize": 12, "labelFontWeight": 600},
+        "axisBand": list_axis,
+        "axisPoint": list_axis,
+        "legend": _legend(c),
         "title": {"font": FONT, "color": c.text, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 8},
         "range": {
             "category": list(c.categories),
@@ -133,6 +104,23 @@ def config(colours: Colours, background: str = "transparent") -> dict[str, Any]:
         },
         "style": _styles(c),
     }
+
+
+def _words(c: Colours) -> dict[str, Any]:
+    """Of axes and legends."""
+    labels = {"labelFont": FONT, "labelColor": c.text, "labelFontSize": 12}
+    return {**labels, "titleFont": FONT, "titleColor": c.muted, "titleFontSize": 12, "titleFontWeight": 500}
+
+
+def _axis(c: Colours) -> dict[str, Any]:
+    lines = {"gridColor": c.line, "domainColor": c.line, "tickColor": c.line}
+    return {**_words(c), **lines, "titlePadding": 8, "labelLimit": 260, "labelOverlap": "greedy"}
+
+
+def _legend(c: Colours) -> dict[str, Any]:
+    symbols = {"symbolSize": 80, "symbolStrokeWidth": 2, "symbolOpacity": 1}
+    layout = {"top": {"anchor": "start", "bounds": "full"}}
+    return {**_words(c), **symbols, "labelLimit": 240, "columnPadding": 14, "columns": 5, "layout": layout}
 
 
 def _styles(c: Colours) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from recsys.reports.plots import cost, curves, leaderboard, search, segments, si
 from recsys.reports.plots.base import Figure
 from recsys.reports.plots.labelling import Canvas, sides
 from recsys.reports.plots.parallel import parallel_figure
+from recsys.reports.plots.ranks import critical_difference_figure
 from recsys.reports.plots.theme import DARK, LIGHT
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecord, Trial
@@ -138,7 +140,7 @@ def test_numbers_in_tiles(value, text):
 
 def test_critical_differences_join_what_is_not_told_apart():
     found = critical_difference({name: {"a": 0.3, "b": 0.2, "c": 0.1} for name in ("x", "y", "z")})
-    figure = significance.critical_difference_figure(found, "ndcg@10")
+    figure = critical_difference_figure(found, "ndcg@10")
     assert figure.name == "critical_difference_ndcg_10"
     assert [(row["cell"], row["value"]) for row in rows(figure)] == [("a", 1.0), ("b", 2.0), ("c", 3.0)]
     assert [(row["first"], row["last"]) for row in rows(figure, "groups")] == [
@@ -277,3 +279,52 @@ def test_colours_can_be_told_from_what_they_stand_on(colours):
         assert contrast(colours.accent, behind) >= 4.5
     for colour in colours.categories:
         assert contrast(colour, colours.surface) >= 3
+
+
+def heights(figure: Figure, labels: list[str]) -> list[float]:
+    """How far down each label of the vertical axis stands in the drawn picture."""
+    found = {}
+    places = re.findall(
+        r'<text text-anchor="end" transform="translate\(-?[\d.]+,([\d.]+)\)[^>]*>(?:<tspan[^>]*>)?([^<]+)',
+        figure.render("svg").decode(),
+    )
+    for height, text in places:
+        found[text] = float(height)
+    return [found[label.partition(" (")[0]] for label in labels]
+
+
+def test_lists_stand_in_their_order_and_not_in_the_alphabet(made):
+    comparison, study = made
+    drawn = figures(comparison, study)
+    order = [row.label for row in comparison.rows]
+    assert order != sorted(order)
+    names = ["leaderboard", "significance"]
+    lists = {name: [label for label in order if " (" not in label] for name in names}
+    lists["ablation"] = [label for label in (row["cell"] for row in rows(drawn["ablation"])) if " (" not in label]
+    lists["importance_bert_dot"] = [row["cell"] for row in rows(drawn["importance_bert_dot"])]
+    for name, labels in lists.items():
+        found = heights(drawn[name], labels)
+        assert found == sorted(found), name
+        assert len(set(found)) == len(labels), name
+
+
+def test_lines_of_groups_stand_beside_their_cells():
+    means = {
+        name: {"zeta": 0.9, "mu": 0.5 + shift, "alpha": 0.5 - shift, "beta": 0.1}
+        for name, shift in zip("xyzuvw", [0.1, -0.1] * 3, strict=True)
+    }
+    found = critical_difference(means)
+    figure = critical_difference_figure(found, "ndcg@10")
+    down = heights(figure, found.labels)
+    assert found.labels[0] == "zeta"
+    assert down == sorted(down)
+    ends = dict(zip(found.labels, down, strict=True))
+    lines = re.findall(
+        r'<line [^>]*transform="translate\([\d.]+,([\d.]+)\)" x2="0" y2="(-?[\d.]+)"[^>]*stroke-width="4"',
+        figure.render("svg").decode(),
+    )
+    spans = [sorted((float(top), float(top) + float(length))) for top, length in lines]
+    wanted = [sorted((ends[group[0]], ends[group[-1]])) for group in found.groups]
+    assert len(spans) == len(found.groups) > 0
+    for span, want in zip(spans, wanted, strict=True):
+        assert span == pytest.approx(want, abs=6)
