@@ -41,9 +41,11 @@ def train(cfg: DictConfig) -> float:
     """Make one run, and print what it gave."""
     from recsys.experiment import run
     from recsys.reports.summary import print_run
+    from recsys.tracking.environment import is_first_process
 
     made = run(cfg)
-    print_run(made)
+    if is_first_process():
+        print_run(made)
     return made.record.metrics.get(cfg.monitor, float("nan"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config import build, check, is_none, plain
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
+from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
@@ -69,16 +69,12 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     store, identifier = Store(Path(cfg.paths.runs_dir)), identify(cfg)
     assert identifier is not None, "the data has been read"
     folder = store.folder(identifier)
-    with store.lock(identifier, wait) if _is_first_process() else nullcontext():
+    # Further processes of ddp work on the run that the first has locked.
+    with store.lock(identifier, wait) if is_first_process() else nullcontext():
         found = None if cfg.rerun else find(cfg)  # another process may have made it while this one waited
         if found is not None and found.record.is_finished:
             return found
         return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
-
-
-def _is_first_process() -> bool:
-    # Lightning's ddp starts this command again for each further process, to work on the run that the first has locked.
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def identify(cfg: DictConfig) -> str | None:
