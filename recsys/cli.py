@@ -65,6 +65,14 @@ def compare(cfg: DictConfig) -> None:
     compare_command(cfg)
 
 
+@command("runs")
+def runs(cfg: DictConfig) -> None:
+    """List, show, diff, reproduce, delete or export runs of the store."""
+    from recsys.bookkeeping.command import runs_command
+
+    sys.exit(runs_command(cfg))
+
+
 @command("prepare_data")
 def prepare_data(cfg: DictConfig) -> None:
     """Validate and cache a data set, and print its statistics."""
