@@ -19,7 +19,7 @@ from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
-from recsys.tracking.run_id import run_id
+from recsys.tracking.run_id import flatten, run_id
 from recsys.tracking.store import Store
 from recsys.workspace import cached_data_fingerprint, load_split, text_features
 
@@ -131,6 +131,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     datamodule = assembly.build_datamodule(cfg, split, module.recommender)
     progress = FitProgress()
     trainer = assembly.build_trainer(cfg, [progress, *callbacks])
+    for logger in trainer.loggers:
+        logger.log_hyperparams(_logged_config(cfg, identifier))
     if module.loss is not None:
         trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
         watch.seconds["fit"] = progress.seconds
@@ -156,7 +158,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     if not trainer.is_global_zero:
         return record
     Store(folder.parent).save(record, training.per_user(module, split) if cfg.test else None)
-    training.finish(trainer, folder)
+    training.finish(trainer, folder, _summary(record))
     return record
 
 
@@ -207,6 +209,19 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "git": git_state(),
         "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),
     }
+
+
+def _logged_config(cfg: DictConfig, identifier: str) -> dict[str, Any]:
+    kept = {key: value for key, value in plain(cfg).items() if key not in ("paths", "overrides", "logger", "callbacks")}
+    return {"run_id": identifier, "name": label(cfg), **dict(flatten(kept))}
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    seconds = {f"seconds/{stage}": value for stage, value in record.times.items()}
+    weights = {f"weights/{kind}": number for kind, number in record.parameters.items()}
+    segments = {f"test/{name}": value for name, value in flatten(record.segments)}
+    cost = {"epochs": record.epochs, "peak_memory_mb": record.peak_memory_mb}
+    return {**record.metrics, **segments, **seconds, **weights, **cost}
 
 
 def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
