@@ -73,6 +73,14 @@ def runs(cfg: DictConfig) -> None:
     sys.exit(runs_command(cfg))
 
 
+@command("update_readme")
+def update_readme(cfg: DictConfig) -> None:
+    """Write a study's results table into a text such as the README."""
+    from recsys.reports.readme import update_readme
+
+    update_readme(cfg)
+
+
 @command("prepare_data")
 def prepare_data(cfg: DictConfig) -> None:
     """Validate and cache a data set, and print its statistics."""
