@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from recsys.reports.comparison import Comparison, Score
+from recsys.reports.comparison import Comparison
+from recsys.reports.scores import Score
 from recsys.tracking.wandb import AUTO, begin
 
 TABLE = "comparison"
