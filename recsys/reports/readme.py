@@ -32,17 +32,17 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
         RecsysError: If the study has no record.
     """
     file, store = Path(cfg.file), Store(Path(cfg.runs_dir))
-    study = StudyRecord.read(store.root, cfg.study)
+    study = StudyRecord.read(store.root, cfg.block)
     comparison = compare(study_runs(study, store), store, study.baseline, list(cfg.show or study.metrics))
     report = Path(cfg.report)
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
     command = shlex.join(["python", "scripts/update_readme.py", *(cfg.get("overrides") or [])])
     before = _read(file)
-    after = with_block(before, cfg.study, f"{results(comparison)}\n{caption(comparison, link)}", command)
+    after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
     if after != before:
         write_atomically(file, after.encode())
     told = "has new results of" if after != before else "has these results already of"
-    (console or Console()).print(f"{file} {told} {cfg.study}.", highlight=False, markup=False)
+    (console or Console()).print(f"{file} {told} {cfg.block}.", highlight=False, markup=False)
     return after != before
 
 
@@ -74,7 +74,7 @@ def with_block(text: str, name: str, content: str, command: str) -> str:
     found = pattern.findall(text)
     if len(found) != 1:
         raise ConfigError(
-            f"study={name}: found {len(found)} times, expected once, the lines `<!-- {name} table: begin -->` and, "
+            f"block={name}: found {len(found)} times, expected once, the lines `<!-- {name} table: begin -->` and, "
             f"further down, `<!-- {name} table: end -->` in the text."
         )
     block = f"<!-- {name} table: begin ({command}) -->\n{content.rstrip()}\n<!-- {name} table: end -->"

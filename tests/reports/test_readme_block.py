@@ -44,7 +44,7 @@ def a_study(store, records, name="mine"):
 
 def update(store, file, **keys):
     cfg = OmegaConf.load(conf_dir() / "update_readme.yaml")
-    own = {"study": "mine", "file": str(file), "runs_dir": str(store.root), "overrides": ["study=mine"]}
+    own = {"block": "mine", "file": str(file), "runs_dir": str(store.root), "overrides": ["block=mine"]}
     return update_readme(OmegaConf.merge(cfg, own, keys), Console(file=io.StringIO()))
 
 
@@ -60,7 +60,7 @@ def test_a_block_is_written_from_records_and_a_second_time_nothing_changes(store
     assert "| popularity | 0.2500" in before
     assert "gpt2" not in before
     assert "by hand" not in written
-    assert before.startswith("# Title\n\n<!-- mine table: begin (python scripts/update_readme.py study=mine) -->\n|")
+    assert before.startswith("# Title\n\n<!-- mine table: begin (python scripts/update_readme.py block=mine) -->\n|")
     assert after == TEXT.partition(block)[2]
     assert not update(store, file)
     assert file.read_text() == written
@@ -92,7 +92,7 @@ def test_an_encoding_that_several_runs_report_is_counted_once(store):
     "text", ["nothing", TEXT + TEXT, "<!-- mine table: begin -->\nno end", "<!-- mine2 table: begin -->\n"]
 )
 def test_a_text_without_its_markers_is_refused(text):
-    with pytest.raises(ConfigError, match=r"study=mine: found (0|2) times, expected once"):
+    with pytest.raises(ConfigError, match=r"block=mine: found (0|2) times, expected once"):
         with_block(text, "mine", "new", "command")
 
 

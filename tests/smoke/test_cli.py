@@ -133,6 +133,13 @@ def test_a_typing_error_is_told_by_hydra(argument, message, tmp_path, cache_dir)
     assert message in done.stderr
 
 
+def test_update_readme_wants_a_study_that_was_made(tmp_path, cache_dir):
+    (tmp_path / "README.md").write_text("<!-- mine table: begin -->\n<!-- mine table: end -->\n")
+    done = run("update_readme", "block=mine", "show=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 2
+    assert "there is no study 'mine' in runs" in done.stderr
+
+
 def test_nothing_is_written_outside_the_store_and_the_cache(small_data, tmp_path, cache_dir):
     done = run("train", *small_data, "encoder=none", "ranker=cf", cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 0, done.stderr
