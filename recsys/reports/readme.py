@@ -33,7 +33,8 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     """
     file, store = Path(cfg.file), Store(Path(cfg.runs_dir))
     study = StudyRecord.read(store.root, cfg.block)
-    comparison = compare(study_runs(study, store), store, study.baseline, list(cfg.show or study.metrics))
+    metrics = list(cfg.show or study.metrics)
+    comparison = compare(study_runs(study, store), store, study.baseline, metrics, labels=study.labels)
     report = Path(cfg.report)
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
     command = shlex.join(["python", "scripts/update_readme.py", *(cfg.get("overrides") or [])])

@@ -57,7 +57,8 @@ def test_a_comparison_is_logged_when_it_is_asked_for(place, cache_dir):
     assert row["cell"] == "cf"
     assert row["ndcg@10"] == pytest.approx(sum(values) / 2, abs=1e-6)
     assert row["ndcg@10 low"] < row["ndcg@10"] < row["ndcg@10 high"]
-    assert list(folder.glob("wandb/offline-run-*/files/media/images/report/*.png"))
+    for kind in ("png", "html"):
+        assert list(folder.glob(f"wandb/offline-run-*/files/media/**/*.{kind}")), kind
 
 
 @pytest.mark.slow
