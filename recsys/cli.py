@@ -41,9 +41,11 @@ def train(cfg: DictConfig) -> float:
     """Make one run, and print what it gave."""
     from recsys.experiment import run
     from recsys.reports.summary import print_run
+    from recsys.tracking.environment import is_first_process
 
     made = run(cfg)
-    print_run(made)
+    if is_first_process():
+        print_run(made)
     return made.record.metrics.get(cfg.monitor, float("nan"))
 
 
@@ -61,6 +63,22 @@ def compare(cfg: DictConfig) -> None:
     from recsys.reports.command import compare_command
 
     compare_command(cfg)
+
+
+@command("runs")
+def runs(cfg: DictConfig) -> None:
+    """List, show, diff, reproduce, delete or export runs of the store."""
+    from recsys.bookkeeping.command import runs_command
+
+    sys.exit(runs_command(cfg))
+
+
+@command("update_readme")
+def update_readme(cfg: DictConfig) -> None:
+    """Write a study's results table into a text such as the README."""
+    from recsys.reports.readme import update_readme
+
+    update_readme(cfg)
 
 
 @command("prepare_data")

@@ -10,14 +10,17 @@ from rich.table import Table
 
 from recsys import schema
 from recsys.runs import Run
+from recsys.tracking.environment import is_first_process
 
 
 def evaluate_again(run: Run) -> dict[str, float]:
     """The test's metrics of a run's saved weights, named as in its record."""
     from recsys.assembly import assemble, build_datamodule, build_evaluator, set_threads
+    from recsys.training.quiet import hush
     from recsys.training.trainer import load_weights
     from recsys.workspace import text_features
 
+    hush()
     set_threads(run.cfg.num_threads)
     module = assemble(run.cfg, run.split, text_features(run.cfg, run.split).vectors)
     load_weights(module.recommender, run.weights)
@@ -42,7 +45,7 @@ def evaluate_run(cfg: DictConfig) -> int:
         table.add_row(
             name.removeprefix(f"{schema.TEST}/"), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red"
         )
-    console = Console()
+    console = Console(quiet=not is_first_process())
     console.print(table)
     console.print(f"{differing} of {len(again)} metrics differ from the record.", highlight=False)
     return 1 if differing else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -16,10 +15,11 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config import build, check, is_none, plain
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
+from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
-from recsys.tracking.run_id import run_id
+from recsys.tracking.run_id import flatten, run_id
 from recsys.tracking.store import Store
 from recsys.workspace import cached_data_fingerprint, load_split, text_features
 
@@ -69,16 +69,12 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     store, identifier = Store(Path(cfg.paths.runs_dir)), identify(cfg)
     assert identifier is not None, "the data has been read"
     folder = store.folder(identifier)
-    with store.lock(identifier, wait) if _is_first_process() else nullcontext():
+    # Further processes of ddp work on the run that the first has locked.
+    with store.lock(identifier, wait) if is_first_process() else nullcontext():
         found = None if cfg.rerun else find(cfg)  # another process may have made it while this one waited
         if found is not None and found.record.is_finished:
             return found
         return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
-
-
-def _is_first_process() -> bool:
-    # Lightning's ddp starts this command again for each further process, to work on the run that the first has locked.
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def identify(cfg: DictConfig) -> str | None:
@@ -135,6 +131,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     datamodule = assembly.build_datamodule(cfg, split, module.recommender)
     progress = FitProgress()
     trainer = assembly.build_trainer(cfg, [progress, *callbacks])
+    for logger in trainer.loggers:
+        logger.log_hyperparams(_logged_config(cfg, identifier))
     if module.loss is not None:
         trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
         watch.seconds["fit"] = progress.seconds
@@ -160,7 +158,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     if not trainer.is_global_zero:
         return record
     Store(folder.parent).save(record, training.per_user(module, split) if cfg.test else None)
-    training.finish(trainer, folder)
+    training.finish(trainer, folder, _summary(record))
     return record
 
 
@@ -211,6 +209,19 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "git": git_state(),
         "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),
     }
+
+
+def _logged_config(cfg: DictConfig, identifier: str) -> dict[str, Any]:
+    kept = {key: value for key, value in plain(cfg).items() if key not in ("paths", "overrides", "logger", "callbacks")}
+    return {"run_id": identifier, "name": label(cfg), **dict(flatten(kept))}
+
+
+def _summary(record: Record) -> dict[str, Any]:
+    seconds = {f"seconds/{stage}": value for stage, value in record.times.items()}
+    weights = {f"weights/{kind}": number for kind, number in record.parameters.items()}
+    segments = {f"test/{name}": value for name, value in flatten(record.segments)}
+    cost = {"epochs": record.epochs, "peak_memory_mb": record.peak_memory_mb}
+    return {**record.metrics, **segments, **seconds, **weights, **cost}
 
 
 def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:

@@ -78,17 +78,18 @@ class TrainBatch:
     """Training examples: `positives` is (B,) item indices.
 
     `shown` is a (B, N) table of what was shown beside the positive and not clicked, where the data logs it (padded
-    where `shown_mask` is False), else None.
+    where `shown_mask` is False), else None. `weight` is what its loss counts, where several processes share a batch.
     """
 
     users: UserBatch
     positives: Tensor
     shown: Tensor | None = None
     shown_mask: Tensor | None = None
+    weight: float = 1.0
 
     def to(self, device: torch.device) -> TrainBatch:
         shown, mask = _move(self.shown, device), _move(self.shown_mask, device)
-        return TrainBatch(self.users.to(device), self.positives.to(device), shown, mask)
+        return TrainBatch(self.users.to(device), self.positives.to(device), shown, mask, self.weight)
 
 
 @dataclass

@@ -22,7 +22,19 @@ ALLOWED = {
     "config": {"schema"},
     "reports": {"schema", "tracking"},
 }
-LIGHT = ["schema", "config", "cli", "runs", "experiment", "workspace", "data", "tracking", "reports", "studies"]
+LIGHT = [
+    "schema",
+    "config",
+    "cli",
+    "runs",
+    "experiment",
+    "workspace",
+    "data",
+    "tracking",
+    "reports",
+    "studies",
+    "bookkeeping",
+]
 HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn", "scipy", "wandb"}
 
 

@@ -21,6 +21,7 @@ from recsys.reports.ranks import ranks_grid, ranks_note, write_ranks
 from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
 from recsys.reports.statistics import Inference
+from recsys.reports.wandb import log_comparison
 from recsys.schema import ConfigError
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -56,6 +57,7 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
     comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels)
     paths = write_report(comparison, Path(cfg.output), _title(cfg), _command(cfg), cfg.formats, study)
+    log_comparison(cfg.wandb, comparison, paths, _title(cfg))
     console = console or Console()
     print_comparison(comparison, console)
     print_paths(paths, console)
@@ -78,9 +80,9 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
         console.rule(Text(name))
         print_comparison(comparison, console)
         own = re.sub(r"[^\w.-]", "_", name)
-        print_paths(
-            write_report(comparison, folder / own, f"{_title(cfg)}: {name}", _command(cfg), cfg.formats), console
-        )
+        paths = write_report(comparison, folder / own, f"{_title(cfg)}: {name}", _command(cfg), cfg.formats)
+        log_comparison(cfg.wandb, comparison, paths, f"{_title(cfg)}: {name}")
+        print_paths(paths, console)
     console.rule(f"all {len(across.comparisons)} data sets")
     print_ranks(across, console)
     print_paths({"md": write_ranks(across, folder, _title(cfg), _command(cfg), cfg.formats)}, console)

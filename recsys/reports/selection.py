@@ -15,20 +15,23 @@ _RUN_ID = re.compile(r"[0-9a-f]{12}")
 _FILTER = re.compile(r"([^:=]+)[:=](.*)")
 
 
-def select_runs(records: Sequence[Record], select: Iterable[str] = (), tag: str | None = None) -> list[Record]:
+def select_runs(
+    records: Sequence[Record], select: Iterable[str] = (), tag: str | None = None, tested_only: bool = True
+) -> list[Record]:
     """The tested runs that have a tag and that every filter lets through; failed ones among them.
 
     Args:
         records: Of the store.
-        select: Run ids, and filters such as "encoder:bert" (a choice) or "batches.batch_size:512" (a config key); "="
-            does as well, but Hydra's lists need quotes for it. Filters of one key are alternatives; run ids, where
-            there are any, are the only runs considered.
+        select: Run ids, and filters such as "encoder:bert" (a choice), "batches.batch_size:512" (a config key),
+            "status:failed" or "name:bert+dot"; "=" does as well, but Hydra's lists need quotes
+            for it. Filters of one key are alternatives; run ids, where there are any, are the only runs considered.
         tag: Such as the name of a study; None for all runs.
+        tested_only: False for runs without a test, too, as tuning makes them.
 
     Raises:
         ConfigError: If a filter or the tag fits no run at all.
     """
-    records = [record for record in records if record.config.get("test", True)]
+    records = [record for record in records if not tested_only or record.config.get("test", True)]
     if tag is not None:
         records = _tagged(records, tag)
     ids = [text for text in select if _RUN_ID.fullmatch(text)]
@@ -77,7 +80,7 @@ def _filtered(records: Sequence[Record], key: str, values: Sequence[str]) -> lis
 def _value(record: Record, key: str) -> str | None:
     if key in record.choices:
         return _text(record.choices[key])
-    settings = dict(flatten(record.config))
+    settings = {"name": record.name, "status": record.status, **dict(flatten(record.config))}
     return _text(settings[key]) if key in settings else None
 
 

@@ -17,6 +17,7 @@ from recsys.reports.command import print_comparison, print_paths
 from recsys.reports.comparison import compare
 from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
+from recsys.reports.wandb import log_comparison
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
@@ -71,6 +72,7 @@ def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: s
     comparison = compare(runs, store, baseline, list(cfg.study.metrics), labels=result.record.labels)
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
     paths = write_report(comparison, Path(cfg.output) / name, title, result.record.command, study=result.record)
+    log_comparison(cfg.wandb, comparison, paths, title)
     if name:
         console.rule(title)
     print_comparison(comparison, console)

@@ -26,6 +26,8 @@ PACKAGES = (
     "polars",
 )
 
+_LOCAL = ("NODE_RANK", "LOCAL_RANK")
+
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results may depend on; one that is not installed is left out."""
@@ -49,6 +51,16 @@ def git_state() -> dict[str, Any] | None:
         return None
     commit = _git("rev-parse", "HEAD")
     return None if commit is None else {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
+
+
+def is_first_process() -> bool:
+    """Whether this is the process of several that records and prints; true for one that is alone.
+
+    Lightning's ddp starts the command again for each further process, and tells each its place in the environment, as
+    torchrun and Slurm do.
+    """
+    places = ("RANK",) if "RANK" in os.environ else ("SLURM_PROCID",) if "SLURM_NTASKS" in os.environ else _LOCAL
+    return all(os.environ.get(place, "0") == "0" for place in places)
 
 
 def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:

@@ -55,26 +55,46 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
     Raises:
         StoreError: If the file cannot be made.
     """
-    with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+    descriptor, is_mine = _opened(path), False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        is_mine = True
-    except BlockingIOError:
-        is_mine = False
-    try:
+        is_mine = _lock(descriptor, wait)
+        while is_mine and not _is_in_place(descriptor, path):  # who had it has deleted the file
+            os.close(descriptor)
+            descriptor = _opened(path)
+            is_mine = _lock(descriptor, wait)
         yield is_mine
     finally:
         os.close(descriptor)
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds a file's lock just now; the file need not exist."""
-    if not path.exists():
+    """Whether somebody holds a file's lock just now; the file need not exist, and need not be writable."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
         return False
-    with locked(path, wait=False) as is_mine:
-        return not is_mine
+    try:
+        return not _lock(descriptor, wait=False)
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+
+
+def _lock(descriptor: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_in_place(descriptor: int, path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
 
 
 def is_disk_error(error: BaseException) -> bool:

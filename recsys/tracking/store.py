@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from recsys.schema import BusyError, RecsysError
-from recsys.tracking.files import is_locked, locked, write_atomically
+from recsys.tracking.files import is_locked, locked, naming, write_atomically
 from recsys.tracking.record import Record
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,14 @@ class Store:
         """
         path = self.folder(run_id) / RECORD
         return Record.read(path) if path.is_file() else None
+
+    def ids(self) -> list[str]:
+        """Of all runs that have a record, in alphabetical order."""
+        return sorted(path.parent.name for path in self.root.glob(f"*/{RECORD}"))
+
+    def unrecorded(self) -> list[str]:
+        """Of runs that are being made, or were killed before their record was written."""
+        return sorted({path.parent.name for path in self.root.glob(f"*/{LOCK}")} - set(self.ids()))
 
     def records(self) -> list[Record]:
         """All records, in the order of their ids.
@@ -123,6 +132,18 @@ class Store:
             if not is_mine:
                 raise BusyError(f"run {run_id} is being made by another process.")
             yield
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run with all of its files, the record first: what is left of a deletion that is killed is no run.
+
+        Raises:
+            BusyError: If a process is making the run; nothing is deleted.
+            RecsysError: If a file cannot be deleted.
+        """
+        folder = self.folder(run_id)
+        with self.lock(run_id, wait=False), naming(folder):
+            (folder / RECORD).unlink(missing_ok=True)
+            shutil.rmtree(folder)
 
 
 def _tagged(record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None) -> Record:

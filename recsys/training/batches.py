@@ -54,7 +54,7 @@ class TrainBatches:
         seed: The run's seed.
         epoch: Gives the current epoch.
         rank: This process.
-        world_size: Number of processes; each takes an equal share of every batch.
+        world_size: Number of processes; each takes its share of every batch, and weighs it by its size.
     """
 
     def __init__(
@@ -85,8 +85,17 @@ class TrainBatches:
     def __iter__(self) -> Iterator[TrainBatch]:
         order = torch.randperm(len(self.users), generator=generator("cpu", self.seed, "shuffle", self.epoch()))
         for batch in order.split(self.batch_size):
-            share = len(batch) // self.world_size
-            yield self._batch(batch[self.rank * share : (self.rank + 1) * share] if self.world_size > 1 else batch)
+            yield self._share(batch)
+
+    def _share(self, batch: Tensor) -> TrainBatch:
+        if self.world_size == 1:
+            return self._batch(batch)
+        mine = batch.tensor_split(self.world_size)[self.rank]
+        # A process without an example takes one that counts nothing: all have to make the step.
+        share = self._batch(mine if len(mine) else batch[:1])
+        # Gradients are averaged over processes, as if their shares were equally large.
+        share.weight = self.world_size * len(mine) / len(batch)
+        return share
 
     def _batch(self, chosen: Tensor) -> TrainBatch:
         rows, positives = self.rows[chosen], self.positives[chosen]

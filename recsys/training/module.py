@@ -94,7 +94,7 @@ class RecommenderModule(pl.LightningModule):
         assert self.loss is not None
         negatives = self.sampler.sample(batch, self.generator, self._score_without_gradient)
         positive, negative = self._training_scores(batch, negatives)
-        loss = self.loss(positive, negative, negatives.mask)
+        loss = self.loss(positive, negative, negatives.mask) * batch.weight
         self.total_loss += loss.detach()
         return loss
 

@@ -10,6 +10,7 @@ NO_NEWS = (
     r".*is smaller than the logging interval.*",  # the loss is logged once an epoch
     r".*does not have many workers.*",  # batches are slices of memory
     r".*Checkpoint directory .* exists and is not empty.*",  # that of the killed run that goes on
+    r".*use `self.log\('(val|test)/.*sync_dist=True.*",  # metrics gather the queries of all processes themselves
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # Lightning's own use of torch
 )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import torch
@@ -74,10 +75,16 @@ def per_user(module: RecommenderModule, split: Split) -> pl.DataFrame:
     return pl.DataFrame({"query": chosen, "user": users, **sizes, **values})
 
 
-def finish(trainer: Trainer, folder: Path) -> None:
-    """Close the loggers and remove the checkpoints of a finished run, whose weights are saved."""
+def finish(trainer: Trainer, folder: Path, summary: Mapping[str, Any]) -> None:
+    """Close the loggers and remove the checkpoints of a finished run, whose weights are saved.
+
+    Args:
+        trainer: Of the run.
+        folder: Of the run.
+        summary: What a logger that sums runs up is told at last.
+    """
     for logger in trainer.loggers:
         logger.finalize("success")
-    if "wandb" in sys.modules and sys.modules["wandb"].run is not None:
-        sys.modules["wandb"].finish(quiet=True)
+        if hasattr(logger, "close"):
+            logger.close(summary)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)

@@ -20,7 +20,7 @@ def run(script: str, *arguments: str, cwd: Path, cache: Path) -> subprocess.Comp
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("script", ["train", "study", "compare", "prepare_data", "evaluate"])
+@pytest.mark.parametrize("script", ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate"])
 def test_help_imports_nothing_heavy(script, tmp_path, cache_dir):
     code = (
         f"import sys, runpy; sys.argv = ['{script}.py', '--help']\n"
@@ -131,6 +131,13 @@ def test_a_typing_error_is_told_by_hydra(argument, message, tmp_path, cache_dir)
     done = run("train", argument, cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 1
     assert message in done.stderr
+
+
+def test_update_readme_wants_a_study_that_was_made(tmp_path, cache_dir):
+    (tmp_path / "README.md").write_text("<!-- mine table: begin -->\n<!-- mine table: end -->\n")
+    done = run("update_readme", "block=mine", "show=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
+    assert done.returncode == 2
+    assert "there is no study 'mine' in runs" in done.stderr
 
 
 def test_nothing_is_written_outside_the_store_and_the_cache(small_data, tmp_path, cache_dir):

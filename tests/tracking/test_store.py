@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recsys.schema import RecsysError
+from recsys.schema import BusyError, RecsysError
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.store import Store
 
@@ -101,7 +103,7 @@ def test_a_store_that_cannot_be_written_is_named(tmp_path, not_root):
 READER = """
 import os
 from pathlib import Path
-from recsys.schema import RecsysError
+from recsys.schema import BusyError, RecsysError
 from recsys.tracking.store import Store
 store = Store(Path("."))
 if os.geteuid() == 0:
@@ -197,3 +199,48 @@ def test_two_hundred_records_are_read_in_a_moment(store):
     start = time.perf_counter()
     assert len(store.records()) == 200
     assert time.perf_counter() - start < 3
+
+
+def test_runs_without_a_record_are_told_and_those_being_made_among_them(store):
+    store.save(make_record())
+    process = hold(store, 60)  # the run that has a record already, as with rerun=true
+    with store.lock("bbbbbbbbbbbb"):
+        assert store.is_locked("bbbbbbbbbbbb")
+    assert store.ids() == ["aaaaaaaaaaaa"]
+    assert store.unrecorded() == ["bbbbbbbbbbbb"]
+    assert [store.is_locked(run_id) for run_id in ("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc")] == [
+        True,
+        False,
+        False,
+    ]
+    process.kill()
+    process.wait(10)
+
+
+def test_a_run_that_is_being_made_is_not_deleted(store):
+    store.save(make_record())
+    process = hold(store, 60)
+    with pytest.raises(BusyError):
+        store.delete("aaaaaaaaaaaa")
+    assert store.ids() == ["aaaaaaaaaaaa"]
+    process.kill()
+    process.wait(10)
+    store.delete("aaaaaaaaaaaa")
+    assert list(store.root.iterdir()) == []
+
+
+def test_who_waits_for_a_run_that_is_then_deleted_locks_the_new_folder(store):
+    """Else it would hold a file that is gone, and a third process could make the same run at the same time."""
+    got = []
+
+    def wait() -> None:
+        with store.lock("aaaaaaaaaaaa"):
+            got.append(store.is_locked("aaaaaaaaaaaa"))
+
+    with store.lock("aaaaaaaaaaaa"):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.2)
+        shutil.rmtree(store.folder("aaaaaaaaaaaa"))
+    waiting.join(10)
+    assert got == [True]

@@ -68,6 +68,13 @@ def test_processes_share_the_batch_of_one_process():
     assert torch.cat([share.positives for share in shares]).tolist() == whole.positives.tolist()
 
 
+def test_processes_weigh_their_shares_by_size_and_one_without_an_example_takes_one_that_counts_nothing():
+    shares = [list(batches(size=3, rank=rank, world_size=2)) for rank in range(2)]
+    assert [[len(batch.positives) for batch in own] for own in shares] == [[2, 1], [1, 1]]
+    # Of three examples two and one, times two processes over three examples; then one and none of one.
+    assert [[batch.weight for batch in own] for own in shares] == [[4 / 3, 2.0], [2 / 3, 0.0]]
+
+
 def queries(candidates=None):
     positives = ItemLists(np.array([0, 1, 1, 3]), np.array([9, 1, 2], dtype=np.int32))
     users = np.array([0, 2])

@@ -1,0 +1,58 @@
+"""Which runs of the store a command means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from recsys.reports.selection import select_runs
+from recsys.schema import ConfigError
+from recsys.tracking.record import Record
+from recsys.tracking.store import Store
+
+SHORTEST = 4  # letters of an id that may stand for it
+
+
+def store_of(cfg: DictConfig) -> Store:
+    """The store that a command looks after."""
+    return Store(Path(cfg.runs_dir))
+
+
+def one_run(cfg: DictConfig, key: str) -> Record:
+    """The run that `run` or `other` names.
+
+    Raises:
+        ConfigError: If the key is empty, or names no run or several.
+    """
+    wanted, store = cfg[key], store_of(cfg)
+    if wanted is None:
+        raise ConfigError(f"action={cfg.action} needs {key}=<a run's id>; scripts/runs.py lists them.")
+    found = None if _is_path(str(wanted)) else store.find(str(wanted))
+    return found or _by_beginning(str(wanted), key, store)
+
+
+def _is_path(text: str) -> bool:
+    return Path(text).name != text
+
+
+def _by_beginning(wanted: str, key: str, store: Store) -> Record:
+    ids = [run_id for run_id in store.ids() if len(wanted) >= SHORTEST and run_id.startswith(wanted)]
+    record = store.find(ids[0]) if len(ids) == 1 else None
+    if record is not None:
+        return record
+    if len(ids) > 1:
+        raise ConfigError(f"{key}={wanted} is the beginning of {', '.join(ids)}; give one of them.")
+    raise ConfigError(f"{key}={wanted} is no run in {store.root}; scripts/runs.py lists them.")
+
+
+def chosen_runs(cfg: DictConfig) -> list[Record]:
+    """The runs that `select` and `tag` let through, whether they were tested or not.
+
+    Raises:
+        ConfigError: If the store has no run, or a filter fits none.
+    """
+    records = store_of(cfg).records()
+    if not records:
+        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
+    return select_runs(records, list(cfg.select), cfg.tag, tested_only=False)

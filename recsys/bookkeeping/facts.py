@@ -1,0 +1,67 @@
+"""A run's record as one row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recsys import schema
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+
+NO_SETTINGS = ("choices", "overrides", "paths", "tags", "seed")  # said elsewhere of a run, or where files are
+RUN_DIR = "${paths.run_dir}"
+
+
+def settings(record: Record) -> dict[str, Any]:
+    """A run's configuration by dotted key, without what differs between any two runs or says what a tuner may try."""
+    own = {key: value for key, value in record.config.items() if key not in NO_SETTINGS}
+    flat = flatten(in_folder(own, str(record.config.get("paths", {}).get("run_dir"))))
+    return {key: value for key, value in flat if not {"search", "traits"} & set(key.split("."))}
+
+
+def in_folder(value: Any, run_dir: str) -> Any:
+    """A configuration in which paths inside the run's folder are told from `${paths.run_dir}`.
+
+    Example:
+        >>> in_folder({"csv": {"save_dir": "runs/a1/log"}, "name": "runs"}, "runs/a1")
+        {'csv': {'save_dir': '${paths.run_dir}/log'}, 'name': 'runs'}
+    """
+    if isinstance(value, dict):
+        return {key: in_folder(inner, run_dir) for key, inner in value.items()}
+    if isinstance(value, str) and (value == run_dir or value.startswith(f"{run_dir}/")):
+        return RUN_DIR + value.removeprefix(run_dir)
+    return value
+
+
+def identity(record: Record) -> dict[str, Any]:
+    """What a run is called and what became of it."""
+    return {
+        "id": record.run_id,
+        "name": record.name,
+        "seed": record.seed,
+        "status": record.status,
+        "tags": " ".join(record.tags),
+        "data": record.choices.get("data"),
+        "split": record.choices.get("split"),
+        "seconds": record.times.get("total"),
+        "created": record.created,
+    }
+
+
+def monitored(record: Record, stage: str) -> float | None:
+    """The metric that training watches, of validation or of the test."""
+    metric = str(record.config.get("monitor", "")).partition("/")[2]
+    return record.metrics.get(f"{stage}/{metric}")
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """What a list of runs shows of one."""
+    return {**identity(record), **{stage: monitored(record, stage) for stage in (schema.VAL, schema.TEST)}}
+
+
+def fact(record: Record, key: str) -> Any:
+    """A column of `summary`, a metric, a choice or a value of the configuration; None where the run has none."""
+    for facts in (summary(record), record.metrics, record.choices, dict(flatten(record.config))):
+        if key in facts:
+            return facts[key]
+    return None

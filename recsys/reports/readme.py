@@ -1,0 +1,122 @@
+"""A study's results inside a text that is otherwise written by hand, such as the README."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from recsys.reports import tables
+from recsys.reports.comparison import Comparison, compare
+from recsys.reports.formatting import metric_name, seconds
+from recsys.schema import ConfigError
+from recsys.tracking.files import write_atomically
+from recsys.tracking.record import Record, canonical_json
+from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
+
+WIDTH = 127  # columns of the text's lines
+
+
+def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
+    """Write the table of a study into a file; whether the file is another one now.
+
+    Raises:
+        ConfigError: If the file lacks the markers of the study.
+        RecsysError: If the study has no record.
+    """
+    file, store = Path(cfg.file), Store(Path(cfg.runs_dir))
+    study = StudyRecord.read(store.root, cfg.block)
+    metrics = list(cfg.show or study.metrics)
+    comparison = compare(study_runs(study, store), store, study.baseline, metrics, labels=study.labels)
+    report = Path(cfg.report)
+    link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
+    command = shlex.join(["python", "scripts/update_readme.py", *(cfg.get("overrides") or [])])
+    before = _read(file)
+    after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
+    if after != before:
+        write_atomically(file, after.encode())
+    told = "has new results of" if after != before else "has these results already of"
+    (console or Console()).print(f"{file} {told} {cfg.block}.", highlight=False, markup=False)
+    return after != before
+
+
+def study_runs(study: StudyRecord, store: Store) -> list[Record]:
+    """The records of a study's finished runs.
+
+    Raises:
+        ConfigError: If one of them is not in the store any more.
+    """
+    found = {run_id: store.find(run_id) for run_id in study.labels}
+    missing = [run_id for run_id, record in found.items() if record is None]
+    if missing:
+        raise ConfigError(f"{store.root} lacks {', '.join(missing)} of study {study.name}: {study.command}")
+    return [record for record in found.values() if record is not None]
+
+
+def with_block(text: str, name: str, content: str, command: str) -> str:
+    """A text with new content between the markers of a name; the first marker says which command has written it.
+
+    Raises:
+        ConfigError: If there is not exactly one pair of markers of this name.
+
+    Example:
+        >>> with_block("a\\n<!-- x table: begin -->\\nold\\n<!-- x table: end -->\\nb", "x", "new\\n", "make x")
+        'a\\n<!-- x table: begin (make x) -->\\nnew\\n<!-- x table: end -->\\nb'
+    """
+    own = re.escape(name)
+    pattern = re.compile(rf"<!-- {own} table: begin[^\n]*-->\n.*?<!-- {own} table: end -->", re.DOTALL)
+    found = pattern.findall(text)
+    if len(found) != 1:
+        raise ConfigError(
+            f"block={name}: found {len(found)} times, expected once, the lines `<!-- {name} table: begin -->` and, "
+            f"further down, `<!-- {name} table: end -->` in the text."
+        )
+    block = f"<!-- {name} table: begin ({command}) -->\n{content.rstrip()}\n<!-- {name} table: end -->"
+    return pattern.sub(lambda _: block, text)
+
+
+def results(comparison: Comparison) -> str:
+    """The table of quality in markdown."""
+    return tables.to_markdown(tables.quality_grid(comparison))
+
+
+def caption(comparison: Comparison, link: str | None = None) -> str:
+    """What the table's numbers are, and what they took."""
+    metric, candidates = metric_name(comparison.metrics[0]), comparison.protocol.get("candidates")
+    over = f" over {candidates}" if candidates else ""
+    note = tables.note(comparison).replace(" * ", r" \* ")
+    whole = f" ([whole report]({link}))" if link else ""
+    text = f"Test {metric}{over}. {note} {_effort(comparison.records)}{whole}."
+    return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)) + "\n"
+
+
+def _effort(records: Sequence[Record]) -> str:
+    processors = {record.machine.get("n_cpus") for record in records}
+    on = f" on {processors.pop()} processors" if len(processors) == 1 and None not in processors else ""
+    return f"{len(records)} runs, {seconds(duration(records))} of computing{on}"
+
+
+def duration(records: Sequence[Record]) -> float:
+    """Seconds of all runs; encoding, which later runs find done and yet report, once for each encoder."""
+    encoding: dict[str, float] = {}
+    for record in records:
+        key = canonical_json(record.encoding.get("identity"))
+        encoding[key] = max(encoding.get(key, 0.0), record.times.get("encode", 0.0))
+    others = sum(
+        value for record in records for stage, value in record.times.items() if stage not in ("encode", "total")
+    )
+    return others + sum(encoding.values())
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"file={file} cannot be read: {error.strerror or error}.") from error

@@ -1,0 +1,32 @@
+"""Lightning's logger of Weights & Biases that ends with its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytorch_lightning.loggers import WandbLogger
+
+
+@cache
+def run_logger() -> type[WandbLogger]:
+    """A WandbLogger whose wandb run ends when the run does, so that the next one of the process has its own.
+
+    A class that is made on demand, since Lightning takes seconds to import.
+    """
+    from pytorch_lightning.loggers import WandbLogger
+
+    class RunLogger(WandbLogger):
+        def close(self, summary: Mapping[str, Any]) -> None:
+            """Add what is known of the finished run, and end it; waits for the upload no longer than FINISH_TIMEOUT."""
+            self.experiment.summary.update(dict(summary))
+            self.experiment.finish()
+
+        def finalize(self, status: str) -> None:
+            super().finalize(status)
+            if status != "success":
+                self.experiment.finish(exit_code=1)
+
+    return RunLogger
