@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
@@ -31,7 +31,7 @@ class AttentionProfile(Profile):
         self.query = nn.Linear(attention_dim, 1, bias=False)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        history_vectors = functional.embedding(rows, item_vectors)
+        history_vectors = take_rows(item_vectors, rows)
         weights = self.weights(users, history_vectors)
         return (weights.unsqueeze(-1) * history_vectors).sum(dim=1)
 

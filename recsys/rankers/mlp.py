@@ -58,7 +58,7 @@ class MLPRanker(Ranker):
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         product = self.product_part(users.vectors.unsqueeze(1) * items.vectors)
-        hidden = self.user_part(users.vectors).unsqueeze(1) + self.item_part(items.vectors) + product  # (B, N, width)
+        hidden = self.user_part(users.vectors).unsqueeze(1) + items.apply(self.item_part) + product  # (B, N, width)
         for layer in self.layers:
             hidden = layer(self.dropout(self.activation(hidden)))
         return hidden.squeeze(-1)

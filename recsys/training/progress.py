@@ -32,7 +32,7 @@ class FitProgress(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
-        loss = float(pl_module.total_loss) / max(1, trainer.num_training_batches)  # type: ignore[arg-type]
+        loss = float(pl_module.mean_loss)  # type: ignore[arg-type]
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
         self.curve.append({"epoch": trainer.current_epoch, "train/loss": loss, **metrics})
 
