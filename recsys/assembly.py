@@ -10,13 +10,15 @@ import torch
 from omegaconf import DictConfig
 
 from recsys import schema
-from recsys.config import build, is_none
+from recsys.config import build, is_none, plain
+from recsys.data.queries import has_impressions
 from recsys.metrics.context import MetricContext
 from recsys.schema import ConfigError, ModelContext
 from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
+from recsys.training.steps import steps_at_once
 from recsys.workspace import text_rows
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def build_module(
 ) -> RecommenderModule:
     """The LightningModule around a model."""
     suite = build("metrics", cfg.metrics)
-    return RecommenderModule(
+    module = RecommenderModule(
         recommender,
         context,
         loss=build("loss", cfg.loss),
@@ -50,6 +52,12 @@ def build_module(
         stage_metrics={stage: suite.build(stage, metrics_of) for stage in (schema.VAL, schema.TEST)},
         seed=cfg.seed,
     )
+    module.automatic_optimization = _steps_at_once(cfg) == 1
+    return module
+
+
+def _steps_at_once(cfg: DictConfig) -> int:
+    return steps_at_once(plain(cfg.trainer), cfg.batches.batch_size, cfg.batches.examples_at_once)
 
 
 def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[ModelContext], Any] | None:
@@ -68,7 +76,8 @@ def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -
 
 def model_context(cfg: DictConfig, split: Split) -> ModelContext:
     """Sizes of the data and train counts."""
-    return ModelContext(cfg.features.dim, torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts))
+    warm_users, item_counts = torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts)
+    return ModelContext(cfg.features.dim, warm_users, item_counts, trains_on_cold=has_impressions(split))
 
 
 def known_positives(split: Split) -> KnownPositives:
@@ -92,7 +101,9 @@ def metric_context(split: Split) -> MetricContext:
 
 def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) -> RecommenderDataModule:
     """The data module for a split."""
-    return RecommenderDataModule(split, recommender.reads_history, cfg.seed, **cfg.batches)
+    batches = {key: value for key, value in cfg.batches.items() if key != "examples_at_once"}
+    steps = _steps_at_once(cfg)
+    return RecommenderDataModule(split, recommender.reads_history, cfg.seed, **batches, steps_at_once=steps)
 
 
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ VAL = "val"
 TEST = "test"
 
 # Raised with each change that moves results, so that a run made before it is repeated and not found.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 
 
 class RecsysError(Exception):
@@ -71,6 +71,12 @@ class UserBatch:
 
     def to(self, device: torch.device) -> UserBatch:
         return UserBatch(self.idx.to(device), self.history.to(device), self.history_mask.to(device))
+
+    @classmethod
+    def without_history(cls, idx: Tensor) -> UserBatch:
+        """Users for a part that reads no histories."""
+        none = idx.new_zeros(len(idx), 0)
+        return cls(idx, none, none.bool())
 
 
 @dataclass
@@ -124,11 +130,14 @@ class ModelContext:
         dim: Width of user and item vectors.
         warm_users: (n_users,) bool, whether a user has a train interaction.
         item_counts: (n_items,) int64, train interactions of each item.
+        trains_on_cold: Whether training examples may hold users or items without a train interaction, as impressions do
+            with what was shown and never clicked.
     """
 
     dim: int
     warm_users: Tensor
     item_counts: Tensor
+    trains_on_cold: bool = True
 
     @property
     def n_users(self) -> int:
@@ -145,4 +154,4 @@ class ModelContext:
 
     def to(self, device: torch.device) -> ModelContext:
         """The same on another device."""
-        return ModelContext(self.dim, self.warm_users.to(device), self.item_counts.to(device))
+        return replace(self, warm_users=self.warm_users.to(device), item_counts=self.item_counts.to(device))

@@ -68,7 +68,7 @@ class RankedBatch(Hits):
         cls, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None, rules: RankingRules
     ) -> RankedBatch:
         """Rank a chunk; queries without positives are left out."""
-        n_positives = positives.nonzero()[:, 0].bincount(minlength=len(query))
+        n_positives = positives.view(torch.uint8).sum(dim=1, dtype=torch.int32).long()  # several times as fast as bools
         answerable = n_positives > 0
         if not answerable.all():
             scores, positives, query = scores[answerable], positives[answerable], query[answerable]

@@ -9,6 +9,9 @@ from torch.nn.functional import pad
 from recsys.metrics.hashing import HASH_MAX, pair_hash
 from recsys.schema import RecsysError
 
+BLOCK = 16  # columns of a block of scores
+LONG = 256  # times k: rows from this length on are searched by blocks
+
 
 def rank_items(scores: Tensor, k: int, query: Tensor, seed: int, items: Tensor | None = None) -> Tensor:
     """Columns of the k best scores of each row, best first, (B, k); -1 where fewer than k scores are above -∞.
@@ -30,7 +33,7 @@ def rank_items(scores: Tensor, k: int, query: Tensor, seed: int, items: Tensor |
         >>> rank_items(torch.tensor([[0.1, 0.7, -torch.inf, 0.3]]), 4, torch.tensor([0]), seed=0).tolist()
         [[1, 3, 0, -1]]
     """
-    values, columns = scores.topk(min(k + 1, scores.shape[1]), dim=1)
+    values, columns = top_values(scores, min(k + 1, scores.shape[1]))
     _refuse_nan(values, query)
     tied = (values[:, 1:] == values[:, :-1]) & (values[:, 1:] > -torch.inf)
     columns, values = columns[:, :k], values[:, :k]
@@ -41,6 +44,27 @@ def rank_items(scores: Tensor, k: int, query: Tensor, seed: int, items: Tensor |
         columns[rows] = _order_within_ties(values[rows], columns[rows], rows, query, seed, items)
     columns = columns.masked_fill(values == -torch.inf, -1)
     return pad(columns, (0, k - columns.shape[1]), value=-1)
+
+
+def top_values(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k largest values of each row (B, C) and their columns, (B, k) each, largest first; NaN counts as largest.
+
+    Where rows are long, only the k blocks of columns with the largest maxima are looked into: each of these maxima is
+    at least as large as any value elsewhere, so the k largest are among them.
+    """
+    n_rows, n_columns = scores.shape
+    if n_columns < LONG * k:
+        return scores.topk(k, dim=1)
+    n_blocks = n_columns // BLOCK
+    # Block j is the columns j, j + n_blocks, …: maxima over these run along the memory.
+    maxima = scores[:, : n_blocks * BLOCK].unflatten(1, (BLOCK, n_blocks)).amax(dim=1)
+    blocks = maxima.topk(k, dim=1, sorted=False).indices
+    all_columns = torch.arange(n_columns, device=scores.device)
+    chosen = (all_columns[: n_blocks * BLOCK : n_blocks].unsqueeze(1) + blocks.unsqueeze(1)).flatten(1)
+    left_over = all_columns[n_blocks * BLOCK :].expand(n_rows, -1)
+    columns = torch.cat([chosen, left_over], dim=1)
+    values, place = scores.gather(1, columns).topk(k, dim=1)
+    return values, columns.gather(1, place)
 
 
 def _refuse_nan(values: Tensor, query: Tensor) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from recsys.layers.lookup import row_sums, take_rows
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
@@ -31,13 +31,12 @@ class AttentionProfile(Profile):
         self.query = nn.Linear(attention_dim, 1, bias=False)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        history_vectors = functional.embedding(rows, item_vectors)
-        weights = self.weights(users, history_vectors)
-        return (weights.unsqueeze(-1) * history_vectors).sum(dim=1)
+        return row_sums(self.weights(users, item_vectors, rows), item_vectors, rows)
 
-    def weights(self, users: UserBatch, history_vectors: Tensor) -> Tensor:
-        """The share (B, L) of each item of the history (B, L, dim) in the profile; zeros for an empty history."""
-        logits = self.query(torch.tanh(self.project(history_vectors))).squeeze(-1)
+    def weights(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """The share (B, L) of each item of the history in the profile; zeros for an empty history."""
+        # An item's logit is the same in all histories, so it is computed once.
+        logits = take_rows(self.query(torch.tanh(self.project(item_vectors))).squeeze(-1), rows)
         logits = logits.masked_fill(~users.history_mask, -torch.inf)
         # A row without history is all -inf, whose softmax is NaN: such a row is given zeros before and after.
         empty = ~users.history_mask.any(dim=1, keepdim=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from recsys.layers.embedding import WarmEmbedding
 from recsys.profiles.base import Profile
 from recsys.schema import ModelContext, UserBatch
 
@@ -19,15 +20,12 @@ class IdProfile(Profile):
     """
 
     reads_history: ClassVar[bool] = False
-    known: Tensor
 
     def __init__(self, context: ModelContext, init_std: float = 0.1) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(context.n_users, context.dim)
-        nn.init.normal_(self.embedding.weight, std=init_std)
-        self.register_buffer("known", context.warm_users.clone(), persistent=False)
+        self.embedding = WarmEmbedding(context.warm_users, context.dim, init_std, context.trains_on_cold)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        idx = users.idx.clamp(min=0)
-        known = self.known[idx] & (users.idx >= 0)
-        return self.embedding(idx) * known.unsqueeze(-1)
+        if self.training:  # where every user has an index
+            return self.embedding(users.idx)
+        return self.embedding(users.idx.clamp(min=0)) * (users.idx >= 0).unsqueeze(-1)

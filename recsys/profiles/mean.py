@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional
 
+from recsys.layers.lookup import row_sums
 from recsys.profiles.base import Profile
 from recsys.schema import ModelContext, UserBatch
 
@@ -19,6 +19,5 @@ class MeanProfile(Profile):
         if rows.shape[1] == 0:
             return item_vectors.new_zeros(len(rows), item_vectors.shape[1])
         weights = users.history_mask.to(item_vectors.dtype)
-        # A fused lookup and sum: histories' vectors (B, L, dim) are never in memory.
-        total = functional.embedding_bag(rows, item_vectors, mode="sum", per_sample_weights=weights)
+        total = row_sums(weights, item_vectors, rows)
         return total / weights.sum(dim=1, keepdim=True).clamp(min=1.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
@@ -40,6 +40,6 @@ class RecurrentProfile(Profile):
         if rows.shape[1] == 0:
             return item_vectors.new_zeros(len(rows), self.project.out_features)
         # Padding stands at the right, so the state after the newest item is untouched by it.
-        states, _ = self.gru(self.dropout(functional.embedding(rows, item_vectors)))
+        states, _ = self.gru(self.dropout(take_rows(item_vectors, rows)))
         newest = states[torch.arange(len(rows), device=rows.device), (lengths - 1).clamp(min=0)]
         return self.project(newest) * (lengths > 0).unsqueeze(-1)

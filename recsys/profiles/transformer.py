@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
@@ -61,6 +61,6 @@ class TransformerProfile(Profile):
         steps = torch.arange(length, device=lengths.device)
         age = (lengths.unsqueeze(1) - 1 - steps).clamp(0, self.positions.num_embeddings - 1)
         causal = steps.unsqueeze(0) > steps.unsqueeze(1)  # (L, L), True where a later item must not be seen
-        states = self.layers(self.dropout(functional.embedding(rows, item_vectors) + self.positions(age)), mask=causal)
+        states = self.layers(self.dropout(take_rows(item_vectors, rows) + self.positions(age)), mask=causal)
         newest = states[torch.arange(len(lengths), device=lengths.device), (lengths - 1).clamp(min=0)]
         return newest * (lengths > 0).unsqueeze(-1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor, nn
 
+from recsys.layers.lookup import plain_row_products, row_products, take_rows
 from recsys.schema import UserBatch
 
 
@@ -21,10 +23,32 @@ class UserSide:
 
 @dataclass
 class ItemSide:
-    """Items to be scored: `idx` and `vectors`, (I,) and (I, dim) for all users, or (B, N) and (B, N, dim) by row."""
+    """Items to be scored: (I,) for all users, or (B, N) for each user its own.
+
+    Attributes:
+        idx: (I,) or (B, N) item indices.
+        table: Their vectors, (I, dim) or (B, N, dim); or, with `rows`, the vectors (n, dim) of all that occur.
+        rows: (B, N) the row of `table` of each item.
+    """
 
     idx: Tensor
-    vectors: Tensor
+    table: Tensor
+    rows: Tensor | None = None
+
+    @property
+    def vectors(self) -> Tensor:
+        """Vectors (I, dim) or (B, N, dim) of the items."""
+        return self.apply(lambda table: table)
+
+    def apply(self, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """`function` of the items' vectors, computed once for each row of the table where it acts on rows alone."""
+        return function(self.table) if self.rows is None else take_rows(function(self.table), self.rows)
+
+    def products(self, user_vectors: Tensor) -> Tensor:
+        """Products (B, N) of each user's vector (B, dim) with those of its own items."""
+        if self.rows is None:
+            return plain_row_products(user_vectors, self.table)
+        return row_products(user_vectors, self.table, self.rows)
 
 
 class Ranker(nn.Module, ABC):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
+from recsys.layers.lookup import take_rows
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ModelContext
 
@@ -29,22 +31,32 @@ class CFRanker(Ranker):
         super().__init__()
         self.item_bias = nn.Parameter(context.item_counts.new_zeros(context.n_items).float()) if item_bias else None
         self.user_bias = nn.Parameter(context.item_counts.new_zeros(context.n_users).float()) if user_bias else None
+        self.trains_on_cold = context.trains_on_cold
         self.register_buffer("warm_items", context.warm_items.clone(), persistent=False)
         self.register_buffer("warm_users", context.warm_users.clone(), persistent=False)
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
-        # Not a batched matrix product, which is several times slower for so few items of each user.
-        product = (items.vectors * users.vectors.unsqueeze(1)).sum(dim=-1)
-        return self._with_biases(product, users, items)
+        scores = items.products(users.vectors)
+        scores = scores if self.item_bias is None else scores + self._item_bias(items)
+        return self._with_user_bias(scores, users)
 
     def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
-        return self._with_biases(users.vectors @ items.vectors.T, users, items)
+        # The items' biases enter with the product, in one pass over the scores.
+        zero = users.vectors.new_zeros(())
+        bias = zero if self.item_bias is None else self._item_bias(items)
+        return self._with_user_bias(torch.addmm(bias, users.vectors, items.vectors.T), users)
 
-    def _with_biases(self, scores: Tensor, users: UserSide, items: ItemSide) -> Tensor:
-        if self.item_bias is not None:
-            scores = scores + self.item_bias[items.idx] * self.warm_items[items.idx]
-        if self.user_bias is not None:
-            idx = users.batch.idx.clamp(min=0)
-            known = self.warm_users[idx] & (users.batch.idx >= 0)
-            scores = scores + (self.user_bias[idx] * known).unsqueeze(-1)
-        return scores
+    def _item_bias(self, items: ItemSide) -> Tensor:
+        assert self.item_bias is not None
+        return self._of_warm(self.item_bias, self.warm_items, items.idx)
+
+    def _with_user_bias(self, scores: Tensor, users: UserSide) -> Tensor:
+        if self.user_bias is None:
+            return scores
+        idx = users.batch.idx
+        bias = self._of_warm(self.user_bias, self.warm_users, idx.clamp(min=0)) * (idx >= 0)
+        return scores + bias.unsqueeze(-1)
+
+    def _of_warm(self, biases: Tensor, warm: Tensor, idx: Tensor) -> Tensor:
+        bias = take_rows(biases, idx)
+        return bias if self.training and not self.trains_on_cold else bias * take_rows(warm, idx)

@@ -29,9 +29,8 @@ class DotRanker(Ranker):
         self.temperature = temperature
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
-        user_vectors, item_vectors = self._scaled(users.vectors), self._scaled(items.vectors)
-        # Not a batched matrix product, which is several times slower for so few items of each user.
-        return (item_vectors * user_vectors.unsqueeze(1)).sum(dim=-1) / self.temperature
+        scaled = ItemSide(items.idx, self._scaled(items.table), items.rows)
+        return scaled.products(self._scaled(users.vectors)) / self.temperature
 
     def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
         return self._scaled(users.vectors) @ self._scaled(items.vectors).T / self.temperature

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -11,7 +12,13 @@ from torch import Tensor, nn
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ConfigError, ModelContext
 
-ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": partial(nn.ReLU, inplace=True),
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+USERS_AT_ONCE = 8  # in a block of a catalogue's scores
 
 
 class MLPRanker(Ranker):
@@ -38,7 +45,7 @@ class MLPRanker(Ranker):
         hidden_dims: Sequence[int] = (32, 16),
         activation: str = "relu",
         dropout: float = 0.0,
-        max_hidden: int = 600_000,
+        max_hidden: int = 262_144,
     ) -> None:
         super().__init__()
         widths = list(hidden_dims)
@@ -58,22 +65,27 @@ class MLPRanker(Ranker):
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         product = self.product_part(users.vectors.unsqueeze(1) * items.vectors)
-        hidden = self.user_part(users.vectors).unsqueeze(1) + self.item_part(items.vectors) + product  # (B, N, width)
-        for layer in self.layers:
-            hidden = layer(self.dropout(self.activation(hidden)))
-        return hidden.squeeze(-1)
+        hidden = self.user_part(users.vectors).unsqueeze(1) + items.apply(self.item_part) + product  # (B, N, width)
+        return self._output(hidden).squeeze(-1)
 
     def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
-        item_part = self.item_part(items.vectors).T  # (width, I)
-        n_users = max(1, self.max_hidden // max(1, item_part.numel()))
-        chunks = users.vectors.split(n_users)
-        return torch.cat([self._score_chunk(chunk, items.vectors, item_part) for chunk in chunks])
+        width = self.item_part.out_features
+        parts = items.vectors.split(max(1, self.max_hidden // (USERS_AT_ONCE * width)))
+        blocks = users.vectors.split(USERS_AT_ONCE)
+        return torch.cat([self._score_block(block, parts) for block in blocks])
 
-    def _score_chunk(self, user_vectors: Tensor, item_vectors: Tensor, item_part: Tensor) -> Tensor:
-        # Items are the last axis throughout, so each layer is one batched product without a transposition.
-        weights = user_vectors.unsqueeze(1) * self.product_part.weight  # (B, width, dim)
-        hidden = weights @ item_vectors.T + item_part + self.user_part(user_vectors).unsqueeze(-1)  # (B, width, I)
+    def _score_block(self, user_vectors: Tensor, item_parts: Sequence[Tensor]) -> Tensor:
+        # For a given user, W₁ⁱi + W₁ᵖ(u∘i) is one matrix times i: (W₁ⁱ + W₁ᵖ diag(u)) i.
+        weights = user_vectors.unsqueeze(1) * self.product_part.weight + self.item_part.weight  # (B, width, dim)
+        stacked, bias = weights.flatten(0, 1), self.user_part(user_vectors).flatten()
+        scores = []
+        for part in item_parts:
+            hidden = nn.functional.linear(part, stacked, bias).view(-1, weights.shape[1])  # item by item, its B users
+            scores.append(self._output(hidden).view(-1, len(user_vectors)))
+        return torch.cat(scores).T
+
+    def _output(self, hidden: Tensor) -> Tensor:
+        """Scores (*, 1) of first hidden layers (*, width), before their activation."""
         for layer in self.layers:
-            assert isinstance(layer, nn.Linear)
-            hidden = layer.weight @ self.dropout(self.activation(hidden)) + layer.bias.unsqueeze(-1)
-        return hidden.squeeze(1)
+            hidden = layer(self.dropout(self.activation(hidden)))
+        return hidden

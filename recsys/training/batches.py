@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -45,6 +45,8 @@ class TensorLists:
 class TrainBatches:
     """Iterates shuffled training batches, in an order of the seed and the epoch alone, so a resumed run repeats it.
 
+    They come as lists of `steps_at_once` (the last may be shorter), for a training step that takes as many.
+
     Args:
         examples: The training examples.
         batch_size: Examples of a step, over all processes together.
@@ -55,6 +57,7 @@ class TrainBatches:
         epoch: Gives the current epoch.
         rank: This process.
         world_size: Number of processes; each takes its share of every batch, and weighs it by its size.
+        steps_at_once: Batches of a list.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class TrainBatches:
         epoch: Callable[[], int],
         rank: int = 0,
         world_size: int = 1,
+        steps_at_once: int = 1,
     ) -> None:
         self.users = torch.from_numpy(examples.users)
         self.positives = torch.from_numpy(examples.positives)
@@ -78,37 +82,44 @@ class TrainBatches:
         # An impression's history is what came before it already, and cannot hold the click.
         self.only_before = history == BEFORE or examples.shown is not None
         self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
+        self.steps_at_once = steps_at_once
 
     def __len__(self) -> int:
-        return -(-len(self.users) // self.batch_size)
+        return -(-len(self.users) // (self.batch_size * self.steps_at_once))
 
-    def __iter__(self) -> Iterator[TrainBatch]:
+    def __iter__(self) -> Iterator[list[TrainBatch]]:
         order = torch.randperm(len(self.users), generator=generator("cpu", self.seed, "shuffle", self.epoch()))
-        for batch in order.split(self.batch_size):
-            yield self._share(batch)
+        for block in order.split(self.batch_size * self.steps_at_once):
+            shares, weights = zip(*map(self._share, block.split(self.batch_size)), strict=True)
+            batches = [self._batch(*parts) for parts in zip(*self._examples(shares), strict=True)]
+            for batch, weight in zip(batches, weights, strict=True):
+                batch.weight = weight
+            yield batches
 
-    def _share(self, batch: Tensor) -> TrainBatch:
+    def _examples(self, batches: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+        """Examples, users and positives of several batches, looked up together."""
+        together, sizes = torch.cat(list(batches)), [len(batch) for batch in batches]
+        columns = (together, self.users.index_select(0, together), self.positives.index_select(0, together))
+        return [column.split(sizes) for column in columns]
+
+    def _share(self, batch: Tensor) -> tuple[Tensor, float]:
+        """This process' examples of a batch, and the weight of their mean: gradients are averaged over processes."""
         if self.world_size == 1:
-            return self._batch(batch)
+            return batch, 1.0
         mine = batch.tensor_split(self.world_size)[self.rank]
         # A process without an example takes one that counts nothing: all have to make the step.
-        share = self._batch(mine if len(mine) else batch[:1])
-        # Gradients are averaged over processes, as if their shares were equally large.
-        share.weight = self.world_size * len(mine) / len(batch)
-        return share
+        return (mine if len(mine) else batch[:1]), self.world_size * len(mine) / len(batch)
 
-    def _batch(self, chosen: Tensor) -> TrainBatch:
-        rows, positives = self.rows[chosen], self.positives[chosen]
-        ends = self.before[chosen] if self.only_before else None
-        if self.max_history:
-            history, mask = self.history.newest(rows, ends, self.max_history)
-            mask &= history != positives.unsqueeze(1)
-        else:
-            history, mask = chosen.new_zeros(len(chosen), 0), torch.zeros(len(chosen), 0, dtype=torch.bool)
-        users = UserBatch(self.users[chosen], history, mask)
+    def _batch(self, chosen: Tensor, idx: Tensor, positives: Tensor) -> TrainBatch:
+        users = self._with_histories(idx, positives, chosen) if self.max_history else UserBatch.without_history(idx)
         if self.shown is None:
             return TrainBatch(users, positives)
-        return TrainBatch(users, positives, *self.shown.newest(rows, None, len(self.shown.values)))
+        return TrainBatch(users, positives, *self.shown.newest(self.rows[chosen], None, len(self.shown.values)))
+
+    def _with_histories(self, idx: Tensor, positives: Tensor, chosen: Tensor) -> UserBatch:
+        ends = self.before[chosen] if self.only_before else None
+        history, mask = self.history.newest(self.rows[chosen], ends, self.max_history)
+        return UserBatch(idx, history, mask & (history != positives.unsqueeze(1)))
 
 
 class EvaluationBatches:

@@ -21,6 +21,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         batch_size: Training examples of a step, over all processes together.
         max_history: The newest items of a history that a profile reads.
         train_history: `others` or `before`; see `TrainBatches`.
+        steps_at_once: Training batches come in lists of this many.
         max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
             three times that in all).
 
@@ -37,12 +38,14 @@ class RecommenderDataModule(pl.LightningDataModule):
         max_history: int = 50,
         train_history: str = OTHERS,
         max_scores: int = 4_000_000,
+        steps_at_once: int = 1,
     ) -> None:
         super().__init__()
         check_batches(batch_size, max_history, train_history, max_scores)
         self.split, self.seed, self.batch_size = split, seed, batch_size
         self.max_history = max_history if reads_history else 0
         self.train_history, self.max_scores = train_history, max_scores
+        self.steps_at_once = steps_at_once
 
     def train_dataloader(self) -> TrainBatches:
         return TrainBatches(
@@ -53,6 +56,7 @@ class RecommenderDataModule(pl.LightningDataModule):
             self.seed,
             lambda: self.trainer.current_epoch if self.trainer else 0,
             *self._share(),
+            self.steps_at_once,
         )
 
     def val_dataloader(self) -> EvaluationBatches:
@@ -72,7 +76,9 @@ class RecommenderDataModule(pl.LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
 
-def check_batches(batch_size: int, max_history: int, train_history: str, max_scores: int) -> None:
+def check_batches(
+    batch_size: int, max_history: int, train_history: str, max_scores: int, examples_at_once: int = 0
+) -> None:
     """Refuse impossible values of `batches`.
 
     Raises:
@@ -81,5 +87,7 @@ def check_batches(batch_size: int, max_history: int, train_history: str, max_sco
     for key, value in {"batch_size": batch_size, "max_history": max_history, "max_scores": max_scores}.items():
         if value < 1:
             raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
+    if examples_at_once < 0:
+        raise ConfigError(f"batches.examples_at_once is {examples_at_once}; expected 0 or more.")
     if train_history not in (BEFORE, OTHERS):
         raise ConfigError(f"batches.train_history is {train_history!r}; expected {BEFORE!r} or {OTHERS!r}.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from recsys.layers.embedding import WarmEmbedding
+from recsys.layers.lookup import take_rows
 from recsys.schema import ConfigError, ModelContext
 
 NORMALIZATIONS = ("none", "center", "standardize")
@@ -31,7 +32,6 @@ class ItemFeatures(nn.Module):
     """
 
     text: Tensor
-    warm_items: Tensor
 
     def __init__(
         self,
@@ -46,35 +46,40 @@ class ItemFeatures(nn.Module):
         super().__init__()
         if normalize not in NORMALIZATIONS:
             raise ConfigError(f"features.normalize is {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}.")
-        self.register_buffer("warm_items", context.warm_items.clone(), persistent=False)
         self.register_buffer("text", _normalized(text_vectors, context.warm_items, normalize), persistent=False)
         self.projection = _projection(text_vectors.shape[1], context.dim, hidden_dim, dropout)
-        self.ids = nn.Embedding(context.n_items, context.dim) if ids else None
-        if self.ids is not None:
-            nn.init.normal_(self.ids.weight, std=init_std)
+        self.ids = WarmEmbedding(context.warm_items, context.dim, init_std, context.trains_on_cold) if ids else None
         if self.projection is None and self.ids is None:
             raise ConfigError("Items have no features: encoder=none gives no text vectors and features.ids is false.")
 
     def forward(self, idx: Tensor) -> Tensor:
         """Vectors (n, dim) of the items `idx` (n,)."""
-        ids = None if self.ids is None else self.ids(idx) * self.warm_items[idx].unsqueeze(-1)
-        if self.projection is None:
-            assert ids is not None  # one of both is there, as the constructor checked
-            return ids
-        text = self.projection(functional.embedding(idx, self.text))
-        return text if ids is None else text + ids
+        text = None if self.projection is None else self.projection(take_rows(self.text, idx))
+        return _sum(text, None if self.ids is None else self.ids(idx))
+
+    def catalogue(self) -> Tensor:
+        """Vectors (n_items, dim) of all items."""
+        text = None if self.projection is None else self.projection(self.text)
+        return _sum(text, None if self.ids is None else self.ids.table())
 
     def table(self, *indices: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Vectors of the distinct items of several index tensors, and each tensor's rows in that table.
 
         Where as many entries are asked for as there are items, the table is the whole catalogue, in its order.
         """
-        n_items = len(self.warm_items)
-        if sum(idx.numel() for idx in indices) >= n_items:
-            return self(torch.arange(n_items, device=self.warm_items.device)), list(indices)
+        if sum(idx.numel() for idx in indices) >= len(self.text):
+            return self.catalogue(), list(indices)
         distinct, rows = torch.unique(torch.cat([idx.reshape(-1) for idx in indices]), return_inverse=True)
         parts = rows.split([idx.numel() for idx in indices])
         return self(distinct), [part.view(idx.shape) for part, idx in zip(parts, indices, strict=True)]
+
+
+def _sum(text: Tensor | None, ids: Tensor | None) -> Tensor:
+    if text is None or ids is None:
+        vectors = ids if text is None else text
+        assert vectors is not None, "one of both is there, as the constructor checked"
+        return vectors
+    return text + ids
 
 
 def _normalized(text: Tensor, warm_items: Tensor, normalize: str) -> Tensor:

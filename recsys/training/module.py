@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -51,6 +52,9 @@ class RecommenderModule(pl.LightningModule):
         seed: The run's seed.
     """
 
+    # A training step takes a list of batches. Lightning's automatic optimization needs lists of one; for longer ones
+    # `automatic_optimization` is False, and the module takes the steps itself.
+
     def __init__(
         self,
         recommender: Recommender,
@@ -87,19 +91,29 @@ class RecommenderModule(pl.LightningModule):
         # All of an epoch's randomness depends on the seed and the epoch alone, so that a resumed run repeats it.
         torch.manual_seed(derive_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
         self.generator = generator(self.device, self.seed, "negatives", self.current_epoch, self.global_rank)
-        self.total_loss = torch.zeros((), device=self.device)
+        self.losses: list[Tensor] = []  # of the epoch's steps
 
-    def training_step(self, batch: TrainBatch, batch_idx: int) -> Tensor:
+    def training_step(self, batches: list[TrainBatch], batch_idx: int) -> Tensor | None:
         assert self.sampler is not None
-        assert self.loss is not None
-        negatives = self.sampler.sample(batch, self.generator, self._score_without_gradient)
-        positive, negative = self._training_scores(batch, negatives)
-        loss = self.loss(positive, negative, negatives.mask) * batch.weight
-        self.total_loss += loss.detach()
-        return loss
+        drawn = self.sampler.draw_all(batches, self.generator)
+        if self.automatic_optimization:
+            return self._batch_loss(batches[0], drawn[0])
+        optimizer, parameters = self.optimizers(), list(self.recommender.parameters())
+        assert isinstance(optimizer, LightningOptimizer)
+        for batch, negatives in zip(batches, drawn, strict=True):
+            self._batch_loss(batch, negatives).backward()  # no manual_backward: see `steps_at_once`
+            optimizer.step()
+            for parameter in parameters:
+                parameter.grad = None
+        return None
+
+    @property
+    def mean_loss(self) -> Tensor:
+        """The mean training loss of the epoch's steps so far; 0 before the first."""
+        return torch.stack(self.losses).mean() if self.losses else torch.zeros((), device=self.device)
 
     def on_train_epoch_end(self) -> None:
-        self.log("train/loss", self.total_loss / max(1, self.trainer.num_training_batches), sync_dist=True)
+        self.log("train/loss", self.mean_loss, sync_dist=True)
 
     def on_validation_epoch_start(self) -> None:
         self.item_vectors = self.recommender.item_vectors(self.context.n_items)
@@ -120,7 +134,7 @@ class RecommenderModule(pl.LightningModule):
         self._finish(schema.TEST)
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        return batch.to(device)
+        return [each.to(device) for each in batch] if isinstance(batch, list) else batch.to(device)
 
     def scores(self, batch: EvaluationBatch) -> Tensor:
         """Scores (B, columns) of the queries' candidates; −∞ for what was seen and for padding."""
@@ -149,6 +163,15 @@ class RecommenderModule(pl.LightningModule):
         """The metrics of a stage."""
         return self.stage_metrics[stage]  # type: ignore[return-value]  # nn.ModuleDict forgets the type
 
+    def _batch_loss(self, batch: TrainBatch, drawn: Negatives) -> Tensor:
+        assert self.sampler is not None
+        assert self.loss is not None
+        negatives = self.sampler.choose(batch.users, drawn, self._score_without_gradient)
+        loss = self.loss(*self._training_scores(batch, negatives), negatives.mask)
+        loss = loss if batch.weight == 1 else loss * batch.weight
+        self.losses.append(loss.detach())
+        return loss
+
     def _training_scores(self, batch: TrainBatch, negatives: Negatives) -> tuple[Tensor, Tensor]:
         own = batch.positives.unsqueeze(1)
         if negatives.items.dim() == 1:
@@ -156,7 +179,8 @@ class RecommenderModule(pl.LightningModule):
             positive = positive.squeeze(1)
         else:
             scores = self.recommender.score(batch.users, torch.cat([own, negatives.items], dim=1))
-            positive, negative = scores[:, 0], scores[:, 1:]
+            positive, negative = scores.split([1, scores.shape[1] - 1], dim=1)
+            positive = positive.squeeze(1)
         if negatives.log_q is not None and negatives.positive_log_q is not None:
             positive, negative = positive - negatives.positive_log_q, negative - negatives.log_q
         return positive, negative

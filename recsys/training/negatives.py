@@ -7,8 +7,9 @@ belongs to the test.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -33,6 +34,11 @@ class Negatives:
     mask: Tensor
     log_q: Tensor | None = None
     positive_log_q: Tensor | None = None
+
+    def split(self, sizes: list[int]) -> list[Negatives]:
+        """Those of the first rows, of the next, …; of negatives by row."""
+        parts = [[None] * len(sizes) if field is None else field.split(sizes) for field in vars(self).values()]
+        return [Negatives(*part) for part in zip(*parts, strict=True)]
 
 
 class KnownPositives:
@@ -62,11 +68,11 @@ class KnownPositives:
         self.table = None if self.table is None else self.table.to(device)
         return self
 
-    def contains(self, users: Tensor, items: Tensor) -> Tensor:
-        """Whether each user (B,) has each of its items (B, N)."""
-        wanted = users.unsqueeze(1) * self.n_items + items
+    def contain(self, users: Tensor, items: Tensor) -> Tensor:
+        """Which of the pairs of a user (n,) and an item (n,) are in the train part."""
+        wanted = users * self.n_items + items
         if self.table is not None:
-            return self.table[wanted]
+            return self.table.index_select(0, wanted)
         place = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
         return self.keys[place] == wanted
 
@@ -95,25 +101,42 @@ class NegativeSampler(ABC):
         known: The train positives.
     """
 
+    by_example: ClassVar[bool] = True  # whether a draw reads user and positive alone, so that many batches can share it
+
     def __init__(self, context: ModelContext, known: KnownPositives) -> None:
         self.context = context
         self.known = known.to(context.item_counts.device)
 
     @abstractmethod
-    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
-        """Negatives of a batch; `score` gives the model's scores where a sampler wants them."""
+    def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
+        """Negatives of a batch, drawn without a look at the model."""
+
+    def draw_all(self, batches: Sequence[TrainBatch], generator: Generator) -> list[Negatives]:
+        """Negatives of several batches, in one draw where the sampler can."""
+        if len(batches) == 1 or not self.by_example:
+            return [self.draw(batch, generator) for batch in batches]
+        together = TrainBatch(
+            UserBatch.without_history(torch.cat([batch.users.idx for batch in batches])),
+            torch.cat([batch.positives for batch in batches]),
+        )
+        return self.draw(together, generator).split([len(batch.positives) for batch in batches])
+
+    def choose(self, users: UserBatch, drawn: Negatives, score: Score) -> Negatives:
+        """Which of the drawn negatives to train on; `score` gives the model's scores where a sampler wants them."""
+        return drawn
 
     def draw_unknown(self, users: Tensor, n: int, draw: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
         """(B, n) items out of `draw(count)`, and the mask of those that are no positives of the users (B,)."""
-        items = draw(len(users) * n).view(len(users), n)
-        known = self.known.contains(users, items)
+        items = draw(len(users) * n)
+        owners = users.repeat_interleave(n) if n > 1 else users
+        known = self.known.contain(owners, items)
         for _ in range(MAX_REDRAWS):
-            row, column = known.nonzero(as_tuple=True)
-            if len(row) == 0:
+            place = known.nonzero().squeeze(1)
+            if len(place) == 0:
                 break
-            items[row, column] = draw(len(row))
-            known[row, column] = self.known.contains(users[row], items[row, column].unsqueeze(1)).squeeze(1)
-        return items, ~known
+            items[place] = again = draw(len(place))
+            known[place] = self.known.contain(owners[place], again)
+        return items.view(len(users), n), ~known.view(len(users), n)
 
 
 class UniformNegatives(NegativeSampler):
@@ -124,11 +147,12 @@ class UniformNegatives(NegativeSampler):
         self.n_negatives = _positive("negatives.n_negatives", n_negatives)
         self.items = context.warm_items.nonzero().squeeze(1)
 
-    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+    def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
         return Negatives(*self.draw_unknown(batch.users.idx, self.n_negatives, lambda n: self._draw(n, generator)))
 
     def _draw(self, n: int, generator: Generator) -> Tensor:
-        return self.items[torch.randint(len(self.items), (n,), generator=generator, device=self.items.device)]
+        drawn = torch.randint(len(self.items), (n,), generator=generator, device=self.items.device)
+        return self.items.index_select(0, drawn)
 
 
 class PopularityNegatives(NegativeSampler):
@@ -151,7 +175,7 @@ class PopularityNegatives(NegativeSampler):
         self.cumulative = weights.cumsum(0) / weights.sum()
         self.log_q = (weights / weights.sum()).log().float() if log_q else None
 
-    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+    def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
         items, mask = self.draw_unknown(batch.users.idx, self.n_negatives, lambda n: self._draw(n, generator))
         if self.log_q is None:
             return Negatives(items, mask)
@@ -166,12 +190,14 @@ class PopularityNegatives(NegativeSampler):
 class InBatchNegatives(NegativeSampler):
     """The batch's other positives, shared by all rows: drawn in proportion to popularity, hence the logQ correction."""
 
+    by_example: ClassVar[bool] = False
+
     def __init__(self, context: ModelContext, known: KnownPositives, log_q: bool = True) -> None:
         super().__init__(context, known)
         counts = context.item_counts.double()
         self.log_q = (counts.clamp(min=1) / counts.sum()).log().float() if log_q else None
 
-    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+    def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
         items = batch.positives
         mask = self.known.mask_of_shared(batch.users.idx, items)
         if self.log_q is None:
@@ -186,28 +212,29 @@ class HardNegatives(UniformNegatives):
     """
 
     def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 1, pool_size: int = 16) -> None:
-        super().__init__(context, known, n_negatives)
-        if pool_size < n_negatives:
+        if pool_size < _positive("negatives.n_negatives", n_negatives):
             raise ConfigError(
                 f"negatives.pool_size is {pool_size}; expected at least negatives.n_negatives, which is {n_negatives}."
             )
-        self.pool_size = pool_size
+        super().__init__(context, known, pool_size)
+        self.n_chosen = n_negatives
 
-    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
-        pool, mask = self.draw_unknown(batch.users.idx, self.pool_size, lambda n: self._draw(n, generator))
-        scores = score(batch.users, pool).masked_fill(~mask, -torch.inf)
-        best = scores.topk(self.n_negatives, dim=1).indices
-        return Negatives(pool.gather(1, best), mask.gather(1, best))
+    def choose(self, users: UserBatch, drawn: Negatives, score: Score) -> Negatives:
+        scores = score(users, drawn.items).masked_fill(~drawn.mask, -torch.inf)
+        best = scores.topk(self.n_chosen, dim=1).indices
+        return Negatives(drawn.items.gather(1, best), drawn.mask.gather(1, best))
 
 
 class AllNegatives(NegativeSampler):
     """Every item with train interactions, shared by all rows: for the full softmax."""
 
+    by_example: ClassVar[bool] = False
+
     def __init__(self, context: ModelContext, known: KnownPositives) -> None:
         super().__init__(context, known)
         self.items = context.warm_items.nonzero().squeeze(1)
 
-    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+    def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
         return Negatives(self.items, self.known.mask_of_shared(batch.users.idx, self.items))
 
 
@@ -217,11 +244,13 @@ class ShownNegatives(NegativeSampler):
     Wu et al., "MIND: A Large-scale Dataset for News Recommendation", ACL 2020.
     """
 
+    by_example: ClassVar[bool] = False
+
     def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 4) -> None:
         super().__init__(context, known)
         self.n_negatives = _positive("negatives.n_negatives", n_negatives)
 
-    def sample(self, batch: TrainBatch, generator: Generator, score: Score) -> Negatives:
+    def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
         if batch.shown is None or batch.shown_mask is None:
             raise ConfigError("negatives=shown needs data with impressions, such as data=mind; use negatives=uniform.")
         keys = torch.rand(batch.shown.shape, generator=generator, device=batch.shown.device)

@@ -32,8 +32,7 @@ class FitProgress(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
-        total = trainer.strategy.reduce(pl_module.total_loss, reduce_op="mean")  # of all processes
-        loss = float(total) / max(1, trainer.num_training_batches)
+        loss = float(trainer.strategy.reduce(pl_module.mean_loss, reduce_op="mean"))  # of all processes
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
         self.curve.append({"epoch": trainer.current_epoch, "train/loss": loss, **metrics})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import UserBatch
@@ -35,7 +36,7 @@ class Recommender(nn.Module):
         device = next(iter([*self.parameters(), *self.buffers()]), torch.empty(0)).device
         if self.features is None:
             return torch.empty(n_items, 0, device=device)
-        return self.features(torch.arange(n_items, device=device))
+        return self.features.catalogue()
 
     def user_side(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> UserSide:
         """Users with their profiles' vectors; `rows` (B, L) are the histories' rows in `item_vectors`."""
@@ -49,19 +50,16 @@ class Recommender(nn.Module):
             no_vectors = torch.empty(*items.shape, 0, device=items.device)
             return self.ranker.score(UserSide(users, no_vectors[:, 0]), ItemSide(items, no_vectors))
         table, (history, rows) = self.features.table(self._history(users), items)
-        return self.ranker.score(
-            self.user_side(users, table, history), ItemSide(items, nn.functional.embedding(rows, table))
-        )
+        return self.ranker.score(self.user_side(users, table, history), ItemSide(items, table, rows))
 
     def score_with_shared(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (B, N) of each user's own items (B, N), and (B, M) of the same M items for all users."""
         assert self.features is not None, "only a ranker that is trained scores shared negatives"
         table, (history, own_rows, shared_rows) = self.features.table(self._history(users), own, shared)
         side = self.user_side(users, table, history)
-        embed = nn.functional.embedding
         return (
-            self.ranker.score(side, ItemSide(own, embed(own_rows, table))),
-            self.ranker.score_catalogue(side, ItemSide(shared, embed(shared_rows, table))),
+            self.ranker.score(side, ItemSide(own, table, own_rows)),
+            self.ranker.score_catalogue(side, ItemSide(shared, take_rows(table, shared_rows))),
         )
 
     def score_catalogue(self, users: UserBatch, item_vectors: Tensor) -> Tensor:
@@ -74,7 +72,7 @@ class Recommender(nn.Module):
     def score_candidates(self, users: UserBatch, items: Tensor, item_vectors: Tensor) -> Tensor:
         """Scores (B, C) of each user's own candidates `items` (B, C), given the catalogue's vectors."""
         side = self.user_side(users, item_vectors, users.history)
-        return self.ranker.score(side, ItemSide(items, nn.functional.embedding(items, item_vectors)))
+        return self.ranker.score(side, ItemSide(items, item_vectors, items))
 
     def _history(self, users: UserBatch) -> Tensor:
         return users.history if self.reads_history else users.history[:, :0]

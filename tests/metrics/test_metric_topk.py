@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from recsys.metrics.hashing import pair_hash
-from recsys.metrics.topk import rank_items
+from recsys.metrics.topk import LONG, rank_items, top_values
 from recsys.schema import RecsysError
 
 
@@ -84,3 +84,22 @@ def test_hash_is_uniform_and_without_collisions():
     assert len(hashes.unique()) == 300 * 300
     bits = torch.stack([(hashes >> bit) & 1 for bit in range(64)]).double().mean(dim=(1, 2))
     assert bits.numpy() == pytest.approx(np.full(64, 0.5), abs=5 * 0.5 / 300)
+
+
+@pytest.mark.parametrize("n_columns", [LONG * 3, LONG * 3 + 5])
+@pytest.mark.parametrize("levels", [2, 50, 10**9])  # many ties, some, none
+def test_long_rows_have_the_same_largest_values(n_columns, levels):
+    scores = (torch.rand(40, n_columns) * levels).floor()
+    scores[1], scores[2, :-2] = -torch.inf, -torch.inf
+    values, columns = top_values(scores, 3)
+    assert torch.equal(values, scores.topk(3, dim=1).values)
+    assert torch.equal(scores.gather(1, columns), values)
+    assert all(len(set(row)) == 3 for row in columns.tolist())
+
+
+def test_a_nan_comes_first_in_long_rows_too():
+    scores = torch.rand(2, LONG * 3)
+    scores[1, 100] = torch.nan
+    values, _ = top_values(scores, 3)
+    assert values.isnan().any(dim=1).tolist() == [False, True]
+    assert values[1, 0].isnan()

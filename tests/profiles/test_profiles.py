@@ -34,7 +34,7 @@ class TestAttentionProfile(ProfileContract):
 
     def test_weights_sum_to_one_or_are_zero(self, profile, items):
         batch = batch_of([[3, 1, 4], []], [0, 1])
-        weights = profile.weights(batch, items[batch.history])
+        weights = profile.weights(batch, items, batch.history)
         assert torch.allclose(weights.sum(dim=1), torch.tensor([1.0, 0.0]))
 
 

@@ -21,7 +21,7 @@ def batches(epoch=0, size=4, history="others", max_history=5, rank=0, world_size
 
 def histories_by_positive(iterable):
     found = {}
-    for batch in iterable:
+    for batch in (batch for block in iterable for batch in block):
         for row, positive in enumerate(batch.positives.tolist()):
             found[positive] = batch.users.history[row][batch.users.history_mask[row]].tolist()
     return found
@@ -48,13 +48,13 @@ def test_before_is_what_came_earlier():
 
 
 def test_a_profile_without_history_gets_no_columns():
-    batch = next(iter(batches(max_history=0)))
+    (batch,) = next(iter(batches(max_history=0)))
     assert batch.users.history.shape == (4, 0)
 
 
 def test_every_example_comes_once_in_an_order_of_seed_and_epoch():
     def order(**kwargs):
-        return torch.cat([batch.positives for batch in batches(size=3, **kwargs)]).tolist()
+        return torch.cat([batch.positives for (batch,) in batches(size=3, **kwargs)]).tolist()
 
     assert sorted(order()) == [5, 6, 7, 8]
     assert order(epoch=3) == order(epoch=3)
@@ -63,13 +63,13 @@ def test_every_example_comes_once_in_an_order_of_seed_and_epoch():
 
 
 def test_processes_share_the_batch_of_one_process():
-    whole = next(iter(batches()))
+    (whole,) = next(iter(batches()))
     shares = [next(iter(batches(rank=rank, world_size=2))) for rank in range(2)]
-    assert torch.cat([share.positives for share in shares]).tolist() == whole.positives.tolist()
+    assert torch.cat([share.positives for (share,) in shares]).tolist() == whole.positives.tolist()
 
 
 def test_processes_weigh_their_shares_by_size_and_one_without_an_example_takes_one_that_counts_nothing():
-    shares = [list(batches(size=3, rank=rank, world_size=2)) for rank in range(2)]
+    shares = [[batch for (batch,) in batches(size=3, rank=rank, world_size=2)] for rank in range(2)]
     assert [[len(batch.positives) for batch in own] for own in shares] == [[2, 1], [1, 1]]
     # Of three examples two and one, times two processes over three examples; then one and none of one.
     assert [[batch.weight for batch in own] for own in shares] == [[4 / 3, 2.0], [2 / 3, 0.0]]

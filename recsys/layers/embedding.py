@@ -1,0 +1,42 @@
+"""Learnt vectors of users or items that have train interactions."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from recsys.layers.lookup import take_rows
+
+
+class WarmEmbedding(nn.Embedding):
+    """A learnt vector for each index with train interactions; zeros for a cold one, whose own is never learnt.
+
+    Args:
+        warm: (n,) bool, whether an index has train interactions.
+        dim: Width of the vectors.
+        init_std: Standard deviation of the initial vectors.
+        trains_on_cold: Whether training may ask for a cold index; where it cannot, it spends no time on zeros.
+    """
+
+    warm: Tensor
+    cold: Tensor
+
+    def __init__(self, warm: Tensor, dim: int, init_std: float, trains_on_cold: bool) -> None:
+        super().__init__(len(warm), dim)
+        nn.init.normal_(self.weight, std=init_std)
+        self.register_buffer("warm", warm.clone(), persistent=False)
+        self.register_buffer("cold", (~warm).nonzero().squeeze(1), persistent=False)
+        self.trains_on_cold = trains_on_cold
+
+    def forward(self, idx: Tensor) -> Tensor:
+        """Vectors (*, dim) of indices (*)."""
+        vectors = take_rows(self.weight, idx)
+        return vectors * take_rows(self.warm, idx).unsqueeze(-1) if self._asks_for_cold() else vectors
+
+    def table(self) -> Tensor:
+        """Vectors (n, dim) of all indices."""
+        if self._asks_for_cold():
+            return self.weight.index_fill(0, self.cold, 0.0)
+        return self.weight.view_as(self.weight)  # no parameter, which a module that keeps it would take for its own
+
+    def _asks_for_cold(self) -> bool:
+        return len(self.cold) > 0 and (self.trains_on_cold or not self.training)

@@ -1,0 +1,145 @@
+"""Rows of a table by index, and their products with vectors, with cheap gradients."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+SUM = 0  # the mode of torch.embedding_bag
+
+
+def take_rows(table: Tensor, rows: Tensor) -> Tensor:
+    """`table[rows]`: vectors (*, dim) of a table (n, dim) for indices of any shape (*).
+
+    The gradient adds each entry's to its row one after the other, which on a CPU takes half as long as that of
+    `torch.nn.functional.embedding`, and a tenth of that of indexing.
+
+    Example:
+        >>> take_rows(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1, 1, 0]])).tolist()
+        [[[3.0, 4.0], [3.0, 4.0], [1.0, 2.0]]]
+    """
+    return table.index_select(0, rows.reshape(-1)).view(*rows.shape, *table.shape[1:])
+
+
+def row_products(vectors: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    """Products (B, N) of each vector (B, dim) with its own rows (B, N) of a table (n, dim).
+
+    On a CPU neither the rows' vectors (B, N, dim) nor their gradients are ever in memory, only numbers by pair.
+
+    Example:
+        >>> table = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> row_products(torch.tensor([[1.0, 10.0]]), table, torch.tensor([[1, 0]])).tolist()
+        [[43.0, 21.0]]
+    """
+    if _sparse_fits(vectors, table, rows):
+        return _RowProducts.apply(vectors, table, rows)
+    return plain_row_products(vectors, take_rows(table, rows))
+
+
+def row_sums(weights: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    """Sums (B, dim) of rows (B, N) of a table (n, dim), each by its weight (B, N); as cheap as `row_products`.
+
+    Example:
+        >>> table = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> row_sums(torch.tensor([[1.0, 10.0]]), table, torch.tensor([[1, 0]])).tolist()
+        [[13.0, 24.0]]
+    """
+    if _sparse_fits(weights, table, rows):
+        return _RowSums.apply(weights, table, rows)
+    return (weights.unsqueeze(-1) * take_rows(table, rows)).sum(dim=1)
+
+
+def plain_row_products(vectors: Tensor, row_vectors: Tensor) -> Tensor:
+    """Products (B, N) of each vector (B, dim) with its own N vectors (B, N, dim)."""
+    # Not a batched matrix product, which is several times slower for so few rows of each vector.
+    return (row_vectors * vectors.unsqueeze(1)).sum(dim=-1)
+
+
+def _sparse_fits(values: Tensor, table: Tensor, rows: Tensor) -> bool:
+    plain = table.device.type == "cpu" and table.dtype in (torch.float32, torch.float64) and values.dtype == table.dtype
+    # Torch's sparse matrices have room for as many entries as dense ones.
+    return plain and len(rows) > 0 and 0 < rows.shape[1] <= len(table)
+
+
+def _accept_sparse_csr() -> None:
+    """Let torch give its warning that sparse CSR tensors may yet change, which it gives once, where nobody reads it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.sparse_csr_tensor(torch.tensor([0, 1]), torch.tensor([0]), torch.ones(1), (1, 1))
+
+
+_accept_sparse_csr()
+
+
+# With A (B, n) the sparse matrix that has an entry for each of `rows`, products are the entries of vectors·tableᵀ
+# that A has, and sums are A·table; the gradient of the one is the other, and for the table it is Aᵀ·vectors.
+
+
+class _RowProducts(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, vectors: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(vectors, table, rows)
+        return _products(vectors, table, rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        vectors, table, rows = (tensor.detach() for tensor in ctx.saved_tensors)  # else embedding_bag plans a gradient
+        of_vectors = _sums(gradient, table, rows) if ctx.needs_input_grad[0] else None
+        of_table = _sums_by_row(gradient, vectors, rows, len(table)) if ctx.needs_input_grad[1] else None
+        return of_vectors, of_table, None
+
+
+class _RowSums(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, table, rows)
+        return _sums(weights.detach(), table.detach(), rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        weights, table, rows = (tensor.detach() for tensor in ctx.saved_tensors)
+        of_weights = _products(gradient, table, rows) if ctx.needs_input_grad[0] else None
+        of_table = _sums_by_row(weights, gradient, rows, len(table)) if ctx.needs_input_grad[1] else None
+        return of_weights, of_table, None
+
+
+def _products(vectors: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    starts, zeros = torch.arange(0, rows.numel() + 1, rows.shape[1]), vectors.new_zeros(rows.numel())
+    shape = (len(rows), len(table))
+    entries = torch.sparse_csr_tensor(starts, rows.reshape(-1), zeros, shape, check_invariants=False)
+    return torch.sparse.sampled_addmm(entries, vectors, table.T, beta=0.0).values().view(rows.shape)
+
+
+def _sums(weights: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    return _bags(weights.reshape(-1), table, rows.reshape(-1), torch.arange(0, rows.numel(), rows.shape[1]))
+
+
+def _sums_by_row(weights: Tensor, vectors: Tensor, rows: Tensor, n: int) -> Tensor:
+    """(n, dim): for each row of the table the vectors of those that have it, each by its weight."""
+    order, starts = _grouped(rows.reshape(-1).numpy(), n)
+    owners = torch.from_numpy(order // rows.shape[1])
+    return _bags(take_rows(weights.reshape(-1), torch.from_numpy(order)), vectors, owners, torch.from_numpy(starts))
+
+
+def _bags(weights: Tensor, table: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
+    """Weighted sums of the rows (m,) from each start to the next."""
+    # What torch.nn.functional.embedding_bag calls, less its checks, which take as long as the sums.
+    return torch.embedding_bag(table, rows, starts, False, SUM, False, weights)[0]
+
+
+def _grouped(values: NDArray[np.int64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order that sorts values of 0…n-1, equal ones as they come, and where each value begins in it, (n,)."""
+    # Numpy has a radix sort for 16 bits, many times as fast as other sorts; a second pass takes the upper bits.
+    order = np.argsort(values.astype(np.uint16), kind="stable")
+    if n > 2**16:
+        order = order[np.argsort((values[order] >> 16).astype(np.uint16), kind="stable")]
+    counts = np.bincount(values, minlength=n)
+    return order, np.cumsum(counts) - counts
