@@ -91,7 +91,7 @@ def _chart(axis: _Axis, metric: str, family: Families, rows: Rows) -> Layers:
         "cost:Q",
         title=axis.title,
         scale=alt.Scale(type="log", padding=24, nice=False),
-        axis=alt.Axis(tickCount=6, format="~s"),
+        axis=alt.Axis(tickCount=6, format="~g"),
     )
     y = alt.Y("value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False))
     base = alt.Chart(named("rows")).encode(x=x)
