@@ -161,7 +161,7 @@ def _study_record(
         metrics=list(cfg.study.metrics),
         baseline=cfg.study.baseline,
         monitor=cells[0].cfg.monitor,
-        search=plain(cfg.search) if cfg.search.n_trials else {},
+        search={**plain(cfg.search), "space": plain(cfg.study)["space"]} if cfg.search.n_trials else {},
         cells=[_study_cell(planned, tunings.get(planned.label), outcomes) for planned in cells],
     )
 

@@ -67,7 +67,7 @@ def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambd
         ConfigError: If the search cannot be made of this space.
         RecsysError: If no trial came to its end.
     """
-    space = search_space(planned.cfg, cfg.search.space)
+    space = search_space(planned.cfg, cfg.study.space)
     if not space:
         return Tuned(True, {}, [])
     folder = study_folder(Path(cfg.paths.runs_dir), cfg.study.name)
@@ -245,10 +245,10 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
             f"search.n_trials is {n}, but search={cfg.choices.search} has no sampler; choose search=tpe, random, grid, "
             "cmaes or nsga2."
         )
-    for key in cfg.search.space or {}:
+    for key in cfg.study.space or {}:
         if not any(has_key(planned.cfg, key) for planned in cells):
-            raise ConfigError(f"search.space has {key}, which is no key of any cell's configuration.")
+            raise ConfigError(f"study.space has {key}, which is no key of any cell's configuration.")
     for planned in cells:
-        search_space(planned.cfg, cfg.search.space)
+        search_space(planned.cfg, cfg.study.space)
     if cfg.search.cost is not None and cfg.search.cost not in COSTS:
         raise ConfigError(f"search.cost is {cfg.search.cost!r}; expected {', '.join(COSTS)} or null.")

@@ -56,7 +56,7 @@ def test_impossible_cells_are_refused(cells, message, study_of):
         (["study.baseline=cff"], "study.baseline is 'cff'; expected one of popularity, cf, text, or null"),
         (["search.n_trials=5"], "search=none has no sampler; choose search=tpe"),
         (["search.n_trials=-1"], "search.n_trials is -1"),
-        (["search=tpe", "search.space={ranker.colour: {choice: [1]}}"], r"search.space has ranker.colour, which is no"),
+        (["search=tpe", "study.space={ranker.colour: {choice: [1]}}"], r"study.space has ranker.colour, which is no"),
         (["search=tpe", "search.cost=money"], "search.cost is 'money'; expected seconds, parameters or null"),
     ],
 )

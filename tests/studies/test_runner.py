@@ -97,7 +97,7 @@ def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
 
 @pytest.mark.parametrize("search", ["random", "grid", "cmaes", "nsga2"])
 def test_every_search_method_makes_its_trials(search, study_of):
-    space = "search.space={encoder.n_components: null, optimizer.weight_decay: {low: 0.01, high: 0.1}}"
+    space = "study.space={encoder.n_components: null, optimizer.weight_decay: {low: 0.01, high: 0.1}}"
     result = run_study(study_of(f"search={search}", "search.n_trials=2", space, "study.seeds=[0]"))
     trials = result.record.cells[2].trials
     assert len(trials) == 2
@@ -122,7 +122,7 @@ def test_a_failing_run_is_recorded_and_the_others_go_on_and_it_can_be_retried(st
 
 def test_a_cell_whose_trials_all_fail_is_told_and_the_others_go_on(study_of):
     bad = '{cf: ["encoder=none","ranker=cf"], bad: ["ranker=dot"]}'
-    space = "search.space={optimizer.lr: {choice: [1.0e+38]}}"
+    space = "study.space={optimizer.lr: {choice: [1.0e+38]}}"
     result = run_study(study_of("search=random", "search.n_trials=2", space, "study.seeds=[0]", cells=bad))
     assert {outcome.label for outcome in result.failures} == {"cf", "bad"}
     assert "none of 2 trials of bad came to its end" in result.failures[-1].error
