@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -92,9 +93,29 @@ def _grid(grid: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _values(key: str, values: Any) -> Sequence[Any]:
+    if isinstance(values, dict) and {"low", "high", "points"} <= set(values) <= {"low", "high", "points", "log"}:
+        return points_of(values, values["points"])
     if not isinstance(values, list) or not values:
-        raise ConfigError(f"{key} is {values!r}; expected a list of values such as [1,2].")
+        raise ConfigError(
+            f"{key} is {values!r}; expected a list of values such as [1,2], or a range such as "
+            "{low: 0.001, high: 0.1, log: true, points: 3}."
+        )
     return values
+
+
+def points_of(entry: Mapping[str, Any], points: int) -> list[Any]:
+    """Values of a range, its ends among them, evenly spaced or, with `log`, by equal ratios; whole ones of whole ends.
+
+    Example:
+        >>> points_of({"low": 0.01, "high": 1.0, "log": True}, 3), points_of({"low": 1, "high": 4}, 3)
+        ([0.01, 0.1, 1.0], [1, 2, 4])
+    """
+    low, high, log = entry["low"], entry["high"], entry.get("log")
+    is_whole = isinstance(low, int) and isinstance(high, int)
+    ends = (math.log(low), math.log(high)) if log else (low, high)
+    places = [ends[0] + (ends[1] - ends[0]) * i / max(1, points - 1) for i in range(points)]
+    values = [min(max(math.exp(place) if log else place, low), high) for place in places]
+    return sorted({round(value) if is_whole else float(f"{value:.12g}") for value in values})
 
 
 def _overrides(key: str, overrides: Any) -> list[str]:

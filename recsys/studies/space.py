@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from recsys.schema import ConfigError
-from recsys.studies.cells import text
+from recsys.studies.cells import points_of, text
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -96,15 +95,8 @@ def grid_of(space: Space, points: int) -> dict[str, list[Any]]:
         >>> grid_of({"lr": {"low": 0.01, "high": 1.0, "log": True}, "k": {"low": 1, "high": 3}}, 3)
         {'k': [1, 2, 3], 'lr': [0.01, 0.1, 1.0]}
     """
-    return {key: _points(entry, points) for key, entry in sorted(space.items())}
+    return {key: _grid_values(entry, points) for key, entry in sorted(space.items())}
 
 
-def _points(entry: Mapping[str, Any], points: int) -> list[Any]:
-    if "choice" in entry:
-        return [text(value) for value in entry["choice"]]
-    low, high, log = entry["low"], entry["high"], entry.get("log")
-    is_whole = isinstance(low, int) and isinstance(high, int)
-    ends = (math.log(low), math.log(high)) if log else (low, high)
-    places = [ends[0] + (ends[1] - ends[0]) * i / max(1, points - 1) for i in range(points)]
-    values = [min(max(math.exp(place) if log else place, low), high) for place in places]
-    return sorted({round(value) if is_whole else float(f"{value:.12g}") for value in values})
+def _grid_values(entry: Mapping[str, Any], points: int) -> list[Any]:
+    return [text(value) for value in entry["choice"]] if "choice" in entry else points_of(entry, points)

@@ -34,6 +34,11 @@ def test_an_ablation_is_its_base_and_single_changes_of_it():
     ]
 
 
+def test_a_factor_may_be_a_range():
+    made = cells(factors={"learning_rate": {"low": 0.001, "high": 0.1, "log": True, "points": 3}})
+    assert [cell.label for cell in made] == ["base", "learning_rate=0.001", "learning_rate=0.01", "learning_rate=0.1"]
+
+
 def test_baselines_stand_beside_whatever_else_there_is():
     made = cells(common=["a=1"], base=["b=2"], baselines=[["ranker=popularity"]], cells={"mine": ["ranker=dot"]})
     assert [(cell.kind, cell.label, cell.overrides) for cell in made] == [
@@ -50,6 +55,7 @@ def test_baselines_stand_beside_whatever_else_there_is():
         ({"grid": {"a": [1]}, "seeds": [1, 1]}, r"study\.seeds is \[1, 1\]; expected each seed once"),
         ({"grid": {"a": 1}}, r"study\.grid\.a is 1; expected a list of values"),
         ({"factors": {"a": []}}, r"study\.factors\.a is \[\]; expected a list"),
+        ({"factors": {"a": {"low": 1}}}, r"study\.factors\.a is \{'low': 1\}; .* or a range such as \{low: 0\.001"),
         ({"changes": {"x": "a=1"}}, r"study\.changes\.x is 'a=1'; expected a list of overrides"),
         ({"baselines": ["ranker=cf"]}, r"study\.baselines is 'ranker=cf'; expected a list of overrides"),
         ({"cells": {"x": [1]}}, r"study\.cells\.x is \[1\]"),
