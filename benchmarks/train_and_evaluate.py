@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import environments
+import polars as pl
 from harness import Comparison, Seconds, console
 from synthetic_log import write_log
 
 from recsys.tracking import environment
 
 EPOCH, EVALUATION, LARGE_EVALUATION = "one epoch", "one evaluation", "one evaluation, RecBole at 512 users a batch"
-SETTINGS = {"dim": 64, "batch_size": 2048, "learning_rate": 0.001, "threads": 1, "seed": 2020}
+BARE = "seconds of an epoch of a plain torch loop"
+SETTINGS: dict[str, Any] = {"dim": 64, "batch_size": 2048, "learning_rate": 0.001, "threads": 1, "seed": 2020}
 METRICS = ["ndcg@10", "recall@10", "mrr@10", "hit_rate@10", "precision@10"]  # RecBole's default
 N_EVALUATIONS = 5
 SYNTHETIC = {"tiny": (60, 40, 900), "ml-1m": (6040, 3706, 1_000_000)}  # users, items, interactions
@@ -92,12 +94,21 @@ def _ours(log: Path, shape: str, runs: Path, comparison: Comparison) -> Seconds:
     sizes = {"train interactions": run.split.train.height, "test users": run.split.test.height}
     comparison.agree("ours", sizes)
     comparison.checks["ours test ndcg@10"] = round(run.record.metrics["test/ndcg@10"], 4)
+    comparison.checks.setdefault(BARE, []).append(round(_bare_epoch(run.split.train, EPOCHS[shape] - 1), 4))
     evaluation = statistics.median(EpochTimer.validations[1:])
     return {
         EPOCH: statistics.median(EpochTimer.epochs[1:]),
         EVALUATION: evaluation,
         LARGE_EVALUATION: evaluation,
     }
+
+
+def _bare_epoch(train: pl.DataFrame, epochs: int) -> float:
+    import torch
+    from bare_torch import epoch_seconds
+
+    users, items = (torch.tensor(train[column].to_numpy()).long() for column in ("user", "item"))
+    return epoch_seconds(users, items, SETTINGS["dim"], SETTINGS["batch_size"], epochs)
 
 
 def _overrides(log: Path, shape: str, runs: Path) -> list[str]:
