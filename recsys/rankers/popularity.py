@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from recsys.rankers.base import ItemSide, Ranker, UserSide
@@ -13,7 +11,6 @@ from recsys.schema import ModelContext
 class PopularityRanker(Ranker):
     """score(u, i) = the number of train interactions of i; nothing is learnt by descent."""
 
-    learned: ClassVar[bool] = False
     counts: Tensor
 
     def __init__(self, context: ModelContext) -> None:
