@@ -13,7 +13,7 @@ from recsys import schema
 from recsys.config import build, is_none, plain
 from recsys.data.queries import has_impressions
 from recsys.metrics.context import MetricContext
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ConfigError, ModelContext, TrainInteractions
 from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
@@ -86,6 +86,14 @@ def known_positives(split: Split) -> KnownPositives:
     return KnownPositives(users, items, split.dataset.n_users, split.dataset.n_items)
 
 
+def solve(module: RecommenderModule, split: Split, text_vectors: NDArray[np.float32]) -> None:
+    """Let a ranker that is solved and not descended see the train part, and nothing of validation and test."""
+    users, items = (split.train[column].to_numpy().astype("int64") for column in (schema.USER, schema.ITEM))
+    times = split.train[schema.TIMESTAMP].to_numpy() if split.dataset.has_timestamps else None
+    sizes = split.dataset.n_users, split.dataset.n_items
+    module.recommender.ranker.solve(TrainInteractions(users, items, times, *sizes, text_vectors))
+
+
 def metric_context(split: Split) -> MetricContext:
     """What metrics may know of the data."""
     whole = split.whole
@@ -103,7 +111,7 @@ def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) ->
     """The data module for a split."""
     batches = {key: value for key, value in cfg.batches.items() if key != "examples_at_once"}
     steps = _steps_at_once(cfg)
-    return RecommenderDataModule(split, recommender.reads_history, cfg.seed, **batches, steps_at_once=steps)
+    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches, steps_at_once=steps)
 
 
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:

@@ -134,8 +134,9 @@ def _has_text(cfg: DictConfig) -> bool:
 
 
 def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
+    reads_text = cfg.ranker.get("traits", {}).get("reads_text", False)
     for group in ("encoder", "features", "profile", "negatives", "optimizer"):
-        used = _has_text(cfg) if group == "encoder" else not is_none(cfg[group])
+        used = _has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg[group])
         if used:
             raise ConfigError(
                 f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "

@@ -133,7 +133,10 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     trainer = assembly.build_trainer(cfg, [progress, *callbacks])
     for logger in trainer.loggers:
         logger.log_hyperparams(_logged_config(cfg, identifier))
-    if module.loss is not None:
+    if module.loss is None:
+        with watch.measure("fit"):
+            assembly.solve(module, split, features.vectors)
+    else:
         trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
         watch.seconds["fit"] = progress.seconds
         training.check_finite(module)

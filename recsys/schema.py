@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
     from torch import Tensor
 
 # Columns of interactions, items and users. `user` and `item` are 0…n-1; `user_id` and `item_id` are the raw ids.
@@ -71,6 +75,11 @@ class UserBatch:
 
     def to(self, device: torch.device) -> UserBatch:
         return UserBatch(self.idx.to(device), self.history.to(device), self.history_mask.to(device))
+
+    def split(self, size: int) -> list[UserBatch]:
+        """The same users in batches of `size`."""
+        parts = (part.split(size) for part in (self.idx, self.history, self.history_mask))
+        return [UserBatch(*each) for each in zip(*parts, strict=True)]
 
     @classmethod
     def without_history(cls, idx: Tensor) -> UserBatch:
@@ -155,3 +164,38 @@ class ModelContext:
     def to(self, device: torch.device) -> ModelContext:
         """The same on another device."""
         return replace(self, warm_users=self.warm_users.to(device), item_counts=self.item_counts.to(device))
+
+
+@dataclass(frozen=True)
+class TrainInteractions:
+    """What a ranker that is solved and not descended is solved for: the train part, and nothing of what comes after.
+
+    Attributes:
+        users: (n,) the user of each interaction.
+        items: (n,) its item; a (user, item) pair occurs once.
+        timestamps: (n,) seconds since 1970; None where the data has no times.
+        n_users: Users of the data.
+        n_items: Items of the catalogue.
+        text_vectors: (n_items, text_dim) float32, the items' encoded texts; text_dim is 0 for `encoder=none`.
+    """
+
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    timestamps: NDArray[np.int64] | None
+    n_users: int
+    n_items: int
+    text_vectors: NDArray[np.float32]
+
+    @property
+    def has_text(self) -> bool:
+        """Whether an encoder made vectors of the items' texts."""
+        return self.text_vectors.shape[1] > 0
+
+    @cached_property
+    def matrix(self) -> csr_matrix:
+        """(n_users, n_items) float64, 1 where a user has a train interaction with an item."""
+        import numpy as np
+        from scipy.sparse import csr_matrix
+
+        ones = np.ones(len(self.users))
+        return csr_matrix((ones, (self.users, self.items)), shape=(self.n_users, self.n_items))

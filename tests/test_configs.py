@@ -83,6 +83,8 @@ def test_an_encoder_builds_without_loading_anything(option):
     [
         (["ranker=dot", "encoder=none"], "neither text nor learnt IDs"),
         (["ranker=popularity", "encoder=bert"], "ignores encoder=bert"),
+        (["ranker=ease", "encoder=bert"], "ignores encoder=bert"),
+        (["ranker=itemknn", "encoder=bert", "profile=mean"], "ignores profile=mean"),
         (["ranker=popularity", "loss=bpr"], "not trained by descent: leave loss=bpr out"),
         (["ranker=dot", "profile=none"], "needs a profile"),
         (["loss=full_softmax", "negatives=uniform"], "needs negatives=all"),

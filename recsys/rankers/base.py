@@ -10,7 +10,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from recsys.layers.lookup import plain_row_products, row_products, take_rows
-from recsys.schema import UserBatch
+from recsys.schema import TrainInteractions, UserBatch
 
 
 @dataclass
@@ -52,9 +52,19 @@ class ItemSide:
 
 
 class Ranker(nn.Module, ABC):
-    """Scores how well items suit users; a higher score is a better match, raw and unbounded."""
+    """Scores how well items suit users; a higher score is a better match, raw and unbounded.
 
-    learned: ClassVar[bool] = True
+    Attributes:
+        reads_history: Whether it reads what users did itself, all of it, however a profile's history may be cut.
+    """
+
+    reads_history: ClassVar[bool] = False
+
+    def solve(self, train: TrainInteractions) -> None:
+        """Compute what no loss descends; called once, before anything is scored.
+
+        The result belongs into buffers whose sizes are those of the constructor, so that saved weights fit again.
+        """
 
     @abstractmethod
     def score(self, users: UserSide, items: ItemSide) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytorch_lightning as pl
 
 from recsys import schema
@@ -16,7 +18,7 @@ class RecommenderDataModule(pl.LightningDataModule):
 
     Args:
         split: The parts of the data.
-        reads_history: Whether the model's profile reads histories; none are cut where it does not.
+        history_length: Of `max_history`, the newest items of a history that the model is given; see `Recommender`.
         seed: The run's seed, which orders the training batches.
         batch_size: Training examples of a step, over all processes together.
         max_history: The newest items of a history that a profile reads.
@@ -32,7 +34,7 @@ class RecommenderDataModule(pl.LightningDataModule):
     def __init__(
         self,
         split: Split,
-        reads_history: bool,
+        history_length: Callable[[int], int],
         seed: int,
         batch_size: int = 1024,
         max_history: int = 50,
@@ -43,7 +45,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         super().__init__()
         check_batches(batch_size, max_history, train_history, max_scores)
         self.split, self.seed, self.batch_size = split, seed, batch_size
-        self.max_history = max_history if reads_history else 0
+        self.max_history = history_length(max_history)
         self.train_history, self.max_scores = train_history, max_scores
         self.steps_at_once = steps_at_once
 

@@ -18,7 +18,7 @@ def recommend(
 ) -> tuple[list[int], list[float]]:
     """The `top_k` best items (indices) that the user is not known to have, with their scores, best first."""
     known = histories(split, schema.TEST)
-    length = max_history if model.reads_history else 0
+    length = model.history_length(max_history)
     history, mask = TensorLists(known).newest(torch.tensor([user]), None, length)
     users = UserBatch(torch.tensor([user]), history, mask)
     scores = model.score_catalogue(users, model.item_vectors(split.dataset.n_items)).squeeze(0).clone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 from torch import Tensor, nn
 
@@ -29,7 +31,14 @@ class Recommender(nn.Module):
 
     @property
     def reads_history(self) -> bool:
-        return self.profile is not None and self.profile.reads_history
+        """Whether the profile or the ranker reads histories."""
+        return self.ranker.reads_history or (self.profile is not None and self.profile.reads_history)
+
+    def history_length(self, max_history: int) -> int:
+        """The newest items of a history that the model is given: `max_history` bounds what a profile reads."""
+        if self.ranker.reads_history:
+            return sys.maxsize
+        return max_history if self.reads_history else 0
 
     def item_vectors(self, n_items: int) -> Tensor:
         """Vectors (n_items, dim) of the whole catalogue; (n_items, 0) where the ranker uses none."""

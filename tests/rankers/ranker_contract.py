@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from recsys.rankers.base import ItemSide, Ranker, UserSide
-from recsys.schema import ModelContext, UserBatch
+from recsys.schema import ModelContext, TrainInteractions, UserBatch
 
 DIM, N_USERS, N_ITEMS = 8, 4, 30
 
@@ -18,8 +19,17 @@ def context() -> ModelContext:
 
 def user_side(idx: tuple[int, ...] = (0, 1, 2, 3)) -> UserSide:
     vectors = torch.randn(N_USERS, DIM, generator=torch.Generator().manual_seed(1))[list(idx)]
-    empty = torch.zeros(len(idx), 0)
-    return UserSide(UserBatch(torch.tensor(idx), empty.long(), empty.bool()), vectors)
+    history = torch.tensor([[3, 8, 1, 0], [0, 2, 0, 0], [5, 6, 7, 29], [0, 0, 0, 0]])[list(idx)]
+    lengths = torch.tensor([3, 2, 4, 0])[list(idx)]
+    return UserSide(UserBatch(torch.tensor(idx), history, torch.arange(4) < lengths.unsqueeze(1)), vectors)
+
+
+def train(text_dim: int = 0) -> TrainInteractions:
+    """Random interactions of three of the four users and all but the last item, the fourth user and item being cold."""
+    rng = np.random.default_rng(4)
+    users, items = np.nonzero(rng.random((N_USERS - 1, N_ITEMS - 1)) < 0.4)
+    text = rng.standard_normal((N_ITEMS, text_dim)).astype(np.float32)
+    return TrainInteractions(users, items, rng.integers(0, 10**6, len(users)), N_USERS, N_ITEMS, text)
 
 
 def catalogue() -> ItemSide:

@@ -51,6 +51,33 @@ def test_popularity_on_the_embedded_data_equals_a_plain_reading(cache_dir, tmp_p
     assert made.record.metrics["test/ndcg@10"] == pytest.approx(np.mean(values), abs=0.002)
 
 
+def test_a_solved_ranker_sees_whole_histories_and_is_solved_on_train_alone(small_data, cache_dir, tmp_path):
+    settings = ["ranker=ease", "ranker.regularization=50", "batches.max_history=1"]
+    made = run(cache_dir, tmp_path, *small_data, *settings)
+    split = made.split
+    train, known, wanted = (_ones(split, part) for part in (split.train, split.known(schema.TEST), split.test))
+    inverse = np.linalg.inv(train.T @ train + 50 * np.eye(train.shape[1]))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0)
+    best = np.argsort(-np.where(known > 0, -np.inf, known @ weights), axis=1)[:, :10]
+    discount = 1 / np.log2(np.arange(2, 12))
+    n_wanted = wanted.sum(axis=1).astype(int)
+    gains = np.take_along_axis(wanted, best, axis=1) @ discount
+    ideal = np.array([discount[: min(10, n)].sum() for n in n_wanted])
+    expected = (gains[n_wanted > 0] / ideal[n_wanted > 0]).mean()
+    assert made.record.metrics["test/ndcg@10"] == pytest.approx(expected, abs=1e-4)
+    assert made.record.times["fit"] > 0
+    user = split.dataset.users["user_id"][0]
+    first = made.recommend(user, top_k=1)
+    assert first["score"][0] == pytest.approx(np.where(known[0] > 0, -np.inf, known[0] @ weights).max(), abs=1e-5)
+
+
+def _ones(split, frame):
+    ones = np.zeros((split.dataset.n_users, split.dataset.n_items))
+    ones[frame["user"].to_numpy(), frame["item"].to_numpy()] = 1
+    return ones
+
+
 ML_100K = os.environ.get("RECSYS_ML100K", "")
 RANDOM = ["split=random", "split.validation_share=0"]
 BPR = ["encoder=none", "ranker=cf", "loss=bpr", "negatives.n_negatives=16", "batches.batch_size=1024"]
@@ -60,6 +87,8 @@ ANCHORS = [
     ([*RANDOM, *BPR, *TO_THE_END], 0.40, 0.46),
     (["split=leave_last_out", "ranker=popularity"], 0.028, 0.048),
     (["split=leave_last_out", *BPR], 0.049, 0.10),
+    (["split=leave_last_out", "ranker=itemknn"], 0.055, 0.075),
+    (["split=leave_last_out", "ranker=ease"], 0.060, 0.095),
 ]
 
 

@@ -23,7 +23,7 @@ CELLS = [
     for encoder, profile, ranker in product(choices("encoder"), choices("profile"), choices("ranker"))
 ]
 REFUSED = {
-    "ignores",  # popularity with an encoder or a profile
+    "ignores",  # a ranker that is not trained with a profile, or with an encoder that it does not read
     "neither text nor",  # nothing to score by
     "needs a profile",  # a trained ranker without one
 }

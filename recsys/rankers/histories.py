@@ -1,0 +1,50 @@
+"""Rankers that score by all that a user is known to have done, whenever that became known."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.schema import UserBatch
+
+SCORES_AT_ONCE = 4_000_000  # in memory while pairs are scored
+
+
+class HistoryRanker(Ranker):
+    """Scores from the whole history, as a set, so a user who was not in the train part is served like any other.
+
+    A user without history gets one score for all items.
+
+    Args:
+        n_items: The size of the catalogue.
+    """
+
+    reads_history: ClassVar[bool] = True
+
+    def __init__(self, n_items: int) -> None:
+        super().__init__()
+        self.n_items = n_items
+
+    @abstractmethod
+    def score_histories(self, users: UserBatch) -> Tensor:
+        """Scores (B, n_items) of the whole catalogue."""
+
+    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+        at_once = max(1, SCORES_AT_ONCE // self.n_items)
+        parts = zip(users.batch.split(at_once), items.idx.split(at_once), strict=True)
+        return torch.cat([self.score_histories(batch).gather(1, idx) for batch, idx in parts])
+
+    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+        return self.score_histories(users.batch).index_select(1, items.idx)
+
+
+def multi_hot(users: UserBatch, n_items: int) -> Tensor:
+    """(B, n_items) float32, 1 where a user has done something with an item, however often."""
+    hot = torch.zeros(len(users.idx), n_items, device=users.history.device)
+    rows, places = users.history_mask.nonzero(as_tuple=True)
+    hot[rows, users.history[rows, places]] = 1.0
+    return hot

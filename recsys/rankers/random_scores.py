@@ -1,0 +1,56 @@
+"""Scores drawn at random: the level of chance, which every metric and split should show for what it is."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.schema import ModelContext
+
+# Multipliers of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
+STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+class RandomScoresRanker(Ranker):
+    """score(u, i) is uniform in [0, 1), a hash of the seed, the user and the item: the same for a pair wherever it is.
+
+    Args:
+        context: Sizes of the data.
+        seed: Of the scores.
+    """
+
+    def __init__(self, context: ModelContext, seed: int = 0) -> None:
+        super().__init__()
+        # A tensor of the state, so that a model of no weights has a device.
+        self.register_buffer("seed", torch.tensor(seed))
+
+    seed: Tensor
+
+    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+        of_users = _mixed(_mixed(self.seed) + users.batch.idx)
+        return _uniform(_mixed(of_users.unsqueeze(1) + items.idx))
+
+    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+        return self.score(users, items)
+
+
+def _mixed(number: Tensor) -> Tensor:
+    """Int64 whose bits all depend on all bits of `number`."""
+    mixed = number * _signed(STEP)
+    mixed = (mixed ^ _shifted(mixed, 30)) * _signed(FIRST)
+    mixed = (mixed ^ _shifted(mixed, 27)) * _signed(SECOND)
+    return mixed ^ _shifted(mixed, 31)
+
+
+def _shifted(number: Tensor, places: int) -> Tensor:
+    """Shifted right, as if there were no sign."""
+    return (number >> places) & ((1 << (64 - places)) - 1)
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _uniform(bits: Tensor) -> Tensor:
+    return _shifted(bits, 40).float() / (1 << 24)  # as many bits as a float32 holds

@@ -1,0 +1,57 @@
+"""Popularity by age, and scores that are chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
+
+from recsys.rankers.popularity import PopularityRanker
+from recsys.rankers.random_scores import RandomScoresRanker
+from recsys.schema import ConfigError, DataError, TrainInteractions
+
+DAY = 86_400
+
+
+def timed(times: np.ndarray | None) -> TrainInteractions:
+    return TrainInteractions(np.array([0, 1, 2]), np.array([5, 5, 6]), times, N_USERS, N_ITEMS, train().text_vectors)
+
+
+class TestDecayedPopularityRanker(RankerContract):
+    def make(self):
+        ranker = PopularityRanker(context(), half_life_days=2.0)
+        ranker.solve(timed(np.array([0, 4, 6]) * DAY))
+        return ranker
+
+    def test_an_interaction_counts_half_after_each_half_life(self, ranker):
+        scores = ranker.score_catalogue(user_side(), catalogue())[0]
+        assert scores[[4, 5, 6]].tolist() == [0.0, 1 / 8 + 1 / 2, 1.0]
+
+
+class TestRandomScoresRanker(RankerContract):
+    def make(self):
+        return RandomScoresRanker(context(), seed=3)
+
+    def test_scores_are_uniform_and_differ_by_user_and_seed(self, ranker):
+        users, items = user_side(), catalogue()
+        items.idx = torch.arange(20_000)
+        scores = ranker.score_catalogue(users, items)
+        counts = torch.histc(scores, bins=10, min=0, max=1)
+        assert scores.min() >= 0
+        assert scores.max() < 1
+        # Binomial: 80,000 draws, each bin with a mean of 8,000 and a standard deviation of 85.
+        assert (counts - 8000).abs().max() < 5 * 85
+        other = RandomScoresRanker(context(), seed=4).score_catalogue(users, items)
+        correlations = np.corrcoef(torch.cat([scores, other]).numpy())
+        assert np.abs(correlations - np.eye(8)).max() < 5 / np.sqrt(20_000)
+
+
+def test_a_half_life_that_is_not_positive_is_refused():
+    with pytest.raises(ConfigError, match=r"ranker\.half_life_days"):
+        PopularityRanker(context(), half_life_days=0)
+
+
+def test_a_half_life_needs_times():
+    with pytest.raises(DataError, match="no times"):
+        PopularityRanker(context(), half_life_days=1.0).solve(timed(None))
