@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from typing import Any
+
+from torch import Tensor
 
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.layers.embedding import WarmEmbedding
@@ -51,5 +53,5 @@ class OffsetVectors(TextVectors):
     def catalogue(self) -> Tensor:
         return self.vectors + self.offsets.table()
 
-    def parameter_groups(self) -> list[dict[str, float | list[nn.Parameter]]]:
+    def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": [self.offsets.weight], "lr": self.learning_rate}]
