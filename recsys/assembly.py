@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config import build, is_none, plain
 from recsys.data.queries import has_impressions
+from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 from recsys.training.datamodule import RecommenderDataModule, check_batches
@@ -19,7 +21,7 @@ from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
 from recsys.training.steps import steps_at_once
-from recsys.workspace import text_rows
+from recsys.workspace import fitted_encoder, text_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
     from recsys.data.splits.base import Split
 
 
-def build_recommender(cfg: DictConfig, context: ModelContext, text_vectors: torch.Tensor) -> Recommender:
+def build_recommender(cfg: DictConfig, context: ModelContext, text: TextVectors) -> Recommender:
     """The model for a data set of these sizes, with freshly initialised weights."""
-    features = build("features", cfg.features, context, text_vectors, drop=["dim"])  # the width is the context's
+    features = build("features", cfg.features, context, text, drop=["dim"])  # the width is the context's
     return Recommender(features, build("profile", cfg.profile, context), build("ranker", cfg.ranker, context))
 
 
@@ -70,8 +72,18 @@ def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -
     """The LightningModule for a split."""
     _check_validation(cfg, split)
     context = model_context(cfg, split)
-    recommender = build_recommender(cfg, context, torch.from_numpy(text_vectors))
+    vectors, encoder = torch.from_numpy(text_vectors), partial(fitted_encoder, cfg, split)
+    items = EncodedItems(vectors, context.warm_items, context.trains_on_cold, split.dataset.texts, encoder)
+    recommender = build_recommender(cfg, context, _text(build("finetune", cfg.get("finetune")), items))
     return build_module(cfg, recommender, context, lambda: known_positives(split), metric_context(split))
+
+
+def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
+    if finetuning is None:
+        return TextVectors(items.vectors)
+    # From a copy of the run's randomness, so that all else begins as it does upon frozen vectors.
+    with torch.random.fork_rng():
+        return finetuning.text_vectors(items)
 
 
 def model_context(cfg: DictConfig, split: Split) -> ModelContext:
@@ -148,14 +160,15 @@ def rehearse(cfg: DictConfig) -> None:
     counts = torch.tensor([2, 1, 0])
     context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts)
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
-    recommender = build_recommender(cfg, context, torch.ones(3, text_dim))
+    build("finetune", cfg.get("finetune"))
+    recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
     known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
     toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
     module = build_module(cfg, recommender, context, lambda: known, toy)
     module.make_sampler(torch.device("cpu"))
     _check_monitor(cfg)
     if module.make_optimizer is not None:
-        build("optimizer", cfg.optimizer, recommender.parameters())
+        build("optimizer", cfg.optimizer, recommender.parameter_groups())
 
 
 def _check_monitor(cfg: DictConfig) -> None:

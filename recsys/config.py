@@ -112,6 +112,7 @@ def check(cfg: DictConfig) -> None:
         _check_not_trained(cfg, choices)
     else:
         _check_trained(cfg, choices)
+        _check_finetuning(cfg, choices)
     check_data(cfg)
     _check_numbers(cfg)
 
@@ -135,8 +136,8 @@ def _has_text(cfg: DictConfig) -> bool:
 
 def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
     reads_text = cfg.ranker.get("traits", {}).get("reads_text", False)
-    for group in ("encoder", "features", "profile", "negatives", "optimizer"):
-        used = _has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg[group])
+    for group in ("encoder", "finetune", "features", "profile", "negatives", "optimizer"):
+        used = _has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg.get(group))
         if used:
             raise ConfigError(
                 f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "
@@ -161,6 +162,23 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
         raise ConfigError(
             f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not {choices.negatives}; "
             "for sampled negatives use loss=sampled_softmax."
+        )
+
+
+def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
+    finetune = cfg.get("finetune")
+    if is_none(finetune):
+        return
+    if not _has_text(cfg):
+        raise ConfigError(
+            f"finetune={choices.finetune} encoder={choices.encoder}: there is no text vector to start from. Choose an "
+            "encoder, or finetune=frozen features=hybrid for learnt IDs."
+        )
+    needs_layers = finetune.get("traits", {}).get("layers", False)
+    if needs_layers and not cfg.encoder.get("traits", {}).get("layers", False):
+        raise ConfigError(
+            f"finetune={choices.finetune} trains layers of a transformer, and encoder={choices.encoder} has none. "
+            "Choose encoder=bert, gpt2 or transformer; finetune=delta fits any encoder."
         )
 
 

@@ -19,7 +19,8 @@ ALLOWED = {
     "rankers": {"schema", "layers"},
     "data": {"schema"},
     "tracking": {"schema"},
-    "training": {"schema", "data", "encoders", "layers", "profiles", "rankers", "metrics"},
+    "finetuning": {"schema", "layers", "encoders"},
+    "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
     "config": {"schema"},
     "reports": {"schema", "tracking"},
 }
@@ -74,7 +75,7 @@ def test_what_runs_before_the_configuration_is_checked_imports_nothing_heavy(par
         assert not heavy, f"{path.relative_to(PACKAGE)} imports {heavy} at module level"
 
 
-@pytest.mark.parametrize("part", ["encoders", "profiles", "rankers"])
+@pytest.mark.parametrize("part", ["encoders", "finetuning", "profiles", "rankers"])
 def test_no_code_names_a_concrete_component(part):
     concrete = {f"recsys.{part}.{path.stem}" for path in modules(part)} - {
         f"recsys.{part}.base",

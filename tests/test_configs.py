@@ -13,7 +13,8 @@ import recsys
 from recsys.config import META_KEYS, build, check, conf_dir
 from recsys.schema import ConfigError
 
-COMPONENTS = ["encoder", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics", "split", "data"]
+COMPONENTS = ["encoder", "finetune", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics"]
+COMPONENTS += ["split", "data"]
 PRIMARY = sorted(path.stem for path in conf_dir().glob("*.yaml"))
 FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml") if path.parent != conf_dir())
 
@@ -86,6 +87,8 @@ def test_an_encoder_builds_without_loading_anything(option):
         (["ranker=ease", "encoder=bert"], "ignores encoder=bert"),
         (["ranker=itemknn", "encoder=bert", "profile=mean"], "ignores profile=mean"),
         (["ranker=popularity", "loss=bpr"], "not trained by descent: leave loss=bpr out"),
+        (["ranker=popularity", "finetune=delta"], "ignores finetune=delta"),
+        (["ranker=cf", "encoder=none", "finetune=delta"], "no text vector to start from"),
         (["ranker=dot", "profile=none"], "needs a profile"),
         (["loss=full_softmax", "negatives=uniform"], "needs negatives=all"),
         (["seed=-1"], "seed is -1"),
@@ -112,6 +115,7 @@ def test_what_makes_no_sense_is_refused_with_a_reason(overrides, message):
         (["split.test_share=1.5"], "split.test_share is 1.5"),
         (["metrics.top_k=[0]"], "metrics.top_k is"),
         (["batches.train_history=all"], "batches.train_history is 'all'"),
+        (["finetune=delta", "finetune.learning_rate=0"], "finetune.learning_rate is 0"),
         (["optimizer.lr=fast"], "optimizer"),
     ],
 )

@@ -12,12 +12,12 @@ from recsys.schema import ConfigError
 UNUSED = "pooler."  # a head upon the last layer, which pooling does not ask
 
 
-def load(folder: Path, decoder: bool, max_length: int) -> tuple[Any, Any]:
+def load(folder: Path, decoder: bool | None, max_length: int) -> tuple[Any, Any]:
     """The tokenizer and the frozen float32 model that `save_pretrained` wrote.
 
     Args:
         folder: Has a config, a tokenizer and weights as safetensors.
-        decoder: Whether the model must read from left to right only, or in both directions.
+        decoder: Whether the model must read from left to right only, or in both directions; None for either.
         max_length: Tokens that the model must be able to read.
 
     Raises:
@@ -63,16 +63,19 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_kind(folder: Path, model_type: str, decoder: bool) -> None:
+def _check_kind(folder: Path, model_type: str, decoder: bool | None) -> None:
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     )
 
     is_decoder = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    if is_decoder != decoder:
-        kinds = {True: "decoder, which belongs to encoder=gpt2", False: "model that belongs to encoder=bert"}
-        raise ConfigError(f"encoder.weights: {folder} is {model_type}, a {kinds[is_decoder]}. Choose that encoder.")
+    if decoder is not None and is_decoder != decoder:
+        kind = "decoder, which belongs to encoder=gpt2" if is_decoder else "model that belongs to encoder=bert"
+        raise ConfigError(
+            f"encoder.weights: {folder} is {model_type}, a {kind}. Choose that encoder, or encoder=transformer with "
+            f"encoder.pooling=mean, max or {'last' if is_decoder else 'cls'}."
+        )
 
 
 def _check_complete(folder: Path, tokenizer: Any, model: Any, info: dict[str, Any]) -> None:

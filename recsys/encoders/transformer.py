@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.pretraining import Pretraining, pretrained
-from recsys.encoders.weights import find_weights, settings_hash, weights_hash
+from recsys.encoders.weights import MINILM, find_weights, settings_hash, weights_hash
 from recsys.schema import ConfigError
 
 if TYPE_CHECKING:
@@ -61,9 +60,13 @@ class ModelSizes:
 class TransformerEncoder(Encoder):
     """Vectors of a transformer's last layer, pooled over each text's tokens.
 
+    Any model that `AutoModel` of transformers loads and that has one stack of layers. A subclass is one
+    architecture, of which it can make a model from scratch.
+
     Args:
-        weights: A folder that `save_pretrained` wrote, a hub id, or "catalogue".
-        pooling: One of the architecture's poolings.
+        weights: A folder that `save_pretrained` wrote, a hub id, or, for an architecture, "catalogue".
+        pooling: "mean" over tokens, "max", "cls" for the first one or "last" for the last one; an architecture has some
+            of them.
         max_length: Longer texts are cut after this many tokens.
         batch_tokens: Tokens encoded at once, padding included; vectors do not depend on it.
         normalize: Whether vectors are scaled to length 1.
@@ -75,15 +78,15 @@ class TransformerEncoder(Encoder):
         ConfigError: If a value is unknown or impossible.
     """
 
-    architecture: ClassVar[str]
-    decoder: ClassVar[bool]  # whether a token sees only those before it
-    head: ClassVar[str]  # the name of the language model's layer that predicts tokens
-    poolings: ClassVar[tuple[str, ...]]
+    architecture: ClassVar[str] = "transformer"
+    decoder: ClassVar[bool | None] = None  # whether a token sees only those before it; None for either
+    head: ClassVar[str] = ""  # the name of the language model's layer that predicts tokens, where one can be made
+    poolings: ClassVar[tuple[str, ...]] = ("mean", "max", "cls", "last")
 
     def __init__(
         self,
-        weights: str,
-        pooling: str,
+        weights: str = MINILM,
+        pooling: str = "mean",
         max_length: int = 128,
         batch_tokens: int = 2048,
         normalize: bool = True,
@@ -97,6 +100,11 @@ class TransformerEncoder(Encoder):
                 "(attention pooling has weights of its own, which a frozen encoder cannot learn; the first token of a "
                 "decoder has seen no other, so cls is BERT's alone)."
             )
+        if weights == CATALOGUE and not self.head:
+            raise ConfigError(
+                "encoder.weights is catalogue, and encoder=transformer does not know which architecture to make. Use "
+                "encoder=bert or encoder=gpt2, or give a hub id or a folder."
+            )
         _check_at_least("max_length", max_length, 4)
         _check_at_least("batch_tokens", batch_tokens, 1)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
@@ -106,9 +114,9 @@ class TransformerEncoder(Encoder):
         self.sizes = _settings(ModelSizes, "sizes", sizes)
         self.pretraining = _settings(Pretraining, "pretraining", pretraining)
 
-    @abstractmethod
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """A tokenizer learnt from texts and a model with untrained weights, for "catalogue"."""
+        raise NotImplementedError(f"{type(self).__name__} is no single architecture.")
 
     def recipe(self) -> dict[str, Any]:
         """All that the weights of "catalogue" depend on besides the texts."""
@@ -131,7 +139,7 @@ class TransformerEncoder(Encoder):
             folder, self.pretraining_report = pretrained(self, texts, cache_dir)
         else:
             folder = find_weights(self.weights)
-        self.tokenizer, model = load(folder, self.decoder, self.max_length)
+        self.tokenizer, model = load(folder, self._reads_as_decoder(), self.max_length)
         self.model = model.to(_device(self.device))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -162,7 +170,11 @@ class TransformerEncoder(Encoder):
             return []
         tokens = self.tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
         # A decoder's tokenizer gives nothing for an empty text: its end-of-text token stands for it.
-        return [ids or [self.tokenizer.eos_token_id] for ids in tokens]
+        return [ids or [_stand_in(self.tokenizer)] for ids in tokens]
+
+    def _reads_as_decoder(self) -> bool | None:
+        """What the model must be for the pooling to make sense: a decoder (True), none (False), or either (None)."""
+        return self.decoder if self.decoder is not None else {"cls": False, "last": True}.get(self.pooling)
 
     def _forward(self, tokens: list[list[int]]) -> Tensor:
         import torch
@@ -185,6 +197,11 @@ def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> list[NDArray[np.i
         batches.append(order[start:end])
         start = end
     return batches
+
+
+def _stand_in(tokenizer: Any) -> int:
+    known = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
+    return next((token for token in known if token is not None), 0)
 
 
 def _device(name: str) -> str:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recsys.finetuning.base import TextVectors
 from recsys.layers.embedding import WarmEmbedding
-from recsys.layers.lookup import take_rows
 from recsys.schema import ConfigError, ModelContext
 
 NORMALIZATIONS = ("none", "center", "standardize")
 
 
 class ItemFeatures(nn.Module):
-    """Item vectors: a learnt projection of frozen text vectors, plus an ID embedding where `ids` is set.
+    """Item vectors: a learnt projection of text vectors, plus an ID embedding where `ids` is set.
 
     An item without train interactions has no learnt ID, so its ID part is zero and its text alone speaks for it.
 
     Args:
         context: Sizes of the data; `context.dim` is the width of the vectors.
-        text_vectors: (n_items, text_dim) float32 from the encoder; text_dim is 0 for `encoder=none`.
+        text: Text vectors by item, frozen or not; their width is 0 for `encoder=none`.
         ids: Whether items have a learnt ID embedding.
         normalize: `center` takes the train items' mean from the text vectors and scales them to a mean squared length
-            of 1, `standardize` first scales each dimension to the same variance, `none` leaves them as they are.
+            of 1, `standardize` first scales each dimension to the same variance, `none` leaves them as they are. The
+            statistics are those of the vectors before training.
         hidden_dim: Width of a hidden layer in the projection; null for a linear projection.
         dropout: Dropout rate on the text vectors, in training.
         init_std: Standard deviation of the initial ID embedding.
@@ -31,12 +32,10 @@ class ItemFeatures(nn.Module):
         ConfigError: If there is neither text nor ID, or a value is unknown.
     """
 
-    text: Tensor
-
     def __init__(
         self,
         context: ModelContext,
-        text_vectors: Tensor,
+        text: TextVectors,
         ids: bool = False,
         normalize: str = "center",
         hidden_dim: int | None = None,
@@ -46,28 +45,30 @@ class ItemFeatures(nn.Module):
         super().__init__()
         if normalize not in NORMALIZATIONS:
             raise ConfigError(f"features.normalize is {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}.")
-        self.register_buffer("text", _normalized(text_vectors, context.warm_items, normalize), persistent=False)
-        self.projection = _projection(text_vectors.shape[1], context.dim, hidden_dim, dropout)
+        self.text = text
+        _normalize(text, context.warm_items, normalize)
+        self.projection = _projection(text.dim, context.dim, hidden_dim, dropout)
         self.ids = WarmEmbedding(context.warm_items, context.dim, init_std, context.trains_on_cold) if ids else None
         if self.projection is None and self.ids is None:
             raise ConfigError("Items have no features: encoder=none gives no text vectors and features.ids is false.")
 
     def forward(self, idx: Tensor) -> Tensor:
         """Vectors (n, dim) of the items `idx` (n,)."""
-        text = None if self.projection is None else self.projection(take_rows(self.text, idx))
+        text = None if self.projection is None else self.projection(self.text(idx))
         return _sum(text, None if self.ids is None else self.ids(idx))
 
     def catalogue(self) -> Tensor:
         """Vectors (n_items, dim) of all items."""
-        text = None if self.projection is None else self.projection(self.text)
+        text = None if self.projection is None else self.projection(self.text.catalogue())
         return _sum(text, None if self.ids is None else self.ids.table())
 
     def table(self, *indices: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Vectors of the distinct items of several index tensors, and each tensor's rows in that table.
 
-        Where as many entries are asked for as there are items, the table is the whole catalogue, in its order.
+        Where as many entries are asked for as there are items, the table is the whole catalogue, in its order, unless
+        text vectors are costly.
         """
-        if sum(idx.numel() for idx in indices) >= len(self.text):
+        if not self.text.costly and sum(idx.numel() for idx in indices) >= self.text.n_items:
             return self.catalogue(), list(indices)
         distinct, rows = torch.unique(torch.cat([idx.reshape(-1) for idx in indices]), return_inverse=True)
         parts = rows.split([idx.numel() for idx in indices])
@@ -82,17 +83,16 @@ def _sum(text: Tensor | None, ids: Tensor | None) -> Tensor:
     return text + ids
 
 
-def _normalized(text: Tensor, warm_items: Tensor, normalize: str) -> Tensor:
-    if normalize == "none" or text.shape[1] == 0 or not bool(warm_items.any()):
-        return text
-    train = text[warm_items].double()
+def _normalize(text: TextVectors, warm_items: Tensor, normalize: str) -> None:
+    if normalize == "none" or text.dim == 0 or not bool(warm_items.any()):
+        return
+    train = text.vectors[warm_items].double()
     mean = train.mean(dim=0)
     variance = (train - mean).square().mean(dim=0)
     # A dimension that does not vary among train items says nothing of them, and is not blown up.
     varies = variance > 1e-12
     squared_length = variance.sum() if normalize == "center" else variance * varies.sum()
-    scale = torch.where(varies, squared_length.expand_as(variance).rsqrt(), torch.zeros_like(variance))
-    return ((text - mean) * scale).float()
+    text.normalize(mean, torch.where(varies, squared_length.expand_as(variance).rsqrt(), torch.zeros_like(variance)))
 
 
 def _projection(text_dim: int, dim: int, hidden_dim: int | None, dropout: float) -> nn.Module | None:

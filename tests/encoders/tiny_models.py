@@ -11,9 +11,21 @@ WORDS = SENTENCE.split()
 TEXTS = [f"the {a} film of {b} and love" for a in WORDS[4:9] for b in WORDS[9:13]]
 
 
+BERT_SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+BERT_SIZES |= {"vocab_size": 5 + len(WORDS), "max_position_embeddings": 32, "initializer_range": 0.5}
+
+
 def bert_folder(folder: Path, **config) -> Path:
+    from transformers import BertConfig, BertModel
+
+    word_tokenizer(folder)
+    return _save(lambda: BertModel(BertConfig(**(BERT_SIZES | config))), folder)
+
+
+def word_tokenizer(folder: Path) -> None:
+    """A tokenizer that knows `WORDS`, with BERT's special tokens."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     special = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]"]
     vocabulary = {word: row for row, word in enumerate([*special, *WORDS])}
@@ -22,11 +34,8 @@ def bert_folder(folder: Path, **config) -> Path:
     ends = [("[CLS]", 2), ("[SEP]", 3)]
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
     names = ["unk_token", "pad_token", "cls_token", "sep_token", "mask_token"]
-    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-    sizes |= {"vocab_size": len(vocabulary), "max_position_embeddings": 32, "initializer_range": 0.5}
     roles = dict(zip(names, special, strict=True))
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles).save_pretrained(folder)
-    return _save(lambda: BertModel(BertConfig(**(sizes | config))), folder)
 
 
 def gpt2_folder(folder: Path) -> Path:
@@ -39,6 +48,23 @@ def gpt2_folder(folder: Path) -> Path:
     sizes = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32, "initializer_range": 0.5}
     end = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
     return _save(lambda: GPT2Model(GPT2Config(vocab_size=len(tokenizer), **sizes, **end)), folder)
+
+
+def auto_folder(model_type: str):
+    """Makes the folder of a tiny model of an architecture, by its `model_type`."""
+
+    def make(folder: Path) -> Path:
+        from transformers import AutoConfig, AutoModel
+
+        word_tokenizer(folder)
+        special = {"pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3, "cls_token_id": 2, "sep_token_id": 3}
+        sizes = dict(BERT_SIZES, num_key_value_heads=1) if model_type == "llama" else dict(BERT_SIZES)
+        if model_type == "distilbert":
+            sizes = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "initializer_range": 0.5}
+            sizes |= {"vocab_size": BERT_SIZES["vocab_size"], "max_position_embeddings": 32}
+        return _save(lambda: AutoModel.from_config(AutoConfig.for_model(model_type, **sizes, **special)), folder)
+
+    return make
 
 
 def _save(make, folder: Path) -> Path:

@@ -1,0 +1,83 @@
+"""Item texts as vectors that training may change, and the modes that decide what of them it changes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from recsys.encoders.base import Encoder
+from recsys.layers.lookup import take_rows
+
+
+class TextVectors(nn.Module):
+    """Frozen text vectors by item; a mode's own subclass adds what it trains, and starts out with the same vectors.
+
+    Args:
+        vectors: (n_items, text_dim) float32 from the encoder; text_dim is 0 for `encoder=none`.
+    """
+
+    vectors: Tensor
+    costly: bool = False  # whether vectors are worked out at each look-up, so that no more than needed are asked for
+
+    def __init__(self, vectors: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("vectors", vectors, persistent=False)
+
+    @property
+    def n_items(self) -> int:
+        return self.vectors.shape[0]
+
+    @property
+    def dim(self) -> int:
+        return self.vectors.shape[1]
+
+    def normalize(self, mean: Tensor, scale: Tensor) -> None:
+        """From now on give (vector − mean) · scale, both (text_dim,)."""
+        self.vectors = ((self.vectors - mean) * scale).float()
+
+    def forward(self, idx: Tensor) -> Tensor:
+        """Vectors (n, text_dim) of the items `idx` (n,)."""
+        return take_rows(self.vectors, idx)
+
+    def catalogue(self) -> Tensor:
+        """Vectors (n_items, text_dim) of all items."""
+        return self.vectors
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Groups of an optimizer for the parameters that have settings of their own."""
+        return []
+
+
+@dataclass(frozen=True)
+class EncodedItems:
+    """The catalogue as the frozen encoder gives it.
+
+    Attributes:
+        vectors: (n_items, text_dim) float32.
+        warm: (n_items,) bool, whether an item has train interactions.
+        trains_on_cold: See `ModelContext`.
+        texts: Of all items.
+        encoder: Makes the encoder, fitted on the train items' texts; asked only where its weights are needed.
+    """
+
+    vectors: Tensor
+    warm: Tensor
+    trains_on_cold: bool
+    texts: Sequence[str]
+    encoder: Callable[[], Encoder]
+
+
+class FineTuning(ABC):
+    """What of an encoder is trained with the rest of a run."""
+
+    @abstractmethod
+    def text_vectors(self, items: EncodedItems) -> TextVectors:
+        """Text vectors that are those of `items` before the first step.
+
+        Raises:
+            ConfigError: If the encoder has not what the mode trains.
+        """

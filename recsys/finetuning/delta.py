@@ -1,0 +1,57 @@
+"""A learnt offset for each item upon its frozen text vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
+from recsys.layers.embedding import WarmEmbedding
+from recsys.schema import ConfigError
+
+
+class Delta(FineTuning):
+    """Frozen vectors plus an offset that begins at 0, for items with train interactions; a cold item keeps its text.
+
+    The projection that follows is shared: what it learns from warm items' texts serves cold ones.
+
+    Args:
+        learning_rate: Of the offsets; weight decay, the optimizer's, keeps them small.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    def __init__(self, learning_rate: float = 1e-3) -> None:
+        if not learning_rate > 0:
+            raise ConfigError(f"finetune.learning_rate is {learning_rate!r}; expected a positive number.")
+        self.learning_rate = learning_rate
+
+    def text_vectors(self, items: EncodedItems) -> TextVectors:
+        if items.vectors.shape[1] == 0:
+            raise ConfigError("finetune=delta has no text vectors to start from: use features=hybrid for learnt IDs.")
+        return OffsetVectors(items, self.learning_rate)
+
+
+class OffsetVectors(TextVectors):
+    """Normalized frozen vectors plus offsets.
+
+    Args:
+        items: The catalogue.
+        learning_rate: Of the offsets.
+    """
+
+    def __init__(self, items: EncodedItems, learning_rate: float) -> None:
+        super().__init__(items.vectors)
+        self.learning_rate = learning_rate
+        self.offsets = WarmEmbedding(items.warm, self.dim, 0.0, items.trains_on_cold)
+
+    def forward(self, idx: Tensor) -> Tensor:
+        return super().forward(idx) + self.offsets(idx)
+
+    def catalogue(self) -> Tensor:
+        return self.vectors + self.offsets.table()
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": [self.offsets.weight], "lr": self.learning_rate}]
