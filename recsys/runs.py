@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 from omegaconf import DictConfig
 
-from recsys import schema
 from recsys.schema import ConfigError
 from recsys.tracking.record import Record
 
@@ -66,20 +66,17 @@ class Run:
         load_weights(model, self.weights)
         return model
 
-    def recommend(self, user_id: str, top_k: int = 10) -> pl.DataFrame:
-        """The best unseen items for a user of the data: columns `item_id`, `text`, `score`, best first.
+    def recommend(self, user_id: str | Sequence[str], top_k: int = 10) -> pl.DataFrame:
+        """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
 
         Raises:
-            ConfigError: If the user is not in the data.
+            ConfigError: If a user is not in the data.
         """
-        from recsys.training.inference import recommend
+        from recsys.serving.output import recommendations
+        from recsys.serving.ranking import rank
+        from recsys.serving.served import serve
+        from recsys.serving.users import known_users
 
-        users = self.split.dataset.users[schema.USER_ID]
-        rows = (users == str(user_id)).arg_true()
-        if len(rows) == 0:
-            raise ConfigError(
-                f"user {user_id!r} is not in {self.split.dataset.name}; it has users such as {users[0]!r}."
-            )
-        items, scores = recommend(self.model, self.split, rows[0], top_k, self.cfg.batches.max_history)
-        chosen = self.split.dataset.items[items].select(schema.ITEM_ID, schema.TEXT)
-        return chosen.with_columns(pl.Series("score", scores))
+        served = serve(self)
+        users = known_users(self.split, [user_id] if isinstance(user_id, str | int) else user_id)
+        return recommendations(served, users, rank(served, users, top_k))

@@ -22,6 +22,21 @@ ALLOWED = {
     "training": {"schema", "data", "encoders", "layers", "profiles", "rankers", "metrics"},
     "config": {"schema"},
     "reports": {"schema", "tracking"},
+    "serving": {
+        "schema",
+        "data",
+        "encoders",
+        "layers",
+        "profiles",
+        "rankers",
+        "metrics",
+        "training",
+        "tracking",
+        "config",
+        "workspace",
+        "assembly",
+        "runs",
+    },
 }
 LIGHT = [
     "schema",
