@@ -16,6 +16,7 @@ from recsys.tracking.record import Record
 
 if TYPE_CHECKING:
     from recsys.data.splits.base import Split
+    from recsys.serving.served import Served
     from recsys.training.recommender import Recommender
 
 
@@ -66,6 +67,13 @@ class Run:
         load_weights(model, self.weights)
         return model
 
+    @cached_property
+    def served(self) -> Served:
+        """The model with the vectors of its items, computed once."""
+        from recsys.serving.served import serve
+
+        return serve(self)
+
     def recommend(self, user_id: str | Sequence[str], top_k: int = 10) -> pl.DataFrame:
         """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
 
@@ -74,9 +82,7 @@ class Run:
         """
         from recsys.serving.output import recommendations
         from recsys.serving.ranking import rank
-        from recsys.serving.served import serve
         from recsys.serving.users import known_users
 
-        served = serve(self)
-        users = known_users(self.split, [user_id] if isinstance(user_id, str | int) else user_id)
-        return recommendations(served, users, rank(served, users, top_k))
+        users = known_users(self.served, [user_id] if isinstance(user_id, str | int) else user_id)
+        return recommendations(self.served, users, rank(self.served, users, top_k))

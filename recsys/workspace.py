@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from recsys.encoders.base import Encoder
+
 KEPT = 4  # the most recent of each kind that stay in memory
 
 
@@ -72,6 +74,14 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
         return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
 
     return _features.get(f"{split.fingerprint} {split.train.height} {_key(cfg.encoder)}", encode)
+
+
+def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
+    """A new encoder with its weights loaded, fitted on the train items' texts alone."""
+    encoder = build("encoder", cfg.encoder)
+    train = zip(split.dataset.texts, split.warm_items, strict=True)
+    encoder.fit([text for text, warm in train if warm], _cache_dir(cfg))
+    return encoder
 
 
 def text_rows(split: Split) -> csr_matrix | None:

@@ -60,6 +60,7 @@ def _rank_chunk(
     scores = served.model.score_catalogue(batch, served.item_vectors).clone()  # some rankers give a view of their own
     seen, items = torch.from_numpy(users.history.pairs(rows))
     scores[seen, items] = -torch.inf
+    scores[:, served.n_items :] = -torch.inf
     if allowed is not None:
         scores[:, torch.from_numpy(~allowed)] = -torch.inf
     best = rank_items(scores, top_k, torch.from_numpy(users.idx[rows]), served.run.cfg.seed)

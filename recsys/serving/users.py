@@ -1,9 +1,10 @@
-"""Who is recommended to: users of the data, by what the run knows of them."""
+"""Who is recommended to: users of the data by what the run knows of them, and new ones by what they liked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.lists import ItemLists
-from recsys.data.queries import histories
 from recsys.data.sources.indexing import to_index
-from recsys.data.splits.base import Split
 from recsys.schema import ConfigError, UserBatch
+from recsys.serving.served import Served
 from recsys.training.batches import TensorLists
+
+NEW = "new"  # what a new user is called
 
 
 @dataclass(frozen=True)
@@ -42,28 +44,33 @@ class Users:
         return UserBatch(torch.from_numpy(self.idx[rows]), history, mask)
 
 
-def known_users(split: Split, user_ids: Sequence[str] | None = None) -> Users:
+def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
     """Users of the data by their raw ids (None for all), with what is known of them when the test is served.
 
     Raises:
         ConfigError: If one is not in the data.
     """
-    ids = split.dataset.users[schema.USER_ID]
-    known = histories(split, schema.TEST)
+    dataset = served.run.split.dataset
+    ids = dataset.users[schema.USER_ID]
     if user_ids is None:
-        return Users(ids, np.arange(len(ids)), known)
+        return Users(ids, np.arange(len(ids)), served.known)
     asked = pl.Series(schema.USER_ID, list(map(str, user_ids)), dtype=pl.String)
     idx = to_index(asked, ids)
     if idx.null_count():
         unknown = asked.filter(idx.is_null())[0]
         raise ConfigError(
-            f"user {unknown!r} is not in {split.dataset.name}; it has users such as {ids[0]!r}. "
+            f"user {unknown!r} is not in {dataset.name}; it has users such as {ids[0]!r}. "
             "For a new user give history=[item ids]."
         )
     rows = idx.to_numpy().astype(np.int64)
-    return Users(asked, rows, _lists([known[row] for row in rows]))
+    return Users(asked, rows, _lists([served.known[row] for row in rows]))
 
 
-def _lists(histories: Sequence[NDArray[np.int32]]) -> ItemLists:
+def new_user(history: NDArray[np.int64]) -> Users:
+    """A user who is not in the data, by the indices of items, oldest first."""
+    return Users(pl.Series(schema.USER_ID, [NEW]), np.array([-1]), _lists([history]))
+
+
+def _lists(histories: Sequence[NDArray[Any]]) -> ItemLists:
     offsets = np.cumsum([0, *map(len, histories)], dtype=np.int64)
     return ItemLists(offsets, np.concatenate([*histories, np.zeros(0, np.int32)]).astype(np.int32))

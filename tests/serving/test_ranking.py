@@ -36,7 +36,7 @@ def scores_one_by_one(served, user: int) -> np.ndarray:
 )
 def test_the_best_are_those_with_the_highest_scores_of_the_model(run_of, overrides):
     served = serve(run_of(*overrides))
-    users = known_users(served.run.split)
+    users = known_users(served)
     found = rank(served, users, 10)
     for user in (0, 7, 41):
         expected = scores_one_by_one(served, user)
@@ -46,7 +46,7 @@ def test_the_best_are_those_with_the_highest_scores_of_the_model(run_of, overrid
 
 
 def test_chunks_change_nothing_and_bound_the_scores_in_memory(served, monkeypatch):
-    users = known_users(served.run.split)
+    users = known_users(served)
     whole = rank(served, users, 5)
     monkeypatch.setitem(served.run.cfg.batches, "max_scores", 7 * served.items.height)
     sizes = [len(rows) for rows in chunks(served, len(users))]
@@ -58,16 +58,16 @@ def test_chunks_change_nothing_and_bound_the_scores_in_memory(served, monkeypatc
 
 
 def test_all_users_at_once_are_the_users_one_by_one(served):
-    together = rank(served, known_users(served.run.split), 5)
+    together = rank(served, known_users(served), 5)
     ids = served.run.split.dataset.users["user_id"].to_list()
-    alone = rank(served, known_users(served.run.split, [ids[3], ids[1]]), 5)
+    alone = rank(served, known_users(served, [ids[3], ids[1]]), 5)
     assert torch.equal(alone.items, together.items[[3, 1]])
 
 
 def test_only_what_is_allowed_is_recommended_and_lists_end_where_it_does(served):
     allowed = np.zeros(served.items.height, dtype=bool)
     allowed[:6] = True
-    users = known_users(served.run.split)
+    users = known_users(served)
     found = rank(served, users, 10, allowed)
     for row in range(len(users)):
         items = found.items[row][found.items[row] >= 0].tolist()
@@ -77,4 +77,4 @@ def test_only_what_is_allowed_is_recommended_and_lists_end_where_it_does(served)
 
 def test_an_unknown_user_is_refused(served):
     with pytest.raises(ConfigError, match="user 'nobody' is not in table; it has users such as '2'"):
-        known_users(served.run.split, ["2", "nobody"])
+        known_users(served, ["2", "nobody"])

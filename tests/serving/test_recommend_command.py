@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 import recsys
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, DataError
 from recsys.serving.command import recommend_command
 
 
@@ -61,10 +61,24 @@ def test_all_users_in_one_file(recommend, dot_run, tmp_path):
     assert written["title"].str.contains("(1995)", literal=True).all()
 
 
+def test_a_new_user_by_items_and_words(recommend, dot_run):
+    item_id, title = dot_run.split.dataset.items.select("item_id", "title").row(5)
+    shown = recommend(f"history=[{item_id}]", "text='a comedy'", "top_k=3")
+    assert "nearest to what was written" in shown
+    assert "user new" in shown
+    assert title not in shown.split("user new")[1]
+
+
+def test_an_unknown_item_in_a_history_is_refused(recommend):
+    with pytest.raises(DataError, match="history: found 'x', expected the id of an item"):
+        recommend("history=[x]")
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ([], "users are named once, .*; found none"),
+        ([], "users are named once: .*; found none"),
+        (["user=1", "history=[1]"], r"found user=1 and history=\[1\]"),
         (["user=1", "users=all"], "found user=1 and users=all"),
         (["users=some"], "users is 'some'; expected all"),
         (["user=1", "top_k=0"], "top_k is 0"),
