@@ -95,3 +95,11 @@ def evaluate(cfg: DictConfig) -> None:
     from recsys.evaluation import evaluate_run
 
     sys.exit(evaluate_run(cfg))
+
+
+@command("recommend")
+def recommend(cfg: DictConfig) -> None:
+    """Recommend items by a run's model."""
+    from recsys.serving.command import recommend_command
+
+    recommend_command(cfg)

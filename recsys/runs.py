@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 from omegaconf import DictConfig
 
-from recsys import schema
 from recsys.schema import ConfigError
 from recsys.tracking.record import Record
 
 if TYPE_CHECKING:
     from recsys.data.splits.base import Split
+    from recsys.serving.served import Served
     from recsys.training.recommender import Recommender
 
 
@@ -66,20 +67,22 @@ class Run:
         load_weights(model, self.weights)
         return model
 
-    def recommend(self, user_id: str, top_k: int = 10) -> pl.DataFrame:
-        """The best unseen items for a user of the data: columns `item_id`, `text`, `score`, best first.
+    @cached_property
+    def served(self) -> Served:
+        """The model with the vectors of its items, computed once."""
+        from recsys.serving.served import serve
+
+        return serve(self)
+
+    def recommend(self, user_id: str | Sequence[str], top_k: int = 10) -> pl.DataFrame:
+        """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
 
         Raises:
-            ConfigError: If the user is not in the data.
+            ConfigError: If a user is not in the data.
         """
-        from recsys.training.inference import recommend
+        from recsys.serving.output import recommendations
+        from recsys.serving.ranking import rank
+        from recsys.serving.users import known_users
 
-        users = self.split.dataset.users[schema.USER_ID]
-        rows = (users == str(user_id)).arg_true()
-        if len(rows) == 0:
-            raise ConfigError(
-                f"user {user_id!r} is not in {self.split.dataset.name}; it has users such as {users[0]!r}."
-            )
-        items, scores = recommend(self.model, self.split, rows[0], top_k, self.cfg.batches.max_history)
-        chosen = self.split.dataset.items[items].select(schema.ITEM_ID, schema.TEXT)
-        return chosen.with_columns(pl.Series("score", scores))
+        users = known_users(self.served, [user_id] if isinstance(user_id, str | int) else user_id)
+        return recommendations(self.served, users, rank(self.served, users, top_k))

@@ -23,6 +23,21 @@ ALLOWED = {
     "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
     "config": {"schema"},
     "reports": {"schema", "tracking"},
+    "serving": {
+        "schema",
+        "data",
+        "encoders",
+        "layers",
+        "profiles",
+        "rankers",
+        "metrics",
+        "training",
+        "tracking",
+        "config",
+        "workspace",
+        "assembly",
+        "runs",
+    },
 }
 LIGHT = [
     "schema",

@@ -20,7 +20,10 @@ def run(script: str, *arguments: str, cwd: Path, cache: Path) -> subprocess.Comp
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
 
 
-@pytest.mark.parametrize("script", ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate"])
+SCRIPT_NAMES = ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate", "recommend"]
+
+
+@pytest.mark.parametrize("script", SCRIPT_NAMES)
 def test_help_imports_nothing_heavy(script, tmp_path, cache_dir):
     code = (
         f"import sys, runpy; sys.argv = ['{script}.py', '--help']\n"

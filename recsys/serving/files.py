@@ -1,0 +1,45 @@
+"""Tables that a user gives to be recommended from: csv, jsonl, parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from recsys.schema import DataError
+
+READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
+    ".csv": lambda path: pl.read_csv(path, infer_schema=False),
+    ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),
+    ".parquet": pl.read_parquet,
+}
+
+
+def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
+    """A table whose columns `ids` must be there, and are read as text.
+
+    Args:
+        path: Its file.
+        key: The configuration's key that named it, for messages.
+        ids: Columns of ids.
+
+    Raises:
+        DataError: If the file is missing, malformed, of an unknown format or without one of these columns, or an id is
+            missing.
+    """
+    if not path.is_file():
+        raise DataError(f"{key}: there is no file {path.absolute()}.")
+    if path.suffix not in READERS:
+        raise DataError(f"{key}: {path} is of an unknown format; expected a file that ends in {', '.join(READERS)}.")
+    try:
+        frame = READERS[path.suffix](path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{key}: {path} cannot be read ({error}).") from error
+    for column in ids:
+        if column not in frame.columns:
+            raise DataError(f"{key}: {path} has no column {column!r}; it has {', '.join(frame.columns)}.")
+        if frame[column].null_count():
+            line = frame[column].is_null().arg_true()[0] + 1
+            raise DataError(f"{key}: {path}: row {line} has no {column}; expected an id in each row.")
+    return frame.with_columns(pl.col(column).cast(pl.String) for column in ids)

@@ -1,0 +1,118 @@
+"""Texts that the run never saw, as items of its model: encoded by its encoder, and cold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from recsys import schema
+from recsys.assembly import assemble
+from recsys.runs import Run
+from recsys.schema import ConfigError, RecsysError
+from recsys.serving.served import Served
+from recsys.training.recommender import Recommender
+from recsys.workspace import fitted_encoder
+
+N_CHECKED = 64  # texts of the catalogue that are encoded beside new ones
+TOLERANCE = 1e-4  # of a vector's entries, as a share of the largest
+
+
+def check_serves_new_users(served: Served, by_text: bool) -> None:
+    """Refuse a new user to a model that could say nothing of one.
+
+    Raises:
+        ConfigError: If the profile is blind to histories, or, for a text, if the run has no text encoder.
+    """
+    profile, encoder = (served.run.cfg.choices[group] for group in ("profile", "encoder"))
+    if served.model.profile is not None and not served.model.reads_history:
+        raise ConfigError(
+            f"the run has profile={profile}, which learns users of the data one by one and knows nothing of a new one; "
+            "use a run with a profile of the history: profile=mean, attention, recurrent or transformer."
+        )
+    if by_text and (not served.model.reads_history or served.text_vectors.shape[1] == 0):
+        raise ConfigError(
+            f"text=… needs a run with a text encoder and a profile of the history; this one has encoder={encoder} "
+            f"profile={profile}. Use a run with encoder=bert (or tfidf, gpt2), or name items by history=[item ids]."
+        )
+
+
+def with_text(served: Served, text: str) -> Served:
+    """The model with a text that may stand in a history, and is not recommended: the item after all others.
+
+    Raises:
+        ConfigError: If the encoder finds nothing in the text.
+    """
+    items = pl.DataFrame({schema.ITEM_ID: [None], schema.TEXT: [text]}, schema_overrides={schema.ITEM_ID: pl.String})
+    extended = replace(with_items(served, items), n_items=served.n_items)
+    if not np.any(extended.text_vectors[-1]):
+        raise ConfigError(f"text={text!r} has no word that the run's encoder knows; use other words, or history=[…].")
+    return extended
+
+
+def with_items(served: Served, items: pl.DataFrame) -> Served:
+    """The model with further items at the end: cold ones, for which their texts alone speak.
+
+    Args:
+        served: The model with the items that it has.
+        items: `item_id`, `text`, and those of the catalogue's further columns that there are.
+
+    Raises:
+        RecsysError: If the encoder no longer gives the vectors that the run was made on.
+    """
+    vectors = encoded(served, items[schema.TEXT].to_list())
+    together = pl.concat([served.items, items], how="diagonal_relaxed")
+    text_vectors = np.concatenate([served.text_vectors, vectors])
+    model = _extended_model(served.run, together, text_vectors)
+    return Served(served.run, model, together, text_vectors, together.height)
+
+
+def encoded(served: Served, texts: Sequence[str]) -> NDArray[np.float32]:
+    """What the run's encoder makes of new texts, (len(texts), text_dim).
+
+    Raises:
+        RecsysError: If the encoder no longer gives the vectors that the run was made on.
+    """
+    split = served.run.split
+    checked = split.dataset.texts[:N_CHECKED]
+    encoder = fitted_encoder(served.run.cfg, split)
+    vectors = encoder.encode([*checked, *texts])
+    expected = served.text_vectors[: len(checked)]
+    if not np.allclose(vectors[: len(checked)], expected, rtol=0, atol=TOLERANCE * np.abs(expected).max(initial=0)):
+        raise RecsysError(
+            f"encoder={served.run.cfg.choices.encoder} gives other vectors for the catalogue's texts than when they "
+            "were encoded, so new texts cannot be set beside them. Make the run again with a new paths.cache_dir."
+        )
+    return vectors[len(checked) :]
+
+
+def nearest(served: Served, item: int, n: int = 5) -> list[tuple[str, float]]:
+    """The items whose text vectors are nearest to an item's: their titles and cosines, largest first."""
+    lengths = np.maximum(np.linalg.norm(served.text_vectors, axis=1), 1e-12)
+    cosines = served.text_vectors @ served.text_vectors[item] / (lengths * lengths[item])
+    best = np.argsort(-cosines[: served.n_items], kind="stable")[:n]
+    return [(served.titles[int(row)], float(cosines[row])) for row in best]
+
+
+def _extended_model(run: Run, items: pl.DataFrame, text_vectors: NDArray[np.float32]) -> Recommender:
+    # The split's own statistics do not change: a new item has no train interaction.
+    fingerprint = f"{run.split.fingerprint} with {items.hash_rows().sum()}"
+    split = replace(run.split, dataset=replace(run.split.dataset, items=items), fingerprint=fingerprint)
+    model = assemble(run.cfg, split, text_vectors).recommender.eval()
+    weights = load_file(run.weights)
+    expected = model.state_dict()
+    model.load_state_dict({name: _padded(weight, expected[name]) for name, weight in weights.items()})
+    return model
+
+
+def _padded(weight: Tensor, expected: Tensor) -> Tensor:
+    """A table of items with zeros for the new ones; any other weight as it is."""
+    if weight.dim() == 0 or weight.shape[1:] != expected.shape[1:]:
+        return weight
+    return torch.cat([weight, weight.new_zeros(len(expected) - len(weight), *weight.shape[1:])])

@@ -1,0 +1,68 @@
+"""The best items for many users, a chunk of users at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys.metrics.topk import rank_items
+from recsys.serving.served import Served
+from recsys.serving.users import Users
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best K items of U users, best first.
+
+    Attributes:
+        items: (U, K) indices; -1 where a user has fewer than K items to be recommended.
+        scores: (U, K) the model's; -∞ there.
+    """
+
+    items: Tensor
+    scores: Tensor
+
+
+@torch.no_grad()
+def rank(served: Served, users: Users, top_k: int, allowed: NDArray[np.bool_] | None = None) -> Ranking:
+    """The `top_k` best items of each user that the user is not known to have.
+
+    Scores in memory at once are bounded by the run's `batches.max_scores`. Equal scores stand in an order of their own
+    for each user, that of a seeded hash.
+
+    Args:
+        served: What is asked.
+        users: Who is recommended to.
+        top_k: Items for each user.
+        allowed: (n_items,) what may be recommended; None for all items.
+    """
+    found = [_rank_chunk(served, users, rows, top_k, allowed) for rows in chunks(served, len(users))]
+    items, scores = zip(*found, strict=True) if found else ([torch.empty(0, top_k).long()], [torch.empty(0, top_k)])
+    return Ranking(torch.cat(list(items)), torch.cat(list(scores)))
+
+
+def chunks(served: Served, n_users: int) -> Iterator[NDArray[np.int64]]:
+    """Rows of users whose scores of all items fit in memory."""
+    size = max(1, served.run.cfg.batches.max_scores // max(1, served.items.height))
+    for start in range(0, n_users, size):
+        yield np.arange(start, min(start + size, n_users))
+
+
+def _rank_chunk(
+    served: Served, users: Users, rows: NDArray[np.int64], top_k: int, allowed: NDArray[np.bool_] | None
+) -> tuple[Tensor, Tensor]:
+    batch = users.batch(rows, served.max_history)
+    scores = served.model.score_catalogue(batch, served.item_vectors).clone()  # some rankers give a view of their own
+    seen, items = torch.from_numpy(users.history.pairs(rows))
+    scores[seen, items] = -torch.inf
+    scores[:, served.n_items :] = -torch.inf
+    if allowed is not None:
+        scores[:, torch.from_numpy(~allowed)] = -torch.inf
+    best = rank_items(scores, top_k, torch.from_numpy(users.idx[rows]), served.run.cfg.seed)
+    chosen = scores.gather(1, best.clamp(min=0))
+    return best, chosen.masked_fill(best < 0, -torch.inf)

@@ -1,0 +1,76 @@
+"""Who is recommended to: users of the data by what the run knows of them, and new ones by what they liked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.lists import ItemLists
+from recsys.data.sources.indexing import to_index
+from recsys.schema import ConfigError, UserBatch
+from recsys.serving.served import Served
+from recsys.training.batches import TensorLists
+
+NEW = "new"  # what a new user is called
+
+
+@dataclass(frozen=True)
+class Users:
+    """Users U with what they did.
+
+    Attributes:
+        ids: (U,) their names, for the output.
+        idx: (U,) their indices in the data; -1 for a new user.
+        history: (U) lists of items, oldest first.
+    """
+
+    ids: pl.Series
+    idx: NDArray[np.int64]
+    history: ItemLists
+
+    def __len__(self) -> int:
+        return len(self.idx)
+
+    def batch(self, rows: NDArray[np.int64], max_history: int) -> UserBatch:
+        """The users of some rows, with the newest `max_history` items of each."""
+        history, mask = TensorLists(self.history).newest(torch.from_numpy(rows), None, max_history)
+        return UserBatch(torch.from_numpy(self.idx[rows]), history, mask)
+
+
+def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
+    """Users of the data by their raw ids (None for all), with what is known of them when the test is served.
+
+    Raises:
+        ConfigError: If one is not in the data.
+    """
+    dataset = served.run.split.dataset
+    ids = dataset.users[schema.USER_ID]
+    if user_ids is None:
+        return Users(ids, np.arange(len(ids)), served.known)
+    asked = pl.Series(schema.USER_ID, list(map(str, user_ids)), dtype=pl.String)
+    idx = to_index(asked, ids)
+    if idx.null_count():
+        unknown = asked.filter(idx.is_null())[0]
+        raise ConfigError(
+            f"user {unknown!r} is not in {dataset.name}; it has users such as {ids[0]!r}. "
+            "For a new user give history=[item ids]."
+        )
+    rows = idx.to_numpy().astype(np.int64)
+    return Users(asked, rows, _lists([served.known[row] for row in rows]))
+
+
+def new_user(history: NDArray[np.int64]) -> Users:
+    """A user who is not in the data, by the indices of items, oldest first."""
+    return Users(pl.Series(schema.USER_ID, [NEW]), np.array([-1]), _lists([history]))
+
+
+def _lists(histories: Sequence[NDArray[Any]]) -> ItemLists:
+    offsets = np.cumsum([0, *map(len, histories)], dtype=np.int64)
+    return ItemLists(offsets, np.concatenate([*histories, np.zeros(0, np.int32)]).astype(np.int32))

@@ -1,0 +1,91 @@
+"""`scripts/recommend.py` by its configuration, on a trained run."""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+import recsys
+from recsys.schema import ConfigError, DataError
+from recsys.serving.command import recommend_command
+
+
+@pytest.fixture
+def recommend(dot_run):
+    """The screen after the command."""
+
+    def command(*overrides: str) -> str:
+        screen = Console(file=io.StringIO(), width=160)
+        recommend_command(recsys.compose([f"run={dot_run.folder}", *overrides], "recommend"), screen)
+        return screen.file.getvalue()
+
+    return command
+
+
+def test_a_user_on_the_screen(recommend, dot_run):
+    expected = dot_run.recommend("42", top_k=3)
+    shown = recommend("user=42", "top_k=3")
+    assert "user 42" in shown
+    for title, score in zip(expected["title"], expected["score"], strict=True):
+        assert title in shown
+        assert f"{score:.4f}" in shown
+
+
+READ = {
+    "parquet": pl.read_parquet,
+    "csv": lambda path: pl.read_csv(path, schema_overrides={"user_id": pl.String, "item_id": pl.String}),
+    "json": pl.read_json,
+    "jsonl": pl.read_ndjson,
+}
+
+
+@pytest.mark.parametrize("suffix", READ)
+def test_files_hold_what_the_run_recommends(recommend, dot_run, tmp_path, suffix):
+    path = tmp_path / f"recs.{suffix}"
+    assert f"6 recommendations for 2 users: {path}" in recommend("user=[42,7]", "top_k=3", f"output={path}")
+    written = READ[suffix](path)
+    expected = dot_run.recommend(["42", "7"], top_k=3)
+    assert written.drop("score").rows() == expected.drop("score").rows()
+    assert written["rank"].to_list() == [1, 2, 3, 1, 2, 3]
+    assert written["score"].to_list() == pytest.approx(expected["score"].to_list(), rel=1e-6)
+
+
+def test_all_users_in_one_file(recommend, dot_run, tmp_path):
+    condition = "where=\"title LIKE '%(1995)%'\""
+    recommend("users=all", "top_k=2", condition, f"output={tmp_path / 'a.parquet'}")
+    written = pl.read_parquet(tmp_path / "a.parquet")
+    assert written["user_id"].n_unique() == dot_run.split.dataset.n_users
+    assert written["title"].str.contains("(1995)", literal=True).all()
+
+
+def test_a_new_user_by_items_and_words(recommend, dot_run):
+    item_id, title = dot_run.split.dataset.items.select("item_id", "title").row(5)
+    shown = recommend(f"history=[{item_id}]", "text='a comedy'", "top_k=3")
+    assert "nearest to what was written" in shown
+    assert "user new" in shown
+    assert title not in shown.split("user new")[1]
+
+
+def test_an_unknown_item_in_a_history_is_refused(recommend):
+    with pytest.raises(DataError, match="history: found 'x', expected the id of an item"):
+        recommend("history=[x]")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "users are named once: .*; found none"),
+        (["user=1", "history=[1]"], r"found user=1 and history=\[1\]"),
+        (["user=1", "users=all"], "found user=1 and users=all"),
+        (["users=some"], "users is 'some'; expected all"),
+        (["user=1", "top_k=0"], "top_k is 0"),
+        (["user=1", "output=recs.xlsx"], "output is 'recs.xlsx'; expected a file that ends in .parquet"),
+        (["user=nobody"], "user 'nobody' is not in"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(recommend, overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        recommend(*overrides)
