@@ -119,8 +119,8 @@ def _failed(job: Job, error: Exception) -> dict[str, Any]:
 def _disk_error(job: Job, error: Exception) -> StoreError:
     runs_dir = Path(job.cfg.paths.runs_dir)
     return StoreError(
-        f"{runs_dir} cannot be written ({error}): make space or choose another paths.runs_dir, and give the same "
-        "command again; finished runs are kept."
+        f"cannot write {runs_dir} ({error}): make space or choose another paths.runs_dir, and give the same command "
+        "again; finished runs are kept."
     )
 
 
