@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,6 +12,7 @@ from recsys.studies.cells import points_of, text
 
 if TYPE_CHECKING:
     from optuna import Trial
+    from optuna.samplers import BaseSampler
 
 Space = dict[str, dict[str, Any]]
 
@@ -74,9 +75,18 @@ def _check(key: str, entry: Any) -> None:
         raise ConfigError(f"the search space of {key} is {dict(entry)}; expected {expected}, low below high.")
 
 
-def suggest(trial: Trial, space: Space) -> None:
-    """Let Optuna choose a value of each key; a value that the trial has already stays."""
+def suggest(trial: Trial, space: Space, sampler_of: Callable[[str], BaseSampler]) -> None:
+    """Let Optuna choose a value of each key; a value that the trial has already stays.
+
+    Args:
+        trial: May have some of its values: its worker was killed while it chose them.
+        space: Of the cell.
+        sampler_of: A sampler for each key, with randomness of its own, so that a value does not depend on which others
+            had been chosen before the kill.
+    """
+    _ = trial.relative_params  # what is chosen together is chosen before the first
     for key, entry in sorted(space.items()):
+        trial.study.sampler = sampler_of(key)
         if "choice" in entry:
             # As the command line writes them, so that lists can be chosen.
             trial.suggest_categorical(key, [text(value) for value in entry["choice"]])

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,15 +146,19 @@ class _Search:
 
     def _seeded(self, number: int) -> optuna.Study:
         """The study with a sampler whose randomness is that trial's own."""
-        extra: dict[str, Any] = {"seed": int(self.cfg.search.seed) * 10_000 + number}
-        if "GridSampler" in str(self.cfg.search.sampler._target_):
-            extra["search_space"] = grid_of(self.space, self.cfg.search.points)
-        self.study.sampler = build("search.sampler", self.cfg.search.sampler, **extra)
+        self.study.sampler = self._sampler(number)
         self.study.pruner = build("search.pruner", self.cfg.search.pruner) or _no_pruner()
         return self.study
 
+    def _sampler(self, number: int, key: str = "") -> Any:
+        if "GridSampler" in str(self.cfg.search.sampler._target_):  # whose seed orders the grid: one for all trials
+            grid = grid_of(self.space, self.cfg.search.points)
+            return build("search.sampler", self.cfg.search.sampler, seed=int(self.cfg.search.seed), search_space=grid)
+        seed = int(key_of(str(self.cfg.search.seed), str(number), key)[:7], 16)
+        return build("search.sampler", self.cfg.search.sampler, seed=seed)
+
     def _suggested(self, trial: optuna.Trial) -> optuna.Trial:
-        suggest(trial, self.space)
+        suggest(trial, self.space, partial(self._sampler, trial.number))
         return trial
 
     def _make(self, trial: optuna.Trial) -> None:
@@ -168,16 +173,24 @@ class _Search:
             record = run(run_cfg, [] if self.cfg.search.cost else [_pruning(trial, run_cfg.monitor)]).record
         except optuna.TrialPruned:
             _forget(run_cfg)
-            self.study.tell(trial, state=state.PRUNED)  # its value is the last that was reported
+            self._tell(trial, state=state.PRUNED)  # its value is the last that was reported
         except Exception as error:  # a setting that cannot be trained is one of the budget's, and the others go on
             if is_disk_error(error):
                 raise
             _forget(run_cfg)
             trial.set_user_attr(ERROR, traceback.format_exc())
-            self.study.tell(trial, state=state.FAIL)
+            self._tell(trial, state=state.FAIL)
         else:
             cost = [COSTS[self.cfg.search.cost](record)] if self.cfg.search.cost else []
-            self.study.tell(trial, [record.metrics[run_cfg.monitor], *cost], state.COMPLETE)
+            self._tell(trial, [record.metrics[run_cfg.monitor], *cost], state.COMPLETE)
+
+    def _tell(self, trial: optuna.Trial, values: Any = None, state: Any = None) -> None:
+        import optuna
+
+        # The grid's sampler would stop the study at its last point, which only Optuna's own loop allows.
+        if isinstance(self.study.sampler, optuna.samplers.GridSampler):
+            self.study.sampler = optuna.samplers.RandomSampler()
+        self.study.tell(trial, values, state)
 
     def result(self) -> Tuned:
         import optuna

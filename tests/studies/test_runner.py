@@ -105,6 +105,16 @@ def test_every_search_method_makes_its_trials(search, study_of):
     assert (trials[0].cost is not None) is (search == "nsga2")
 
 
+def test_an_exhaustive_search_tries_each_combination_once(study_of):
+    space = "study.space={encoder.n_components: {choice: [4, 8]}, optimizer.lr: {choice: [0.01, 0.02]}"
+    others = ", features.dim: null, features.dropout: null, negatives.n_negatives: null, optimizer.weight_decay: null"
+    only = '{text: ["encoder=tfidf", "ranker=dot"]}'
+    search = ["search=grid", "search.n_trials=9", "study.seeds=[0]"]
+    result = run_study(study_of(*search, f"{space}{others}, ranker.temperature: null}}", cells=only))
+    tried = sorted(tuple(trial.parameters.values()) for trial in result.record.cells[1].trials)
+    assert tried == [("4", "0.01"), ("4", "0.02"), ("8", "0.01"), ("8", "0.02")]
+
+
 def test_a_failing_run_is_recorded_and_the_others_go_on_and_it_can_be_retried(study_of, tmp_path, monkeypatch):
     bad = '{cf: ["encoder=none","ranker=cf"], bad: ["ranker=dot","learning_rate=1e38"]}'
     result = run_study(study_of(cells=bad))

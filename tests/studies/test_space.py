@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from optuna import create_study
+from optuna.samplers import RandomSampler
+from optuna.trial import Trial
 
 import recsys
 from recsys.config import conf_dir
@@ -51,9 +53,20 @@ def test_what_components_declare_can_be_drawn_and_composed(group):
     for option in sorted(path.stem for path in (conf_dir() / group).glob("*.yaml") if path.stem != "none"):
         space = search_space(recsys.compose([f"{group}={option}"]))
         trial = create_study().ask()
-        suggest(trial, space)
+        suggest(trial, space, lambda key: RandomSampler(seed=len(key)))
         drawn = [f"{key}={value}" for key, value in trial.params.items()]
         assert recsys.compose([f"{group}={option}", *drawn]), option
+
+
+@pytest.mark.parametrize("n_before", [0, 1, 2])
+def test_a_trial_that_was_killed_while_it_chose_ends_with_the_same_values(n_before):
+    space = {key: {"low": 0.0, "high": 1.0} for key in "abc"}
+    whole, killed = create_study().ask(), create_study().ask()
+    suggest(whole, space, lambda key: RandomSampler(seed=ord(key)))
+    suggest(killed, dict(list(space.items())[:n_before]), lambda key: RandomSampler(seed=ord(key)))
+    adopted = Trial(killed.study, killed._trial_id)
+    suggest(adopted, space, lambda key: RandomSampler(seed=ord(key)))
+    assert adopted.params == whole.params
 
 
 def test_a_grid_has_all_choices_and_evenly_spaced_points():
