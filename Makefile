@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml
 demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 8 minutes, then a table and a report
 	$(BIN)/python scripts/study.py study=demo
 
-test: setup  ## the test suite: under five minutes
+test: setup  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: setup  ## ruff (lint and format) and mypy
