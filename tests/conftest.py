@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tiny_runs import TINY_GPT2
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -55,13 +56,6 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "trainer.enable_progress_bar=false",
         "batches.batch_size=256",
     ]
-
-
-# Pretraining from scratch, as small as it gets.
-TINY_GPT2 = [
-    "encoder.sizes={vocabulary_size: 400, n_layers: 1, n_heads: 2, hidden_dim: 16}",
-    "encoder.pretraining.epochs=1",
-]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 import torch
-from conftest import TINY_GPT2
+from tiny_runs import TINY_GPT2
 
 import recsys
 from recsys.config import check, conf_dir
