@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -33,10 +37,34 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
         >>> compose(["encoder=none", "ranker=cf"]).choices.profile
         'id'
     """
+    overrides = list(overrides)
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    chosen = tuple(override.input_line or "" for override in parsed if _is_choice(override))
+    cfg = copy.deepcopy(_composed(config_name, chosen, conf_dir(), _newest_change(conf_dir())))
+    ConfigLoaderImpl._apply_overrides_to_config([override for override in parsed if not _is_choice(override)], cfg)
+    with open_dict(cfg):
+        cfg.overrides = overrides
+    return cfg
+
+
+def _is_choice(override: Override) -> bool:
+    """Whether Hydra has to compose anew for it, where other overrides change values of what is composed."""
+    key = override.key_or_group
+    return override.is_sweep_override() or key.startswith("hydra") or "@" in key or (conf_dir() / key).is_dir()
+
+
+@lru_cache(maxsize=128)
+def _composed(config_name: str, chosen: tuple[str, ...], conf: Path, changed_at: int) -> DictConfig:  # noqa: ARG001
+    """What Hydra composes from the chosen options alone. Reading and merging thirty files takes most of composing, and
+    a study's runs differ in values more often than in options."""
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = hydra_compose(config_name, list(overrides), return_hydra_config=True)
-    return with_choices(cfg, cfg.hydra.runtime.choices, overrides)
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
+    return with_choices(cfg, cfg.hydra.runtime.choices, chosen)
+
+
+def _newest_change(folder: Path) -> int:
+    return max(path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")))
 
 
 def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> DictConfig:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
+from hydra import compose as compose_whole
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 import recsys
-from recsys.config import META_KEYS, build, check, conf_dir
+from recsys.config import META_KEYS, build, check, conf_dir, with_choices
 from recsys.schema import ConfigError
 
 COMPONENTS = ["encoder", "finetune", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics"]
@@ -33,6 +39,50 @@ def test_an_option_composes(file: Path):
     group, option = file.parent.as_posix(), file.stem
     cfg = recsys.compose([f"{group}={option}"], "study" if group in ("study", "search", "launcher") else "train")
     assert cfg.choices[group] == option
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["encoder=tfidf", "encoder.n_components=null", "ranker=mlp", "ranker.hidden_dims=[8]", "data.n_users=7"],
+        ["data=synthetic", "data.n_users=7", "~profile", "profile=mean"],
+        ["+trainer.max_steps=3", "++seed=4", "tags=[a,b]", "~tags", "experiment=mind", "data.path=somewhere"],
+        ["optimizer.lr=1.0", "optimizer.lr=2.0", "ranker=ease", "ranker.regularization=${optimizer.lr}"],
+        ["encoder=brt"],
+        ["encoder.colour=red"],
+        ["+encoder.n_components=3", "encoder=tfidf"],
+        ["seed=1,2"],
+        ["encoder=bert,tfidf"],
+        ["seed"],
+    ],
+)
+def test_composing_is_hydras(overrides):
+    ours, hydras = (outcome(partial(way, overrides)) for way in (recsys.compose, composed_by_hydra))
+    assert ours == hydras
+
+
+def outcome(make) -> tuple:
+    try:
+        return ("made", OmegaConf.to_container(make(), resolve=False))
+    except HydraException as error:
+        return (type(error), str(error))
+
+
+def composed_by_hydra(overrides):
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = compose_whole("train", overrides, return_hydra_config=True)
+    return with_choices(cfg, cfg.hydra.runtime.choices, overrides)
+
+
+def test_a_changed_file_is_seen(tmp_path, monkeypatch):
+    conf = shutil.copytree(conf_dir(), tmp_path / "conf")
+    monkeypatch.setattr("recsys.config.conf_dir", lambda: conf)
+    before = recsys.compose(["ranker=dot"])
+    file = conf / "ranker" / "dot.yaml"
+    file.write_text(file.read_text().replace("temperature: 1.0", "temperature: 0.5"))
+    assert (before.ranker.temperature, recsys.compose(["ranker=dot"]).ranker.temperature) == (1.0, 0.5)
 
 
 @pytest.mark.parametrize("group", ["data", "split"])

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,14 +10,14 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import environments  # noqa: E402
 import polars as pl  # noqa: E402
+from commands import Command  # noqa: E402
 from harness import Comparison  # noqa: E402
 from synthetic_log import write_log  # noqa: E402
 
 
 def run(script: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(ROOT / "benchmarks" / script), "--tiny"]
-    finished = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    path = ROOT / "benchmarks" / script
+    finished = Command(path, "--tiny", cwd=ROOT, environment={"PYTHONPATH": str(ROOT)}).finish()
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
 

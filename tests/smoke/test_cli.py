@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from commands import SCRIPTS, run
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 HEAVY = ("torch", "pytorch_lightning", "transformers", "sklearn", "altair", "vl_convert", "wandb")
-
-
-def run(script: str, *arguments: str, cwd: Path, cache: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "RECSYS_CACHE": str(cache), "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
 
 
 SCRIPT_NAMES = ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate", "recommend"]

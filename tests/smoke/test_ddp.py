@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from commands import run as typed
 from polars.testing import assert_frame_equal
-from test_cli import run as typed
 
 import recsys
 from recsys.config import compose

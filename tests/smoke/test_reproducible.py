@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
+from commands import Command
 
 import recsys
 from recsys.evaluation import evaluate_again
@@ -61,14 +58,12 @@ def test_a_killed_run_goes_on_and_ends_as_if_never_killed(small_data, cache_dir,
     whole = run_in(tmp_path / "whole", small_data, cache_dir, *epochs)
     killed = tmp_path / "killed"
     arguments = [*small_data, *CELL, *epochs, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={killed}"]
-    code = f"import recsys; recsys.run({arguments!r})"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = Command("train", *arguments, cwd=tmp_path)
     last = killed / whole.record.run_id / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 60
-    while not last.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not last.exists() and process.is_running() and time.monotonic() < deadline:
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
     assert last.exists(), "the run ended before it could be killed"
     assert not (last.parent.parent / "record.json").exists()
     resumed = run_in(killed, small_data, cache_dir, *epochs)

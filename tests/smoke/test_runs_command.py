@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from test_cli import run as typed
+from commands import run as typed
 
 from recsys.tracking.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from smoke.test_cli import run
+from commands import run
 
 from recsys.tracking.study_record import StudyRecord
 

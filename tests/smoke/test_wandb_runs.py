@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_cli import run as typed
+from commands import run as typed
 from tracking.wandb_files import read
 
 from recsys.tracking.store import Store

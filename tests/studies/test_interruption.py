@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import os
 import random
-import resource
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pytest
+from commands import Command
 from studies.conftest import contents, overrides
 
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "study.py"
 TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
 N_RECORDS = 3 * 2 + 2 * 3  # three cells on two seeds, and three trials of the two that have something to tune
 
 
-def start(store: Path, cache: Path, *further: str, largest_file: int | None = None) -> subprocess.Popen[str]:
-    arguments = [sys.executable, str(SCRIPT), *overrides(store, cache, *further)]
-    limit = None
-    if largest_file is not None:  # a write beyond it fails, as on a full disk
-        limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest_file, largest_file))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(arguments, stdout=pipe, stderr=pipe, text=True, env=environment, preexec_fn=limit)
+def start(store: Path, cache: Path, *further: str, largest_file: int | None = None) -> Command:
+    return Command("study", *overrides(store, cache, *further), cwd=store.parent, largest_file=largest_file)
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    out, error = process.communicate(timeout=300)
-    return process.returncode, out + error
+def finish(command: Command) -> tuple[int, str]:
+    done = command.finish()
+    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +43,12 @@ def test_a_study_killed_at_random_moments_ends_as_if_never_killed(undisturbed, t
     while True:
         process = start(killed, cache_dir, *TUNED)
         seen = len(list(killed.rglob("*"))) if killed.exists() else 0
-        while process.poll() is None and (not killed.exists() or len(list(killed.rglob("*"))) <= seen):
+        while process.is_running() and (not killed.exists() or len(list(killed.rglob("*"))) <= seen):
             time.sleep(0.01)  # until it has begun to write
         time.sleep(moments.uniform(0, 2.5))
-        if process.poll() is not None or n_kills == 4:
+        if not process.is_running() or n_kills == 4:
             break
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.kill()
         n_kills += 1
     status, said = finish(process)
     assert status == 0, said
