@@ -21,8 +21,10 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 LIBRARIES = ["torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn.feature_extraction.text"]
 LIBRARIES += ["polars", "scipy.stats", "optuna", "altair", "recsys.experiment", "recsys.assembly"]
 
-_server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(LIBRARIES)
+
+def preload_libraries() -> None:
+    """Have the server, which all forked processes of these tests share, import the libraries before it forks."""
+    multiprocessing.set_forkserver_preload(LIBRARIES)
 
 
 @dataclass
@@ -53,7 +55,10 @@ class Command:
         path = script if isinstance(script, Path) else SCRIPTS / f"{script}.py"
         self._said = Path(tempfile.mkdtemp(prefix="command"))
         whole = {**os.environ, "COLUMNS": "160", "OMP_NUM_THREADS": "1", **(environment or {})}
-        self._process = _server.Process(target=_run, args=(path, arguments, cwd, whole, largest_file, self._said))
+        preload_libraries()
+        self._process = multiprocessing.get_context("forkserver").Process(
+            target=_run, args=(path, arguments, cwd, whole, largest_file, self._said)
+        )
         self._process.start()
 
     def is_running(self) -> bool:

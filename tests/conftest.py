@@ -55,6 +55,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "trainer.max_epochs=1",
         "trainer.enable_progress_bar=false",
         "batches.batch_size=256",
+        "batches.max_history=10",
     ]
 
 

@@ -71,7 +71,8 @@ def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: s
     runs = [*records, *failures]
     comparison = compare(runs, store, baseline, list(cfg.study.metrics), labels=result.record.labels)
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
-    paths = write_report(comparison, Path(cfg.output) / name, title, result.record.command, study=result.record)
+    folder, command = Path(cfg.output) / name, result.record.command
+    paths = write_report(comparison, folder, title, command, cfg.formats, study=result.record)
     log_comparison(cfg.wandb, comparison, paths, title)
     if name:
         console.rule(title)

@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.distributed
 import torch.multiprocessing
+from commands import preload_libraries
 from metric_data import random_context, random_queries, suite
 
 # How the queries are shared by two processes. A padded last batch brings queries of the other process again.
@@ -27,7 +28,8 @@ def measure(rank, folder):
 
 @pytest.mark.slow
 def test_two_processes_find_what_one_finds(tmp_path):
-    torch.multiprocessing.spawn(measure, (str(tmp_path),), nprocs=2)
+    preload_libraries()
+    torch.multiprocessing.start_processes(measure, (str(tmp_path),), nprocs=2, start_method="forkserver")
     metrics = suite().build("test", random_context())
     metrics.update(*random_queries())
     for name in SHARES:

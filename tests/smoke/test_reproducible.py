@@ -54,7 +54,7 @@ def test_a_reopened_run_tests_the_same(small_data, cache_dir, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(small_data, cache_dir, tmp_path):
-    epochs = ["trainer.max_epochs=12", "callbacks.early_stopping.patience=12"]
+    epochs = ["trainer.max_epochs=20", "callbacks.early_stopping.patience=20"]
     whole = run_in(tmp_path / "whole", small_data, cache_dir, *epochs)
     killed = tmp_path / "killed"
     arguments = [*small_data, *CELL, *epochs, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={killed}"]

@@ -28,6 +28,7 @@ def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS) -> li
         'study.baselines=[["ranker=popularity"]]',
         "study.baseline=popularity",
         "study.seeds=[0,1]",
+        "formats=[md]",
         f"paths.runs_dir={store}",
         f"paths.cache_dir={cache}",
         *further,

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from studies.conftest import contents
+from toys import Toy, toy_perform
 
 from recsys.config import build
 from recsys.schema import StoreError
-from recsys.studies.jobs import FAILED, MADE, Job, Outcome
+from recsys.studies.jobs import FAILED, MADE, Job
 from recsys.studies.runner import run_study
 
 ONE_SEED = ["study.seeds=[0]"]
+TWO_RUNS = '{text: ["encoder=tfidf", "encoder.n_components=8", "ranker=dot"]}'
 LOCAL = {
     "joblib": ["launcher=joblib", "launcher.n_workers=2"],
     "ray": ["launcher=ray", "launcher.n_cpus=2"],
     "slurm": ["launcher=slurm", "launcher.cluster=local", "launcher.poll_seconds=0.1"],
 }
-
-
-@dataclass(frozen=True)
-class Toy:
-    """Stands for a job where only the launcher is tested."""
-
-    label: str
-    seed: int | None = 0
-
-
-def toy_perform(job: Toy) -> Outcome:
-    if job.label == "dies":
-        os._exit(3)
-    if job.label == "full":
-        raise StoreError("cannot write /store: no space")
-    return Outcome(job.label, job.seed, MADE, run_id=str(os.getpid()))
 
 
 @pytest.fixture(autouse=True)
@@ -49,16 +34,16 @@ def here(tmp_path_factory, cache_dir):
     from studies.conftest import maker
 
     store = tmp_path_factory.mktemp("here")
-    run_study(maker(store, cache_dir)(*ONE_SEED))
+    run_study(maker(store, cache_dir)(*ONE_SEED, cells=TWO_RUNS))
     return contents(store)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", LOCAL)
 def test_runs_are_the_same_wherever_they_are_made(launcher, here, study_of, tmp_path):
-    result = run_study(study_of(*ONE_SEED, *LOCAL[launcher]))
+    result = run_study(study_of(*ONE_SEED, *LOCAL[launcher], cells=TWO_RUNS))
     assert result.failures == []
-    assert result.n_made == 3
+    assert result.n_made == 2
     made = contents(tmp_path / "runs")
     assert made.keys() == here.keys()
     for run_id, (status, metrics, *_) in here.items():
