@@ -24,7 +24,7 @@ demo: setup  ## nine comparable cells on real MovieLens, with their floor: about
 	$(BIN)/python scripts/study.py study=demo
 
 test: setup  ## the test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .

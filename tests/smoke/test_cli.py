@@ -90,6 +90,7 @@ def test_a_failing_run_is_listed_and_the_others_go_on(small_data, tmp_path, cach
         'study.baselines=[["ranker=popularity"]]',
         "study.seeds=[0]",
         "study.name=fails",
+        "formats=[md]",
     ]
     done = run("study", *study, cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 1

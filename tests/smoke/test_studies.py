@@ -12,8 +12,8 @@ from recsys.tracking.study_record import StudyRecord
 TINY = ["data=synthetic", "data.n_users=100", "data.n_items=60", "data.n_interactions=1200", "data.cold_user_share=0"]
 QUICK = ["trainer.max_epochs=1", "features.dim=8"]
 STUDIES = {
-    "sweep": (["study.seeds=[0]", "search.n_trials=2"], 2),
-    "ablation": (["study.seeds=[0]"], 12),
+    "sweep": (["study.seeds=[0]", "search.n_trials=2", "formats=[md]"], 2),
+    "ablation": (["study.seeds=[0]", "formats=[md]"], 12),
     "comparison": (
         ["study.seeds=[0,1]", "search.n_trials=1", "study.grid.encoder=[tfidf]", "study.grid.ranker=[mlp,dot,cf]"],
         8,

@@ -53,7 +53,9 @@ def test_runs_are_the_same_wherever_they_are_made(launcher, here, study_of, tmp_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", LOCAL)
-def test_a_worker_that_dies_fails_its_job(launcher, study_of):
+def test_a_worker_that_dies_fails_its_job(launcher, study_of, monkeypatch):
+    submitit = pytest.importorskip("submitit")
+    monkeypatch.setattr(submitit.Job, "_results_timeout_s", 1)  # how long it looks for the result of a dead process
     cfg = study_of(*LOCAL[launcher], *(["launcher.retries=0"] if launcher == "ray" else []))
     jobs: list[Job] = [Toy("fine"), Toy("dies")]  # type: ignore[list-item]
     outcomes = {outcome.label: outcome for outcome in build("launcher", cfg.launcher).launch(toy_perform, jobs)}
