@@ -20,7 +20,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PIP) install --quiet --editable ".[dev]"
 	@touch $@
 
-demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 8 minutes, then a table and a report
+demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 5 minutes, then a table and a report
 	$(BIN)/python scripts/study.py study=demo
 
 test: setup  ## the test suite
