@@ -16,6 +16,8 @@ from recsys.data.queries import has_impressions
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.tracking.files import write_atomically
+from recsys.training.checkpoints import AtomicCheckpointIO
 from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
@@ -133,6 +135,8 @@ def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Tr
         callbacks = []
     loggers = [build(f"logger.{name}", node) for name, node in (cfg.logger or {}).items()]
     parts: dict[str, Any] = {"callbacks": [*callbacks, *further], "logger": loggers or False}
+    # Not waiting for the disk: a cut of power, unlike a kill, may lose a checkpoint.
+    parts["plugins"] = [AtomicCheckpointIO(partial(write_atomically, sync=False))]
     return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
 
 

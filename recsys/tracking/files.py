@@ -13,8 +13,13 @@ from pathlib import Path
 from recsys.schema import StoreError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file by way of a temporary one in the same folder, flushed to the disk before it takes the name.
+def write_atomically(path: Path, content: bytes | memoryview, sync: bool = True) -> None:
+    """Write a file by way of a temporary one in the same folder.
+
+    Args:
+        path: Of the file.
+        content: Of the file.
+        sync: Flush it to the disk before it takes the name, against cuts of power.
 
     Raises:
         StoreError: If the folder cannot be written; what stood at `path` is untouched.
@@ -25,8 +30,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    file.flush()
+                    os.fsync(file.fileno())
             _share(Path(temporary))
             Path(temporary).replace(path)
         except BaseException:
