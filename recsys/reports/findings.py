@@ -16,6 +16,8 @@ from recsys.reports.formatting import (
 )
 from recsys.reports.statistics import PairedDifference
 
+SHORTEST = 0.1  # seconds of training that a ratio is taken of: what is counted and not trained takes less
+
 
 def headline(comparison: Comparison) -> str:
     """The best cell by the first metric."""
@@ -75,9 +77,12 @@ def _may_be_of_seeds(difference: PairedDifference) -> bool:
 
 
 def _training_time(cost: Cost, reference: Cost) -> str:
-    """The training time beside the baseline's; a ranker that is not trained has none."""
-    if not cost.train:
-        return "without training" if not reference.train else f"without training against {seconds(reference.train)}"
-    if not reference.train:
-        return f"{seconds(cost.train)} of training against none"
-    return f"{times(cost.train / reference.train)} the training time"
+    """The training time beside the baseline's, as a ratio where both are long enough for one."""
+    own, others = cost.train or 0.0, reference.train or 0.0
+    if min(own, others) >= SHORTEST:
+        return f"{times(own / others)} the training time"
+    return f"{_in_words(own)} of training against {_in_words(others)}"
+
+
+def _in_words(time: float) -> str:
+    return seconds(time) if time >= SHORTEST else f"less than {SHORTEST} s"

@@ -103,7 +103,7 @@ def test_an_unclear_difference_is_not_called_one(store):
     assert by_label["bert+dot"].startswith("bert+dot does not differ significantly from tfidf+dot: +0.0250 nDCG@10 [−")
     assert "(Holm, 2 comparisons)" in by_label["bert+dot"]
     assert by_label["popularity"].startswith("popularity does not differ significantly from tfidf+dot: −0.0500")
-    assert by_label["popularity"].endswith("without training against 10 s.")
+    assert by_label["popularity"].endswith("less than 0.1 s of training against 10 s.")
     assert not any(word in text for text in by_label.values() for word in ("beats", "falls short"))
 
 
