@@ -138,7 +138,7 @@ def test_the_report_holds_everything(comparison, tmp_path):
     assert f"| split.fingerprint | {PROTOCOL['split']['fingerprint']} |" in text
     assert "| tied.cuts | 0.5 |" in text
     assert "(figures/leaderboard.svg)" in text
-    assert "**Which is best?** bert+dot. nDCG@10 0.6250 [" in text
+    assert "**Which is best?** bert+dot\n\n- nDCG@10 0.6250 [" in text
     assert "python scripts/compare.py study=x\n" in text
     commands = [shlex.split(line) for line in text.splitlines() if line.startswith("python scripts/train.py")]
     assert commands[0] == ["python", "scripts/train.py", "encoder=bert", "ranker=dot", "seed=0,1", "-m"]
