@@ -84,7 +84,9 @@ def write_report(
 def markdown(comparison: Comparison, sections: Iterable[Section], title: str, picture: str | None = None) -> str:
     """The report in words, with its tables; its figures as links to files of the format `picture`, None for none."""
     parts = [f"# {title}\n", f"{headline(comparison)}\n"]
-    parts += [f"**{own.question}** {own.answer} ({'; '.join(own.details)}).\n" for own in verdict(comparison)]
+    for own in verdict(comparison):
+        details = "\n".join(f"- {detail}" for detail in own.details)
+        parts.append(f"**{own.question}** {own.answer}\n\n{details}\n")
     for section in sections:
         text = "\n\n".join(_blocks(section, picture))
         if text:
