@@ -100,12 +100,12 @@ def known_positives(split: Split) -> KnownPositives:
     return KnownPositives(users, items, split.dataset.n_users, split.dataset.n_items)
 
 
-def solve(module: RecommenderModule, split: Split, text_vectors: NDArray[np.float32]) -> None:
+def solve(module: RecommenderModule, split: Split, text_vectors: NDArray[np.float32], seed: int) -> None:
     """Let a ranker that is solved and not descended see the train part, and nothing of validation and test."""
     users, items = (split.train[column].to_numpy().astype("int64") for column in (schema.USER, schema.ITEM))
     times = split.train[schema.TIMESTAMP].to_numpy() if split.dataset.has_timestamps else None
     sizes = split.dataset.n_users, split.dataset.n_items
-    module.recommender.ranker.solve(TrainInteractions(users, items, times, *sizes, text_vectors))
+    module.recommender.ranker.solve(TrainInteractions(users, items, times, *sizes, text_vectors, seed))
 
 
 def metric_context(split: Split) -> MetricContext:

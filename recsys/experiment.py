@@ -135,7 +135,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         logger.log_hyperparams(_logged_config(cfg, identifier))
     if module.loss is None:
         with watch.measure("fit"):
-            assembly.solve(module, split, features.vectors)
+            assembly.solve(module, split, features.vectors, cfg.seed)
     else:
         trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
         watch.seconds["fit"] = progress.seconds

@@ -177,6 +177,7 @@ class TrainInteractions:
         n_users: Users of the data.
         n_items: Items of the catalogue.
         text_vectors: (n_items, text_dim) float32, the items' encoded texts; text_dim is 0 for `encoder=none`.
+        seed: The run's, of what a ranker draws.
     """
 
     users: NDArray[np.int64]
@@ -185,6 +186,7 @@ class TrainInteractions:
     n_users: int
     n_items: int
     text_vectors: NDArray[np.float32]
+    seed: int = 0
 
     @property
     def has_text(self) -> bool:

@@ -16,8 +16,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 import recsys
-from recsys.config import META_KEYS, build, check, conf_dir, with_choices
+from recsys.config import META_KEYS, build, check, conf_dir, plain, with_choices
 from recsys.schema import ConfigError
+from recsys.tracking.run_id import cell_id
 
 COMPONENTS = ["encoder", "finetune", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics"]
 COMPONENTS += ["split", "data"]
@@ -96,6 +97,13 @@ def test_an_option_says_what_it_is_for(file: Path):
     lines = (conf_dir() / file).read_text().splitlines()
     comments = [line for line in lines[:2] if line.startswith("#") and "@package" not in line]
     assert comments, "the first line is a comment with the file's purpose"
+
+
+@pytest.mark.parametrize("group", COMPONENTS)
+def test_runs_of_two_seeds_are_of_one_cell(group):
+    for option in options(group):
+        first, second = (plain(recsys.compose([f"{group}={option}", f"seed={seed}"])) for seed in (0, 1))
+        assert cell_id(first) == cell_id(second), f"{group}={option} has a value that follows the seed"
 
 
 @pytest.mark.parametrize("group", COMPONENTS)

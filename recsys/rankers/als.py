@@ -21,7 +21,6 @@ class ALSRanker(HistoryRanker):
 
     Args:
         context: Sizes of the data.
-        seed: Of the initial factors.
         n_factors: Width of p and q.
         alpha: α, the weight of an interaction beside 1 for a pair without.
         regularization: λ.
@@ -36,7 +35,6 @@ class ALSRanker(HistoryRanker):
     def __init__(
         self,
         context: ModelContext,
-        seed: int = 0,
         n_factors: int = 64,
         alpha: float = 10.0,
         regularization: float = 10.0,
@@ -49,8 +47,7 @@ class ALSRanker(HistoryRanker):
                 raise ConfigError(f"ranker.{key} is {value}; expected a positive number.")
         if find_spec("implicit") is None:
             raise ConfigError('ranker=als needs the library implicit: pip install "recsys[als]".')
-        self.seed, self.n_iterations = seed, n_iterations
-        self.alpha, self.regularization = alpha, regularization
+        self.alpha, self.regularization, self.n_iterations = alpha, regularization, n_iterations
         self.register_buffer("item_factors", torch.zeros(context.n_items, n_factors))
 
     def solve(self, train: TrainInteractions) -> None:
@@ -65,7 +62,7 @@ class ALSRanker(HistoryRanker):
                 iterations=self.n_iterations,
                 use_cg=False,
                 num_threads=torch.get_num_threads(),
-                random_state=self.seed,
+                random_state=train.seed,
             )
             model.fit(train.matrix, show_progress=False)
         self.item_factors = torch.from_numpy(model.item_factors)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from recsys.rankers.base import ItemSide, Ranker, UserSide
-from recsys.schema import ModelContext
+from recsys.schema import ModelContext, TrainInteractions
 
 # Multipliers of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -17,15 +17,16 @@ class RandomScoresRanker(Ranker):
 
     Args:
         context: Sizes of the data.
-        seed: Of the scores.
     """
 
-    def __init__(self, context: ModelContext, seed: int = 0) -> None:
-        super().__init__()
-        # A tensor of the state, so that a model of no weights has a device.
-        self.register_buffer("seed", torch.tensor(seed))
-
     seed: Tensor
+
+    def __init__(self, context: ModelContext) -> None:
+        super().__init__()
+        self.register_buffer("seed", torch.tensor(0))
+
+    def solve(self, train: TrainInteractions) -> None:
+        self.seed.fill_(train.seed)
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         of_users = _mixed(_mixed(self.seed) + users.batch.idx)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,12 @@ class TestDecayedPopularityRanker(RankerContract):
 
 class TestRandomScoresRanker(RankerContract):
     def make(self):
-        return RandomScoresRanker(context(), seed=3)
+        return self.of(seed=3)
+
+    def of(self, seed):
+        ranker = RandomScoresRanker(context())
+        ranker.solve(replace(train(), seed=seed))
+        return ranker
 
     def test_scores_are_uniform_and_differ_by_user_and_seed(self, ranker):
         users, items = user_side(), catalogue()
@@ -42,7 +49,7 @@ class TestRandomScoresRanker(RankerContract):
         assert scores.max() < 1
         # Binomial: 80,000 draws, each bin with a mean of 8,000 and a standard deviation of 85.
         assert (counts - 8000).abs().max() < 5 * 85
-        other = RandomScoresRanker(context(), seed=4).score_catalogue(users, items)
+        other = self.of(seed=4).score_catalogue(users, items)
         correlations = np.corrcoef(torch.cat([scores, other]).numpy())
         assert np.abs(correlations - np.eye(8)).max() < 5 / np.sqrt(20_000)
 
