@@ -121,7 +121,7 @@ def _load(folder: Path) -> dict[str, float]:
     return _timed(STEPS[1], lambda: load_split(cfg))
 
 
-def _run(folder: Path) -> dict[str, float]:
+def _run(folder: Path) -> dict[str, Any]:
     import recsys
 
     n = pl.scan_parquet(folder / "log.parquet").select(pl.len()).collect().item()
@@ -138,7 +138,7 @@ def _run(folder: Path) -> dict[str, float]:
     }
 
 
-CHILDREN: dict[str, Callable[[Path], dict[str, float]]] = {"read": _read, "load": _load, "run": _run}
+CHILDREN: dict[str, Callable[[Path], dict[str, Any]]] = {"read": _read, "load": _load, "run": _run}
 
 
 def show(rows: list[dict[str, Any]]) -> None:

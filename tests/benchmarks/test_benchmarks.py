@@ -9,8 +9,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import environments  # noqa: E402
-import scale  # noqa: E402
 import polars as pl  # noqa: E402
+import scale  # noqa: E402
 from commands import Command  # noqa: E402
 from harness import Comparison  # noqa: E402
 from synthetic_log import write_log  # noqa: E402
