@@ -14,9 +14,14 @@ class Profile(nn.Module, ABC):
     """Turns the vectors of the items in a user's history into a user vector.
 
     A user's vector depends on that user alone: not on the others of the batch, nor on how far histories are padded.
+
+    Attributes:
+        reads_history: Whether it reads what users did.
+        is_mean: Whether a user's vector is the mean of those of users who did one of the items each.
     """
 
     reads_history: ClassVar[bool] = True
+    is_mean: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:

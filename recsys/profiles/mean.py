@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from recsys.layers.lookup import row_sums
@@ -11,6 +13,8 @@ from recsys.schema import ModelContext, UserBatch
 
 class MeanProfile(Profile):
     """The mean of the history's item vectors; zeros for an empty history."""
+
+    is_mean: ClassVar[bool] = True
 
     def __init__(self, context: ModelContext) -> None:
         super().__init__()

@@ -60,6 +60,18 @@ class Ranker(nn.Module, ABC):
 
     reads_history: ClassVar[bool] = False
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether the score is linear in the user's vector, up to what only the item or only the user adds."""
+        return False
+
+    def item_weights(self, history: Tensor, items: Tensor) -> Tensor | None:
+        """(B, L, N) what each item of a history (B, L) adds to the scores of `items` (B, N), where that sum is all.
+
+        None where the score is no such sum.
+        """
+        return None
+
     def solve(self, train: TrainInteractions) -> None:
         """Compute what no loss descends; called once, before anything is scored.
 

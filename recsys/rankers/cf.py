@@ -35,6 +35,10 @@ class CFRanker(Ranker):
         self.register_buffer("warm_items", context.warm_items.clone(), persistent=False)
         self.register_buffer("warm_users", context.warm_users.clone(), persistent=False)
 
+    @property
+    def is_linear(self) -> bool:
+        return True
+
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         scores = items.products(users.vectors)
         scores = scores if self.item_bias is None else scores + self._item_bias(items)

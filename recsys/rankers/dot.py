@@ -28,6 +28,10 @@ class DotRanker(Ranker):
         self.cosine = cosine
         self.temperature = temperature
 
+    @property
+    def is_linear(self) -> bool:
+        return not self.cosine
+
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         scaled = ItemSide(items.idx, self._scaled(items.table), items.rows)
         return scaled.products(self._scaled(users.vectors)) / self.temperature

@@ -44,5 +44,8 @@ class EASERanker(HistoryRanker):
         places = torch.from_numpy(warm)
         self.weights.zero_()[places.unsqueeze(1), places] = solution.float()
 
+    def item_weights(self, history: Tensor, items: Tensor) -> Tensor:
+        return self.weights[history.unsqueeze(2), items.unsqueeze(1)]
+
     def score_histories(self, users: UserBatch) -> Tensor:
         return multi_hot(users, self.n_items) @ self.weights

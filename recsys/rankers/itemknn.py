@@ -56,6 +56,11 @@ class ItemKNNRanker(HistoryRanker):
         blocks = cosine_blocks(train.text_vectors) if train.has_text else self.similarity.blocks(users_of_items)
         self.neighbors, self.similarities = nearest(blocks, self.neighbors.shape[1])
 
+    def item_weights(self, history: Tensor, items: Tensor) -> Tensor:
+        near, similar = self.neighbors[history], self.similarities[history]  # (B, L, n_neighbors)
+        wanted = items.view(*items.shape, 1, 1).unbind(1)
+        return torch.stack([(similar * (near == item)).sum(dim=2) for item in wanted], dim=2)
+
     def score_histories(self, users: UserBatch) -> Tensor:
         known = multi_hot(users, self.n_items).nonzero()
         scores = self.similarities.new_zeros(len(users.idx) * self.n_items)

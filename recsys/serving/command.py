@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 import recsys
+from recsys import schema
 from recsys.schema import ConfigError
+from recsys.serving.explaining import check_explains, explain
 from recsys.serving.filters import allowed_items, item_rows
-from recsys.serving.new_texts import check_serves_new_users, nearest, with_text
-from recsys.serving.output import check_output, recommendations, show, write
+from recsys.serving.new_items import check_serves_new_items, read_items, template_of
+from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_text
+from recsys.serving.output import recommendations, show, write
 from recsys.serving.ranking import rank
+from recsys.serving.request import ALL, check_request
 from recsys.serving.served import Served
 from recsys.serving.users import Users, known_users, new_user
-
-ALL = "all"
 
 
 def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
@@ -29,34 +34,50 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     console = console or Console()
     check_request(cfg)
     served = recsys.load(cfg.run, cfg.paths.runs_dir).served
+    if cfg.why is not None:
+        check_explains(served)
+    served = with_new_items(cfg, served, console)
     served, users = chosen_users(cfg, served, console)
     allowed = allowed_items(served.items, cfg.where, cfg.candidates)
-    frame = recommendations(served, users, rank(served, users, cfg.top_k, allowed))
+    if not cfg.catalogue:
+        allowed = only_new(served, allowed)
+    ranking = rank(served, users, cfg.top_k, allowed)
+    reasons = None if cfg.why is None else explain(served, users, ranking, cfg.why)
+    frame = recommendations(served, users, ranking, reasons)
     if cfg.output is None:
         show(frame, console)
     else:
         write(frame, cfg.output, console)
 
 
-def check_request(cfg: DictConfig) -> None:
-    """Refuse what cannot be answered, before the run is loaded.
+def with_new_items(cfg: DictConfig, served: Served, console: Console) -> Served:
+    """The model with the items of `items=`, if there are any, after those that it was made on."""
+    if cfg["items"] is None:
+        return served
+    check_serves_new_items(served)
+    path = Path(cfg["items"]).expanduser()
+    extended = with_items(served, read_items(path, served.items, template_of(served.run.cfg)))
+    new = extended.text_vectors[served.n_items :]
+    blank = np.flatnonzero(~new.any(axis=1))
+    told = f"{len(new)} new items: {path}"
+    if len(blank):
+        first = extended.items[schema.ITEM_ID][served.n_items + int(blank[0])]
+        told += f"; the encoder knows no word of {len(blank)} of them, first {first!r}, and scores them blindly"
+    console.print(told, highlight=False, markup=False)
+    return extended
+
+
+def only_new(served: Served, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """(n_items,) what of `allowed` (None for all) the run was not made on.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If nothing is left.
     """
-    check_output(cfg.output)
-    if not isinstance(cfg.top_k, int) or cfg.top_k < 1:
-        raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")
-    if cfg.users not in (None, ALL):
-        raise ConfigError(f"users is {cfg.users!r}; expected all, or user=[ids].")
-    is_new = cfg.history is not None or cfg.text is not None
-    if (cfg.user is not None) + (cfg.users is not None) + is_new != 1:
-        keys = ("user", "users", "history", "text")
-        found = " and ".join(f"{key}={cfg[key]}" for key in keys if cfg[key] is not None) or "none"
-        raise ConfigError(
-            "users are named once: user=<id>, user=[ids] or users=all, or a new one by history=[item ids], "
-            f"text=… or both; found {found}."
-        )
+    new = np.arange(served.items.height) >= served.run.split.dataset.n_items
+    new = new if allowed is None else new & allowed
+    if not new.any():
+        raise ConfigError("catalogue=false recommends new items alone: where or candidates lets none of them through.")
+    return new
 
 
 def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Served, Users]:

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recsys import schema
 from recsys.schema import ConfigError
+from recsys.serving.explaining import Reasons
 from recsys.serving.ranking import Ranking
 from recsys.serving.served import TITLE, Served
 from recsys.serving.users import Users
 from recsys.tracking.files import write_atomically
 
 RANK, SCORE = "rank", "score"
+WHY, BASE, METHOD, PART = "why", "why_base", "why_method", "part"
+WORDS = "text"  # in place of an id: what a new user wrote
 MAX_PRINTED = 20  # users on the screen
 
 
-def recommendations(served: Served, users: Users, ranking: Ranking) -> pl.DataFrame:
-    """One row for each recommendation: `user_id`, `rank` (from 1), `item_id`, `title`, `score`."""
+def recommendations(served: Served, users: Users, ranking: Ranking, reasons: Reasons | None = None) -> pl.DataFrame:
+    """One row for each recommendation: `user_id`, `rank` (from 1), `item_id`, `title`, `score`.
+
+    With reasons, also `why` (a list of `item_id`, `title` and `part`, the largest part first), `why_base` (null by
+    leave-one-out) and `why_method`.
+    """
     n_users, top_k = ranking.items.shape
     rows = pl.DataFrame(
         {
@@ -32,6 +42,8 @@ def recommendations(served: Served, users: Users, ranking: Ranking) -> pl.DataFr
             SCORE: ranking.scores.flatten().numpy(),
         }
     )
+    if reasons is not None:
+        rows = rows.with_columns(*_why(served, reasons))
     rows = rows.filter(pl.col(schema.ITEM) >= 0)
     return rows.select(
         users.ids.gather(rows["row"]).alias(schema.USER_ID),
@@ -39,7 +51,29 @@ def recommendations(served: Served, users: Users, ranking: Ranking) -> pl.DataFr
         served.items[schema.ITEM_ID].gather(rows[schema.ITEM]),
         served.titles.gather(rows[schema.ITEM]),
         SCORE,
+        *([] if reasons is None else [WHY, BASE, METHOD]),
     )
+
+
+def _why(served: Served, reasons: Reasons) -> list[pl.Series]:
+    """`why`, `why_base` and `why_method` of all places of a ranking, user after user."""
+    n = reasons.items.shape[2]
+    items = pl.Series(schema.ITEM, reasons.items.flatten().numpy())
+    place = pl.Series("place", np.arange(len(items)) // max(1, n))
+    named = pl.DataFrame([place, items, pl.Series(PART, reasons.parts.flatten().numpy())]).filter(items >= 0)
+    told = pl.struct(
+        served.items[schema.ITEM_ID].gather(named[schema.ITEM]).fill_null(WORDS),
+        served.titles.gather(named[schema.ITEM]),
+        named[PART],
+        eager=True,
+    )
+    lists = pl.DataFrame([named["place"], told.alias(WHY)]).group_by("place", maintain_order=True).agg(WHY)
+    n_places = reasons.items.shape[0] * reasons.items.shape[1]
+    every = pl.DataFrame({"place": np.arange(n_places)}).join(lists, on="place", how="left", maintain_order="left")
+    why = every.select(pl.coalesce(WHY, pl.lit([], dtype=lists.schema[WHY])).alias(WHY))[WHY]
+    base = [None] * n_places if reasons.base is None else reasons.base.flatten().numpy()
+    methods = pl.Series(METHOD, [reasons.method]).new_from_index(0, n_places)
+    return [why, pl.Series(BASE, base, dtype=pl.Float32), methods.alias(METHOD)]
 
 
 def check_output(output: str | None) -> None:
@@ -72,10 +106,14 @@ def show(frame: pl.DataFrame, console: Console) -> None:
 
 def _table(frame: pl.DataFrame) -> Table:
     table = Table(title=f"user {frame[schema.USER_ID][0]}", title_justify="left")
+    explained = WHY in frame.columns
     for column in (RANK, schema.ITEM_ID, TITLE, SCORE):
         table.add_column(column, justify="right" if column in (RANK, SCORE) else "left")
-    for rank, item_id, title, score in frame.select(RANK, schema.ITEM_ID, TITLE, SCORE).iter_rows():
-        table.add_row(str(rank), item_id, title, f"{score:.4f}")
+    if explained:
+        table.add_column(f"why ({frame[METHOD][0]})")
+    for row in frame.iter_rows(named=True):
+        why = [Text("; ".join(f"{part[PART]:+.3f} {part[TITLE]}" for part in row[WHY]))] if explained else []
+        table.add_row(str(row[RANK]), row[schema.ITEM_ID], row[TITLE], f"{row[SCORE]:.4f}", *why)
     return table
 
 
@@ -86,6 +124,9 @@ def _parquet(frame: pl.DataFrame) -> bytes:
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
+    if WHY in frame.columns:  # a field of csv holds no lists
+        texts = [json.dumps(why, ensure_ascii=False) for why in frame[WHY].to_list()]
+        frame = frame.with_columns(pl.Series(WHY, texts, dtype=pl.String))
     return frame.write_csv().encode()
 
 

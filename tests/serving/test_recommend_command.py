@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import polars as pl
 import pytest
@@ -69,6 +70,20 @@ def test_a_new_user_by_items_and_words(recommend, dot_run):
     assert title not in shown.split("user new")[1]
 
 
+def test_reasons_on_the_screen_and_in_files(recommend, tmp_path):
+    shown = recommend("user=42", "top_k=3", "why=2")
+    assert "why (exact sum)" in shown
+    for suffix in ("csv", "jsonl"):
+        path = tmp_path / f"recs.{suffix}"
+        recommend("user=42", "top_k=3", "why=2", f"output={path}")
+        written = READ[suffix](path)
+        assert written["why_method"].to_list() == ["exact sum"] * 3
+        reasons = [json.loads(row) for row in written["why"]] if suffix == "csv" else written["why"].to_list()
+        for row in reasons:
+            for reason in row:
+                assert f"{reason['part']:+.3f}" in shown
+
+
 def test_an_unknown_item_in_a_history_is_refused(recommend):
     with pytest.raises(DataError, match="history: found 'x', expected the id of an item"):
         recommend("history=[x]")
@@ -80,6 +95,8 @@ def test_an_unknown_item_in_a_history_is_refused(recommend):
         ([], "users are named once: .*; found none"),
         (["user=1", "history=[1]"], r"found user=1 and history=\[1\]"),
         (["user=1", "users=all"], "found user=1 and users=all"),
+        (["user=1", "why=0"], "why is 0; expected how many items"),
+        (["user=1", "why=true"], "why is True"),
         (["users=some"], "users is 'some'; expected all"),
         (["user=1", "top_k=0"], "top_k is 0"),
         (["user=1", "output=recs.xlsx"], "output is 'recs.xlsx'; expected a file that ends in .parquet"),

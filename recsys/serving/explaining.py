@@ -1,0 +1,165 @@
+"""Why an item was recommended: the items of the user's history that carry its score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys.schema import ConfigError, UserBatch
+from recsys.serving.ranking import Ranking, chunks
+from recsys.serving.served import Served
+from recsys.serving.users import Users
+
+EXACT, LEAVE_ONE_OUT = "exact sum", "leave-one-out"
+ENTRIES_AT_ONCE = 16_000_000  # of what is computed for histories at once
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What items of each user's history add to each recommendation of U users, K each.
+
+    Attributes:
+        items: (U, K, n) items of the history, the one that adds most first; -1 where fewer add anything.
+        parts: (U, K, n) what each adds to the score; 0 there.
+        base: (U, K) what no item of the history carries, such as an item's bias; None by leave-one-out.
+        method: `exact sum`: the parts of all of the history and the base are the score. `leave-one-out`: a part is by
+            how much the score falls without the item; parts do not add up to the score.
+    """
+
+    items: Tensor
+    parts: Tensor
+    base: Tensor | None
+    method: str
+
+
+def check_explains(served: Served) -> None:
+    """Refuse reasons of a model that reads no history.
+
+    Raises:
+        ConfigError: If so.
+    """
+    if not served.model.reads_history:
+        ranker, profile = (served.run.cfg.choices[group] for group in ("ranker", "profile"))
+        raise ConfigError(
+            f"why=… names the items of a history that carry a score; this run has ranker={ranker} profile={profile}, "
+            "which reads no history: what was learnt of a user or an item as a whole cannot be attributed to one. Use "
+            "a run with a profile of the history (profile=mean, attention, recurrent, transformer) or ranker=itemknn, "
+            "ease or als."
+        )
+
+
+@torch.no_grad()
+def explain(served: Served, users: Users, ranking: Ranking, n: int) -> Reasons:
+    """The `n` items of each user's history that add most to each of the user's recommendations.
+
+    Only what the model reads is asked about: the newest items of a history, where the model reads no more.
+
+    Args:
+        served: What is asked.
+        users: Who is recommended to.
+        ranking: What is recommended to them.
+        n: Items to name.
+
+    Raises:
+        ConfigError: If the model reads no history.
+    """
+    check_explains(served)
+    exact = _is_exact(served)
+    found = [
+        _explain_chunk(served, users, rows, ranking.items[torch.from_numpy(rows)], n) for rows in _rows(served, users)
+    ]
+    top_k = ranking.items.shape[1]
+    if not found:
+        found = [(torch.empty(0, top_k, n).long(), torch.empty(0, top_k, n), torch.empty(0, top_k))]
+    items, parts, base = (torch.cat(each) for each in zip(*found, strict=True))
+    return Reasons(items, parts, base if exact else None, EXACT if exact else LEAVE_ONE_OUT)
+
+
+def contributions(served: Served, batch: UserBatch, items: Tensor) -> tuple[Tensor, Tensor]:
+    """What each entry of the histories (B, L) adds to the scores of `items` (B, N): (B, L, N), and the base (B, N).
+
+    An item that stands in a history more than once has its whole part at the first place, and 0 at the others.
+    """
+    same = (batch.history.unsqueeze(2) == batch.history.unsqueeze(1)) & _pairs(batch.history_mask)
+    first = batch.history_mask & ~(same.tril(-1).any(dim=2))
+    if _is_exact(served):
+        parts, base = _exact(served, batch, items, same.sum(dim=2))
+    else:
+        parts, base = _without_each(served, batch, items, same), items.new_zeros(items.shape).float()
+    return parts * first.unsqueeze(2), base
+
+
+def _is_exact(served: Served) -> bool:
+    model = served.model
+    if model.ranker.reads_history:
+        one = torch.zeros(1, 1, dtype=torch.long)
+        return model.profile is None and model.ranker.item_weights(one, one) is not None
+    return model.profile is not None and model.profile.is_mean and model.ranker.is_linear
+
+
+def _exact(served: Served, batch: UserBatch, items: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    weights = served.model.ranker.item_weights(batch.history, items)
+    length = batch.history.shape[1]
+    if weights is not None:
+        return weights, weights.new_zeros(items.shape)
+    # Linear in a mean: the score is the mean of what those who did one of the items each are scored.
+    none = UserBatch(batch.idx, batch.history[:, :0], batch.history_mask[:, :0])
+    base = _scores(served, none, items)
+    each = _expanded(batch, batch.history.unsqueeze(2), batch.history_mask.unsqueeze(2))
+    alone = _scores(served, each, items.repeat_interleave(length, dim=0)).view(len(items), length, items.shape[1])
+    share = counts / batch.history_mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return (alone - base.unsqueeze(1)) * share.unsqueeze(2), base
+
+
+def _without_each(served: Served, batch: UserBatch, items: Tensor, same: Tensor) -> Tensor:
+    n_users, length = batch.history.shape
+    whole = _scores(served, batch, items)
+    kept = batch.history_mask.unsqueeze(1) & ~same  # (B, which is left out, L)
+    order = (~kept).byte().argsort(dim=2, stable=True)  # the others close ranks
+    history = batch.history.unsqueeze(1).expand(-1, length, -1).gather(2, order)
+    kept = kept.gather(2, order)
+    left = _expanded(batch, history.masked_fill(~kept, 0), kept)
+    without = _scores(served, left, items.repeat_interleave(length, dim=0)).view(n_users, length, items.shape[1])
+    return whole.unsqueeze(1) - without
+
+
+def _scores(served: Served, batch: UserBatch, items: Tensor) -> Tensor:
+    return served.model.score_candidates(batch, items, served.item_vectors)
+
+
+def _expanded(batch: UserBatch, history: Tensor, mask: Tensor) -> UserBatch:
+    """Each user L times, with histories (B, L, M)."""
+    return UserBatch(batch.idx.repeat_interleave(history.shape[1]), history.flatten(0, 1), mask.flatten(0, 1))
+
+
+def _pairs(mask: Tensor) -> Tensor:
+    return mask.unsqueeze(2) & mask.unsqueeze(1)
+
+
+def _explain_chunk(
+    served: Served, users: Users, rows: NDArray[np.int64], items: Tensor, n: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    batch = users.batch(rows, served.max_history)
+    parts, base = contributions(served, batch, items.clamp(min=0))
+    parts = parts.transpose(1, 2).masked_fill(items.unsqueeze(2) < 0, 0.0)  # (B, K, L)
+    most, places = parts.topk(min(n, parts.shape[2]), dim=2)
+    named = batch.history.unsqueeze(1).expand(-1, items.shape[1], -1).gather(2, places).masked_fill(most <= 0, -1)
+    padding = (0, n - most.shape[2])
+    return (
+        torch.nn.functional.pad(named, padding, value=-1),
+        torch.nn.functional.pad(most.clamp(min=0), padding),
+        base.masked_fill(items < 0, 0.0),
+    )
+
+
+def _rows(served: Served, users: Users) -> Iterator[NDArray[np.int64]]:
+    """Rows of users, as many at once as memory allows."""
+    longest = min(served.max_history, int(users.history.lengths.max(initial=1)))
+    size = max(1, ENTRIES_AT_ONCE // (longest**2 * max(1, served.item_vectors.shape[1])))
+    for rows in chunks(served, len(users)):
+        yield from np.array_split(rows, -(-len(rows) // size))

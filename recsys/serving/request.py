@@ -1,0 +1,49 @@
+"""What the command `recommend` is asked for, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from recsys.schema import ConfigError
+from recsys.serving.output import check_output
+
+ALL = "all"
+
+
+def check_request(cfg: DictConfig) -> None:
+    """Refuse what cannot be answered.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    check_output(cfg.output)
+    if not is_count(cfg.top_k):
+        raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")
+    if cfg.why is not None and not is_count(cfg.why):
+        raise ConfigError(f"why is {cfg.why!r}; expected how many items of the history to name, 1 or more, or null.")
+    if not cfg.catalogue and cfg["items"] is None:
+        raise ConfigError("catalogue=false recommends new items alone: name their file by items=new.jsonl.")
+    _check_users(cfg)
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is a whole number of at least 1.
+
+    Example:
+        >>> [is_count(value) for value in (3, 0, True, None)]
+        [True, False, False, False]
+    """
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _check_users(cfg: DictConfig) -> None:
+    if cfg.users not in (None, ALL):
+        raise ConfigError(f"users is {cfg.users!r}; expected all, or user=[ids].")
+    is_new = cfg.history is not None or cfg.text is not None
+    if (cfg.user is not None) + (cfg.users is not None) + is_new != 1:
+        keys = ("user", "users", "history", "text")
+        found = " and ".join(f"{key}={cfg[key]}" for key in keys if cfg[key] is not None) or "none"
+        raise ConfigError(
+            "users are named once: user=<id>, user=[ids] or users=all, or a new one by history=[item ids], "
+            f"text=… or both; found {found}."
+        )

@@ -1,0 +1,130 @@
+"""Reasons are what the score is made of: exact parts add up to it, and without the named items it falls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from recsys.schema import ConfigError, UserBatch
+from recsys.serving.explaining import EXACT, LEAVE_ONE_OUT, check_explains, contributions, explain
+from recsys.serving.output import recommendations
+from recsys.serving.ranking import rank
+from recsys.serving.served import serve
+from recsys.serving.users import known_users, new_user
+
+LINEAR = [
+    ["encoder=tfidf", "ranker=dot"],
+    ["encoder=tfidf", "ranker=cf", "profile=mean", "ranker.user_bias=true"],
+    ["ranker=itemknn"],
+    ["ranker=ease", "ranker.regularization=20"],
+]
+OTHERS = [
+    ["encoder=tfidf", "ranker=dot", "ranker.cosine=true"],
+    ["encoder=tfidf", "ranker=mlp", "profile=attention"],
+    ["encoder=tfidf", "ranker=dot", "profile=recurrent"],
+    ["ranker=als"],
+]
+
+
+def scores_of(served, history: list[int], items: torch.Tensor, user: int = -1) -> torch.Tensor:
+    """Scores of items (N,) for a history, by the model's own scoring of pairs."""
+    row = torch.tensor([history], dtype=torch.long)
+    batch = UserBatch(torch.tensor([user]), row, torch.ones_like(row, dtype=torch.bool))
+    with torch.no_grad():
+        return served.model.score(batch, items.unsqueeze(0))[0]
+
+
+@pytest.fixture(params=[*LINEAR, *OTHERS], ids=lambda overrides: "-".join(part.split("=")[1] for part in overrides))
+def explained(request, run_of):
+    served = serve(run_of(*request.param))
+    users = known_users(served, list(known_users(served).ids[::4]))
+    return served, users, rank(served, users, 5), request.param in LINEAR
+
+
+def test_exact_parts_and_the_base_are_the_score_and_the_others_are_what_is_lost_without(explained):
+    served, users, ranking, is_linear = explained
+    rows = np.array([0, 7, 11])
+    batch = users.batch(rows, served.max_history)
+    with torch.no_grad():
+        parts, base = contributions(served, batch, ranking.items[rows])
+    if is_linear:
+        torch.testing.assert_close(parts.sum(dim=1) + base, ranking.scores[rows], rtol=1e-4, atol=1e-5)
+        return
+    for row, user in enumerate(rows):
+        history = batch.history[row][batch.history_mask[row]].tolist()
+        for place, item in enumerate(history[:4]):
+            without = scores_of(
+                served, [other for other in history if other != item], ranking.items[user], int(users.idx[user])
+            )
+            expected = ranking.scores[user] - without
+            torch.testing.assert_close(parts[row, place], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_score_falls_more_without_the_named_items_than_without_others(explained):
+    served, users, ranking, is_linear = explained
+    reasons = explain(served, users, ranking, 2)
+    assert reasons.method == (EXACT if is_linear else LEAVE_ONE_OUT)
+    assert (reasons.base is not None) == is_linear
+    draw, falls = np.random.default_rng(0), []
+    for user in range(len(users)):
+        item = ranking.items[user, :1]
+        named = reasons.items[user, 0][reasons.items[user, 0] >= 0].tolist()
+        history = users.history[user][-min(served.max_history, 1000) :].tolist()
+        others = draw.permutation([one for one in history if one not in named])[: len(named)].tolist()
+        if len(history) <= 4 or len(others) < len(named):
+            continue
+        left = [[one for one in history if one not in gone] for gone in (named, others)]
+        without_named, without_others = (scores_of(served, each, item, user).item() for each in left)
+        falls.append(without_others - without_named)
+    assert len(falls) > 10
+    assert np.mean(falls) > 0
+    assert np.mean(np.array(falls) >= -1e-6) > 0.8
+
+
+def test_all_users_at_once_are_explained_as_alone(served):
+    users = known_users(served)
+    ranking = rank(served, users, 3)
+    together = explain(served, users, ranking, 2)
+    alone = known_users(served, [users.ids[5]])
+    one = explain(served, alone, rank(served, alone, 3), 2)
+    assert torch.equal(one.items[0], together.items[5])
+    torch.testing.assert_close(one.parts[0], together.parts[5])
+
+
+@pytest.mark.parametrize("overrides", [["encoder=tfidf", "ranker=dot"], ["ranker=itemknn"], ["ranker=als"]])
+def test_an_item_that_was_done_twice_is_named_once(run_of, overrides):
+    served = serve(run_of(*overrides))
+    users = new_user(np.array([3, 8, 3, 11]))
+    ranking = rank(served, users, 4)
+    reasons = explain(served, users, ranking, 4)
+    for row in reasons.items[0].tolist():
+        named = [item for item in row if item >= 0]
+        assert len(named) == len(set(named))
+    if reasons.base is not None:
+        parts, base = contributions(served, users.batch(np.array([0]), served.max_history), ranking.items)
+        torch.testing.assert_close(parts.sum(dim=1) + base, ranking.scores, rtol=1e-4, atol=1e-5)
+
+
+def test_reasons_stand_beside_recommendations(served):
+    users = known_users(served, ["42", "7"])
+    ranking = rank(served, users, 3)
+    reasons = explain(served, users, ranking, 2)
+    frame = recommendations(served, users, ranking, reasons)
+    assert frame["why_method"].to_list() == ["exact sum"] * 6
+    why = frame["why"].to_list()[4]
+    expected = [int(item) for item in reasons.items[1, 1] if item >= 0]
+    assert [part["item_id"] for part in why] == served.items["item_id"].gather(expected).to_list()
+    assert [part["part"] for part in why] == pytest.approx(reasons.parts[1, 1][: len(expected)].tolist())
+
+
+def test_a_user_without_a_history_has_no_reasons(served):
+    users = new_user(np.array([], dtype=np.int64))
+    frame = recommendations(served, users, (ranking := rank(served, users, 3)), explain(served, users, ranking, 2))
+    assert frame["why"].list.len().to_list() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("overrides", [["encoder=none", "ranker=cf"], ["ranker=popularity"]])
+def test_models_that_read_no_history_say_so(run_of, overrides):
+    with pytest.raises(ConfigError, match="which reads no history: what was learnt of a user or an item as a whole"):
+        check_explains(serve(run_of(*overrides)))
