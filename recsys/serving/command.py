@@ -13,6 +13,7 @@ from rich.console import Console
 import recsys
 from recsys import schema
 from recsys.schema import ConfigError
+from recsys.serving.diversity import check_mmr, diverse
 from recsys.serving.explaining import check_explains, explain
 from recsys.serving.filters import allowed_items, item_rows
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
@@ -34,6 +35,7 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     console = console or Console()
     check_request(cfg)
     served = recsys.load(cfg.run, cfg.paths.runs_dir).served
+    check_mmr(served, cfg.mmr)
     if cfg.why is not None:
         check_explains(served)
     served = with_new_items(cfg, served, console)
@@ -41,7 +43,9 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     allowed = allowed_items(served.items, cfg.where, cfg.candidates)
     if not cfg.catalogue:
         allowed = only_new(served, allowed)
-    ranking = rank(served, users, cfg.top_k, allowed)
+    # Without re-ranking a list is its own pool.
+    pool = rank(served, users, max(cfg.top_k, cfg.pool) if cfg.mmr > 0 else cfg.top_k, allowed)
+    ranking = diverse(served, pool, cfg.top_k, cfg.mmr)
     reasons = None if cfg.why is None else explain(served, users, ranking, cfg.why)
     frame = recommendations(served, users, ranking, reasons)
     if cfg.output is None:

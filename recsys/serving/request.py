@@ -21,6 +21,10 @@ def check_request(cfg: DictConfig) -> None:
         raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")
     if cfg.why is not None and not is_count(cfg.why):
         raise ConfigError(f"why is {cfg.why!r}; expected how many items of the history to name, 1 or more, or null.")
+    if isinstance(cfg.mmr, bool) or not isinstance(cfg.mmr, int | float) or not 0 <= cfg.mmr <= 1:
+        raise ConfigError(f"mmr is {cfg.mmr!r}; expected a number from 0 (by score alone) to 1 (by diversity alone).")
+    if not is_count(cfg.pool):
+        raise ConfigError(f"pool is {cfg.pool!r}; expected a whole number of at least 1.")
     if not cfg.catalogue and cfg["items"] is None:
         raise ConfigError("catalogue=false recommends new items alone: name their file by items=new.jsonl.")
     _check_users(cfg)

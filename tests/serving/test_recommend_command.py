@@ -95,6 +95,8 @@ def test_an_unknown_item_in_a_history_is_refused(recommend):
         ([], "users are named once: .*; found none"),
         (["user=1", "history=[1]"], r"found user=1 and history=\[1\]"),
         (["user=1", "users=all"], "found user=1 and users=all"),
+        (["user=1", "mmr=1.5"], r"mmr is 1.5; expected a number from 0"),
+        (["user=1", "mmr=0.5", "pool=0"], "pool is 0"),
         (["user=1", "why=0"], "why is 0; expected how many items"),
         (["user=1", "why=true"], "why is True"),
         (["users=some"], "users is 'some'; expected all"),
