@@ -103,3 +103,11 @@ def recommend(cfg: DictConfig) -> None:
     from recsys.serving.command import recommend_command
 
     recommend_command(cfg)
+
+
+@command("export")
+def export(cfg: DictConfig) -> None:
+    """Write the vectors of a run's items and users, for other programs to serve."""
+    from recsys.serving.export import export_command
+
+    export_command(cfg)

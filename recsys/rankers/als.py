@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from recsys.rankers.base import ItemSide, UserSide
 from recsys.rankers.histories import HistoryRanker, multi_hot
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 
@@ -66,6 +67,12 @@ class ALSRanker(HistoryRanker):
             )
             model.fit(train.matrix, show_progress=False)
         self.item_factors = torch.from_numpy(model.item_factors)
+
+    def item_factors_of(self, items: ItemSide) -> Tensor:
+        return self.item_factors[items.idx]
+
+    def user_factors_of(self, users: UserSide) -> Tensor:
+        return self.user_factors(users.batch)
 
     def score_histories(self, users: UserBatch) -> Tensor:
         return self.user_factors(users) @ self.item_factors.T

@@ -72,6 +72,21 @@ class Ranker(nn.Module, ABC):
         """
         return None
 
+    def item_factors_of(self, items: ItemSide) -> Tensor | None:
+        """Vectors (I, d) of the items `items.idx` (I,) whose products with those of users are the scores.
+
+        None where the score is no such product.
+        """
+        return None
+
+    def user_factors_of(self, users: UserSide) -> Tensor:
+        """Vectors (B, d) of users, for those of `item_factors_of`.
+
+        Raises:
+            NotImplementedError: Where the score is no product.
+        """
+        raise NotImplementedError(f"the score of {type(self).__name__} is no product of vectors")
+
     def solve(self, train: TrainInteractions) -> None:
         """Compute what no loss descends; called once, before anything is scored.
 

@@ -39,6 +39,17 @@ class CFRanker(Ranker):
     def is_linear(self) -> bool:
         return True
 
+    def item_factors_of(self, items: ItemSide) -> Tensor:
+        one = items.vectors.new_ones(len(items.idx), 1)
+        columns = [] if self.item_bias is None else [self._item_bias(items).unsqueeze(1)]
+        return torch.cat([items.vectors, *columns, *([] if self.user_bias is None else [one])], dim=1)
+
+    def user_factors_of(self, users: UserSide) -> Tensor:
+        one = users.vectors.new_ones(len(users.vectors), 1)
+        columns = [] if self.item_bias is None else [one]
+        columns += [] if self.user_bias is None else [self._with_user_bias(one - 1, users)]
+        return torch.cat([users.vectors, *columns], dim=1)
+
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         scores = items.products(users.vectors)
         scores = scores if self.item_bias is None else scores + self._item_bias(items)

@@ -32,6 +32,12 @@ class DotRanker(Ranker):
     def is_linear(self) -> bool:
         return not self.cosine
 
+    def item_factors_of(self, items: ItemSide) -> Tensor:
+        return self._scaled(items.vectors)
+
+    def user_factors_of(self, users: UserSide) -> Tensor:
+        return self._scaled(users.vectors) / self.temperature
+
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         scaled = ItemSide(items.idx, self._scaled(items.table), items.rows)
         return scaled.products(self._scaled(users.vectors)) / self.temperature

@@ -1,0 +1,129 @@
+"""The command `export`: vectors whose products are a run's scores, for other programs to serve."""
+
+from __future__ import annotations
+
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from omegaconf import DictConfig
+from rich.console import Console
+
+import recsys
+from recsys import schema
+from recsys.rankers.base import ItemSide
+from recsys.schema import ConfigError
+from recsys.serving.command import with_new_items
+from recsys.serving.ranking import chunks
+from recsys.serving.request import ALL
+from recsys.serving.served import Served
+from recsys.serving.users import Users, known_users
+from recsys.tracking.files import write_atomically
+
+ITEMS, USERS, INDEX = "items.parquet", "users.parquet", "items.faiss"
+FAISS = "faiss"
+VECTOR, KNOWN = "vector", "known"
+
+
+def export_command(cfg: DictConfig, console: Console | None = None) -> None:
+    """Write `items.parquet`, and `items.faiss` and `users.parquet` where they are asked for.
+
+    Raises:
+        ConfigError: If a value is unknown, or the run's score is no product of vectors.
+        DataError: If the file of new items is malformed.
+    """
+    console = console or Console()
+    check_export(cfg)
+    served = recsys.load(cfg.run, cfg.paths.runs_dir).served
+    item_vectors(served)  # refuses before anything is encoded
+    served = with_new_items(cfg, served, console)
+    vectors, folder = item_vectors(served), Path(cfg.output).expanduser()
+    items = pl.DataFrame([served.items[schema.ITEM_ID], served.titles, _column(vectors)])
+    files = {ITEMS: _parquet(items)}
+    if cfg.index is not None:
+        files[INDEX] = faiss_index(vectors)
+    if cfg.users == ALL:
+        files[USERS] = _parquet(_users_table(served, known_users(served)))
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    shape = f"{vectors.shape[0]} items in {vectors.shape[1]} dimensions"
+    console.print(f"{shape}: {', '.join(files)} in {folder}", highlight=False, markup=False)
+
+
+def check_export(cfg: DictConfig) -> None:
+    """Refuse what cannot be written, before the run is loaded.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    if cfg.index not in (None, FAISS):
+        raise ConfigError(f"index is {cfg.index!r}; expected {FAISS}, or null.")
+    if cfg.index == FAISS and find_spec("faiss") is None:
+        raise ConfigError(
+            'index=faiss needs the library FAISS: pip install "recsys[serve]", or write none by index=null.'
+        )
+    if cfg.users not in (None, ALL):
+        raise ConfigError(f"users is {cfg.users!r}; expected {ALL}, or null.")
+
+
+@torch.no_grad()
+def item_vectors(served: Served) -> NDArray[np.float32]:
+    """(n_items, d) vectors of the items that may be recommended; their products with `user_vectors` are the scores.
+
+    Raises:
+        ConfigError: If the run's score is no product of vectors.
+    """
+    n = served.n_items
+    vectors = served.model.ranker.item_factors_of(ItemSide(torch.arange(n), served.item_vectors[:n]))
+    if vectors is None:
+        ranker = served.run.cfg.choices.ranker
+        raise ConfigError(
+            f"export writes vectors whose products are a run's scores, and those of ranker={ranker} are "
+            "no products. Use a run with ranker=dot, cf or als, or write its recommendations: "
+            "scripts/recommend.py users=all output=recs.parquet."
+        )
+    return vectors.contiguous().numpy()
+
+
+@torch.no_grad()
+def user_vectors(served: Served, users: Users) -> NDArray[np.float32]:
+    """(U, d) vectors of users, for those of `item_vectors`."""
+    found = []
+    for rows in chunks(served, len(users)):
+        batch = users.batch(rows, served.max_history)
+        side = served.model.user_side(batch, served.item_vectors, batch.history)
+        found.append(served.model.ranker.user_factors_of(side))
+    return torch.cat(found).numpy()
+
+
+def faiss_index(vectors: NDArray[np.float32]) -> bytes:
+    """An index that searches (n_items, d) vectors by largest product, exactly; row i is item i."""
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors))
+    return faiss.serialize_index(index).tobytes()
+
+
+def _users_table(served: Served, users: Users) -> pl.DataFrame:
+    ids = served.items[schema.ITEM_ID]
+    owners = np.repeat(np.arange(len(users)), users.history.lengths)
+    known = pl.DataFrame({"row": owners, KNOWN: ids.gather(users.history.values)})
+    lists = known.group_by("row", maintain_order=True).agg(KNOWN)
+    every = pl.DataFrame({"row": np.arange(len(users))}).join(lists, on="row", how="left", maintain_order="left")
+    filled = every[KNOWN].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
+    return pl.DataFrame([users.ids, filled, _column(user_vectors(served, users))])
+
+
+def _column(vectors: NDArray[np.float32]) -> pl.Series:
+    return pl.Series(VECTOR, vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    content = io.BytesIO()
+    frame.write_parquet(content)
+    return content.getvalue()
