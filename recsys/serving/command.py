@@ -22,6 +22,7 @@ from recsys.serving.output import recommendations, show, write
 from recsys.serving.ranking import rank
 from recsys.serving.request import ALL, check_request
 from recsys.serving.served import Served
+from recsys.serving.user_files import users_of_file
 from recsys.serving.users import Users, known_users, new_user
 
 
@@ -88,6 +89,8 @@ def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Ser
     """The users that the configuration names, and the model with what a new user wrote."""
     if cfg.users == ALL:
         return served, known_users(served)
+    if cfg.users is not None:
+        return users_of_file(served, Path(cfg.users).expanduser())
     if cfg.user is not None:
         return served, known_users(served, cfg.user if isinstance(cfg.user, ListConfig) else [cfg.user])
     check_serves_new_users(served, cfg.text is not None)

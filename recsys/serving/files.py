@@ -16,6 +16,16 @@ READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
 }
 
 
+LISTS = (".txt", "")
+
+
+def read_ids(path: Path) -> pl.Series | None:
+    """The ids of a file that has one on each line (.txt); None for a file of another format."""
+    if path.suffix not in LISTS or not path.is_file():
+        return None
+    return pl.Series([line.strip() for line in path.read_text().splitlines() if line.strip()], dtype=pl.String)
+
+
 def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
     """A table whose columns `ids` must be there, and are read as text.
 

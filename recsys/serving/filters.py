@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.sources.indexing import to_index
 from recsys.schema import ConfigError, DataError
-from recsys.serving.files import read_table
-
-LISTS = (".txt", "")
+from recsys.serving.files import read_ids, read_table
 
 
 def allowed_items(items: pl.DataFrame, where: str | None, candidates: str | None) -> NDArray[np.bool_] | None:
@@ -51,9 +49,8 @@ def _where(items: pl.DataFrame, where: str) -> NDArray[np.bool_]:
 
 
 def _listed(items: pl.DataFrame, path: Path) -> NDArray[np.bool_]:
-    if path.suffix in LISTS and path.is_file():
-        ids = pl.Series([line.strip() for line in path.read_text().splitlines() if line.strip()], dtype=pl.String)
-    else:
+    ids = read_ids(path)
+    if ids is None:
         ids = read_table(path, "candidates", [schema.ITEM_ID])[schema.ITEM_ID]
     allowed = np.zeros(items.height, dtype=np.bool_)
     allowed[item_rows(items, ids, f"candidates: {path}")] = True

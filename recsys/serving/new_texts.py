@@ -49,11 +49,18 @@ def with_text(served: Served, text: str) -> Served:
     Raises:
         ConfigError: If the encoder finds nothing in the text.
     """
-    items = pl.DataFrame({schema.ITEM_ID: [None], schema.TEXT: [text]}, schema_overrides={schema.ITEM_ID: pl.String})
-    extended = replace(with_items(served, items), n_items=served.n_items)
-    if not np.any(extended.text_vectors[-1]):
+    extended, unread = with_texts(served, [text])
+    if len(unread):
         raise ConfigError(f"text={text!r} has no word that the run's encoder knows; use other words, or history=[…].")
     return extended
+
+
+def with_texts(served: Served, texts: Sequence[str]) -> tuple[Served, NDArray[np.int64]]:
+    """The model with texts as items after all others, and which of the texts the encoder finds nothing in."""
+    ids = {schema.ITEM_ID: [None] * len(texts), schema.TEXT: list(texts)}
+    items = pl.DataFrame(ids, schema_overrides={schema.ITEM_ID: pl.String})
+    extended = replace(with_items(served, items), n_items=served.n_items)
+    return extended, np.flatnonzero(~extended.text_vectors[len(served.text_vectors) :].any(axis=1))
 
 
 def with_items(served: Served, items: pl.DataFrame) -> Served:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from omegaconf import DictConfig
 
 from recsys.schema import ConfigError
@@ -41,13 +43,13 @@ def is_count(value: object) -> bool:
 
 
 def _check_users(cfg: DictConfig) -> None:
-    if cfg.users not in (None, ALL):
-        raise ConfigError(f"users is {cfg.users!r}; expected all, or user=[ids].")
+    if cfg.users not in (None, ALL) and not Path(str(cfg.users)).suffix:
+        raise ConfigError(f"users is {cfg.users!r}; expected all, a file such as users.csv, or user=[ids].")
     is_new = cfg.history is not None or cfg.text is not None
     if (cfg.user is not None) + (cfg.users is not None) + is_new != 1:
         keys = ("user", "users", "history", "text")
         found = " and ".join(f"{key}={cfg[key]}" for key in keys if cfg[key] is not None) or "none"
         raise ConfigError(
-            "users are named once: user=<id>, user=[ids] or users=all, or a new one by history=[item ids], "
-            f"text=… or both; found {found}."
+            "users are named once: user=<id>, user=[ids], users=all or users=<file>, or a new one by "
+            f"history=[item ids], text=… or both; found {found}."
         )

@@ -68,7 +68,12 @@ def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
 
 def new_user(history: NDArray[np.int64]) -> Users:
     """A user who is not in the data, by the indices of items, oldest first."""
-    return Users(pl.Series(schema.USER_ID, [NEW]), np.array([-1]), _lists([history]))
+    return new_users(pl.Series([NEW]), [history])
+
+
+def new_users(ids: pl.Series, histories: Sequence[NDArray[np.int64]]) -> Users:
+    """Users who are not in the data, (U,) ids that only name them, and the items of each, oldest first."""
+    return Users(ids.alias(schema.USER_ID), np.full(len(ids), -1), _lists(histories))
 
 
 def _lists(histories: Sequence[NDArray[Any]]) -> ItemLists:

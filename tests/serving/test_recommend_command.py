@@ -99,7 +99,7 @@ def test_an_unknown_item_in_a_history_is_refused(recommend):
         (["user=1", "mmr=0.5", "pool=0"], "pool is 0"),
         (["user=1", "why=0"], "why is 0; expected how many items"),
         (["user=1", "why=true"], "why is True"),
-        (["users=some"], "users is 'some'; expected all"),
+        (["users=some"], "users is 'some'; expected all, a file such as"),
         (["user=1", "top_k=0"], "top_k is 0"),
         (["user=1", "output=recs.xlsx"], "output is 'recs.xlsx'; expected a file that ends in .parquet"),
         (["user=nobody"], "user 'nobody' is not in"),
