@@ -36,6 +36,12 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
             f"the run has profile={profile}, which learns users of the data one by one and knows nothing of a new one; "
             "use a run with a profile of the history: profile=mean, attention, recurrent or transformer."
         )
+    if by_text and served.model.features is None:
+        ranker = served.run.cfg.choices.ranker
+        raise ConfigError(
+            f"text=… needs a run whose model reads texts; ranker={ranker} knows the items that it "
+            "was made on and no others. Use a run with ranker=dot, mlp or cf, or name items by history=[item ids]."
+        )
     if by_text and (not served.model.reads_history or served.text_vectors.shape[1] == 0):
         raise ConfigError(
             f"text=… needs a run with a text encoder and a profile of the history; this one has encoder={encoder} "

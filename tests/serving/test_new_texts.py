@@ -76,6 +76,13 @@ def test_models_that_know_nothing_of_a_new_user_say_so(run_of):
         check_serves_new_users(without_text, by_text=True)
 
 
+def test_neighbours_of_known_items_say_nothing_of_words(run_of):
+    served = serve(run_of("encoder=tfidf", "ranker=itemknn"))
+    check_serves_new_users(served, by_text=False)
+    with pytest.raises(ConfigError, match="ranker=itemknn knows the items that it was made on"):
+        check_serves_new_users(served, by_text=True)
+
+
 def test_an_encoder_that_has_changed_is_found_out(served, monkeypatch):
     class Changed:
         def encode(self, texts):
