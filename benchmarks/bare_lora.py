@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer
 
+from recsys.finetuning.encoder import EncodedVectors
 from recsys.schema import TrainBatch
 from recsys.training.negatives import Negatives
 from recsys.training.recommender import Recommender
@@ -33,15 +34,20 @@ class PlainLora(nn.Module):
         start: The model whose initial weights it takes over.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(
         self, folder: Path, texts: Sequence[str], max_length: int, lora: dict[str, Any], start: Recommender
     ) -> None:
         super().__init__()
         assert start.features is not None
+        text = start.features.text
+        assert isinstance(text, EncodedVectors)
         self.texts, self.max_length = texts, max_length
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.encoder = get_peft_model(AutoModel.from_pretrained(folder, dtype=torch.float32), LoraConfig(**lora))
-        ours = dict(start.features.text.network.model.named_parameters())  # type: ignore[union-attr]
+        ours = dict(text.network.model.named_parameters())
         with torch.no_grad():
             for name, weight in self.encoder.named_parameters():
                 if weight.requires_grad:
@@ -50,7 +56,8 @@ class PlainLora(nn.Module):
         projection = start.features.projection[1]  # type: ignore[index]
         self.projection = nn.Linear(projection.in_features, projection.out_features)
         self.projection.load_state_dict(projection.state_dict())
-        self.mean, self.scale = start.features.text.mean, start.features.text.scale
+        self.register_buffer("mean", text.mean)
+        self.register_buffer("scale", text.scale)
 
     def forward(self, batch: TrainBatch, negatives: Negatives) -> Tensor:
         """The loss of a batch."""
@@ -68,7 +75,8 @@ class PlainLora(nn.Module):
     def optimizer(self, learning_rate: float, of_lora: float, weight_decay: float) -> torch.optim.Optimizer:
         """AdamW with a learning rate of their own for the adapters."""
         adapters = [weight for weight in self.encoder.parameters() if weight.requires_grad]
-        groups = [{"params": list(self.projection.parameters())}, {"params": adapters, "lr": of_lora}]
+        groups: list[dict[str, Any]] = [{"params": list(self.projection.parameters())}]
+        groups.append({"params": adapters, "lr": of_lora})
         return torch.optim.AdamW(groups, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
     def _encode(self, items: Tensor) -> Tensor:

@@ -46,6 +46,10 @@ class Encoder(ABC):
         """What the encoder itself can say of how it read the texts, such as how many were cut."""
         return {}
 
+    def n_layers(self) -> int | None:
+        """Layers of the transformer that it is, as far as its configuration says; read without its weights."""
+        return None
+
     def network(self, texts: Sequence[str]) -> TextNetwork:
         """The fitted encoder's own weights as a module over these texts, for training.
 

@@ -179,6 +179,17 @@ class TransformerEncoder(Encoder):
         """What the model must be for the pooling to make sense: a decoder (True), none (False), or either (None)."""
         return self.decoder if self.decoder is not None else {"cls": False, "last": True}.get(self.pooling)
 
+    def n_layers(self) -> int | None:
+        if self.weights == CATALOGUE:
+            return self.sizes.n_layers
+        from transformers import AutoConfig
+
+        try:
+            config = AutoConfig.from_pretrained(find_weights(self.weights), local_files_only=True)
+        except (OSError, ValueError, KeyError):
+            return None  # `fit` says what is wrong with it
+        return getattr(config, "num_hidden_layers", None)
+
     def network(self, texts: Sequence[str]) -> TextNetwork:
         from recsys.encoders.network import TextNetwork
 

@@ -135,7 +135,9 @@ def layers_above(parameter: str, stack: str, blocks: nn.ModuleList) -> int:
 @torch.no_grad()
 def _check_same(network: TextNetwork, text_of: Tensor, vectors: Tensor) -> None:
     """Refuse a network whose vectors are not the frozen encoder's, as where layers depend on their place."""
-    rows = torch.arange(min(8, len(text_of)))
+    # The longest text too: layers that see only near tokens may differ in no other.
+    longest = torch.from_numpy(network.lengths)[text_of].argmax().view(1)
+    rows = torch.cat([torch.arange(min(7, len(text_of))), longest])
     texts, expected = text_of[rows].unique(return_inverse=True)
     difference = (network.eval()(texts)[expected] - vectors[rows]).abs().max()
     if not difference <= CLOSE * vectors[rows].abs().max():

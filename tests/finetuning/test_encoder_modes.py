@@ -130,6 +130,34 @@ def test_the_cut_runs_the_upper_layers_alone_and_each_distinct_text_once(tmp_pat
     assert sum(rows) == 3
 
 
+@pytest.mark.parametrize("mode", ["full", "bitfit", "last_n", "lora"])
+def test_it_fits_better_than_any_projection_of_frozen_vectors(mode, tmp_path):
+    texts = [*TEXTS, *MIXED]
+    folder = gpt2_folder(tmp_path, resid_pdrop=0.0, attn_pdrop=0.0, embd_pdrop=0.0)
+
+    def encoder():
+        made = GPT2Encoder(str(folder), max_length=24)
+        made.fit(texts, tmp_path)
+        return made
+
+    vectors = torch.from_numpy(encoder().encode(texts))
+    target = torch.randn(len(texts), 3)
+    ridge = torch.linalg.solve(vectors.T @ vectors + 0.1 * torch.eye(16), vectors.T @ target)  # the least `loss_of`
+
+    def loss_of(vectors, projection):
+        return (vectors @ projection - target).square().sum() + 0.1 * projection.square().sum()
+
+    items = EncodedItems(vectors, torch.ones(len(texts), dtype=torch.bool), False, texts, encoder)
+    text = MODES[mode]().text_vectors(items)
+    projection = torch.nn.Parameter(ridge.clone())  # training begins where frozen vectors end
+    optimizer = torch.optim.Adam([*text.parameters(), projection], lr=5e-3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss_of(text.catalogue(), projection).backward()
+        optimizer.step()
+    assert loss_of(text.catalogue(), projection) < 0.95 * loss_of(vectors, ridge)
+
+
 def test_learning_rates_fall_with_depth(tmp_path):
     text = Full(learning_rate=1.0, layer_decay=0.5, warmup_steps=4).text_vectors(items_of("bert", tmp_path))
     names = {id(parameter): name for name, parameter in text.network.model.named_parameters()}
@@ -188,3 +216,29 @@ def test_an_impossible_value_is_refused_by_its_key(make, message):
     with pytest.raises(ConfigError) as error:
         make()
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("mode", ["full", "last_n", "lora"])
+def test_texts_run_with_those_of_their_length_and_are_padded_to_the_longest_of_them(mode, tmp_path):
+    text = MODES[mode]().text_vectors(items_of("gpt2", tmp_path))
+    lengths, shapes = text.network.lengths, []
+    text.network.model.register_forward_pre_hook(
+        lambda _, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    text.catalogue()
+    assert len(shapes) > 2
+    longest_first = sorted(lengths, reverse=True)
+    starts = [sum(rows for rows, _ in shapes[:i]) for i in range(len(shapes))]
+    assert [width for _, width in shapes] == [longest_first[start] for start in starts]
+    assert sum(rows for rows, _ in shapes) == len(lengths)
+    assert all(rows * width <= 64 for rows, width in shapes)
+    assert min(width for _, width in shapes) < 24  # which is max_length
+
+
+@pytest.mark.parametrize("encoder", ["bert", "gpt2"])
+def test_layers_are_counted_without_weights(encoder, tmp_path):
+    made = ENCODERS[encoder](tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    assert made.n_layers() == 2
+    assert type(made)("catalogue", sizes={"n_layers": 5}).n_layers() == 5
+    assert TfidfEncoder().n_layers() is None
