@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config import build, is_none, plain
 from recsys.data.queries import has_impressions
+from recsys.encoders.base import Encoder
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
@@ -158,13 +159,13 @@ def rehearse(cfg: DictConfig) -> None:
     Raises:
         ConfigError: As the component that refuses says.
     """
-    for group in ("data", "split", "encoder"):
+    for group in ("data", "split"):
         build(group, cfg[group])
     check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
     context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts)
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
-    build("finetune", cfg.get("finetune"))
+    _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
     recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
     known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
     toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
@@ -173,6 +174,14 @@ def rehearse(cfg: DictConfig) -> None:
     _check_monitor(cfg)
     if module.make_optimizer is not None:
         build("optimizer", cfg.optimizer, recommender.parameter_groups())
+
+
+def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> None:
+    if finetuning is None or encoder is None or not finetuning.n_layers:
+        return
+    there = encoder.n_layers()
+    if there is not None and finetuning.n_layers > there:
+        raise ConfigError(f"finetune.n_layers is {finetuning.n_layers}, but the encoder has {there} layers.")
 
 
 def _check_monitor(cfg: DictConfig) -> None:

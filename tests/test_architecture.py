@@ -95,6 +95,7 @@ def test_no_code_names_a_concrete_component(part):
     concrete = {f"recsys.{part}.{path.stem}" for path in modules(part)} - {
         f"recsys.{part}.base",
         f"recsys.{part}.cache",
+        "recsys.encoders.network",  # what every encoder that can be trained gives
     }
     outside = [path for path in PACKAGE.rglob("*.py") if path.parent.name != part]
     for path in outside:

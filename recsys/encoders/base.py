@@ -5,10 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from recsys.schema import ConfigError
+
+if TYPE_CHECKING:
+    from recsys.encoders.network import TextNetwork
 
 
 class Encoder(ABC):
@@ -40,3 +45,19 @@ class Encoder(ABC):
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
         """What the encoder itself can say of how it read the texts, such as how many were cut."""
         return {}
+
+    def n_layers(self) -> int | None:
+        """Layers of the transformer that it is, as far as its configuration says; read without its weights."""
+        return None
+
+    def network(self, texts: Sequence[str]) -> TextNetwork:
+        """The fitted encoder's own weights as a module over these texts, for training.
+
+        It gives the vectors of `encode` with a gradient. Training changes the encoder, which is of no other use then.
+
+        Raises:
+            ConfigError: If it has no weights that gradients reach.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} has no layers to train. Use encoder=bert, gpt2 or transformer, or finetune=delta."
+        )

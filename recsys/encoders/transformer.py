@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
+from recsys.encoders.lengths import length_batches
 from recsys.encoders.pretraining import Pretraining, pretrained
 from recsys.encoders.weights import MINILM, find_weights, settings_hash, weights_hash
 from recsys.schema import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from recsys.encoders.network import TextNetwork
 
 CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
 SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
@@ -149,7 +152,7 @@ class TransformerEncoder(Encoder):
 
         tokens = self._tokens(texts)
         vectors = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
-        batches = _batches(np.array([len(ids) for ids in tokens], dtype=np.int64), self.batch_tokens)
+        batches = length_batches(np.array([len(ids) for ids in tokens], dtype=np.int64), self.batch_tokens)
         with torch.inference_mode():
             for rows in track(batches, f"encoding with {self.architecture}"):
                 vectors[rows] = self._forward([tokens[row] for row in rows]).cpu().numpy()
@@ -176,27 +179,36 @@ class TransformerEncoder(Encoder):
         """What the model must be for the pooling to make sense: a decoder (True), none (False), or either (None)."""
         return self.decoder if self.decoder is not None else {"cls": False, "last": True}.get(self.pooling)
 
-    def _forward(self, tokens: list[list[int]]) -> Tensor:
-        import torch
+    def n_layers(self) -> int | None:
+        if self.weights == CATALOGUE:
+            return self.sizes.n_layers
+        from transformers import AutoConfig
 
-        from recsys.encoders.pooling import POOLINGS
+        try:
+            config = AutoConfig.from_pretrained(find_weights(self.weights), local_files_only=True)
+        except (OSError, ValueError, KeyError):
+            return None  # `fit` says what is wrong with it
+        return getattr(config, "num_hidden_layers", None)
+
+    def network(self, texts: Sequence[str]) -> TextNetwork:
+        from recsys.encoders.network import TextNetwork
+
+        return TextNetwork(self.model, self._tokens(texts), self._pool, self.batch_tokens).to(self.model.device)
+
+    def _forward(self, tokens: list[list[int]]) -> Tensor:
         from recsys.encoders.tokenizers import padded
 
         ids, mask = (tensor.to(self.model.device) for tensor in padded(tokens))
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return self._pool(states, mask)
+
+    def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
+        import torch
+
+        from recsys.encoders.pooling import POOLINGS
+
         pooled = POOLINGS[self.pooling](states, mask)
         return torch.nn.functional.normalize(pooled, dim=1) if self.normalize else pooled
-
-
-def _batches(lengths: NDArray[np.int64], batch_tokens: int) -> list[NDArray[np.int64]]:
-    """Rows of texts of about one length, the longest first, as many as `batch_tokens` holds."""
-    order = np.argsort(-lengths, kind="stable")
-    batches, start = [], 0
-    while start < len(order):
-        end = start + max(1, batch_tokens // int(lengths[order[start]]))
-        batches.append(order[start:end])
-        start = end
-    return batches
 
 
 def _stand_in(tokenizer: Any) -> int:

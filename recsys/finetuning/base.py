@@ -74,6 +74,8 @@ class EncodedItems:
 class FineTuning(ABC):
     """What of an encoder is trained with the rest of a run."""
 
+    n_layers: int = 0  # layers that the encoder must have at least
+
     @abstractmethod
     def text_vectors(self, items: EncodedItems) -> TextVectors:
         """Text vectors that are those of `items` before the first step.

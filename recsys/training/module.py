@@ -10,11 +10,13 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from recsys import schema
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
 from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
+from recsys.training.schedule import warm_up
 from recsys.training.seeds import derive_seed, generator
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -76,9 +78,11 @@ class RecommenderModule(pl.LightningModule):
         self.seed = seed
         self.item_vectors = torch.empty(0)
 
-    def configure_optimizers(self) -> Optimizer:
+    def configure_optimizers(self) -> Any:
         assert self.make_optimizer is not None
-        return self.make_optimizer(self.recommender.parameter_groups())
+        optimizer = self.make_optimizer(self.recommender.parameter_groups())
+        schedule = warm_up(optimizer)
+        return optimizer if schedule is None else ([optimizer], [{"scheduler": schedule, "interval": "step"}])
 
     def make_sampler(self, device: torch.device) -> None:
         """Build the negative sampler with its tables on `device`."""
@@ -99,10 +103,13 @@ class RecommenderModule(pl.LightningModule):
         if self.automatic_optimization:
             return self._batch_loss(batches[0], drawn[0])
         optimizer, parameters = self.optimizers(), list(self.recommender.parameters())
+        schedule = self.lr_schedulers()
         assert isinstance(optimizer, LightningOptimizer)
         for batch, negatives in zip(batches, drawn, strict=True):
             self._batch_loss(batch, negatives).backward()  # no manual_backward: see `steps_at_once`
             optimizer.step()
+            if isinstance(schedule, LambdaLR):
+                schedule.step()
             for parameter in parameters:
                 parameter.grad = None
         return None

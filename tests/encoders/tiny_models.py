@@ -38,7 +38,7 @@ def word_tokenizer(folder: Path) -> None:
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles).save_pretrained(folder)
 
 
-def gpt2_folder(folder: Path) -> Path:
+def gpt2_folder(folder: Path, **config) -> Path:
     from transformers import GPT2Config, GPT2Model
 
     from recsys.encoders.tokenizers import gpt2_tokenizer
@@ -47,7 +47,7 @@ def gpt2_folder(folder: Path) -> Path:
     tokenizer.save_pretrained(folder)
     sizes = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32, "initializer_range": 0.5}
     end = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    return _save(lambda: GPT2Model(GPT2Config(vocab_size=len(tokenizer), **sizes, **end)), folder)
+    return _save(lambda: GPT2Model(GPT2Config(vocab_size=len(tokenizer), **sizes, **end, **config)), folder)
 
 
 def auto_folder(model_type: str):

@@ -1,0 +1,32 @@
+"""Only biases are trained: Ben Zaken et al., "BitFit: Simple Parameter-efficient Fine-tuning", ACL 2022."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recsys.encoders.network import TextNetwork
+from recsys.finetuning.encoder import EncoderFineTuning, freeze
+from recsys.schema import ConfigError
+
+
+class BitFit(EncoderFineTuning):
+    """The biases of the transformer are trained, a thousandth of its weights.
+
+    Args:
+        learning_rate: Of the biases; more than of whole layers.
+        options: Further arguments of `EncoderFineTuning`.
+    """
+
+    def __init__(self, learning_rate: float = 1e-3, **options: Any) -> None:
+        super().__init__(learning_rate, **options)
+
+    def choose(self, network: TextNetwork) -> TextNetwork:
+        names = {name for name, _ in network.model.named_parameters()}
+        biases = {name for name in names if name.endswith("bias")}
+        if not biases:
+            raise ConfigError(
+                f"finetune=bitfit trains biases, and {type(network.model).__name__} has none. "
+                "Use finetune=lora or last_n."
+            )
+        freeze(network.model, names - biases)
+        return network

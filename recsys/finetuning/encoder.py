@@ -1,0 +1,147 @@
+"""Text vectors from an encoder's own weights: what the modes that train a transformer share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recsys.encoders.network import TextNetwork
+from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
+from recsys.layers.lookup import take_rows
+from recsys.schema import ConfigError
+
+CLOSE = 1e-3  # of the largest value: vectors from the cache may have been made on another device
+
+
+class EncoderFineTuning(FineTuning):
+    """Trains a transformer, or a part of it.
+
+    Args:
+        learning_rate: Of the top of the transformer.
+        layer_decay: Each layer has this times the learning rate of the one above it; 1 for the same everywhere.
+        warmup_steps: Steps over which the transformer's learning rates rise to what they are.
+        gradient_checkpointing: Less memory, more time: states are worked out again in the backward pass.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 2e-5,
+        layer_decay: float = 1.0,
+        warmup_steps: int = 0,
+        gradient_checkpointing: bool = False,
+    ) -> None:
+        if not learning_rate > 0:
+            raise ConfigError(f"finetune.learning_rate is {learning_rate!r}; expected a positive number.")
+        if not 0 < layer_decay <= 1:
+            raise ConfigError(f"finetune.layer_decay is {layer_decay!r}; expected a number above 0 and at most 1.")
+        if not isinstance(warmup_steps, int) or warmup_steps < 0:
+            raise ConfigError(f"finetune.warmup_steps is {warmup_steps!r}; expected a whole number of at least 0.")
+        self.learning_rate, self.layer_decay, self.warmup_steps = learning_rate, layer_decay, warmup_steps
+        self.gradient_checkpointing = gradient_checkpointing
+
+    @abstractmethod
+    def choose(self, network: TextNetwork) -> TextNetwork:
+        """The network with only what is trained as its parameters (see `freeze`)."""
+
+    def text_vectors(self, items: EncodedItems) -> TextVectors:
+        places: dict[str, int] = {}
+        text_of = torch.tensor([places.setdefault(text, len(places)) for text in items.texts])
+        network = self.choose(items.encoder().network(list(places))).cpu()
+        network.recompute = self.gradient_checkpointing
+        _check_same(network, text_of, items.vectors)
+        return EncodedVectors(items.vectors, network.train(), text_of, self._groups(network))
+
+    def _groups(self, network: TextNetwork) -> list[dict[str, Any]]:
+        by_rate: dict[float, list[nn.Parameter]] = defaultdict(list)
+        for name, parameter in network.model.named_parameters():
+            below_top = 0 if self.layer_decay == 1 else layers_above(name, *network.blocks())
+            by_rate[self.learning_rate * self.layer_decay**below_top].append(parameter)
+        warm_up = {"warmup_steps": self.warmup_steps} if self.warmup_steps else {}
+        return [{"params": parameters, "lr": rate, **warm_up} for rate, parameters in by_rate.items()]
+
+
+class EncodedVectors(TextVectors):
+    """Vectors that the network gives now, each distinct text encoded once, normalized by the first vectors' statistics.
+
+    Args:
+        vectors: (n_items, text_dim) of the items before training.
+        network: Vectors of distinct texts.
+        text_of: (n_items,) each item's row among them.
+        groups: Of the network's parameters, for an optimizer.
+    """
+
+    text_of: Tensor
+    mean: Tensor
+    scale: Tensor
+    costly = True
+
+    def __init__(self, vectors: Tensor, network: TextNetwork, text_of: Tensor, groups: list[dict[str, Any]]) -> None:
+        super().__init__(vectors)
+        self.network, self.groups = network, groups
+        self.register_buffer("text_of", text_of, persistent=False)
+        self.register_buffer("mean", torch.zeros(self.dim), persistent=False)
+        self.register_buffer("scale", torch.ones(self.dim), persistent=False)
+
+    def normalize(self, mean: Tensor, scale: Tensor) -> None:
+        self.mean, self.scale = mean.float(), scale.float().expand_as(mean).contiguous()
+
+    def forward(self, idx: Tensor) -> Tensor:
+        texts, rows = torch.unique(take_rows(self.text_of, idx), return_inverse=True)
+        return take_rows((self.network(texts) - self.mean) * self.scale, rows)
+
+    def catalogue(self) -> Tensor:
+        return self(torch.arange(self.n_items, device=self.text_of.device))
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{**group, "params": list(group["params"])} for group in self.groups]
+
+
+def freeze(model: nn.Module, frozen: set[str]) -> None:
+    """Turn parameters into buffers that no optimizer, gradient or checkpoint knows of; they are read again instead."""
+    for module_name, module in list(model.named_modules()):
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if f"{module_name}.{name}".lstrip(".") in frozen:
+                delattr(module, name)
+                module.register_buffer(name, parameter.detach(), persistent=False)
+
+
+def layers_above(parameter: str, stack: str, blocks: nn.ModuleList) -> int:
+    """How many layers stand above a parameter: 0 in the last layer and after it, all for embeddings.
+
+    Args:
+        parameter: Its name in the model.
+        stack: The name of the model's stack of layers.
+        blocks: The stack.
+
+    Example:
+        >>> stack = "encoder.layer", nn.ModuleList(nn.Linear(1, 1) for _ in range(6))
+        >>> names = ("encoder.layer.5.bias", "encoder.layer.4.bias", "embeddings.LayerNorm.bias", "norm.weight")
+        >>> [layers_above(name, *stack) for name in names]
+        [0, 1, 6, 0]
+    """
+    if parameter.startswith(f"{stack}."):
+        return len(blocks) - 1 - int(parameter[len(stack) + 1 :].split(".")[0])
+    below = any(part.startswith(("embed", "wte", "wpe", "tok_embeddings")) for part in parameter.split("."))
+    return len(blocks) if below else 0
+
+
+@torch.no_grad()
+def _check_same(network: TextNetwork, text_of: Tensor, vectors: Tensor) -> None:
+    """Refuse a network whose vectors are not the frozen encoder's, as where layers depend on their place."""
+    # The longest text too: layers that see only near tokens may differ in no other.
+    longest = torch.from_numpy(network.lengths)[text_of].argmax().view(1)
+    rows = torch.cat([torch.arange(min(7, len(text_of))), longest])
+    texts, expected = text_of[rows].unique(return_inverse=True)
+    difference = (network.eval()(texts)[expected] - vectors[rows]).abs().max()
+    if not difference <= CLOSE * vectors[rows].abs().max():
+        raise ConfigError(
+            f"finetune: {type(network.model).__name__} gives vectors that differ by {float(difference):.2g} from the "
+            "frozen encoder's before any training. Use finetune=full, lora or delta for this architecture."
+        )

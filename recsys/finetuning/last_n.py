@@ -1,0 +1,34 @@
+"""The last layers of a transformer are trained; what enters them is worked out once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recsys.encoders.network import TextNetwork
+from recsys.finetuning.encoder import EncoderFineTuning, freeze
+from recsys.schema import ConfigError
+
+
+class LastN(EncoderFineTuning):
+    """The last `n_layers` layers are trained; embeddings, lower layers and a norm after the last layer are frozen.
+
+    Args:
+        n_layers: Layers that are trained.
+        options: Further arguments of `EncoderFineTuning`.
+
+    Raises:
+        ConfigError: If `n_layers` is not positive, or more than the encoder has.
+    """
+
+    def __init__(self, n_layers: int = 1, **options: Any) -> None:
+        super().__init__(**options)
+        if not isinstance(n_layers, int) or n_layers < 1:
+            raise ConfigError(f"finetune.n_layers is {n_layers!r}; expected a whole number of at least 1.")
+        self.n_layers = n_layers
+
+    def choose(self, network: TextNetwork) -> TextNetwork:
+        upper = network.upper_layers(self.n_layers)
+        stack, _ = upper.blocks()
+        names = {name for name, _ in upper.model.named_parameters()}
+        freeze(upper.model, {name for name in names if not name.startswith(f"{stack}.")})
+        return upper

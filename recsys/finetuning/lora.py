@@ -1,0 +1,61 @@
+"""Low-rank adapters: Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from recsys.encoders.network import TextNetwork
+from recsys.finetuning.encoder import EncoderFineTuning, freeze
+from recsys.schema import ConfigError
+
+ADAPTER = "lora_"  # in the names of peft's weights
+
+
+class Lora(EncoderFineTuning):
+    """A product of two thin matrices is trained beside frozen ones, by the library peft.
+
+    Args:
+        learning_rate: Of the adapters; more than of whole layers.
+        rank: Of the product.
+        alpha: The product is scaled by alpha / rank.
+        dropout: Dropout rate before the adapters, in training.
+        target_modules: Names (their ends) of the matrices that have adapters; null for peft's choice, of attention.
+        options: Further arguments of `EncoderFineTuning`.
+
+    Raises:
+        ConfigError: If peft is not installed, or a value is impossible.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        rank: int = 8,
+        alpha: float = 16.0,
+        dropout: float = 0.0,
+        target_modules: Sequence[str] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        if find_spec("peft") is None:
+            raise ConfigError("finetune=lora needs the package peft: pip install 'recsys[peft]'.")
+        if not isinstance(rank, int) or rank < 1:
+            raise ConfigError(f"finetune.rank is {rank!r}; expected a whole number of at least 1.")
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"finetune.dropout is {dropout!r}; expected a number of at least 0 and below 1.")
+        self.rank, self.alpha, self.dropout = rank, alpha, dropout
+        self.target_modules = None if target_modules is None else list(target_modules)
+
+    def choose(self, network: TextNetwork) -> TextNetwork:
+        from peft import LoraConfig, inject_adapter_in_model
+
+        settings: dict[str, Any] = {"r": self.rank, "lora_alpha": self.alpha, "lora_dropout": self.dropout}
+        settings["fan_in_fan_out"] = network.model.config.model_type == "gpt2"  # its matrices are stored transposed
+        try:
+            inject_adapter_in_model(LoraConfig(target_modules=self.target_modules, **settings), network.model)
+        except ValueError as error:
+            raise ConfigError(f"finetune.target_modules: {error}") from error
+        names = {name for name, _ in network.model.named_parameters()}
+        freeze(network.model, {name for name in names if ADAPTER not in name})
+        return network
