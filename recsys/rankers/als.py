@@ -46,7 +46,7 @@ class ALSRanker(FactorRanker):
         n_factors: int = 64,
         alpha: float = 10.0,
         regularization: float = 10.0,
-        frequency_scaling: float = 0.0,
+        frequency_scaling: float = 1.0,
         n_iterations: int = 15,
     ) -> None:
         super().__init__(context, n_factors)

@@ -32,8 +32,8 @@ class NMFRanker(FactorRanker):
     def __init__(
         self,
         context: ModelContext,
-        n_factors: int = 50,
-        regularization: float = 1.0,
+        n_factors: int = 64,
+        regularization: float = 10.0,
         n_iterations: int = 100,
     ) -> None:
         super().__init__(context, n_factors)

@@ -28,7 +28,7 @@ class RP3BetaRanker(ItemItemRanker):
         ConfigError: If a value is impossible.
     """
 
-    def __init__(self, context: ModelContext, n_neighbors: int = 100, alpha: float = 1.0, beta: float = 0.5) -> None:
+    def __init__(self, context: ModelContext, n_neighbors: int = 100, alpha: float = 1.0, beta: float = 0.2) -> None:
         super().__init__(context.n_items, n_neighbors)
         for key, value in {"alpha": alpha, "beta": beta}.items():
             if value < 0:

@@ -36,7 +36,7 @@ class SLIMRanker(ItemItemRanker):
         ConfigError: If a value is impossible.
     """
 
-    def __init__(self, context: ModelContext, n_neighbors: int = 100, l1: float = 1.0, l2: float = 10.0) -> None:
+    def __init__(self, context: ModelContext, n_neighbors: int = 100, l1: float = 1.0, l2: float = 50.0) -> None:
         super().__init__(context.n_items, n_neighbors)
         for key, value in {"l1": l1, "l2": l2}.items():
             if value < 0:

@@ -26,7 +26,7 @@ class SVDRanker(FactorRanker):
         ConfigError: If a value is impossible.
     """
 
-    def __init__(self, context: ModelContext, n_factors: int = 50) -> None:
+    def __init__(self, context: ModelContext, n_factors: int = 32) -> None:
         super().__init__(context, n_factors)
         self.n_factors = n_factors
 

@@ -37,7 +37,7 @@ class UserKNNRanker(HistoryRanker):
     def __init__(
         self,
         context: ModelContext,
-        n_neighbors: int = 100,
+        n_neighbors: int = 50,
         weighting: str = "cosine",
         shrinkage: float = 0.0,
         bm25_k1: float = 1.2,

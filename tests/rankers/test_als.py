@@ -20,7 +20,7 @@ SETTINGS = {"alpha": 5.0, "regularization": 0.5}
 
 class TestALSRanker(SolvedContract):
     def new(self):
-        return ALSRanker(context(), n_factors=3, n_iterations=4, **SETTINGS)
+        return ALSRanker(context(), n_factors=3, n_iterations=4, frequency_scaling=0.0, **SETTINGS)
 
     def test_it_equals_implicit_on_the_same_histories(self, ranker):
         oracle = AlternatingLeastSquares(
