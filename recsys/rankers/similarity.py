@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
-from torch import Tensor
 
 from recsys.schema import ConfigError
 
@@ -50,41 +49,50 @@ class Similarity:
                 f"ranker.bm25_k1 is {self.bm25_k1} and ranker.bm25_b is {self.bm25_b}; expected 0 or more, and 0 to 1."
             )
 
-    def weighted(self, rows: csr_matrix) -> csr_matrix:
-        """The rows, scaled such that their products are the similarities before shrinkage."""
+    def column_weights(self, rows: csr_matrix) -> NDArray[np.float64]:
+        """(n_columns,) what a shared column counts, before its square."""
         if self.weighting == COSINE:
-            return _unit_rows(rows)
-        with_column = np.bincount(rows.indices, minlength=rows.shape[1])
-        n_rows = rows.shape[0]
+            return np.ones(rows.shape[1])
+        n_rows, with_column = rows.shape[0], np.bincount(rows.indices, minlength=rows.shape[1])
         if self.weighting == TFIDF:
-            return _unit_rows(rows @ diags_array(np.log((1 + n_rows) / (1 + with_column)) + 1))
-        rarity = np.log1p((n_rows - with_column + 0.5) / (with_column + 0.5))
-        lengths = np.diff(rows.indptr)
-        relative = lengths / max(lengths.mean(), np.finfo(float).tiny)
-        k1, b = self.bm25_k1, self.bm25_b
-        return csr_matrix(diags_array((k1 + 1) / (1 + k1 * (1 - b + b * relative))) @ rows @ diags_array(rarity))
+            return np.log((1 + n_rows) / (1 + with_column)) + 1
+        return np.log1p((n_rows - with_column + 0.5) / (with_column + 0.5))
+
+    def row_scales(self, rows: csr_matrix) -> NDArray[np.float64]:
+        """(n_rows,) what makes up for the length of a row."""
+        if self.weighting == BM25:
+            lengths = np.diff(rows.indptr)
+            relative = lengths / max(lengths.mean(), np.finfo(float).tiny)
+            return (self.bm25_k1 + 1) / (1 + self.bm25_k1 * (1 - self.bm25_b + self.bm25_b * relative))
+        return inverse_power(np.sqrt(rows @ self.column_weights(rows) ** 2), 1.0)
 
     def blocks(self, rows: csr_matrix) -> Iterator[NDArray[np.float64]]:
         """The matrix of similarities of all rows, some of its rows at a time."""
-        weighted = self.weighted(rows)
-        for start, stop in _steps(rows.shape[0]):
-            block = (weighted[start:stop] @ weighted.T).toarray()
-            if self.shrinkage > 0:
-                shared = (rows[start:stop] @ rows.T).toarray()
-                block *= shared / (shared + self.shrinkage)
-            yield block
+        weighted = diags_array(self.row_scales(rows)) @ rows @ diags_array(self.column_weights(rows))
+        blocks = product_blocks(weighted, weighted.T)
+        if self.shrinkage == 0:
+            return blocks
+        shared = product_blocks(rows, rows.T)
+        return (block * (n / (n + self.shrinkage)) for block, n in zip(blocks, shared, strict=True))
+
+
+def product_blocks(left: Any, right: Any) -> Iterator[NDArray[np.float64]]:
+    """The product of two sparse matrices, dense, some of its rows at a time."""
+    left, right = csr_matrix(left), csr_matrix(right)
+    for start, stop in _steps(left.shape[0], right.shape[1]):
+        yield (left[start:stop] @ right).toarray()
 
 
 def cosine_blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """The cosines of all rows of a dense matrix, some rows at a time; a row of zeros is like no other."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    for start, stop in _steps(len(vectors)):
+    for start, stop in _steps(len(vectors), len(vectors)):
         yield unit[start:stop] @ unit.T
 
 
-def nearest(blocks: Iterator[NDArray[Any]], k: int) -> tuple[Tensor, Tensor]:
-    """Each row's `k` most similar other rows, most similar first, and their similarities: (n, k) int32 and float32.
+def most_similar(blocks: Iterator[NDArray[Any]], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Each row's `k` most similar other rows, most similar first, and their similarities: two of (n, k).
 
     Where there are not as many others, the row itself fills up with similarity 0.
     """
@@ -95,14 +103,29 @@ def nearest(blocks: Iterator[NDArray[Any]], k: int) -> tuple[Tensor, Tensor]:
         found.append(torch.from_numpy(block).topk(k))
         start += len(block)
     values, columns = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return columns.int(), values.float().masked_fill(values == -torch.inf, 0.0)
+    return columns.numpy(), values.masked_fill(values == -torch.inf, 0.0).numpy()
 
 
-def _unit_rows(rows: Any) -> csr_matrix:
-    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return csr_matrix(diags_array(np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)) @ rows)
+def nearest(blocks: Iterator[NDArray[Any]], k: int) -> csr_matrix:
+    """The matrix of similarities with each row's `k` most similar other rows alone."""
+    columns, values = most_similar(blocks, k)
+    n_rows = len(columns)
+    starts = np.arange(n_rows + 1) * columns.shape[1]
+    matrix = csr_matrix((values.ravel(), columns.ravel(), starts), shape=(n_rows, n_rows))
+    matrix.eliminate_zeros()
+    return matrix
 
 
-def _steps(n: int) -> Iterator[tuple[int, int]]:
-    size = max(1, ENTRIES_AT_ONCE // max(1, n))
-    return ((start, min(n, start + size)) for start in range(0, n, size))
+def inverse_power(values: NDArray[Any], exponent: float) -> NDArray[np.float64]:
+    """values^(−exponent), and 0 for the power of 0.
+
+    Example:
+        >>> inverse_power(np.array([0, 4]), 0.5)
+        array([0. , 0.5])
+    """
+    return np.power(values, -exponent, out=np.zeros(len(values)), where=values > 0, dtype=float)
+
+
+def _steps(n_rows: int, n_columns: int) -> Iterator[tuple[int, int]]:
+    size = max(1, ENTRIES_AT_ONCE // max(1, n_columns))
+    return ((start, min(n_rows, start + size)) for start in range(0, n_rows, size))

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from implicit.cpu.als import AlternatingLeastSquares
 from rankers.ranker_contract import N_ITEMS, N_USERS, context, train
-from rankers.test_solved import SolvedContract, known, scores
+from rankers.test_solved import SolvedContract, dense, known, scores
 from scipy.sparse import csr_matrix
 
 from recsys.rankers.als import ALSRanker
@@ -19,7 +20,7 @@ SETTINGS = {"alpha": 5.0, "regularization": 0.5}
 
 class TestALSRanker(SolvedContract):
     def new(self):
-        return ALSRanker(context(), n_factors=3, n_iterations=4, **SETTINGS)
+        return ALSRanker(context(), n_factors=3, n_iterations=4, frequency_scaling=0.0, **SETTINGS)
 
     def test_it_equals_implicit_on_the_same_histories(self, ranker):
         oracle = AlternatingLeastSquares(
@@ -46,10 +47,50 @@ class TestALSRanker(SolvedContract):
         assert np.array_equal(scores(self.make()), scores(ranker))
 
 
+class TestALSRankerScaledByFrequency(SolvedContract):
+    """λ = λ·((α·n + N)/mean)^ν for a row of n interactions among N: every half-step is solved one row at a time."""
+
+    def new(self):
+        counts = torch.from_numpy(dense().sum(axis=0).astype(int))
+        of_data = replace(context(), item_counts=counts)
+        return ALSRanker(of_data, n_factors=3, n_iterations=4, frequency_scaling=0.8, **SETTINGS)
+
+    def test_it_alternates_between_the_normal_equations(self, ranker):
+        generator = np.random.default_rng(train().seed)
+        users, items = (generator.random((n, 3), dtype=np.float32) * 0.01 for n in (N_USERS, N_ITEMS))
+        for _ in range(4):
+            users = solutions(dense(), items, penalties(dense(), dense()))
+            items = solutions(dense().T, users, penalties(dense().T, dense().T))
+        assert np.allclose(ranker.item_factors.numpy(), items, atol=1e-4)
+        served = solutions(known(), items, penalties(known(), dense()))
+        assert np.allclose(scores(ranker), served @ items.T, atol=1e-4)
+
+    def test_the_scaling_moves_the_scores(self, ranker):
+        ranker.frequency_scaling = 0.0
+        ranker.solve(train())
+        assert not np.allclose(scores(ranker), scores(self.make()), atol=1e-3)
+
+
+def penalties(rows: np.ndarray, train_rows: np.ndarray) -> np.ndarray:
+    weights, train_weights = (SETTINGS["alpha"] * each.sum(axis=1) + each.shape[1] for each in (rows, train_rows))
+    return SETTINGS["regularization"] * (weights / train_weights.mean()) ** 0.8
+
+
+def solutions(rows: np.ndarray, factors: np.ndarray, regularization: np.ndarray) -> np.ndarray:
+    solved = []
+    for row, penalty in zip(rows, regularization, strict=True):
+        confidence = np.where(row > 0, SETTINGS["alpha"], 1.0)
+        system = factors.T @ np.diag(confidence) @ factors + penalty * np.eye(factors.shape[1])
+        solved.append(np.linalg.solve(system, factors.T @ (confidence * row)))
+    return np.array(solved)
+
+
 @pytest.mark.parametrize("key", ["alpha", "regularization", "n_factors", "n_iterations"])
 def test_impossible_values_are_refused_by_their_key(key):
     with pytest.raises(ConfigError, match=f"ranker.{key}"):
         ALSRanker(context(), **{key: 0})
+    with pytest.raises(ConfigError, match=r"ranker\.frequency_scaling"):
+        ALSRanker(context(), frequency_scaling=-0.5)
 
 
 def test_the_missing_library_is_named(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 
-from recsys.rankers import histories, itemknn, similarity
+from recsys.rankers import histories, similarity, sparse_rows
 from recsys.rankers.base import ItemSide
 from recsys.rankers.ease import EASERanker
 from recsys.rankers.itemknn import ItemKNNRanker
@@ -77,7 +77,7 @@ class SolvedContract(RankerContract):
         expected = ranker.score(user_side(), items)
         for module, name in [
             (histories, "SCORES_AT_ONCE"),
-            (itemknn, "ENTRIES_AT_ONCE"),
+            (sparse_rows, "ENTRIES_AT_ONCE"),
             (similarity, "ENTRIES_AT_ONCE"),
         ]:
             monkeypatch.setattr(module, name, 1)

@@ -1,0 +1,61 @@
+"""Rankers that are a matrix of item factors, with users folded in by their history."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys.rankers.base import ItemSide, UserSide
+from recsys.rankers.histories import HistoryRanker
+from recsys.schema import ConfigError, ModelContext, UserBatch
+
+
+class FactorRanker(HistoryRanker):
+    """score(u, i) = p_u·q_i; q is solved on the train part, and p_u computed of u's history when u is served.
+
+    Args:
+        context: Sizes of the data.
+        n_factors: Width of p and q.
+
+    Raises:
+        ConfigError: If the width is not positive.
+    """
+
+    item_factors: Tensor
+
+    def __init__(self, context: ModelContext, n_factors: int) -> None:
+        super().__init__(context.n_items)
+        require_positive(n_factors=n_factors)
+        self.register_buffer("item_factors", torch.zeros(context.n_items, n_factors))
+
+    def store(self, factors: NDArray[Any]) -> None:
+        """Take the item factors (n_items, n); beyond n of them, where the data has no more, they are 0."""
+        self.item_factors.zero_()[:, : factors.shape[1]] = torch.from_numpy(factors)
+
+    @abstractmethod
+    def user_factors(self, users: UserBatch) -> Tensor:
+        """The factors p (B, n_factors) of users."""
+
+    def item_factors_of(self, items: ItemSide) -> Tensor:
+        return self.item_factors[items.idx]
+
+    def user_factors_of(self, users: UserSide) -> Tensor:
+        return self.user_factors(users.batch)
+
+    def score_histories(self, users: UserBatch) -> Tensor:
+        return self.user_factors(users) @ self.item_factors.T
+
+
+def require_positive(**values: float) -> None:
+    """Refuse settings of a ranker that are not positive.
+
+    Raises:
+        ConfigError: If one is not.
+    """
+    for key, value in values.items():
+        if value <= 0:
+            raise ConfigError(f"ranker.{key} is {value}; expected a positive number.")

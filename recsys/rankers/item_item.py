@@ -1,0 +1,44 @@
+"""Rankers that are a sparse matrix of weights from items of the history to items of the catalogue."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from recsys.rankers.histories import HistoryRanker, multi_hot
+from recsys.rankers.sparse_rows import SparseRows
+from recsys.schema import ConfigError, TrainInteractions, UserBatch
+
+
+class ItemItemRanker(HistoryRanker):
+    """score(u, i) = Σ w_ji over the items j of u's history.
+
+    Args:
+        n_items: The size of the catalogue.
+        n_neighbors: Weights that there are of each item, on the average at most.
+
+    Raises:
+        ConfigError: If `n_neighbors` is not positive.
+    """
+
+    def __init__(self, n_items: int, n_neighbors: int) -> None:
+        super().__init__(n_items)
+        if n_neighbors < 1:
+            raise ConfigError(f"ranker.n_neighbors is {n_neighbors}; expected 1 or more.")
+        self.n_neighbors = min(n_neighbors, n_items)
+        self.weights = SparseRows(n_items, n_items, n_items * self.n_neighbors)
+
+    @abstractmethod
+    def solved_weights(self, train: TrainInteractions) -> csr_matrix:
+        """The weights w (n_items, n_items), no more than `n_neighbors` times as many as items."""
+
+    def solve(self, train: TrainInteractions) -> None:
+        self.weights.store(self.solved_weights(train))
+
+    def item_weights(self, history: Tensor, items: Tensor) -> Tensor:
+        return self.weights.entries(history.unsqueeze(2), items.unsqueeze(1))
+
+    def score_histories(self, users: UserBatch) -> Tensor:
+        return self.weights.sums(multi_hot(users, self.n_items).nonzero(), len(users.idx))

@@ -1,0 +1,41 @@
+"""PureSVD: the best approximation of the matrix of interactions by one of low rank."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from recsys.rankers.factors import FactorRanker
+from recsys.rankers.histories import multi_hot
+from recsys.schema import ModelContext, TrainInteractions, UserBatch
+
+ROUNDING = 1e-10  # of singular values beside the first: smaller ones are zeros, whose vectors are arbitrary
+
+
+class SVDRanker(FactorRanker):
+    """score(u, i) = x_u·Q·q_i for the history x_u, with Q the first right singular vectors of the train part.
+
+    Cremonesi, Koren and Turrin, "Performance of Recommender Algorithms on Top-N Recommendation Tasks", RecSys 2010,
+    equation 9: pairs without an interaction are zeros, and p_u = x_u·Q needs nothing of a user but the history. By
+    scikit-learn's randomized SVD (Halko, Martinsson and Tropp 2011).
+
+    Args:
+        context: Sizes of the data.
+        n_factors: Singular vectors.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    def __init__(self, context: ModelContext, n_factors: int = 32) -> None:
+        super().__init__(context, n_factors)
+        self.n_factors = n_factors
+
+    def solve(self, train: TrainInteractions) -> None:
+        from sklearn.utils.extmath import randomized_svd
+
+        n_factors = min(self.n_factors, *train.matrix.shape)
+        _, values, vectors = randomized_svd(train.matrix, n_factors, random_state=train.seed)
+        self.store(vectors[values > ROUNDING * values[0]].T)
+
+    def user_factors(self, users: UserBatch) -> Tensor:
+        return multi_hot(users, self.n_items) @ self.item_factors

@@ -1,0 +1,82 @@
+"""User-based nearest neighbours: what those did whose histories are most like a user's."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recsys.rankers.histories import SCORES_AT_ONCE, HistoryRanker, multi_hot
+from recsys.rankers.similarity import Similarity
+from recsys.rankers.sparse_rows import SparseRows
+from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
+
+
+class UserKNNRanker(HistoryRanker):
+    """score(u, i) = Σ s_uv over those of the `n_neighbors` users v most similar to u who have i in the train part.
+
+    Herlocker, Konstan, Borchers and Riedl, "An Algorithmic Framework for Performing Collaborative Filtering", SIGIR
+    1999, for sets of items in place of ratings. s compares u's history, whole and as it is when u is served, with the
+    train histories of all others, so that new users are served like all others. What makes up in s for the length of
+    u's own history is the same for all v and left out.
+
+    Args:
+        context: Sizes of the data.
+        n_neighbors: Most similar users; all where there are no more.
+        weighting: `cosine`, `tfidf` or `bm25`: see `Similarity`, as for what follows.
+        shrinkage: Lessens the similarity of users who share few items.
+        bm25_k1: Of BM25.
+        bm25_b: Of BM25.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    column_weights: Tensor
+    user_scales: Tensor
+
+    def __init__(
+        self,
+        context: ModelContext,
+        n_neighbors: int = 50,
+        weighting: str = "cosine",
+        shrinkage: float = 0.0,
+        bm25_k1: float = 1.2,
+        bm25_b: float = 0.75,
+    ) -> None:
+        super().__init__(context.n_items)
+        if n_neighbors < 1:
+            raise ConfigError(f"ranker.n_neighbors is {n_neighbors}; expected 1 or more.")
+        self.n_users, self.n_neighbors = context.n_users, min(n_neighbors, context.n_users)
+        self.similarity = Similarity(weighting, shrinkage, bm25_k1, bm25_b)
+        n_train = int(context.item_counts.sum())
+        self.items_of_users = SparseRows(context.n_users, context.n_items, n_train)
+        self.users_of_items = SparseRows(context.n_items, context.n_users, n_train)
+        self.register_buffer("column_weights", torch.zeros(context.n_items))
+        self.register_buffer("user_scales", torch.zeros(context.n_users))
+
+    def solve(self, train: TrainInteractions) -> None:
+        self.items_of_users.store(train.matrix)
+        self.users_of_items.store(train.matrix.T.tocsr())
+        self.column_weights.copy_(torch.from_numpy(self.similarity.column_weights(train.matrix) ** 2))
+        self.user_scales.copy_(torch.from_numpy(self.similarity.row_scales(train.matrix)))
+
+    def score_histories(self, users: UserBatch) -> Tensor:
+        at_once = max(1, SCORES_AT_ONCE // self.n_users)
+        return torch.cat([self._scores(batch) for batch in users.split(at_once)])
+
+    def _scores(self, users: UserBatch) -> Tensor:
+        similarities, neighbors = self.similarities(users).topk(self.n_neighbors)
+        rows, places = (similarities > 0).nonzero(as_tuple=True)
+        chosen = torch.stack([rows, neighbors[rows, places]], dim=1)
+        return self.items_of_users.sums(chosen, len(users.idx), similarities[rows, places])
+
+    def similarities(self, users: UserBatch) -> Tensor:
+        """(B, n_users) how alike the users are to those of the train part, and 0 to themselves."""
+        known = multi_hot(users, self.n_items).nonzero()
+        found = self.users_of_items.sums(known, len(users.idx), self.column_weights[known[:, 1]]) * self.user_scales
+        if self.similarity.shrinkage > 0:
+            shared = self.users_of_items.sums(known, len(users.idx))
+            found *= shared / (shared + self.similarity.shrinkage)
+        (rows,) = (users.idx >= 0).nonzero(as_tuple=True)
+        found[rows, users.idx[rows]] = 0.0
+        return found

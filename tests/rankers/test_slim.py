@@ -1,0 +1,83 @@
+"""SLIM equals scikit-learn's elastic net of each item on the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from rankers.ranker_contract import context, train
+from rankers.test_solved import SolvedContract, cosine, known, nearest_only, scores
+from sklearn.linear_model import ElasticNet
+
+from recsys.rankers import slim
+from recsys.rankers.nonnegative import nonnegative_weights
+from recsys.rankers.slim import SLIMRanker
+from recsys.schema import ConfigError, ModelContext, TrainInteractions
+
+N_USERS, N_ITEMS = 60, 25
+
+
+def ones() -> np.ndarray:
+    """Interactions of two tastes; nobody knows the last item."""
+    rng = np.random.default_rng(0)
+    tastes = np.arange(N_USERS)[:, None] % 2 == np.arange(N_ITEMS) % 2
+    matrix = rng.random((N_USERS, N_ITEMS)) < np.where(tastes, 0.6, 0.15)
+    matrix[:, -1] = False
+    return matrix.astype(float)
+
+
+def elastic_net(n_neighbors: int, l1: float, l2: float) -> np.ndarray:
+    """The weights, one item after the other."""
+    alpha, matrix, weights = (l1 + l2) / N_USERS, ones(), np.zeros((N_ITEMS, N_ITEMS))
+    oracle = ElasticNet(
+        alpha=alpha, l1_ratio=l1 / (l1 + l2), fit_intercept=False, positive=True, tol=1e-9, max_iter=100_000
+    )
+    candidates = nearest_only(cosine(matrix.T), n_neighbors) > 0
+    for item in range(N_ITEMS - 1):
+        others = np.flatnonzero(candidates[item])
+        weights[others, item] = oracle.fit(matrix[:, others], matrix[:, item]).coef_
+    return weights
+
+
+def solved(n_neighbors: int, l1: float, l2: float) -> np.ndarray:
+    users, items = np.nonzero(ones())
+    ranker = SLIMRanker(ModelContext(0, torch.ones(N_USERS), torch.ones(N_ITEMS)), n_neighbors, l1, l2)
+    interactions = TrainInteractions(users, items, None, N_USERS, N_ITEMS, np.zeros((N_ITEMS, 0), np.float32))
+    return ranker.solved_weights(interactions).toarray()
+
+
+@pytest.mark.parametrize(("n_neighbors", "l1", "l2"), [(N_ITEMS, 1.0, 2.0), (N_ITEMS, 0.1, 0.5), (10, 2.0, 10.0)])
+def test_it_equals_scikit_learn(n_neighbors, l1, l2, monkeypatch):
+    expected = elastic_net(n_neighbors, l1, l2)
+    assert 50 < np.count_nonzero(expected) < expected.size
+    assert np.allclose(solved(n_neighbors, l1, l2), expected, atol=1e-4)
+    monkeypatch.setattr(slim, "ENTRIES_AT_ONCE", 1)
+    assert np.allclose(solved(n_neighbors, l1, l2), expected, atol=1e-4)
+
+
+def test_no_item_has_a_weight_for_itself_or_more_others_than_it_may():
+    weights = solved(6, 0.1, 1.0)
+    assert not weights.diagonal().any()
+    assert (weights >= 0).all()
+    assert np.count_nonzero(weights, axis=0).max() <= 6
+
+
+def test_weights_that_nothing_is_known_of_are_zero():
+    gram = torch.zeros(2, 2)
+    assert not nonnegative_weights(gram, torch.zeros(1, 2)).any()
+
+
+class TestSLIMRanker(SolvedContract):
+    def new(self):
+        return SLIMRanker(context(), n_neighbors=5, l1=0.1, l2=1.0)
+
+    def test_scores_are_the_sum_of_the_weights_of_the_history(self, ranker):
+        weights = ranker.solved_weights(train()).toarray()
+        assert np.count_nonzero(weights) > 20
+        assert np.allclose(scores(ranker), known() @ weights, atol=1e-6)
+
+
+@pytest.mark.parametrize(("key", "value"), [("n_neighbors", 0), ("l1", -1.0), ("l2", -0.1)])
+def test_impossible_values_are_refused_by_their_key(key, value):
+    with pytest.raises(ConfigError, match=f"ranker.{key}"):
+        SLIMRanker(context(), **{key: value})
