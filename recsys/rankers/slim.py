@@ -24,7 +24,7 @@ class SLIMRanker(ItemItemRanker):
     item's weights are those of its `n_neighbors` most similar items (cosine); with as many as the catalogue has, it is
     SLIM. All items are solved together by coordinate descent, as an elastic net each: in scikit-learn's terms over n
     users, alpha·l1_ratio·n is λ and alpha·(1 − l1_ratio)·n is β. Time grows with n_items·n_neighbors².
-    It needs 4·n² bytes for a catalogue of n items with train interactions while it is solved.
+    It needs 4·n² bytes for a catalogue of n items while it is solved, and the sparse matrix of which items share users.
 
     Args:
         context: Sizes of the data.

@@ -51,7 +51,8 @@ class SparseRows(nn.Module):
     def entries(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Entries at `rows` and `columns`, which are broadcast against each other; 0 where there is none."""
         n = int(self.lengths.sum())
-        keys = torch.arange(len(self.lengths)).repeat_interleave(self.lengths.long()) * self.n_columns
+        row_idx = torch.arange(len(self.lengths), device=self.lengths.device)
+        keys = row_idx.repeat_interleave(self.lengths.long()) * self.n_columns
         keys, wanted = keys + self.columns[:n], rows * self.n_columns + columns
         if n == 0:
             return self.values.new_zeros(wanted.shape)
