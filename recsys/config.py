@@ -181,15 +181,24 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
             raise ConfigError(
                 f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none."
             )
-    if not _has_text(cfg) and not cfg.features.ids:
+    if not _has_text(cfg) and cfg.features.ids is False:
         raise ConfigError(
             f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
             "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."
         )
+    _check_negatives(choices)
+
+
+def _check_negatives(choices: DictConfig) -> None:
     if choices.loss == "full_softmax" and choices.negatives != "all":
         raise ConfigError(
             f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not {choices.negatives}; "
             "for sampled negatives use loss=sampled_softmax."
+        )
+    if choices.loss == "gbce" and choices.negatives not in ("uniform", "all"):
+        raise ConfigError(
+            f"loss=gbce corrects for the share of the catalogue that is sampled uniformly, which is unknown for "
+            f"negatives={choices.negatives}: use negatives=uniform, or loss=bce."
         )
 
 
