@@ -137,7 +137,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         with watch.measure("fit"):
             assembly.solve(module, split, features.vectors, cfg.seed)
     else:
-        assembly.solve(module, split, features.vectors)  # what a ranker keeps of the train part beside its weights
+        assembly.solve(module, split, features.vectors, cfg.seed)  # what it keeps beside its weights
         trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
         watch.seconds["fit"] = progress.seconds
         training.check_finite(module)
