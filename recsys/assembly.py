@@ -51,7 +51,7 @@ def build_module(
     module = RecommenderModule(
         recommender,
         context,
-        loss=build("loss", cfg.loss),
+        loss=build("loss", cfg.loss, **_sizes_for_loss(cfg, context)),
         sampler=_sampler(cfg, known),
         optimizer=build("optimizer", cfg.optimizer),
         stage_metrics={stage: suite.build(stage, metrics_of) for stage in (schema.VAL, schema.TEST)},
@@ -59,6 +59,12 @@ def build_module(
     )
     module.automatic_optimization = _steps_at_once(cfg) == 1
     return module
+
+
+def _sizes_for_loss(cfg: DictConfig, context: ModelContext) -> dict[str, Any]:
+    if not cfg.loss.get("traits", {}).get("n_items", False):
+        return {}
+    return {"n_items": int(context.warm_items.sum())}  # what negatives are drawn from
 
 
 def _steps_at_once(cfg: DictConfig) -> int:

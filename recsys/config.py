@@ -176,20 +176,41 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
     if not cfg.ranker.get("traits", {}).get("trained", True):
         raise ConfigError(f"ranker={choices.ranker} is not trained by descent: leave loss={choices.loss} out.")
-    for group in ("profile", "features", "negatives", "optimizer"):
+    own_vectors = cfg.ranker.get("traits", {}).get("own_vectors", False)
+    for group in ("negatives", "optimizer") if own_vectors else ("profile", "features", "negatives", "optimizer"):
         if is_none(cfg[group]):
             raise ConfigError(
                 f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none."
             )
-    if not _has_text(cfg) and not cfg.features.ids:
+    if own_vectors:
+        _check_own_vectors(cfg, choices)
+    elif not _has_text(cfg) and cfg.features.ids is False:
         raise ConfigError(
             f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
             "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."
         )
+    _check_negatives(choices)
+
+
+def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
+    used = {"encoder": _has_text(cfg), **{group: not is_none(cfg[group]) for group in ("features", "profile")}}
+    for group in (group for group, is_used in used.items() if is_used):
+        raise ConfigError(
+            f"ranker={choices.ranker} learns vectors of users and items itself and ignores {group}={choices[group]}: a "
+            f"comparison of those would compare equal runs. Leave {group} out, or choose another ranker."
+        )
+
+
+def _check_negatives(choices: DictConfig) -> None:
     if choices.loss == "full_softmax" and choices.negatives != "all":
         raise ConfigError(
             f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not {choices.negatives}; "
             "for sampled negatives use loss=sampled_softmax."
+        )
+    if choices.loss == "gbce" and choices.negatives not in ("uniform", "all"):
+        raise ConfigError(
+            f"loss=gbce corrects for the share of the catalogue that is sampled uniformly, which is unknown for "
+            f"negatives={choices.negatives}: use negatives=uniform, or loss=bce."
         )
 
 

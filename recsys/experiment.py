@@ -137,6 +137,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         with watch.measure("fit"):
             assembly.solve(module, split, features.vectors, cfg.seed)
     else:
+        assembly.solve(module, split, features.vectors, cfg.seed)  # what it keeps beside its weights
         trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
         watch.seconds["fit"] = progress.seconds
         training.check_finite(module)

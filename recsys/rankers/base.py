@@ -88,7 +88,7 @@ class Ranker(nn.Module, ABC):
         raise NotImplementedError(f"the score of {type(self).__name__} is no product of vectors")
 
     def solve(self, train: TrainInteractions) -> None:
-        """Compute what no loss descends; called once, before anything is scored.
+        """Compute what no loss descends; called once, before anything is scored or trained.
 
         The result belongs into buffers whose sizes are those of the constructor, so that saved weights fit again.
         """

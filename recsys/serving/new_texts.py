@@ -28,12 +28,14 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
     """Refuse a new user to a model that could say nothing of one.
 
     Raises:
-        ConfigError: If the profile is blind to histories, or, for a text, if the run has no text encoder.
+        ConfigError: If the profile or the ranker is blind to histories, or, for a text, if the run has no text encoder.
     """
     profile, encoder = (served.run.cfg.choices[group] for group in ("profile", "encoder"))
-    if served.model.profile is not None and not served.model.reads_history:
+    own_vectors = served.run.cfg.ranker.get("traits", {}).get("own_vectors", False)
+    if (own_vectors or served.model.profile is not None) and not served.model.reads_history:
+        blind = f"ranker={served.run.cfg.choices.ranker}" if own_vectors else f"profile={profile}"
         raise ConfigError(
-            f"the run has profile={profile}, which learns users of the data one by one and knows nothing of a new one; "
+            f"the run has {blind}, which learns users of the data one by one and knows nothing of a new one; "
             "use a run with a profile of the history: profile=mean, attention, recurrent or transformer."
         )
     if by_text and served.model.features is None:

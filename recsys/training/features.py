@@ -20,7 +20,7 @@ class ItemFeatures(nn.Module):
     Args:
         context: Sizes of the data; `context.dim` is the width of the vectors.
         text: Text vectors by item, frozen or not; their width is 0 for `encoder=none`.
-        ids: Whether items have a learnt ID embedding.
+        ids: Whether items have a learnt ID embedding; None for the items of `encoder=none` alone.
         normalize: `center` takes the train items' mean from the text vectors and scales them to a mean squared length
             of 1, `standardize` first scales each dimension to the same variance, `none` leaves them as they are. The
             statistics are those of the vectors before training.
@@ -36,7 +36,7 @@ class ItemFeatures(nn.Module):
         self,
         context: ModelContext,
         text: TextVectors,
-        ids: bool = False,
+        ids: bool | None = False,
         normalize: str = "center",
         hidden_dim: int | None = None,
         dropout: float = 0.0,
@@ -48,6 +48,7 @@ class ItemFeatures(nn.Module):
         self.text = text
         _normalize(text, context.warm_items, normalize)
         self.projection = _projection(text.dim, context.dim, hidden_dim, dropout)
+        ids = text.dim == 0 if ids is None else ids
         self.ids = WarmEmbedding(context.warm_items, context.dim, init_std, context.trains_on_cold) if ids else None
         if self.projection is None and self.ids is None:
             raise ConfigError("Items have no features: encoder=none gives no text vectors and features.ids is false.")

@@ -49,5 +49,36 @@ def softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     return (torch.logsumexp(logits, dim=1) - positive).mean()
 
 
+def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: float = 0.75) -> Tensor:
+    """Generalised binary cross-entropy: bce whose positive is σ(s)^β, against overconfidence from sampled negatives.
+
+    Petrov and Macdonald, "gSASRec: Reducing Overconfidence in Sequential Recommendation Trained with Negative
+    Sampling", RecSys 2023: −1/(k + 1)·(β log σ(s⁺) + Σ log(1 − σ(s⁻))) over k negatives, averaged
+    over positives, with β = α(t(1 − 1/α) + 1/α) = 1 − t(1 − α) and α = k/(n_items − 1), the share of all others that is
+    sampled.
+
+    Args:
+        positive: Scores of the positives.
+        negative: Scores of the negatives, drawn uniformly.
+        mask: Which negatives count.
+        n_items: Items that negatives are drawn from, the positive among them.
+        t: How far β corrects for the sampling: 0 is bce over k + 1 terms, 1 makes scores those of no sampling.
+
+    Raises:
+        ValueError: If `t` is not between 0 and 1.
+
+    Example:
+        >>> loss = gbce(torch.tensor([0.0]), torch.tensor([[0.0]]), torch.tensor([[True]]), n_items=5, t=1.0)
+        >>> round(loss.item(), 4)  # β = α = 1/4: (1/4 + 1)/2 · log(2)
+        0.4332
+    """
+    if not 0 <= t <= 1:
+        raise ValueError(f"t is {t}; expected 0 to 1.")
+    sampled_share = min(1.0, negative.shape[1] / max(1, n_items - 1))
+    beta = 1 - t * (1 - sampled_share)
+    negatives = functional.softplus(negative).masked_fill(~mask, 0.0).sum(dim=1)
+    return ((beta * functional.softplus(-positive) + negatives) / (mask.sum(dim=1) + 1)).mean()
+
+
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return values.masked_fill(~mask, 0.0).sum() / mask.sum().clamp(min=1)

@@ -19,7 +19,7 @@ class Recommender(nn.Module):
     """score(user, item) = ranker(profile(history of the user), features(item)).
 
     Args:
-        features: Item vectors; None for a ranker that uses neither text nor learnt IDs.
+        features: Item vectors; None for a ranker that uses neither text nor the features' learnt IDs.
         profile: User vectors; None likewise.
         ranker: Compares both.
     """
@@ -72,7 +72,10 @@ class Recommender(nn.Module):
 
     def score_with_shared(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (B, N) of each user's own items (B, N), and (B, M) of the same M items for all users."""
-        assert self.features is not None, "only a ranker that is trained scores shared negatives"
+        if self.features is None:
+            side = UserSide(users, torch.empty(len(users.idx), 0, device=shared.device))
+            no_vectors = torch.empty(len(shared), 0, device=shared.device)
+            return self.score(users, own), self.ranker.score_catalogue(side, ItemSide(shared, no_vectors))
         table, (history, own_rows, shared_rows) = self.features.table(self._history(users), own, shared)
         side = self.user_side(users, table, history)
         return (

@@ -74,6 +74,9 @@ def test_models_that_know_nothing_of_a_new_user_say_so(run_of):
     check_serves_new_users(without_text, by_text=False)
     with pytest.raises(ConfigError, match=r"this one has encoder=none profile=mean. Use a run with encoder=bert"):
         check_serves_new_users(without_text, by_text=True)
+    by_graph = serve(run_of("ranker=lightgcn"))
+    with pytest.raises(ConfigError, match=r"ranker=lightgcn, which learns users"):
+        check_serves_new_users(by_graph, by_text=False)
 
 
 def test_neighbours_of_known_items_say_nothing_of_words(run_of):

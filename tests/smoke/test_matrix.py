@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import cycle, product
 
 import pytest
 import torch
@@ -27,19 +27,31 @@ ENCODERS, PROFILES = choices("encoder"), choices("profile")
 HAVE_TEXT = [encoder for encoder in ENCODERS if traits("encoder", encoder).get("text", True)]
 TRAINED = [ranker for ranker in choices("ranker") if traits("ranker", ranker).get("trained", True)]
 SOLVED = [ranker for ranker in choices("ranker") if ranker not in TRAINED]
+OWN_VECTORS = [ranker for ranker in TRAINED if traits("ranker", ranker).get("own_vectors")]
+TRAINED = [ranker for ranker in TRAINED if ranker not in OWN_VECTORS]
+CROSSED = ["cf", "dot", "mlp"]  # with every pair of an encoder and a profile; others with each encoder and each profile
 LEARN_IDS = [ranker for ranker in TRAINED if recsys.compose([f"ranker={ranker}"]).features.ids]
 READ_TEXT = [ranker for ranker in SOLVED if traits("ranker", ranker).get("reads_text")]
 
+USED_PROFILES = [profile for profile in PROFILES if profile != "none"]
+
+
+def once_each(ranker: str) -> list[tuple[str, str, str]]:
+    encoders = ENCODERS if ranker in LEARN_IDS else HAVE_TEXT
+    return [(encoder, profile, ranker) for encoder, profile in zip(encoders, cycle(USED_PROFILES), strict=False)]
+
+
 CELLS = [
-    *product(HAVE_TEXT, [profile for profile in PROFILES if profile != "none"], TRAINED),
-    *product(["none"], [profile for profile in PROFILES if profile != "none"], LEARN_IDS),
-    *product(["none"], ["none"], SOLVED),
+    *product(HAVE_TEXT, USED_PROFILES, CROSSED),
+    *product(["none"], USED_PROFILES, [ranker for ranker in CROSSED if ranker in LEARN_IDS]),
+    *(cell for ranker in TRAINED if ranker not in CROSSED for cell in once_each(ranker)),
+    *product(["none"], ["none"], [*SOLVED, *OWN_VECTORS]),
     *product(HAVE_TEXT, ["none"], READ_TEXT),
 ]
 REFUSED = {
     "ignores": [
-        *product(["none"], ["mean"], SOLVED),  # a ranker that is not trained has no use for a profile
-        *product(["tfidf"], ["none"], [ranker for ranker in SOLVED if ranker not in READ_TEXT]),
+        *product(["none"], ["mean"], [*SOLVED, *OWN_VECTORS]),  # they have no use for a profile
+        *product(["tfidf"], ["none"], [ranker for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in READ_TEXT]),
     ],
     "needs a profile": list(product(["tfidf"], ["none"], TRAINED)),
     "neither text nor": list(product(["none"], ["mean"], [ranker for ranker in TRAINED if ranker not in LEARN_IDS])),

@@ -1,0 +1,83 @@
+"""Neural matrix factorisation: a generalised product and a multi-layer perceptron, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.schema import ConfigError, ModelContext
+
+
+class NeuMFRanker(Ranker):
+    """score(u, i) = hᵀ(p∘q) + MLP([r; s]) with u = [p; r] and i = [q; s].
+
+    He et al., "Neural Collaborative Filtering", WWW 2017, equation 12: both parts have embeddings of their own, which
+    are the two halves of the vectors here, and what joins them is one linear layer. The first layer of the perceptron
+    is the sum of a part of the user and one of the item, so each is made once and not once for each pair.
+
+    Args:
+        context: Sizes of the data; the width of vectors is even.
+        hidden_dims: Widths of the perceptron's hidden layers, each with a ReLU.
+        dropout: Dropout rate after each hidden layer, in training.
+        max_hidden: Bound on the entries of the first hidden layer that are in memory at once when a catalogue is
+            scored.
+
+    Raises:
+        ConfigError: If there is no hidden layer, a width is not positive, or the width of vectors is odd.
+    """
+
+    def __init__(
+        self,
+        context: ModelContext,
+        hidden_dims: Sequence[int] = (32, 16, 8),
+        dropout: float = 0.0,
+        max_hidden: int = 262_144,
+    ) -> None:
+        super().__init__()
+        widths = list(hidden_dims)
+        if not widths or min(widths) < 1:
+            raise ConfigError(
+                f"ranker.hidden_dims is {widths}; expected one or more positive widths, such as [32, 16]."
+            )
+        if context.dim % 2:
+            raise ConfigError(
+                f"features.dim is {context.dim}; ranker=neumf halves the vectors and needs an even width."
+            )
+        self.product_dim, self.max_hidden = context.dim // 2, max_hidden
+        self.product_weights = nn.Parameter(torch.ones(self.product_dim))  # h: it begins as matrix factorisation
+        self.user_part = nn.Linear(self.product_dim, widths[0])
+        self.item_part = nn.Linear(self.product_dim, widths[0], bias=False)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
+
+    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+        # Zeros in place of the other half leave it out of the product.
+        weighted = torch.cat([self._weighted(users), torch.zeros_like(users.vectors[:, self.product_dim :])], dim=1)
+        hidden = self._user_hidden(users).unsqueeze(1) + items.apply(self._item_hidden)  # (B, N, width)
+        return items.products(weighted) + self._perceptron(hidden)
+
+    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+        of_items = self._item_hidden(items.vectors)
+        n_users = max(1, self.max_hidden // max(1, of_items.numel()))
+        parts = self._user_hidden(users).split(n_users)
+        scores = torch.cat([self._perceptron(part.unsqueeze(1) + of_items) for part in parts])
+        return torch.addmm(scores, self._weighted(users), items.vectors[:, : self.product_dim].T)
+
+    def _weighted(self, users: UserSide) -> Tensor:
+        return users.vectors[:, : self.product_dim] * self.product_weights
+
+    def _user_hidden(self, users: UserSide) -> Tensor:
+        return self.user_part(users.vectors[:, self.product_dim :])
+
+    def _item_hidden(self, vectors: Tensor) -> Tensor:
+        return self.item_part(vectors[..., self.product_dim :])
+
+    def _perceptron(self, hidden: Tensor) -> Tensor:
+        """Scores (*) of first hidden layers (*, width), before their activation."""
+        for layer in self.layers:
+            hidden = layer(self.dropout(torch.relu(hidden)))
+        return hidden.squeeze(-1)

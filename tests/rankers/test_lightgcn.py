@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, train, user_side
+
+from recsys.rankers.lightgcn import LightGCNRanker
+from recsys.schema import ConfigError, ModelContext
+
+
+def solved(n_layers: int = 3) -> LightGCNRanker:
+    part = train()
+    counts = torch.from_numpy(np.bincount(part.items, minlength=N_ITEMS))
+    warm_users = torch.from_numpy(np.bincount(part.users, minlength=N_USERS)) > 0
+    ranker = LightGCNRanker(ModelContext(0, warm_users, counts), dim=5, n_layers=n_layers)
+    ranker.solve(part)
+    return ranker.eval()
+
+
+def dense_vectors(ranker: LightGCNRanker) -> np.ndarray:
+    """The paper's equation 8 with dense matrices: A = D^(-1/2) [[0, R], [Rᵀ, 0]] D^(-1/2), layers averaged."""
+    matrix = train().matrix.toarray()
+    adjacency = np.zeros((N_USERS + N_ITEMS, N_USERS + N_ITEMS))
+    adjacency[:N_USERS, N_USERS:], adjacency[N_USERS:, :N_USERS] = matrix, matrix.T
+    degrees = adjacency.sum(axis=1)
+    scale = np.where(degrees > 0, 1 / np.sqrt(np.maximum(degrees, 1)), 0)
+    adjacency = scale[:, None] * adjacency * scale
+    first = torch.cat([ranker.users.weight, ranker.items.weight]).detach().numpy().astype(np.float64)
+    first[degrees == 0] = 0  # what has no train interactions has nothing learnt
+    layers = [np.linalg.matrix_power(adjacency, k) @ first for k in range(ranker.n_layers + 1)]
+    return np.mean(layers, axis=0)
+
+
+class TestLightGCNRanker(RankerContract):
+    def make(self):
+        return solved()
+
+    @pytest.mark.parametrize("n_layers", [0, 1, 3])
+    def test_propagation_is_the_dense_formula(self, n_layers):
+        ranker = solved(n_layers)
+        expected = dense_vectors(ranker)
+        found = torch.cat(ranker.propagated()).detach().numpy()
+        assert np.abs(expected).max() > 0.05
+        assert np.allclose(found, expected, atol=1e-5)
+
+    def test_scores_are_products_of_what_was_propagated(self, ranker):
+        expected = dense_vectors(ranker)
+        scores = ranker.score_catalogue(user_side(), catalogue()).detach().numpy()
+        assert np.allclose(scores, expected[:N_USERS] @ expected[N_USERS:].T, atol=1e-5)
+
+    def test_the_gradient_is_that_of_the_dense_formula(self):
+        ranker = solved().double()
+        parameters = (ranker.users.weight.detach().requires_grad_(), ranker.items.weight.detach().requires_grad_())
+
+        def products(users, items):
+            weights = {"users.weight": users, "items.weight": items}
+            scored = torch.func.functional_call(ranker, weights, (user_side(), catalogue()))
+            return scored.sum(dim=0)
+
+        ranker.forward = ranker.score_catalogue
+        assert torch.autograd.gradcheck(products, parameters)
+
+    def test_saved_weights_bring_the_graph_along(self, ranker):
+        part = train()
+        counts = torch.from_numpy(np.bincount(part.items, minlength=N_ITEMS))
+        again = LightGCNRanker(ModelContext(0, ranker.users.warm, counts), dim=5).eval()
+        again.load_state_dict(ranker.state_dict())
+        assert torch.equal(*(one.score_catalogue(user_side(), catalogue()) for one in (ranker, again)))
+
+
+def test_impossible_values_are_refused():
+    with pytest.raises(ConfigError, match=r"ranker\.n_layers"):
+        LightGCNRanker(ModelContext(0, torch.tensor([True]), torch.tensor([1])), n_layers=-1)

@@ -1,0 +1,47 @@
+"""Published models that are compositions of parts: what they are composed of, and that they run."""
+
+from __future__ import annotations
+
+import pytest
+
+import recsys
+from recsys.config import check
+from recsys.schema import ConfigError
+
+GROUPS = ("encoder", "features", "profile", "loss", "negatives", "ranker")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["experiment=sasrec"], "none text_or_ids transformer full_softmax all dot"),
+        (["experiment=sasrec", "encoder=bert"], "bert text_or_ids transformer full_softmax all dot"),
+        (["experiment=sasrec", "loss=gbce"], "none text_or_ids transformer gbce uniform dot"),
+        (["experiment=gru4rec", "loss=bpr", "negatives=in_batch"], "none text_or_ids recurrent bpr in_batch dot"),
+    ],
+)
+def test_a_sequential_model_is_its_parts(overrides, expected):
+    cfg = recsys.compose(overrides)
+    check(cfg)
+    assert " ".join(cfg.choices[group] for group in GROUPS) == expected
+    assert cfg.batches.train_history == "before"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "has_text", "has_ids"),
+    [
+        (["experiment=sasrec", "loss=gbce", "negatives.n_negatives=16"], False, True),
+        (["experiment=gru4rec", "encoder=tfidf"], True, False),
+    ],
+)
+def test_text_or_ids_is_the_choice_of_the_encoder(overrides, has_text, has_ids, small_data, cache_dir, tmp_path):
+    paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}", "features.dim=8"]
+    run = recsys.run([*small_data, *overrides, *paths])
+    features = run.model.features
+    assert (features.projection is not None, features.ids is not None) == (has_text, has_ids)
+    assert 0 < run.record.metrics["test/ndcg@10"] < 1
+
+
+def test_gbce_is_refused_where_the_sampled_share_is_unknown():
+    with pytest.raises(ConfigError, match="negatives=popularity"):
+        check(recsys.compose(["loss=gbce", "negatives=popularity"]))

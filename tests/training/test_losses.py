@@ -1,0 +1,49 @@
+import math
+
+import pytest
+import torch
+
+from recsys.training.losses import gbce
+
+
+def sigmoid(score: float) -> float:
+    return 1 / (1 + math.exp(-score))
+
+
+@pytest.mark.parametrize("t", [0.0, 0.75, 1.0])
+def test_gbce_is_the_papers_formula(t):
+    positive, negatives, n_items = [0.5, -1.0], [[2.0, -1.0], [0.0, 3.0]], 21
+    alpha = 2 / 20
+    beta = alpha * (t * (1 - 1 / alpha) + 1 / alpha)
+    losses = [
+        -(math.log(sigmoid(own) ** beta) + sum(math.log(1 - sigmoid(score)) for score in others)) / 3
+        for own, others in zip(positive, negatives, strict=True)
+    ]
+    mask = torch.ones(2, 2, dtype=torch.bool)
+    made = gbce(torch.tensor(positive), torch.tensor(negatives), mask, n_items=n_items, t=t)
+    assert made.item() == pytest.approx(sum(losses) / 2, abs=1e-6)
+
+
+def test_gbce_with_the_whole_correction_is_least_at_the_probability_of_no_sampling():
+    # One user, 5 items: an item is the positive with p = 0.4, and one other is drawn with probability 1/4. At the least
+    # of β p log σ(s) + (1 − p)/4 log(1 − σ(s)) with β = 1/4, σ(s) is p, where bce (t = 0) says 0.4 / (0.4 + 0.15).
+    scores = torch.logit(torch.linspace(0.01, 0.99, 99)).unsqueeze(1)
+    nothing = torch.zeros(1), torch.full((1, 1), -100.0)
+    real = torch.tensor([[True]])
+    for t, least in ((1.0, 0.40), (0.0, 0.73)):
+        as_positive = torch.stack([gbce(score, nothing[1], real, 5, t) for score in scores])
+        as_negative = torch.stack([gbce(torch.tensor([100.0]), score.unsqueeze(0), real, 5, t) for score in scores])
+        expected = 0.4 * as_positive + 0.6 / 4 * as_negative
+        assert torch.sigmoid(scores[expected.argmin()]).item() == pytest.approx(least, abs=0.006)
+
+
+def test_gbce_leaves_masked_negatives_out():
+    negatives, mask = torch.tensor([[1.0, 50.0]]), torch.tensor([[True, False]])
+    # k = 2 of 4 others are drawn, so β = 1 − 0.75/2; one of them counts.
+    expected = ((1 - 0.75 / 2) * math.log(2) + math.log(1 + math.e)) / 2
+    assert gbce(torch.tensor([0.0]), negatives, mask, n_items=5).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_gbce_refuses_an_impossible_t():
+    with pytest.raises(ValueError, match="t is 2"):
+        gbce(torch.zeros(1), torch.zeros(1, 1), torch.ones(1, 1).bool(), n_items=3, t=2)
