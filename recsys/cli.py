@@ -111,3 +111,11 @@ def export(cfg: DictConfig) -> None:
     from recsys.serving.export import export_command
 
     export_command(cfg)
+
+
+@command("pretrain")
+def pretrain(cfg: DictConfig) -> None:
+    """Pretrain a language model on the texts of the train part."""
+    from recsys.pretraining import pretrain_command
+
+    pretrain_command(cfg)

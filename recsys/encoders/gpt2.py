@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from recsys.encoders.transformer import CATALOGUE, TransformerEncoder
+from recsys.encoders.pretraining import CATALOGUE
+from recsys.encoders.transformer import TransformerEncoder
 
 
 class GPT2Encoder(TransformerEncoder):

@@ -10,22 +10,25 @@ from typing import Any
 from recsys.schema import ConfigError
 
 UNUSED = "pooler."  # a head upon the last layer, which pooling does not ask
+NONE = "-"  # in no weight's name
 
 
-def load(folder: Path, decoder: bool | None, max_length: int) -> tuple[Any, Any]:
+def load(folder: Path, decoder: bool | None, max_length: int, head: str = "") -> tuple[Any, Any]:
     """The tokenizer and the frozen float32 model that `save_pretrained` wrote.
 
     Args:
         folder: Has a config, a tokenizer and weights as safetensors.
         decoder: Whether the model must read from left to right only, or in both directions; None for either.
         max_length: Tokens that the model must be able to read.
+        head: The name of the layer that predicts tokens, for the language model with it: untrained where the folder has
+            none. Empty for the model alone.
 
     Raises:
         ConfigError: If files are missing, damaged or another kind of model's, or the model reads fewer tokens.
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     options: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True, "local_files_only": True}
     options["dtype"] = torch.float32
@@ -34,17 +37,25 @@ def load(folder: Path, decoder: bool | None, max_length: int) -> tuple[Any, Any]
         try:
             _check_kind(folder, AutoConfig.from_pretrained(folder).model_type, decoder)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model, info = AutoModel.from_pretrained(folder, **options)
+            model, info = _auto_class(decoder, head).from_pretrained(folder, **options)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ConfigError(
                 f"encoder.weights: {folder} cannot be loaded ({error}); expected config, tokenizer and weights as "
                 "save_pretrained of transformers writes them. If they are a finished pretraining, delete the folder."
             ) from error
-    _check_complete(folder, tokenizer, model, info)
+    _check_complete(folder, tokenizer, model, info, head or NONE)
     longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", max_length))
     if max_length > longest:
         raise ConfigError(f"encoder.max_length is {max_length}; the model in {folder} reads at most {longest} tokens.")
     return tokenizer, model.eval()
+
+
+def _auto_class(decoder: bool | None, head: str) -> Any:
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM
+
+    if not head:
+        return AutoModel
+    return AutoModelForCausalLM if decoder else AutoModelForMaskedLM
 
 
 @contextmanager
@@ -78,8 +89,8 @@ def _check_kind(folder: Path, model_type: str, decoder: bool | None) -> None:
         )
 
 
-def _check_complete(folder: Path, tokenizer: Any, model: Any, info: dict[str, Any]) -> None:
-    missing = sorted(key for key in info["missing_keys"] if UNUSED not in key)
+def _check_complete(folder: Path, tokenizer: Any, model: Any, info: dict[str, Any], head: str) -> None:
+    missing = sorted(key for key in info["missing_keys"] if UNUSED not in key and not key.startswith(head))
     if missing:
         raise ConfigError(f"encoder.weights: {folder} lacks {len(missing)} weights of its model, such as {missing[0]}.")
     if len(tokenizer) > model.config.vocab_size or len(tokenizer) <= len(tokenizer.all_special_tokens):

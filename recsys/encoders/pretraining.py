@@ -5,32 +5,42 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from recsys.encoders.files import making, replacing
-from recsys.encoders.weights import weights_hash
+from recsys.encoders.weights import settings_hash, weights_hash
 from recsys.schema import ConfigError
-
-if TYPE_CHECKING:
-    from torch import Generator
 
 log = logging.getLogger(__name__)
 
 REPORT = "pretraining.json"
+CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
 VERSION = 1  # raised when a change of code changes what the same settings give
 
 
 class Learner(Protocol):
     """What can be pretrained: an encoder with a fresh tokenizer and model."""
 
-    head: ClassVar[str]  # the name of the model's layer that predicts tokens
-    pretraining: Pretraining
-    max_length: int
+    @property
+    def head(self) -> str:
+        """The name of the model's layer that predicts tokens."""
+
+    @property
+    def decoder(self) -> bool | None:
+        """Whether the model reads from left to right only."""
+
+    @property
+    def pretraining(self) -> Pretraining:
+        """How it is trained."""
+
+    @property
+    def max_length(self) -> int:
+        """Tokens after which texts are cut."""
 
     def recipe(self) -> dict[str, Any]:
         """All that the weights depend on besides the texts."""
@@ -49,6 +59,8 @@ class Pretraining:
         learning_rate: The highest, after a warm-up of a tenth of the steps; it then falls linearly to zero.
         held_out_share: Of the texts, to measure the loss on.
         seed: Of weights, order, dropout and masks.
+        patience: Stop after so many epochs without a lower loss on the held-out texts, and keep the weights of the
+            epoch that had the lowest; None goes through all epochs and keeps the last.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -59,6 +71,7 @@ class Pretraining:
     learning_rate: float = 2e-3
     held_out_share: float = 0.05
     seed: int = 0
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         for key in ("epochs", "batch_size"):
@@ -70,16 +83,75 @@ class Pretraining:
             raise ConfigError(
                 f"encoder.pretraining.held_out_share is {self.held_out_share}; expected 0 or more, below 1."
             )
+        self._check_patience()
+
+    def _check_patience(self) -> None:
+        if self.patience is None:
+            return
+        if not isinstance(self.patience, int) or self.patience < 1:
+            raise ConfigError(f"encoder.pretraining.patience is {self.patience!r}; expected null, or 1 or more.")
+        if self.held_out_share == 0:
+            raise ConfigError(
+                f"encoder.pretraining.patience={self.patience} stops by the loss on held-out texts, and "
+                "encoder.pretraining.held_out_share is 0; hold some out, or leave patience out."
+            )
 
     def identity(self) -> dict[str, Any]:
-        """All settings, as plain values."""
-        return {"version": VERSION, **asdict(self)}
+        """All settings that are in use, as plain values."""
+        used = {key: value for key, value in asdict(self).items() if key != "patience" or value is not None}
+        return {"version": VERSION, **used}
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A learner that goes on from weights that are there, with their own tokenizer.
+
+    Attributes:
+        learner: Of the weights' architecture.
+        folder: What `save_pretrained` wrote. Where it lacks the layer that predicts tokens, that one begins untrained.
+    """
+
+    learner: Learner
+    folder: Path
+
+    @property
+    def head(self) -> str:
+        """The name of the model's layer that predicts tokens."""
+        return self.learner.head
+
+    @property
+    def decoder(self) -> bool | None:
+        """Whether the model reads from left to right only."""
+        return self.learner.decoder
+
+    @property
+    def pretraining(self) -> Pretraining:
+        """How it is trained."""
+        return self.learner.pretraining
+
+    @property
+    def max_length(self) -> int:
+        """Tokens after which texts are cut."""
+        return self.learner.max_length
+
+    def recipe(self) -> dict[str, Any]:
+        """All that the weights depend on besides the texts."""
+        start = {"start": weights_hash(self.folder), "start_settings": settings_hash(self.folder)}
+        recipe = {key: value for key, value in self.learner.recipe().items() if key != "sizes"}
+        return {**recipe, **start}
+
+    def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """The folder's tokenizer and language model."""
+        from recsys.encoders.loading import load
+
+        return load(self.folder, self.decoder, self.max_length, self.head)
 
 
 def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple[Path, dict[str, Any]]:
     """The folder of a model pretrained on the distinct `texts`, and the report of how that went; found there or made.
 
-    The objective is the model's own: causal for a decoder, masked for a model whose tokenizer has a mask token.
+    The objective is the model's own: causal for a decoder, masked for a model whose tokenizer has a mask token. What
+    was done before a kill is kept by epoch, and a later call goes on from there to the same weights.
 
     Raises:
         ConfigError: If there are fewer than two distinct texts.
@@ -87,7 +159,7 @@ def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple
     distinct = list(dict.fromkeys(text for text in texts if text.strip()))
     if len(distinct) < 2:
         raise ConfigError(
-            f"encoder.weights is catalogue, but the train items have {len(distinct)} distinct texts to learn from; "
+            f"encoder.weights is {CATALOGUE}, but the train items have {len(distinct)} distinct texts to learn from; "
             "name a folder or a hub id, or use encoder=none."
         )
     key = hashlib.sha256(json.dumps([learner.recipe(), distinct], sort_keys=True).encode()).hexdigest()[:32]
@@ -96,8 +168,15 @@ def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple
         report = _found(folder)
         if report is None:
             with replacing(folder) as unfinished:
-                report = _make(learner, distinct, unfinished)
+                report = _make(learner, distinct, unfinished, folder.with_name(f".{key}.state"))
     return folder, report
+
+
+def copied(source: Path, folder: Path) -> Path:
+    """Copy a finished pretraining to `folder`, which is replaced as a whole."""
+    with making(folder), replacing(folder) as unfinished:
+        shutil.copytree(source, unfinished)
+    return folder
 
 
 def _found(folder: Path) -> dict[str, Any] | None:
@@ -113,77 +192,16 @@ def _found(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def _make(learner: Learner, texts: Sequence[str], folder: Path) -> dict[str, Any]:
+def _make(learner: Learner, texts: Sequence[str], folder: Path, state: Path) -> dict[str, Any]:
+    from recsys.encoders.descent import train
     from recsys.encoders.loading import quiet
 
     start = time.perf_counter()
-    tokenizer, model, report = _train(learner, texts)
+    tokenizer, model, report = train(learner, texts, state)
     with quiet():
         model.eval().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     report |= {"seconds": time.perf_counter() - start, "sha256": weights_hash(folder)}
     (folder / REPORT).write_text(json.dumps(report))
+    state.unlink(missing_ok=True)
     return report
-
-
-def _train(learner: Learner, texts: Sequence[str]) -> tuple[Any, Any, dict[str, Any]]:
-    import torch
-
-    from recsys.encoders.objectives import make_batches, make_inputs, summed_loss, tokenize
-    from recsys.encoders.progress import track
-
-    settings = learner.pretraining
-    with torch.random.fork_rng():  # the run's own randomness must not depend on whether weights were found
-        torch.manual_seed(settings.seed)
-        generator = torch.Generator().manual_seed(settings.seed)
-        train_texts, held_out_texts = _hold_out(texts, settings.held_out_share, generator)
-        tokenizer, model = learner.fresh(train_texts)
-        tokens = tokenize(tokenizer, train_texts, learner.max_length)
-        steps = [b for _ in range(settings.epochs) for b in make_batches(tokens, settings.batch_size, generator)]
-        optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, fused=True)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_up_then_fall(len(steps)))
-        model.train()
-        for batch in track(steps, f"pretraining {model.config.model_type} on the catalogue"):
-            loss, n_predicted = summed_loss(model, learner.head, make_inputs(batch, tokenizer, generator))
-            if n_predicted:  # a batch of very short texts may have no masked token
-                (loss / n_predicted).backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                optimizer.zero_grad()
-            schedule.step()
-        measured = _held_out_loss(learner, tokenizer, model, held_out_texts)
-    sizes = {"n_texts": len(tokens), "n_tokens": sum(map(len, tokens)), "vocabulary_size": len(tokenizer)}
-    return tokenizer, model, {**sizes, "n_steps": len(steps), **measured}
-
-
-def _hold_out(texts: Sequence[str], share: float, generator: Generator) -> tuple[list[str], list[str]]:
-    import torch
-
-    n_held_out = min(math.ceil(len(texts) * share), len(texts) - 1)
-    order = torch.randperm(len(texts), generator=generator).tolist()
-    return [texts[row] for row in order[n_held_out:]], [texts[row] for row in order[:n_held_out]]
-
-
-def _held_out_loss(learner: Learner, tokenizer: Any, model: Any, texts: Sequence[str]) -> dict[str, float]:
-    """Mean loss over the predicted tokens of texts that were not trained on, and its exponential."""
-    import torch
-
-    from recsys.encoders.objectives import make_batches, make_inputs, summed_loss, tokenize
-
-    if not texts:
-        return {}
-    generator = torch.Generator().manual_seed(learner.pretraining.seed)
-    batches = make_batches(tokenize(tokenizer, texts, learner.max_length), learner.pretraining.batch_size, generator)
-    model.eval()
-    with torch.inference_mode():
-        losses = [summed_loss(model, learner.head, make_inputs(batch, tokenizer, generator)) for batch in batches]
-    n_predicted = sum(n for _, n in losses)
-    if n_predicted == 0:
-        return {}
-    loss = sum(total.item() for total, _ in losses) / n_predicted
-    return {"held_out_loss": loss, "held_out_perplexity": math.exp(loss)}
-
-
-def _warm_up_then_fall(n_steps: int) -> Any:
-    warm_up = max(1, n_steps // 10)
-    return lambda step: min((step + 1) / warm_up, max(0.0, (n_steps - step) / max(1, n_steps - warm_up)))

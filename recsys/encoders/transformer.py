@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.lengths import length_batches
-from recsys.encoders.pretraining import Pretraining, pretrained
+from recsys.encoders.pretraining import CATALOGUE, Continued, Pretraining, copied, pretrained
 from recsys.encoders.weights import MINILM, find_weights, settings_hash, weights_hash
 from recsys.schema import ConfigError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from recsys.encoders.network import TextNetwork
 
-CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
 SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
 Settings = TypeVar("Settings")
 
@@ -125,6 +124,23 @@ class TransformerEncoder(Encoder):
         """All that the weights of "catalogue" depend on besides the texts."""
         made = {"sizes": asdict(self.sizes), "pretraining": self.pretraining.identity()}
         return {"encoder": self.architecture, "max_length": self.max_length, **made}
+
+    def pretrain(
+        self, texts: Sequence[str], cache_dir: Path, output: Path | None = None
+    ) -> tuple[Path, dict[str, Any]]:
+        """Train its language model on texts: from scratch where `weights` is "catalogue", else on from those weights.
+
+        Args:
+            texts: To learn from, and to hold some out of.
+            cache_dir: Where the result is kept by content, and found again.
+            output: A folder to copy it to; what stands there is replaced.
+
+        Returns:
+            The folder, as `save_pretrained` writes it, and the report of how that went.
+        """
+        learner = self if self.weights == CATALOGUE else Continued(self, find_weights(self.weights))
+        folder, report = pretrained(learner, texts, cache_dir)
+        return (folder if output is None else copied(folder, output)), report
 
     def identity(self) -> dict[str, Any]:
         pooled = {"pooling": self.pooling, "max_length": self.max_length, "normalize": self.normalize}

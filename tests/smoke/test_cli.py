@@ -14,7 +14,7 @@ HEAVY = ("torch", "pytorch_lightning", "transformers", "sklearn", "altair", "vl_
 
 
 SCRIPT_NAMES = ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate", "recommend"]
-SCRIPT_NAMES += ["export"]
+SCRIPT_NAMES += ["export", "pretrain"]
 
 
 @pytest.mark.parametrize("script", SCRIPT_NAMES)
