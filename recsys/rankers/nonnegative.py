@@ -12,14 +12,15 @@ def nonnegative_weights(
     """The w ≥ 0 (B, k) that minimise ½wᵀGw − wᵀt + l1·Σw + ½·l2·‖w‖² in each row, by coordinate descent.
 
     With G = AᵀA and t = Aᵀb, that is the elastic net ½‖b − Aw‖² + l1·‖w‖₁ + ½·l2·‖w‖² (Friedman, Hastie and Tibshirani,
-    "Regularization Paths for Generalized Linear Models via Coordinate Descent", 2010). All rows take a step together.
+    "Regularization Paths for Generalized Linear Models via Coordinate Descent", 2010). All rows take a step together, but each ends by itself, so that
+    a row's result is the same whatever other rows there are.
 
     Args:
         gram: G, (k, k) for all rows or (B, k, k) for each its own.
         targets: t, (B, k).
         l1: Weight of the sum.
         l2: Weight of the squares.
-        tolerance: It ends where no weight has changed by more in a sweep over all k.
+        tolerance: A row ends where none of its weights has changed by more in a sweep over all k.
         max_sweeps: And after so many sweeps.
 
     Example:
@@ -31,13 +32,14 @@ def nonnegative_weights(
     # Where nothing is known of a weight its slope is not negative, and it stays 0 whatever it is divided by.
     curvatures = [column[..., place].clamp(min=torch.finfo(gram.dtype).tiny) for place, column in enumerate(columns)]
     slopes = l1 - targets
-    weights = torch.zeros_like(targets)
+    weights, moving = torch.zeros_like(targets), torch.ones_like(targets[:, 0])
     for _ in range(max_sweeps):
         before = weights.clone()
         for place, (column, curvature) in enumerate(zip(columns, curvatures, strict=True)):
-            steps = (-slopes[:, place] / curvature).maximum(-weights[:, place])
+            steps = (-slopes[:, place] / curvature).maximum(-weights[:, place]) * moving
             weights[:, place] += steps
             slopes.addcmul_(steps.unsqueeze(1), column)
-        if (weights - before).abs().max() <= tolerance:
+        moving = ((weights - before).abs().amax(dim=1) > tolerance).to(moving.dtype)
+        if not moving.any():
             break
     return weights

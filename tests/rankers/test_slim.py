@@ -81,3 +81,13 @@ class TestSLIMRanker(SolvedContract):
 def test_impossible_values_are_refused_by_their_key(key, value):
     with pytest.raises(ConfigError, match=f"ranker.{key}"):
         SLIMRanker(context(), **{key: value})
+
+
+def test_a_row_ends_as_if_it_were_alone():
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.rand(40, 8, generator=generator, dtype=torch.float64)
+    gram, scales = factors.T @ factors, torch.tensor([[1e-4], [1.0], [50.0]], dtype=torch.float64)
+    targets = scales * torch.rand(3, 8, generator=generator, dtype=torch.float64)
+    together = nonnegative_weights(gram, targets, l2=0.1)  # rows of other sizes settle after other numbers of sweeps
+    alone = torch.cat([nonnegative_weights(gram, row.unsqueeze(0), l2=0.1) for row in targets])
+    assert torch.equal(together, alone)
