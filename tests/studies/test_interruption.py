@@ -45,8 +45,8 @@ def test_a_study_killed_at_random_moments_ends_as_if_never_killed(undisturbed, t
         seen = len(list(killed.rglob("*"))) if killed.exists() else 0
         while process.is_running() and (not killed.exists() or len(list(killed.rglob("*"))) <= seen):
             time.sleep(0.01)  # until it has begun to write
-        time.sleep(moments.uniform(0, 1.5))
-        if not process.is_running() or n_kills == 3:
+        time.sleep(moments.uniform(0, 2.5))
+        if not process.is_running() or n_kills == 4:
             break
         process.kill()
         n_kills += 1

@@ -18,7 +18,7 @@ ONE_SEED = ["study.seeds=[0]"]
 TWO_RUNS = '{text: ["encoder=tfidf", "encoder.n_components=8", "ranker=dot"]}'
 LOCAL = {
     "joblib": ["launcher=joblib", "launcher.n_workers=2"],
-    "ray": ["launcher=ray", "launcher.n_cpus=1"],
+    "ray": ["launcher=ray", "launcher.n_cpus=2"],
     "slurm": ["launcher=slurm", "launcher.cluster=local", "launcher.poll_seconds=0.1"],
 }
 
