@@ -12,8 +12,8 @@ def nonnegative_weights(
     """The w ≥ 0 (B, k) that minimise ½wᵀGw − wᵀt + l1·Σw + ½·l2·‖w‖² in each row, by coordinate descent.
 
     With G = AᵀA and t = Aᵀb, that is the elastic net ½‖b − Aw‖² + l1·‖w‖₁ + ½·l2·‖w‖² (Friedman, Hastie and Tibshirani,
-    "Regularization Paths for Generalized Linear Models via Coordinate Descent", 2010). All rows take a step together, but each ends by itself, so that
-    a row's result is the same whatever other rows there are.
+    "Regularization Paths for Generalized Linear Models via Coordinate Descent", 2010). All rows take a step together,
+    but each ends by itself, so that a row's result is the same whatever other rows there are.
 
     Args:
         gram: G, (k, k) for all rows or (B, k, k) for each its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -102,6 +103,7 @@ def user_vectors(served: Served, users: Users) -> NDArray[np.float32]:
 
 def faiss_index(vectors: NDArray[np.float32]) -> bytes:
     """An index that searches (n_items, d) vectors by largest product, exactly; row i is item i."""
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which builds it does not find
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])

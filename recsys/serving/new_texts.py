@@ -102,7 +102,9 @@ def encoded(served: Served, texts: Sequence[str]) -> NDArray[np.float32]:
     if not np.allclose(vectors[: len(checked)], expected, rtol=0, atol=TOLERANCE * np.abs(expected).max(initial=0)):
         raise RecsysError(
             f"encoder={served.run.cfg.choices.encoder} gives other vectors for the catalogue's texts than when they "
-            "were encoded, so new texts cannot be set beside them. Make the run again with a new paths.cache_dir."
+            "were encoded, so new texts cannot be set beside them. An encoder that is fitted anew (TF-IDF) may do so "
+            "with another number of CPU threads: give the run's, as in OMP_NUM_THREADS=2, or make the run again with a "
+            "new paths.cache_dir."
         )
     return vectors[len(checked) :]
 
