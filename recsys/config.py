@@ -14,13 +14,13 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recsys.schema import ConfigError, RecsysError
 
 META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
+INSTANTIATION_KEYS = ("_target_", "_partial_", "_convert_")
 
 
 def conf_dir() -> Path:
@@ -92,14 +92,29 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
     """
     if node is None or is_none(node):
         return None
-    kept = _without(OmegaConf.to_container(node, resolve=True), (*META_KEYS, *drop))
+    kept = _without(plain(node), (*META_KEYS, *drop))
     try:
-        made = instantiate(OmegaConf.create(kept), **extra)
-        return made(*args) if args else _light(made)
-    except InstantiationException as error:
-        raise _config_error(group, error.__cause__ or error) from error
-    except (TypeError, ValueError) as error:
-        raise _config_error(group, error) from error
+        made = _instantiate(kept, extra)
+        return made(*args) if args else made
+    except RecsysError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{group}: {type(error).__name__}: {error}") from error
+
+
+def _instantiate(value: Any, extra: Mapping[str, Any] | None = None) -> Any:
+    """As Hydra's `instantiate` of a node with `_convert_: all`, whose way through OmegaConf takes longer than most
+    components take to be made; a run makes some fifty."""
+    if isinstance(value, list):
+        return [_instantiate(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    keywords = {key: _instantiate(inner) for key, inner in value.items() if key not in INSTANTIATION_KEYS}
+    if "_target_" not in value:
+        return keywords
+    keywords |= extra or {}
+    target = get_object(value["_target_"])
+    return partial(target, **keywords) if value.get("_partial_") else target(**keywords)
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
@@ -109,19 +124,10 @@ def plain(node: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in container.items()}
 
 
-def _light(made: Any) -> Any:
-    """A partial as a plain one: Hydra's own checks its target at each call, which takes longer than most losses."""
-    return partial(made.func, *made.args, **made.keywords) if isinstance(made, partial) else made
-
-
 def _without(value: Any, keys: Sequence[str]) -> Any:
     if isinstance(value, dict):
         return {key: _without(inner, keys) for key, inner in value.items() if key not in keys}
     return value
-
-
-def _config_error(group: str, cause: BaseException) -> RecsysError:
-    return cause if isinstance(cause, RecsysError) else ConfigError(f"{group}: {type(cause).__name__}: {cause}")
 
 
 def is_none(node: DictConfig | None) -> bool:

@@ -57,8 +57,9 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
         BusyError: If another process is making the run and `wait` is False.
     """
     check(cfg)
-    found = None if cfg.rerun else find(cfg)
-    if found is not None and found.record.is_finished:
+    identifier = identify(cfg)
+    found = _finished(cfg, identifier)
+    if found is not None:
         return found
     from recsys.assembly import rehearse
 
@@ -66,13 +67,14 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     watch = Stopwatch()
     with watch.measure("data"):
         split = load_split(cfg)
-    store, identifier = Store(Path(cfg.paths.runs_dir)), identify(cfg)
+    identifier = identifier or identify(cfg)
     assert identifier is not None, "the data has been read"
+    store = Store(Path(cfg.paths.runs_dir))
     folder = store.folder(identifier)
     # Further processes of ddp work on the run that the first has locked.
     with store.lock(identifier, wait) if is_first_process() else nullcontext():
-        found = None if cfg.rerun else find(cfg)  # another process may have made it while this one waited
-        if found is not None and found.record.is_finished:
+        found = _finished(cfg, identifier)  # another process may have made it while this one waited
+        if found is not None:
             return found
         return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
 
@@ -92,9 +94,18 @@ def _named(cfg: DictConfig, data_fingerprint: str) -> str:
 
 def find(cfg: DictConfig) -> Run | None:
     """The run of this configuration on this data, finished or failed, if the store has it; imports nothing heavy."""
-    identifier, store = identify(cfg), Store(Path(cfg.paths.runs_dir))
+    return _stored(cfg, identify(cfg))
+
+
+def _stored(cfg: DictConfig, identifier: str | None) -> Run | None:
+    store = Store(Path(cfg.paths.runs_dir))
     record = None if identifier is None else store.find(identifier)
     return None if record is None else Run(record, store.folder(record.run_id), cfg)
+
+
+def _finished(cfg: DictConfig, identifier: str | None) -> Run | None:
+    found = None if cfg.rerun else _stored(cfg, identifier)
+    return found if found is not None and found.record.is_finished else None
 
 
 def record_failure(cfg: DictConfig, error: str) -> Record:

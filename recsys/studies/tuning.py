@@ -117,9 +117,15 @@ class _Search:
         import optuna
 
         for frozen in self._trials(optuna.trial.TrialState.RUNNING):
-            if self.claims.take(stack, frozen.number):
+            # Its worker may have told its end since the list was read, and let go of the claim.
+            if self.claims.take(stack, frozen.number) and self._is_running(frozen.number):
                 return self._suggested(optuna.Trial(self._seeded(frozen.number), frozen._trial_id))
         return None
+
+    def _is_running(self, number: int) -> bool:
+        import optuna
+
+        return any(trial.number == number for trial in self._trials(optuna.trial.TrialState.RUNNING))
 
     def _new(self, stack: ExitStack) -> optuna.Trial | None:
         import optuna
