@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config import build, is_none, plain
 from recsys.data.queries import has_impressions
+from recsys.data.sources.text import fields
 from recsys.encoders.base import Encoder
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
@@ -167,6 +168,7 @@ def rehearse(cfg: DictConfig) -> None:
     """
     for group in ("data", "split"):
         build(group, cfg[group])
+    fields(cfg.get("item_text") or "", "item_text")
     check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
     context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts)

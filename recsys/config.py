@@ -148,7 +148,16 @@ def check(cfg: DictConfig) -> None:
         _check_trained(cfg, choices)
         _check_finetuning(cfg, choices)
     check_data(cfg)
+    _check_item_text(cfg)
     _check_numbers(cfg)
+
+
+def _check_item_text(cfg: DictConfig) -> None:
+    if cfg.get("item_text") is not None and not _has_text(cfg):
+        raise ConfigError(
+            f"item_text={cfg.item_text!r} is read by no one, as encoder={cfg.choices.encoder} reads no text: leave it "
+            "out, or choose a text encoder."
+        )
 
 
 def check_data(cfg: DictConfig) -> None:

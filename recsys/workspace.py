@@ -56,13 +56,17 @@ def cached_data_fingerprint(cfg: DictConfig) -> str | None:
 
 
 def load_split(cfg: DictConfig) -> Split:
-    """The data, split; with `train_share` of the train part to learn from."""
+    """The data, split; with `train_share` of the train part to learn from, and `item_text` for models to read."""
     source = build("data", cfg.data)
     dataset = load_dataset(source, _cache_dir(cfg))
     splitter = build("split", cfg.split)
-    share = cfg.get("train_share", 1.0)
+    share, template = cfg.get("train_share", 1.0), cfg.get("item_text")
     whole = f"{dataset.fingerprint} {_key(cfg.split)}"
-    return _splits.get(f"{whole} {share}", lambda: _splits.get(whole, lambda: splitter.split(dataset)).thinned(share))
+
+    def make() -> Split:
+        return _splits.get(whole, lambda: splitter.split(dataset)).thinned(share).reading(template)
+
+    return _splits.get(f"{whole} {share} {template}", make)
 
 
 def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
@@ -73,7 +77,8 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
         return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
 
-    return _features.get(f"{split.fingerprint} {split.train.height} {_key(cfg.encoder)}", encode)
+    key = f"{split.fingerprint} {split.train.height} {cfg.get('item_text')} {_key(cfg.encoder)}"
+    return _features.get(key, encode)
 
 
 def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
@@ -88,7 +93,8 @@ def text_rows(split: Split) -> csr_matrix | None:
     """The TF-IDF rows of the items by which every run of the protocol measures the diversity of its lists."""
     from recsys.metrics.texts import text_rows as make
 
-    return _text_rows.get(split.fingerprint, lambda: make(split.dataset.texts, split.whole.warm_items))
+    texts = split.data_texts or split.dataset.texts
+    return _text_rows.get(split.fingerprint, lambda: make(texts, split.whole.warm_items))
 
 
 def _cache_dir(cfg: DictConfig) -> Path:

@@ -34,8 +34,10 @@ def check_serves_new_items(served: Served) -> None:
 
 
 def template_of(cfg: DictConfig) -> str | None:
-    """The template of an item's text that a run's data was read with."""
-    return OmegaConf.select(cfg.data, "template") or OmegaConf.select(cfg.data, "items.template")
+    """The template of the item texts that a run's model reads."""
+    return (
+        cfg.get("item_text") or OmegaConf.select(cfg.data, "template") or OmegaConf.select(cfg.data, "items.template")
+    )
 
 
 def read_items(path: Path, catalogue: pl.DataFrame, template: str | None) -> pl.DataFrame:

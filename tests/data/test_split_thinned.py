@@ -59,3 +59,16 @@ def test_the_whole_is_itself(whole):
     assert whole.thinned(1.0) is whole
     assert whole.whole is whole
     assert build("split", compose().split).name == "user_temporal"
+
+
+def test_models_read_another_text_while_lists_are_judged_by_the_datas_own(whole, cache_dir):
+    other = split_of(cache_dir, "item_text='about {categories}'")
+    assert other.dataset.texts != whole.dataset.texts
+    assert all(text == "" or text.startswith("about ") for text in other.dataset.texts)
+    assert (other.fingerprint, other.dataset.fingerprint) == (whole.fingerprint, whole.dataset.fingerprint)
+    assert (metric_context(other).item_text_vectors != metric_context(whole).item_text_vectors).nnz == 0
+
+
+def test_a_field_that_the_catalogue_lacks_is_named(cache_dir):
+    with pytest.raises(ConfigError, match="item_text: the catalogue has no column 'colour'; it has item_id"):
+        split_of(cache_dir, "item_text='{colour}'")

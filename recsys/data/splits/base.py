@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.filters import filter_interactions
+from recsys.data.sources.text import render, require_fields
 from recsys.data.splits.checks import check_count, check_min_rating, check_seed
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
 from recsys.schema import ConfigError
@@ -40,6 +41,7 @@ class Split:
         warnings: Sentences that every report repeats, such as one on a test part that is too small.
         withheld: Train interactions that nothing learns from (see `thinned`), though they are known when users are
             served, and evaluation is as it would be without; None for none.
+        data_texts: The data's own item texts where models read others (see `reading`): lists are judged by these.
     """
 
     dataset: Dataset
@@ -52,6 +54,7 @@ class Split:
     statistics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     withheld: pl.DataFrame | None = None
+    data_texts: list[str] | None = None
 
     def targets(self, stage: str) -> pl.DataFrame:
         """The interactions to be predicted in a stage (`schema.VAL` or `schema.TEST`)."""
@@ -89,6 +92,20 @@ class Split:
         place = np.random.default_rng(int(self.fingerprint, 16)).permutation(n)
         kept = pl.Series(place < max(1, round(share * n)))
         return replace(self, train=self.train.filter(kept), withheld=self.train.filter(~kept))
+
+    def reading(self, template: str | None) -> Split:
+        """The same split, of which models read other item texts: those of a template over the catalogue's columns.
+
+        Raises:
+            ConfigError: If a field of the template is no column.
+        """
+        if template is None:
+            return self
+        items = self.dataset.items
+        columns = [name for name, dtype in items.schema.items() if dtype in (pl.String, pl.List(pl.String))]
+        require_fields(columns, template, "the catalogue", "item_text")
+        read = items.with_columns(render(items, template, "item_text").alias(schema.TEXT))
+        return replace(self, dataset=replace(self.dataset, items=read), data_texts=self.dataset.texts)
 
     @cached_property
     def item_counts(self) -> NDArray[np.int64]:
