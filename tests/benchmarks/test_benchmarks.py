@@ -52,7 +52,7 @@ def test_fine_tuning_agrees_with_a_plain_loop_and_is_timed():
 
 @pytest.mark.slow
 def test_pretraining_is_measured_on_the_same_tokens_as_3_grams():
-    shown = run("pretrain.py")  # fails where the two predict other tokens
+    shown = run("perplexity.py")  # fails where the two predict other tokens
     assert "perplexity of gpt2" in shown
     assert "perplexity of 3-grams, AbsoluteDiscountingInterpolated" in shown
     assert " inf" not in shown

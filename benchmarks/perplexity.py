@@ -3,7 +3,7 @@
 The rivals are nltk's (`pip install nltk`): interpolated by Witten and Bell's rule, and by absolute discounting.
 
 Example:
-    python benchmarks/pretrain.py
+    python benchmarks/perplexity.py
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         train, held_out = _tokens(encoder, texts, folder)
     seconds, perplexities = _rivals(train, held_out, report["vocabulary_size"])
     comparison = Comparison(
-        name="pretrain",
+        name="perplexity",
         what=f"Perplexity on {len(held_out):,} of {len(train) + len(held_out):,} texts of {split.dataset.name}",
         settings={"threads": 1, "overrides": " ".join(arguments.overrides)},
         rival_name=RIVAL,
