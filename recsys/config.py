@@ -236,6 +236,11 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
             f"finetune={choices.finetune} trains layers of a transformer, and encoder={choices.encoder} has none. "
             "Choose encoder=bert, gpt2 or transformer; finetune=delta fits any encoder."
         )
+    if needs_layers and cfg.encoder.get("precision", "float32") != "float32":
+        raise ConfigError(
+            f"finetune={choices.finetune} encoder.precision={cfg.encoder.precision}: no gradient reaches weights of 8 "
+            "bits. Use encoder.precision=float32, or finetune=frozen or delta."
+        )
 
 
 def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:

@@ -270,8 +270,10 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
 
 def label(cfg: DictConfig) -> str:
-    """A run in a word or two: "bert+dot", "cf" on IDs alone, "popularity"."""
+    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs alone, "popularity"."""
     text = None if is_none(cfg.encoder) or cfg.choices.encoder == "none" else cfg.choices.encoder
+    if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
+        text = f"{text}-{precision}"  # vectors of its own
     return "+".join(filter(None, [text, cfg.choices.ranker]))
 
 

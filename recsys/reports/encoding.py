@@ -40,7 +40,15 @@ def _read(report: Mapping[str, Any]) -> str:
     told = [f"{report['n_texts']:,}", ", ".join(counts)]
     if "tokens_mean" in report:
         told.append(f"{report['tokens_mean']:.1f} tokens each, {report['tokens_max']:,} at most")
+    if "likeness" in report:
+        told.append(_likeness(report["likeness"]))
     return "; ".join([*told, f"encoded in {seconds(report['seconds'])}"])
+
+
+def _likeness(found: Mapping[str, float]) -> str:
+    kept = f", {found['neighbours_kept']:.0%} of ten neighbours kept" if "neighbours_kept" in found else ""
+    cosines = f"cosine {found['cosine_mean']:.3f} to float32 ({found['cosine_min']:.3f} at least)"
+    return f"{cosines}{kept}, among {found['n_compared']:,} texts"
 
 
 def _unread(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, int]]:

@@ -22,6 +22,12 @@ def test_parts_and_users_are_told():
     assert tested.endswith("3 of 20 readings tell of nothing known.")
 
 
+def test_the_likeness_of_8_bit_vectors_is_told():
+    likeness = {"n_compared": 256, "cosine_mean": 0.9749, "cosine_min": 0.955, "neighbours_kept": 0.7348}
+    (told,) = coverage_lines({**ITEMS, "likeness": likeness})
+    assert "cosine 0.975 to float32 (0.955 at least), 73% of ten neighbours kept, among 256 texts" in told
+
+
 def test_zeros_and_missing_texts_are_warned_of():
     assert coverage_warnings({**ITEMS, "n_empty": 0}) == []
     zeros, missing = coverage_warnings({**ITEMS, "n_zero": 1})
