@@ -136,7 +136,7 @@ def _nearest(
         found.append(above.topk(n, dim=1).indices)
         total.index_add_(0, torch.from_numpy(clusters[rows]), above)
     counts = torch.from_numpy(np.bincount(clusters, minlength=settings.n_clusters)).unsqueeze(1)
-    return torch.cat(found).numpy(), (total / counts).topk(n, dim=1).indices.numpy()
+    return torch.cat(found).numpy(), (total / counts.clamp(min=1)).topk(n, dim=1).indices.numpy()
 
 
 def _scored(served: Served, users: Users, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -178,4 +178,5 @@ def _cluster_table(
         pl.len().alias(N_USERS), pl.col(FAVOURITE).filter(pl.col(FAVOURITE) != "").mode().sort().first()
     )
     told = {CLUSTER: np.arange(len(nearest)) + 1, NEAREST: _titles(served, nearest), WORDS: words}
-    return pl.DataFrame(told).join(counted, on=CLUSTER, how="left", maintain_order="left")
+    clusters = pl.DataFrame(told).join(counted, on=CLUSTER, how="left", maintain_order="left")
+    return clusters.with_columns(pl.col(N_USERS).fill_null(0))  # of equal profiles there are fewer clusters
