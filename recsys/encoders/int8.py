@@ -26,6 +26,9 @@ class Int8Linear(nn.Module):
         bias: (out,), or None.
     """
 
+    bias: Tensor | None
+    ends: Tensor
+
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         scales = (weight.abs().amax(dim=1) / LEVELS).clamp(min=torch.finfo(weight.dtype).tiny).double()
