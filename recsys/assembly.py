@@ -14,6 +14,7 @@ from recsys import schema
 from recsys.config import build, is_none, plain
 from recsys.data.queries import has_impressions
 from recsys.data.sources.text import fields
+from recsys.data.user_texts import check_prompt
 from recsys.encoders.base import Encoder
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
@@ -25,7 +26,7 @@ from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
 from recsys.training.steps import steps_at_once
-from recsys.workspace import fitted_encoder, text_rows
+from recsys.workspace import fitted_encoder, text_rows, user_texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +82,7 @@ def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[
 def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -> RecommenderModule:
     """The LightningModule for a split."""
     _check_validation(cfg, split)
-    context = model_context(cfg, split)
+    context = model_context(cfg, split, text_vectors.shape[1])
     vectors, encoder = torch.from_numpy(text_vectors), partial(fitted_encoder, cfg, split)
     items = EncodedItems(vectors, context.warm_items, context.trains_on_cold, split.dataset.texts, encoder)
     recommender = build_recommender(cfg, context, _text(build("finetune", cfg.get("finetune")), items))
@@ -96,10 +97,10 @@ def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
         return finetuning.text_vectors(items)
 
 
-def model_context(cfg: DictConfig, split: Split) -> ModelContext:
+def model_context(cfg: DictConfig, split: Split, text_dim: int) -> ModelContext:
     """Sizes of the data and train counts."""
     warm_users, item_counts = torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts)
-    return ModelContext(cfg.features.dim, warm_users, item_counts, trains_on_cold=has_impressions(split))
+    return ModelContext(cfg.features.dim, warm_users, item_counts, has_impressions(split), text_dim)
 
 
 def known_positives(split: Split) -> KnownPositives:
@@ -132,8 +133,9 @@ def metric_context(split: Split) -> MetricContext:
 def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) -> RecommenderDataModule:
     """The data module for a split."""
     batches = {key: value for key, value in cfg.batches.items() if key != "examples_at_once"}
-    steps = _steps_at_once(cfg)
-    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches, steps_at_once=steps)
+    texts = user_texts(cfg, split, recommender.user_prompt)
+    parts: dict[str, Any] = {"steps_at_once": _steps_at_once(cfg), "texts": texts}
+    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches, **parts)
 
 
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:
@@ -171,10 +173,12 @@ def rehearse(cfg: DictConfig) -> None:
     fields(cfg.get("item_text") or "", "item_text")
     check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
-    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts)
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
+    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, text_dim=text_dim)
     _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
     recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
+    if recommender.user_prompt is not None:
+        check_prompt(recommender.user_prompt)
     known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
     toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
     module = build_module(cfg, recommender, context, lambda: known, toy)

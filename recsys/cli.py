@@ -105,6 +105,14 @@ def recommend(cfg: DictConfig) -> None:
     recommend_command(cfg)
 
 
+@command("profiles")
+def profiles(cfg: DictConfig) -> None:
+    """Write a page on what a run's user profiles look like."""
+    from recsys.profile_views import profiles_command
+
+    profiles_command(cfg)
+
+
 @command("export")
 def export(cfg: DictConfig) -> None:
     """Write the vectors of a run's items and users, for other programs to serve."""

@@ -147,6 +147,7 @@ def check(cfg: DictConfig) -> None:
     else:
         _check_trained(cfg, choices)
         _check_finetuning(cfg, choices)
+        _check_user_texts(cfg, choices)
     check_data(cfg)
     _check_item_text(cfg)
     _check_numbers(cfg)
@@ -243,6 +244,27 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
         raise ConfigError(
             f"finetune={choices.finetune} trains layers of a transformer, and encoder={choices.encoder} has none. "
             "Choose encoder=bert, gpt2 or transformer; finetune=delta fits any encoder."
+        )
+    if needs_layers and cfg.encoder.get("precision", "float32") != "float32":
+        raise ConfigError(
+            f"finetune={choices.finetune} encoder.precision={cfg.encoder.precision}: no gradient reaches weights of 8 "
+            "bits. Use encoder.precision=float32, or finetune=frozen or delta."
+        )
+
+
+def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
+    if is_none(cfg.profile) or not cfg.profile.get("traits", {}).get("reads_text", False):
+        return
+    if not _has_text(cfg) or not cfg.encoder.get("traits", {}).get("words", True):
+        raise ConfigError(
+            f"profile={choices.profile} encoder={choices.encoder}: the profile is what an encoder makes of a text "
+            "about the user, and this one knows no words. Choose encoder=bert, gpt2, transformer or tfidf, or another "
+            "profile."
+        )
+    if not is_none(cfg.get("finetune")):
+        raise ConfigError(
+            f"profile={choices.profile} finetune={choices.finetune}: texts about users are encoded once, by the frozen "
+            "encoder, and would not follow what training makes of the items. Use finetune=frozen, or profile=mean."
         )
 
 

@@ -21,12 +21,13 @@ from recsys.tracking.memory import peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id
 from recsys.tracking.store import Store
-from recsys.workspace import cached_data_fingerprint, load_split, text_features
+from recsys.workspace import cached_data_fingerprint, load_split, text_features, user_texts
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback
 
     from recsys.data.splits.base import Split
+    from recsys.schema import UserPrompt
 
 
 @dataclass
@@ -139,6 +140,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         features = text_features(cfg, split)
     pl.seed_everything(cfg.seed, verbose=False)
     module = assembly.assemble(cfg, split, features.vectors)
+    with watch.measure("encode"):
+        users = _encoded_users(cfg, split, module.recommender.user_prompt)
     datamodule = assembly.build_datamodule(cfg, split, module.recommender)
     progress = FitProgress()
     trainer = assembly.build_trainer(cfg, [progress, *callbacks])
@@ -161,12 +164,13 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     if trainer.is_global_zero and cfg.test:
         write_atomically(folder / WEIGHTS, training.weights_of(module.recommender))
     # What the vectors cost when they were made, whichever run that was.
-    watch.seconds["encode"] = max(watch.seconds["encode"], features.report["seconds"])
+    made = features.report["seconds"] + sum(report["seconds"] for report in users.values())
+    watch.seconds["encode"] = max(watch.seconds["encode"], made)
     record = Record(
         **_identity(cfg, identifier),
         **_measured(module, trainer, watch, metrics),
         **_circumstances(cfg, split),
-        encoding=features.report,
+        encoding={**features.report, **({"users": users} if users else {})},
         curve=progress.curve,
         segments=module.metrics_of(schema.TEST).segments() if cfg.test else {},
     )
@@ -175,6 +179,15 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     Store(folder.parent).save(record, training.per_user(module, split) if cfg.test else None)
     training.finish(trainer, folder, _summary(record))
     return record
+
+
+def _encoded_users(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> dict[str, dict[str, Any]]:
+    """By stage, how the encoder read the texts about users; nothing where the profile reads none."""
+    texts = user_texts(cfg, split, prompt)
+    if texts is None:
+        return {}
+    names = {"validate": schema.VAL, "test": schema.TEST}
+    return texts.encode_all([names[stage] for stage in _evaluated(cfg, split)])
 
 
 def _evaluated(cfg: DictConfig, split: Split) -> list[str]:
@@ -257,8 +270,10 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
 
 def label(cfg: DictConfig) -> str:
-    """A run in a word or two: "bert+dot", "cf" on IDs alone, "popularity"."""
+    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs alone, "popularity"."""
     text = None if is_none(cfg.encoder) or cfg.choices.encoder == "none" else cfg.choices.encoder
+    if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
+        text = f"{text}-{precision}"  # vectors of its own
     return "+".join(filter(None, [text, cfg.choices.ranker]))
 
 

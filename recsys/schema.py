@@ -66,26 +66,30 @@ class UserBatch:
     """Users of a batch with what each did, oldest first.
 
     `idx` is (B,); -1 stands for a user who has no index (a new one). `history` is (B, L) item indices, padded
-    with 0 where `history_mask` (B, L, bool) is False.
+    with 0 where `history_mask` (B, L, bool) is False. `text` is (B, text_dim) what the run's encoder makes of a text
+    about each user, for a profile that reads it, else None.
     """
 
     idx: Tensor
     history: Tensor
     history_mask: Tensor
+    text: Tensor | None = None
 
     def to(self, device: torch.device) -> UserBatch:
-        return UserBatch(self.idx.to(device), self.history.to(device), self.history_mask.to(device))
+        moved = self.idx.to(device), self.history.to(device), self.history_mask.to(device)
+        return UserBatch(*moved, _move(self.text, device))
 
     def split(self, size: int) -> list[UserBatch]:
         """The same users in batches of `size`."""
-        parts = (part.split(size) for part in (self.idx, self.history, self.history_mask))
-        return [UserBatch(*each) for each in zip(*parts, strict=True)]
+        parts = [part.split(size) for part in (self.idx, self.history, self.history_mask)]
+        texts = [None] * len(parts[0]) if self.text is None else self.text.split(size)
+        return [UserBatch(*each) for each in zip(*parts, texts, strict=True)]
 
     @classmethod
-    def without_history(cls, idx: Tensor) -> UserBatch:
+    def without_history(cls, idx: Tensor, text: Tensor | None = None) -> UserBatch:
         """Users for a part that reads no histories."""
         none = idx.new_zeros(len(idx), 0)
-        return cls(idx, none, none.bool())
+        return cls(idx, none, none.bool(), text)
 
 
 @dataclass
@@ -132,6 +136,25 @@ def _move(tensor: Tensor | None, device: torch.device) -> Tensor | None:
 
 
 @dataclass(frozen=True)
+class UserPrompt:
+    """How a text about a user is written, out of what the user did.
+
+    Attributes:
+        template: With the field `items`, and further columns of the data's users.
+        empty: In place of a text whose fields are all empty.
+        separator: Between items.
+        n_items: The newest items that are written, the newest first.
+        n_snapshots: Texts of a user in training at most, beside the empty one; each ends earlier than the next.
+    """
+
+    template: str
+    empty: str
+    separator: str
+    n_items: int
+    n_snapshots: int
+
+
+@dataclass(frozen=True)
 class ModelContext:
     """What a profile, a ranker or a sampler may know of the data: sizes and train counts, and nothing of the test.
 
@@ -141,12 +164,14 @@ class ModelContext:
         item_counts: (n_items,) int64, train interactions of each item.
         trains_on_cold: Whether training examples may hold users or items without a train interaction, as impressions do
             with what was shown and never clicked.
+        text_dim: Width of the encoder's vectors; 0 where it reads no text.
     """
 
     dim: int
     warm_users: Tensor
     item_counts: Tensor
     trains_on_cold: bool = True
+    text_dim: int = 0
 
     @property
     def n_users(self) -> int:

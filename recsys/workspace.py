@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from recsys.encoders.base import Encoder
+    from recsys.schema import UserPrompt
+    from recsys.training.user_texts import UserTexts
 
 KEPT = 4  # the most recent of each kind that stay in memory
 
@@ -39,7 +41,7 @@ class _Memory:
         return self.kept[key]
 
 
-_splits, _features, _text_rows = _Memory(), _Memory(), _Memory()
+_splits, _features, _text_rows, _user_texts = _Memory(), _Memory(), _Memory(), _Memory()
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,26 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
         return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
 
-    key = f"{split.fingerprint} {split.train.height} {cfg.get('item_text')} {_key(cfg.encoder)}"
-    return _features.get(key, encode)
+    return _features.get(_reading(cfg, split), encode)
+
+
+def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> UserTexts | None:
+    """What is written of users, encoded by the run's encoder, which is fitted on the train items alone."""
+    if prompt is None:
+        return None
+    from recsys.encoders.cache import encode_texts
+    from recsys.training.user_texts import UserTexts
+
+    def encode(texts: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        return encode_texts(build("encoder", cfg.encoder), texts, _train_texts(split), _cache_dir(cfg))
+
+    return _user_texts.get(f"{_reading(cfg, split)} {prompt}", lambda: UserTexts(split, prompt, encode))
 
 
 def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
     """A new encoder with its weights loaded, fitted on the train items' texts alone."""
     encoder = build("encoder", cfg.encoder)
-    train = zip(split.dataset.texts, split.warm_items, strict=True)
-    encoder.fit([text for text, warm in train if warm], _cache_dir(cfg))
+    encoder.fit(_train_texts(split), _cache_dir(cfg))
     return encoder
 
 
@@ -95,6 +108,15 @@ def text_rows(split: Split) -> csr_matrix | None:
 
     texts = split.data_texts or split.dataset.texts
     return _text_rows.get(split.fingerprint, lambda: make(texts, split.whole.warm_items))
+
+
+def _reading(cfg: DictConfig, split: Split) -> str:
+    """All that vectors of texts depend on."""
+    return f"{split.fingerprint} {split.train.height} {cfg.get('item_text')} {_key(cfg.encoder)}"
+
+
+def _train_texts(split: Split) -> list[str]:
+    return [text for text, warm in zip(split.dataset.texts, split.warm_items, strict=True) if warm]
 
 
 def _cache_dir(cfg: DictConfig) -> Path:

@@ -36,22 +36,29 @@ def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_
         cache_dir: Vectors of the same content are found here and not made again.
 
     Returns:
-        The vectors, and a report: how many texts are empty, repeated or cut, what made the vectors, and the seconds
-        that this took when it was done (`cached` tells whether that was now).
+        The vectors, and a report: how many texts are empty, repeated or cut and how many have a vector of zeros, what
+        made the vectors, and the seconds that this took when it was done (`cached` tells whether that was now).
 
     Raises:
         DataError: If the encoder gives vectors that are not finite.
     """
     train_texts = [text for text, chosen in zip(texts, train, strict=True) if chosen]
+    return encode_texts(encoder, texts, train_texts, cache_dir)
+
+
+def encode_texts(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+    """Vectors (len(texts), dim) of any texts, by an encoder that is fitted on `train_texts`, with the same report."""
     distinct = list(dict.fromkeys(texts))
     vectors, report = encode_distinct(encoder, distinct, train_texts, cache_dir)
     row = {text: place for place, text in enumerate(distinct)}
+    vectors = vectors[[row[text] for text in texts]]
     counts = {
         "n_texts": len(texts),
         "n_empty": sum(not text.strip() for text in texts),
         "n_duplicate": len(texts) - len(distinct),
+        "n_zero": int((~vectors.any(axis=1)).sum()) if vectors.shape[1] else 0,
     }
-    return vectors[[row[text] for text in texts]], {**counts, **report}
+    return vectors, {**counts, **report}
 
 
 def encode_distinct(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
+from recsys.encoders.execution import FLOAT32, INT8, N_COMPARED, check_execution, compiled, likeness
 from recsys.encoders.lengths import length_batches
 from recsys.encoders.pretraining import CATALOGUE, Continued, Pretraining, copied, pretrained
 from recsys.encoders.weights import MINILM, find_weights, settings_hash, weights_hash
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from recsys.encoders.network import TextNetwork
 
 SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
+SAMPLE = ("a text", "another text of more words")  # to compile with where there are no others
 Settings = TypeVar("Settings")
 
 
@@ -73,6 +75,8 @@ class TransformerEncoder(Encoder):
         batch_tokens: Tokens encoded at once, padding included; vectors do not depend on it.
         normalize: Whether vectors are scaled to length 1.
         device: "cpu", "cuda" or "auto".
+        precision: "float32", or "int8" for 8-bit products on the CPU, text by text: other vectors.
+        compile: Whether the model is compiled first, for the same vectors but rounding.
         sizes: Of the model that "catalogue" makes; see `ModelSizes`.
         pretraining: How that model is trained; see `Pretraining`.
 
@@ -93,6 +97,8 @@ class TransformerEncoder(Encoder):
         batch_tokens: int = 2048,
         normalize: bool = True,
         device: str = "auto",
+        precision: str = FLOAT32,
+        compile: bool = False,
         sizes: Mapping[str, int] | None = None,
         pretraining: Mapping[str, Any] | None = None,
     ) -> None:
@@ -111,6 +117,10 @@ class TransformerEncoder(Encoder):
         _check_at_least("batch_tokens", batch_tokens, 1)
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
             raise ConfigError(f"encoder.device is {device!r}; expected cpu, cuda, cuda:0 or auto.")
+        check_execution(precision, compile)
+        if precision == INT8 and device.startswith("cuda"):
+            raise ConfigError(f"encoder.precision=int8 runs on the CPU alone, and encoder.device is {device}.")
+        self.precision, self.compile = precision, compile
         self.weights, self.pooling, self.normalize = weights, pooling, normalize
         self.max_length, self.batch_tokens, self.device = max_length, batch_tokens, device
         self.sizes = _settings(ModelSizes, "sizes", sizes)
@@ -144,7 +154,9 @@ class TransformerEncoder(Encoder):
 
     def identity(self) -> dict[str, Any]:
         pooled = {"pooling": self.pooling, "max_length": self.max_length, "normalize": self.normalize}
-        identity = {"encoder": self.architecture, "weights": self.weights, **pooled, "precision": "float32"}
+        identity = {"encoder": self.architecture, "weights": self.weights, **pooled, "precision": self.precision}
+        if self.compile:
+            identity["compile"] = True  # which rounds otherwise
         if self.weights == CATALOGUE:
             return {**identity, **self.recipe(), "fitted": True}
         folder = find_weights(self.weights)
@@ -159,19 +171,38 @@ class TransformerEncoder(Encoder):
         else:
             folder = find_weights(self.weights)
         self.tokenizer, model = load(folder, self._reads_as_decoder(), self.max_length)
-        self.model = model.to(_device(self.device))
+        self.model = model.to("cpu" if self.precision == INT8 else _device(self.device))
+        self.runner = self._runner(texts)
+
+    def _runner(self, texts: Sequence[str]) -> Any:
+        """What is called in the model's place."""
+        if self.precision == INT8:
+            from recsys.encoders.int8 import quantized
+
+            return quantized(self.model)
+        if not self.compile:
+            return self.model
+        from recsys.encoders.tokenizers import padded
+
+        # Sizes of 1 are compiled apart.
+        tokens = [ids for ids in self._tokens([*texts[:64], *SAMPLE]) if len(ids) > 1][:8]
+        return compiled(self.model, *(tensor.to(self.model.device) for tensor in padded(tokens)))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        # Text by text: what differs in the last bit between batches may be rounded to another of so few levels.
+        return self._encode(texts, self.runner, 1 if self.precision == INT8 else self.batch_tokens)
+
+    def _encode(self, texts: Sequence[str], runner: Any, batch_tokens: int) -> NDArray[np.float32]:
         import torch
 
         from recsys.encoders.progress import track
 
         tokens = self._tokens(texts)
         vectors = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
-        batches = length_batches(np.array([len(ids) for ids in tokens], dtype=np.int64), self.batch_tokens)
+        batches = length_batches(np.array([len(ids) for ids in tokens], dtype=np.int64), batch_tokens)
         with torch.inference_mode():
             for rows in track(batches, f"encoding with {self.architecture}"):
-                vectors[rows] = self._forward([tokens[row] for row in rows]).cpu().numpy()
+                vectors[rows] = self._forward([tokens[row] for row in rows], runner).cpu().numpy()
         return vectors
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
@@ -182,7 +213,14 @@ class TransformerEncoder(Encoder):
             "tokens_mean": float(lengths.mean()) if len(lengths) else 0.0,
             "tokens_max": int(lengths.max(initial=0)),
             **({"pretraining": self.pretraining_report} if self.pretraining_report else {}),
+            **({"likeness": self._likeness(texts)} if self.precision == INT8 and len(texts) > 1 else {}),
         }
+
+    def _likeness(self, texts: Sequence[str]) -> dict[str, float]:
+        """To the vectors of float32, of a sample of texts."""
+        sample = [texts[int(row)] for row in np.linspace(0, len(texts) - 1, min(len(texts), N_COMPARED))]
+        reference = self._encode(sample, self.model, self.batch_tokens)
+        return {"n_compared": len(sample), **likeness(self.encode(sample), reference)}
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
@@ -211,11 +249,11 @@ class TransformerEncoder(Encoder):
 
         return TextNetwork(self.model, self._tokens(texts), self._pool, self.batch_tokens).to(self.model.device)
 
-    def _forward(self, tokens: list[list[int]]) -> Tensor:
+    def _forward(self, tokens: list[list[int]], runner: Any) -> Tensor:
         from recsys.encoders.tokenizers import padded
 
         ids, mask = (tensor.to(self.model.device) for tensor in padded(tokens))
-        states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        states = runner(input_ids=ids, attention_mask=mask).last_hidden_state
         return self._pool(states, mask)
 
     def _pool(self, states: Tensor, mask: Tensor) -> Tensor:

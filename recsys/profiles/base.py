@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from recsys.schema import UserBatch
+from recsys.schema import UserBatch, UserPrompt
 
 
 class Profile(nn.Module, ABC):
@@ -16,11 +16,14 @@ class Profile(nn.Module, ABC):
     A user's vector depends on that user alone: not on the others of the batch, nor on how far histories are padded.
 
     Attributes:
-        reads_history: Whether it reads what users did.
+        reads_history: Whether it reads the vectors of the items that users did.
+        prompt: How the texts about users are written that it reads the vectors of (`UserBatch.text`); None if it reads
+            none.
         is_mean: Whether a user's vector is the mean of those of users who did one of the items each.
     """
 
-    reads_history: ClassVar[bool] = True
+    reads_history: bool = True
+    prompt: UserPrompt | None = None
     is_mean: ClassVar[bool] = False
 
     @abstractmethod

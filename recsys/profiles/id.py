@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor
 
 from recsys.layers.embedding import WarmEmbedding
@@ -19,7 +17,7 @@ class IdProfile(Profile):
         init_std: Standard deviation of the initial embedding.
     """
 
-    reads_history: ClassVar[bool] = False
+    reads_history = False
 
     def __init__(self, context: ModelContext, init_std: float = 0.1) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recsys.reports.encoding import coverage_lines, coverage_warnings
 from recsys.reports.formatting import count, megabytes, number, seconds
 from recsys.tracking.record import Record
 
@@ -21,7 +22,7 @@ class FinishedRun(Protocol):
 
 
 def print_run(run: FinishedRun, console: Console | None = None) -> None:
-    """Print a run's metrics by stage, what it took, its warnings and its folder."""
+    """Print a run's metrics by stage, how texts were read, what it took, its warnings and its folder."""
     console = console or Console()
     record = run.record
     console.print(_metrics_table(record))
@@ -29,9 +30,9 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
     epochs = "not trained by epochs" if record.epochs is None else f"{record.epochs} epochs"
     weights = f"{count(record.parameters.get('trainable'))} trained weights"
     lines = [f"{epochs}, {weights}, peak memory {megabytes(record.peak_memory_mb)}; {spent}", f"Run: {run.folder}"]
-    for line in lines:
+    for line in [*coverage_lines(record.encoding), *lines]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for warning in record.warnings:
+    for warning in [*record.warnings, *coverage_warnings(record.encoding)]:
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
 
 

@@ -17,7 +17,7 @@ from recsys.serving.diversity import check_mmr, diverse
 from recsys.serving.explaining import check_explains, explain
 from recsys.serving.filters import allowed_items, item_rows
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
-from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_text
+from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_profile_texts, with_text
 from recsys.serving.output import recommendations, show, write
 from recsys.serving.ranking import rank
 from recsys.serving.request import ALL, check_request
@@ -102,4 +102,5 @@ def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Ser
         console.print("The items whose texts are nearest to what was written:", highlight=False)
         for title, cosine in nearest(served, served.n_items):
             console.print(f"  {cosine:.2f}  {title}", highlight=False, markup=False)
-    return served, new_user(history)
+    words = "" if cfg.text is None else str(cfg.text)
+    return served, with_profile_texts(served, new_user(history), [words])

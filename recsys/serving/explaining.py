@@ -38,11 +38,16 @@ class Reasons:
 
 
 def check_explains(served: Served) -> None:
-    """Refuse reasons of a model that reads no history.
+    """Refuse reasons of a model that reads no history, or reads it as one text.
 
     Raises:
         ConfigError: If so.
     """
+    if served.model.user_prompt is not None:
+        raise ConfigError(
+            "why=… names the items of a history that carry a score; this run has profile=text, which reads what was "
+            "written of a user as a whole. Use a run with profile=mean, attention, recurrent or transformer."
+        )
     if not served.model.reads_history:
         ranker, profile = (served.run.cfg.choices[group] for group in ("ranker", "profile"))
         raise ConfigError(

@@ -17,6 +17,7 @@ from recsys.assembly import assemble
 from recsys.runs import Run
 from recsys.schema import ConfigError, RecsysError
 from recsys.serving.served import Served
+from recsys.serving.users import Users
 from recsys.training.recommender import Recommender
 from recsys.workspace import fitted_encoder
 
@@ -32,11 +33,11 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
     """
     profile, encoder = (served.run.cfg.choices[group] for group in ("profile", "encoder"))
     own_vectors = served.run.cfg.ranker.get("traits", {}).get("own_vectors", False)
-    if (own_vectors or served.model.profile is not None) and not served.model.reads_history:
+    if (own_vectors or served.model.profile is not None) and not served.model.knows_new_users:
         blind = f"ranker={served.run.cfg.choices.ranker}" if own_vectors else f"profile={profile}"
         raise ConfigError(
             f"the run has {blind}, which learns users of the data one by one and knows nothing of a new one; "
-            "use a run with a profile of the history: profile=mean, attention, recurrent or transformer."
+            "use a run with a profile of the history: profile=mean, attention, recurrent, transformer or text."
         )
     if by_text and served.model.features is None:
         ranker = served.run.cfg.choices.ranker
@@ -44,7 +45,7 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
             f"text=… needs a run whose model reads texts; ranker={ranker} knows the items that it "
             "was made on and no others. Use a run with ranker=dot, mlp or cf, or name items by history=[item ids]."
         )
-    if by_text and (not served.model.reads_history or served.text_vectors.shape[1] == 0):
+    if by_text and (not served.model.knows_new_users or served.text_vectors.shape[1] == 0):
         raise ConfigError(
             f"text=… needs a run with a text encoder and a profile of the history; this one has encoder={encoder} "
             f"profile={profile}. Use a run with encoder=bert (or tfidf, gpt2), or name items by history=[item ids]."
@@ -69,6 +70,17 @@ def with_texts(served: Served, texts: Sequence[str]) -> tuple[Served, NDArray[np
     items = pl.DataFrame(ids, schema_overrides={schema.ITEM_ID: pl.String})
     extended = replace(with_items(served, items), n_items=served.n_items)
     return extended, np.flatnonzero(~extended.text_vectors[len(served.text_vectors) :].any(axis=1))
+
+
+def with_profile_texts(served: Served, users: Users, words: Sequence[str]) -> Users:
+    """New users with what a profile that reads texts is given: the words of each, or, where they are empty, a text of
+    what the user did."""
+    texts = served.user_texts
+    if texts is None:
+        return users
+    written = texts.new_users(users.history, served.items[schema.TEXT])
+    vectors = encoded(served, [own or text for own, text in zip(words, written, strict=True)])
+    return replace(users, texts=texts.scaled(torch.from_numpy(vectors)))
 
 
 def with_items(served: Served, items: pl.DataFrame) -> Served:

@@ -16,6 +16,7 @@ from recsys.data.lists import ItemLists
 from recsys.data.queries import histories
 from recsys.runs import Run
 from recsys.training.recommender import Recommender
+from recsys.training.user_texts import UserTexts
 
 TITLE = "title"
 
@@ -55,6 +56,18 @@ class Served:
         has_titles = self.items.schema.get(TITLE) == pl.String
         named = pl.coalesce(TITLE, schema.TEXT) if has_titles else pl.col(schema.TEXT)
         return self.items.select(named.alias(TITLE))[TITLE]
+
+    @cached_property
+    def user_texts(self) -> UserTexts | None:
+        """What is written of users, for a profile that reads it."""
+        from recsys.workspace import user_texts
+
+        return user_texts(self.run.cfg, self.run.split, self.model.user_prompt)
+
+    @cached_property
+    def known_texts(self) -> Tensor | None:
+        """(n_users, text_dim) what the profile reads of each user of the data, when the test is served."""
+        return None if self.user_texts is None else self.user_texts.known_users()
 
     @property
     def max_history(self) -> int:

@@ -14,7 +14,7 @@ from recsys.schema import DataError
 from recsys.serving.files import read_ids, read_table
 from recsys.serving.filters import item_rows
 from recsys.serving.new_items import LIST_SEPARATOR
-from recsys.serving.new_texts import check_serves_new_users, with_texts
+from recsys.serving.new_texts import check_serves_new_users, with_profile_texts, with_texts
 from recsys.serving.served import Served
 from recsys.serving.users import NEW, Users, known_users, new_users
 
@@ -54,7 +54,7 @@ def _new(served: Served, frame: pl.DataFrame, ids: pl.Series, path: Path) -> tup
     histories = np.split(known, np.cumsum([len(items) for items in lists])[:-1])
     if any(texts):
         served, histories = _with_words(served, histories, texts, path)
-    return served, new_users(ids, histories)
+    return served, with_profile_texts(served, new_users(ids, histories), texts)
 
 
 def _with_words(

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recsys import schema
 from recsys.data.lists import ItemLists
@@ -29,11 +30,13 @@ class Users:
         ids: (U,) their names, for the output.
         idx: (U,) their indices in the data; -1 for a new user.
         history: (U) lists of items, oldest first.
+        texts: (U, text_dim) what the run's encoder makes of a text about each, for a profile that reads it.
     """
 
     ids: pl.Series
     idx: NDArray[np.int64]
     history: ItemLists
+    texts: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.idx)
@@ -41,7 +44,8 @@ class Users:
     def batch(self, rows: NDArray[np.int64], max_history: int) -> UserBatch:
         """The users of some rows, with the newest `max_history` items of each."""
         history, mask = TensorLists(self.history).newest(torch.from_numpy(rows), None, max_history)
-        return UserBatch(torch.from_numpy(self.idx[rows]), history, mask)
+        texts = None if self.texts is None else self.texts[torch.from_numpy(rows)]
+        return UserBatch(torch.from_numpy(self.idx[rows]), history, mask, texts)
 
 
 def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
@@ -53,7 +57,7 @@ def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
     dataset = served.run.split.dataset
     ids = dataset.users[schema.USER_ID]
     if user_ids is None:
-        return Users(ids, np.arange(len(ids)), served.known)
+        return Users(ids, np.arange(len(ids)), served.known, served.known_texts)
     asked = pl.Series(schema.USER_ID, list(map(str, user_ids)), dtype=pl.String)
     idx = to_index(asked, ids)
     if idx.null_count():
@@ -63,7 +67,8 @@ def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
             "For a new user give history=[item ids]."
         )
     rows = idx.to_numpy().astype(np.int64)
-    return Users(asked, rows, _lists([served.known[row] for row in rows]))
+    texts = None if served.known_texts is None else served.known_texts[torch.from_numpy(rows)]
+    return Users(asked, rows, _lists([served.known[row] for row in rows]), texts)
 
 
 def new_user(history: NDArray[np.int64]) -> Users:

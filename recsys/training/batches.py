@@ -12,6 +12,7 @@ from recsys.data.lists import ItemLists
 from recsys.data.queries import Examples, Queries
 from recsys.schema import EvaluationBatch, TrainBatch, UserBatch
 from recsys.training.seeds import generator
+from recsys.training.user_texts import TextRows
 
 BEFORE, OTHERS = "before", "others"
 
@@ -58,6 +59,7 @@ class TrainBatches:
         rank: This process.
         world_size: Number of processes; each takes its share of every batch, and weighs it by its size.
         steps_at_once: Batches of a list.
+        texts: What is written of each example's user, for a profile that reads it.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class TrainBatches:
         rank: int = 0,
         world_size: int = 1,
         steps_at_once: int = 1,
+        texts: TextRows | None = None,
     ) -> None:
         self.users = torch.from_numpy(examples.users)
         self.positives = torch.from_numpy(examples.positives)
@@ -82,7 +85,7 @@ class TrainBatches:
         # An impression's history is what came before it already, and cannot hold the click.
         self.only_before = history == BEFORE or examples.shown is not None
         self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
-        self.steps_at_once = steps_at_once
+        self.steps_at_once, self.texts = steps_at_once, texts
 
     def __len__(self) -> int:
         return -(-len(self.users) // (self.batch_size * self.steps_at_once))
@@ -111,15 +114,18 @@ class TrainBatches:
         return (mine if len(mine) else batch[:1]), self.world_size * len(mine) / len(batch)
 
     def _batch(self, chosen: Tensor, idx: Tensor, positives: Tensor) -> TrainBatch:
-        users = self._with_histories(idx, positives, chosen) if self.max_history else UserBatch.without_history(idx)
+        text = None if self.texts is None else self.texts.take(chosen)
+        users = UserBatch.without_history(idx, text)
+        if self.max_history:
+            users = UserBatch(idx, *self._histories(positives, chosen), text)
         if self.shown is None:
             return TrainBatch(users, positives)
         return TrainBatch(users, positives, *self.shown.newest(self.rows[chosen], None, len(self.shown.values)))
 
-    def _with_histories(self, idx: Tensor, positives: Tensor, chosen: Tensor) -> UserBatch:
+    def _histories(self, positives: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         ends = self.before[chosen] if self.only_before else None
         history, mask = self.history.newest(self.rows[chosen], ends, self.max_history)
-        return UserBatch(idx, history, mask & (history != positives.unsqueeze(1)))
+        return history, mask & (history != positives.unsqueeze(1))
 
 
 class EvaluationBatches:
@@ -131,10 +137,19 @@ class EvaluationBatches:
         max_history: As in `TrainBatches`.
         rank: This process.
         world_size: Number of processes; each takes its share of the queries, none twice.
+        texts: What is written of each query's user, for a profile that reads it.
     """
 
-    def __init__(self, queries: Queries, chunk_size: int, max_history: int, rank: int = 0, world_size: int = 1) -> None:
-        self.queries, self.max_history = queries, max_history
+    def __init__(
+        self,
+        queries: Queries,
+        chunk_size: int,
+        max_history: int,
+        rank: int = 0,
+        world_size: int = 1,
+        texts: TextRows | None = None,
+    ) -> None:
+        self.queries, self.max_history, self.texts = queries, max_history, texts
         self.history = TensorLists(queries.history)
         self.candidates = None if queries.candidates is None else TensorLists(queries.candidates)
         mine = np.arange(rank, len(queries), world_size)
@@ -151,9 +166,10 @@ class EvaluationBatches:
         rows = self.queries.rows[chunk]
         torch_rows = torch.from_numpy(rows)
         history, mask = self.history.newest(torch_rows, None, self.max_history)
-        users = UserBatch(torch.from_numpy(self.queries.users[chunk]), history, mask)
-        positives = torch.from_numpy(self.queries.positives.pairs(rows))
         query = torch.from_numpy(chunk)
+        text = None if self.texts is None else self.texts.take(query)
+        users = UserBatch(torch.from_numpy(self.queries.users[chunk]), history, mask, text)
+        positives = torch.from_numpy(self.queries.positives.pairs(rows))
         if self.candidates is None:
             return EvaluationBatch(query, users, torch.from_numpy(self.queries.history.pairs(rows)), positives)
         items, real = self.candidates.newest(torch_rows, None, len(self.candidates.values))

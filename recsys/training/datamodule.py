@@ -11,6 +11,7 @@ from recsys.data.queries import has_impressions, stage_queries, train_examples
 from recsys.data.splits.base import Split
 from recsys.schema import ConfigError
 from recsys.training.batches import BEFORE, OTHERS, EvaluationBatches, TrainBatches
+from recsys.training.user_texts import UserTexts
 
 
 class RecommenderDataModule(pl.LightningDataModule):
@@ -26,6 +27,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         steps_at_once: Training batches come in lists of this many.
         max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
             three times that in all).
+        texts: What is written of users, for a profile that reads it.
 
     Raises:
         ConfigError: If a number is not positive or `train_history` is unknown.
@@ -41,13 +43,14 @@ class RecommenderDataModule(pl.LightningDataModule):
         train_history: str = OTHERS,
         max_scores: int = 4_000_000,
         steps_at_once: int = 1,
+        texts: UserTexts | None = None,
     ) -> None:
         super().__init__()
         check_batches(batch_size, max_history, train_history, max_scores)
         self.split, self.seed, self.batch_size = split, seed, batch_size
         self.max_history = history_length(max_history)
         self.train_history, self.max_scores = train_history, max_scores
-        self.steps_at_once = steps_at_once
+        self.steps_at_once, self.texts = steps_at_once, texts
 
     def train_dataloader(self) -> TrainBatches:
         return TrainBatches(
@@ -59,6 +62,7 @@ class RecommenderDataModule(pl.LightningDataModule):
             lambda: self.trainer.current_epoch if self.trainer else 0,
             *self._share(),
             self.steps_at_once,
+            None if self.texts is None else self.texts.train,
         )
 
     def val_dataloader(self) -> EvaluationBatches:
@@ -72,7 +76,9 @@ class RecommenderDataModule(pl.LightningDataModule):
         longest = self.split.dataset.n_items
         if has_impressions(self.split) and queries.candidates is not None and len(queries):
             longest = int(queries.candidates.lengths.max())
-        return EvaluationBatches(queries, max(1, self.max_scores // max(1, longest)), self.max_history, *self._share())
+        chunk_size = max(1, self.max_scores // max(1, longest))
+        texts = None if self.texts is None else self.texts.stage(stage)
+        return EvaluationBatches(queries, chunk_size, self.max_history, *self._share(), texts)
 
     def _share(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from recsys.finetuning.base import TextVectors
 from recsys.layers.embedding import WarmEmbedding
+from recsys.layers.scaling import centering
 from recsys.schema import ConfigError, ModelContext
 
 NORMALIZATIONS = ("none", "center", "standardize")
@@ -87,13 +88,7 @@ def _sum(text: Tensor | None, ids: Tensor | None) -> Tensor:
 def _normalize(text: TextVectors, warm_items: Tensor, normalize: str) -> None:
     if normalize == "none" or text.dim == 0 or not bool(warm_items.any()):
         return
-    train = text.vectors[warm_items].double()
-    mean = train.mean(dim=0)
-    variance = (train - mean).square().mean(dim=0)
-    # A dimension that does not vary among train items says nothing of them, and is not blown up.
-    varies = variance > 1e-12
-    squared_length = variance.sum() if normalize == "center" else variance * varies.sum()
-    text.normalize(mean, torch.where(varies, squared_length.expand_as(variance).rsqrt(), torch.zeros_like(variance)))
+    text.normalize(*centering(text.vectors[warm_items], each=normalize == "standardize"))
 
 
 def _projection(text_dim: int, dim: int, hidden_dim: int | None, dropout: float) -> nn.Module | None:

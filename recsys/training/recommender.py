@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.rankers.base import ItemSide, Ranker, UserSide
-from recsys.schema import UserBatch
+from recsys.schema import UserBatch, UserPrompt
 from recsys.training.features import ItemFeatures
 
 
@@ -34,6 +34,16 @@ class Recommender(nn.Module):
     def reads_history(self) -> bool:
         """Whether the profile or the ranker reads histories."""
         return self.ranker.reads_history or (self.profile is not None and self.profile.reads_history)
+
+    @property
+    def user_prompt(self) -> UserPrompt | None:
+        """How the texts about users are written that the profile reads; None if it reads none."""
+        return None if self.profile is None else self.profile.prompt
+
+    @property
+    def knows_new_users(self) -> bool:
+        """Whether what a user did or wrote changes the scores, so that those of an unknown one have a meaning."""
+        return self.reads_history or self.user_prompt is not None
 
     def history_length(self, max_history: int) -> int:
         """The newest items of a history that the model is given: `max_history` bounds what a profile reads."""

@@ -8,11 +8,11 @@ import torch
 from recsys.profiles.base import Profile
 from recsys.schema import ModelContext, UserBatch
 
-DIM, N_USERS, N_ITEMS = 8, 5, 12
+DIM, N_USERS, N_ITEMS, TEXT_DIM = 8, 5, 12, 6
 
 
 def context() -> ModelContext:
-    return ModelContext(DIM, torch.tensor([True, True, True, True, False]), torch.arange(N_ITEMS))
+    return ModelContext(DIM, torch.tensor([True, True, True, True, False]), torch.arange(N_ITEMS), text_dim=TEXT_DIM)
 
 
 def batch_of(histories: list[list[int]], users: list[int], width: int | None = None) -> UserBatch:
@@ -22,7 +22,12 @@ def batch_of(histories: list[list[int]], users: list[int], width: int | None = N
     for row, items in enumerate(histories):
         history[row, : len(items)] = torch.tensor(items, dtype=torch.long)
         mask[row, : len(items)] = True
-    return UserBatch(torch.tensor(users), history, mask)
+    return UserBatch(torch.tensor(users), history, mask, torch.stack([text_of(items) for items in histories]))
+
+
+def text_of(history: list[int]) -> torch.Tensor:
+    """In place of what an encoder makes of a text about the history."""
+    return torch.randn(TEXT_DIM, generator=torch.Generator().manual_seed(hash(tuple(history)) % 2**31))
 
 
 class ProfileContract:

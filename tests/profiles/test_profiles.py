@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from profiles.profile_contract import DIM, ProfileContract, batch_of, context
@@ -6,6 +8,7 @@ from recsys.profiles.attention import AttentionProfile
 from recsys.profiles.id import IdProfile
 from recsys.profiles.mean import MeanProfile
 from recsys.profiles.recurrent import RecurrentProfile
+from recsys.profiles.text import TextProfile
 from recsys.profiles.transformer import TransformerProfile
 from recsys.schema import ConfigError
 
@@ -75,6 +78,65 @@ class TestIdProfile(ProfileContract):
     def test_a_user_without_train_interactions_has_zeros(self, profile, items):
         batch = batch_of([[1], [1]], [4, -1])
         assert torch.equal(profile(batch, items, batch.history), torch.zeros(2, DIM))
+
+
+class TestTextProfile(ProfileContract):
+    def make(self):
+        return TextProfile(context())
+
+    def test_it_is_a_projection_of_the_text_whatever_the_items(self, profile, items):
+        batch = batch_of([[1, 2], []], [0, -1])
+        expected = batch.text @ profile.project.weight.T + profile.project.bias
+        assert torch.allclose(profile(batch, items, batch.history), expected, atol=1e-6)
+
+    def test_gradient_reaches_its_own_projection(self, profile, items):
+        batch = batch_of([[1, 2]], [0])
+        profile(batch, items, batch.history).square().sum().backward()
+        assert profile.project.weight.grad.abs().sum() > 0
+
+    def test_a_user_without_a_text_is_no_vector_of_zeros(self, profile, items):
+        batch = batch_of([[1, 2]], [0])
+        batch.text = None
+        with pytest.raises(ValueError, match=r"UserBatch\.text is None"):
+            profile(batch, items, batch.history)
+
+
+class TestTextProfileBesideTheMean(ProfileContract):
+    def make(self):
+        return TextProfile(context(), fuse="gate", other=MeanProfile)
+
+    def test_it_equals_the_formula(self, profile, items):
+        batch = batch_of([[1, 2], []], [0, 1])
+        text = batch.text @ profile.project.weight.T + profile.project.bias
+        mean = torch.stack([items[[1, 2]].mean(dim=0), torch.zeros(DIM)])
+        gate = 1 / (1 + (-(torch.cat([text, mean], 1) @ profile.join.weight.T + profile.join.bias)).exp())
+        expected = gate * text + (1 - gate) * mean
+        assert torch.allclose(profile(batch, items, batch.history), expected, atol=1e-6)
+
+
+class TestTextProfileBesideTheId(ProfileContract):
+    def make(self):
+        return TextProfile(context(), fuse="concat", other=IdProfile)
+
+    def test_it_reads_no_items_and_tells_users_apart(self, profile, items):
+        batch = batch_of([[1], [1]], [0, 1])
+        first, second = profile(batch, items, batch.history)
+        assert not torch.allclose(first, second)
+        assert not profile.reads_history
+
+
+@pytest.mark.parametrize(
+    ("fuse", "other", "message"),
+    [
+        ("sum", None, "profile.fuse is 'sum'; expected none, concat or gate"),
+        ("none", MeanProfile, "profile.fuse is none, which ignores profile.other"),
+        ("gate", None, "no other profile to fuse the text with: add it, as in +profile@profile.other=mean"),
+        ("gate", TextProfile, "profile.other is text"),
+    ],
+)
+def test_fusions_without_sense_are_refused(fuse, other, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        TextProfile(context(), fuse=fuse, other=other)
 
 
 @pytest.mark.parametrize(

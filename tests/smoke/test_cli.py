@@ -14,7 +14,7 @@ HEAVY = ("torch", "pytorch_lightning", "transformers", "sklearn", "altair", "vl_
 
 
 SCRIPT_NAMES = ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate", "recommend"]
-SCRIPT_NAMES += ["export", "pretrain"]
+SCRIPT_NAMES += ["export", "pretrain", "profiles"]
 
 
 def test_help_imports_nothing_heavy(tmp_path):

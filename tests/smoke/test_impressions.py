@@ -70,6 +70,13 @@ def test_texts_tell_what_is_clicked(run):
     assert run.record.metrics["test/auc"] > 0.9  # 1/2 is chance
 
 
+def test_a_text_of_what_a_user_read_tells_what_is_clicked(settings):
+    """Each impression has a history of its own, and so a text of its own."""
+    read = recsys.run([*settings, "encoder=tfidf", "ranker=dot", "profile=text"])
+    assert read.record.metrics["test/auc"] > 0.9
+    assert read.record.encoding["users"]["test"]["n_read"] == N_USERS
+
+
 def test_popularity_ranks_what_was_shown(settings):
     floor = recsys.run([*settings, "ranker=popularity", "negatives=none"])
     assert 0.3 < floor.record.metrics["test/auc"] < 0.7  # both topics are clicked alike

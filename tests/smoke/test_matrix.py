@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 from tiny_runs import TINY_GPT2
 
 import recsys
+from recsys.assembly import build_datamodule
 from recsys.config import check, conf_dir
-from recsys.schema import TEST, ConfigError
-from recsys.training.batches import EvaluationBatches
+from recsys.schema import ConfigError
 
 
 def choices(group: str) -> list[str]:
@@ -34,17 +34,28 @@ LEARN_IDS = [ranker for ranker in TRAINED if recsys.compose([f"ranker={ranker}"]
 READ_TEXT = [ranker for ranker in SOLVED if traits("ranker", ranker).get("reads_text")]
 
 USED_PROFILES = [profile for profile in PROFILES if profile != "none"]
+READ_TEXTS = [profile for profile in PROFILES if traits("profile", profile).get("reads_text")]
+WORDLESS = ["none", *(encoder for encoder in HAVE_TEXT if not traits("encoder", encoder).get("words", True))]
+
+
+def makes_sense(cell: tuple[str, str, str]) -> bool:
+    encoder, profile, _ = cell
+    return not (encoder in WORDLESS and profile in READ_TEXTS)
 
 
 def once_each(ranker: str) -> list[tuple[str, str, str]]:
     encoders = ENCODERS if ranker in LEARN_IDS else HAVE_TEXT
-    return [(encoder, profile, ranker) for encoder, profile in zip(encoders, cycle(USED_PROFILES), strict=False)]
+    profiles = [profile for profile in USED_PROFILES if profile not in READ_TEXTS]
+    return [(encoder, profile, ranker) for encoder, profile in zip(encoders, cycle(profiles), strict=False)]
 
 
-CELLS = [
+PAIRS = [
     *product(HAVE_TEXT, USED_PROFILES, CROSSED),
     *product(["none"], USED_PROFILES, [ranker for ranker in CROSSED if ranker in LEARN_IDS]),
     *(cell for ranker in TRAINED if ranker not in CROSSED for cell in once_each(ranker)),
+]
+CELLS = [
+    *filter(makes_sense, PAIRS),
     *product(["none"], ["none"], [*SOLVED, *OWN_VECTORS]),
     *product(HAVE_TEXT, ["none"], READ_TEXT),
 ]
@@ -53,6 +64,7 @@ REFUSED = {
         *product(["none"], ["mean"], [*SOLVED, *OWN_VECTORS]),  # they have no use for a profile
         *product(["tfidf"], ["none"], [ranker for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in READ_TEXT]),
     ],
+    "what an encoder makes of a text": [*product(WORDLESS, READ_TEXTS, ["cf"])],
     "needs a profile": list(product(["tfidf"], ["none"], TRAINED)),
     "neither text nor": list(product(["none"], ["mean"], [ranker for ranker in TRAINED if ranker not in LEARN_IDS])),
 }
@@ -77,19 +89,13 @@ def test_a_cell_trains(cell, small_data, cache_dir, tmp_path):
     assert (run.folder / "model.safetensors").exists()
     assert run.record.protocol["split"] == "user_temporal"
     again = recsys.load(run.folder)
-    batch = next(iter(EvaluationBatches(_queries(again), 5, 50)))
+    batch = next(iter(build_datamodule(again.cfg, again.split, again.model).test_dataloader()))
     with torch.inference_mode():
         first, second = (
             one.model.score_catalogue(batch.users, one.model.item_vectors(one.split.dataset.n_items))
             for one in (run, again)
         )
     assert torch.equal(first, second)
-
-
-def _queries(run):
-    from recsys.data.queries import stage_queries
-
-    return stage_queries(run.split, TEST)
 
 
 @pytest.mark.parametrize(("reason", "cell"), [(reason, cell) for reason in REFUSED for cell in REFUSED[reason]])

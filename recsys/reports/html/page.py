@@ -13,11 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.document import Section, Table
-from recsys.reports.findings import headline
 from recsys.reports.formatting import count, megabytes, seconds
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
 from recsys.reports.tables import Entry, Grid
-from recsys.reports.verdict import total_seconds, verdict
+from recsys.reports.verdict import Answer, total_seconds, verdict
 
 MOST_ROWS = 500  # of a figure's data in the page; its file has all
 _FOLDER = "recsys.reports.html"
@@ -25,17 +24,22 @@ _LONG = 6  # from so many rows on, a table has a filter
 
 
 @dataclass(frozen=True)
-class _Page:
-    """What the template shows beside the sections."""
+class Heading:
+    """What stands above the sections, and the command that the file was made by."""
 
     title: str
     summary: str
-    command: str | None
+    command: str | None = None
 
 
 def page(comparison: Comparison, sections: list[Section], title: str, command: str | None = None) -> str:
     """The file's content."""
     shown = [_for_the_page(section, comparison) for section in sections]
+    return render(Heading(title, _summary(comparison), command), verdict(comparison), shown)
+
+
+def render(heading: Heading, answers: list[Answer], shown: list[Section]) -> str:
+    """The content of a file with these answers and sections."""
     figures = {
         figure.name: {**figure.spec, "description": figure.alternative}
         for section in shown
@@ -45,9 +49,8 @@ def page(comparison: Comparison, sections: list[Section], title: str, command: s
         _environment()
         .get_template("report.html.jinja")
         .render(
-            page=_Page(title, _summary(comparison), command),
-            headline=headline(comparison),
-            answers=verdict(comparison),
+            page=heading,
+            answers=answers,
             sections=shown,
             specs=_json(figures),
             themes=_json({"light": config(LIGHT), "dark": config(DARK)}),

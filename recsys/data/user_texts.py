@@ -1,0 +1,119 @@
+"""What users did as texts: their newest items, written into a template."""
+
+from __future__ import annotations
+
+from string import Formatter
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.lists import ItemLists
+from recsys.data.queries import Examples
+from recsys.data.sources.text import fields, render, require_fields
+from recsys.schema import ConfigError, UserPrompt
+
+ITEMS = "items"  # the template's field of what a user did
+KEY = "profile.template"
+
+
+def check_prompt(prompt: UserPrompt) -> None:
+    """Refuse what cannot be written.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    for key, least in {"n_items": 1, "n_snapshots": 1}.items():
+        value = getattr(prompt, key)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ConfigError(f"profile.{key} is {value!r}; expected a whole number of at least {least}.")
+    if not any(name for _, name in fields(prompt.template, KEY)):
+        raise ConfigError(f"{KEY} is {prompt.template!r}; expected a field, as in 'This person liked: {{items}}.'")
+    if not prompt.empty.strip():
+        raise ConfigError("profile.empty is empty; expected the text of a user of whom nothing is known.")
+
+
+def write_texts(
+    prompt: UserPrompt,
+    histories: ItemLists,
+    rows: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    item_texts: pl.Series,
+    people: pl.DataFrame,
+) -> list[str]:
+    """A text for each of T lists up to its end.
+
+    Args:
+        prompt: How they are written.
+        histories: What users did, oldest first.
+        rows: (T,) the list.
+        ends: (T,) how many of its items are known: those from there on are in no text.
+        item_texts: (n_items,) the items' texts; an item without one is not named.
+        people: (T,) rows with the users' columns; null for what is not known of a user.
+
+    Raises:
+        ConfigError: If the template has a field that is neither `items` nor a column of the users.
+    """
+    columns = [column for column in people.columns if column != ITEMS]
+    require_fields([ITEMS, *columns], prompt.template, "what is known of a user", KEY)
+    named = pl.Series(ITEMS, _newest_items(prompt, histories, rows, ends, item_texts), dtype=pl.String)
+    used = {name for _, name, _, _ in Formatter().parse(prompt.template) if name}
+    known = people.select(_as_words(people, name) for name in columns if name in used)
+    texts = render(known.with_columns(named) if known.width else named.to_frame(), prompt.template, KEY)
+    return [text or prompt.empty for text in texts.to_list()]
+
+
+def snapshot_ends(examples: Examples, n_snapshots: int) -> NDArray[np.int64]:
+    """(T,) how much of its list the text of each example's user may tell: never the positive, nor what came after it.
+
+    A list of L items is cut at ⌊k·L / (n_snapshots + 1)⌋, k = 0…n_snapshots, and an example has the latest cut that is
+    not after its positive, so that a user has at most `n_snapshots` texts beside the empty one. The history of an
+    impression came before it as a whole; it ends before the positive where that was clicked earlier too.
+    """
+    if examples.shown is None:
+        lengths = examples.history.lengths[examples.rows]
+        steps = -(-(examples.before + 1) * (n_snapshots + 1) // lengths) - 1
+        ends = steps * lengths // (n_snapshots + 1)
+    else:
+        ends = examples.before
+    return np.minimum(ends, _first_places(examples))
+
+
+def _first_places(examples: Examples) -> NDArray[np.int64]:
+    """(T,) where the positive first stands in its list; the list's length where it does not."""
+    history = examples.history
+    n_items = 1 + max(int(history.values.max(initial=0)), int(examples.positives.max(initial=0)))
+    owners = np.repeat(np.arange(len(history)), history.lengths)
+    pairs, first = np.unique(owners * n_items + history.values, return_index=True)
+    wanted = examples.rows * n_items + examples.positives
+    place = np.searchsorted(pairs, wanted).clip(max=max(0, len(pairs) - 1))
+    lengths = history.lengths[examples.rows]
+    if not len(pairs):
+        return lengths
+    return np.where(pairs[place] == wanted, first[place] - history.offsets[examples.rows], lengths)
+
+
+def _newest_items(
+    prompt: UserPrompt, histories: ItemLists, rows: NDArray[np.int64], ends: NDArray[np.int64], item_texts: pl.Series
+) -> pl.Series:
+    """The texts of the newest items of each list before its end, the newest first; empty where there are none."""
+    taken = np.minimum(ends, prompt.n_items)
+    place = np.repeat(np.arange(len(rows)), taken)
+    back = np.arange(len(place)) - np.repeat(np.cumsum(taken) - taken, taken)  # 0 is the newest
+    items = histories.values[np.repeat(histories.offsets[rows] + ends, taken) - 1 - back]
+    words = item_texts.gather(items).str.strip_chars().alias("words")
+    told = pl.DataFrame([pl.Series("place", place), words]).filter(pl.col("words") != "")
+    joined = told.group_by("place", maintain_order=True).agg(pl.col("words").str.join(prompt.separator))
+    every = pl.DataFrame({"place": np.arange(len(rows))}).join(joined, on="place", how="left", maintain_order="left")
+    return every["words"].fill_null("")
+
+
+def _as_words(people: pl.DataFrame, name: str) -> pl.Expr:
+    return pl.col(name) if isinstance(people.schema[name], pl.List) else pl.col(name).cast(pl.String)
+
+
+def people_of(users: pl.DataFrame, idx: NDArray[np.int64]) -> pl.DataFrame:
+    """(T,) rows of the users' table; null where `idx` (T,) is -1, for a user who is not in it."""
+    place = pl.Series(schema.USER, idx).replace(-1, None)
+    return users.select(pl.all().gather(place))

@@ -1,0 +1,69 @@
+"""How an encoder read the texts of a run, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from recsys.reports.formatting import seconds
+
+STAGES = {"train": "of users in training", "val": "of users in validation", "test": "of users in the test"}
+
+
+def coverage_lines(encoding: Mapping[str, Any]) -> list[str]:
+    """A sentence for each kind of text that was encoded; none where the encoder reads no text.
+
+    Example:
+        >>> coverage_lines({"n_texts": 3, "n_empty": 1, "n_duplicate": 0, "n_cut": 0, "dim": 8, "seconds": 1.0})
+        ['Texts of items: 3; 1 empty, 0 repeated, 0 cut; encoded in 1.0 s.']
+    """
+    if not encoding.get("dim"):
+        return []
+    users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
+    return [f"Texts of items: {_read(encoding)}."] + [
+        f"Texts {STAGES[stage]}: {_read(report)}; {report['n_nothing_known']:,} of {report['n_read']:,} readings tell "
+        "of nothing known."
+        for stage, report in users.items()
+    ]
+
+
+def coverage_warnings(encoding: Mapping[str, Any]) -> list[str]:
+    """What of the texts the encoder could not read, where there is any."""
+    users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
+    reports = {"of items": encoding, **{STAGES[stage]: report for stage, report in users.items()}}
+    return [sentence for kind, report in reports.items() for sentence in _warnings(kind, report)]
+
+
+def _read(report: Mapping[str, Any]) -> str:
+    counts = [f"{report['n_empty']:,} empty", f"{report['n_duplicate']:,} repeated"]
+    counts += [f"{n:,} {words}" for words, n in _unread(report)]
+    told = [f"{report['n_texts']:,}", ", ".join(counts)]
+    if "tokens_mean" in report:
+        told.append(f"{report['tokens_mean']:.1f} tokens each, {report['tokens_max']:,} at most")
+    if "likeness" in report:
+        told.append(_likeness(report["likeness"]))
+    return "; ".join([*told, f"encoded in {seconds(report['seconds'])}"])
+
+
+def _likeness(found: Mapping[str, float]) -> str:
+    kept = f", {found['neighbours_kept']:.0%} of ten neighbours kept" if "neighbours_kept" in found else ""
+    cosines = f"cosine {found['cosine_mean']:.3f} to float32 ({found['cosine_min']:.3f} at least)"
+    return f"{cosines}{kept}, among {found['n_compared']:,} texts"
+
+
+def _unread(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, int]]:
+    """Counts of what an encoder, or each part of one, has not read."""
+    names = {"n_cut": "cut", "n_without_known_word": "without a known word"}
+    yield from ((f"{words}{part}", report[key]) for key, words in names.items() if key in report)
+    for name, inner in report.get("parts", {}).items():
+        yield from _unread(inner, f" by {name}")
+
+
+def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
+    if report.get("n_zero"):
+        yield (
+            f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder finds nothing in them, and "
+            "tells them not apart."
+        )
+    if kind == "of items" and report.get("n_empty"):
+        yield f"{report['n_empty']:,} items have no text; they share the vector that the encoder gives to an empty one."

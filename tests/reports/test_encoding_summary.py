@@ -1,0 +1,39 @@
+"""What a run says of how its encoder read the texts."""
+
+from __future__ import annotations
+
+from recsys.reports.encoding import coverage_lines, coverage_warnings
+
+ITEMS = {"n_texts": 9000, "n_empty": 2, "n_duplicate": 7, "n_zero": 0, "dim": 8, "seconds": 3.0}
+TOKENS = {"n_cut": 4, "tokens_mean": 12.34, "tokens_max": 300}
+
+
+def test_counts_and_tokens_are_told():
+    expected = "Texts of items: 9,000; 2 empty, 7 repeated, 4 cut; 12.3 tokens each, 300 at most; encoded in 3.0 s."
+    assert coverage_lines({**ITEMS, **TOKENS}) == [expected]
+
+
+def test_parts_and_users_are_told():
+    parts = {"bert": TOKENS, "tfidf": {"n_without_known_word": 5}}
+    users = {"test": {**ITEMS, **TOKENS, "n_read": 20, "n_nothing_known": 3}}
+    items, tested = coverage_lines({**ITEMS, "parts": parts, "users": users})
+    assert "2 empty, 7 repeated, 4 cut by bert, 5 without a known word by tfidf" in items
+    assert tested.startswith("Texts of users in the test: 9,000; ")
+    assert tested.endswith("3 of 20 readings tell of nothing known.")
+
+
+def test_the_likeness_of_8_bit_vectors_is_told():
+    likeness = {"n_compared": 256, "cosine_mean": 0.9749, "cosine_min": 0.955, "neighbours_kept": 0.7348}
+    (told,) = coverage_lines({**ITEMS, "likeness": likeness})
+    assert "cosine 0.975 to float32 (0.955 at least), 73% of ten neighbours kept, among 256 texts" in told
+
+
+def test_zeros_and_missing_texts_are_warned_of():
+    assert coverage_warnings({**ITEMS, "n_empty": 0}) == []
+    zeros, missing = coverage_warnings({**ITEMS, "n_zero": 1})
+    assert zeros.startswith("1 texts of items have a vector of zeros")
+    assert missing.startswith("2 items have no text")
+
+
+def test_a_run_without_text_says_nothing():
+    assert coverage_lines({**ITEMS, "dim": 0}) == coverage_lines({}) == []
