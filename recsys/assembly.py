@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 
 from recsys import schema
-from recsys.config import build, is_none, plain
+from recsys.config import build, is_none, is_of_whole_users, plain
 from recsys.data.queries import has_impressions
 from recsys.encoders.base import Encoder
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
@@ -131,8 +131,8 @@ def metric_context(split: Split) -> MetricContext:
 def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) -> RecommenderDataModule:
     """The data module for a split."""
     batches = {key: value for key, value in cfg.batches.items() if key != "examples_at_once"}
-    steps = _steps_at_once(cfg)
-    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches, steps_at_once=steps)
+    batches |= {"steps_at_once": _steps_at_once(cfg), "whole_users": is_of_whole_users(cfg.loss)}
+    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches)
 
 
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:

@@ -90,7 +90,7 @@ class UserBatch:
 
 @dataclass
 class TrainBatch:
-    """Training examples: `positives` is (B,) item indices.
+    """Training examples: `positives` is (B,) item indices; (0,) for a loss of whole users, who stand for themselves.
 
     `shown` is a (B, N) table of what was shown beside the positive and not clicked, where the data logs it (padded
     where `shown_mask` is False), else None. `weight` is what its loss counts, where several processes share a batch.

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytorch_lightning as pl
 
 from recsys import schema
-from recsys.data.queries import has_impressions, stage_queries, train_examples
+from recsys.data.queries import has_impressions, histories, stage_queries, train_examples
 from recsys.data.splits.base import Split
 from recsys.schema import ConfigError
-from recsys.training.batches import BEFORE, OTHERS, EvaluationBatches, TrainBatches
+from recsys.training.batches import BEFORE, OTHERS, EvaluationBatches, TrainBatches, WholeUserBatches
+from recsys.training.shuffled import ShuffledBatches
 
 
 class RecommenderDataModule(pl.LightningDataModule):
@@ -23,9 +24,10 @@ class RecommenderDataModule(pl.LightningDataModule):
         batch_size: Training examples of a step, over all processes together.
         max_history: The newest items of a history that a profile reads.
         train_history: `others` or `before`; see `TrainBatches`.
-        steps_at_once: Training batches come in lists of this many.
         max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
             three times that in all).
+        steps_at_once: Training batches come in lists of this many.
+        whole_users: Whether the loss is one of users and all that they did, and not of positives.
 
     Raises:
         ConfigError: If a number is not positive or `train_history` is unknown.
@@ -41,25 +43,21 @@ class RecommenderDataModule(pl.LightningDataModule):
         train_history: str = OTHERS,
         max_scores: int = 4_000_000,
         steps_at_once: int = 1,
+        whole_users: bool = False,
     ) -> None:
         super().__init__()
         check_batches(batch_size, max_history, train_history, max_scores)
         self.split, self.seed, self.batch_size = split, seed, batch_size
         self.max_history = history_length(max_history)
         self.train_history, self.max_scores = train_history, max_scores
-        self.steps_at_once = steps_at_once
+        self.steps_at_once, self.whole_users = steps_at_once, whole_users
 
-    def train_dataloader(self) -> TrainBatches:
-        return TrainBatches(
-            train_examples(self.split),
-            self.batch_size,
-            self.max_history,
-            self.train_history,
-            self.seed,
-            lambda: self.trainer.current_epoch if self.trainer else 0,
-            *self._share(),
-            self.steps_at_once,
-        )
+    def train_dataloader(self) -> ShuffledBatches:
+        order = (self.seed, self._epoch, *self._share(), self.steps_at_once)
+        if self.whole_users:
+            return WholeUserBatches(histories(self.split, schema.TRAIN), self.batch_size, *order)
+        examples = train_examples(self.split)
+        return TrainBatches(examples, self.batch_size, self.max_history, self.train_history, *order)
 
     def val_dataloader(self) -> EvaluationBatches:
         return self._evaluation(schema.VAL)
@@ -73,6 +71,9 @@ class RecommenderDataModule(pl.LightningDataModule):
         if has_impressions(self.split) and queries.candidates is not None and len(queries):
             longest = int(queries.candidates.lengths.max())
         return EvaluationBatches(queries, max(1, self.max_scores // max(1, longest)), self.max_history, *self._share())
+
+    def _epoch(self) -> int:
+        return self.trainer.current_epoch if self.trainer else 0
 
     def _share(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
