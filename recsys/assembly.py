@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from recsys import schema
 from recsys.config import build, is_none, is_of_whole_users, plain
+from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
 from recsys.encoders.base import Encoder
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
@@ -98,7 +99,9 @@ def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
 def model_context(cfg: DictConfig, split: Split) -> ModelContext:
     """Sizes of the data and train counts."""
     warm_users, item_counts = torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts)
-    return ModelContext(cfg.features.dim, warm_users, item_counts, trains_on_cold=has_impressions(split))
+    categories, n_categories = category_table(split)
+    fields = {"categories": torch.from_numpy(categories), "n_categories": n_categories}
+    return ModelContext(cfg.features.dim, warm_users, item_counts, has_impressions(split), **fields)
 
 
 def known_positives(split: Split) -> KnownPositives:

@@ -133,7 +133,8 @@ def _move(tensor: Tensor | None, device: torch.device) -> Tensor | None:
 
 @dataclass(frozen=True)
 class ModelContext:
-    """What a profile, a ranker or a sampler may know of the data: sizes and train counts, and nothing of the test.
+    """What a profile, a ranker or a sampler may know of the data: sizes, train counts and categories of items, and
+    nothing of the test.
 
     Attributes:
         dim: Width of user and item vectors.
@@ -141,12 +142,16 @@ class ModelContext:
         item_counts: (n_items,) int64, train interactions of each item.
         trains_on_cold: Whether training examples may hold users or items without a train interaction, as impressions do
             with what was shown and never clicked.
+        categories: (n_items, C) int64 categories of each item, padded with −1; None where the data has none.
+        n_categories: How many categories there are.
     """
 
     dim: int
     warm_users: Tensor
     item_counts: Tensor
     trains_on_cold: bool = True
+    categories: Tensor | None = None
+    n_categories: int = 0
 
     @property
     def n_users(self) -> int:
@@ -163,7 +168,8 @@ class ModelContext:
 
     def to(self, device: torch.device) -> ModelContext:
         """The same on another device."""
-        return replace(self, warm_users=self.warm_users.to(device), item_counts=self.item_counts.to(device))
+        tables = {"warm_users": self.warm_users.to(device), "item_counts": self.item_counts.to(device)}
+        return replace(self, **tables, categories=_move(self.categories, device))
 
 
 @dataclass(frozen=True)
