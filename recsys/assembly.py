@@ -100,8 +100,8 @@ def model_context(cfg: DictConfig, split: Split) -> ModelContext:
     """Sizes of the data and train counts."""
     warm_users, item_counts = torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts)
     categories, n_categories = category_table(split)
-    fields = {"categories": torch.from_numpy(categories), "n_categories": n_categories}
-    return ModelContext(cfg.features.dim, warm_users, item_counts, has_impressions(split), **fields)
+    fields = torch.from_numpy(categories), n_categories
+    return ModelContext(cfg.features.dim, warm_users, item_counts, has_impressions(split), *fields)
 
 
 def known_positives(split: Split) -> KnownPositives:

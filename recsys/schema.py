@@ -168,8 +168,8 @@ class ModelContext:
 
     def to(self, device: torch.device) -> ModelContext:
         """The same on another device."""
-        tables = {"warm_users": self.warm_users.to(device), "item_counts": self.item_counts.to(device)}
-        return replace(self, **tables, categories=_move(self.categories, device))
+        counts, categories = self.item_counts.to(device), _move(self.categories, device)
+        return replace(self, warm_users=self.warm_users.to(device), item_counts=counts, categories=categories)
 
 
 @dataclass(frozen=True)
