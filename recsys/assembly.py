@@ -19,6 +19,7 @@ from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 from recsys.tracking.files import write_atomically
+from recsys.training.batches import SEQUENCE
 from recsys.training.checkpoints import AtomicCheckpointIO
 from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
@@ -135,6 +136,7 @@ def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) ->
     """The data module for a split."""
     batches = {key: value for key, value in cfg.batches.items() if key != "examples_at_once"}
     batches |= {"steps_at_once": _steps_at_once(cfg), "whole_users": is_of_whole_users(cfg.loss)}
+    batches["mask_share"] = getattr(recommender.profile, "mask_share", None)
     return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches)
 
 
@@ -176,6 +178,7 @@ def rehearse(cfg: DictConfig) -> None:
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
     _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
     recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
+    _check_sequences(cfg, recommender)
     known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
     toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
     module = build_module(cfg, recommender, context, lambda: known, toy)
@@ -191,6 +194,17 @@ def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> Non
     there = encoder.n_layers()
     if there is not None and finetuning.n_layers > there:
         raise ConfigError(f"finetune.n_layers is {finetuning.n_layers}, but the encoder has {there} layers.")
+
+
+def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
+    if cfg.batches.train_history != SEQUENCE or is_none(cfg.loss) or is_of_whole_users(cfg.loss):
+        return
+    if recommender.profile is None or not recommender.profile.learns_sequences:
+        raise ConfigError(
+            f"batches.train_history={SEQUENCE} needs a profile that tells each item of a sequence from others, and "
+            f"profile={cfg.choices.profile} does not: use profile=transformer profile.count_from=oldest, recurrent or "
+            "bidirectional, or batches.train_history=before."
+        )
 
 
 def _check_monitor(cfg: DictConfig) -> None:

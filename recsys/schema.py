@@ -62,19 +62,33 @@ class BusyError(RecsysError):
 
 
 @dataclass
+class Places:
+    """Where the users of a batch stand in histories that they share: before item `place` (B,) of history `row` (B,)."""
+
+    row: Tensor
+    place: Tensor
+
+    def to(self, device: torch.device) -> Places:
+        return Places(self.row.to(device), self.place.to(device))
+
+
+@dataclass
 class UserBatch:
     """Users of a batch with what each did, oldest first.
 
     `idx` is (B,); -1 stands for a user who has no index (a new one). `history` is (B, L) item indices, padded
-    with 0 where `history_mask` (B, L, bool) is False.
+    with 0 where `history_mask` (B, L, bool) is False. With `places`, which training alone has, histories are (H, L) and
+    hold what the users are about to do as well, for a profile that knows what not to look at.
     """
 
     idx: Tensor
     history: Tensor
     history_mask: Tensor
+    places: Places | None = None
 
     def to(self, device: torch.device) -> UserBatch:
-        return UserBatch(self.idx.to(device), self.history.to(device), self.history_mask.to(device))
+        places = None if self.places is None else self.places.to(device)
+        return UserBatch(self.idx.to(device), self.history.to(device), self.history_mask.to(device), places)
 
     def split(self, size: int) -> list[UserBatch]:
         """The same users in batches of `size`."""

@@ -14,7 +14,7 @@ from recsys.data.queries import Examples, Queries
 from recsys.schema import EvaluationBatch, TrainBatch, UserBatch
 from recsys.training.shuffled import ShuffledBatches
 
-BEFORE, OTHERS = "before", "others"
+BEFORE, OTHERS, SEQUENCE = "before", "others", "sequence"
 
 
 class TensorLists:

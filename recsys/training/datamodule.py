@@ -10,7 +10,8 @@ from recsys import schema
 from recsys.data.queries import has_impressions, histories, stage_queries, train_examples
 from recsys.data.splits.base import Split
 from recsys.schema import ConfigError
-from recsys.training.batches import BEFORE, OTHERS, EvaluationBatches, TrainBatches, WholeUserBatches
+from recsys.training.batches import BEFORE, OTHERS, SEQUENCE, EvaluationBatches, TrainBatches, WholeUserBatches
+from recsys.training.sequences import SequenceBatches
 from recsys.training.shuffled import ShuffledBatches
 
 
@@ -23,14 +24,15 @@ class RecommenderDataModule(pl.LightningDataModule):
         seed: The run's seed, which orders the training batches.
         batch_size: Training examples of a step, over all processes together.
         max_history: The newest items of a history that a profile reads.
-        train_history: `others` or `before`; see `TrainBatches`.
+        train_history: `others` or `before`, see `TrainBatches`; or `sequence`, see `SequenceBatches`.
         max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
             three times that in all).
         steps_at_once: Training batches come in lists of this many.
         whole_users: Whether the loss is one of users and all that they did, and not of positives.
+        mask_share: See `SequenceBatches`.
 
     Raises:
-        ConfigError: If a number is not positive or `train_history` is unknown.
+        ConfigError: If a number is not positive, or `train_history` is unknown or unfit for the data.
     """
 
     def __init__(
@@ -44,18 +46,27 @@ class RecommenderDataModule(pl.LightningDataModule):
         max_scores: int = 4_000_000,
         steps_at_once: int = 1,
         whole_users: bool = False,
+        mask_share: float | None = None,
     ) -> None:
         super().__init__()
         check_batches(batch_size, max_history, train_history, max_scores)
         self.split, self.seed, self.batch_size = split, seed, batch_size
         self.max_history = history_length(max_history)
         self.train_history, self.max_scores = train_history, max_scores
-        self.steps_at_once, self.whole_users = steps_at_once, whole_users
+        self.steps_at_once, self.whole_users, self.mask_share = steps_at_once, whole_users, mask_share
+        if train_history == SEQUENCE and has_impressions(split):
+            raise ConfigError(
+                f"batches.train_history={SEQUENCE}: the impressions of {split.dataset.name} bring a history for each "
+                f"example; use {OTHERS} or {BEFORE}."
+            )
 
     def train_dataloader(self) -> ShuffledBatches:
         order = (self.seed, self._epoch, *self._share(), self.steps_at_once)
         if self.whole_users:
             return WholeUserBatches(histories(self.split, schema.TRAIN), self.batch_size, *order)
+        if self.train_history == SEQUENCE:
+            lists = histories(self.split, schema.TRAIN)
+            return SequenceBatches(lists, self.batch_size, self.max_history, self.mask_share, *order)
         examples = train_examples(self.split)
         return TrainBatches(examples, self.batch_size, self.max_history, self.train_history, *order)
 
@@ -92,5 +103,7 @@ def check_batches(
             raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
     if examples_at_once < 0:
         raise ConfigError(f"batches.examples_at_once is {examples_at_once}; expected 0 or more.")
-    if train_history not in (BEFORE, OTHERS):
-        raise ConfigError(f"batches.train_history is {train_history!r}; expected {BEFORE!r} or {OTHERS!r}.")
+    if train_history not in (BEFORE, OTHERS, SEQUENCE):
+        raise ConfigError(
+            f"batches.train_history is {train_history!r}; expected {BEFORE!r}, {OTHERS!r} or {SEQUENCE!r}."
+        )

@@ -3,11 +3,12 @@ import torch
 from profiles.profile_contract import DIM, ProfileContract, batch_of, context
 
 from recsys.profiles.attention import AttentionProfile
+from recsys.profiles.bidirectional import BidirectionalProfile
 from recsys.profiles.id import IdProfile
 from recsys.profiles.mean import MeanProfile
 from recsys.profiles.recurrent import RecurrentProfile
 from recsys.profiles.transformer import TransformerProfile
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, Places
 
 
 class TestMeanProfile(ProfileContract):
@@ -62,6 +63,33 @@ class TestTransformerProfile(ProfileContract):
             TransformerProfile(context(), n_heads=3)
 
 
+class TestTransformerProfileThatCountsFromTheOldest(ProfileContract):
+    def make(self):
+        return TransformerProfile(context(), n_layers=1, n_heads=2, count_from="oldest")
+
+
+class TestBidirectionalProfile(ProfileContract):
+    def make(self):
+        return BidirectionalProfile(context(), n_layers=1, n_heads=2)
+
+    def test_a_blank_is_filled_from_both_sides_and_its_item_is_not_read(self, profile, items):
+        batch = batch_of([[1, 2, 3, 4]], [0])
+        batch.places = Places(torch.tensor([0, 0]), torch.tensor([1, 3]))
+        expected = profile.at_places(batch, items, batch.history)
+        hidden = batch_of([[1, 9, 3, 8]], [0])
+        hidden.places = batch.places
+        assert torch.equal(profile.at_places(hidden, items, hidden.history), expected)
+        later = batch_of([[1, 2, 9, 4]], [0])
+        later.places = batch.places
+        assert not torch.allclose(profile.at_places(later, items, later.history)[0], expected[0])
+
+    def test_serving_is_a_blank_after_the_history(self, profile, items):
+        whole, served = batch_of([[1, 2, 3, 4]], [0]), batch_of([[1, 2, 3]], [0])
+        whole.places = Places(torch.tensor([0]), torch.tensor([3]))
+        expected = profile.at_places(whole, items, whole.history)
+        assert torch.allclose(profile(served, items, served.history), expected, atol=1e-6)
+
+
 class TestIdProfile(ProfileContract):
     def make(self):
         return IdProfile(context())
@@ -83,6 +111,8 @@ class TestIdProfile(ProfileContract):
         (lambda: AttentionProfile(context(), attention_dim=0), "profile.attention_dim"),
         (lambda: RecurrentProfile(context(), hidden_dim=0), "profile.hidden_dim"),
         (lambda: TransformerProfile(context(), n_layers=0), "profile.n_layers"),
+        (lambda: TransformerProfile(context(), count_from="left"), "profile.count_from"),
+        (lambda: BidirectionalProfile(context(), mask_share=0), "profile.mask_share"),
     ],
 )
 def test_impossible_sizes_are_refused_by_their_key(make, key):
