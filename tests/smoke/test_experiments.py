@@ -29,6 +29,20 @@ def test_a_sequential_model_is_its_parts(overrides, expected):
 
 
 @pytest.mark.parametrize(
+    ("experiment", "expected"),
+    [
+        ("nrms", "tfidf text self_attention sampled_softmax shown dot"),
+        ("lstur", "tfidf text recurrent sampled_softmax shown dot"),
+    ],
+)
+def test_a_news_model_is_its_parts(experiment, expected):
+    cfg = recsys.compose([f"experiment={experiment}", "data.path=somewhere"])
+    check(cfg)
+    assert " ".join(cfg.choices[group] for group in GROUPS) == expected
+    assert [cfg.choices[group] for group in ("data", "split", "metrics")] == ["mind", "given", "impressions"]
+
+
+@pytest.mark.parametrize(
     ("overrides", "has_text", "has_ids"),
     [
         (["experiment=sasrec", "loss=gbce", "negatives.n_negatives=16"], False, True),

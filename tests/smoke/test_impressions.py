@@ -70,6 +70,13 @@ def test_texts_tell_what_is_clicked(run):
     assert run.record.metrics["test/auc"] > 0.9  # 1/2 is chance
 
 
+@pytest.mark.parametrize("experiment", ["nrms", "lstur"])
+def test_published_models_learn_what_is_clicked(experiment, settings):
+    quick = [*settings[1:], "trainer.max_epochs=3", "features.dim=16"]
+    made = recsys.run([f"experiment={experiment}", *quick])
+    assert made.record.metrics["test/auc"] > 0.8
+
+
 def test_popularity_ranks_what_was_shown(settings):
     floor = recsys.run([*settings, "ranker=popularity", "negatives=none"])
     assert 0.3 < floor.record.metrics["test/auc"] < 0.7  # both topics are clicked alike

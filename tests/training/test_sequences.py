@@ -76,7 +76,14 @@ def test_hidden_items_are_a_share_drawn_anew_in_each_epoch_and_at_least_one_of_a
     assert {item for user, item, _ in told(sequences(20, 1e-9, 0, lists=lists))} == {19}  # none drawn: the newest
 
 
-@pytest.mark.parametrize("make", [RecurrentProfile, lambda c: TransformerProfile(c, count_from="oldest")])
+SEQUENTIAL = [
+    RecurrentProfile,
+    lambda context: RecurrentProfile(context, user_state=True),
+    lambda context: TransformerProfile(context, count_from="oldest"),
+]
+
+
+@pytest.mark.parametrize("make", SEQUENTIAL)
 def test_a_sequence_at_once_has_the_loss_of_its_examples_one_by_one(make):
     context = ModelContext(8, torch.ones(4, dtype=torch.bool), torch.ones(N_ITEMS, dtype=torch.int64))
     features = ItemFeatures(context, TextVectors(torch.zeros(N_ITEMS, 0)), ids=True)
