@@ -174,7 +174,8 @@ def rehearse(cfg: DictConfig) -> None:
         build(group, cfg[group])
     check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
-    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts)
+    categories = torch.tensor([[0], [1], [-1]])
+    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, True, categories, 2)
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
     _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
     recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))

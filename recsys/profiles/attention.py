@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recsys.layers.attention import masked_softmax
 from recsys.layers.lookup import row_sums, take_rows
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
@@ -38,11 +39,3 @@ class AttentionProfile(Profile):
         # An item's logit is the same in all histories, so it is computed once.
         logits = take_rows(self.query(torch.tanh(self.project(item_vectors))).squeeze(-1), rows)
         return masked_softmax(logits, users.history_mask)
-
-
-def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    """The softmax of each row (B, L) over what the mask leaves; zeros where it leaves nothing."""
-    logits = logits.masked_fill(~mask, -torch.inf)
-    # A row without history is all -inf, whose softmax is NaN: such a row is given zeros before and after.
-    empty = ~mask.any(dim=1, keepdim=True)
-    return torch.softmax(logits.masked_fill(empty, 0.0), dim=1).masked_fill(empty, 0.0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recsys.layers.attention import masked_softmax
 from recsys.layers.lookup import take_rows
-from recsys.profiles.attention import AttentionProfile, masked_softmax
+from recsys.profiles.attention import AttentionProfile
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
 

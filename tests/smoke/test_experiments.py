@@ -32,6 +32,7 @@ def test_a_sequential_model_is_its_parts(overrides, expected):
     ("experiment", "expected"),
     [
         ("nrms", "tfidf text self_attention sampled_softmax shown dot"),
+        ("naml", "tfidf views attention sampled_softmax shown dot"),
         ("lstur", "tfidf text recurrent sampled_softmax shown dot"),
     ],
 )

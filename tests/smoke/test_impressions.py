@@ -70,7 +70,7 @@ def test_texts_tell_what_is_clicked(run):
     assert run.record.metrics["test/auc"] > 0.9  # 1/2 is chance
 
 
-@pytest.mark.parametrize("experiment", ["nrms", "lstur"])
+@pytest.mark.parametrize("experiment", ["nrms", "naml", "lstur"])
 def test_published_models_learn_what_is_clicked(experiment, settings):
     quick = [*settings[1:], "trainer.max_epochs=3", "features.dim=16"]
     made = recsys.run([f"experiment={experiment}", *quick])
