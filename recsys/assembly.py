@@ -11,7 +11,8 @@ import torch
 from omegaconf import DictConfig
 
 from recsys import schema
-from recsys.config import build, is_none, plain
+from recsys.config import build, is_none, is_of_whole_users, plain
+from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
 from recsys.data.sources.text import fields
 from recsys.data.user_texts import check_prompt
@@ -20,6 +21,7 @@ from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 from recsys.tracking.files import write_atomically
+from recsys.training.batches import SEQUENCE
 from recsys.training.checkpoints import AtomicCheckpointIO
 from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
@@ -100,7 +102,9 @@ def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
 def model_context(cfg: DictConfig, split: Split, text_dim: int) -> ModelContext:
     """Sizes of the data and train counts."""
     warm_users, item_counts = torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts)
-    return ModelContext(cfg.features.dim, warm_users, item_counts, has_impressions(split), text_dim)
+    categories, n_categories = category_table(split)
+    fields = torch.from_numpy(categories), n_categories
+    return ModelContext(cfg.features.dim, warm_users, item_counts, has_impressions(split), text_dim, *fields)
 
 
 def known_positives(split: Split) -> KnownPositives:
@@ -133,9 +137,10 @@ def metric_context(split: Split) -> MetricContext:
 def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) -> RecommenderDataModule:
     """The data module for a split."""
     batches = {key: value for key, value in cfg.batches.items() if key != "examples_at_once"}
-    texts = user_texts(cfg, split, recommender.user_prompt)
-    parts: dict[str, Any] = {"steps_at_once": _steps_at_once(cfg), "texts": texts}
-    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches, **parts)
+    batches |= {"steps_at_once": _steps_at_once(cfg), "whole_users": is_of_whole_users(cfg.loss)}
+    batches["mask_share"] = getattr(recommender.profile, "mask_share", None)
+    batches["texts"] = user_texts(cfg, split, recommender.user_prompt)
+    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches)
 
 
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:
@@ -173,12 +178,14 @@ def rehearse(cfg: DictConfig) -> None:
     fields(cfg.get("item_text") or "", "item_text")
     check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
+    categories = torch.tensor([[0], [1], [-1]])
     text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
-    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, text_dim=text_dim)
+    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, True, text_dim, categories, 2)
     _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
     recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
     if recommender.user_prompt is not None:
         check_prompt(recommender.user_prompt)
+    _check_sequences(cfg, recommender)
     known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
     toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
     module = build_module(cfg, recommender, context, lambda: known, toy)
@@ -194,6 +201,17 @@ def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> Non
     there = encoder.n_layers()
     if there is not None and finetuning.n_layers > there:
         raise ConfigError(f"finetune.n_layers is {finetuning.n_layers}, but the encoder has {there} layers.")
+
+
+def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
+    if cfg.batches.train_history != SEQUENCE or is_none(cfg.loss) or is_of_whole_users(cfg.loss):
+        return
+    if recommender.profile is None or not recommender.profile.learns_sequences:
+        raise ConfigError(
+            f"batches.train_history={SEQUENCE} needs a profile that tells each item of a sequence from others, and "
+            f"profile={cfg.choices.profile} does not: use profile=transformer profile.count_from=oldest, recurrent or "
+            "bidirectional, or batches.train_history=before."
+        )
 
 
 def _check_monitor(cfg: DictConfig) -> None:

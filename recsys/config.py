@@ -192,8 +192,10 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
     if not cfg.ranker.get("traits", {}).get("trained", True):
         raise ConfigError(f"ranker={choices.ranker} is not trained by descent: leave loss={choices.loss} out.")
+    _check_whole_users(cfg, choices)
     own_vectors = cfg.ranker.get("traits", {}).get("own_vectors", False)
-    for group in ("negatives", "optimizer") if own_vectors else ("profile", "features", "negatives", "optimizer"):
+    needed = () if own_vectors else ("profile", "features")
+    for group in (*needed, *(() if is_of_whole_users(cfg.loss) else ("negatives",)), "optimizer"):
         if is_none(cfg[group]):
             raise ConfigError(
                 f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none."
@@ -206,6 +208,26 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
             "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."
         )
     _check_negatives(choices)
+
+
+def is_of_whole_users(node: DictConfig) -> bool:
+    """Whether a ranker is trained on users and all that they did, or a loss is one of these."""
+    return bool(node.get("traits", {}).get("whole_users", False))
+
+
+def _check_whole_users(cfg: DictConfig, choices: DictConfig) -> None:
+    if is_of_whole_users(cfg.ranker) != is_of_whole_users(cfg.loss):
+        kinds = ("users and all that they did", "positives and negatives")
+        of_ranker, of_loss = kinds if is_of_whole_users(cfg.ranker) else kinds[::-1]
+        raise ConfigError(
+            f"ranker={choices.ranker} is trained on {of_ranker}, and loss={choices.loss} is a loss of {of_loss}: "
+            "leave loss out, or choose another ranker."
+        )
+    if is_of_whole_users(cfg.loss) and not is_none(cfg.negatives):
+        raise ConfigError(
+            f"loss={choices.loss} sums over the whole catalogue and draws nothing: it needs negatives=none, not "
+            f"{choices.negatives}."
+        )
 
 
 def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:

@@ -62,22 +62,36 @@ class BusyError(RecsysError):
 
 
 @dataclass
+class Places:
+    """Where the users of a batch stand in histories that they share: before item `place` (B,) of history `row` (B,)."""
+
+    row: Tensor
+    place: Tensor
+
+    def to(self, device: torch.device) -> Places:
+        return Places(self.row.to(device), self.place.to(device))
+
+
+@dataclass
 class UserBatch:
     """Users of a batch with what each did, oldest first.
 
     `idx` is (B,); -1 stands for a user who has no index (a new one). `history` is (B, L) item indices, padded
     with 0 where `history_mask` (B, L, bool) is False. `text` is (B, text_dim) what the run's encoder makes of a text
-    about each user, for a profile that reads it, else None.
+    about each user, for a profile that reads it, else None. With `places`, which training alone has, histories are
+    (H, L) and hold what the users are about to do as well, for a profile that knows what not to look at.
     """
 
     idx: Tensor
     history: Tensor
     history_mask: Tensor
     text: Tensor | None = None
+    places: Places | None = None
 
     def to(self, device: torch.device) -> UserBatch:
         moved = self.idx.to(device), self.history.to(device), self.history_mask.to(device)
-        return UserBatch(*moved, _move(self.text, device))
+        places = None if self.places is None else self.places.to(device)
+        return UserBatch(*moved, _move(self.text, device), places)
 
     def split(self, size: int) -> list[UserBatch]:
         """The same users in batches of `size`."""
@@ -94,7 +108,7 @@ class UserBatch:
 
 @dataclass
 class TrainBatch:
-    """Training examples: `positives` is (B,) item indices.
+    """Training examples: `positives` is (B,) item indices; (0,) for a loss of whole users, who stand for themselves.
 
     `shown` is a (B, N) table of what was shown beside the positive and not clicked, where the data logs it (padded
     where `shown_mask` is False), else None. `weight` is what its loss counts, where several processes share a batch.
@@ -156,7 +170,8 @@ class UserPrompt:
 
 @dataclass(frozen=True)
 class ModelContext:
-    """What a profile, a ranker or a sampler may know of the data: sizes and train counts, and nothing of the test.
+    """What a profile, a ranker or a sampler may know of the data: sizes, train counts and categories of items, and
+    nothing of the test.
 
     Attributes:
         dim: Width of user and item vectors.
@@ -165,6 +180,8 @@ class ModelContext:
         trains_on_cold: Whether training examples may hold users or items without a train interaction, as impressions do
             with what was shown and never clicked.
         text_dim: Width of the encoder's vectors; 0 where it reads no text.
+        categories: (n_items, C) int64 categories of each item, padded with −1; None where the data has none.
+        n_categories: How many categories there are.
     """
 
     dim: int
@@ -172,6 +189,8 @@ class ModelContext:
     item_counts: Tensor
     trains_on_cold: bool = True
     text_dim: int = 0
+    categories: Tensor | None = None
+    n_categories: int = 0
 
     @property
     def n_users(self) -> int:
@@ -188,7 +207,8 @@ class ModelContext:
 
     def to(self, device: torch.device) -> ModelContext:
         """The same on another device."""
-        return replace(self, warm_users=self.warm_users.to(device), item_counts=self.item_counts.to(device))
+        counts, categories = self.item_counts.to(device), _move(self.categories, device)
+        return replace(self, warm_users=self.warm_users.to(device), item_counts=counts, categories=categories)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recsys.layers.attention import masked_softmax
 from recsys.layers.lookup import row_sums, take_rows
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
@@ -37,7 +38,4 @@ class AttentionProfile(Profile):
         """The share (B, L) of each item of the history in the profile; zeros for an empty history."""
         # An item's logit is the same in all histories, so it is computed once.
         logits = take_rows(self.query(torch.tanh(self.project(item_vectors))).squeeze(-1), rows)
-        logits = logits.masked_fill(~users.history_mask, -torch.inf)
-        # A row without history is all -inf, whose softmax is NaN: such a row is given zeros before and after.
-        empty = ~users.history_mask.any(dim=1, keepdim=True)
-        return torch.softmax(logits.masked_fill(empty, 0.0), dim=1).masked_fill(empty, 0.0)
+        return masked_softmax(logits, users.history_mask)

@@ -20,11 +20,16 @@ class Profile(nn.Module, ABC):
         prompt: How the texts about users are written that it reads the vectors of (`UserBatch.text`); None if it reads
             none.
         is_mean: Whether a user's vector is the mean of those of users who did one of the items each.
+        learns_sequences: Whether it has `at_places`, and so learns from many places of a sequence at once.
+        mask_share: The share of a sequence's items that it is to be asked for with all others known; None where it
+            tells each from those before.
     """
 
     reads_history: bool = True
     prompt: UserPrompt | None = None
     is_mean: ClassVar[bool] = False
+    learns_sequences: bool = False
+    mask_share: float | None = None
 
     @abstractmethod
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
@@ -35,3 +40,21 @@ class Profile(nn.Module, ABC):
             item_vectors: (n, dim) vectors of the items that occur.
             rows: (B, L) the row of `item_vectors` of each item in the history, oldest first; padding is 0.
         """
+
+    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """User vectors (B, dim) at `users.places` of shared histories, `rows` (H, L).
+
+        What stands at a place and, unless the profile has a `mask_share`, after it, is not looked at.
+
+        Raises:
+            NotImplementedError: If the profile does not learn from sequences.
+        """
+        raise NotImplementedError(f"{type(self).__name__} reads one history for each user")
+
+
+def after_each(states: Tensor, row: Tensor, n: Tensor) -> Tensor:
+    """States (B, dim) after the first `n` (B,) items of histories `row` (B,), of states (H, L, dim) after each item.
+
+    They are zeros after none.
+    """
+    return states[row, (n - 1).clamp(min=0)] * (n > 0).unsqueeze(-1)

@@ -6,25 +6,30 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.lookup import take_rows
-from recsys.profiles.base import Profile
+from recsys.layers.transformer import positions, transformer
+from recsys.profiles.base import Profile, after_each
 from recsys.schema import ConfigError, ModelContext, UserBatch
+
+NEWEST, OLDEST = "newest", "oldest"
 
 
 class TransformerProfile(Profile):
     """The output at the newest item of a causal transformer over the history.
 
-    Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018. Positions are counted from the newest item
-    backwards, so that neither padding nor the cut of an old history changes them.
+    Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018.
 
     Args:
         context: Sizes of the data.
         n_layers: Number of transformer layers.
         n_heads: Attention heads; must divide the width of item vectors.
-        max_positions: Items further back than this share one position.
+        max_positions: Items further away than this share one position.
         dropout: Dropout rate in training.
+        count_from: Where positions are counted from: the `newest` item backwards, so that the cut of an old history
+            changes none of the others'; or the `oldest` that is read, as in the paper, which gives an item one position
+            whatever comes after it, so that a whole sequence is learnt from at once.
 
     Raises:
-        ConfigError: If `n_heads` does not divide the width, or a size is not positive.
+        ConfigError: If `n_heads` does not divide the width, a size is not positive, or `count_from` is unknown.
     """
 
     def __init__(
@@ -34,33 +39,39 @@ class TransformerProfile(Profile):
         n_heads: int = 2,
         max_positions: int = 200,
         dropout: float = 0.1,
+        count_from: str = NEWEST,
     ) -> None:
         super().__init__()
-        if n_layers < 1 or max_positions < 1:
-            raise ConfigError(
-                f"profile.n_layers is {n_layers} and profile.max_positions is {max_positions}; "
-                "expected positive numbers."
-            )
-        if n_heads < 1 or context.dim % n_heads:
-            raise ConfigError(
-                f"profile.n_heads is {n_heads}; expected a divisor of features.dim, which is {context.dim}."
-            )
-        self.positions = nn.Embedding(max_positions, context.dim)
-        nn.init.normal_(self.positions.weight, std=0.02)
+        if count_from not in (NEWEST, OLDEST):
+            raise ConfigError(f"profile.count_from is {count_from!r}; expected {NEWEST!r} or {OLDEST!r}.")
+        self.learns_sequences = count_from == OLDEST
+        self.positions = positions(max_positions, context.dim)
         self.dropout = nn.Dropout(dropout)
-        layer = nn.TransformerEncoderLayer(
-            context.dim, n_heads, 4 * context.dim, dropout, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(layer, n_layers, nn.LayerNorm(context.dim), enable_nested_tensor=False)
+        self.layers = transformer(context.dim, n_layers, n_heads, dropout)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        length = rows.shape[1]
         lengths = users.history_mask.sum(dim=1)
-        if length == 0:
+        if rows.shape[1] == 0:
             return item_vectors.new_zeros(len(rows), self.positions.embedding_dim)
-        steps = torch.arange(length, device=lengths.device)
-        age = (lengths.unsqueeze(1) - 1 - steps).clamp(0, self.positions.num_embeddings - 1)
+        steps = torch.arange(rows.shape[1], device=rows.device)
+        numbers = steps.expand(rows.shape) if self.learns_sequences else lengths.unsqueeze(1) - 1 - steps
+        return after_each(
+            self._states(item_vectors, rows, numbers), torch.arange(len(rows), device=rows.device), lengths
+        )
+
+    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        assert users.places is not None
+        if rows.shape[1] < 2:  # nothing comes before a place
+            return item_vectors.new_zeros(len(users.idx), self.positions.embedding_dim)
+        known = rows[:, :-1]
+        steps = torch.arange(known.shape[1], device=rows.device)
+        states = self._states(item_vectors, known, steps.expand(known.shape))
+        return after_each(states, users.places.row, users.places.place)
+
+    def _states(self, item_vectors: Tensor, rows: Tensor, numbers: Tensor) -> Tensor:
+        """Outputs (B, L, dim) at each item, given the numbers (B, L) of their positions."""
+        steps = torch.arange(rows.shape[1], device=rows.device)
         causal = steps.unsqueeze(0) > steps.unsqueeze(1)  # (L, L), True where a later item must not be seen
-        states = self.layers(self.dropout(take_rows(item_vectors, rows) + self.positions(age)), mask=causal)
-        newest = states[torch.arange(len(lengths), device=lengths.device), (lengths - 1).clamp(min=0)]
-        return newest * (lengths > 0).unsqueeze(-1)
+        numbers = numbers.clamp(0, self.positions.num_embeddings - 1)
+        vectors = self.dropout(take_rows(item_vectors, rows) + self.positions(numbers))
+        return self.layers(vectors, mask=causal)

@@ -93,6 +93,14 @@ class Ranker(nn.Module, ABC):
         The result belongs into buffers whose sizes are those of the constructor, so that saved weights fit again.
         """
 
+    def reconstruct(self, users: UserBatch) -> tuple[Tensor, Tensor]:
+        """Scores (B, n_items) of all that users did, made from it, and a penalty, for a loss of whole users.
+
+        Raises:
+            NotImplementedError: Where the ranker is trained on positives and negatives.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is not trained on whole users")
+
     @abstractmethod
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         """Scores (B, N) of each user's own N items: `items.idx` is (B, N)."""

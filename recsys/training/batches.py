@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +12,10 @@ from torch import Tensor
 from recsys.data.lists import ItemLists
 from recsys.data.queries import Examples, Queries
 from recsys.schema import EvaluationBatch, TrainBatch, UserBatch
-from recsys.training.seeds import generator
+from recsys.training.shuffled import ShuffledBatches
 from recsys.training.user_texts import TextRows
 
-BEFORE, OTHERS = "before", "others"
+BEFORE, OTHERS, SEQUENCE = "before", "others", "sequence"
 
 
 class TensorLists:
@@ -43,10 +44,8 @@ class TensorLists:
         return self.values[place.masked_fill(~mask, 0)].long().masked_fill(~mask, 0), mask
 
 
-class TrainBatches:
-    """Iterates shuffled training batches, in an order of the seed and the epoch alone, so a resumed run repeats it.
-
-    They come as lists of `steps_at_once` (the last may be shorter), for a training step that takes as many.
+class TrainBatches(ShuffledBatches):
+    """Training batches of one example for each positive.
 
     Args:
         examples: The training examples.
@@ -54,12 +53,8 @@ class TrainBatches:
         max_history: Newest items of a history that a profile reads; 0 for a profile that reads none.
         history: `before`: what came before the positive. `others`: all that the user did in the train part but the
             positive, which gives each example more context, and each user's first ones any at all.
-        seed: The run's seed.
-        epoch: Gives the current epoch.
-        rank: This process.
-        world_size: Number of processes; each takes its share of every batch, and weighs it by its size.
-        steps_at_once: Batches of a list.
-        texts: What is written of each example's user, for a profile that reads it.
+        texts: What is written of each example's user, for a profile that reads it; None for none.
+        order: The seed and what else `ShuffledBatches` is told.
     """
 
     def __init__(
@@ -68,50 +63,26 @@ class TrainBatches:
         batch_size: int,
         max_history: int,
         history: str,
-        seed: int,
-        epoch: Callable[[], int],
-        rank: int = 0,
-        world_size: int = 1,
-        steps_at_once: int = 1,
-        texts: TextRows | None = None,
+        texts: TextRows | None,
+        *order: Any,
     ) -> None:
+        super().__init__(len(examples.users), batch_size, *order)
         self.users = torch.from_numpy(examples.users)
         self.positives = torch.from_numpy(examples.positives)
         self.rows = torch.from_numpy(examples.rows)
         self.before = torch.from_numpy(examples.before)
         self.history = TensorLists(examples.history)
         self.shown = None if examples.shown is None else TensorLists(examples.shown)
-        self.batch_size, self.max_history = batch_size, max_history
+        self.max_history = max_history
         # An impression's history is what came before it already, and cannot hold the click.
         self.only_before = history == BEFORE or examples.shown is not None
-        self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
-        self.steps_at_once, self.texts = steps_at_once, texts
+        self.texts = texts
 
-    def __len__(self) -> int:
-        return -(-len(self.users) // (self.batch_size * self.steps_at_once))
-
-    def __iter__(self) -> Iterator[list[TrainBatch]]:
-        order = torch.randperm(len(self.users), generator=generator("cpu", self.seed, "shuffle", self.epoch()))
-        for block in order.split(self.batch_size * self.steps_at_once):
-            shares, weights = zip(*map(self._share, block.split(self.batch_size)), strict=True)
-            batches = [self._batch(*parts) for parts in zip(*self._examples(shares), strict=True)]
-            for batch, weight in zip(batches, weights, strict=True):
-                batch.weight = weight
-            yield batches
-
-    def _examples(self, batches: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-        """Examples, users and positives of several batches, looked up together."""
-        together, sizes = torch.cat(list(batches)), [len(batch) for batch in batches]
+    def make(self, chosen: Sequence[Tensor]) -> list[TrainBatch]:
+        # Examples, users and positives of several batches are looked up together.
+        together, sizes = torch.cat(list(chosen)), [len(batch) for batch in chosen]
         columns = (together, self.users.index_select(0, together), self.positives.index_select(0, together))
-        return [column.split(sizes) for column in columns]
-
-    def _share(self, batch: Tensor) -> tuple[Tensor, float]:
-        """This process' examples of a batch, and the weight of their mean: gradients are averaged over processes."""
-        if self.world_size == 1:
-            return batch, 1.0
-        mine = batch.tensor_split(self.world_size)[self.rank]
-        # A process without an example takes one that counts nothing: all have to make the step.
-        return (mine if len(mine) else batch[:1]), self.world_size * len(mine) / len(batch)
+        return [self._batch(*parts) for parts in zip(*(column.split(sizes) for column in columns), strict=True)]
 
     def _batch(self, chosen: Tensor, idx: Tensor, positives: Tensor) -> TrainBatch:
         text = None if self.texts is None else self.texts.take(chosen)
@@ -126,6 +97,29 @@ class TrainBatches:
         ends = self.before[chosen] if self.only_before else None
         history, mask = self.history.newest(self.rows[chosen], ends, self.max_history)
         return history, mask & (history != positives.unsqueeze(1))
+
+
+class WholeUserBatches(ShuffledBatches):
+    """Training batches of users with all that they did, for a loss of whole users: no positive is set apart.
+
+    Args:
+        history: What each user did in the train part; users who did nothing are left out.
+        batch_size: Train interactions of a step, over all processes together, at the users' mean number of them.
+        order: The seed and what else `ShuffledBatches` is told.
+    """
+
+    def __init__(self, history: ItemLists, batch_size: int, *order: Any) -> None:
+        self.users = torch.from_numpy(np.flatnonzero(history.lengths))
+        mean = len(history.values) / max(1, len(self.users))
+        super().__init__(len(self.users), max(1, round(batch_size / mean)), *order)
+        self.history = TensorLists(history)
+
+    def make(self, chosen: Sequence[Tensor]) -> list[TrainBatch]:
+        return [self._batch(self.users[batch]) for batch in chosen]
+
+    def _batch(self, idx: Tensor) -> TrainBatch:
+        users = UserBatch(idx, *self.history.newest(idx, None, len(self.history.values)))
+        return TrainBatch(users, idx.new_empty(0))
 
 
 class EvaluationBatches:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import pytorch_lightning as pl
 
 from recsys import schema
-from recsys.data.queries import has_impressions, stage_queries, train_examples
+from recsys.data.queries import has_impressions, histories, stage_queries, train_examples
 from recsys.data.splits.base import Split
 from recsys.schema import ConfigError
-from recsys.training.batches import BEFORE, OTHERS, EvaluationBatches, TrainBatches
+from recsys.training.batches import BEFORE, OTHERS, SEQUENCE, EvaluationBatches, TrainBatches, WholeUserBatches
+from recsys.training.sequences import SequenceBatches
+from recsys.training.shuffled import ShuffledBatches
 from recsys.training.user_texts import UserTexts
 
 
@@ -23,14 +25,16 @@ class RecommenderDataModule(pl.LightningDataModule):
         seed: The run's seed, which orders the training batches.
         batch_size: Training examples of a step, over all processes together.
         max_history: The newest items of a history that a profile reads.
-        train_history: `others` or `before`; see `TrainBatches`.
-        steps_at_once: Training batches come in lists of this many.
+        train_history: `others` or `before`, see `TrainBatches`; or `sequence`, see `SequenceBatches`.
         max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
             three times that in all).
+        steps_at_once: Training batches come in lists of this many.
+        whole_users: Whether the loss is one of users and all that they did, and not of positives.
+        mask_share: See `SequenceBatches`.
         texts: What is written of users, for a profile that reads it.
 
     Raises:
-        ConfigError: If a number is not positive or `train_history` is unknown.
+        ConfigError: If a number is not positive, or `train_history` is unknown or unfit for the data.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class RecommenderDataModule(pl.LightningDataModule):
         train_history: str = OTHERS,
         max_scores: int = 4_000_000,
         steps_at_once: int = 1,
+        whole_users: bool = False,
+        mask_share: float | None = None,
         texts: UserTexts | None = None,
     ) -> None:
         super().__init__()
@@ -50,20 +56,24 @@ class RecommenderDataModule(pl.LightningDataModule):
         self.split, self.seed, self.batch_size = split, seed, batch_size
         self.max_history = history_length(max_history)
         self.train_history, self.max_scores = train_history, max_scores
-        self.steps_at_once, self.texts = steps_at_once, texts
+        self.steps_at_once, self.whole_users, self.mask_share = steps_at_once, whole_users, mask_share
+        self.texts = texts
+        if train_history == SEQUENCE and has_impressions(split):
+            raise ConfigError(
+                f"batches.train_history={SEQUENCE}: the impressions of {split.dataset.name} bring a history for each "
+                f"example; use {OTHERS} or {BEFORE}."
+            )
 
-    def train_dataloader(self) -> TrainBatches:
-        return TrainBatches(
-            train_examples(self.split),
-            self.batch_size,
-            self.max_history,
-            self.train_history,
-            self.seed,
-            lambda: self.trainer.current_epoch if self.trainer else 0,
-            *self._share(),
-            self.steps_at_once,
-            None if self.texts is None else self.texts.train,
-        )
+    def train_dataloader(self) -> ShuffledBatches:
+        order = (self.seed, self._epoch, *self._share(), self.steps_at_once)
+        if self.whole_users:
+            return WholeUserBatches(histories(self.split, schema.TRAIN), self.batch_size, *order)
+        if self.train_history == SEQUENCE:
+            lists = histories(self.split, schema.TRAIN)
+            return SequenceBatches(lists, self.batch_size, self.max_history, self.mask_share, *order)
+        examples = train_examples(self.split)
+        texts = None if self.texts is None else self.texts.train
+        return TrainBatches(examples, self.batch_size, self.max_history, self.train_history, texts, *order)
 
     def val_dataloader(self) -> EvaluationBatches:
         return self._evaluation(schema.VAL)
@@ -79,6 +89,9 @@ class RecommenderDataModule(pl.LightningDataModule):
         chunk_size = max(1, self.max_scores // max(1, longest))
         texts = None if self.texts is None else self.texts.stage(stage)
         return EvaluationBatches(queries, chunk_size, self.max_history, *self._share(), texts)
+
+    def _epoch(self) -> int:
+        return self.trainer.current_epoch if self.trainer else 0
 
     def _share(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -97,5 +110,7 @@ def check_batches(
             raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
     if examples_at_once < 0:
         raise ConfigError(f"batches.examples_at_once is {examples_at_once}; expected 0 or more.")
-    if train_history not in (BEFORE, OTHERS):
-        raise ConfigError(f"batches.train_history is {train_history!r}; expected {BEFORE!r} or {OTHERS!r}.")
+    if train_history not in (BEFORE, OTHERS, SEQUENCE):
+        raise ConfigError(
+            f"batches.train_history is {train_history!r}; expected {BEFORE!r}, {OTHERS!r} or {SEQUENCE!r}."
+        )

@@ -1,6 +1,7 @@
 """Losses over the scores of a positive and its negatives. Each takes and gives the same shapes, so any can be swapped.
 
 Shapes: `positive` (B,), `negative` (B, N), `mask` (B, N, bool; False for a known positive or padding).
+`multinomial` alone is of whole users.
 """
 
 from __future__ import annotations
@@ -78,6 +79,25 @@ def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: floa
     beta = 1 - t * (1 - sampled_share)
     negatives = functional.softplus(negative).masked_fill(~mask, 0.0).sum(dim=1)
     return ((beta * functional.softplus(-positive) + negatives) / (mask.sum(dim=1) + 1)).mean()
+
+
+def multinomial(scores: Tensor, history: Tensor, history_mask: Tensor) -> Tensor:
+    """Negative log likelihood of all that a user did, as draws from one softmax over items; the mean over users.
+
+    Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018, equation 2.
+
+    Args:
+        scores: (B, n_items); −∞ for an item that cannot be drawn.
+        history: (B, L) items that the user did something with.
+        history_mask: (B, L) which entries of `history` are real.
+
+    Example:
+        >>> done, mask = torch.tensor([[0, 2]]), torch.tensor([[True, True]])
+        >>> round(multinomial(torch.zeros(1, 4), done, mask).item(), 4)  # 2 log(4)
+        2.7726
+    """
+    terms = torch.logsumexp(scores, dim=1, keepdim=True) - scores.gather(1, history)
+    return terms.masked_fill(~history_mask, 0.0).sum(dim=1).mean()
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:

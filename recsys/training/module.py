@@ -47,9 +47,11 @@ class RecommenderModule(pl.LightningModule):
     Args:
         recommender: The model.
         context: Sizes of the data and train counts.
-        loss: Of positive scores (B,), negative scores (B, N) and their mask; None for a ranker that is not trained.
-        sampler: Makes the negative sampler, given the context on the device of the training; None likewise.
-        optimizer: Makes the optimizer of the parameters or groups of them; None likewise.
+        loss: Of positive scores (B,), negative scores (B, N) and their mask; or, where there is no sampler, of scores
+            (B, n_items) of users, their histories (B, L) and the mask of these. None for a ranker that is not trained.
+        sampler: Makes the negative sampler, given the context on the device of the training; None for a loss of whole
+            users, and for a ranker that is not trained.
+        optimizer: Makes the optimizer of the parameters or groups of them; None for a ranker that is not trained.
         stage_metrics: Metrics of each stage, by the stage's name.
         seed: The run's seed.
     """
@@ -98,8 +100,7 @@ class RecommenderModule(pl.LightningModule):
         self.losses: list[Tensor] = []  # of the epoch's steps
 
     def training_step(self, batches: list[TrainBatch], batch_idx: int) -> Tensor | None:
-        assert self.sampler is not None
-        drawn = self.sampler.draw_all(batches, self.generator)
+        drawn = self.sampler.draw_all(batches, self.generator) if self.sampler else [None] * len(batches)
         if self.automatic_optimization:
             return self._batch_loss(batches[0], drawn[0])
         optimizer, parameters = self.optimizers(), list(self.recommender.parameters())
@@ -170,14 +171,22 @@ class RecommenderModule(pl.LightningModule):
         """The metrics of a stage."""
         return self.stage_metrics[stage]  # type: ignore[return-value]  # nn.ModuleDict forgets the type
 
-    def _batch_loss(self, batch: TrainBatch, drawn: Negatives) -> Tensor:
-        assert self.sampler is not None
-        assert self.loss is not None
-        negatives = self.sampler.choose(batch.users, drawn, self._score_without_gradient)
-        loss = self.loss(*self._training_scores(batch, negatives), negatives.mask)
+    def _batch_loss(self, batch: TrainBatch, drawn: Negatives | None) -> Tensor:
+        loss = self._loss_of_users(batch.users) if drawn is None else self._loss_of_positives(batch, drawn)
         loss = loss if batch.weight == 1 else loss * batch.weight
         self.losses.append(loss.detach())
         return loss
+
+    def _loss_of_users(self, users: UserBatch) -> Tensor:
+        assert self.loss is not None
+        scores, penalty = self.recommender.ranker.reconstruct(users)
+        return self.loss(scores, users.history, users.history_mask) + penalty
+
+    def _loss_of_positives(self, batch: TrainBatch, drawn: Negatives) -> Tensor:
+        assert self.sampler is not None
+        assert self.loss is not None
+        negatives = self.sampler.choose(batch.users, drawn, self._score_without_gradient)
+        return self.loss(*self._training_scores(batch, negatives), negatives.mask)
 
     def _training_scores(self, batch: TrainBatch, negatives: Negatives) -> tuple[Tensor, Tensor]:
         own = batch.positives.unsqueeze(1)

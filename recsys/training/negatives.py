@@ -90,7 +90,7 @@ class KnownPositives:
         hit = column[known] >= 0
         mask = torch.ones(len(users), len(distinct), dtype=torch.bool, device=users.device)
         mask[row[hit], column[known[hit]]] = False
-        return mask[:, inverse]
+        return mask.index_select(1, inverse)
 
 
 class NegativeSampler(ABC):

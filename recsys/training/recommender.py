@@ -67,10 +67,11 @@ class Recommender(nn.Module):
         return self.features.catalogue()
 
     def user_side(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> UserSide:
-        """Users with their profiles' vectors; `rows` (B, L) are the histories' rows in `item_vectors`."""
+        """Users with their profiles' vectors; `rows` (B, L) are their histories' rows in `item_vectors`."""
         if self.profile is None:
             return UserSide(users, item_vectors.new_empty(len(users.idx), 0))
-        return UserSide(users, self.profile(users, item_vectors, rows))
+        profile = self.profile if users.places is None else self.profile.at_places
+        return UserSide(users, profile(users, item_vectors, rows))
 
     def score(self, users: UserBatch, items: Tensor) -> Tensor:
         """Scores (B, N) of each user's own items (B, N)."""

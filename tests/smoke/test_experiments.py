@@ -18,13 +18,29 @@ GROUPS = ("encoder", "features", "profile", "loss", "negatives", "ranker")
         (["experiment=sasrec", "encoder=bert"], "bert text_or_ids transformer full_softmax all dot"),
         (["experiment=sasrec", "loss=gbce"], "none text_or_ids transformer gbce uniform dot"),
         (["experiment=gru4rec", "loss=bpr", "negatives=in_batch"], "none text_or_ids recurrent bpr in_batch dot"),
+        (["experiment=bert4rec"], "none text_or_ids bidirectional full_softmax all dot"),
     ],
 )
 def test_a_sequential_model_is_its_parts(overrides, expected):
     cfg = recsys.compose(overrides)
     check(cfg)
     assert " ".join(cfg.choices[group] for group in GROUPS) == expected
-    assert cfg.batches.train_history == "before"
+    assert cfg.batches.train_history == "sequence"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "expected"),
+    [
+        ("nrms", "tfidf text self_attention sampled_softmax shown dot"),
+        ("naml", "tfidf views attention sampled_softmax shown dot"),
+        ("lstur", "tfidf text recurrent sampled_softmax shown dot"),
+    ],
+)
+def test_a_news_model_is_its_parts(experiment, expected):
+    cfg = recsys.compose([f"experiment={experiment}", "data.path=somewhere"])
+    check(cfg)
+    assert " ".join(cfg.choices[group] for group in GROUPS) == expected
+    assert [cfg.choices[group] for group in ("data", "split", "metrics")] == ["mind", "given", "impressions"]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +48,7 @@ def test_a_sequential_model_is_its_parts(overrides, expected):
     [
         (["experiment=sasrec", "loss=gbce", "negatives.n_negatives=16"], False, True),
         (["experiment=gru4rec", "encoder=tfidf"], True, False),
+        (["experiment=bert4rec", "encoder=tfidf"], True, False),
     ],
 )
 def test_text_or_ids_is_the_choice_of_the_encoder(overrides, has_text, has_ids, small_data, cache_dir, tmp_path):

@@ -77,6 +77,13 @@ def test_a_text_of_what_a_user_read_tells_what_is_clicked(settings):
     assert read.record.encoding["users"]["test"]["n_read"] == N_USERS
 
 
+@pytest.mark.parametrize("experiment", ["nrms", "naml", "lstur"])
+def test_published_models_learn_what_is_clicked(experiment, settings):
+    quick = [*settings[1:], "trainer.max_epochs=3", "features.dim=16"]
+    made = recsys.run([f"experiment={experiment}", *quick])
+    assert made.record.metrics["test/auc"] > 0.8
+
+
 def test_popularity_ranks_what_was_shown(settings):
     floor = recsys.run([*settings, "ranker=popularity", "negatives=none"])
     assert 0.3 < floor.record.metrics["test/auc"] < 0.7  # both topics are clicked alike

@@ -16,7 +16,7 @@ def examples():
 
 
 def batches(epoch=0, size=4, history="others", max_history=5, rank=0, world_size=1, seed=0):
-    return TrainBatches(examples(), size, max_history, history, seed, lambda: epoch, rank, world_size)
+    return TrainBatches(examples(), size, max_history, history, None, seed, lambda: epoch, rank, world_size)
 
 
 def histories_by_positive(iterable):

@@ -1,0 +1,67 @@
+"""Self-attention over the history in both directions, with a place left blank: BERT4Rec's user encoder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from recsys.layers.lookup import take_rows
+from recsys.layers.transformer import positions, transformer
+from recsys.profiles.base import Profile
+from recsys.schema import ConfigError, ModelContext, UserBatch
+
+
+class BidirectionalProfile(Profile):
+    """The output of a bidirectional transformer at a blank that follows the history.
+
+    Sun et al., "BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from Transformer", CIKM
+    2019. Trained on whole sequences (`batches.train_history=sequence`) it fills in blanks anywhere: the paper's masked
+    items. Otherwise it learns to fill in the one that follows each example's history. Positions are counted from the
+    oldest item that is read.
+
+    Args:
+        context: Sizes of the data.
+        n_layers: Number of transformer layers.
+        n_heads: Attention heads; must divide the width of item vectors.
+        max_positions: Items further away than this share one position.
+        dropout: Dropout rate in training.
+        mask_share: Share of a sequence's items that are left blank, drawn anew in each epoch (the paper's ρ).
+
+    Raises:
+        ConfigError: If `n_heads` does not divide the width, or a value is impossible.
+    """
+
+    def __init__(
+        self,
+        context: ModelContext,
+        n_layers: int = 2,
+        n_heads: int = 2,
+        max_positions: int = 200,
+        dropout: float = 0.1,
+        mask_share: float = 0.2,
+    ) -> None:
+        super().__init__()
+        if not 0 < mask_share <= 1:
+            raise ConfigError(f"profile.mask_share is {mask_share}; expected a number above 0 and at most 1.")
+        self.learns_sequences, self.mask_share = True, mask_share
+        self.positions = positions(max_positions, context.dim)
+        self.blank = nn.Parameter(torch.randn(context.dim) * 0.02)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = transformer(context.dim, n_layers, n_heads, dropout)
+
+    def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        every, lengths = torch.arange(len(rows), device=rows.device), users.history_mask.sum(dim=1)
+        wider = torch.cat([rows, rows.new_zeros(len(rows), 1)], dim=1)
+        steps = torch.arange(wider.shape[1], device=rows.device)
+        return self._filled(item_vectors, wider, steps <= lengths.unsqueeze(1), every, lengths)
+
+    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        assert users.places is not None
+        return self._filled(item_vectors, rows, users.history_mask, users.places.row, users.places.place)
+
+    def _filled(self, item_vectors: Tensor, rows: Tensor, mask: Tensor, row: Tensor, place: Tensor) -> Tensor:
+        """Outputs (n, dim) at the blanks: place (n,) of history row (n,)."""
+        steps = torch.arange(rows.shape[1], device=rows.device).clamp(max=self.positions.num_embeddings - 1)
+        vectors = take_rows(item_vectors, rows).index_put((row, place), self.blank)
+        states = self.layers(self.dropout(vectors + self.positions(steps)), src_key_padding_mask=~mask)
+        return states[row, place]

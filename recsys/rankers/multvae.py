@@ -1,0 +1,104 @@
+"""Mult-VAE: a variational autoencoder of what a user did, with a multinomial likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from recsys.rankers.histories import HistoryRanker, multi_hot
+from recsys.schema import ConfigError, ModelContext, UserBatch
+
+
+class MultVAERanker(HistoryRanker):
+    """score(u, ·) = f(μ(x_u)): x_u has a 1 for each item of u's history, and μ and f are perceptrons with tanh.
+
+    Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018. Training descends equation 6 with
+    `loss=multinomial`: −E[log p(x|z)] + β·KL(q(z|x)‖N(0, 1)) for z ~ q(z|x) = N(μ(x), σ²(x)), where x is scaled to
+    length 1 and loses entries by dropout before it is encoded; β rises from 0 to `anneal_cap` in `anneal_steps` steps.
+    Users are served by μ alone. Items without train interactions are no outcomes of the softmax, and are ranked last. A
+    user without history has the scores of x = 0, which are about popularity's.
+
+    Args:
+        context: Sizes of the data.
+        hidden_dims: Widths of the encoder's hidden layers; the decoder has the same in reverse.
+        latent_dim: Width of z.
+        dropout: Share of what a user did that the encoder is not told, in training.
+        anneal_cap: The final β; 0 leaves the divergence out.
+        anneal_steps: Steps in which β rises; 0 has it at once.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    warm: Tensor
+    n_steps: Tensor
+
+    def __init__(
+        self,
+        context: ModelContext,
+        hidden_dims: Sequence[int] = (200,),
+        latent_dim: int = 64,
+        dropout: float = 0.5,
+        anneal_cap: float = 0.2,
+        anneal_steps: int = 1000,
+    ) -> None:
+        super().__init__(context.n_items)
+        widths = list(hidden_dims)
+        _check(widths, latent_dim, anneal_cap, anneal_steps)
+        self.anneal_cap, self.anneal_steps = anneal_cap, anneal_steps
+        self.dropout = nn.Dropout(dropout)
+        self.encoder = _perceptron([context.n_items, *widths, 2 * latent_dim])
+        self.decoder = _perceptron([latent_dim, *widths[::-1], context.n_items])
+        self.register_buffer("warm", context.warm_items.clone(), persistent=False)
+        self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))  # taken so far; a resumed run goes on
+
+    @property
+    def beta(self) -> float:
+        """The weight of the divergence in the present step."""
+        return self.anneal_cap * min(1.0, int(self.n_steps) / max(1, self.anneal_steps) if self.anneal_steps else 1.0)
+
+    def reconstruct(self, users: UserBatch) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self._encode(users)
+        deviation = torch.exp(0.5 * log_variance)
+        z = mean + deviation * torch.randn_like(deviation) if self.training else mean
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+        penalty = self.beta * divergence
+        if self.training:
+            self.n_steps += 1
+        return self.decoder(z).masked_fill(~self.warm, -torch.inf), penalty
+
+    def score_histories(self, users: UserBatch) -> Tensor:
+        scores = self.decoder(self._encode(users)[0])
+        lowest = scores.masked_fill(~self.warm, torch.inf).amin(dim=1, keepdim=True)
+        return torch.where(self.warm, scores, lowest - 1)
+
+    def _encode(self, users: UserBatch) -> tuple[Tensor, Tensor]:
+        """Mean and log variance (B, latent_dim) of q(z|x)."""
+        x = nn.functional.normalize(multi_hot(users, self.n_items), dim=1)
+        mean, log_variance = self.encoder(self.dropout(x)).chunk(2, dim=1)
+        return mean, log_variance
+
+
+def _perceptron(widths: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for wide, narrow in pairwise(widths):
+        linear = nn.Linear(wide, narrow)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.normal_(linear.bias, std=0.001)
+        layers += [linear, nn.Tanh()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _check(widths: list[int], latent_dim: int, anneal_cap: float, anneal_steps: int) -> None:
+    if min([*widths, latent_dim]) < 1:
+        raise ConfigError(
+            f"ranker.hidden_dims is {widths} and ranker.latent_dim is {latent_dim}; expected positive widths, such as "
+            "[200] and 64."
+        )
+    if anneal_cap < 0 or anneal_steps < 0:
+        raise ConfigError(
+            f"ranker.anneal_cap is {anneal_cap} and ranker.anneal_steps is {anneal_steps}; expected 0 or more."
+        )

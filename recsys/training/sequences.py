@@ -1,0 +1,87 @@
+"""Training batches of sequences, each of which is learnt from at many of its places at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys.data.lists import ItemLists
+from recsys.schema import Places, TrainBatch, UserBatch
+from recsys.training.seeds import generator
+from recsys.training.shuffled import ShuffledBatches
+
+LAST_ALONE = 0.1  # share of sequences of which only the newest item is hidden, as at serving
+
+
+class SequenceBatches(ShuffledBatches):
+    """Batches of sequences: what users did, in pieces of at most `max_history` items, each with the item before it.
+
+    Every item of a piece is an example: to be told from those before it in the piece or, with `mask_share`, from all
+    that are not hidden, for those that are hidden in this epoch. That is one example for each train interaction, as
+    with `train_history=before`, and a history is computed once for all of its examples; but only examples at a piece's
+    end have `max_history` items before them.
+
+    Args:
+        lists: What each user did in the train part, oldest first.
+        batch_size: Train interactions of a step, over all processes together, at the pieces' mean number of them.
+        max_history: Items of a piece.
+        mask_share: Share of the items that are hidden; None hides none, and tells each from those before it.
+        order: The seed and what else `ShuffledBatches` is told.
+    """
+
+    def __init__(
+        self, lists: ItemLists, batch_size: int, max_history: int, mask_share: float | None, *order: Any
+    ) -> None:
+        owners, sizes = _pieces(lists.lengths, max_history)
+        super().__init__(len(sizes), max(1, round(batch_size / max(1.0, sizes.mean()))), *order)
+        ends = np.cumsum(sizes)
+        self.owners, self.values = torch.from_numpy(owners), torch.from_numpy(lists.values).long()
+        self.starts, self.ends = torch.from_numpy(ends - sizes), torch.from_numpy(ends)
+        # With the item before it, where the user has one.
+        self.first = torch.maximum(self.starts - 1, torch.from_numpy(lists.offsets)[self.owners])
+        self.mask_share, self.learnt = mask_share, torch.ones(len(self.values), dtype=torch.bool)
+        self.drawn_for: int | None = None  # the epoch that `learnt` was drawn for
+
+    def make(self, chosen: Sequence[Tensor]) -> list[TrainBatch]:
+        return [self._batch(batch) for batch in chosen]
+
+    def count(self, chosen: Tensor) -> int:
+        return len(self._batch(chosen).positives)
+
+    def _batch(self, chosen: Tensor) -> TrainBatch:
+        first, end = self.first[chosen], self.ends[chosen]
+        steps = torch.arange(int((end - first).max()))
+        mask = steps < (end - first).unsqueeze(1)
+        index = (first.unsqueeze(1) + steps).masked_fill(~mask, 0)
+        history = self.values[index].masked_fill(~mask, 0)
+        row, place = (mask & (index >= self.starts[chosen].unsqueeze(1)) & self._learnt()[index]).nonzero(as_tuple=True)
+        users = UserBatch(self.owners[chosen][row], history, mask, places=Places(row, place))
+        return TrainBatch(users, history[row, place])
+
+    def _learnt(self) -> Tensor:
+        """(n,) which train interactions are examples in this epoch: all, or those that are hidden."""
+        epoch = self.epoch()
+        if self.mask_share is not None and self.drawn_for != epoch:
+            source = generator("cpu", self.seed, "hidden", epoch)
+            alone = torch.rand(self.n, generator=source) < LAST_ALONE
+            piece = torch.repeat_interleave(torch.arange(self.n), self.ends - self.starts)
+            hidden = (torch.rand(len(self.values), generator=source) < self.mask_share) & ~alone[piece]
+            none = torch.zeros(self.n, dtype=torch.int64).index_add(0, piece, hidden.long()) == 0
+            hidden[self.ends[none] - 1] = True
+            self.learnt, self.drawn_for = hidden, epoch
+        return self.learnt
+
+
+def _pieces(lengths: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Whose each piece is and how many items it has, oldest first: all but a list's oldest piece have `size`."""
+    counts = -(-lengths // size)
+    owners = np.repeat(np.arange(len(lengths)), counts)
+    sizes = np.full(len(owners), size, dtype=np.int64)
+    oldest = (np.cumsum(counts) - counts)[counts > 0]
+    sizes[oldest] = (lengths - (counts - 1) * size)[counts > 0]
+    return owners, sizes
