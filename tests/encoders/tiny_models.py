@@ -68,7 +68,7 @@ def auto_folder(model_type: str):
 
 
 def _save(make, folder: Path) -> Path:
-    from recsys.encoders.loading import quiet
+    from recsys.language.loading import quiet
 
     with quiet(), torch.random.fork_rng():
         torch.manual_seed(1)
