@@ -142,6 +142,7 @@ def check(cfg: DictConfig) -> None:
         ConfigError: Naming the keys, why they do not go together, and what to use.
     """
     choices = cfg.choices
+    _check_retriever(cfg)
     if is_none(cfg.loss):
         _check_not_trained(cfg, choices)
     else:
@@ -177,6 +178,20 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
                 f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "
                 f"of its encoders or losses would compare equal runs. Leave {group} out, or choose another ranker."
             )
+
+
+def _check_retriever(cfg: DictConfig) -> None:
+    retriever = cfg.ranker.get("retriever")
+    if retriever is None:
+        return
+    is_trained = retriever.get("traits", {}).get("trained", True)
+    if is_trained or "language_model" in retriever:
+        name = str(retriever.get("_target_")).rpartition(".")[2]
+        why = "trained by descent" if is_trained else "too dear for a whole catalogue"
+        raise ConfigError(
+            f"ranker.retriever is {name}, which is {why}: choose one that is solved, as in "
+            "ranker@ranker.retriever=itemknn (or popularity, ease, userknn, …)."
+        )
 
 
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:

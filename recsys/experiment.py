@@ -89,7 +89,10 @@ def _named(cfg: DictConfig, data_fingerprint: str) -> str:
     # Weights are named by their content: a folder may hold others tomorrow.
     identity = build("encoder", cfg.encoder).identity()
     weights = {key: value for key, value in identity.items() if key.endswith("sha256")}
-    return run_id({**plain(cfg), "encoder_content": weights}, data_fingerprint)
+    contents = {"encoder_content": weights}
+    if cfg.ranker.get("language_model") is not None:
+        contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
+    return run_id({**plain(cfg), **contents}, data_fingerprint)
 
 
 def find(cfg: DictConfig) -> Run | None:
@@ -158,6 +161,10 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     for stage in _evaluated(cfg, split):
         with watch.measure(stage):
             metrics |= stages[stage](module, datamodule, verbose=False)[0]
+    ranking: dict[str, Any] = {}
+    if cfg.test and module.recommender.ranker.measured_users:
+        with watch.measure("measure"):
+            ranking = assembly.measure_ranker(module, datamodule)
     if trainer.is_global_zero and cfg.test:
         write_atomically(folder / WEIGHTS, training.weights_of(module.recommender))
     # What the vectors cost when they were made, whichever run that was.
@@ -167,6 +174,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         **_measured(module, trainer, watch, metrics),
         **_circumstances(cfg, split),
         encoding=features.report,
+        ranking=ranking,
         curve=progress.curve,
         segments=module.metrics_of(schema.TEST).segments() if cfg.test else {},
     )

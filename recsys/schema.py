@@ -7,6 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -21,6 +24,7 @@ VALUE = "value"
 USER_ID = "user_id"
 ITEM_ID = "item_id"
 TEXT = "text"
+TITLE = "title"
 CATEGORIES = "categories"
 
 # Columns of impressions (beside `user` and `timestamp`).
@@ -132,6 +136,21 @@ def _move(tensor: Tensor | None, device: torch.device) -> Tensor | None:
 
 
 @dataclass(frozen=True)
+class ItemTexts:
+    """What a part is told that reads the items' texts by itself.
+
+    Attributes:
+        titles: Gives (n_items) titles, the whole text where an item has none.
+        texts: Gives (n_items) texts.
+        cache_dir: Where pretrained weights may be kept between processes.
+    """
+
+    titles: Callable[[], Sequence[str]]
+    texts: Callable[[], Sequence[str]]
+    cache_dir: Path
+
+
+@dataclass(frozen=True)
 class ModelContext:
     """What a profile, a ranker or a sampler may know of the data: sizes and train counts, and nothing of the test.
 
@@ -141,12 +160,14 @@ class ModelContext:
         item_counts: (n_items,) int64, train interactions of each item.
         trains_on_cold: Whether training examples may hold users or items without a train interaction, as impressions do
             with what was shown and never clicked.
+        texts: The items' texts; None where no run is made, as in a rehearsal.
     """
 
     dim: int
     warm_users: Tensor
     item_counts: Tensor
     trains_on_cold: bool = True
+    texts: ItemTexts | None = None
 
     @property
     def n_users(self) -> int:

@@ -52,13 +52,13 @@ class TextFeatures:
 
 def cached_data_fingerprint(cfg: DictConfig) -> str | None:
     """The fingerprint of the data if its parsed form is cached, else None; reads no data."""
-    return cached_fingerprint(build("data", cfg.data), _cache_dir(cfg))
+    return cached_fingerprint(build("data", cfg.data), cache_dir(cfg))
 
 
 def load_split(cfg: DictConfig) -> Split:
     """The data, split; with `train_share` of the train part to learn from."""
     source = build("data", cfg.data)
-    dataset = load_dataset(source, _cache_dir(cfg))
+    dataset = load_dataset(source, cache_dir(cfg))
     splitter = build("split", cfg.split)
     share = cfg.get("train_share", 1.0)
     whole = f"{dataset.fingerprint} {_key(cfg.split)}"
@@ -71,7 +71,7 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
 
     def encode() -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
-        return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
+        return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, cache_dir(cfg)))
 
     return _features.get(f"{split.fingerprint} {split.train.height} {_key(cfg.encoder)}", encode)
 
@@ -80,7 +80,7 @@ def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
     """A new encoder with its weights loaded, fitted on the train items' texts alone."""
     encoder = build("encoder", cfg.encoder)
     train = zip(split.dataset.texts, split.warm_items, strict=True)
-    encoder.fit([text for text, warm in train if warm], _cache_dir(cfg))
+    encoder.fit([text for text, warm in train if warm], cache_dir(cfg))
     return encoder
 
 
@@ -91,7 +91,8 @@ def text_rows(split: Split) -> csr_matrix | None:
     return _text_rows.get(split.fingerprint, lambda: make(split.dataset.texts, split.whole.warm_items))
 
 
-def _cache_dir(cfg: DictConfig) -> Path:
+def cache_dir(cfg: DictConfig) -> Path:
+    """The folder of what is kept between runs."""
     return Path(cfg.paths.cache_dir).expanduser()
 
 

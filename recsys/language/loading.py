@@ -34,14 +34,14 @@ def load(
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoTokenizer
 
     options: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True, "local_files_only": True}
     options["dtype"] = torch.float32
     # Weights that a file lacks are drawn at random: the run's own randomness must not depend on that.
     with quiet(), torch.random.fork_rng():
         try:
-            _check_kind(folder, AutoConfig.from_pretrained(folder).model_type, decoder, group)
+            check_kind(folder, decoder, group)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model, info = _auto_class(decoder, head).from_pretrained(folder, **options)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -80,12 +80,19 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_kind(folder: Path, model_type: str, decoder: bool | None, group: str) -> None:
+def check_kind(folder: Path, decoder: bool | None, group: str = ENCODER) -> None:
+    """Refuse a model that reads in other directions than it must.
+
+    Raises:
+        ConfigError: If so.
+    """
+    from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     )
 
+    model_type = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     is_decoder = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
     if decoder is not None and is_decoder != decoder:
         kind = "decoder, which belongs to encoder=gpt2" if is_decoder else "model that belongs to encoder=bert"
