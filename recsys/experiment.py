@@ -252,6 +252,7 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
     metrics = plain(cfg.metrics)
     metrics.pop("_target_")
     return {
+        **_limits(cfg),
         "data": split.dataset.name,
         "data_fingerprint": cached_data_fingerprint(cfg),
         "split": split.name,
@@ -262,6 +263,12 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "monitor": cfg.monitor,
         "results_version": schema.RESULTS_VERSION,
     }
+
+
+def _limits(cfg: DictConfig) -> dict[str, Any]:
+    """What makes Lightning test fewer queries than there are, with the size of their batches; nothing, mostly."""
+    limits = {key: cfg.trainer.get(key) for key in ("limit_test_batches", "fast_dev_run") if cfg.trainer.get(key)}
+    return {**limits, "max_scores": cfg.batches.max_scores} if limits else {}
 
 
 def label(cfg: DictConfig) -> str:

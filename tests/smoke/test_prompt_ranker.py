@@ -9,7 +9,7 @@ from rich.console import Console
 import recsys
 from recsys.config import check
 from recsys.evaluation import evaluate_again
-from recsys.experiment import identify
+from recsys.experiment import identify, protocol
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError
 
@@ -40,6 +40,13 @@ def test_a_run_says_what_it_scored_by_and_reopens_the_same(run):
     assert run.weights.stat().st_size < 1_000_000
 
 
+def test_a_test_that_was_cut_short_has_another_protocol(run, overrides):
+    cut = ["trainer.limit_test_batches=1"]
+    whole, short = (protocol(recsys.compose([*overrides, *more]), run.split) for more in ([], cut))
+    assert whole == run.record.protocol
+    assert short == {**whole, "limit_test_batches": 1, "max_scores": 4_000_000}
+
+
 def test_the_biases_are_printed_with_the_run(run):
     console = Console(record=True, width=200)
     print_run(run, console)
@@ -63,7 +70,8 @@ def test_other_weights_under_the_same_name_are_another_run(run, overrides, monke
     ("given", "message"),
     [
         (["ranker@ranker.retriever=dot"], "ranker.retriever is DotRanker, which is trained by descent"),
-        (["ranker@ranker.retriever=popularity", "encoder=tfidf"], "ignores encoder=tfidf"),
+        (["ranker@ranker.retriever=popularity", "encoder=tfidf"], "PopularityRanker ignores encoder=tfidf"),
+        (["ranker.retriever=null", "encoder=tfidf"], "ignores encoder=tfidf"),
         (["ranker@ranker.retriever=prompt"], "ranker.retriever is PromptRanker"),
         (["profile=mean"], "ignores profile=mean"),
         (["loss=bpr"], "leave loss=bpr out"),
