@@ -186,7 +186,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
 
 
 def _evaluated(cfg: DictConfig, split: Split) -> list[str]:
-    stages = [] if split.validation.is_empty() else ["validate"]
+    validates = not split.validation.is_empty() and cfg.trainer.get("limit_val_batches") != 0
+    stages = ["validate"] if validates else []
     return [*stages, "test"] if cfg.test else stages
 
 

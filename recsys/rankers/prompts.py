@@ -27,7 +27,7 @@ class Prompt:
     line. With a question, the candidate stands in the question in place of `{text}`.
 
     Attributes:
-        instruction: Before the history.
+        instruction: The line before the history; none if it is empty.
         question: With `{text}` where the candidate stands; asked where the answer is scored.
         item_text: "title" (the whole text where the data has no titles) or "text".
         n_history: The newest items of a history that are told.
@@ -89,7 +89,8 @@ class PromptTokens:
         tokenizer = language_model.tokenizer
         items = language_model.tokens([f" {text}" for text in named], prompt.max_item_tokens)
         items = [ids or [stand_in(tokenizer)] for ids in items]
-        instruction, broken, mark, tail, end = language_model.tokens([prompt.instruction, BREAK, MARK, before, after])
+        told = prompt.instruction and f"{prompt.instruction}{BREAK}"
+        instruction, broken, mark, tail, end = language_model.tokens([told, BREAK, MARK, before, after])
         start = tokenizer("")["input_ids"] or [stand_in(tokenizer)]
         parts = {Part.START: start, Part.INSTRUCTION: instruction, Part.BREAK: broken, Part.TAIL: tail or mark}
         self.n_items, self.n_history = len(named), prompt.n_history

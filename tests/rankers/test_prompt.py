@@ -23,7 +23,7 @@ from recsys.schema import ConfigError, ItemTexts, UserBatch
 
 # Of different lengths; two items share a text, and one has none.
 TITLES = ["", *(" ".join(WORDS[start % 7 : start % 7 + 1 + start % 4]) for start in range(N_ITEMS - 1))]
-PROMPT = Prompt("films of love\n", "is{text} new? say", n_history=2)
+PROMPT = Prompt("films of love", "is{text} new? say", n_history=2)
 
 
 @pytest.fixture(scope="module", params=["llama", "gpt2"])

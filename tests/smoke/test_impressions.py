@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from encoders.tiny_models import causal_folder
 
 import recsys
 from recsys.schema import ConfigError
@@ -78,3 +79,21 @@ def test_popularity_ranks_what_was_shown(settings):
 def test_another_split_is_refused(settings):
     with pytest.raises(ConfigError, match="mind has impressions, which bring their own split: use split=given"):
         recsys.run([*settings, "split=temporal"])
+
+
+def test_a_language_model_scores_what_was_shown(settings, tmp_path):
+    weights = f"ranker.language_model.weights={causal_folder('llama', tmp_path / 'llama')}"
+    prompt = [
+        *settings,
+        "negatives=none",
+        "ranker=prompt",
+        weights,
+        "ranker.prompt.n_history=2",
+        "ranker.measured_users=5",
+    ]
+    with pytest.raises(ConfigError, match=r"data=mind lists the candidates .* set ranker\.retriever=null"):
+        recsys.run(prompt)
+    run = recsys.run([*prompt, "ranker.retriever=null", "trainer.limit_val_batches=0"])
+    assert not any(name.startswith("val/") for name in run.record.metrics)
+    assert 0 < run.record.metrics["test/ndcg@10"] < 1
+    assert (run.record.ranking["n_users"], run.record.ranking["candidates_mean"]) == (5, SHOWN)
