@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from encoders.tiny_models import causal_folder
 
 import recsys
 from recsys.schema import ConfigError
@@ -81,16 +80,8 @@ def test_another_split_is_refused(settings):
         recsys.run([*settings, "split=temporal"])
 
 
-def test_a_language_model_scores_what_was_shown(settings, tmp_path):
-    weights = f"ranker.language_model.weights={causal_folder('llama', tmp_path / 'llama')}"
-    prompt = [
-        *settings,
-        "negatives=none",
-        "ranker=prompt",
-        weights,
-        "ranker.prompt.n_history=2",
-        "ranker.measured_users=5",
-    ]
+def test_a_language_model_scores_what_was_shown(settings, tiny_decoder):
+    prompt = [*settings, "negatives=none", "ranker=prompt", *tiny_decoder["prompt"]]
     with pytest.raises(ConfigError, match=r"data=mind lists the candidates .* set ranker\.retriever=null"):
         recsys.run(prompt)
     run = recsys.run([*prompt, "ranker.retriever=null", "trainer.limit_val_batches=0"])

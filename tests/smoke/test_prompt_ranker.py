@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from encoders.tiny_models import causal_folder
 from rich.console import Console
 
 import recsys
@@ -15,17 +14,14 @@ from recsys.schema import ConfigError
 
 
 @pytest.fixture(scope="module")
-def overrides(small_data, cache_dir, tmp_path_factory):
-    root = tmp_path_factory.mktemp("prompt")
-    weights = causal_folder("llama", root / "llama")
-    paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={root / 'runs'}"]
-    tiny = [f"ranker.language_model.weights={weights}", "ranker.top_n=5", "ranker.prompt.n_history=3"]
-    return [*small_data, "ranker=prompt", *tiny, *paths, "metrics.val=[ndcg@10]"]
+def overrides(small_data, tiny_decoder, cache_dir, tmp_path_factory):
+    paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path_factory.mktemp('prompt')}"]
+    return [*small_data, "ranker=prompt", *tiny_decoder["prompt"], *paths, "metrics.val=[ndcg@10]"]
 
 
 @pytest.fixture(scope="module")
 def run(overrides):
-    return recsys.run([*overrides, "encoder=tfidf", "ranker.prompt.n_examples=1", "ranker.measured_users=9"])
+    return recsys.run([*overrides, "encoder=tfidf", "ranker.prompt.n_examples=1"])
 
 
 def test_a_run_says_what_it_scored_by_and_reopens_the_same(run):
@@ -33,7 +29,7 @@ def test_a_run_says_what_it_scored_by_and_reopens_the_same(run):
     assert again == {name: value for name, value in run.record.metrics.items() if name.startswith("test/")}
     assert 0 < again["test/ndcg@10"] < 1
     ranking = run.record.ranking
-    assert (ranking["n_users"], ranking["candidates_mean"]) == (9, 5.0)
+    assert (ranking["n_users"], ranking["candidates_mean"]) == (5, 5.0)
     assert ranking["language_model"]["sha256"]
     assert all(-1 <= value <= 1 for value in ranking["rank_correlation"].values())
     assert run.record.times["fit"] > 0
@@ -50,7 +46,7 @@ def test_a_test_that_was_cut_short_has_another_protocol(run, overrides):
 def test_the_biases_are_printed_with_the_run(run):
     console = Console(record=True, width=200)
     print_run(run, console)
-    assert "Rank correlation of the scores of 9 users with: train popularity" in console.export_text()
+    assert "Rank correlation of the scores of 5 users with: train popularity" in console.export_text()
 
 
 def test_it_recommends_candidates_of_the_retriever_first(run):
