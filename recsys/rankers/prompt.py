@@ -96,6 +96,8 @@ class PromptRanker(Ranker):
         return self._reranked(users).index_select(1, items.idx)
 
     def measure(self, users: UserSide, candidates: Tensor | None) -> dict[str, Any]:
+        if candidates is None and self.retriever is None:
+            return {}  # ranks of all pairs of a whole catalogue would not fit in memory
         items, mask = self._candidates(users) if candidates is None else (candidates.clamp(min=0), candidates >= 0)
         batch = users.batch
         orders = batch, turned(batch, self.prompt.n_history)
@@ -145,9 +147,6 @@ class PromptRanker(Ranker):
         return self.retriever.score_catalogue(users, ItemSide(everything, users.vectors.new_empty(self.n_items, 0)))
 
     def _candidates(self, users: UserSide, retrieved: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        if self.retriever is None:
-            items = torch.arange(self.n_items).expand(len(users.batch.idx), -1)
-            return items, torch.ones_like(items, dtype=torch.bool)
         items, mask = best_unseen(self._retrieved(users) if retrieved is None else retrieved, users.batch, self.top_n)
         return items, mask & users.batch.history_mask.any(dim=1, keepdim=True)
 

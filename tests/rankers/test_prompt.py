@@ -206,8 +206,9 @@ def test_biases_are_rank_correlations_within_each_user(llama):
 
 
 def test_a_history_of_one_item_has_one_order(llama):
-    users = user_side((1,))
-    reports = [new(llama, replace(PROMPT, n_history=n)).measure(users, None)["rank_correlation"] for n in (1, 2)]
+    users, shown = user_side((1,)), torch.arange(N_ITEMS).unsqueeze(0)
+    assert new(llama).measure(users, None) == {}
+    reports = [new(llama, replace(PROMPT, n_history=n)).measure(users, shown)["rank_correlation"] for n in (1, 2)]
     one, two = (report["scores_with_the_history_reversed"] for report in reports)
     assert one == pytest.approx(1.0)
     assert two < 0.999
