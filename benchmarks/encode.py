@@ -97,7 +97,7 @@ def _ours() -> TransformerEncoder:
 def _sentence_transformers() -> Encode:
     from sentence_transformers import SentenceTransformer
 
-    from recsys.encoders.weights import MINILM, find_weights
+    from recsys.language.weights import MINILM, find_weights
 
     return SentenceTransformer(str(find_weights(MINILM)), device="cpu").encode
 

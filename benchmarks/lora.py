@@ -125,7 +125,7 @@ def _work(scratch: Path, steps: int, data: list[str]) -> Work:
 
 def _without_dropout(folder: Path) -> Path:
     """MiniLM with a configuration whose dropout rates are 0."""
-    from recsys.encoders.weights import MINILM, find_weights
+    from recsys.language.weights import MINILM, find_weights
 
     original = find_weights(MINILM)
     folder.mkdir()

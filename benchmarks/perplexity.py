@@ -20,8 +20,8 @@ from typing import Any
 from harness import Comparison
 
 from recsys.config import build, compose
-from recsys.encoders.loading import load
 from recsys.encoders.pretraining import pretrained
+from recsys.language.loading import load
 from recsys.tracking import environment
 from recsys.workspace import load_split
 

@@ -19,7 +19,8 @@ from recsys.data.user_texts import check_prompt
 from recsys.encoders.base import Encoder
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
-from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.rankers.base import UserSide
+from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteractions
 from recsys.tracking.files import write_atomically
 from recsys.training.batches import SEQUENCE
 from recsys.training.checkpoints import AtomicCheckpointIO
@@ -28,7 +29,7 @@ from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
 from recsys.training.steps import steps_at_once
-from recsys.workspace import fitted_encoder, text_rows, user_texts
+from recsys.workspace import cache_dir, fitted_encoder, text_rows, user_texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +85,7 @@ def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[
 def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -> RecommenderModule:
     """The LightningModule for a split."""
     _check_validation(cfg, split)
+    _check_candidates(cfg, split)
     context = model_context(cfg, split, text_vectors.shape[1])
     vectors, encoder = torch.from_numpy(text_vectors), partial(fitted_encoder, cfg, split)
     items = EncodedItems(vectors, context.warm_items, context.trains_on_cold, split.dataset.texts, encoder)
@@ -102,9 +104,17 @@ def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
 def model_context(cfg: DictConfig, split: Split, text_dim: int) -> ModelContext:
     """Sizes of the data and train counts."""
     warm_users, item_counts = torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts)
-    categories, n_categories = category_table(split)
-    fields = torch.from_numpy(categories), n_categories
-    return ModelContext(cfg.features.dim, warm_users, item_counts, has_impressions(split), text_dim, *fields)
+    data, (categories, n_categories) = split.dataset, category_table(split)
+    return ModelContext(
+        cfg.features.dim,
+        warm_users,
+        item_counts,
+        trains_on_cold=has_impressions(split),
+        text_dim=text_dim,
+        categories=torch.from_numpy(categories),
+        n_categories=n_categories,
+        texts=ItemTexts(lambda: data.titles, lambda: data.texts, cache_dir(cfg)),
+    )
 
 
 def known_positives(split: Split) -> KnownPositives:
@@ -119,6 +129,18 @@ def solve(module: RecommenderModule, split: Split, text_vectors: NDArray[np.floa
     times = split.train[schema.TIMESTAMP].to_numpy() if split.dataset.has_timestamps else None
     sizes = split.dataset.n_users, split.dataset.n_items
     module.recommender.ranker.solve(TrainInteractions(users, items, times, *sizes, text_vectors, seed))
+
+
+def measure_ranker(module: RecommenderModule, datamodule: RecommenderDataModule) -> dict[str, Any]:
+    """What the ranker says of its own biases, by the first users of the test."""
+    ranker = module.recommender.ranker
+    batch = next(iter(datamodule.test_dataloader()), None) if ranker.measured_users else None
+    if batch is None:
+        return {}
+    users = batch.users.split(ranker.measured_users)[0]
+    candidates = None if batch.candidates is None else batch.candidates[: ranker.measured_users]
+    with torch.inference_mode():
+        return ranker.measure(UserSide(users, torch.empty(len(users.idx), 0)), candidates)
 
 
 def metric_context(split: Split) -> MetricContext:
@@ -220,6 +242,14 @@ def _check_monitor(cfg: DictConfig) -> None:
         raise ConfigError(
             f"monitor is {cfg.monitor!r}, but validation computes {', '.join(measured)}. "
             "Choose one of them, or add the metric to metrics.val."
+        )
+
+
+def _check_candidates(cfg: DictConfig, split: Split) -> None:
+    if has_impressions(split) and cfg.ranker.get("retriever") is not None:
+        raise ConfigError(
+            f"data={cfg.choices.data} lists the candidates of each query, and ranker.retriever would choose others: "
+            "set ranker.retriever=null."
         )
 
 

@@ -142,6 +142,7 @@ def check(cfg: DictConfig) -> None:
         ConfigError: Naming the keys, why they do not go together, and what to use.
     """
     choices = cfg.choices
+    _check_retriever(cfg, choices)
     if is_none(cfg.loss):
         _check_not_trained(cfg, choices)
     else:
@@ -187,6 +188,26 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
                 f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "
                 f"of its encoders or losses would compare equal runs. Leave {group} out, or choose another ranker."
             )
+
+
+def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
+    retriever = cfg.ranker.get("retriever")
+    if "retriever" not in cfg.ranker:
+        return
+    name = None if retriever is None else str(retriever.get("_target_")).rpartition(".")[2]
+    traits = {} if retriever is None else retriever.get("traits", {})
+    is_trained = traits.get("trained", retriever is not None)
+    if is_trained or (retriever is not None and "language_model" in retriever):
+        why = "trained by descent" if is_trained else "too dear for a whole catalogue"
+        raise ConfigError(
+            f"ranker.retriever is {name}, which is {why}: choose one that is solved, as in "
+            "ranker@ranker.retriever=itemknn (or popularity, ease, userknn, …)."
+        )
+    if _has_text(cfg) and not traits.get("reads_text", False):
+        raise ConfigError(
+            f"ranker.retriever={name} ignores encoder={choices.encoder}, and the language model reads the texts "
+            "themselves: leave encoder out, or retrieve by text with ranker@ranker.retriever=itemknn."
+        )
 
 
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:

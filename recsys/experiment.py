@@ -90,7 +90,10 @@ def _named(cfg: DictConfig, data_fingerprint: str) -> str:
     # Weights are named by their content: a folder may hold others tomorrow.
     identity = build("encoder", cfg.encoder).identity()
     weights = {key: value for key, value in identity.items() if key.endswith("sha256")}
-    return run_id({**plain(cfg), "encoder_content": weights}, data_fingerprint)
+    contents = {"encoder_content": weights}
+    if cfg.ranker.get("language_model") is not None:
+        contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
+    return run_id({**plain(cfg), **contents}, data_fingerprint)
 
 
 def find(cfg: DictConfig) -> Run | None:
@@ -161,6 +164,10 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     for stage in _evaluated(cfg, split):
         with watch.measure(stage):
             metrics |= stages[stage](module, datamodule, verbose=False)[0]
+    ranking: dict[str, Any] = {}
+    if cfg.test and module.recommender.ranker.measured_users:
+        with watch.measure("measure"):
+            ranking = assembly.measure_ranker(module, datamodule)
     if trainer.is_global_zero and cfg.test:
         write_atomically(folder / WEIGHTS, training.weights_of(module.recommender))
     # What the vectors cost when they were made, whichever run that was.
@@ -171,6 +178,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         **_measured(module, trainer, watch, metrics),
         **_circumstances(cfg, split),
         encoding={**features.report, **({"users": users} if users else {})},
+        ranking=ranking,
         curve=progress.curve,
         segments=module.metrics_of(schema.TEST).segments() if cfg.test else {},
     )
@@ -191,7 +199,8 @@ def _encoded_users(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> 
 
 
 def _evaluated(cfg: DictConfig, split: Split) -> list[str]:
-    stages = [] if split.validation.is_empty() else ["validate"]
+    validates = not split.validation.is_empty() and cfg.trainer.get("limit_val_batches") != 0
+    stages = ["validate"] if validates else []
     return [*stages, "test"] if cfg.test else stages
 
 
@@ -257,6 +266,7 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
     metrics = plain(cfg.metrics)
     metrics.pop("_target_")
     return {
+        **_limits(cfg),
         "data": split.dataset.name,
         "data_fingerprint": cached_data_fingerprint(cfg),
         "split": split.name,
@@ -267,6 +277,12 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "monitor": cfg.monitor,
         "results_version": schema.RESULTS_VERSION,
     }
+
+
+def _limits(cfg: DictConfig) -> dict[str, Any]:
+    """What makes Lightning test fewer queries than there are, with the size of their batches; nothing, mostly."""
+    limits = {key: cfg.trainer.get(key) for key in ("limit_test_batches", "fast_dev_run") if cfg.trainer.get(key)}
+    return {**limits, "max_scores": cfg.batches.max_scores} if limits else {}
 
 
 def label(cfg: DictConfig) -> str:

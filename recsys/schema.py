@@ -7,6 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     import numpy as np
     import torch
     from numpy.typing import NDArray
@@ -21,6 +24,7 @@ VALUE = "value"
 USER_ID = "user_id"
 ITEM_ID = "item_id"
 TEXT = "text"
+TITLE = "title"
 CATEGORIES = "categories"
 
 # Columns of impressions (beside `user` and `timestamp`).
@@ -169,6 +173,21 @@ class UserPrompt:
 
 
 @dataclass(frozen=True)
+class ItemTexts:
+    """What a part is told that reads the items' texts by itself.
+
+    Attributes:
+        titles: Gives (n_items) titles, the whole text where an item has none.
+        texts: Gives (n_items) texts.
+        cache_dir: Where pretrained weights may be kept between processes.
+    """
+
+    titles: Callable[[], Sequence[str]]
+    texts: Callable[[], Sequence[str]]
+    cache_dir: Path
+
+
+@dataclass(frozen=True)
 class ModelContext:
     """What a profile, a ranker or a sampler may know of the data: sizes, train counts and categories of items, and
     nothing of the test.
@@ -182,6 +201,7 @@ class ModelContext:
         text_dim: Width of the encoder's vectors; 0 where it reads no text.
         categories: (n_items, C) int64 categories of each item, padded with −1; None where the data has none.
         n_categories: How many categories there are.
+        texts: The items' texts; None where no run is made, as in a rehearsal.
     """
 
     dim: int
@@ -191,6 +211,7 @@ class ModelContext:
     text_dim: int = 0
     categories: Tensor | None = None
     n_categories: int = 0
+    texts: ItemTexts | None = None
 
     @property
     def n_users(self) -> int:

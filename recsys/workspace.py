@@ -54,13 +54,13 @@ class TextFeatures:
 
 def cached_data_fingerprint(cfg: DictConfig) -> str | None:
     """The fingerprint of the data if its parsed form is cached, else None; reads no data."""
-    return cached_fingerprint(build("data", cfg.data), _cache_dir(cfg))
+    return cached_fingerprint(build("data", cfg.data), cache_dir(cfg))
 
 
 def load_split(cfg: DictConfig) -> Split:
     """The data, split; with `train_share` of the train part to learn from, and `item_text` for models to read."""
     source = build("data", cfg.data)
-    dataset = load_dataset(source, _cache_dir(cfg))
+    dataset = load_dataset(source, cache_dir(cfg))
     splitter = build("split", cfg.split)
     share, template = cfg.get("train_share", 1.0), cfg.get("item_text")
     whole = f"{dataset.fingerprint} {_key(cfg.split)}"
@@ -77,7 +77,7 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
 
     def encode() -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
-        return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, _cache_dir(cfg)))
+        return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, cache_dir(cfg)))
 
     return _features.get(_reading(cfg, split), encode)
 
@@ -90,7 +90,7 @@ def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> User
     from recsys.training.user_texts import UserTexts
 
     def encode(texts: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        return encode_texts(build("encoder", cfg.encoder), texts, _train_texts(split), _cache_dir(cfg))
+        return encode_texts(build("encoder", cfg.encoder), texts, _train_texts(split), cache_dir(cfg))
 
     return _user_texts.get(f"{_reading(cfg, split)} {prompt}", lambda: UserTexts(split, prompt, encode))
 
@@ -98,7 +98,7 @@ def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> User
 def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
     """A new encoder with its weights loaded, fitted on the train items' texts alone."""
     encoder = build("encoder", cfg.encoder)
-    encoder.fit(_train_texts(split), _cache_dir(cfg))
+    encoder.fit(_train_texts(split), cache_dir(cfg))
     return encoder
 
 
@@ -119,7 +119,8 @@ def _train_texts(split: Split) -> list[str]:
     return [text for text, warm in zip(split.dataset.texts, split.warm_items, strict=True) if warm]
 
 
-def _cache_dir(cfg: DictConfig) -> Path:
+def cache_dir(cfg: DictConfig) -> Path:
+    """The folder of what is kept between runs."""
     return Path(cfg.paths.cache_dir).expanduser()
 
 

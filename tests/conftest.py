@@ -59,6 +59,19 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     ]
 
 
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Overrides by the choice that would read a real decoder language model, for a random Llama of two layers."""
+    from encoders.tiny_models import causal_folder
+
+    folder = causal_folder("llama", tmp_path_factory.mktemp("llama"))
+    ranked = ["ranker.top_n=5", "ranker.prompt.n_history=2", "ranker.measured_users=5"]
+    return {
+        "smollm": [f"encoder.weights={folder}"],
+        "prompt": [f"ranker.language_model.weights={folder}", *ranked],
+    }
+
+
 @pytest.fixture
 def tiny_gpt2() -> list[str]:
     return list(TINY_GPT2)

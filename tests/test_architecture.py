@@ -13,10 +13,11 @@ PACKAGE = Path(__file__).parent.parent / "recsys"
 ALLOWED = {
     "schema": set(),
     "metrics": {"schema"},
-    "encoders": {"schema"},
+    "language": {"schema"},
+    "encoders": {"schema", "language"},
     "layers": {"schema"},
     "profiles": {"schema", "layers"},
-    "rankers": {"schema", "layers"},
+    "rankers": {"schema", "layers", "language"},
     "data": {"schema"},
     "tracking": {"schema"},
     "finetuning": {"schema", "layers", "encoders"},

@@ -43,6 +43,7 @@ def _parts(record: Record) -> dict[str, Mapping[str, Any]]:
         "protocol": dict(flatten(record.protocol)),
         "data": dict(flatten(record.data_statistics)),
         "encoding": dict(flatten(record.encoding)),
+        "ranking": dict(flatten(record.ranking)),
         "made with": {**record.versions, **(record.git or {}), **record.machine},
     }
 

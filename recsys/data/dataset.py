@@ -62,11 +62,23 @@ class Dataset:
         """The text of each item, in the order of their indices."""
         return self.items[schema.TEXT].to_list()
 
+    @property
+    def titles(self) -> list[str]:
+        """What each item is called."""
+        return titles(self.items).to_list()
+
     def _content_hash(self) -> str:
         digest = hashlib.sha256()
         for frame in (self.interactions, self.items, self.users, self.impressions):
             digest.update(b"-" if frame is None else frame_hash(frame).encode())
         return digest.hexdigest()[:16]
+
+
+def titles(items: pl.DataFrame) -> pl.Series:
+    """What items are called: their titles where the data has them, else their texts."""
+    has_titles = items.schema.get(schema.TITLE) == pl.String
+    named = pl.coalesce(schema.TITLE, schema.TEXT) if has_titles else pl.col(schema.TEXT)
+    return items.select(named.alias(schema.TITLE))[schema.TITLE]
 
 
 def frame_hash(frame: pl.DataFrame) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from recsys.encoders.transformer import TransformerEncoder
-from recsys.encoders.weights import MINILM
+from recsys.language.weights import MINILM
 
 
 class BertEncoder(TransformerEncoder):

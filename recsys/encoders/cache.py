@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from recsys.encoders.base import Encoder
-from recsys.encoders.files import making, replacing
+from recsys.language.files import making, replacing
 from recsys.schema import DataError
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Generator
 
-from recsys.encoders.files import replacing
 from recsys.encoders.objectives import make_batches, make_inputs, summed_loss, tokenize
 from recsys.encoders.pretraining import Learner
-from recsys.encoders.progress import track
+from recsys.language.files import replacing
+from recsys.language.progress import track
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from recsys.encoders.lengths import length_batches
+from recsys.language.lengths import length_batches
 from recsys.schema import ConfigError
 
 Pool = Callable[[Tensor, Tensor], Tensor]

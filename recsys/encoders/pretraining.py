@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from recsys.encoders.files import making, replacing
-from recsys.encoders.weights import settings_hash, weights_hash
+from recsys.language.files import making, replacing
+from recsys.language.weights import settings_hash, weights_hash
 from recsys.schema import ConfigError
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Continued:
 
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """The folder's tokenizer and language model."""
-        from recsys.encoders.loading import load
+        from recsys.language.loading import load
 
         return load(self.folder, self.decoder, self.max_length, self.head)
 
@@ -194,7 +194,7 @@ def _found(folder: Path) -> dict[str, Any] | None:
 
 def _make(learner: Learner, texts: Sequence[str], folder: Path, state: Path) -> dict[str, Any]:
     from recsys.encoders.descent import train
-    from recsys.encoders.loading import quiet
+    from recsys.language.loading import quiet
 
     start = time.perf_counter()
     tokenizer, model, report = train(learner, texts, state)

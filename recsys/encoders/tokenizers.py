@@ -1,4 +1,4 @@
-"""Tokenizers learnt from the catalogue's texts, and tokens as tensors."""
+"""Tokenizers learnt from the catalogue's texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokenizers.normalizers import Normalizer
-    from torch import Tensor
     from transformers import PreTrainedTokenizerFast
 
 END_OF_TEXT = "<|endoftext|>"
@@ -58,21 +57,3 @@ def _byte_level_bpe(
     )
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
-
-
-def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids (B, L) and their mask (B, L).
-
-    Padding stands at the right and is masked, so its id is never looked at, and a decoder's positions begin at 0.
-
-    Example:
-        >>> ids, mask = padded([[7, 8, 9], [5]])
-        >>> ids.tolist(), mask.tolist()
-        ([[7, 8, 9], [5, 0, 0]], [[1, 1, 1], [1, 0, 0]])
-    """
-    import torch
-
-    length = max(map(len, tokens))
-    ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in tokens])
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in tokens])
-    return ids, mask

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,9 +12,10 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.execution import FLOAT32, INT8, N_COMPARED, check_execution, compiled, likeness
-from recsys.encoders.lengths import length_batches
 from recsys.encoders.pretraining import CATALOGUE, Continued, Pretraining, copied, pretrained
-from recsys.encoders.weights import MINILM, find_weights, settings_hash, weights_hash
+from recsys.language.lengths import length_batches
+from recsys.language.loading import check_device, found_device, stand_in
+from recsys.language.weights import MINILM, content_of, find_weights, weights_folder
 from recsys.schema import ConfigError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from recsys.encoders.network import TextNetwork
 
+PLACE = "{text}"  # of the text in a prompt
 SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
 SAMPLE = ("a text", "another text of more words")  # to compile with where there are no others
 Settings = TypeVar("Settings")
@@ -79,6 +80,8 @@ class TransformerEncoder(Encoder):
         compile: Whether the model is compiled first, for the same vectors but rounding.
         sizes: Of the model that "catalogue" makes; see `ModelSizes`.
         pretraining: How that model is trained; see `Pretraining`.
+        prompt: A template with `{text}`, which is encoded in the text's place: an instruction to the model. A long text
+            is cut so that the whole of the template is read. Vectors are pooled over the template's tokens too.
 
     Raises:
         ConfigError: If a value is unknown or impossible.
@@ -101,6 +104,7 @@ class TransformerEncoder(Encoder):
         compile: bool = False,
         sizes: Mapping[str, int] | None = None,
         pretraining: Mapping[str, Any] | None = None,
+        prompt: str | None = None,
     ) -> None:
         if pooling not in self.poolings:
             raise ConfigError(
@@ -110,19 +114,20 @@ class TransformerEncoder(Encoder):
             )
         if weights == CATALOGUE and not self.head:
             raise ConfigError(
-                "encoder.weights is catalogue, and encoder=transformer does not know which architecture to make. Use "
-                "encoder=bert or encoder=gpt2, or give a hub id or a folder."
+                f"encoder.weights is catalogue, and encoder={self.architecture} does not know which architecture to "
+                "make. Use encoder=bert or encoder=gpt2, or give a hub id or a folder."
             )
         _check_at_least("max_length", max_length, 4)
         _check_at_least("batch_tokens", batch_tokens, 1)
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-            raise ConfigError(f"encoder.device is {device!r}; expected cpu, cuda, cuda:0 or auto.")
+        check_device(device)
         check_execution(precision, compile)
         if precision == INT8 and device.startswith("cuda"):
             raise ConfigError(f"encoder.precision=int8 runs on the CPU alone, and encoder.device is {device}.")
+        _check_prompt(prompt)
         self.precision, self.compile = precision, compile
         self.weights, self.pooling, self.normalize = weights, pooling, normalize
         self.max_length, self.batch_tokens, self.device = max_length, batch_tokens, device
+        self.prompt = prompt
         self.sizes = _settings(ModelSizes, "sizes", sizes)
         self.pretraining = _settings(Pretraining, "pretraining", pretraining)
 
@@ -148,7 +153,7 @@ class TransformerEncoder(Encoder):
         Returns:
             The folder, as `save_pretrained` writes it, and the report of how that went.
         """
-        learner = self if self.weights == CATALOGUE else Continued(self, find_weights(self.weights))
+        learner = self if self.weights == CATALOGUE else Continued(self, weights_folder(self.weights, cache_dir))
         folder, report = pretrained(learner, texts, cache_dir)
         return (folder if output is None else copied(folder, output)), report
 
@@ -157,21 +162,22 @@ class TransformerEncoder(Encoder):
         identity = {"encoder": self.architecture, "weights": self.weights, **pooled, "precision": self.precision}
         if self.compile:
             identity["compile"] = True  # which rounds otherwise
+        if self.prompt is not None:
+            identity["prompt"] = self.prompt
         if self.weights == CATALOGUE:
             return {**identity, **self.recipe(), "fitted": True}
-        folder = find_weights(self.weights)
-        return {**identity, "sha256": weights_hash(folder), "settings_sha256": settings_hash(folder)}
+        return {**identity, **content_of(self.weights)}
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
-        from recsys.encoders.loading import load
+        from recsys.language.loading import load
 
         self.pretraining_report: dict[str, Any] = {}
         if self.weights == CATALOGUE:
             folder, self.pretraining_report = pretrained(self, texts, cache_dir)
         else:
-            folder = find_weights(self.weights)
+            folder = weights_folder(self.weights, cache_dir)
         self.tokenizer, model = load(folder, self._reads_as_decoder(), self.max_length)
-        self.model = model.to("cpu" if self.precision == INT8 else _device(self.device))
+        self.model = model.to("cpu" if self.precision == INT8 else found_device(self.device))
         self.runner = self._runner(texts)
 
     def _runner(self, texts: Sequence[str]) -> Any:
@@ -182,7 +188,7 @@ class TransformerEncoder(Encoder):
             return quantized(self.model)
         if not self.compile:
             return self.model
-        from recsys.encoders.tokenizers import padded
+        from recsys.language.lengths import padded
 
         # Sizes of 1 are compiled apart.
         tokens = [ids for ids in self._tokens([*texts[:64], *SAMPLE]) if len(ids) > 1][:8]
@@ -195,7 +201,7 @@ class TransformerEncoder(Encoder):
     def _encode(self, texts: Sequence[str], runner: Any, batch_tokens: int) -> NDArray[np.float32]:
         import torch
 
-        from recsys.encoders.progress import track
+        from recsys.language.progress import track
 
         tokens = self._tokens(texts)
         vectors = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
@@ -206,7 +212,8 @@ class TransformerEncoder(Encoder):
         return vectors
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
-        found = self.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"] if texts else []
+        read = [self._prompted(text) for text in texts]
+        found = self.tokenizer(read, truncation=False, verbose=False)["input_ids"] if texts else []
         lengths = np.array([len(ids) for ids in found], dtype=np.int64)
         return {
             "n_cut": int((lengths > self.max_length).sum()),
@@ -225,9 +232,27 @@ class TransformerEncoder(Encoder):
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        tokens = self.tokenizer(list(texts), truncation=True, max_length=self.max_length)["input_ids"]
+        read = [self._prompted(text) for text in self._cut(texts)]
+        tokens = self.tokenizer(read, truncation=True, max_length=self.max_length)["input_ids"]
         # A decoder's tokenizer gives nothing for an empty text: its end-of-text token stands for it.
-        return [ids or [_stand_in(self.tokenizer)] for ids in tokens]
+        return [ids or [stand_in(self.tokenizer)] for ids in tokens]
+
+    def _prompted(self, text: str) -> str:
+        return text if self.prompt is None else self.prompt.replace(PLACE, text)
+
+    def _cut(self, texts: Sequence[str]) -> Sequence[str]:
+        """Texts so short that the template around them is read to its end."""
+        if self.prompt is None:
+            return texts
+        room = self.max_length - len(self.tokenizer(self._prompted(""))["input_ids"])
+        if room < 1:
+            raise ConfigError(
+                f"encoder.prompt has {self.max_length - room} tokens, which leaves no room for a text within "
+                f"encoder.max_length={self.max_length}; raise that, or shorten the prompt."
+            )
+        options = {"add_special_tokens": False, "truncation": True, "max_length": room}
+        ends = self.tokenizer(list(texts), return_offsets_mapping=True, **options)["offset_mapping"]
+        return [text[: spans[-1][1]] if spans else text for text, spans in zip(texts, ends, strict=True)]
 
     def _reads_as_decoder(self) -> bool | None:
         """What the model must be for the pooling to make sense: a decoder (True), none (False), or either (None)."""
@@ -250,7 +275,7 @@ class TransformerEncoder(Encoder):
         return TextNetwork(self.model, self._tokens(texts), self._pool, self.batch_tokens).to(self.model.device)
 
     def _forward(self, tokens: list[list[int]], runner: Any) -> Tensor:
-        from recsys.encoders.tokenizers import padded
+        from recsys.language.lengths import padded
 
         ids, mask = (tensor.to(self.model.device) for tensor in padded(tokens))
         states = runner(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -265,18 +290,9 @@ class TransformerEncoder(Encoder):
         return torch.nn.functional.normalize(pooled, dim=1) if self.normalize else pooled
 
 
-def _stand_in(tokenizer: Any) -> int:
-    known = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
-    return next((token for token in known if token is not None), 0)
-
-
-def _device(name: str) -> str:
-    import torch
-
-    available = torch.cuda.is_available()
-    if name.startswith("cuda") and not available:
-        raise ConfigError(f"encoder.device is {name}, but there is no GPU that torch can use; use cpu or auto.")
-    return name if name != "auto" else ("cuda" if available else "cpu")
+def _check_prompt(prompt: str | None) -> None:
+    if prompt is not None and (not isinstance(prompt, str) or prompt.count(PLACE) != 1):
+        raise ConfigError(f"encoder.prompt is {prompt!r}; expected null, or a text with {PLACE} once in it.")
 
 
 def _check_at_least(key: str, value: object, minimum: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -59,6 +59,7 @@ class Ranker(nn.Module, ABC):
     """
 
     reads_history: ClassVar[bool] = False
+    measured_users: int = 0  # of the test, whom `measure` is given
 
     @property
     def is_linear(self) -> bool:
@@ -100,6 +101,15 @@ class Ranker(nn.Module, ABC):
             NotImplementedError: Where the ranker is trained on positives and negatives.
         """
         raise NotImplementedError(f"{type(self).__name__} is not trained on whole users")
+
+    def measure(self, users: UserSide, candidates: Tensor | None) -> dict[str, Any]:
+        """What it can say of its own biases, by users as the test has them; nothing, for most.
+
+        Args:
+            users: Some of the test's.
+            candidates: (B, C) the items that each is shown, padded with -1; None for the whole catalogue.
+        """
+        return {}
 
     @abstractmethod
     def score(self, users: UserSide, items: ItemSide) -> Tensor:

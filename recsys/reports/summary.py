@@ -32,6 +32,11 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
     lines = [f"{epochs}, {weights}, peak memory {megabytes(record.peak_memory_mb)}; {spent}", f"Run: {run.folder}"]
     for line in [*coverage_lines(record.encoding), *lines]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    correlations = record.ranking.get("rank_correlation", {})
+    if correlations:
+        told = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in correlations.items())
+        line = f"Rank correlation of the scores of {record.ranking['n_users']} users with: {told}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     for warning in [*record.warnings, *coverage_warnings(record.encoding)]:
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
 

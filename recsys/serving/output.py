@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys import schema
-from recsys.schema import ConfigError
+from recsys.schema import TITLE, ConfigError
 from recsys.serving.explaining import Reasons
 from recsys.serving.ranking import Ranking
-from recsys.serving.served import TITLE, Served
+from recsys.serving.served import Served
 from recsys.serving.users import Users
 from recsys.tracking.files import write_atomically
 

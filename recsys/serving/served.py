@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys import schema
+from recsys.data.dataset import titles
 from recsys.data.lists import ItemLists
 from recsys.data.queries import histories
 from recsys.runs import Run
 from recsys.training.recommender import Recommender
 from recsys.training.user_texts import UserTexts
-
-TITLE = "title"
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,7 @@ class Served:
     @cached_property
     def titles(self) -> pl.Series:
         """What an item is called: its title where the data has titles, else its text."""
-        has_titles = self.items.schema.get(TITLE) == pl.String
-        named = pl.coalesce(TITLE, schema.TEXT) if has_titles else pl.col(schema.TEXT)
-        return self.items.select(named.alias(TITLE))[TITLE]
+        return titles(self.items)
 
     @cached_property
     def user_texts(self) -> UserTexts | None:

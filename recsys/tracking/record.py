@@ -47,6 +47,7 @@ class Record:
         peak_memory_mb: Peak resident memory in MB.
         parameters: `trainable` and `total` numbers of weights.
         encoding: What the encoder reports of the texts: coverage, cut texts, weights.
+        ranking: What the ranker says of its own biases; empty for most.
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
         metrics: Values by stage and name, as in "test/ndcg@10".
         segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
@@ -76,6 +77,7 @@ class Record:
     peak_memory_mb: float | None = None
     parameters: dict[str, int] = field(default_factory=dict)
     encoding: dict[str, Any] = field(default_factory=dict)
+    ranking: dict[str, Any] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class Record:
                 f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that "
                 "wrote it, or make the run again."
             )
+        content.setdefault("ranking", {})  # of records that were made before there was any
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())
         if wrong:

@@ -18,7 +18,7 @@ from recsys.encoders.none import NoneEncoder
 from recsys.encoders.random import RandomEncoder
 from recsys.encoders.tfidf import TfidfEncoder
 from recsys.encoders.transformer import TransformerEncoder
-from recsys.encoders.weights import MINILM, find_weights
+from recsys.language.weights import MINILM, find_weights
 from recsys.schema import ConfigError
 
 TINY = {"vocabulary_size": 300, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}

@@ -92,3 +92,13 @@ def test_popularity_ranks_what_was_shown(settings):
 def test_another_split_is_refused(settings):
     with pytest.raises(ConfigError, match="mind has impressions, which bring their own split: use split=given"):
         recsys.run([*settings, "split=temporal"])
+
+
+def test_a_language_model_scores_what_was_shown(settings, tiny_decoder):
+    prompt = [*settings, "negatives=none", "ranker=prompt", *tiny_decoder["prompt"]]
+    with pytest.raises(ConfigError, match=r"data=mind lists the candidates .* set ranker\.retriever=null"):
+        recsys.run(prompt)
+    run = recsys.run([*prompt, "ranker.retriever=null", "trainer.limit_val_batches=0"])
+    assert not any(name.startswith("val/") for name in run.record.metrics)
+    assert 0 < run.record.metrics["test/ndcg@10"] < 1
+    assert (run.record.ranking["n_users"], run.record.ranking["candidates_mean"]) == (5, SHOWN)

@@ -8,10 +8,10 @@ import torch
 from encoders.tiny_models import TEXTS, bert_folder, gpt2_folder
 from safetensors.torch import load_file, save_file
 
-from recsys.encoders import weights as module
 from recsys.encoders.bert import BertEncoder
 from recsys.encoders.gpt2 import GPT2Encoder
-from recsys.encoders.weights import MINILM, MINILM_SHA256, find_weights, weights_hash
+from recsys.language import weights as module
+from recsys.language.weights import MINILM, MINILM_SHA256, find_weights, weights_hash
 from recsys.schema import ConfigError
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from recsys.schema import RecsysError
@@ -41,3 +43,15 @@ def replacing(path: Path) -> Iterator[Path]:
         if path.is_dir():  # a folder cannot be replaced in one step; its reader is held off by `making`
             shutil.rmtree(path)
         unfinished.replace(path)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, read again only where the file has changed."""
+    status = path.stat()
+    return _sha256_of(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache
+def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 (a file that has changed is read again)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,31 @@
+"""Rank correlations of the scores of each user's candidates with what should not decide them."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+FEWEST = 3  # candidates of a user who is counted
+
+
+def mean_spearman(first: Tensor, second: Tensor, mask: Tensor) -> float:
+    """Spearman's rank correlation of both (B, N) within each row where `mask` (B, N), averaged over rows.
+
+    Equal values share the mean of their ranks. Rows with fewer than three candidates, or with equal values alone, do
+    not count; NaN if none counts.
+
+    Example:
+        >>> first, second = Tensor([[1, 2, 3]]), Tensor([[5, 9, 7]])
+        >>> mean_spearman(first, second, first > 0)
+        0.5
+    """
+    one, other = (_centred_ranks(values, mask) for values in (first, second))
+    lengths = (one.square().sum(dim=1) * other.square().sum(dim=1)).sqrt()
+    counted = (mask.sum(dim=1) >= FEWEST) & (lengths > 0)
+    return float(((one * other).sum(dim=1) / lengths)[counted].mean())
+
+
+def _centred_ranks(values: Tensor, mask: Tensor) -> Tensor:
+    pairs = values.unsqueeze(2) - values.unsqueeze(1)
+    both = mask.unsqueeze(2) & mask.unsqueeze(1)
+    # Half the difference of how many are smaller and how many are larger is the rank less its mean.
+    return (pairs.sign().double() * both).sum(dim=2) / 2

@@ -1,0 +1,152 @@
+"""What a language model is told of a user: what to expect, and the newest items of the history, one per line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import torch
+from torch import Tensor
+
+from recsys.language.causal import CausalLM
+from recsys.language.loading import stand_in
+from recsys.language.token_lists import TokenLists, Tokens
+from recsys.schema import ConfigError, ItemTexts, UserBatch
+
+PLACE = "{text}"
+MARK, BREAK = "-", "\n"  # before the text of an item, and after it
+FIELDS = ("title", "text")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """How users and items become text.
+
+    The lines of the history stand after the instruction, the oldest first, each as "- title"; the candidate is the next
+    line. With a question, the candidate stands in the question in place of `{text}`.
+
+    Attributes:
+        instruction: The line before the history; none if it is empty.
+        question: With `{text}` where the candidate stands; asked where the answer is scored.
+        item_text: "title" (the whole text where the data has no titles) or "text".
+        n_history: The newest items of a history that are told.
+        n_examples: Histories of train users that are told before the user's own (few-shot); 0 for none.
+        max_item_tokens: Longer texts of items are cut.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    instruction: str = ""
+    question: str = ""
+    item_text: str = "title"
+    n_history: int = 10
+    n_examples: int = 0
+    max_item_tokens: int = 32
+
+    def __post_init__(self) -> None:
+        for key, minimum in {"n_history": 1, "n_examples": 0, "max_item_tokens": 1}.items():
+            value = getattr(self, key)
+            if not isinstance(value, int) or value < minimum:
+                raise ConfigError(f"ranker.prompt.{key} is {value!r}; expected a whole number of at least {minimum}.")
+        if self.item_text not in FIELDS:
+            raise ConfigError(f"ranker.prompt.item_text is {self.item_text!r}; expected {' or '.join(FIELDS)}.")
+        if self.question.count(PLACE) != 1:
+            raise ConfigError(f"ranker.prompt.question is {self.question!r}; expected a text with {PLACE} once in it.")
+
+
+class Part(IntEnum):
+    """What else a prompt is put together of; numbered after the items."""
+
+    START = 0  # the beginning of a text
+    INSTRUCTION = 1
+    BREAK = 2
+    TAIL = 3  # between the history and the candidate
+
+
+class PromptTokens:
+    """Items and the parts of a prompt as tokens.
+
+    Args:
+        prompt: How they become text.
+        texts: Of the items.
+        language_model: Open.
+        asks: Whether the candidate stands in the question.
+
+    Raises:
+        ConfigError: If no item has a text, or the model cannot read as long a prompt.
+    """
+
+    def __init__(self, prompt: Prompt, texts: ItemTexts, language_model: CausalLM, asks: bool) -> None:
+        named = texts.titles() if prompt.item_text == "title" else texts.texts()
+        if not any(text.strip() for text in named):
+            raise ConfigError(
+                "ranker=prompt reads the items' texts, and the data has none: name their columns "
+                "(data.items.template), or use another ranker."
+            )
+        before, after = prompt.question.split(PLACE) if asks else (MARK, "")
+        tokenizer = language_model.tokenizer
+        items = language_model.tokens([f" {text}" for text in named], prompt.max_item_tokens)
+        items = [ids or [stand_in(tokenizer)] for ids in items]
+        told = prompt.instruction and f"{prompt.instruction}{BREAK}"
+        instruction, broken, mark, tail, end = language_model.tokens([told, BREAK, MARK, before, after])
+        start = tokenizer("")["input_ids"] or [stand_in(tokenizer)]
+        parts = {Part.START: start, Part.INSTRUCTION: instruction, Part.BREAK: broken, Part.TAIL: tail or mark}
+        self.n_items, self.n_history = len(named), prompt.n_history
+        self.lines = TokenLists([*([*mark, *ids, *broken] for ids in items), *(parts[part] for part in Part)])
+        self.candidates = TokenLists([[*ids, *end] for ids in items])
+        self._check_length(prompt, language_model)
+
+    def prefixes(self, history: Tensor, examples: Tensor) -> Tokens:
+        """What stands before a candidate of users with a history (B, n), the newest last; -1 stands for none.
+
+        Args:
+            history: Items.
+            examples: (E, n) items of further histories, which all users are told of.
+        """
+        told = [self._parts(Part.START)]
+        for example in examples[(examples >= 0).any(dim=1)]:
+            told += [self._parts(Part.INSTRUCTION), example, self._parts(Part.BREAK)]
+        fixed = torch.cat([*told, self._parts(Part.INSTRUCTION)])
+        tail = self._parts(Part.TAIL).expand(len(history), -1)
+        return self.lines.joined(torch.cat([fixed.expand(len(history), -1), history, tail], dim=1))
+
+    def continuations(self, items: Tensor) -> Tokens:
+        """The candidates `items` (n,)."""
+        return self.candidates.joined(items.unsqueeze(1))
+
+    def _parts(self, *parts: Part) -> Tensor:
+        return torch.tensor([self.n_items + part for part in parts])
+
+    def _check_length(self, prompt: Prompt, language_model: CausalLM) -> None:
+        longest_line = int(self.lines.lengths[: self.n_items].max())
+        around = int(self.lines.lengths[self.n_items :].sum())
+        told = around + prompt.n_history * longest_line
+        needed = told + prompt.n_examples * (told + longest_line) + int(self.candidates.lengths.max())
+        if needed > language_model.max_length:
+            raise ConfigError(
+                f"ranker.prompt: {prompt.n_history} items of the history and {prompt.n_examples} examples may take "
+                f"{needed} tokens, and the model reads {language_model.max_length}: lower ranker.prompt.n_history, "
+                "n_examples or max_item_tokens."
+            )
+
+
+def newest(users: UserBatch, n: int) -> Tensor:
+    """(B, n) the newest items of users' histories, the newest last; -1 before them where there are fewer."""
+    order = users.history_mask.long().argsort(dim=1, stable=True)  # what is masked goes before
+    items = users.history.masked_fill(~users.history_mask, -1).gather(1, order)
+    missing = max(0, n - items.shape[1])
+    return torch.cat([items.new_full((len(items), missing), -1), items[:, max(0, items.shape[1] - n) :]], dim=1)
+
+
+def turned(users: UserBatch, n: int) -> UserBatch:
+    """The same users with the `n` newest items of their histories in the opposite order, and without the others."""
+    history = newest(users, n).flip(1)
+    return UserBatch(users.idx, history.clamp(min=0), history >= 0)
+
+
+def examples_of(users: Sequence[int], items: Tensor, owners: Tensor, n: int) -> Tensor:
+    """(E, n) the newest items of some users, of interactions in the order of time: `items` and `owners` (t,)."""
+    rows = [items[owners == user][-n:] for user in users]
+    return torch.stack([torch.nn.functional.pad(row, (n - len(row), 0), value=-1) for row in rows])

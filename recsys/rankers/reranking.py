@@ -1,0 +1,31 @@
+"""Candidates of a retriever, and scores that put them above all else in the retriever's order."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recsys.schema import UserBatch
+
+FLOOR = -1000.0  # below what is ranked anew; a log-likelihood of a token does not get there
+
+
+def best_unseen(scores: Tensor, users: UserBatch, n: int) -> tuple[Tensor, Tensor]:
+    """The `n` best items (B, N) of a catalogue's scores (B, I) that are not in the history, and which of them count.
+
+    Items that are equal at the edge are all left out, since the retriever does not say which of them are better.
+    """
+    rows, places = users.history_mask.nonzero(as_tuple=True)
+    unseen = scores.index_put((rows, users.history[rows, places]), scores.new_tensor(-torch.inf))
+    if unseen.shape[1] <= n:
+        return torch.arange(unseen.shape[1], device=scores.device).expand_as(unseen), unseen > -torch.inf
+    values, items = unseen.topk(n + 1)
+    return items[:, :n], values[:, :n] > values[:, n:]
+
+
+def in_retrievers_order(scores: Tensor) -> Tensor:
+    """(B, I) numbers below `FLOOR` in the order of `scores` (B, I), and equal where those are; for up to 16 million."""
+    ordered, order = scores.sort(dim=1, descending=True, stable=True)
+    ranks = (ordered.diff(dim=1) != 0).cumsum(dim=1)
+    ranks = torch.cat([ranks.new_zeros(len(ranks), 1), ranks], dim=1)
+    return FLOOR - 1 - torch.empty_like(scores).scatter_(1, order, ranks.to(scores.dtype))
