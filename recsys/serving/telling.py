@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from recsys import schema
 from recsys.data.lists import ItemLists
 
-WORD = r"(?u)\b[^\W\d]\w+\b"  # two characters or more, no number
+WORD = r"(?u)\b[^\W\d_]{2,}(?:-[^\W\d_]+)*\b"  # no numbers; "sci-fi" is one word
 AT_ONCE = 1024  # rows of weights of all words in memory
 
 
