@@ -88,6 +88,8 @@ def name(cell: tuple[str, str, str]) -> str:
 
 def overrides(encoder: str, profile: str, ranker: str) -> list[str]:
     tiny = TINY_GPT2 if encoder == "gpt2" else []
+    if profile in READ_TEXTS:
+        tiny = [*tiny, "profile.n_items=2", "profile.n_snapshots=1"]
     return [f"encoder={encoder}", f"profile={profile}", f"ranker={ranker}", "features.dim=8", *tiny]
 
 
