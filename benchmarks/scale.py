@@ -180,13 +180,13 @@ def picture(rows: list[dict[str, Any]]) -> str:
     long = [{"interactions": row["interactions"], "seconds": row[step], "step": step} for row in rows for step in STEPS]
     log = alt.Scale(type="log")
     chart = (
-        alt.Chart(alt.Data(values=long), width=520, height=320)
+        alt.Chart(alt.Data(values=long), width=520, height=320, padding={"left": 5, "top": 5, "bottom": 5, "right": 40})
         .mark_line(point=True)
         .encode(
             x=alt.X("interactions:Q", scale=log, axis=alt.Axis(format="~s")),
             y=alt.Y("seconds:Q", scale=log),
             color=alt.Color("step:N", sort=STEPS),
-            shape=alt.Shape("step:N", sort=STEPS),
+            shape=alt.Shape("step:N", sort=STEPS, legend=None),
         )
     )
     return vl_convert.vegalite_to_svg(chart.to_json())
