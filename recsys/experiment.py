@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from recsys import schema
-from recsys.config import build, check, is_none, plain
+from recsys.combinations import check
+from recsys.config import build, is_none, plain
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically

@@ -5,7 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 from rich.console import Console
 
-from recsys.config import check_data
+from recsys.combinations import check_data
 from recsys.data.statistics import describe, render
 from recsys.workspace import load_split
 

@@ -9,7 +9,8 @@ import polars as pl
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from recsys.config import build, check_data
+from recsys.combinations import check_data
+from recsys.config import build
 from recsys.data.splits.base import Split
 from recsys.schema import ITEM, USER, ConfigError
 from recsys.workspace import load_split

@@ -23,6 +23,7 @@ ALLOWED = {
     "finetuning": {"schema", "layers", "encoders"},
     "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
     "config": {"schema"},
+    "combinations": {"schema", "config"},
     "reports": {"schema", "tracking"},
     "serving": {
         "schema",

@@ -16,7 +16,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 import recsys
-from recsys.config import META_KEYS, build, check, conf_dir, plain, with_choices
+from recsys.combinations import check
+from recsys.config import META_KEYS, build, conf_dir, plain, with_choices
 from recsys.schema import ConfigError
 from recsys.tracking.run_id import cell_id
 
@@ -198,3 +199,11 @@ def test_an_impossible_value_is_refused_before_any_data_is_read(overrides, messa
 
 def test_a_configuration_file_is_the_same_inside_a_checkout_and_a_wheel():
     assert (conf_dir() / "train.yaml").exists()
+
+
+def test_a_target_that_would_harm_is_refused(tmp_path):
+    """Hydra's own rule: a configuration may come from a record that somebody else made."""
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(ConfigError, match=r"shutil\.rmtree"):
+        build("loss", OmegaConf.create({"_target_": "shutil.rmtree", "path": str(tmp_path / "kept")}))
+    assert (tmp_path / "kept").exists()

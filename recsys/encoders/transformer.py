@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recsys.encoders.base import Encoder
 from recsys.encoders.execution import FLOAT32, INT8, N_COMPARED, check_execution, compiled, likeness
 from recsys.encoders.pretraining import CATALOGUE, Continued, Pretraining, copied, pretrained
+from recsys.encoders.settings import ModelSizes, check_at_least, settings
 from recsys.language.lengths import length_batches
 from recsys.language.loading import check_device, found_device, stand_in
 from recsys.language.weights import MINILM, content_of, find_weights, weights_folder
@@ -24,42 +25,7 @@ if TYPE_CHECKING:
     from recsys.encoders.network import TextNetwork
 
 PLACE = "{text}"  # of the text in a prompt
-SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
 SAMPLE = ("a text", "another text of more words")  # to compile with where there are no others
-Settings = TypeVar("Settings")
-
-
-@dataclass(frozen=True)
-class ModelSizes:
-    """Sizes of a model that is made from scratch.
-
-    Attributes:
-        vocabulary_size: Tokens at most; a small catalogue gives fewer.
-        n_layers: Transformer layers.
-        n_heads: Attention heads of a layer.
-        hidden_dim: Width of its states, and of the vectors.
-
-    Raises:
-        ConfigError: If a value is impossible.
-    """
-
-    vocabulary_size: int = 4000
-    n_layers: int = 2
-    n_heads: int = 4
-    hidden_dim: int = 128
-
-    def __post_init__(self) -> None:
-        for key, minimum in {
-            "vocabulary_size": SMALLEST_VOCABULARY,
-            "n_layers": 1,
-            "n_heads": 1,
-            "hidden_dim": 1,
-        }.items():
-            _check_at_least(f"sizes.{key}", getattr(self, key), minimum)
-        if self.hidden_dim % self.n_heads:
-            raise ConfigError(
-                f"encoder.sizes.hidden_dim is {self.hidden_dim}; expected a multiple of n_heads={self.n_heads}."
-            )
 
 
 class TransformerEncoder(Encoder):
@@ -117,8 +83,8 @@ class TransformerEncoder(Encoder):
                 f"encoder.weights is catalogue, and encoder={self.architecture} does not know which architecture to "
                 "make. Use encoder=bert or encoder=gpt2, or give a hub id or a folder."
             )
-        _check_at_least("max_length", max_length, 4)
-        _check_at_least("batch_tokens", batch_tokens, 1)
+        check_at_least("max_length", max_length, 4)
+        check_at_least("batch_tokens", batch_tokens, 1)
         check_device(device)
         check_execution(precision, compile)
         if precision == INT8 and device.startswith("cuda"):
@@ -128,8 +94,8 @@ class TransformerEncoder(Encoder):
         self.weights, self.pooling, self.normalize = weights, pooling, normalize
         self.max_length, self.batch_tokens, self.device = max_length, batch_tokens, device
         self.prompt = prompt
-        self.sizes = _settings(ModelSizes, "sizes", sizes)
-        self.pretraining = _settings(Pretraining, "pretraining", pretraining)
+        self.sizes = settings(ModelSizes, "sizes", sizes)
+        self.pretraining = settings(Pretraining, "pretraining", pretraining)
 
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """A tokenizer learnt from texts and a model with untrained weights, for "catalogue"."""
@@ -293,16 +259,3 @@ class TransformerEncoder(Encoder):
 def _check_prompt(prompt: str | None) -> None:
     if prompt is not None and (not isinstance(prompt, str) or prompt.count(PLACE) != 1):
         raise ConfigError(f"encoder.prompt is {prompt!r}; expected null, or a text with {PLACE} once in it.")
-
-
-def _check_at_least(key: str, value: object, minimum: int) -> None:
-    if not isinstance(value, int) or value < minimum:
-        raise ConfigError(f"encoder.{key} is {value!r}; expected a whole number of at least {minimum}.")
-
-
-def _settings(kind: type[Settings], key: str, values: Mapping[str, Any] | None) -> Settings:
-    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    unknown = sorted(set(values or {}) - set(known))
-    if unknown:
-        raise ConfigError(f"encoder.{key}.{unknown[0]} is unknown; expected {', '.join(known)}.")
-    return kind(**(values or {}))

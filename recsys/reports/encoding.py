@@ -28,7 +28,9 @@ def coverage_lines(encoding: Mapping[str, Any]) -> list[str]:
 
 
 def coverage_warnings(encoding: Mapping[str, Any]) -> list[str]:
-    """What of the texts the encoder could not read, where there is any."""
+    """What of the texts the encoder could not read, where there is any; none where the encoder reads no text."""
+    if not encoding.get("dim"):
+        return []
     users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
     reports = {"of items": encoding, **{STAGES[stage]: report for stage, report in users.items()}}
     return [sentence for kind, report in reports.items() for sentence in _warnings(kind, report)]

@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from recsys.config import check, compose, plain
+from recsys.combinations import check
+from recsys.config import compose, plain
 from recsys.experiment import label
 from recsys.schema import ConfigError
 from recsys.studies.cells import Cell, expand

@@ -11,7 +11,7 @@ from encoders.encoder_contract import MIXED, EncoderContract
 from encoders.tiny_models import TEXTS, bert_folder, gpt2_folder
 
 import recsys
-from recsys.config import check
+from recsys.combinations import check
 from recsys.encoders import execution
 from recsys.encoders.bert import BertEncoder
 from recsys.encoders.execution import likeness

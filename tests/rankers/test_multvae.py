@@ -5,7 +5,8 @@ import pytest
 import torch
 from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, user_side
 
-from recsys.config import check, compose
+from recsys.combinations import check
+from recsys.config import compose
 from recsys.data.lists import ItemLists
 from recsys.rankers.multvae import MultVAERanker
 from recsys.schema import ConfigError

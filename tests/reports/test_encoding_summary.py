@@ -37,3 +37,4 @@ def test_zeros_and_missing_texts_are_warned_of():
 
 def test_a_run_without_text_says_nothing():
     assert coverage_lines({**ITEMS, "dim": 0}) == coverage_lines({}) == []
+    assert coverage_warnings({**ITEMS, "dim": 0}) == coverage_warnings({}) == []

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 import recsys
-from recsys.config import check
+from recsys.combinations import check
 from recsys.evaluation import evaluate_again
 from recsys.experiment import identify, protocol
 from recsys.reports.summary import print_run

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
+import optuna
 import pytest
 from studies.conftest import contents, maker
 
+from recsys.config import compose
 from recsys.schema import RecsysError
 from recsys.studies.runner import run_study
+from recsys.studies.storage import Claims
+from recsys.studies.tuning import _Search
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
@@ -66,6 +71,26 @@ def test_the_best_trial_is_run_on_every_seed(tuned):
     run = next(record for record in result.records if record.run_id == cell.run_ids["0"])
     assert run.config["optimizer"]["lr"] == best.parameters["optimizer.lr"]
     assert run.metrics["val/ndcg@10"] == best.value  # the trial was this run without its test
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_trial_that_ends_while_it_is_claimed_is_not_taken_up(ends):
+    study = optuna.create_study()
+    trial = study.ask()
+
+    class OfAWorker(Claims):
+        def __init__(self) -> None:
+            """No files: the worker that has the trial lets go of it just now."""
+
+        def take(self, stack: ExitStack, number: int) -> bool:
+            if ends:
+                study.tell(trial, 1.0)
+            return True
+
+    search = _Search(compose(["search=random"], "study"), planned=None, space={}, claims=OfAWorker(), study=study)
+    with ExitStack() as stack:
+        found = search._abandoned(stack)
+    assert (found is None) is ends
 
 
 def test_a_larger_budget_goes_on_from_the_smaller(tuned):

@@ -1,0 +1,68 @@
+"""Settings of an encoder that come as groups of keys, checked by name and value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from recsys.schema import ConfigError
+
+SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
+Settings = TypeVar("Settings")
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Sizes of a model that is made from scratch.
+
+    Attributes:
+        vocabulary_size: Tokens at most; a small catalogue gives fewer.
+        n_layers: Transformer layers.
+        n_heads: Attention heads of a layer.
+        hidden_dim: Width of its states, and of the vectors.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    vocabulary_size: int = 4000
+    n_layers: int = 2
+    n_heads: int = 4
+    hidden_dim: int = 128
+
+    def __post_init__(self) -> None:
+        for key, minimum in {
+            "vocabulary_size": SMALLEST_VOCABULARY,
+            "n_layers": 1,
+            "n_heads": 1,
+            "hidden_dim": 1,
+        }.items():
+            check_at_least(f"sizes.{key}", getattr(self, key), minimum)
+        if self.hidden_dim % self.n_heads:
+            raise ConfigError(
+                f"encoder.sizes.hidden_dim is {self.hidden_dim}; expected a multiple of n_heads={self.n_heads}."
+            )
+
+
+def check_at_least(key: str, value: object, minimum: int) -> None:
+    """Refuse a value of `encoder.key` that is no whole number, or too small.
+
+    Raises:
+        ConfigError: If so.
+    """
+    if not isinstance(value, int) or value < minimum:
+        raise ConfigError(f"encoder.{key} is {value!r}; expected a whole number of at least {minimum}.")
+
+
+def settings(kind: type[Settings], key: str, values: Mapping[str, Any] | None) -> Settings:
+    """The values of `encoder.key` as an object of a kind; None gives its defaults.
+
+    Raises:
+        ConfigError: If a key is unknown, or a value impossible.
+    """
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    unknown = sorted(set(values or {}) - set(known))
+    if unknown:
+        raise ConfigError(f"encoder.{key}.{unknown[0]} is unknown; expected {', '.join(known)}.")
+    return kind(**(values or {}))
