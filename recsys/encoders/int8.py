@@ -58,9 +58,8 @@ def quantized(model: Any) -> Any:
     """
     made, n_layers = copy.deepcopy(model), 0
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # torch means to replace these products by torchao's, slow where they are not compiled
+        # torch means to replace these products by torchao's, which are slow where they are not compiled.
+        warnings.filterwarnings("ignore", message=".*quantize", category=UserWarning)
         for module in list(made.modules()):
             for name, inner in list(module.named_children()):
                 if (weight := _weight(inner)) is not None:
