@@ -193,5 +193,8 @@ def _check_numbers(cfg: DictConfig) -> None:
         raise ConfigError(f"seed is {cfg.seed!r}; expected a whole number of at least 0.")
     if not isinstance(cfg.train_share, (int, float)) or not 0 < cfg.train_share <= 1:
         raise ConfigError(f"train_share is {cfg.train_share!r}; expected a number above 0 and at most 1.")
+    per_user = cfg.train_per_user
+    if per_user is not None and (not isinstance(per_user, int) or per_user < 1):
+        raise ConfigError(f"train_per_user is {per_user!r}; expected a whole number of at least 1, or null.")
     if not isinstance(cfg.learning_rate, (int, float)) or not cfg.learning_rate > 0:
         raise ConfigError(f"learning_rate is {cfg.learning_rate!r}; expected a positive number.")

@@ -58,17 +58,17 @@ def cached_data_fingerprint(cfg: DictConfig) -> str | None:
 
 
 def load_split(cfg: DictConfig) -> Split:
-    """The data, split; with `train_share` of the train part to learn from, and `item_text` for models to read."""
+    """The data, split; with what `train_share` and `train_per_user` leave of the train part, and `item_text` to read."""
     source = build("data", cfg.data)
     dataset = load_dataset(source, cache_dir(cfg))
     splitter = build("split", cfg.split)
-    share, template = cfg.get("train_share", 1.0), cfg.get("item_text")
+    share, per_user, template = cfg.get("train_share", 1.0), cfg.get("train_per_user"), cfg.get("item_text")
     whole = f"{dataset.fingerprint} {_key(cfg.split)}"
 
     def make() -> Split:
-        return _splits.get(whole, lambda: splitter.split(dataset)).thinned(share).reading(template)
+        return _splits.get(whole, lambda: splitter.split(dataset)).thinned(share, per_user).reading(template)
 
-    return _splits.get(f"{whole} {share} {template}", make)
+    return _splits.get(f"{whole} {share} {per_user} {template}", make)
 
 
 def text_features(cfg: DictConfig, split: Split) -> TextFeatures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from recsys import schema
@@ -37,8 +38,34 @@ def test_a_smaller_share_is_part_of_a_larger(cache_dir):
     assert small.join(large, on=PAIR, how="anti").is_empty()
 
 
-def test_what_is_judged_stays_the_same(whole, cache_dir):
-    half = split_of(cache_dir, "train_share=0.5")
+def test_each_user_keeps_so_many_and_a_smaller_number_is_part_of_a_larger(whole, cache_dir):
+    few, more = (split_of(cache_dir, f"train_per_user={n}").train for n in (2, 5))
+    assert few.select(PAIR).join(more, on=PAIR, how="anti").is_empty()
+    for kept, n in ((few, 2), (more, 5)):
+        had, has = (np.bincount(train[schema.USER], minlength=whole.dataset.n_users) for train in (whole.train, kept))
+        assert (had > n).any()
+        assert np.array_equal(has, np.minimum(had, n))
+
+
+def test_what_a_user_keeps_is_drawn_of_old_and_new_alike(whole, cache_dir):
+    one = split_of(cache_dir, "train_per_user=1").train
+    ordered = whole.train.sort(schema.USER, schema.TIMESTAMP).with_columns(n=pl.len().over(schema.USER))
+    place = (pl.int_range(pl.len()).over(schema.USER) + 0.5) / pl.col("n")
+    places = ordered.with_columns(place=place).join(one, on=PAIR, how="semi")["place"]
+    assert abs(places.mean() - 0.5) < 4 * places.std() / len(places) ** 0.5
+
+
+def test_share_and_number_go_together(cache_dir):
+    both = split_of(cache_dir, "train_share=0.3", "train_per_user=2").train.select(PAIR)
+    for one in ("train_share=0.3", "train_per_user=2"):
+        assert both.height < split_of(cache_dir, one).train.height
+    share = split_of(cache_dir, "train_share=0.3").train.select(PAIR)
+    assert both.join(share, on=PAIR, how="anti").is_empty()
+
+
+@pytest.mark.parametrize("changed", ["train_share=0.5", "train_per_user=2"])
+def test_what_is_judged_stays_the_same(changed, whole, cache_dir):
+    half = split_of(cache_dir, changed)
     assert half.fingerprint == whole.fingerprint
     for stage in (schema.VAL, schema.TEST):
         one, other = stage_queries(whole, stage), stage_queries(half, stage)
@@ -53,6 +80,12 @@ def test_what_is_judged_stays_the_same(whole, cache_dir):
 def test_an_impossible_share_is_refused(share, cache_dir):
     with pytest.raises(ConfigError, match=r"train_share is .*; expected a number above 0 and at most 1"):
         split_of(cache_dir, f"train_share={share}")
+
+
+@pytest.mark.parametrize("number", ["0", "1.5", "few"])
+def test_an_impossible_number_is_refused(number, cache_dir):
+    with pytest.raises(ConfigError, match=r"train_per_user is .*; expected a whole number of at least 1, or null"):
+        split_of(cache_dir, f"train_per_user={number}")
 
 
 def test_the_whole_is_itself(whole):

@@ -76,21 +76,30 @@ class Split:
             return self
         return replace(self, train=pl.concat([self.train, self.withheld]), withheld=None)
 
-    def thinned(self, share: float) -> Split:
-        """The split with a random share of its train interactions to learn from; a smaller share is part of a larger.
+    def thinned(self, share: float = 1.0, per_user: int | None = None) -> Split:
+        """The split with a random share of its train interactions to learn from, and at most `per_user` of each user.
+
+        Both are drawn from one order, so that what is learnt from is part of what a larger share or number would give.
 
         Raises:
-            ConfigError: If the share is not in (0, 1], or the data has impressions.
+            ConfigError: If the share is not in (0, 1], `per_user` is below 1, or the data has impressions.
         """
         if not isinstance(share, int | float) or not 0 < share <= 1:
             raise ConfigError(f"train_share is {share!r}; expected a number above 0 and at most 1.")
-        if share == 1:
+        check_count("train_per_user", per_user)
+        if share == 1 and per_user is None:
             return self
         if self.dataset.impressions is not None:
-            raise ConfigError(f"train_share={share} does not go with the impressions of {self.dataset.name}: use 1.")
+            raise ConfigError(
+                f"train_share={share} train_per_user={per_user} do not go with the impressions of "
+                f"{self.dataset.name}: use 1 and null."
+            )
         n = self.train.height
-        place = np.random.default_rng(int(self.fingerprint, 16)).permutation(n)
-        kept = pl.Series(place < max(1, round(share * n)))
+        place = pl.Series("place", np.random.default_rng(int(self.fingerprint, 16)).permutation(n))
+        kept = place < max(1, round(share * n))
+        if per_user is not None:
+            users = self.train.select(schema.USER).with_columns(place)
+            kept &= users.select(pl.col("place").rank().over(schema.USER)).to_series() <= per_user
         return replace(self, train=self.train.filter(kept), withheld=self.train.filter(~kept))
 
     def reading(self, template: str | None) -> Split:
