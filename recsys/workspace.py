@@ -58,7 +58,7 @@ def cached_data_fingerprint(cfg: DictConfig) -> str | None:
 
 
 def load_split(cfg: DictConfig) -> Split:
-    """The data, split; with what `train_share` and `train_per_user` leave of the train part, and `item_text` to read."""
+    """The data, split; with what `train_share` and `train_per_user` leave to learn from, and `item_text` to read."""
     source = build("data", cfg.data)
     dataset = load_dataset(source, cache_dir(cfg))
     splitter = build("split", cfg.split)
