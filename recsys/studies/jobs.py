@@ -16,6 +16,7 @@ from recsys.schema import BusyError, RecsysError, StoreError
 from recsys.studies.plan import PlannedCell
 from recsys.studies.tuning import tune
 from recsys.tracking.files import is_disk_error
+from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import Trial
@@ -84,6 +85,7 @@ def perform(job: Job) -> Outcome:
         if is_disk_error(error):
             raise error if isinstance(error, StoreError) else _disk_error(job, error) from error
         made = _failed(job, error)
+    free_what_is_left()
     return Outcome(job.label, job.seed, **{"seconds": time.perf_counter() - start, **made})
 
 

@@ -27,6 +27,7 @@ from recsys.studies.plan import PlannedCell, compose_run
 from recsys.studies.space import Space, grid_of, has_key, search_space, suggest
 from recsys.studies.storage import Claims, key_of, opened
 from recsys.tracking.files import is_disk_error
+from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, RUNNING, Trial, study_folder
 from recsys.workspace import load_split
 
@@ -189,6 +190,7 @@ class _Search:
         else:
             cost = [COSTS[self.cfg.search.cost](record)] if self.cfg.search.cost else []
             self._tell(trial, [record.metrics[run_cfg.monitor], *cost], state.COMPLETE)
+        free_what_is_left()
 
     def _tell(self, trial: optuna.Trial, values: Any = None, state: Any = None) -> None:
         import optuna

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +19,7 @@ from recsys.studies.storage import Claims
 from recsys.studies.tuning import _Search
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
+from recsys.training.module import RecommenderModule
 
 TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
 
@@ -37,6 +40,20 @@ def test_another_study_finds_the_runs_and_marks_them(study_of, tmp_path):
     other = run_study(study_of("study.name=other"))
     assert other.n_found == 6
     assert all(record.tags == ["tiny", "other"] for record in Store(tmp_path / "runs").records())
+
+
+def test_the_models_of_runs_and_trials_are_freed(study_of, monkeypatch):
+    models = []
+    monkeypatch.setattr(
+        RecommenderModule, "setup", lambda module, stage: models.append(weakref.ref(module.recommender))
+    )
+    gc.disable()  # so that nothing but the study frees them
+    try:
+        run_study(study_of(*TUNED))
+    finally:
+        gc.enable()
+    assert len(models) > 6
+    assert all(model() is None for model in models)
 
 
 @pytest.fixture(scope="module")
