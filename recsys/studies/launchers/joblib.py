@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 from recsys.studies.jobs import Job, Outcome
@@ -25,6 +26,8 @@ class JoblibLauncher(Launcher):
         from joblib import Parallel, delayed, parallel_config
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
+        # loky replaces a worker that has grown by 300 MB, as one does that has read data and models; no job is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         left = dict(enumerate(jobs))
         with parallel_config("loky", inner_max_num_threads=self.threads):
             parallel = Parallel(self.n_workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
