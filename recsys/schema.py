@@ -106,7 +106,7 @@ class UserBatch:
     @classmethod
     def without_history(cls, idx: Tensor, text: Tensor | None = None) -> UserBatch:
         """Users for a part that reads no histories."""
-        none = idx.new_zeros(len(idx), 0)
+        none = idx.new_zeros(idx.shape[0], 0)
         return cls(idx, none, none.bool(), text)
 
 

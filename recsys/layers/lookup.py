@@ -62,6 +62,8 @@ def plain_row_products(vectors: Tensor, row_vectors: Tensor) -> Tensor:
 
 
 def _sparse_fits(values: Tensor, table: Tensor, rows: Tensor) -> bool:
+    if torch.compiler.is_compiling():  # what is exported has standard operators alone, for batches of any size
+        return False
     plain = table.device.type == "cpu" and table.dtype in (torch.float32, torch.float64) and values.dtype == table.dtype
     # Torch's sparse matrices have room for as many entries as dense ones.
     return plain and len(rows) > 0 and 0 < rows.shape[1] <= len(table)

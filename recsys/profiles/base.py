@@ -14,9 +14,11 @@ class Profile(nn.Module, ABC):
     """Turns the vectors of the items in a user's history into a user vector.
 
     A user's vector depends on that user alone: not on the others of the batch, nor on how far histories are padded.
+    Sizes of users and histories are taken from `shape`: what `len` gives, an exported graph takes for a constant.
 
     Attributes:
         reads_history: Whether it reads the vectors of the items that users did.
+        reads_user: Whether it reads who the user is (`UserBatch.idx`).
         prompt: How the texts about users are written that it reads the vectors of (`UserBatch.text`); None if it reads
             none.
         is_mean: Whether a user's vector is the mean of those of users who did one of the items each.
@@ -26,6 +28,7 @@ class Profile(nn.Module, ABC):
     """
 
     reads_history: bool = True
+    reads_user: bool = False
     prompt: UserPrompt | None = None
     is_mean: ClassVar[bool] = False
     learns_sequences: bool = False

@@ -50,8 +50,8 @@ class BidirectionalProfile(Profile):
         self.layers = transformer(context.dim, n_layers, n_heads, dropout)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        every, lengths = torch.arange(len(rows), device=rows.device), users.history_mask.sum(dim=1)
-        wider = torch.cat([rows, rows.new_zeros(len(rows), 1)], dim=1)
+        every, lengths = torch.arange(rows.shape[0], device=rows.device), users.history_mask.sum(dim=1)
+        wider = nn.functional.pad(rows, (0, 1))
         steps = torch.arange(wider.shape[1], device=rows.device)
         return self._filled(item_vectors, wider, steps <= lengths.unsqueeze(1), every, lengths)
 

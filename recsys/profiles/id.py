@@ -18,6 +18,7 @@ class IdProfile(Profile):
     """
 
     reads_history = False
+    reads_user = True
 
     def __init__(self, context: ModelContext, init_std: float = 0.1) -> None:
         super().__init__()

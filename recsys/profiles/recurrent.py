@@ -46,7 +46,7 @@ class RecurrentProfile(Profile):
             raise ConfigError(
                 f"profile.hidden_dim is {hidden_dim} and profile.n_layers is {n_layers}; expected both to be positive."
             )
-        self.learns_sequences = True
+        self.learns_sequences, self.reads_user = True, user_state
         self.dropout, self.user_dropout = nn.Dropout(dropout), nn.Dropout1d(user_dropout)
         self.gru = nn.GRU(context.dim, hidden_dim, n_layers, batch_first=True)
         self.project = nn.Linear(hidden_dim, context.dim)
@@ -56,7 +56,7 @@ class RecurrentProfile(Profile):
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
         # Padding stands at the right, so the state after the newest item is untouched by it.
-        row, lengths = torch.arange(len(rows), device=rows.device), users.history_mask.sum(dim=1)
+        row, lengths = torch.arange(rows.shape[0], device=rows.device), users.history_mask.sum(dim=1)
         return self._after(users.idx, item_vectors, rows, row, lengths)
 
     def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class RecurrentProfile(Profile):
     def _starts(self, owners: Tensor) -> Tensor:
         layers, width = self.gru.num_layers, self.gru.hidden_size
         if self.starts is None:
-            return self.project.weight.new_zeros(layers, len(owners), width)
+            return self.project.weight.new_zeros(layers, owners.shape[0], width)
         known = self.starts(owners.clamp(min=0)) * (owners >= 0).unsqueeze(-1)
         # Dropout1d drops whole rows: (1, H, width) is H channels.
-        return self.user_dropout(known.unsqueeze(0)).view(len(owners), layers, width).transpose(0, 1).contiguous()
+        return self.user_dropout(known.unsqueeze(0)).view(owners.shape[0], layers, width).transpose(0, 1).contiguous()

@@ -53,6 +53,7 @@ class TextProfile(Profile):
         if isinstance(self.other, TextProfile):
             raise ConfigError("profile.other is text, as the profile itself; choose another, or profile.fuse=none.")
         self.reads_history = self.other is not None and self.other.reads_history
+        self.reads_user = self.other is not None and self.other.reads_user
         self.join = None if self.other is None else nn.Linear(2 * context.dim, context.dim)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:

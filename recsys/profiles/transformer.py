@@ -56,7 +56,7 @@ class TransformerProfile(Profile):
         steps = torch.arange(rows.shape[1], device=rows.device)
         numbers = steps.expand(rows.shape) if self.learns_sequences else lengths.unsqueeze(1) - 1 - steps
         return after_each(
-            self._states(item_vectors, rows, numbers), torch.arange(len(rows), device=rows.device), lengths
+            self._states(item_vectors, rows, numbers), torch.arange(rows.shape[0], device=rows.device), lengths
         )
 
     def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
@@ -74,4 +74,5 @@ class TransformerProfile(Profile):
         causal = steps.unsqueeze(0) > steps.unsqueeze(1)  # (L, L), True where a later item must not be seen
         numbers = numbers.clamp(0, self.positions.num_embeddings - 1)
         vectors = self.dropout(take_rows(item_vectors, rows) + self.positions(numbers))
-        return self.layers(vectors, mask=causal)
+        # Told, the layers do not look into the mask to find out, which no export can follow.
+        return self.layers(vectors, mask=causal, is_causal=True)

@@ -56,9 +56,11 @@ class Ranker(nn.Module, ABC):
 
     Attributes:
         reads_history: Whether it reads what users did itself, all of it, however a profile's history may be cut.
+        reads_user: Whether `user_factors_of` reads who the user is (`UserBatch.idx`), beside what a profile may.
     """
 
     reads_history: ClassVar[bool] = False
+    reads_user: bool = False
     measured_users: int = 0  # of the test, whom `measure` is given
 
     @property

@@ -31,7 +31,7 @@ class CFRanker(Ranker):
         super().__init__()
         self.item_bias = nn.Parameter(context.item_counts.new_zeros(context.n_items).float()) if item_bias else None
         self.user_bias = nn.Parameter(context.item_counts.new_zeros(context.n_users).float()) if user_bias else None
-        self.trains_on_cold = context.trains_on_cold
+        self.reads_user, self.trains_on_cold = user_bias, context.trains_on_cold
         self.register_buffer("warm_items", context.warm_items.clone(), persistent=False)
         self.register_buffer("warm_users", context.warm_users.clone(), persistent=False)
 
@@ -45,7 +45,7 @@ class CFRanker(Ranker):
         return torch.cat([items.vectors, *columns, *([] if self.user_bias is None else [one])], dim=1)
 
     def user_factors_of(self, users: UserSide) -> Tensor:
-        one = users.vectors.new_ones(len(users.vectors), 1)
+        one = users.vectors.new_ones(users.vectors.shape[0], 1)
         columns = [] if self.item_bias is None else [one]
         columns += [] if self.user_bias is None else [self._with_user_bias(one - 1, users)]
         return torch.cat([users.vectors, *columns], dim=1)

@@ -53,7 +53,7 @@ class TwoTowerRanker(Ranker):
             )
         if temperature <= 0:
             raise ConfigError(f"ranker.temperature is {temperature}; expected a positive number.")
-        self.temperature = temperature
+        self.temperature, self.reads_user = temperature, user_ids
         ids = WarmEmbedding(context.warm_users, context.dim, init_std, context.trains_on_cold) if user_ids else None
         self.user_ids = ids
         self.user_tower = _tower([context.dim * (2 if user_ids else 1), *widths], dropout)

@@ -38,7 +38,7 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     served = recsys.load(cfg.run, cfg.paths.runs_dir).served
     check_mmr(served, cfg.mmr)
     if cfg.why is not None:
-        check_explains(served)
+        check_explains(served, cfg.explain)
     served = with_new_items(cfg, served, console)
     served, users = chosen_users(cfg, served, console)
     allowed = allowed_items(served.items, cfg.where, cfg.candidates)
@@ -47,7 +47,7 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     # Without re-ranking a list is its own pool.
     pool = rank(served, users, max(cfg.top_k, cfg.pool) if cfg.mmr > 0 else cfg.top_k, allowed)
     ranking = diverse(served, pool, cfg.top_k, cfg.mmr)
-    reasons = None if cfg.why is None else explain(served, users, ranking, cfg.why)
+    reasons = None if cfg.why is None else explain(served, users, ranking, cfg.why, cfg.explain)
     frame = recommendations(served, users, ranking, reasons)
     if cfg.output is None:
         show(frame, console)

@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys.schema import ConfigError, UserBatch
+from recsys.serving.integrated_gradients import integrated_gradients
 from recsys.serving.ranking import Ranking, chunks
 from recsys.serving.served import Served
 from recsys.serving.users import Users
 
-EXACT, LEAVE_ONE_OUT = "exact sum", "leave-one-out"
+EXACT, LEAVE_ONE_OUT, GRADIENTS = "exact sum", "leave-one-out", "integrated gradients"
+AUTO = "auto"  # the exact sum where the score is one, else leave-one-out
+METHODS = {"leave_one_out": LEAVE_ONE_OUT, "integrated_gradients": GRADIENTS}  # that may be asked for
 ENTRIES_AT_ONCE = 16_000_000  # of what is computed for histories at once
 
 
@@ -28,7 +31,8 @@ class Reasons:
         parts: (U, K, n) what each adds to the score; 0 there.
         base: (U, K) what no item of the history carries, such as an item's bias; None by leave-one-out.
         method: `exact sum`: the parts of all of the history and the base are the score. `leave-one-out`: a part is by
-            how much the score falls without the item; parts do not add up to the score.
+            how much the score falls without the item; parts do not add up to the score. `integrated gradients`: all
+            parts and the base, the score of a history of average items, are the score, up to an integral's error.
     """
 
     items: Tensor
@@ -37,8 +41,8 @@ class Reasons:
     method: str
 
 
-def check_explains(served: Served) -> None:
-    """Refuse reasons of a model that reads no history, or reads it as one text.
+def check_explains(served: Served, how: str = AUTO) -> None:
+    """Refuse reasons of a model that reads no history, or reads it as one text; or gradients where there are none.
 
     Raises:
         ConfigError: If so.
@@ -56,10 +60,15 @@ def check_explains(served: Served) -> None:
             "a run with a profile of the history (profile=mean, attention, recurrent, transformer) or ranker=itemknn, "
             "ease or als."
         )
+    if METHODS.get(how) == GRADIENTS and served.model.ranker.reads_history:
+        raise ConfigError(
+            f"explain={how} follows the vectors of the history's items through a profile, and "
+            f"ranker={served.run.cfg.choices.ranker} has none. Use explain={AUTO}."
+        )
 
 
 @torch.no_grad()
-def explain(served: Served, users: Users, ranking: Ranking, n: int) -> Reasons:
+def explain(served: Served, users: Users, ranking: Ranking, n: int, how: str = AUTO) -> Reasons:
     """The `n` items of each user's history that add most to each of the user's recommendations.
 
     Only what the model reads is asked about: the newest items of a history, where the model reads no more.
@@ -69,31 +78,40 @@ def explain(served: Served, users: Users, ranking: Ranking, n: int) -> Reasons:
         users: Who is recommended to.
         ranking: What is recommended to them.
         n: Items to name.
+        how: `auto`, or one of `METHODS`.
 
     Raises:
-        ConfigError: If the model reads no history.
+        ConfigError: If the model reads no history, or has no gradients that are asked for.
     """
-    check_explains(served)
-    exact = _is_exact(served)
+    check_explains(served, how)
+    method, top_k = method_of(served, how), ranking.items.shape[1]
     found = [
-        _explain_chunk(served, users, rows, ranking.items[torch.from_numpy(rows)], n) for rows in _rows(served, users)
+        _explain_chunk(served, users, rows, ranking.items[torch.from_numpy(rows)], n, method)
+        for rows in _rows(served, users, top_k)
     ]
-    top_k = ranking.items.shape[1]
     if not found:
         found = [(torch.empty(0, top_k, n).long(), torch.empty(0, top_k, n), torch.empty(0, top_k))]
     items, parts, base = (torch.cat(each) for each in zip(*found, strict=True))
-    return Reasons(items, parts, base if exact else None, EXACT if exact else LEAVE_ONE_OUT)
+    return Reasons(items, parts, None if method == LEAVE_ONE_OUT else base, method)
 
 
-def contributions(served: Served, batch: UserBatch, items: Tensor) -> tuple[Tensor, Tensor]:
+def method_of(served: Served, how: str = AUTO) -> str:
+    """By which method a model's scores are explained."""
+    return (EXACT if _is_exact(served) else LEAVE_ONE_OUT) if how == AUTO else METHODS[how]
+
+
+def contributions(served: Served, batch: UserBatch, items: Tensor, method: str) -> tuple[Tensor, Tensor]:
     """What each entry of the histories (B, L) adds to the scores of `items` (B, N): (B, L, N), and the base (B, N).
 
     An item that stands in a history more than once has its whole part at the first place, and 0 at the others.
     """
     same = (batch.history.unsqueeze(2) == batch.history.unsqueeze(1)) & _pairs(batch.history_mask)
     first = batch.history_mask & ~(same.tril(-1).any(dim=2))
-    if _is_exact(served):
+    if method == EXACT:
         parts, base = _exact(served, batch, items, same.sum(dim=2))
+    elif method == GRADIENTS:
+        parts, base = integrated_gradients(served, batch, items)
+        parts = same.to(parts.dtype) @ parts
     else:
         parts, base = _without_each(served, batch, items, same), items.new_zeros(items.shape).float()
     return parts * first.unsqueeze(2), base
@@ -147,10 +165,10 @@ def _pairs(mask: Tensor) -> Tensor:
 
 
 def _explain_chunk(
-    served: Served, users: Users, rows: NDArray[np.int64], items: Tensor, n: int
+    served: Served, users: Users, rows: NDArray[np.int64], items: Tensor, n: int, method: str
 ) -> tuple[Tensor, Tensor, Tensor]:
     batch = users.batch(rows, served.max_history)
-    parts, base = contributions(served, batch, items.clamp(min=0))
+    parts, base = contributions(served, batch, items.clamp(min=0), method)
     parts = parts.transpose(1, 2).masked_fill(items.unsqueeze(2) < 0, 0.0)  # (B, K, L)
     most, places = parts.topk(min(n, parts.shape[2]), dim=2)
     named = batch.history.unsqueeze(1).expand(-1, items.shape[1], -1).gather(2, places).masked_fill(most <= 0, -1)
@@ -162,9 +180,10 @@ def _explain_chunk(
     )
 
 
-def _rows(served: Served, users: Users) -> Iterator[NDArray[np.int64]]:
+def _rows(served: Served, users: Users, top_k: int) -> Iterator[NDArray[np.int64]]:
     """Rows of users, as many at once as memory allows."""
     longest = min(served.max_history, int(users.history.lengths.max(initial=1)))
-    size = max(1, ENTRIES_AT_ONCE // (longest**2 * max(1, served.item_vectors.shape[1])))
+    entries = longest * max(longest, top_k) * max(1, served.item_vectors.shape[1])
+    size = max(1, ENTRIES_AT_ONCE // max(1, entries))
     for rows in chunks(served, len(users)):
         yield from np.array_split(rows, -(-len(rows) // size))

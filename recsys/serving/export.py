@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from rich.console import Console
 
 import recsys
@@ -22,25 +23,30 @@ from recsys.serving.command import with_new_items
 from recsys.serving.ranking import chunks
 from recsys.serving.request import ALL
 from recsys.serving.served import Served
+from recsys.serving.tower import FORMATS, check_has_tower, export_program, fixed_length
+from recsys.serving.tower_check import check_tower
 from recsys.serving.users import Users, known_users
 from recsys.tracking.files import write_atomically
 
-ITEMS, USERS, INDEX = "items.parquet", "users.parquet", "items.faiss"
+ITEMS, USERS, INDEX, TOWER = "items.parquet", "users.parquet", "items.faiss", "user_tower"
 FAISS = "faiss"
 VECTOR, KNOWN = "vector", "known"
 
 
 def export_command(cfg: DictConfig, console: Console | None = None) -> None:
-    """Write `items.parquet`, and `items.faiss` and `users.parquet` where they are asked for.
+    """Write `items.parquet`, and `items.faiss`, `users.parquet` and `user_tower.*` where they are asked for.
 
     Raises:
         ConfigError: If a value is unknown, or the run's score is no product of vectors.
+        RecsysError: If a tower does not give the model's scores.
         DataError: If the file of new items is malformed.
     """
     console = console or Console()
     check_export(cfg)
     served = recsys.load(cfg.run, cfg.paths.runs_dir).served
     item_vectors(served)  # refuses before anything is encoded
+    if cfg.tower is not None:
+        check_has_tower(served)
     served = with_new_items(cfg, served, console)
     vectors, folder = item_vectors(served), Path(cfg.output).expanduser()
     items = pl.DataFrame([served.items[schema.ITEM_ID], served.titles, _column(vectors)])
@@ -49,6 +55,7 @@ def export_command(cfg: DictConfig, console: Console | None = None) -> None:
         files[INDEX] = faiss_index(vectors)
     if cfg.users == ALL:
         files[USERS] = _parquet(_users_table(served, known_users(served)))
+    files.update(towers(served, vectors, formats_of(cfg.tower), console))
     for name, content in files.items():
         write_atomically(folder / name, content)
     shape = f"{vectors.shape[0]} items in {vectors.shape[1]} dimensions"
@@ -67,6 +74,12 @@ def check_export(cfg: DictConfig) -> None:
         raise ConfigError(
             'index=faiss needs the library FAISS: pip install "recsys[serve]", or write none by index=null.'
         )
+    for name in formats_of(cfg.tower):
+        if name not in FORMATS:
+            raise ConfigError(f"tower is {cfg.tower!r}; expected {', '.join(FORMATS)}, a list of them, or null.")
+        missing = [library for library in FORMATS[name].needs if find_spec(library) is None]
+        if missing:
+            raise ConfigError(f'tower={name} needs {", ".join(missing)}: pip install "recsys[export]".')
     if cfg.users not in (None, ALL):
         raise ConfigError(f"users is {cfg.users!r}; expected {ALL}, or null.")
 
@@ -84,7 +97,7 @@ def item_vectors(served: Served) -> NDArray[np.float32]:
         ranker = served.run.cfg.choices.ranker
         raise ConfigError(
             f"export writes vectors whose products are a run's scores, and those of ranker={ranker} are "
-            "no products. Use a run with ranker=dot, cf or als, or write its recommendations: "
+            "no products. Use a run with ranker=dot, cf, two_tower or als, or write its recommendations: "
             "scripts/recommend.py users=all output=recs.parquet."
         )
     return vectors.contiguous().numpy()
@@ -99,6 +112,29 @@ def user_vectors(served: Served, users: Users) -> NDArray[np.float32]:
         side = served.model.user_side(batch, served.item_vectors, batch.history)
         found.append(served.model.ranker.user_factors_of(side))
     return torch.cat(found).numpy()
+
+
+def formats_of(tower: str | ListConfig | None) -> list[str]:
+    """The formats that the key `tower` names."""
+    return [] if tower is None else list(tower) if isinstance(tower, ListConfig) else [tower]
+
+
+def towers(served: Served, vectors: NDArray[np.float32], formats: Sequence[str], console: Console) -> dict[str, bytes]:
+    """Files of the user tower in some formats, each reopened and compared with the model.
+
+    Raises:
+        RecsysError: If one does not give the model's scores.
+    """
+    if not formats:
+        return {}
+    program, items, files = export_program(served), torch.from_numpy(vectors), {}
+    length = fixed_length(program)
+    for name in formats:
+        file, content = f"{TOWER}.{name}", FORMATS[name].write(program)
+        n_lists = check_tower(FORMATS[name].open(content), served, items, file, length)
+        console.print(f"{file}: {n_lists} lists are the model's", highlight=False, markup=False)
+        files[file] = content
+    return files
 
 
 def faiss_index(vectors: NDArray[np.float32]) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from recsys.schema import ConfigError
+from recsys.serving.explaining import AUTO, METHODS
 from recsys.serving.output import check_output
 
 ALL = "all"
@@ -23,6 +24,8 @@ def check_request(cfg: DictConfig) -> None:
         raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")
     if cfg.why is not None and not is_count(cfg.why):
         raise ConfigError(f"why is {cfg.why!r}; expected how many items of the history to name, 1 or more, or null.")
+    if cfg.explain not in (AUTO, *METHODS):
+        raise ConfigError(f"explain is {cfg.explain!r}; expected {', '.join((AUTO, *METHODS))}.")
     if isinstance(cfg.mmr, bool) or not isinstance(cfg.mmr, int | float) or not 0 <= cfg.mmr <= 1:
         raise ConfigError(f"mmr is {cfg.mmr!r}; expected a number from 0 (by score alone) to 1 (by diversity alone).")
     if not is_count(cfg.pool):

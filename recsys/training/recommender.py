@@ -36,6 +36,11 @@ class Recommender(nn.Module):
         return self.ranker.reads_history or (self.profile is not None and self.profile.reads_history)
 
     @property
+    def reads_user(self) -> bool:
+        """Whether the profile or the ranker reads who the user is."""
+        return self.ranker.reads_user or (self.profile is not None and self.profile.reads_user)
+
+    @property
     def user_prompt(self) -> UserPrompt | None:
         """How the texts about users are written that the profile reads; None if it reads none."""
         return None if self.profile is None else self.profile.prompt

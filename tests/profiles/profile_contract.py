@@ -63,6 +63,13 @@ class ProfileContract:
         batch = batch_of([[1, 2]], [-1])
         assert torch.isfinite(profile(batch, items, batch.history)).all()
 
+    def test_who_the_user_is_changes_the_vector_where_it_says_so(self, profile, items):
+        for parameter in profile.parameters():
+            torch.nn.init.normal_(parameter)
+        one, other = batch_of([[1, 2]], [0]), batch_of([[1, 2]], [1])
+        same = torch.equal(profile(one, items, one.history), profile(other, items, other.history))
+        assert same != profile.reads_user
+
     def test_gradient_reaches_the_items_of_the_history_and_no_others(self, profile, items):
         items.requires_grad_()
         batch = batch_of([[1, 2, 3], []], [0, 1])

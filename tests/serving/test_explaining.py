@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.rankers.base import ItemSide, UserSide
 from recsys.schema import ConfigError, UserBatch
-from recsys.serving.explaining import EXACT, LEAVE_ONE_OUT, check_explains, contributions, explain
+from recsys.serving.explaining import (
+    AUTO,
+    EXACT,
+    GRADIENTS,
+    LEAVE_ONE_OUT,
+    check_explains,
+    contributions,
+    explain,
+    method_of,
+)
 from recsys.serving.output import recommendations
 from recsys.serving.ranking import rank
 from recsys.serving.served import serve
@@ -47,7 +57,7 @@ def test_exact_parts_and_the_base_are_the_score_and_the_others_are_what_is_lost_
     rows = np.array([0, 7, 11])
     batch = users.batch(rows, served.max_history)
     with torch.no_grad():
-        parts, base = contributions(served, batch, ranking.items[rows])
+        parts, base = contributions(served, batch, ranking.items[rows], method_of(served))
     if is_linear:
         torch.testing.assert_close(parts.sum(dim=1) + base, ranking.scores[rows], rtol=1e-4, atol=1e-5)
         return
@@ -66,6 +76,11 @@ def test_a_score_falls_more_without_the_named_items_than_without_others(explaine
     reasons = explain(served, users, ranking, 2)
     assert reasons.method == (EXACT if is_linear else LEAVE_ONE_OUT)
     assert (reasons.base is not None) == is_linear
+    check_by_deletion(served, users, ranking, reasons)
+
+
+def check_by_deletion(served, users, ranking, reasons, least: float = 0.8) -> None:
+    """Without named items a score falls by more than without others: on average, and for a share of `least` users."""
     draw, falls = np.random.default_rng(0), []
     for user in range(len(users)):
         item = ranking.items[user, :1]
@@ -79,7 +94,65 @@ def test_a_score_falls_more_without_the_named_items_than_without_others(explaine
         falls.append(without_others - without_named)
     assert len(falls) > 10
     assert np.mean(falls) > 0
-    assert np.mean(np.array(falls) >= -1e-6) > 0.8
+    assert np.mean(np.array(falls) >= -1e-6) > least
+
+
+PROFILES = ["attention", "self_attention", "recurrent", "transformer", "bidirectional"]
+CURVED = [["encoder=tfidf", "ranker=dot", f"profile={profile}"] for profile in PROFILES]
+CURVED += [["encoder=tfidf", "ranker=mlp", "profile=attention"], ["encoder=tfidf", "ranker=two_tower", "profile=mean"]]
+CURVED += [["encoder=tfidf", "ranker=dot", "ranker.cosine=true"]]
+
+
+@pytest.mark.parametrize("overrides", CURVED, ids=lambda overrides: "-".join(part.split("=")[1] for part in overrides))
+def test_integrated_gradients_and_the_score_of_average_items_are_the_score(run_of, overrides):
+    served = serve(run_of(*overrides))
+    users = known_users(served, list(known_users(served).ids[::4]))
+    ranking = rank(served, users, 3)
+    batch = users.batch(np.arange(len(users)), served.max_history)
+    parts, base = contributions(served, batch, ranking.items, GRADIENTS)
+    average = served.item_vectors.mean(dim=0).expand_as(served.item_vectors)
+    blank = served.model.profile(batch, average, batch.history)
+    side = ItemSide(ranking.items, served.item_vectors, ranking.items)
+    torch.testing.assert_close(base, served.model.ranker.score(UserSide(batch, blank), side))
+    allowed = 0.011 * (ranking.scores - base).abs().clamp(min=0.1 * ranking.scores.abs().max())
+    assert ((parts.sum(dim=1) + base - ranking.scores).abs() <= allowed).all()
+    reasons = explain(served, users, ranking, 2, "integrated_gradients")
+    assert reasons.method == GRADIENTS
+    check_by_deletion(served, users, ranking, reasons, 0.5 if "profile=transformer" in overrides else 0.8)
+
+
+@pytest.mark.parametrize("overrides", LINEAR[:2])
+def test_integrated_gradients_of_a_sum_are_its_parts_less_those_of_an_average_item(run_of, overrides):
+    served = serve(run_of(*overrides))
+    users = new_user(np.array([3, 8, 3, 11]))  # an item twice
+    batch, items = users.batch(np.array([0]), served.max_history), rank(served, users, 4).items
+    found, exact = (contributions(served, batch, items, how) for how in (GRADIENTS, EXACT))
+    average = served.item_vectors[items[0]] @ served.item_vectors.mean(dim=0)  # (4,) products with the average item
+    shares = torch.tensor([2 / 4, 1 / 4, 0, 1 / 4]).unsqueeze(1)
+    torch.testing.assert_close(found[0][0], exact[0][0] - shares * average, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found[1][0], exact[1][0] + average, rtol=1e-4, atol=1e-5)
+
+
+def test_leave_one_out_may_be_asked_for_where_parts_are_exact(served):
+    users = known_users(served, ["42"])
+    reasons = explain(served, users, rank(served, users, 3), 2, "leave_one_out")
+    assert reasons.method == LEAVE_ONE_OUT
+    assert reasons.base is None
+
+
+def test_gradients_that_miss_the_score_are_not_shown(run_of, monkeypatch):
+    served = serve(run_of("encoder=tfidf", "ranker=dot", "profile=transformer"))
+    users = known_users(served, ["42"])
+    monkeypatch.setattr("recsys.serving.integrated_gradients.STEPS", (1,))
+    with pytest.raises(ConfigError, match="with 1 steps the parts miss a score by"):
+        explain(served, users, rank(served, users, 3), 2, "integrated_gradients")
+
+
+def test_what_has_no_profile_has_no_integrated_gradients(run_of):
+    served = serve(run_of("ranker=als"))
+    check_explains(served, AUTO)
+    with pytest.raises(ConfigError, match="ranker=als has none"):
+        check_explains(served, "integrated_gradients")
 
 
 def test_all_users_at_once_are_explained_as_alone(served):
@@ -102,7 +175,9 @@ def test_an_item_that_was_done_twice_is_named_once(run_of, overrides):
         named = [item for item in row if item >= 0]
         assert len(named) == len(set(named))
     if reasons.base is not None:
-        parts, base = contributions(served, users.batch(np.array([0]), served.max_history), ranking.items)
+        parts, base = contributions(
+            served, users.batch(np.array([0]), served.max_history), ranking.items, method_of(served)
+        )
         torch.testing.assert_close(parts.sum(dim=1) + base, ranking.scores, rtol=1e-4, atol=1e-5)
 
 

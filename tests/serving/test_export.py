@@ -57,7 +57,7 @@ def test_the_best_of_the_index_are_the_best_of_the_model(run_of, tmp_path, overr
 def test_new_items_are_exported_behind_the_catalogue(dot_run, tmp_path):
     path = tmp_path / "new.csv"
     dot_run.split.dataset.items.head(2).select(pl.col("item_id") + "-again", "title", "genres").write_csv(path)
-    exported(dot_run, tmp_path, f"items={path}", "index=null")
+    exported(dot_run, tmp_path, f"items={path}", "index=null", "tower=pt2")
     items = pl.read_parquet(tmp_path / "items.parquet")
     np.testing.assert_allclose(items["vector"].to_numpy()[-2:], items["vector"].to_numpy()[:2], atol=1e-5)
     assert items["item_id"].to_list()[-2:] == [f"{item_id}-again" for item_id in items["item_id"].to_list()[:2]]

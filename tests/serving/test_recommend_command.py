@@ -84,6 +84,14 @@ def test_reasons_on_the_screen_and_in_files(recommend, tmp_path):
                 assert f"{reason['part']:+.3f}" in shown
 
 
+def test_reasons_by_the_method_that_is_asked_for(recommend, tmp_path):
+    path = tmp_path / "recs.parquet"
+    recommend("user=42", "top_k=2", "why=20", "explain=integrated_gradients", f"output={path}")
+    written = pl.read_parquet(path)
+    assert written["why_method"].to_list() == ["integrated gradients"] * 2
+    assert written["why_base"].null_count() == 0
+
+
 def test_an_unknown_item_in_a_history_is_refused(recommend):
     with pytest.raises(DataError, match="history: found 'x', expected the id of an item"):
         recommend("history=[x]")
@@ -99,6 +107,7 @@ def test_an_unknown_item_in_a_history_is_refused(recommend):
         (["user=1", "mmr=0.5", "pool=0"], "pool is 0"),
         (["user=1", "why=0"], "why is 0; expected how many items"),
         (["user=1", "why=true"], "why is True"),
+        (["user=1", "explain=shap"], "explain is 'shap'; expected auto, leave_one_out, integrated_gradients"),
         (["users=some"], "users is 'some'; expected all, a file such as"),
         (["user=1", "top_k=0"], "top_k is 0"),
         (["user=1", "output=recs.xlsx"], "output is 'recs.xlsx'; expected a file that ends in .parquet"),
