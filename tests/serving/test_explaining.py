@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 
+from recsys.layers.lookup import take_rows
 from recsys.rankers.base import ItemSide, UserSide
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.explaining import (
@@ -131,6 +133,26 @@ def test_integrated_gradients_of_a_sum_are_its_parts_less_those_of_an_average_it
     shares = torch.tensor([2 / 4, 1 / 4, 0, 1 / 4]).unsqueeze(1)
     torch.testing.assert_close(found[0][0], exact[0][0] - shares * average, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found[1][0], exact[1][0] + average, rtol=1e-4, atol=1e-5)
+
+
+def test_integrated_gradients_are_those_of_captum(run_of):
+    served = serve(run_of("encoder=tfidf", "ranker=dot", "profile=attention"))
+    users = known_users(served, ["42"])
+    items = rank(served, users, 1).items
+    batch = users.batch(np.array([0]), served.max_history)
+    vectors = take_rows(served.item_vectors, batch.history)
+    blank = served.item_vectors.mean(dim=0).expand_as(vectors)
+
+    def score(histories: torch.Tensor) -> torch.Tensor:
+        n = len(histories)
+        idx, history, mask = (each.repeat_interleave(n, 0) for each in (batch.idx, batch.history, batch.history_mask))
+        many, chosen = UserBatch(idx, history, mask), items.expand(n, 1)
+        side = served.model.user_side(many, histories.flatten(0, 1), torch.arange(history.numel()).view(history.shape))
+        return served.model.ranker.score(side, ItemSide(chosen, served.item_vectors, chosen))
+
+    theirs = IntegratedGradients(score).attribute(vectors, blank, target=0, n_steps=128).sum(dim=2)
+    ours, _ = contributions(served, batch, items, GRADIENTS)
+    torch.testing.assert_close(ours[:, :, 0], theirs.float(), rtol=1e-3, atol=1e-5)
 
 
 def test_leave_one_out_may_be_asked_for_where_parts_are_exact(served):
