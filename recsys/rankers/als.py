@@ -1,9 +1,7 @@
-"""Weighted matrix factorisation by alternating least squares (the library implicit)."""
+"""Weighted matrix factorisation by alternating least squares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from recsys.rankers.factors import FactorRanker, require_positive
 from recsys.rankers.histories import multi_hot
+from recsys.rankers.least_squares import solve_rows
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 
 
@@ -37,7 +36,7 @@ class ALSRanker(FactorRanker):
         n_iterations: Times that P and Q are solved in turn, each exactly.
 
     Raises:
-        ConfigError: If a value is impossible, or implicit is not installed.
+        ConfigError: If a value is impossible.
     """
 
     def __init__(
@@ -53,46 +52,25 @@ class ALSRanker(FactorRanker):
         require_positive(alpha=alpha, regularization=regularization, n_iterations=n_iterations)
         if frequency_scaling < 0:
             raise ConfigError(f"ranker.frequency_scaling is {frequency_scaling}; expected 0 or more.")
-        if find_spec("implicit") is None:
-            raise ConfigError('ranker=als needs the library implicit: pip install "recsys[als]".')
         self.alpha, self.regularization, self.frequency_scaling = alpha, regularization, frequency_scaling
         self.n_iterations = n_iterations
         self.mean_length = int(context.item_counts.sum()) / max(1, context.n_users)
 
     def solve(self, train: TrainInteractions) -> None:
-        from implicit.cpu.als import AlternatingLeastSquares
-        from threadpoolctl import threadpool_limits
-
-        scaled = self.frequency_scaling > 0
-        with threadpool_limits(1, "blas"):  # implicit divides its rows among threads, each with products of its own
-            model = AlternatingLeastSquares(
-                factors=self.item_factors.shape[1],
-                regularization=self.regularization,
-                alpha=self.alpha,
-                iterations=0 if scaled else self.n_iterations,
-                use_cg=False,
-                num_threads=torch.get_num_threads(),
-                random_state=train.seed,
-            )
-            model.fit(train.matrix, show_progress=False)
-            if scaled:
-                self._alternate(model, train.matrix)
-        self.store(model.item_factors)
-
-    def _alternate(self, model: Any, items_of_users: csr_matrix) -> None:
-        """What implicit's `fit` does, with a regularisation for each number of interactions."""
-        users_of_items = items_of_users.T.tocsr()
+        generator = np.random.default_rng(train.seed)
+        width = self.item_factors.shape[1]
+        start = [generator.random((n, width), dtype=np.float32) * 0.01 for n in train.matrix.shape]
+        users, items = map(torch.from_numpy, start)
+        items_of_users, users_of_items = train.matrix, train.matrix.T.tocsr()
         for _ in range(self.n_iterations):
-            self._solve_rows(model, model.partial_fit_users, items_of_users, self.mean_length)
-            self._solve_rows(model, model.partial_fit_items, users_of_items, items_of_users.nnz / self.n_items)
+            users = self._solved(items_of_users, items, self.mean_length)
+            items = self._solved(users_of_items, users, train.matrix.nnz / self.n_items)
+        self.store(items.numpy())
 
-    def _solve_rows(self, model: Any, solve: Callable[..., None], rows: csr_matrix, mean_length: float) -> None:
-        """Solve for all rows by calls of `solve`, one for all rows of a length: theirs is the same regularisation."""
-        lengths = np.diff(rows.indptr)
-        for length in np.unique(lengths):
-            same = np.flatnonzero(lengths == length)
-            model.regularization = float(self.penalties(length, rows.shape[1], mean_length))
-            solve(same, rows[same])
+    def _solved(self, rows: csr_matrix, factors: Tensor, mean_length: float) -> Tensor:
+        lengths, columns = torch.from_numpy(np.diff(rows.indptr)).long(), torch.from_numpy(rows.indices)
+        penalties = self.penalties(lengths.double(), rows.shape[1], mean_length)
+        return solve_rows(lengths, columns, factors, self.alpha, penalties)
 
     def penalties(self, lengths: Any, n_columns: int, mean_length: float) -> Any:
         """λ of rows with as many interactions of `n_columns` possible ones, where the mean row has `mean_length`."""
@@ -100,12 +78,8 @@ class ALSRanker(FactorRanker):
         return self.regularization * relative**self.frequency_scaling
 
     def user_factors(self, users: UserBatch) -> Tensor:
-        factors = self.item_factors.double()
         hot = multi_hot(users, self.n_items)
-        known = [factors[row > 0] for row in hot]
-        penalties = self.penalties(hot.double().sum(dim=1), self.n_items, self.mean_length)
-        identity = torch.eye(factors.shape[1], dtype=factors.dtype, device=factors.device)
-        systems = factors.T @ factors + penalties.view(-1, 1, 1) * identity
-        systems += torch.stack([(self.alpha - 1) * vectors.T @ vectors for vectors in known])
-        targets = torch.stack([self.alpha * vectors.sum(dim=0) for vectors in known])
-        return torch.linalg.solve(systems, targets).float()
+        lengths = hot.sum(dim=1).long()
+        penalties = self.penalties(lengths.double(), self.n_items, self.mean_length)
+        columns = hot.nonzero()[:, 1]
+        return solve_rows(lengths, columns, self.item_factors.double(), self.alpha, penalties).float()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scipy.sparse import csr_matrix
 
 from recsys.rankers.item_item import ItemItemRanker
-from recsys.rankers.similarity import Similarity, cosine_blocks, nearest
+from recsys.rankers.similarity import Similarity, cosine_blocks, nearest, neighbors_matrix
 from recsys.schema import ModelContext, TrainInteractions
 
 
@@ -42,5 +42,6 @@ class ItemKNNRanker(ItemItemRanker):
 
     def solved_weights(self, train: TrainInteractions) -> csr_matrix:
         users_of_items = train.matrix.T.tocsr()
-        blocks = cosine_blocks(train.text_vectors) if train.has_text else self.similarity.blocks(users_of_items)
-        return nearest(blocks, self.n_neighbors)
+        if train.has_text:
+            return nearest(cosine_blocks(train.text_vectors), self.n_neighbors)
+        return neighbors_matrix(*self.similarity.most_similar(users_of_items, self.n_neighbors))

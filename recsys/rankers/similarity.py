@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array
+from torch import Tensor
 
 from recsys.schema import ConfigError
 
 WEIGHTINGS = COSINE, TFIDF, BM25 = "cosine", "tfidf", "bm25"
-ENTRIES_AT_ONCE = 20_000_000  # of similarities in memory
+ENTRIES_AT_ONCE = 2_000_000  # of similarities in memory
+TRIMS = 10  # of a symmetric product: a tenth of its columns at least is cut off at once
+TIE = 2.0**-50  # what of a similarity each column costs, so that equal ones stand in the order of their columns
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,30 @@ class Similarity:
             return (self.bm25_k1 + 1) / (1 + self.bm25_k1 * (1 - self.bm25_b + self.bm25_b * relative))
         return inverse_power(np.sqrt(rows @ self.column_weights(rows) ** 2), 1.0)
 
-    def blocks(self, rows: csr_matrix) -> Iterator[NDArray[np.float64]]:
-        """The matrix of similarities of all rows, some of its rows at a time."""
+    def most_similar(self, rows: csr_matrix, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Each row's `k` most similar other rows, see `most_similar`."""
         weighted = diags_array(self.row_scales(rows)) @ rows @ diags_array(self.column_weights(rows))
-        blocks = product_blocks(weighted, weighted.T)
-        if self.shrinkage == 0:
-            return blocks
-        shared = product_blocks(rows, rows.T)
-        return (block * (n / (n + self.shrinkage)) for block, n in zip(blocks, shared, strict=True))
+        blocks = product_blocks(weighted, weighted.T, symmetric=True)
+        if self.shrinkage > 0:
+            shared = product_blocks(rows, rows.T, symmetric=True)
+            blocks = (block * (n / (n + self.shrinkage)) for block, n in zip(blocks, shared, strict=True))
+        return most_similar_of_half(blocks, rows.shape[0], k)
 
 
-def product_blocks(left: Any, right: Any) -> Iterator[NDArray[np.float64]]:
-    """The product of two sparse matrices, dense, some of its rows at a time."""
-    left, right = csr_matrix(left), csr_matrix(right)
+def product_blocks(left: Any, right: Any, symmetric: bool = False) -> Iterator[NDArray[np.float64]]:
+    """The product of two sparse matrices, dense, some of its rows at a time.
+
+    Args:
+        left: (n, m).
+        right: (m, p).
+        symmetric: The product is, and half of it is enough: of the rows from number i on, the columns from i on.
+    """
+    left, right, first = csr_matrix(left), csr_matrix(right), 0
     for start, stop in _steps(left.shape[0], right.shape[1]):
-        yield (left[start:stop] @ right).toarray()
+        if symmetric and start - first >= right.shape[1] / TRIMS:
+            right, first = right[:, start - first :], start
+        block = (left[start:stop] @ right).toarray()
+        yield block[:, start - first :] if symmetric else block
 
 
 def cosine_blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -106,9 +118,38 @@ def most_similar(blocks: Iterator[NDArray[Any]], k: int) -> tuple[NDArray[np.int
     return columns.numpy(), values.masked_fill(values == -torch.inf, 0.0).numpy()
 
 
+def most_similar_of_half(
+    blocks: Iterator[NDArray[np.float64]], n: int, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """What `most_similar` is, of the half of a symmetric matrix (n, n) that `product_blocks` gives."""
+    values, columns = torch.full((n, k), -torch.inf, dtype=torch.float64), torch.zeros(n, k, dtype=torch.int64)
+    start = 0
+    for block in map(torch.from_numpy, blocks):
+        stop = start + len(block)
+        block.fill_diagonal_(-torch.inf)
+        _keep_best(values[start:stop], columns[start:stop], block, start)
+        _keep_best(values[stop:], columns[stop:], block[:, stop - start :].T, start)
+        start = stop
+    return columns.numpy(), values.masked_fill(values == -torch.inf, 0.0).numpy()
+
+
+def _keep_best(values: Tensor, columns: Tensor, found: Tensor, first: int) -> None:
+    """Put into `values` and `columns` (R, k) what is larger in `found` (R, C), whose columns count from `first` on."""
+    k, numbers = values.shape[1], torch.arange(first, first + found.shape[1])
+    rows = (found.amax(dim=1) > values[:, -1]).nonzero().squeeze(1)
+    best, places = (found[rows] * (1 - TIE * numbers.double())).topk(min(k, found.shape[1]), dim=1)
+    kept, order = torch.cat([values[rows], best], dim=1).topk(k, dim=1)
+    columns[rows] = torch.cat([columns[rows], numbers[places]], dim=1).gather(1, order)
+    values[rows] = kept
+
+
 def nearest(blocks: Iterator[NDArray[Any]], k: int) -> csr_matrix:
     """The matrix of similarities with each row's `k` most similar other rows alone."""
-    columns, values = most_similar(blocks, k)
+    return neighbors_matrix(*most_similar(blocks, k))
+
+
+def neighbors_matrix(columns: NDArray[np.int64], values: NDArray[np.float64]) -> csr_matrix:
+    """The matrix (n, n) with entries `values` (n, k) at `columns` (n, k), without those that are 0."""
     n_rows = len(columns)
     starts = np.arange(n_rows + 1) * columns.shape[1]
     matrix = csr_matrix((values.ravel(), columns.ravel(), starts), shape=(n_rows, n_rows))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recsys.rankers.item_item import ItemItemRanker
 from recsys.rankers.nonnegative import nonnegative_weights
-from recsys.rankers.similarity import Similarity, most_similar
+from recsys.rankers.similarity import Similarity
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 
 ENTRIES_AT_ONCE = 2_000_000  # of the Gram matrices that are solved for at once
@@ -45,7 +45,7 @@ class SLIMRanker(ItemItemRanker):
 
     def solved_weights(self, train: TrainInteractions) -> csr_matrix:
         of_items = train.matrix.T.tocsr().astype(np.float32)
-        columns, similarities = most_similar(Similarity().blocks(of_items), self.n_neighbors)
+        columns, similarities = Similarity().most_similar(of_items, self.n_neighbors)
         gram = torch.from_numpy((of_items @ of_items.T).toarray())  # of counts, which float32 holds exactly
         candidates = torch.from_numpy(columns)
         shared = gram.gather(1, candidates) * torch.from_numpy(similarities > 0)

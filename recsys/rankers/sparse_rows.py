@@ -48,6 +48,12 @@ class SparseRows(nn.Module):
         for buffer, entries in ((self.columns, matrix.indices), (self.values, matrix.data)):
             buffer.zero_()[: matrix.nnz] = torch.from_numpy(entries)
 
+    def matrix(self) -> csr_matrix:
+        """The same for scipy, in the same memory where that is the processor's."""
+        starts = np.append(0, self.lengths.cumsum(0).cpu().numpy())
+        entries = (buffer[: starts[-1]].cpu().numpy() for buffer in (self.values, self.columns))
+        return csr_matrix((*entries, starts), shape=(len(self.lengths), self.n_columns))
+
     def entries(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Entries at `rows` and `columns`, which are broadcast against each other; 0 where there is none."""
         n = int(self.lengths.sum())
@@ -63,10 +69,15 @@ class SparseRows(nn.Module):
         """(n_sums, n_columns): row `places[:, 0]` is the sum of the matrix's rows `places[:, 1]`, times `weights`.
 
         Args:
-            places: (N, 2), a sum and a row of the matrix each.
+            places: (N, 2), a sum and a row of the matrix each, in the order of the sums.
             n_sums: Sums that there are.
             weights: (N,), of each row in its sum; None for ones.
         """
+        if places.device.type == "cpu":  # scipy adds in the same order, in a tenth of the time
+            weights = torch.ones(len(places)) if weights is None else weights
+            ends = places[:, 0].bincount(minlength=n_sums).cumsum(0).numpy()
+            chosen = (weights.numpy(), places[:, 1].numpy(), np.append(0, ends))
+            return torch.from_numpy((csr_matrix(chosen, shape=(n_sums, len(self.lengths))) @ self.matrix()).toarray())
         starts = self.lengths.cumsum(0) - self.lengths
         sums = self.values.new_zeros(n_sums * self.n_columns)
         lengths = self.lengths[places[:, 1]].long()

@@ -1,4 +1,4 @@
-"""ALS equals implicit, which solves it, and serves users by their history as implicit does."""
+"""ALS equals implicit, and serves users by their history as implicit does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from rankers.ranker_contract import N_ITEMS, N_USERS, context, train
 from rankers.test_solved import SolvedContract, dense, known, scores
 from scipy.sparse import csr_matrix
 
+from recsys.rankers import least_squares
 from recsys.rankers.als import ALSRanker
-from recsys.schema import ConfigError
+from recsys.rankers.least_squares import solve_rows
+from recsys.schema import ConfigError, RecsysError
 
 SETTINGS = {"alpha": 5.0, "regularization": 0.5}
 
@@ -93,7 +95,22 @@ def test_impossible_values_are_refused_by_their_key(key):
         ALSRanker(context(), frequency_scaling=-0.5)
 
 
-def test_the_missing_library_is_named(monkeypatch):
-    monkeypatch.setattr("recsys.rankers.als.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"recsys\[als\]"):
-        ALSRanker(context())
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 5.0])
+def test_rows_of_any_length_solve_the_normal_equations_in_chunks_of_any_size(alpha, monkeypatch):
+    generator = torch.Generator().manual_seed(5)
+    hot = torch.rand(20, 30, generator=generator) < torch.linspace(0, 0.9, 20).unsqueeze(1)  # both short and long
+    factors = torch.randn(30, 12, generator=generator, dtype=torch.float64)
+    penalties = torch.linspace(0.5, 2, 20)
+    together = solve_rows(hot.sum(dim=1), hot.nonzero()[:, 1], factors, alpha, penalties)
+    monkeypatch.setattr(least_squares, "ENTRIES_AT_ONCE", 1)
+    alone = solve_rows(hot.sum(dim=1), hot.nonzero()[:, 1], factors, alpha, penalties)
+    confidence = torch.where(hot, alpha, 1.0).double()
+    for row, solution in enumerate(together):
+        system = factors.T @ confidence[row].diag() @ factors + penalties[row] * torch.eye(12)
+        assert torch.allclose(system @ solution, factors.T @ (confidence[row] * hot[row]))
+    assert torch.allclose(together, alone)
+
+
+def test_a_system_without_a_single_solution_is_refused():
+    with pytest.raises(RecsysError, match=r"raise ranker\.regularization"):
+        solve_rows(torch.tensor([1]), torch.tensor([0]), torch.zeros(3, 2), 5.0, torch.zeros(1))

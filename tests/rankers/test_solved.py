@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
+from scipy.sparse import csr_matrix
 
 from recsys.rankers import histories, similarity, sparse_rows
 from recsys.rankers.base import ItemSide
@@ -164,3 +165,20 @@ def test_bm25_is_a_product_that_lengths_and_shrinkage_lessen():
 def test_impossible_values_are_refused_by_their_key(make, key):
     with pytest.raises(ConfigError, match=key):
         make()
+
+
+@pytest.mark.parametrize("entries_at_once", [1, 60, 10**6])
+def test_halves_of_a_symmetric_matrix_give_each_rows_most_similar_others(entries_at_once, monkeypatch):
+    monkeypatch.setattr(similarity, "ENTRIES_AT_ONCE", entries_at_once)
+    rows = csr_matrix((np.random.default_rng(6).random((30, 8)) < 0.4).astype(float))
+    columns, values = similarity.Similarity().most_similar(rows, 5)
+    whole = cosine(rows.toarray())
+    np.fill_diagonal(whole, -1)
+    best = np.lexsort((np.broadcast_to(np.arange(30), whole.shape), -whole.round(12)), axis=1)[:, :5]
+    assert np.allclose(values, np.take_along_axis(whole, best, axis=1))
+    assert np.allclose(values, np.take_along_axis(whole, columns, axis=1))
+
+
+def test_equally_similar_items_stand_in_their_order():
+    columns, _ = similarity.Similarity().most_similar(csr_matrix(np.ones((9, 2))), 3)
+    assert columns.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], *[[0, 1, 2]] * 6]
