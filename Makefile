@@ -41,6 +41,8 @@ format: setup  ## mend what ruff can
 bench: setup  ## speed against named rivals, each in an environment of its own
 	$(BIN)/python benchmarks/train_and_evaluate.py
 	$(BIN)/python benchmarks/encode.py
+	$(BIN)/python benchmarks/ranking_metrics.py
+	$(BIN)/python benchmarks/classics.py
 
 clean:  ## remove the virtual environment and the tools' caches, not runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist

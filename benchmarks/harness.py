@@ -21,7 +21,8 @@ from recsys.tracking.files import write_atomically
 RESULTS = Path(__file__).parent.parent / "docs" / "performance"
 console = Console()
 # Before torch and tokenizers are loaded, here and in the rivals' processes.
-os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", RAYON_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
+THREADS = ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON", "LK")
+os.environ.update({f"{library}_NUM_THREADS": "1" for library in THREADS} | {"TOKENIZERS_PARALLELISM": "false"})
 
 Seconds = dict[str, float]  # by task
 

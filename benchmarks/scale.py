@@ -25,6 +25,7 @@ import numpy as np
 import polars as pl
 from harness import RESULTS, commit, console, machine
 from rich.table import Table
+from synthetic_log import drawn_pairs
 
 from recsys.tracking.files import write_atomically
 
@@ -74,20 +75,10 @@ def write_log(path: Path, n_interactions: int, seed: int = 0) -> dict[str, int]:
     share = n_interactions / LARGEST["interactions"]
     n_users, n_items = round(LARGEST["users"] * share), round(LARGEST["items"] * share**0.5)
     generator = np.random.default_rng(seed)
-    pairs = np.empty(0, dtype=np.int64)
-    while len(pairs) < n_interactions:
-        users = generator.choice(n_users, n_interactions // 2, p=_weights(n_users, USER_SKEW))
-        items = generator.choice(n_items, n_interactions // 2, p=_weights(n_items, ITEM_SKEW))
-        pairs = np.unique(np.append(pairs, users * n_items + items))
-    pairs = generator.permutation(pairs)[:n_interactions]
+    users, items = drawn_pairs((n_users, n_items, n_interactions), (USER_SKEW, ITEM_SKEW), generator)
     times = generator.integers(1_000_000_000, 1_315_360_000, n_interactions)
-    pl.DataFrame({"user": pairs // n_items, "item": pairs % n_items, "time": times}).write_parquet(path)
+    pl.DataFrame({"user": users, "item": items, "time": times}).write_parquet(path)
     return {"interactions": n_interactions, "users": n_users, "items": n_items}
-
-
-def _weights(n: int, skew: float) -> np.ndarray:
-    weights = np.arange(1.0, n + 1) ** -skew
-    return weights / weights.sum()
 
 
 def _config(folder: Path, *further: str) -> Any:

@@ -30,5 +30,33 @@ def write_log(path: Path, n_users: int, n_items: int, n_interactions: int, seed:
     return path
 
 
+def drawn_pairs(
+    sizes: tuple[int, int, int], skews: tuple[float, float], generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Users and items of distinct pairs with power-law skew, in random order, drawn until there are enough.
+
+    Memory grows with pairs alone, and the pairs of frequent users and items are fewer than without what is drawn twice.
+
+    Args:
+        sizes: Numbers of users, items and pairs.
+        skews: The exponents of users and items.
+        generator: What draws.
+    """
+    n_users, n_items, n_pairs = sizes
+    user_share, item_share = (_share(n, skew) for n, skew in zip((n_users, n_items), skews, strict=True))
+    pairs = np.empty(0, dtype=np.int64)
+    while len(pairs) < n_pairs:
+        users = generator.choice(n_users, n_pairs // 2, p=user_share)
+        items = generator.choice(n_items, n_pairs // 2, p=item_share)
+        pairs = np.unique(np.append(pairs, users * n_items + items))
+    pairs = generator.permutation(pairs)[:n_pairs]
+    return pairs // n_items, pairs % n_items
+
+
+def _share(n: int, skew: float) -> np.ndarray:
+    weights = np.arange(1.0, n + 1) ** -skew
+    return weights / weights.sum()
+
+
 def _weights(n: int, skew: float, generator: np.random.Generator) -> np.ndarray:
     return generator.permutation(np.arange(1.0, n + 1) ** -skew)

@@ -9,16 +9,18 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import environments  # noqa: E402
+import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
 import scale  # noqa: E402
 from commands import Command  # noqa: E402
 from harness import Comparison  # noqa: E402
-from synthetic_log import write_log  # noqa: E402
+from rival_process import measured  # noqa: E402
+from synthetic_log import drawn_pairs, write_log  # noqa: E402
 
 
-def run(script: str) -> str:
+def run(script: str, *arguments: str) -> str:
     path = ROOT / "benchmarks" / script
-    finished = Command(path, "--tiny", cwd=ROOT, environment={"PYTHONPATH": str(ROOT)}).finish()
+    finished = Command(path, "--tiny", *arguments, cwd=ROOT, environment={"PYTHONPATH": str(ROOT)}).finish()
     assert finished.returncode == 0, finished.stderr
     return " ".join(finished.stdout.split())  # lines are broken anywhere
 
@@ -56,6 +58,51 @@ def test_pretraining_is_measured_on_the_same_tokens_as_3_grams():
     assert "perplexity of gpt2" in shown
     assert "perplexity of 3-grams, AbsoluteDiscountingInterpolated" in shown
     assert " inf" not in shown
+
+
+@pytest.mark.slow
+def test_metrics_agree_with_other_libraries_and_are_timed():
+    pytest.importorskip("ranx")
+    shown = run("ranking_metrics.py")  # fails where a mean differs
+    assert "metrics-ranx" in shown
+    assert shown.count("largest difference of a mean") == 2 + sum(
+        rival.is_installed() for rival in (environments.RECTOOLS, environments.LENSKIT)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rival", ["implicit", "lenskit"])
+def test_classic_models_agree_with_other_libraries_and_are_timed(rival):
+    pytest.importorskip("implicit")
+    shown = run("classics.py", "--rival", rival)  # fails where the numbers differ
+    if rival == "implicit" or environments.LENSKIT.is_installed():
+        assert "itemknn: top 10 of all users" in shown
+        assert "largest difference of a similarity" in shown
+    else:
+        assert "lenskit is left out" in shown
+
+
+@pytest.mark.slow
+def test_sasrec_is_timed():
+    shown = run("sasrec.py")
+    assert "10,000 positives of an epoch" in shown
+    assert "our test ndcg@10" in shown
+    assert ("RecTools is left out" in shown) is not environments.RECTOOLS.is_installed()
+
+
+def test_an_environment_is_the_one_of_its_pins(tmp_path, monkeypatch):
+    monkeypatch.setattr(environments, "FOLDER", tmp_path)
+    rival = environments.Environment("Rival", ("numpy==1.0",), "rival==2.0")
+    assert not rival.is_installed()
+    (tmp_path / "rival").mkdir()
+    (tmp_path / "rival" / environments.STAMP).write_text(f"{environments.TORCH}\nnumpy==1.0\nrival==2.0\n")
+    assert rival.is_installed()
+    assert not environments.Environment("Rival", ("numpy==1.1",), "rival==2.0").is_installed()
+
+
+def test_a_rivals_failure_is_shown(tmp_path):
+    with pytest.raises(RuntimeError, match="KeyError: 'nobody'"):
+        measured(sys.executable, "rival_metrics.py", "nobody", tmp_path)
 
 
 def test_each_size_is_measured_step_by_step(tmp_path):
@@ -104,3 +151,11 @@ def test_synthetic_log_is_skewed_distinct_and_repeatable(tmp_path):
     assert log.height == 3000
     assert log.n_unique(["user_id:token", "item_id:token"]) == 3000
     assert counts.head(10).sum() > 3 * counts.tail(10).sum()
+
+
+def test_drawn_pairs_are_distinct_skewed_and_repeatable():
+    pairs, again = (drawn_pairs((200, 100, 3000), (0.5, 0.8), np.random.default_rng(1)) for _ in range(2))
+    assert np.array_equal(pairs, again)
+    assert len(set(zip(*pairs, strict=True))) == 3000
+    counts = np.bincount(pairs[1], minlength=100)
+    assert counts[:10].sum() > 3 * counts[-10:].sum()
