@@ -22,8 +22,7 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
     """Parallel coordinates of the trials that have a value."""
     trials = [trial for trial in cell.trials if trial.value is not None]
     names = [*varied(trials), _VALUE]
-    short = {name: name.rsplit(".", 1)[-1] if name != _VALUE else metric_name(study.monitor) for name in names}
-    short = short if len(set(short.values())) == len(short) else {name: name for name in names}
+    short = _axes(names, metric_name(study.monitor))
     scales = {name: _Scale([_of(trial, name) for trial in trials]) for name in names}
     rows = [
         {
@@ -54,6 +53,14 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
         trial_grid(replace(study, cells=[cell])),
         min_width=130 * len(names),
     )
+
+
+def _axes(names: Sequence[str], metric: str) -> dict[str, str]:
+    """What stands over each axis: the last part of a key, or all of it where two keys end alike."""
+    parameters = [name for name in names if name != _VALUE]
+    ends = [name.rsplit(".", 1)[-1] for name in parameters]
+    alike = len({*ends, metric}) <= len(ends)
+    return {**dict(zip(parameters, parameters if alike else ends, strict=True)), _VALUE: metric}
 
 
 def _parallel_chart(domain: list[str], metric: str) -> Layers:

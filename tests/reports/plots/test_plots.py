@@ -249,6 +249,15 @@ def test_parallel_axes_are_logarithmic_where_the_search_was():
     assert ticks == ["0.0001", "0.001", "0.01"]
 
 
+def test_parameters_whose_keys_end_alike_have_their_whole_keys_over_their_axes():
+    alike = {"ranker.dropout": 0.1, "profile.dropout": 0.2}
+    trials = [trial(n, float(n), **{key: n * value for key, value in alike.items()}) for n in range(3)]
+    study = tuned(trials)
+    figure = parallel_figure(study, study.cells[0])
+    assert {row["axis"] for row in rows(figure)} == {*alike, "nDCG@10 (val)"}
+    assert figure.render("svg").startswith(b"<svg")
+
+
 def test_labels_never_lie_over_each_other_or_outside():
     points = [(float(n % 7), float(n % 5), f"cell {n}") for n in range(40)]
     found = sides(points, list(range(40)), Canvas(300, 200))
