@@ -1,104 +1,229 @@
-"""Times RecBole's BPR inside RecBole's own environment and prints one JSON line; started by train_and_evaluate.py."""
+"""Times or trains one of RecBole's models inside RecBole's own environment and prints one JSON line.
+
+Its argument is a JSON object: the `task` (`time` or `train`), RecBole's `options`, and the task's own arguments.
+"""
 
 # mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
-import argparse
+import copy
 import importlib.metadata
+import itertools
 import json
 import logging
 import os
+import resource
+import sys
 import tempfile
 import time
 import warnings
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
+from compared_models import digest
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.data.dataloader import FullSortEvalDataLoader
-from recbole.model.general_recommender import BPR
+from recbole.data.interaction import cat_interactions
+from recbole.model.abstract_recommender import SequentialRecommender
 from recbole.trainer import Trainer
-from recbole.utils import init_seed
+from recbole.utils import get_model, init_seed
 
 
 def main() -> None:
-    """Train for some epochs, evaluate some times, and print the seconds of each."""
-    arguments = _arguments()
-    torch.set_num_threads(arguments.threads)
+    """Do the task that the argument describes."""
+    arguments = json.loads(sys.argv[1])
+    torch.set_num_threads(1)
     # What RecBole 1.2.1 makes pandas and torch of today warn about is of no concern here.
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    settings = _settings(arguments)
+    task = {"time": measure, "train": train}[arguments.pop("task")]
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)  # RecBole writes logs and checkpoints below the working directory
-        print(json.dumps(measure(settings, arguments.evaluations, arguments.large_batch)))
+        print(json.dumps(task(**arguments)))
 
 
-def measure(settings: dict[str, Any], n_evaluations: int, large_batch: int) -> dict[str, Any]:
-    """Seconds of each epoch (negative sampling included) and of each evaluation of the test part."""
-    config = Config(model="BPR", dataset=settings.pop("name"), config_dict=settings)
-    init_seed(config["seed"], config["reproducibility"])
-    train, _, test = data_preparation(config, create_dataset(config))
-    trainer = Trainer(config, BPR(config, train.dataset))
-    trainer.eval_collector.data_collect(train)
-    epochs = [_seconds(trainer._train_epoch, train, epoch)[0] for epoch in range(config["epochs"])]
-    evaluations = [_evaluate(trainer, test) for _ in range(n_evaluations)]
-    config["eval_batch_size"] = large_batch * test.dataset.item_num
-    large = FullSortEvalDataLoader(config, test.dataset, test._sampler)
-    large_evaluations = [_evaluate(trainer, large) for _ in range(n_evaluations)]
+class Session:
+    """A model of RecBole with its data and its trainer.
+
+    Args:
+        model: Its name.
+        options: RecBole's options.
+    """
+
+    def __init__(self, model: str, options: dict[str, Any]) -> None:
+        self.config = config = Config(model=model, config_dict=options)
+        init_seed(config["seed"], config["reproducibility"])
+        dataset = create_dataset(config)
+        self.users, self.items = (
+            dataset.inter_feat[name].to_numpy() for name in (dataset.uid_field, dataset.iid_field)
+        )
+        self.train, self.valid, self.test = data_preparation(config, dataset)
+        self.model = get_model(model)(config, self.train.dataset)
+        self.trainer = Trainer(config, self.model)
+        self.trainer.eval_collector.data_collect(self.train)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether the model learns from the order of what users did."""
+        return isinstance(self.model, SequentialRecommender)
+
+    def sizes(self) -> dict[str, Any]:
+        """What the split has; each user's first interaction is no example of a sequential model."""
+        users = len(self.test.dataset)
+        versions = {name: importlib.metadata.version(name) for name in ("recbole", "torch", "numpy", "scipy")}
+        interactions = len(self.train.dataset) + (users if self.is_sequential else 0)
+        return {"train_interactions": interactions, "test_users": users, "versions": versions}
+
+    def evaluate(self, data: FullSortEvalDataLoader) -> dict[str, float]:
+        """RecBole's metrics of the present weights."""
+        return dict(self.trainer.evaluate(data, load_best_model=False))
+
+    def with_users_at_once(self, users: int) -> FullSortEvalDataLoader:
+        """The test part for an evaluation of so many users at once."""
+        self.config["eval_batch_size"] = users * self.test.dataset.item_num
+        return FullSortEvalDataLoader(self.config, self.test.dataset, self.test._sampler)
+
+    def mask_known(self) -> None:
+        """Recommend no known item again: RecBole does so for sequential models, and for no others."""
+        dataset, rank = self.test.dataset, self.trainer._full_sort_batch_eval
+        known = torch.zeros(dataset.user_num, dataset.item_num, dtype=torch.bool)
+        known[self.users, self.items] = True
+        for part in (self.valid, self.test):
+            known[part.dataset.inter_feat[dataset.uid_field], part.dataset.inter_feat[dataset.iid_field]] = False
+        tested = torch.zeros(dataset.user_num, dtype=torch.int64)  # 0 is padding, which is never ranked
+        validated = tested.clone()
+        tested[dataset.inter_feat[dataset.uid_field]] = dataset.inter_feat[dataset.iid_field]
+        held = self.valid.dataset.inter_feat
+        validated[held[dataset.uid_field]] = held[dataset.iid_field]
+
+        def masked(batch: Any) -> Any:
+            interaction, scores, rows, positives = rank(batch)
+            users = interaction[dataset.uid_field]
+            scores[known[users]] = -torch.inf
+            in_test = positives == tested[users]
+            scores[in_test, validated[users[in_test]]] = -torch.inf
+            return interaction, scores, rows, positives
+
+        self.trainer._full_sort_batch_eval = masked
+
+
+class FirstBatches:
+    """The first batches of each epoch of a loader."""
+
+    def __init__(self, loader: Any, n: int) -> None:
+        self.loader, self.n = loader, n
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.islice(iter(self.loader), self.n)
+
+
+def measure(
+    model: str, options: dict[str, Any], epochs: int, evaluations: int, large_batch: int, steps: int | None = None
+) -> dict[str, Any]:
+    """Seconds of each epoch (negative sampling included) and of each evaluation of the test part.
+
+    With `steps`, an epoch is so many steps, and its seconds are multiplied by how many times as many it has.
+    """
+    session = Session(model, options)
+    trainer, scale = session.trainer, 1.0
+    loader = session.train
+    if steps is not None:
+        loader, scale = FirstBatches(session.train, steps), len(session.train) / steps
+    epoch_seconds = [scale * _seconds(trainer._train_epoch, loader, epoch)[0] for epoch in range(epochs)]
+    timed = [_seconds(session.evaluate, session.test) for _ in range(evaluations)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    large = session.with_users_at_once(large_batch)
     return {
-        "epoch_seconds": epochs,
-        "evaluation_seconds": [seconds for seconds, _ in evaluations],
-        "large_batch_evaluation_seconds": [seconds for seconds, _ in large_evaluations],
-        "ndcg@10": evaluations[-1][1]["ndcg@10"],
-        "train_interactions": len(train.dataset),
-        "test_users": len(test.uid_list),
-        "versions": {name: importlib.metadata.version(name) for name in ("recbole", "torch", "numpy")},
+        "epoch_seconds": epoch_seconds,
+        "evaluation_seconds": [seconds for seconds, _ in timed],
+        "large_batch_evaluation_seconds": [_seconds(session.evaluate, large)[0] for _ in range(evaluations)],
+        "peak_mb": round(peak),
+        "ndcg@10": timed[-1][1]["ndcg@10"],
+        **session.sizes(),
     }
 
 
-def _evaluate(trainer: Trainer, data: FullSortEvalDataLoader) -> tuple[float, Any]:
-    return _seconds(trainer.evaluate, data, load_best_model=False)
+def train(model: str, options: dict[str, Any], scores: str) -> dict[str, Any]:
+    """Train until validation no longer improves, and test the best weights.
 
-
-def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """RecBole's defaults, but for what is asked for, one device and leave-last-out with full ranking."""
+    The scores of the test, known items at −∞, and their users' and items' raw ids go to the file `scores` (.npz).
+    """
+    session = Session(model, options)
+    if session.is_sequential:
+        session.mask_known()
+    start, best = time.perf_counter(), Best(session.model)
+    session.trainer.fit(session.train, session.valid, verbose=False, saved=False, callback_fn=best.look)
+    seconds = time.perf_counter() - start
+    best.restore()
+    _tell_validation(session)
+    tested = session.evaluate(session.test)
+    _save_scores(session, scores)
     return {
-        "name": arguments.name,
-        "data_path": str(arguments.folder.resolve()),
-        "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
-        "embedding_size": arguments.dim,
-        "learning_rate": arguments.learning_rate,
-        "train_batch_size": arguments.batch_size,
-        "epochs": arguments.epochs,
-        "seed": arguments.seed,
-        "use_gpu": False,
-        "show_progress": False,
-        "eval_args": {"split": {"LS": "valid_and_test"}, "group_by": "user", "order": "TO", "mode": "full"},
+        "test": tested["ndcg@10"],
+        "validation": best.score,
+        "epochs": best.epochs,
+        "best_epoch": best.epoch,
+        "seconds": seconds,
+        "seconds_to_best": best.time - start,
+        "parts": {"validation": _digest(session.valid), "test": _digest(session.test)},
+        **session.sizes(),
     }
 
 
-def _seconds(function: Any, *arguments: Any, **options: Any) -> tuple[float, Any]:
+class Best:
+    """The weights of the best validation, in memory."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.model, self.score, self.epoch, self.epochs, self.time = model, -1.0, -1, 0, 0.0
+        self.state: dict[str, Any] = {}
+
+    def look(self, epoch: int, score: float) -> None:
+        """Told of each validation."""
+        self.epochs = epoch + 1
+        if score > self.score:
+            self.score, self.epoch, self.time = float(score), epoch, time.perf_counter()
+            self.state = copy.deepcopy(self.model.state_dict())
+
+    def restore(self) -> None:
+        """Put the best weights into the model, and forget what it keeps of others."""
+        self.model.load_state_dict(self.state)
+        for kept in getattr(self.model, "other_parameter_name", []):
+            setattr(self.model, kept, None)
+
+
+def _tell_validation(session: Session) -> None:
+    """Let a model that encodes histories read those of the test, which hold the validation part, as ours does."""
+    if hasattr(session.model, "history_item_id"):
+        parts = [part.dataset.inter_feat for part in (session.train, session.valid)]
+        known = session.train.dataset.copy(cat_interactions(parts))
+        session.model.history_item_id, session.model.history_item_value, _ = known.history_item_matrix()
+
+
+@torch.no_grad()
+def _save_scores(session: Session, path: str) -> None:
+    session.model.eval()
+    batches = [session.trainer._full_sort_batch_eval(batch)[1] for batch in session.test]
+    dataset = session.test.dataset
+    idx = session.test.uid_list if hasattr(session.test, "uid_list") else dataset.inter_feat[dataset.uid_field]
+    users = dataset.id2token(dataset.uid_field, idx.numpy())
+    items = dataset.id2token(dataset.iid_field, np.arange(1, dataset.item_num))  # 0 is padding
+    np.savez(path, scores=torch.cat(batches)[:, 1:].numpy(), users=users.astype(str), items=items.astype(str))
+
+
+def _digest(data: FullSortEvalDataLoader) -> str:
+    dataset = data.dataset
+    fields = (dataset.uid_field, dataset.iid_field)
+    users, items = (dataset.id2token(field, dataset.inter_feat[field].numpy()) for field in fields)
+    return digest(zip(users, items, strict=True))
+
+
+def _seconds(function: Any, *arguments: Any) -> tuple[float, Any]:
     start = time.perf_counter()
-    result = function(*arguments, **options)
+    result = function(*arguments)
     return time.perf_counter() - start, result
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="the folder that holds NAME/NAME.inter")
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--batch-size", type=int, default=2048)
-    parser.add_argument("--large-batch", type=int, default=512, help="users in a batch of the large evaluation")
-    parser.add_argument("--learning-rate", type=float, default=0.001)
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--evaluations", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=2020)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,23 +1,25 @@
-"""Seconds per epoch of `ranker=cf loss=bpr`, and of one full evaluation, against RecBole's BPR.
+"""Seconds per epoch and per full evaluation, and peak memory, against the same model of RecBole.
 
 Example:
     python benchmarks/train_and_evaluate.py --shape ml-100k
-    python benchmarks/train_and_evaluate.py --shape ml-1m --repeats 3
+    python benchmarks/train_and_evaluate.py --model lightgcn --shape ml-1m --repeats 3
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import environments
-import polars as pl
+from compared_models import BATCH_SIZE, METRICS, MODELS, Compared, our_overrides, recbole_options
 from harness import Comparison, Seconds, console
 from synthetic_log import write_log
 
@@ -25,56 +27,129 @@ from recsys.tracking import environment
 
 EPOCH, EVALUATION, LARGE_EVALUATION = "one epoch", "one evaluation", "one evaluation, RecBole at 512 users a batch"
 BARE = "seconds of an epoch of a plain torch loop"
-SETTINGS: dict[str, Any] = {"dim": 64, "batch_size": 2048, "learning_rate": 0.001, "threads": 1, "seed": 2020}
-METRICS = ["ndcg@10", "recall@10", "mrr@10", "hit_rate@10", "precision@10"]  # RecBole's default
-N_EVALUATIONS = 5
+SEED, N_EVALUATIONS, LARGE_BATCH = 2020, 5, 512
 SYNTHETIC = {"tiny": (60, 40, 900), "ml-1m": (6040, 3706, 1_000_000)}  # users, items, interactions
 EPOCHS = {"tiny": 3, "ml-100k": 11, "ml-1m": 4}  # the first is a warm-up
+FEWER_EPOCHS = {"lightgcn": 3, "neumf": 4, "sasrec": 3}
+STEPS = {"sasrec": 10}  # of an epoch, where each example is a sequence of its own; its seconds are multiplied
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the benchmark, print its table and write its figures."""
     arguments = _arguments(argv)
     shape = "tiny" if arguments.tiny else arguments.shape
+    rival_is_there = not arguments.tiny or environments.recbole_is_installed()
+    if not rival_is_there:
+        console.print("RecBole is left out: its environment is not there (a run without --tiny makes it).")
     with tempfile.TemporaryDirectory() as scratch:
-        rival_is_there = not arguments.tiny or environments.recbole_is_installed()
-        if not rival_is_there:
-            console.print("RecBole is left out: its environment is not there (a run without --tiny makes it).")
-        log = _interactions(shape, Path(scratch))
-        comparison = _comparison(shape)
-        comparison.run(
-            1 if arguments.tiny else arguments.repeats,
-            lambda: _ours(log, shape, Path(scratch) / "runs", comparison),
-            (lambda: _recbole(log, shape, comparison)) if rival_is_there else None,
+        contest = Contest(arguments.model, shape, Path(scratch))
+        contest.comparison.run(
+            1 if arguments.tiny else arguments.repeats, contest.ours, contest.recbole if rival_is_there else None
         )
-    comparison.show()
+    contest.comparison.show()
     if not arguments.tiny:
-        comparison.save()
+        contest.comparison.save()
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=list(MODELS), default="bpr")
     parser.add_argument("--shape", choices=["ml-100k", "ml-1m"], default="ml-100k")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tiny", action="store_true", help="a few seconds on toy data, to see that it runs")
     return parser.parse_args(argv)
 
 
-def _comparison(shape: str) -> Comparison:
-    data = "the real ML-100K"
-    if shape in SYNTHETIC:
-        n_users, n_items, n_pairs = SYNTHETIC[shape]
-        data = f"a synthetic log of {n_users:,} users × {n_items:,} items × {n_pairs:,} interactions"
-    return Comparison(
-        name=f"train_and_evaluate-{shape}",
-        what=f"Matrix factorisation with BPR on {data}, leave-last-out, full ranking",
-        settings={"shape": shape, "epochs": EPOCHS[shape], **SETTINGS},
-        rival_name="RecBole",
-        versions=environment.versions(),
-    )
+class Contest:
+    """Both sides of a comparison.
+
+    Args:
+        name: Of the model.
+        shape: Of the data.
+        scratch: A folder for what is written meanwhile.
+    """
+
+    def __init__(self, name: str, shape: str, scratch: Path) -> None:
+        self.name, self.shape, self.scratch = name, shape, scratch
+        self.model: Compared = MODELS[name]
+        self.log = interactions(shape, scratch)
+        self.epochs = min(EPOCHS[shape], FEWER_EPOCHS.get(name, EPOCHS[shape]))
+        self.steps = None if shape == "tiny" else STEPS.get(name)
+        self.users_at_once = 1
+        settings = {"batch_size": BATCH_SIZE, "learning_rate": self.model.learning_rate, "threads": 1, "seed": SEED}
+        self.comparison = Comparison(
+            name=f"train_and_evaluate-{name}-{shape}",
+            what=f"{self.model.name} on {described(shape)}, leave-last-out, full ranking",
+            settings={"model": name, "shape": shape, "epochs": self.epochs, **settings}
+            | ({"steps of an epoch of single examples": self.steps} if self.steps else {})
+            | {"ours": self.model.ours, "theirs": self.model.theirs},
+            rival_name="RecBole",
+            versions=environment.versions(),
+        )
+
+    def ours(self) -> Seconds:
+        """Our seconds, each way of ours in a process of its own."""
+        whole = self._our_run([], None)
+        steps = math.ceil(whole["train_interactions"] / BATCH_SIZE)
+        self.users_at_once = max(1, round(BATCH_SIZE * whole["train_users"] / whole["train_interactions"]))
+        sizes = {name.replace("_", " "): whole[name] for name in ("train_interactions", "test_users")}
+        self.comparison.agree("ours", sizes)
+        self._note("ours", whole)
+        if whole["bare_epoch"]:
+            self.comparison.checks.setdefault(BARE, []).append(round(whole["bare_epoch"], 4))
+        seconds = {EPOCH: whole["epoch"], EVALUATION: whole["evaluation"], LARGE_EVALUATION: whole["evaluation"]}
+        for variant, overrides in self.model.variants.items():
+            run = self._our_run(overrides, self.steps)
+            self._note(variant, run)
+            seconds[f"{EPOCH}, {variant}"] = run["epoch"] * (steps / self.steps if self.steps else 1)
+        return seconds
+
+    def recbole(self) -> Seconds:
+        """RecBole's seconds."""
+        arguments = {
+            "task": "time",
+            "model": self.model.rival,
+            "options": recbole_options(self.model, self.log, SEED, self.users_at_once) | {"epochs": self.epochs},
+            "epochs": self.epochs,
+            "evaluations": N_EVALUATIONS,
+            "large_batch": LARGE_BATCH,
+            "steps": self.steps,
+        }
+        result = rival(arguments)
+        sizes = {name.replace("_", " "): result[name] for name in ("train_interactions", "test_users")}
+        self.comparison.agree("RecBole", sizes)
+        self._note("RecBole", result)
+        self.comparison.versions["RecBole's side"] = result["versions"]
+        epoch, evaluation = (statistics.median(result[f"{of}_seconds"][1:]) for of in ("epoch", "evaluation"))
+        large = statistics.median(result["large_batch_evaluation_seconds"])
+        epochs = {f"{EPOCH}, {variant}": epoch for variant in self.model.variants}
+        return {EPOCH: epoch, EVALUATION: evaluation, LARGE_EVALUATION: large, **epochs}
+
+    def _our_run(self, variant: list[str], steps: int | None) -> dict[str, Any]:
+        limits = [] if steps is None else [f"trainer.limit_train_batches={steps}", "batches.examples_at_once=0"]
+        overrides = [
+            *our_overrides(self.model, self.log, self.scratch / "runs", SEED),
+            # RecBole is timed without checkpoints and early stopping, so ours come never.
+            "+callbacks.checkpoint.every_n_epochs=1000",
+            "callbacks.early_stopping.patience=1000",
+            f"metrics.val=[{','.join(METRICS)}]",
+            f"trainer.max_epochs={self.epochs}",
+            *variant,
+            *limits,
+        ]
+        arguments = {"overrides": overrides, "bare_epochs": self.epochs - 1 if self.name == "bpr" else 0}
+        if self.shape == "tiny":
+            from timed_run import measure
+
+            return measure(**arguments)
+        return last_line([sys.executable, str(Path(__file__).with_name("timed_run.py")), json.dumps(arguments)])
+
+    def _note(self, side: str, result: dict[str, Any]) -> None:
+        self.comparison.checks[f"{side} test ndcg@10"] = round(result["ndcg@10"], 4)
+        self.comparison.checks.setdefault(f"{side} peak memory, MB", []).append(result["peak_mb"])
 
 
-def _interactions(shape: str, scratch: Path) -> Path:
+def interactions(shape: str, scratch: Path) -> Path:
     """The log as RecBole's atomic file, FOLDER/NAME/NAME.inter."""
     if shape in SYNTHETIC:
         name = f"synthetic-{shape}"
@@ -85,86 +160,31 @@ def _interactions(shape: str, scratch: Path) -> Path:
     return Path(shutil.copy(environments.ml_100k() / "ml-100k.inter", folder))
 
 
-def _ours(log: Path, shape: str, runs: Path, comparison: Comparison) -> Seconds:
-    from epoch_timer import EpochTimer
-
-    import recsys
-
-    run = recsys.run(_overrides(log, shape, runs))
-    sizes = {"train interactions": run.split.train.height, "test users": run.split.test.height}
-    comparison.agree("ours", sizes)
-    comparison.checks["ours test ndcg@10"] = round(run.record.metrics["test/ndcg@10"], 4)
-    comparison.checks.setdefault(BARE, []).append(round(_bare_epoch(run.split.train, EPOCHS[shape] - 1), 4))
-    evaluation = statistics.median(EpochTimer.validations[1:])
-    return {
-        EPOCH: statistics.median(EpochTimer.epochs[1:]),
-        EVALUATION: evaluation,
-        LARGE_EVALUATION: evaluation,
-    }
+def described(shape: str) -> str:
+    """The data in words."""
+    if shape not in SYNTHETIC:
+        return "the real ML-100K"
+    n_users, n_items, n_pairs = SYNTHETIC[shape]
+    return f"a synthetic log of {n_users:,} users × {n_items:,} items × {n_pairs:,} interactions"
 
 
-def _bare_epoch(train: pl.DataFrame, epochs: int) -> float:
-    import torch
-    from bare_torch import epoch_seconds
-
-    users, items = (torch.tensor(train[column].to_numpy()).long() for column in ("user", "item"))
-    return epoch_seconds(users, items, SETTINGS["dim"], SETTINGS["batch_size"], epochs)
+def rival(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What RecBole's side gives."""
+    script = Path(__file__).with_name("rival_recbole.py")
+    return last_line([str(environments.recbole_python()), str(script), json.dumps(arguments)])
 
 
-def _overrides(log: Path, shape: str, runs: Path) -> list[str]:
-    return [
-        "data=table",
-        f"data.path={log.parent}",
-        f"data.interactions.file={log.name}",
-        "data.interactions.timestamp=timestamp",
-        "split=leave_last_out",
-        "encoder=none",
-        "ranker=cf",
-        "loss=bpr",
-        "negatives=uniform",
-        "negatives.n_negatives=1",
-        "optimizer.weight_decay=0.0",
-        "optimizer=adam",
-        "logger=none",
-        # RecBole is timed without checkpoints and early stopping, so ours come never.
-        "+callbacks.checkpoint.every_n_epochs=1000",
-        "callbacks.early_stopping.patience=1000",
-        "+callbacks.epoch_timer._target_=epoch_timer.EpochTimer",
-        f"metrics.val=[{','.join(METRICS)}]",
-        f"features.dim={SETTINGS['dim']}",
-        f"batches.batch_size={SETTINGS['batch_size']}",
-        f"learning_rate={SETTINGS['learning_rate']}",
-        f"num_threads={SETTINGS['threads']}",
-        f"seed={SETTINGS['seed']}",
-        f"trainer.max_epochs={EPOCHS[shape]}",
-        "trainer.enable_progress_bar=false",
-        f"paths.runs_dir={runs}",
-        f"paths.cache_dir={runs.parent / 'cache'}",
-        "rerun=true",
-    ]
+def last_line(command: list[str]) -> dict[str, Any]:
+    """The JSON object that a command prints at last.
 
-
-def _recbole(log: Path, shape: str, comparison: Comparison) -> Seconds:
-    options = {"folder": log.parent.parent, "name": log.stem, "epochs": EPOCHS[shape], "evaluations": N_EVALUATIONS}
-    command = [str(environments.recbole_python()), str(Path(__file__).with_name("rival_recbole.py"))]
-    for key, value in {**options, **SETTINGS}.items():
-        command += [f"--{key.replace('_', '-')}", str(value)]
+    Raises:
+        RuntimeError: If it fails.
+    """
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode:
-        raise RuntimeError(f"RecBole failed:\n{finished.stderr}")
-    return _recbole_seconds(json.loads(finished.stdout.splitlines()[-1]), comparison)
-
-
-def _recbole_seconds(result: dict[str, Any], comparison: Comparison) -> Seconds:
-    comparison.checks["RecBole test ndcg@10"] = result["ndcg@10"]
-    sizes = {"train interactions": result["train_interactions"], "test users": result["test_users"]}
-    comparison.agree("RecBole", sizes)
-    comparison.versions["RecBole's side"] = result["versions"]
-    return {
-        EPOCH: statistics.median(result["epoch_seconds"][1:]),
-        EVALUATION: statistics.median(result["evaluation_seconds"]),
-        LARGE_EVALUATION: statistics.median(result["large_batch_evaluation_seconds"]),
-    }
+        raise RuntimeError(f"{command[1]} failed:\n{finished.stderr}")
+    result: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return result
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ class LightGCNRanker(Ranker):
         # The graph as compressed rows, users before items: whose neighbours stand from which place on.
         self.register_buffer("starts", torch.zeros(context.n_users + context.n_items + 1, dtype=torch.int64))
         self.register_buffer("neighbors", torch.zeros(2 * int(context.item_counts.sum()), dtype=torch.int64))
+        self._graph: tuple[tuple[int, ...], Tensor] | None = None  # A, and the buffers that it was made of
+        self._kept: tuple[Tensor, Tensor, tuple[Tensor, Tensor]] | None = None  # A, E and what they were propagated to
 
     def solve(self, train: TrainInteractions) -> None:
         of_users = csr_array(train.matrix)
@@ -65,8 +67,19 @@ class LightGCNRanker(Ranker):
         return self._chosen(of_users, users) @ take_rows(of_items, items.idx).T
 
     def propagated(self) -> tuple[Tensor, Tensor]:
-        """Vectors (n_users, dim) of all users and (n_items, dim) of all items, after all layers."""
+        """Vectors (n_users, dim) of all users and (n_items, dim) of all items, after all layers.
+
+        Where no gradient is asked for, as in an evaluation, they are kept until the weights change.
+        """
         adjacency, vectors = self._adjacency(), torch.cat([self.users.table(), self.items.table()])
+        if torch.is_grad_enabled():
+            return self._propagate(adjacency, vectors)
+        # The weights themselves are compared: a fused optimizer does not count its steps as their versions.
+        if self._kept is None or self._kept[0] is not adjacency or not torch.equal(self._kept[1], vectors):
+            self._kept = (adjacency, vectors, self._propagate(adjacency, vectors))
+        return self._kept[2]
+
+    def _propagate(self, adjacency: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
         total = vectors
         for _ in range(self.n_layers):
             vectors = _Propagation.apply(adjacency, vectors)
@@ -75,8 +88,15 @@ class LightGCNRanker(Ranker):
         return mean[: self.n_users], mean[self.n_users :]
 
     def _adjacency(self) -> Tensor:
+        """A, made once for each graph."""
+        made_of = tuple(mark for part in (self.starts, self.neighbors) for mark in (part.data_ptr(), part._version))
+        if self._graph is None or self._graph[0] != made_of:
+            self._graph = (made_of, self._new_adjacency())
+        return self._graph[1].to(self.users.weight.dtype)
+
+    def _new_adjacency(self) -> Tensor:
         degrees = self.starts.diff()
-        scale = degrees.clamp(min=1).to(self.users.weight.dtype).rsqrt()
+        scale = degrees.clamp(min=1).float().rsqrt()
         columns = self.neighbors[: int(self.starts[-1])]  # fewer than there is room for, where pairs occur twice
         values = torch.repeat_interleave(scale, degrees) * take_rows(scale, columns)
         shape = (len(degrees), len(degrees))

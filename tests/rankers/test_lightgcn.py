@@ -4,7 +4,7 @@ import torch
 from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, train, user_side
 
 from recsys.rankers.lightgcn import LightGCNRanker
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ConfigError, ModelContext, TrainInteractions
 
 
 def solved(n_layers: int = 3) -> LightGCNRanker:
@@ -46,6 +46,30 @@ class TestLightGCNRanker(RankerContract):
         expected = dense_vectors(ranker)
         scores = ranker.score_catalogue(user_side(), catalogue()).detach().numpy()
         assert np.allclose(scores, expected[:N_USERS] @ expected[N_USERS:].T, atol=1e-5)
+
+    def test_an_evaluation_propagates_once_until_the_weights_change(self, monkeypatch):
+        ranker, calls, propagate = solved(), [], LightGCNRanker._propagate
+        monkeypatch.setattr(LightGCNRanker, "_propagate", lambda *of: calls.append(1) or propagate(*of))
+
+        def scores():
+            with torch.inference_mode():
+                return ranker.score_catalogue(user_side(), catalogue())
+
+        ranker.users.weight.data *= 10
+        first = scores()
+        assert torch.equal(first, scores())
+        assert len(calls) == 1
+        optimizer = torch.optim.Adam(ranker.parameters(), lr=0.1, fused=True)
+        ranker.score_catalogue(user_side(), catalogue()).square().sum().backward()
+        optimizer.step()
+        expected = dense_vectors(ranker)
+        assert not torch.allclose(first, scores(), atol=1e-3)
+        assert np.allclose(scores().numpy(), expected[:N_USERS] @ expected[N_USERS:].T, atol=1e-5)
+        ranker.load_state_dict(solved().state_dict())
+        ranker.solve(
+            TrainInteractions(train().users[:5], train().items[:5], None, N_USERS, N_ITEMS, train().text_vectors)
+        )
+        assert not torch.allclose(first, scores(), atol=1e-3)
 
     def test_the_gradient_is_that_of_the_dense_formula(self):
         ranker = solved().double()
