@@ -79,13 +79,14 @@ class Environment:
         return "\n".join([TORCH, *self.dependencies, self.package, ""])
 
 
-# RecBole 1.2.1 needs numpy<2 (it assigns `np.float = np.float_`). It is installed without its dependencies: of those
-# it declares, `ray<=2.6.3` has no build for Python 3.12, and neither ray nor plotly nor thop is on BPR's path.
+# RecBole 1.2.1 needs numpy<2 (it assigns `np.float = np.float_`) and scipy<1.13 (LightGCN: `dok_matrix._update`).
+# It is installed without its dependencies: of those it declares, `ray<=2.6.3` has no build for Python 3.12, and neither
+# ray nor plotly nor thop is on the path of the models that are compared.
 RECBOLE = Environment(
     "RecBole",
     (
         "numpy==1.26.4",
-        "scipy==1.13.1",
+        "scipy==1.12.0",
         "pandas==2.2.3",
         "scikit-learn==1.5.2",
         "tensorboard==2.18.0",
