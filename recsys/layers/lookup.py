@@ -121,18 +121,26 @@ def _products(vectors: Tensor, table: Tensor, rows: Tensor) -> Tensor:
 
 
 def _sums(weights: Tensor, table: Tensor, rows: Tensor) -> Tensor:
-    return _bags(weights.reshape(-1), table, rows.reshape(-1), torch.arange(0, rows.numel(), rows.shape[1]))
+    return bag_sums(weights.reshape(-1), table, rows.reshape(-1), torch.arange(0, rows.numel(), rows.shape[1]))
 
 
 def _sums_by_row(weights: Tensor, vectors: Tensor, rows: Tensor, n: int) -> Tensor:
     """(n, dim): for each row of the table the vectors of those that have it, each by its weight."""
     order, starts = _grouped(rows.reshape(-1).numpy(), n)
     owners = torch.from_numpy(order // rows.shape[1])
-    return _bags(take_rows(weights.reshape(-1), torch.from_numpy(order)), vectors, owners, torch.from_numpy(starts))
+    return bag_sums(take_rows(weights.reshape(-1), torch.from_numpy(order)), vectors, owners, torch.from_numpy(starts))
 
 
-def _bags(weights: Tensor, table: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
-    """Weighted sums of the rows (m,) from each start to the next."""
+def bag_sums(weights: Tensor, table: Tensor, rows: Tensor, starts: Tensor) -> Tensor:
+    """Sums (n, dim) of the rows (m,) of a table from each start (n,) to the next, each by its weight (m,); no gradient.
+
+    It is the product of a sparse matrix in compressed rows with the table, in a third of the time of torch's own.
+
+    Example:
+        >>> table, rows = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([0, 1, 1])
+        >>> bag_sums(torch.tensor([1.0, 10.0, 2.0]), table, rows, torch.tensor([0, 2])).tolist()
+        [[31.0, 42.0], [6.0, 8.0]]
+    """
     # What torch.nn.functional.embedding_bag calls, less its checks, which take as long as the sums.
     return torch.embedding_bag(table, rows, starts, False, SUM, False, weights)[0]
 

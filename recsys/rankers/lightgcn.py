@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from recsys.layers.embedding import WarmEmbedding
-from recsys.layers.lookup import row_products, take_rows
+from recsys.layers.lookup import bag_sums, row_products, take_rows
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 
@@ -48,8 +48,8 @@ class LightGCNRanker(Ranker):
         # The graph as compressed rows, users before items: whose neighbours stand from which place on.
         self.register_buffer("starts", torch.zeros(context.n_users + context.n_items + 1, dtype=torch.int64))
         self.register_buffer("neighbors", torch.zeros(2 * int(context.item_counts.sum()), dtype=torch.int64))
-        self._graph: tuple[tuple[int, ...], Tensor] | None = None  # A, and the buffers that it was made of
-        self._kept: tuple[Tensor, Tensor, tuple[Tensor, Tensor]] | None = None  # A, E and what they were propagated to
+        self._graph: tuple[tuple[Any, ...], _Adjacency] | None = None  # A, and the buffers that it was made of
+        self._kept: tuple[_Adjacency, Tensor, tuple[Tensor, Tensor]] | None = None  # A, E and what is made of them
 
     def solve(self, train: TrainInteractions) -> None:
         of_users = csr_array(train.matrix)
@@ -79,7 +79,7 @@ class LightGCNRanker(Ranker):
             self._kept = (adjacency, vectors, self._propagate(adjacency, vectors))
         return self._kept[2]
 
-    def _propagate(self, adjacency: Tensor, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    def _propagate(self, adjacency: _Adjacency, vectors: Tensor) -> tuple[Tensor, Tensor]:
         total = vectors
         for _ in range(self.n_layers):
             vectors = _Propagation.apply(adjacency, vectors)
@@ -87,35 +87,44 @@ class LightGCNRanker(Ranker):
         mean = total / (self.n_layers + 1)
         return mean[: self.n_users], mean[self.n_users :]
 
-    def _adjacency(self) -> Tensor:
+    def _adjacency(self) -> _Adjacency:
         """A, made once for each graph."""
-        made_of = tuple(mark for part in (self.starts, self.neighbors) for mark in (part.data_ptr(), part._version))
+        marks = [(part.data_ptr(), part._version) for part in (self.starts, self.neighbors)]
+        made_of = (*marks, self.users.weight.dtype)
         if self._graph is None or self._graph[0] != made_of:
             self._graph = (made_of, self._new_adjacency())
-        return self._graph[1].to(self.users.weight.dtype)
+        return self._graph[1]
 
-    def _new_adjacency(self) -> Tensor:
+    def _new_adjacency(self) -> _Adjacency:
         degrees = self.starts.diff()
-        scale = degrees.clamp(min=1).float().rsqrt()
+        scale = degrees.clamp(min=1).to(self.users.weight.dtype).rsqrt()
         columns = self.neighbors[: int(self.starts[-1])]  # fewer than there is room for, where pairs occur twice
         values = torch.repeat_interleave(scale, degrees) * take_rows(scale, columns)
-        shape = (len(degrees), len(degrees))
-        return torch.sparse_csr_tensor(self.starts, columns, values, shape, check_invariants=False)
+        return _Adjacency(self.starts[:-1], columns, values)
 
     def _chosen(self, of_users: Tensor, users: UserSide) -> Tensor:
         idx = users.batch.idx
         return take_rows(of_users, idx.clamp(min=0)) * (idx >= 0).unsqueeze(-1)
 
 
+class _Adjacency(NamedTuple):
+    """A symmetric matrix as compressed rows: where each row starts, its columns and its values."""
+
+    starts: Tensor
+    columns: Tensor
+    values: Tensor
+
+
 class _Propagation(torch.autograd.Function):
     """A·vectors for a symmetric A that is not learnt: its gradient is A times that of the result."""
 
     @staticmethod
-    def forward(ctx: Any, adjacency: Tensor, vectors: Tensor) -> Tensor:
+    def forward(ctx: Any, adjacency: _Adjacency, vectors: Tensor) -> Tensor:
         ctx.adjacency = adjacency
-        return adjacency @ vectors
+        return bag_sums(adjacency.values, vectors.detach(), adjacency.columns, adjacency.starts)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.adjacency @ gradient.contiguous()
+        starts, columns, values = ctx.adjacency
+        return None, bag_sums(values, gradient.contiguous(), columns, starts)
