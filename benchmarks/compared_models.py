@@ -24,6 +24,7 @@ class Compared:
         theirs: RecBole's options.
         variants: Further ways of ours to do the same work, by what is said of each.
         learning_rate: For both.
+        quicker: Overrides of ours and options of RecBole's that make training to the end affordable.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Compared:
     theirs: dict[str, Any]
     variants: dict[str, list[str]] = field(default_factory=dict)
     learning_rate: float = 0.001
+    quicker: tuple[list[str], dict[str, Any]] = field(default=([], {}))
 
 
 MODELS = {
@@ -66,6 +68,7 @@ MODELS = {
         ],
         {"mf_embedding_size": DIM, "mlp_embedding_size": DIM, "mlp_hidden_size": [128, 64], "dropout_prob": 0.1}
         | {"train_batch_size": 2 * BATCH_SIZE},
+        learning_rate=0.003,
     ),
     "sasrec": Compared(
         "SASRec, 2 layers, 2 heads, histories of 50, full softmax",
@@ -81,6 +84,8 @@ MODELS = {
         {"hidden_size": DIM, "inner_size": 4 * DIM, "n_layers": 2, "n_heads": 2, "MAX_ITEM_LIST_LENGTH": 50}
         | {"hidden_dropout_prob": 0.2, "attn_dropout_prob": 0.2, "loss_type": "CE", "train_neg_sample_args": None},
         {"ours one by one": ["batches.train_history=before", "profile.count_from=newest"]},
+        learning_rate=0.003,
+        quicker=(["batches.max_history=20"], {"MAX_ITEM_LIST_LENGTH": 20}),
     ),
     # RecBole's weight of the divergence rises by 1/total_anneal_steps a step up to its cap.
     "multvae": Compared(

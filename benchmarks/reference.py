@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from recsys.data.splits.base import Split
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "reference_recbole.json"
-MAX_EPOCHS = {"bpr": 200, "lightgcn": 150, "neumf": 100, "sasrec": 30, "multvae": 200}
+MAX_EPOCHS = {"bpr": 200, "lightgcn": 200, "neumf": 100, "sasrec": 8, "multvae": 200}
 PATIENCE = 10  # validations without an improvement after which both stop
 USERS_AT_ONCE = 64  # in RecBole's evaluations, which changes their speed alone
 EVALUATORS_AGREE = 1e-3  # ties are broken otherwise there
@@ -94,7 +94,8 @@ def compare(name: str, n_seeds: int, tiny: bool, scratch: Path) -> dict[str, Any
     model, epochs = MODELS[name], 2 if tiny else MAX_EPOCHS[name]
     log = untied(interactions("tiny" if tiny else "ml-100k", scratch))
     ours, theirs = Side([], [], [], []), Side([], [], [], [])
-    facts: dict[str, Any] = {"model": model.name, "ours": model.ours, "theirs": model.theirs, "max_epochs": epochs}
+    facts: dict[str, Any] = {"model": model.name, "learning_rate": model.learning_rate, "max_epochs": epochs}
+    facts |= {"ours": [*model.ours, *model.quicker[0]], "theirs": model.theirs | model.quicker[1]}
     for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
         run = _our_run(model, log, scratch / "runs", epochs, seed, ours)
         console.print(f"{name}, seed {seed}: ours {ours.test[-1]:.4f}, epoch {ours.best_epoch[-1]}", style="dim")
@@ -127,6 +128,7 @@ def _our_run(model: Compared, log: Path, runs: Path, epochs: int, seed: int, sid
 
     overrides = [
         *our_overrides(model, log, runs, seed),
+        *model.quicker[0],
         f"trainer.max_epochs={epochs}",
         f"callbacks.early_stopping.patience={PATIENCE}",
         "+callbacks.epoch_timer._target_=epoch_timer.EpochTimer",
@@ -145,7 +147,7 @@ def _our_run(model: Compared, log: Path, runs: Path, epochs: int, seed: int, sid
 def _recbole_run(model: Compared, log: Path, epochs: int, seed: int, side: Side, run: recsys.Run) -> dict[str, str]:
     split = run.split
     users_at_once = max(1, round(BATCH_SIZE * int(split.warm_users.sum()) / split.train.height))
-    options = recbole_options(model, log, seed, users_at_once)
+    options = recbole_options(model, log, seed, users_at_once) | model.quicker[1]
     early = {"valid_metric": "NDCG@10", "stopping_step": PATIENCE - 1, "epochs": epochs}
     batch = {"eval_batch_size": USERS_AT_ONCE * (split.dataset.n_items + 1)}
     scores = log.parent / "scores.npz"
