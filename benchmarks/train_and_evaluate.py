@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,38 @@ from recsys.tracking import environment
 
 EPOCH, EVALUATION, LARGE_EVALUATION = "one epoch", "one evaluation", "one evaluation, RecBole at 512 users a batch"
 BARE = "seconds of an epoch of a plain torch loop"
-SEED, N_EVALUATIONS, LARGE_BATCH = 2020, 5, 512
+SEED, LARGE_BATCH = 2020, 512
 SYNTHETIC = {"tiny": (60, 40, 900), "ml-1m": (6040, 3706, 1_000_000)}  # users, items, interactions
-EPOCHS = {"tiny": 3, "ml-100k": 11, "ml-1m": 4}  # the first is a warm-up
-FEWER_EPOCHS = {"lightgcn": 3, "neumf": 4, "sasrec": 3}
-STEPS = {"sasrec": 10}  # of an epoch, where each example is a sequence of its own; its seconds are multiplied
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is timed in a repeat.
+
+    Attributes:
+        epochs: The first is a warm-up.
+        evaluations: Of RecBole, likewise; ours evaluates after each epoch.
+        steps: Of RecBole's epochs and of ours by single sequences, whose seconds are multiplied; None for whole ones.
+    """
+
+    epochs: int
+    evaluations: int = 5
+    steps: int | None = None
+
+
+TINY = Plan(epochs=3, evaluations=2)
+PLANS = {
+    ("bpr", "ml-100k"): Plan(11),
+    ("bpr", "ml-1m"): Plan(4),
+    ("lightgcn", "ml-100k"): Plan(6),
+    ("lightgcn", "ml-1m"): Plan(3, steps=50),
+    ("neumf", "ml-100k"): Plan(4, evaluations=3),
+    ("neumf", "ml-1m"): Plan(3, evaluations=2, steps=100),
+    ("sasrec", "ml-100k"): Plan(3, evaluations=3, steps=5),
+    ("sasrec", "ml-1m"): Plan(2, evaluations=2, steps=5),
+    ("multvae", "ml-100k"): Plan(11),
+    ("multvae", "ml-1m"): Plan(4),
+}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -73,15 +101,13 @@ class Contest:
         self.name, self.shape, self.scratch = name, shape, scratch
         self.model: Compared = MODELS[name]
         self.log = interactions(shape, scratch)
-        self.epochs = min(EPOCHS[shape], FEWER_EPOCHS.get(name, EPOCHS[shape]))
-        self.steps = None if shape == "tiny" else STEPS.get(name)
+        self.plan = PLANS.get((name, shape), TINY)
         self.users_at_once = 1
         settings = {"batch_size": BATCH_SIZE, "learning_rate": self.model.learning_rate, "threads": 1, "seed": SEED}
         self.comparison = Comparison(
             name=f"train_and_evaluate-{name}-{shape}",
             what=f"{self.model.name} on {described(shape)}, leave-last-out, full ranking",
-            settings={"model": name, "shape": shape, "epochs": self.epochs, **settings}
-            | ({"steps of an epoch of single examples": self.steps} if self.steps else {})
+            settings={"model": name, "shape": shape, **asdict(self.plan), **settings}
             | {"ours": self.model.ours, "theirs": self.model.theirs},
             rival_name="RecBole",
             versions=environment.versions(),
@@ -99,9 +125,9 @@ class Contest:
             self.comparison.checks.setdefault(BARE, []).append(round(whole["bare_epoch"], 4))
         seconds = {EPOCH: whole["epoch"], EVALUATION: whole["evaluation"], LARGE_EVALUATION: whole["evaluation"]}
         for variant, overrides in self.model.variants.items():
-            run = self._our_run(overrides, self.steps)
+            run = self._our_run(overrides, self.plan.steps)
             self._note(variant, run)
-            seconds[f"{EPOCH}, {variant}"] = run["epoch"] * (steps / self.steps if self.steps else 1)
+            seconds[f"{EPOCH}, {variant}"] = run["epoch"] * (steps / self.plan.steps if self.plan.steps else 1)
         return seconds
 
     def recbole(self) -> Seconds:
@@ -109,11 +135,9 @@ class Contest:
         arguments = {
             "task": "time",
             "model": self.model.rival,
-            "options": recbole_options(self.model, self.log, SEED, self.users_at_once) | {"epochs": self.epochs},
-            "epochs": self.epochs,
-            "evaluations": N_EVALUATIONS,
+            "options": recbole_options(self.model, self.log, SEED, self.users_at_once) | {"epochs": self.plan.epochs},
             "large_batch": LARGE_BATCH,
-            "steps": self.steps,
+            **asdict(self.plan),
         }
         result = rival(arguments)
         sizes = {name.replace("_", " "): result[name] for name in ("train_interactions", "test_users")}
@@ -133,11 +157,11 @@ class Contest:
             "+callbacks.checkpoint.every_n_epochs=1000",
             "callbacks.early_stopping.patience=1000",
             f"metrics.val=[{','.join(METRICS)}]",
-            f"trainer.max_epochs={self.epochs}",
+            f"trainer.max_epochs={self.plan.epochs}",
             *variant,
             *limits,
         ]
-        arguments = {"overrides": overrides, "bare_epochs": self.epochs - 1 if self.name == "bpr" else 0}
+        arguments = {"overrides": overrides, "bare_epochs": self.plan.epochs - 1 if self.name == "bpr" else 0}
         if self.shape == "tiny":
             from timed_run import measure
 
