@@ -52,6 +52,7 @@ MODELS = {
             *["loss=bpr", *ONE_NEGATIVE, "optimizer.weight_decay=1e-8"],
         ],
         {"embedding_size": DIM, "n_layers": 2, "reg_weight": 1e-5},
+        learning_rate=0.003,
     ),
     # RecBole counts negatives as examples of a batch here, and halves the latent width there.
     "neumf": Compared(

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from recsys.layers.dropout import Dropout
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ConfigError, ModelContext
 
@@ -51,7 +52,7 @@ class NeuMFRanker(Ranker):
         self.product_weights = nn.Parameter(torch.ones(self.product_dim))  # h: it begins as matrix factorisation
         self.user_part = nn.Linear(self.product_dim, widths[0])
         self.item_part = nn.Linear(self.product_dim, widths[0], bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
@@ -79,5 +80,5 @@ class NeuMFRanker(Ranker):
     def _perceptron(self, hidden: Tensor) -> Tensor:
         """Scores (*) of first hidden layers (*, width), before their activation."""
         for layer in self.layers:
-            hidden = layer(self.dropout(torch.relu(hidden)))
+            hidden = layer(self.dropout(torch.relu_(hidden)))
         return hidden.squeeze(-1)
