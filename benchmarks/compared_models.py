@@ -86,7 +86,7 @@ MODELS = {
         | {"hidden_dropout_prob": 0.2, "attn_dropout_prob": 0.2, "loss_type": "CE", "train_neg_sample_args": None},
         {"ours one by one": ["batches.train_history=before", "profile.count_from=newest"]},
         learning_rate=0.003,
-        quicker=(["batches.max_history=20"], {"MAX_ITEM_LIST_LENGTH": 20}),
+        quicker=(["batches.max_history=10"], {"MAX_ITEM_LIST_LENGTH": 10}),
     ),
     # RecBole's weight of the divergence rises by 1/total_anneal_steps a step up to its cap.
     "multvae": Compared(

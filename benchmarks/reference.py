@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from recsys.data.splits.base import Split
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "reference_recbole.json"
-MAX_EPOCHS = {"bpr": 200, "lightgcn": 200, "neumf": 100, "sasrec": 8, "multvae": 200}
+MAX_EPOCHS = {"bpr": 200, "lightgcn": 200, "neumf": 100, "sasrec": 6, "multvae": 200}
 PATIENCE = 10  # validations without an improvement after which both stop
 USERS_AT_ONCE = 64  # in RecBole's evaluations, which changes their speed alone
 EVALUATORS_AGREE = 1e-3  # ties are broken otherwise there

@@ -14,10 +14,12 @@ def text_rows(texts: Sequence[str], train: NDArray[np.bool_]) -> csr_matrix | No
 
     None where no train item has a word.
     """
+    fitted_on = [text for text, chosen in zip(texts, train, strict=True) if chosen]
+    if not any(fitted_on):  # data without texts spends neither time nor memory on scikit-learn
+        return None
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
-    fitted_on = [text for text, chosen in zip(texts, train, strict=True) if chosen]
     try:
         vectorizer.fit(fitted_on)
     except ValueError:  # scikit-learn's word for an empty vocabulary
