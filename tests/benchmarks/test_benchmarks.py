@@ -1,21 +1,29 @@
 from __future__ import annotations
 
+import math
+import re
 import sys
+from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import compared_models  # noqa: E402
 import environments  # noqa: E402
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
+import reference  # noqa: E402
 import scale  # noqa: E402
 from commands import Command  # noqa: E402
 from harness import Comparison  # noqa: E402
 from rival_process import measured  # noqa: E402
 from synthetic_log import drawn_pairs, write_log  # noqa: E402
+
+from recsys.data.splits.base import Split  # noqa: E402
 
 
 def run(script: str, *arguments: str) -> str:
@@ -26,11 +34,67 @@ def run(script: str, *arguments: str) -> str:
 
 
 @pytest.mark.slow
-def test_training_and_evaluation_are_timed():
-    shown = run("train_and_evaluate.py")
+@pytest.mark.parametrize("model", compared_models.MODELS)
+def test_training_and_evaluation_are_timed(model):
+    shown = run("train_and_evaluate.py", "--model", model)
     assert "one epoch" in shown
+    assert ("ours one by one" in shown) is (model == "sasrec")
+    assert "ours peak memory, MB" in shown
     assert "train interactions 780" in shown  # 900 without the last two of each of 60 users
     assert ("RecBole is left out" in shown) is not environments.recbole_is_installed()
+
+
+@pytest.mark.slow
+def test_models_are_compared_with_the_reference():
+    shown = run("reference.py", "--model", "bpr", "sasrec")  # fails where the parts or the evaluators differ
+    assert re.search("bpr .* 0[.][0-9]{4}", shown)
+    assert re.search("sasrec .* 0[.][0-9]{4}", shown)
+    assert ("RecBole is left out" in shown) is not environments.recbole_is_installed()
+
+
+def test_reference_is_reached_within_two_standard_errors_of_the_difference():
+    # Standard errors are 0.02/√4 = 0.01 each, so two of the difference are 0.0283.
+    theirs = reference.Side([0.48, 0.50, 0.52, 0.50], [], [], [])
+    assert theirs.error == pytest.approx(0.0163 / 2, abs=1e-4)
+    slack = 2 * math.sqrt(2) * theirs.error
+    for shift, said in ((slack - 0.001, "reached"), (slack + 0.001, "short"), (-0.1, "reached")):
+        ours = reference.Side([value - shift for value in theirs.test], [], [], [])
+        assert reference.verdict(ours, theirs) == said
+
+
+def test_equal_times_are_numbered_in_an_order_of_their_own(tmp_path):
+    log = tmp_path / "log" / "log.inter"
+    log.parent.mkdir()
+    rows = [f"{user}\t{item}\t{item // 50}" for user in "ab" for item in range(100)]
+    log.write_text("\n".join(["user_id:token\titem_id:token\ttimestamp:float", *rows, ""]))
+    numbered = pl.read_csv(reference.untied(log), separator="\t")
+    for (_,), own in numbered.group_by("user_id:token"):
+        assert own["timestamp:float"].to_list() == list(range(100))
+        items = own["item_id:token"].to_list()
+        assert sorted(items[:50]) == list(range(50))  # the earlier half
+        assert items[:50] != sorted(items[:50])
+
+
+def test_saved_scores_are_judged_by_the_position_of_the_test_item(tmp_path):
+    # Two users and four items: what a user is known to have done is left out, and item ids stand in another order.
+    interactions = pl.DataFrame(
+        {"user": [0, 0, 1, 1], "item": [0, 1, 2, 3]}, schema={"user": pl.Int32, "item": pl.Int32}
+    )
+    users, items = pl.DataFrame({"user_id": ["u", "v"]}), pl.DataFrame({"item_id": ["a", "b", "c", "d"]})
+    nothing = interactions.head(0)
+    split = Split(
+        dataset=Namespace(users=users, items=items),
+        train=interactions[[0, 2]],
+        validation=nothing,
+        test=interactions[[1, 3]],
+        fold_in=nothing,
+        name="",
+        fingerprint="",
+    )
+    scores = np.array([[9.0, 1, 5, 7], [9.0, 4, 3, 5]], dtype=np.float32)  # of v and u, for d, c, b and a
+    np.savez(tmp_path / "scores.npz", scores=scores, users=["v", "u"], items=["d", "c", "b", "a"])
+    # v finds d at once; u, without the known a, finds b behind d and c.
+    assert reference.judge(tmp_path / "scores.npz", split) == pytest.approx((1 + 1 / math.log2(4)) / 2)
 
 
 @pytest.mark.slow
