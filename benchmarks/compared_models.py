@@ -88,7 +88,7 @@ MODELS = {
         learning_rate=0.003,
         quicker=(["batches.max_history=10"], {"MAX_ITEM_LIST_LENGTH": 10}),
     ),
-    # RecBole's weight of the divergence rises by 1/total_anneal_steps a step up to its cap.
+    # RecBole draws z with a hundredth of the paper's noise, and β rises by 1/total_anneal_steps a step up to its cap.
     "multvae": Compared(
         "Mult-VAE, 600-64-600",
         "MultiVAE",
@@ -99,6 +99,7 @@ MODELS = {
             "ranker.dropout=0.5",
             "ranker.anneal_cap=0.2",
             "ranker.anneal_steps=2000",
+            "ranker.noise=0.01",
         ],
         {"mlp_hidden_size": [600], "latent_dimension": 128, "dropout_prob": 0.5, "anneal_cap": 0.2}
         | {"total_anneal_steps": 10000, "train_neg_sample_args": None},

@@ -28,6 +28,7 @@ class MultVAERanker(HistoryRanker):
         dropout: Share of what a user did that the encoder is not told, in training.
         anneal_cap: The final β; 0 leaves the divergence out.
         anneal_steps: Steps in which β rises; 0 has it at once.
+        noise: By what σ(x) is multiplied where z is drawn in training: 1 is the paper's, 0 trains on the mean.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -44,11 +45,14 @@ class MultVAERanker(HistoryRanker):
         dropout: float = 0.5,
         anneal_cap: float = 0.2,
         anneal_steps: int = 1000,
+        noise: float = 1.0,
     ) -> None:
         super().__init__(context.n_items)
         widths = list(hidden_dims)
         _check(widths, latent_dim, anneal_cap, anneal_steps)
-        self.anneal_cap, self.anneal_steps = anneal_cap, anneal_steps
+        if noise < 0:
+            raise ConfigError(f"ranker.noise is {noise}; expected 0 or more.")
+        self.anneal_cap, self.anneal_steps, self.noise = anneal_cap, anneal_steps, noise
         self.dropout = nn.Dropout(dropout)
         self.encoder = _perceptron([context.n_items, *widths, 2 * latent_dim])
         self.decoder = _perceptron([latent_dim, *widths[::-1], context.n_items])
@@ -63,7 +67,7 @@ class MultVAERanker(HistoryRanker):
     def reconstruct(self, users: UserBatch) -> tuple[Tensor, Tensor]:
         mean, log_variance = self._encode(users)
         deviation = torch.exp(0.5 * log_variance)
-        z = mean + deviation * torch.randn_like(deviation) if self.training else mean
+        z = mean + self.noise * deviation * torch.randn_like(deviation) if self.training else mean
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
         penalty = self.beta * divergence
         if self.training:

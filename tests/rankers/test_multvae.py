@@ -73,6 +73,23 @@ class TestMultVAERanker(RankerContract):
         assert not torch.equal(ranker.train().reconstruct(users)[0], ranker.reconstruct(users)[0])
 
 
+def test_noise_multiplies_the_deviation_of_the_draw():
+    users, scores = user_side().batch, {}
+    for noise in (0.0, 0.5, 1.0):
+        torch.manual_seed(1)
+        ranker = make(noise=noise)
+        ranker.decoder = torch.nn.Linear(3, N_ITEMS)  # so that scores are linear in z
+        with torch.no_grad():
+            ranker.decoder.weight.fill_(1.0)
+            ranker.decoder.bias.zero_()
+        torch.manual_seed(2)
+        scores[noise] = ranker.train().reconstruct(users)[0][:, 0]
+        mean = ranker.eval().reconstruct(users)[0][:, 0]
+    assert torch.allclose(scores[0.0], mean)
+    assert torch.allclose(scores[0.5], (scores[0.0] + scores[1.0]) / 2, atol=1e-5)
+    assert not torch.allclose(scores[1.0], mean, atol=0.1)
+
+
 def test_beta_rises_to_its_cap_or_has_it_at_once():
     ranker = make(anneal_cap=0.2, anneal_steps=10)
     assert ranker.beta == 0
@@ -107,7 +124,7 @@ def test_what_does_not_go_together_is_refused(overrides, words):
         check(compose(overrides))
 
 
-@pytest.mark.parametrize("settings", [{"latent_dim": 0}, {"hidden_dims": [0]}, {"anneal_cap": -1}])
+@pytest.mark.parametrize("settings", [{"latent_dim": 0}, {"hidden_dims": [0]}, {"anneal_cap": -1}, {"noise": -1}])
 def test_impossible_values_are_refused(settings):
     with pytest.raises(ConfigError, match=rf"ranker\.{next(iter(settings))}"):
         make(**settings)
