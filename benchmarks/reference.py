@@ -32,8 +32,8 @@ from recsys.tracking import environment
 from recsys.tracking.files import write_atomically
 
 if TYPE_CHECKING:
-    import recsys
     from recsys.data.splits.base import Split
+    from recsys.runs import Run
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "reference_recbole.json"
 MAX_EPOCHS = {"bpr": 200, "lightgcn": 200, "neumf": 100, "sasrec": 6, "multvae": 200}
@@ -121,7 +121,7 @@ def untied(log: Path) -> Path:
     return path
 
 
-def _our_run(model: Compared, log: Path, runs: Path, epochs: int, seed: int, side: Side) -> recsys.Run:
+def _our_run(model: Compared, log: Path, runs: Path, epochs: int, seed: int, side: Side) -> Run:
     from epoch_timer import EpochTimer
 
     import recsys
@@ -144,7 +144,7 @@ def _our_run(model: Compared, log: Path, runs: Path, epochs: int, seed: int, sid
     return run
 
 
-def _recbole_run(model: Compared, log: Path, epochs: int, seed: int, side: Side, run: recsys.Run) -> dict[str, str]:
+def _recbole_run(model: Compared, log: Path, epochs: int, seed: int, side: Side, run: Run) -> dict[str, str]:
     split = run.split
     users_at_once = max(1, round(BATCH_SIZE * int(split.warm_users.sum()) / split.train.height))
     options = recbole_options(model, log, seed, users_at_once) | model.quicker[1]

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,8 @@ def main() -> None:
     # What RecBole 1.2.1 makes pandas and torch of today warn about is of no concern here.
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    task = {"time": measure, "train": train}[arguments.pop("task")]
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {"time": measure, "train": train}
+    task = tasks[arguments.pop("task")]
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)  # RecBole writes logs and checkpoints below the working directory
         print(json.dumps(task(**arguments)))

@@ -161,7 +161,10 @@ class Contest:
             *variant,
             *limits,
         ]
-        arguments = {"overrides": overrides, "bare_epochs": self.plan.epochs - 1 if self.name == "bpr" else 0}
+        arguments: dict[str, Any] = {
+            "overrides": overrides,
+            "bare_epochs": self.plan.epochs - 1 if self.name == "bpr" else 0,
+        }
         if self.shape == "tiny":
             from timed_run import measure
 
