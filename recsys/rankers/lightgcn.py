@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy.sparse import block_array, csr_array
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from recsys.layers.embedding import WarmEmbedding
@@ -27,7 +27,7 @@ class LightGCNRanker(Ranker):
         context: Sizes of the data.
         dim: Width of the vectors.
         n_layers: K; 0 is matrix factorisation.
-        init_std: Standard deviation of the initial vectors.
+        init_std: Standard deviation of the initial vectors; None for Xavier's initialisation, as in the paper.
 
     Raises:
         ConfigError: If a size is impossible.
@@ -36,15 +36,18 @@ class LightGCNRanker(Ranker):
     starts: Tensor
     neighbors: Tensor
 
-    def __init__(self, context: ModelContext, dim: int = 64, n_layers: int = 3, init_std: float = 0.1) -> None:
+    def __init__(self, context: ModelContext, dim: int = 64, n_layers: int = 3, init_std: float | None = None) -> None:
         super().__init__()
         if dim < 1 or n_layers < 0:
             raise ConfigError(
                 f"ranker.dim is {dim} and ranker.n_layers is {n_layers}; expected 1 or more, and 0 or more."
             )
         self.n_users, self.n_layers = context.n_users, n_layers
-        self.users = WarmEmbedding(context.warm_users, dim, init_std, context.trains_on_cold)
-        self.items = WarmEmbedding(context.warm_items, dim, init_std, context.trains_on_cold)
+        self.users = WarmEmbedding(context.warm_users, dim, init_std or 0.0, context.trains_on_cold)
+        self.items = WarmEmbedding(context.warm_items, dim, init_std or 0.0, context.trains_on_cold)
+        if init_std is None:
+            for embedding in (self.users, self.items):
+                nn.init.xavier_uniform_(embedding.weight)
         # The graph as compressed rows, users before items: whose neighbours stand from which place on.
         self.register_buffer("starts", torch.zeros(context.n_users + context.n_items + 1, dtype=torch.int64))
         self.register_buffer("neighbors", torch.zeros(2 * int(context.item_counts.sum()), dtype=torch.int64))

@@ -94,3 +94,12 @@ class TestLightGCNRanker(RankerContract):
 def test_impossible_values_are_refused():
     with pytest.raises(ConfigError, match=r"ranker\.n_layers"):
         LightGCNRanker(ModelContext(0, torch.tensor([True]), torch.tensor([1])), n_layers=-1)
+
+
+def test_vectors_begin_as_xaviers_or_with_a_given_deviation():
+    context = ModelContext(0, torch.ones(3000, dtype=torch.bool), torch.ones(200, dtype=torch.int64))
+    ranker = LightGCNRanker(context, dim=50)
+    for embedding, n in ((ranker.users, 3000), (ranker.items, 200)):
+        bound = (6 / (n + 50)) ** 0.5
+        assert 0.99 * bound < float(embedding.weight.detach().abs().max()) <= bound
+    assert float(LightGCNRanker(context, dim=50, init_std=0.3).users.weight.detach().std()) == pytest.approx(0.3, rel=0.05)
