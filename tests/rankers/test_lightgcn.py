@@ -102,4 +102,6 @@ def test_vectors_begin_as_xaviers_or_with_a_given_deviation():
     for embedding, n in ((ranker.users, 3000), (ranker.items, 200)):
         bound = (6 / (n + 50)) ** 0.5
         assert 0.99 * bound < float(embedding.weight.detach().abs().max()) <= bound
-    assert float(LightGCNRanker(context, dim=50, init_std=0.3).users.weight.detach().std()) == pytest.approx(0.3, rel=0.05)
+    assert float(LightGCNRanker(context, dim=50, init_std=0.3).users.weight.detach().std()) == pytest.approx(
+        0.3, rel=0.05
+    )
