@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.lookup import take_rows
-from recsys.layers.transformer import positions, transformer
+from recsys.layers.transformer import positions, state_at, transformer
 from recsys.profiles.base import Profile, after_each
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
@@ -55,9 +55,8 @@ class TransformerProfile(Profile):
             return item_vectors.new_zeros(len(rows), self.positions.embedding_dim)
         steps = torch.arange(rows.shape[1], device=rows.device)
         numbers = steps.expand(rows.shape) if self.learns_sequences else lengths.unsqueeze(1) - 1 - steps
-        return after_each(
-            self._states(item_vectors, rows, numbers), torch.arange(rows.shape[0], device=rows.device), lengths
-        )
+        newest = (lengths - 1).clamp(min=0)
+        return state_at(self.layers, self._inputs(item_vectors, rows, numbers), newest) * (lengths > 0).unsqueeze(1)
 
     def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
         assert users.places is not None
@@ -65,14 +64,11 @@ class TransformerProfile(Profile):
             return item_vectors.new_zeros(len(users.idx), self.positions.embedding_dim)
         known = rows[:, :-1]
         steps = torch.arange(known.shape[1], device=rows.device)
-        states = self._states(item_vectors, known, steps.expand(known.shape))
+        causal = steps.unsqueeze(0) > steps.unsqueeze(1)  # (L, L), True where a later item must not be seen
+        states = self.layers(self._inputs(item_vectors, known, steps.expand(known.shape)), mask=causal, is_causal=True)
         return after_each(states, users.places.row, users.places.place)
 
-    def _states(self, item_vectors: Tensor, rows: Tensor, numbers: Tensor) -> Tensor:
-        """Outputs (B, L, dim) at each item, given the numbers (B, L) of their positions."""
-        steps = torch.arange(rows.shape[1], device=rows.device)
-        causal = steps.unsqueeze(0) > steps.unsqueeze(1)  # (L, L), True where a later item must not be seen
+    def _inputs(self, item_vectors: Tensor, rows: Tensor, numbers: Tensor) -> Tensor:
+        """Vectors (B, L, dim) of the items at their positions, whose numbers are (B, L)."""
         numbers = numbers.clamp(0, self.positions.num_embeddings - 1)
-        vectors = self.dropout(take_rows(item_vectors, rows) + self.positions(numbers))
-        # Told, the layers do not look into the mask to find out, which no export can follow.
-        return self.layers(vectors, mask=causal, is_causal=True)
+        return self.dropout(take_rows(item_vectors, rows) + self.positions(numbers))

@@ -14,7 +14,6 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import compared_models  # noqa: E402
 import environments  # noqa: E402
-import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
 import reference  # noqa: E402
 import scale  # noqa: E402
