@@ -69,6 +69,8 @@ MODELS = {
             "loss=bce",
             *ONE_NEGATIVE,
             f"features.dim={2 * DIM}",
+            "features.init_std=0.01",
+            "profile.init_std=0.01",
         ],
         {"mf_embedding_size": DIM, "mlp_embedding_size": DIM, "mlp_hidden_size": [128, 64], "dropout_prob": 0.1}
         | {"train_batch_size": 2 * BATCH_SIZE},
@@ -90,7 +92,7 @@ MODELS = {
         {"ours one by one": ONE_BY_ONE},
         learning_rate=0.003,
         quicker=(["batches.max_history=10", *ONE_BY_ONE], {"MAX_ITEM_LIST_LENGTH": 10}),
-        further={"ours, whole sequences of 50": ["batches.max_history=50", "trainer.max_epochs=60"]},
+        further={"ours, whole sequences of 50": ["batches.max_history=50", "trainer.max_epochs=30"]},
     ),
     # RecBole draws z with a hundredth of the paper's noise, and β rises by 1/total_anneal_steps a step up to its cap.
     "multvae": Compared(
