@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import row_products, take_rows
+from recsys.layers.parts import in_parts
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ConfigError, ModelContext
 
@@ -88,8 +89,7 @@ class DeepFMRanker(Ranker):
     def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
         of_users, of_items = self._user_fields(users), self._item_fields(items.idx, items.vectors)
         n_users = max(1, self.max_hidden // max(1, of_items.hidden.numel()))
-        parts = of_users.hidden.split(n_users)
-        deep = torch.cat([self._perceptron(part.unsqueeze(1) + of_items.hidden) for part in parts])
+        deep = in_parts(lambda part: self._perceptron(part.unsqueeze(1) + of_items.hidden), of_users.hidden, n_users)
         deep = deep + of_users.scalar.unsqueeze(1) + of_items.scalar
         return torch.addmm(deep, of_users.total, of_items.total.T)
 

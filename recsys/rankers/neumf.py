@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.dropout import Dropout
+from recsys.layers.parts import in_parts
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ConfigError, ModelContext
 
@@ -64,8 +65,8 @@ class NeuMFRanker(Ranker):
     def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
         of_items = self._item_hidden(items.vectors)
         n_users = max(1, self.max_hidden // max(1, of_items.numel()))
-        parts = self._user_hidden(users).split(n_users)
-        scores = torch.cat([self._perceptron(part.unsqueeze(1) + of_items) for part in parts])
+        hidden = self._user_hidden(users)
+        scores = in_parts(lambda part: self._perceptron(part.unsqueeze(1) + of_items), hidden, n_users)
         return torch.addmm(scores, self._weighted(users), items.vectors[:, : self.product_dim].T)
 
     def _weighted(self, users: UserSide) -> Tensor:
