@@ -92,6 +92,8 @@ class LightGCNRanker(Ranker):
 
     def _adjacency(self) -> _Adjacency:
         """A, made once for each graph."""
+        if self.starts.is_inference() or self.neighbors.is_inference():  # which do not tell whether they have changed
+            return self._new_adjacency()
         marks = [(part.data_ptr(), part._version) for part in (self.starts, self.neighbors)]
         made_of = (*marks, self.users.weight.dtype)
         if self._graph is None or self._graph[0] != made_of:
