@@ -40,10 +40,10 @@ class DotRanker(Ranker):
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:
         scaled = ItemSide(items.idx, self._scaled(items.table), items.rows)
-        return scaled.products(self._scaled(users.vectors)) / self.temperature
+        return scaled.products(self.user_factors_of(users))
 
     def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
-        return self._scaled(users.vectors) @ self._scaled(items.vectors).T / self.temperature
+        return self.user_factors_of(users) @ self.item_factors_of(items).T
 
     def _scaled(self, vectors: Tensor) -> Tensor:
         return functional.normalize(vectors, dim=-1) if self.cosine else vectors

@@ -6,10 +6,14 @@ Shapes: `positive` (B,), `negative` (B, N), `mask` (B, N, bool; False for a know
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+CACHED_SCORES = 2**17  # of a block, half a megabyte, which a processor's cache holds
 
 def bpr(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     """Bayesian personalised ranking: −log σ(positive − negative), averaged over pairs.
@@ -36,10 +40,9 @@ def bce(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
 
 
 def softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy of the positive against itself and its negatives.
+    """Sampled softmax: cross-entropy of the positive against itself and its negatives.
 
-    Full softmax where the negatives are the whole catalogue (`negatives=all`), else sampled softmax: the sampler's logQ
-    correction, where it has one, is in the scores already.
+    The sampler's logQ correction, where it has one, is in the scores already.
 
     Example:
         >>> loss = softmax(torch.tensor([2.0]), torch.tensor([[2.0, 2.0, 7.0]]), torch.tensor([[True, True, False]]))
@@ -48,6 +51,50 @@ def softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     """
     logits = torch.cat([positive.unsqueeze(1), negative.masked_fill(~mask, -torch.inf)], dim=1)
     return (torch.logsumexp(logits, dim=1) - positive).mean()
+
+
+def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
+    """The value of `softmax`, in a way that suits negatives that are a whole catalogue (`negatives=all`).
+
+    The scores are read once and the gradient is written once, block by block, where an expression of several steps
+    would pass through memory with each of them.
+
+    Example:
+        >>> scores, mask = torch.tensor([[2.0, 2.0, 7.0]]), torch.tensor([[True, True, False]])
+        >>> loss = full_softmax(torch.tensor([2.0]), scores, mask)
+        >>> round(loss.item(), 4)  # log(3)
+        1.0986
+    """
+    if negative.dtype.itemsize < 4:  # 16 bits are too few for a sum over a catalogue
+        positive, negative = positive.float(), negative.float()
+    losses: Tensor = _CrossEntropy.apply(positive, negative, mask)
+    return losses.mean()
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """Cross-entropies (B,) of positives against themselves and their negatives, and the gradient with them."""
+
+    @staticmethod
+    def forward(ctx: Any, positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
+        shares = torch.empty_like(negative)  # of the softmax
+        totals, nothing = torch.empty_like(positive), negative.new_tensor(-torch.inf)
+        height = max(1, CACHED_SCORES // max(1, negative.shape[1])) if negative.device.type == "cpu" else len(negative)
+        for start in range(0, len(negative), height):
+            rows = slice(start, start + height)
+            block = torch.where(mask[rows], negative[rows], nothing, out=shares[rows])
+            top = torch.maximum(block.amax(dim=1), positive[rows])
+            total = block.sub_(top.unsqueeze(1)).exp_().sum(dim=1) + (positive[rows] - top).exp()
+            block.div_(total.unsqueeze(1))
+            totals[rows] = top + total.log()
+        losses = totals - positive
+        ctx.save_for_backward(losses, shares)
+        return losses
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        losses, shares = ctx.saved_tensors
+        return gradient * torch.expm1(-losses), shares * gradient.unsqueeze(1), None
 
 
 def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: float = 0.75) -> Tensor:

@@ -78,19 +78,28 @@ class KnownPositives:
 
     def mask_of_shared(self, users: Tensor, items: Tensor) -> Tensor:
         """(B, N) False where shared item `items` (N,) is a positive of the user (B,)."""
+        distinct, inverse = torch.unique(items, return_inverse=True)
+        return self.mask_of_columns(users, self.columns_of(distinct), len(distinct)).index_select(1, inverse)
+
+    def columns_of(self, items: Tensor) -> Tensor:
+        """(n_items,) the place of each item among distinct `items` (N,); -1 if it is not among them."""
+        columns = torch.full((self.n_items,), -1, device=items.device)
+        columns[items] = torch.arange(len(items), device=items.device)
+        return columns
+
+    def mask_of_columns(self, users: Tensor, columns: Tensor, n: int) -> Tensor:
+        """(B, n) False where the item that has this of `columns_of` is a positive of the user (B,)."""
         counts = self.offsets[users + 1] - self.offsets[users]
         row = torch.repeat_interleave(torch.arange(len(users), device=users.device), counts)
         within = torch.arange(len(row), device=users.device) - torch.repeat_interleave(
             counts.cumsum(0) - counts, counts
         )
         known = self.keys[torch.repeat_interleave(self.offsets[users], counts) + within] % self.n_items
-        distinct, inverse = torch.unique(items, return_inverse=True)
-        column = torch.full((self.n_items,), -1, device=users.device)
-        column[distinct] = torch.arange(len(distinct), device=users.device)
-        hit = column[known] >= 0
-        mask = torch.ones(len(users), len(distinct), dtype=torch.bool, device=users.device)
-        mask[row[hit], column[known[hit]]] = False
-        return mask.index_select(1, inverse)
+        column = columns.index_select(0, known)
+        hit = column >= 0
+        mask = torch.ones(len(users), n, dtype=torch.bool, device=users.device)
+        mask[row[hit], column[hit]] = False
+        return mask
 
 
 class NegativeSampler(ABC):
@@ -233,9 +242,10 @@ class AllNegatives(NegativeSampler):
     def __init__(self, context: ModelContext, known: KnownPositives) -> None:
         super().__init__(context, known)
         self.items = context.warm_items.nonzero().squeeze(1)
+        self.columns = self.known.columns_of(self.items)
 
     def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
-        return Negatives(self.items, self.known.mask_of_shared(batch.users.idx, self.items))
+        return Negatives(self.items, self.known.mask_of_columns(batch.users.idx, self.columns, len(self.items)))
 
 
 class ShownNegatives(NegativeSampler):

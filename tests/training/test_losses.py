@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from recsys.training.losses import gbce
+from recsys.training.losses import CACHED_SCORES, full_softmax, gbce, softmax
 
 
 def sigmoid(score: float) -> float:
@@ -47,3 +47,29 @@ def test_gbce_leaves_masked_negatives_out():
 def test_gbce_refuses_an_impossible_t():
     with pytest.raises(ValueError, match="t is 2"):
         gbce(torch.zeros(1), torch.zeros(1, 1), torch.ones(1, 1).bool(), n_items=3, t=2)
+
+
+@pytest.mark.parametrize("width", [7, CACHED_SCORES // 3, CACHED_SCORES + 1])
+def test_full_softmax_and_its_gradient_are_those_of_softmax(width):
+    generator = torch.Generator().manual_seed(0)
+    positive = 5 * torch.randn(8, generator=generator)
+    negative = 5 * torch.randn(8, width, generator=generator)
+    mask = torch.rand(8, width, generator=generator) < 0.9
+    mask[3] = False  # nothing is a negative
+    negative[4, 0], mask[4, 0] = 1000.0, True  # whose exponent is no number of 32 bits
+    made = [_with_gradients(loss, positive, negative, mask) for loss in (full_softmax, softmax)]
+    for own, expected in zip(*made, strict=True):
+        torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_full_softmax_of_16_bits_is_summed_in_32():
+    scores = torch.zeros(1, 5000, dtype=torch.bfloat16)
+    loss = full_softmax(torch.zeros(1, dtype=torch.bfloat16), scores, torch.ones(1, 5000).bool())
+    assert loss.item() == pytest.approx(math.log(5001), rel=1e-6)
+
+
+def _with_gradients(loss, *tensors):
+    positive, negative = (tensor.clone().requires_grad_() for tensor in tensors[:2])
+    value = loss(positive, negative, tensors[2])
+    (3 * value).backward()
+    return value.detach(), positive.grad, negative.grad
