@@ -15,6 +15,7 @@ from torch.nn import functional
 
 CACHED_SCORES = 2**17  # of a block, half a megabyte, which a processor's cache holds
 
+
 def bpr(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     """Bayesian personalised ranking: −log σ(positive − negative), averaged over pairs.
 
