@@ -67,8 +67,8 @@ class RankingMetric(Metric, ABC):
     def _keep(self, query: Tensor, rows: Tensor) -> None:
         assert isinstance(self.query, list)
         assert isinstance(self.rows, list)
-        self.query.append(query.to(self.device))
-        self.rows.append(rows.to(self.device))
+        _append(self.query, query.to(self.device))
+        _append(self.rows, rows.to(self.device))
 
     def _distinct(self) -> tuple[Tensor, Tensor]:
         """(Q,) queries in ascending order, each once, and their rows (Q, width)."""
@@ -118,6 +118,17 @@ class TopKMetric(RankingMetric):
         if top_k is None:
             raise ConfigError(f"metrics.metrics: {type(self).__name__} needs cut-offs; give it top_k, not null.")
         super().__init__(top_k, context)
+
+
+def _append(state: list[Tensor], added: Tensor) -> None:
+    """Append, and join the last two for as long as the former is not longer: log(n) of them are left.
+
+    A small tensor kept of each chunk would break up the memory of the chunks' scores, so that none of it could be used
+    again: 11 GB in an evaluation of 160 thousand users.
+    """
+    state.append(added)
+    while len(state) > 1 and len(state[-2]) <= len(state[-1]):
+        state[-2:] = [torch.cat(state[-2:])]
 
 
 def _concatenated(state: Tensor | list[Tensor]) -> Tensor:

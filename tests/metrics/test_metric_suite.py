@@ -68,6 +68,13 @@ def test_chunks_and_their_order_change_nothing():
     assert all(torch.equal(parts.per_query()[name], column) for name, column in whole.per_query().items())
 
 
+def test_few_tensors_are_kept_of_many_chunks():
+    scores, positives, query = random_queries(seed=1)
+    chunks = [(scores[[i]], positives[[i]], query[[i]]) for i in range(40)]
+    stage_metrics = updated(suite().build("test", random_context()), *chunks)
+    assert max(len(metric.rows) for metric in stage_metrics.metrics) <= log2(40) + 1
+
+
 def test_a_query_that_comes_twice_counts_once():
     scores, positives, query = random_queries()
     twice = updated(
