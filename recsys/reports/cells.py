@@ -172,6 +172,13 @@ def _trials(record: Record) -> int:
     return int(record.tuning.get("trials", 0))
 
 
+def differing_settings(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """Of each cell the config keys in which cells differ, without keys that vary with an earlier one, and the seed."""
+    settings = [influential(cell.records[0].config) for cell in cells]
+    kept = _independent(settings, [key for key in _differing(settings) if key != "seed"])
+    return [{key: own[key] for key in kept if key in own} for own in settings]
+
+
 def _suffixes(records: Sequence[Record]) -> list[str]:
     if len(records) == 1:
         return [""]

@@ -11,7 +11,18 @@ from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings
 from recsys.reports.formatting import metric_name
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
-from recsys.reports.plots import cost, curves, forest, leaderboard, search, segments, significance, tradeoffs, trials
+from recsys.reports.plots import (
+    cost,
+    curves,
+    forest,
+    leaderboard,
+    response,
+    search,
+    segments,
+    significance,
+    tradeoffs,
+    trials,
+)
 from recsys.reports.plots.base import Figure
 from recsys.reports.statistics import PairedDifference
 from recsys.reports.tables import Entry, Grid
@@ -69,6 +80,7 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
     made = [
         Section("warnings", "Warnings", comparison.warnings),
         _results(comparison),
+        Section("responses", "What a number is worth", figures=response.response_figures(comparison)),
         Section("findings", "Findings", findings(comparison)),
         _significance(comparison, study),
         _ablation(comparison, study),
