@@ -21,6 +21,17 @@ def metric_name(metric: str) -> str:
     return f"{text} ({stage})" if stage not in ("", "test") else text
 
 
+def axis_title(metric: str) -> str:
+    """A metric as an axis has it, with the stage that it is of.
+
+    Example:
+        >>> axis_title("ndcg@10"), axis_title("val/ndcg@10")
+        ('nDCG@10 on the test', 'nDCG@10 (val)')
+    """
+    name = metric_name(metric)
+    return name if name.endswith(")") else f"{name} on the test"
+
+
 def number(value: float | None, signed: bool = False) -> str:
     """Four decimals, or two from ten on; a true minus.
 

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.comparison import Comparison, Row, lower_is_better
-from recsys.reports.formatting import interval, megabytes, metric_name, number, seconds
+from recsys.reports.formatting import axis_title, interval, megabytes, metric_name, number, seconds
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, named, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
@@ -93,7 +93,7 @@ def _chart(axis: _Axis, metric: str, family: Families, rows: Rows) -> Layers:
         scale=alt.Scale(type="log", padding=24, nice=False),
         axis=alt.Axis(tickCount=6, format="~g"),
     )
-    y = alt.Y("value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False))
+    y = alt.Y("value:Q", title=axis_title(metric), scale=alt.Scale(zero=False))
     base = alt.Chart(named("rows")).encode(x=x)
     tips = [
         alt.Tooltip("cell:N"),

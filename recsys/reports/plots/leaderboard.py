@@ -9,7 +9,7 @@ import altair as alt
 
 from recsys.reports.comparison import Comparison, Row, lower_is_better, recorded_name
 from recsys.reports.findings import headline
-from recsys.reports.formatting import interval, metric_name, number
+from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
 from recsys.reports.plots.families import families
 from recsys.reports.tables import Entry, Grid
@@ -27,9 +27,7 @@ def leaderboard(comparison: Comparison) -> Figure:
         for record in row.cell.records
         if len(row.cell.records) > 1
     ]
-    x = alt.X(
-        "value:Q", title=f"{metric_name(metric)} on the test", scale=alt.Scale(zero=False, padding=48, nice=False)
-    )
+    x = alt.X("value:Q", title=axis_title(metric), scale=alt.Scale(zero=False, padding=48, nice=False))
     y = cell_axis(row.label for row in shown)
     plain = alt.Chart(named("rows")).encode(y=y)
     base = plain.encode(color=family.colour())

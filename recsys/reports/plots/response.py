@@ -10,7 +10,7 @@ import altair as alt
 
 from recsys.reports.cells import differing_settings, group_by, labels
 from recsys.reports.comparison import Comparison, Row
-from recsys.reports.formatting import interval, metric_name, number
+from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.importance import is_number
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
 from recsys.reports.plots.theme import SHAPES
@@ -96,7 +96,7 @@ def _floor(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
 
 def _chart(key: str, metric: str, values: list[str], lines: list[str]) -> Layers:
     x = alt.X("x:O", title=key, scale=alt.Scale(domain=values), axis=alt.Axis(labelAngle=0))
-    y = alt.Y("value:Q", title=f"{metric_name(metric)} on the test")
+    y = alt.Y("value:Q", title=axis_title(metric))
     scale, legend = alt.Scale(domain=lines), alt.Legend(orient="top", title=None) if len(lines) > 1 else None
     base = alt.Chart(named("rows")).encode(x=x, color=alt.Color("line:N", scale=scale, legend=legend))
     tips = [

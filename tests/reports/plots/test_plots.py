@@ -85,6 +85,14 @@ def test_the_leaderboard_has_the_scores(small):
     assert len(rows(figure, "seeds")) == 6
 
 
+def test_an_axis_names_the_stage_of_its_metric(small, store):
+    validated = compare(small_study(store), store, "popularity", ["val/ndcg@10"])
+    for comparison, title in ((small, "nDCG@10 on the test"), (validated, "nDCG@10 (val)")):
+        for figure in (leaderboard.leaderboard(comparison), *cost.cost_figures(comparison)):
+            assert title in json.dumps(figure.spec)
+            assert "(val) on the test" not in json.dumps(figure.spec)
+
+
 def test_a_long_leaderboard_keeps_the_baseline(tmp_path):
     store = Store(tmp_path)
     runs = [made_run(store, "bert", "dot", 0, [0.9 - 0.01 * n, 0.5], config={"n": n}) for n in range(50)]
