@@ -97,7 +97,7 @@ def _floor(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
 def _chart(key: str, metric: str, values: list[str], lines: list[str]) -> Layers:
     x = alt.X("x:O", title=key, scale=alt.Scale(domain=values), axis=alt.Axis(labelAngle=0))
     y = alt.Y("value:Q", title=axis_title(metric))
-    scale, legend = alt.Scale(domain=lines), alt.Legend(orient="top", title=None) if len(lines) > 1 else None
+    scale, legend = alt.Scale(domain=lines), alt.Legend(orient="top", title=None)
     base = alt.Chart(named("rows")).encode(x=x, color=alt.Color("line:N", scale=scale, legend=legend))
     tips = [
         alt.Tooltip("line:N"),
