@@ -82,10 +82,13 @@ class Session:
         """RecBole's metrics of the present weights."""
         return dict(self.trainer.evaluate(data, load_best_model=False))
 
-    def with_users_at_once(self, users: int) -> FullSortEvalDataLoader:
-        """The test part for an evaluation of so many users at once."""
-        self.config["eval_batch_size"] = users * self.test.dataset.item_num
-        return FullSortEvalDataLoader(self.config, self.test.dataset, self.test._sampler)
+    def with_users_at_once(self, at_once: int | None, users: int | None) -> FirstUsers:
+        """The first `users` of the test part (None: all), for an evaluation of so many at once (None: as it is)."""
+        if at_once is not None:
+            self.config["eval_batch_size"] = at_once * self.test.dataset.item_num
+        chosen = FirstUsers(self.config, self.test.dataset, self.test._sampler)
+        chosen.n = len(chosen) if users is None else -(-users // chosen.step)
+        return chosen
 
     def mask_known(self) -> None:
         """Recommend no known item again: RecBole does so for sequential models, and for no others."""
@@ -112,39 +115,84 @@ class Session:
 
 
 class FirstBatches:
-    """The first batches of each epoch of a loader."""
+    """The first batches of each epoch of a loader, with the seconds that their steps took.
 
-    def __init__(self, loader: Any, n: int) -> None:
-        self.loader, self.n = loader, n
+    Args:
+        loader: RecBole's.
+        n: Batches of an epoch; None for all.
+    """
+
+    def __init__(self, loader: Any, n: int | None) -> None:
+        self.loader, self.n = loader, len(loader) if n is None else n
+        self.seconds = 0.0
 
     def __iter__(self) -> Iterator[Any]:
-        return itertools.islice(iter(self.loader), self.n)
+        start = None
+        for batch in itertools.islice(iter(self.loader), self.n):
+            start = time.perf_counter() if start is None else start
+            yield batch
+        self.seconds = time.perf_counter() - (start or 0.0)
+
+    def seconds_of_others(self) -> float:
+        """What the other batches would have taken."""
+        return (len(self.loader) / self.n - 1) * self.seconds
+
+
+class FirstUsers(FullSortEvalDataLoader):
+    """The first batches of users of an evaluation; RecBole tells kinds of evaluations by the loader's class."""
+
+    n: int
+    seconds: float
+
+    def __iter__(self) -> Iterator[Any]:
+        start = time.perf_counter()
+        yield from itertools.islice(super().__iter__(), self.n)
+        self.seconds = time.perf_counter() - start
+
+    def seconds_of_others(self) -> float:
+        """What the other users would have taken."""
+        return (len(self) / self.n - 1) * self.seconds
 
 
 def measure(
-    model: str, options: dict[str, Any], epochs: int, evaluations: int, large_batch: int, steps: int | None = None
+    model: str,
+    options: dict[str, Any],
+    epochs: int,
+    evaluations: int,
+    large_batch: int,
+    steps: int | None = None,
+    users: int | None = None,
 ) -> dict[str, Any]:
     """Seconds of each epoch (negative sampling included) and of each evaluation of the test part.
 
-    With `steps`, an epoch is so many steps, and its seconds are multiplied by how many times as many it has.
+    With `steps` an epoch is so many steps, and with `users` an evaluation so many users: their seconds are multiplied
+    by how many times as many there are, and what an epoch or an evaluation costs but once is not.
     """
     session = Session(model, options)
-    trainer, scale = session.trainer, 1.0
-    loader = session.train
-    if steps is not None:
-        loader, scale = FirstBatches(session.train, steps), len(session.train) / steps
-    epoch_seconds = [scale * _seconds(trainer._train_epoch, loader, epoch)[0] for epoch in range(epochs)]
-    timed = [_seconds(session.evaluate, session.test) for _ in range(evaluations)]
+    train = FirstBatches(session.train, steps)
+    epoch_seconds = [_whole(train, session.trainer._train_epoch, train, epoch)[0] for epoch in range(epochs)]
+    timed = _evaluations(session, None, users, evaluations)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    large = session.with_users_at_once(large_batch)
     return {
         "epoch_seconds": epoch_seconds,
         "evaluation_seconds": [seconds for seconds, _ in timed],
-        "large_batch_evaluation_seconds": [_seconds(session.evaluate, large)[0] for _ in range(evaluations)],
+        "large_batch_evaluation_seconds": [
+            seconds for seconds, _ in _evaluations(session, large_batch, users, evaluations)
+        ],
         "peak_mb": round(peak),
         "ndcg@10": timed[-1][1]["ndcg@10"],
         **session.sizes(),
     }
+
+
+def _evaluations(session: Session, at_once: int | None, users: int | None, n: int) -> list[tuple[float, Any]]:
+    part = session.with_users_at_once(at_once, users)
+    return [_whole(part, session.evaluate, part) for _ in range(n)]
+
+
+def _whole(part: FirstBatches | FirstUsers, function: Any, *arguments: Any) -> tuple[float, Any]:
+    seconds, result = _seconds(function, *arguments)
+    return seconds + part.seconds_of_others(), result
 
 
 def train(model: str, options: dict[str, Any], scores: str) -> dict[str, Any]:

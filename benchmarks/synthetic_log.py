@@ -13,21 +13,32 @@ USER_SKEW, ITEM_SKEW = 0.6, 0.8  # exponents: the weight of the user or item of 
 def write_log(path: Path, n_users: int, n_items: int, n_interactions: int, seed: int = 0) -> Path:
     """Write distinct (user, item) pairs, drawn without replacement in proportion to the product of their weights.
 
-    Timestamps are drawn uniformly from ten years, in seconds. Memory grows with users × items.
+    Timestamps are drawn uniformly from ten years, in seconds. Memory grows with users × items; with more than a hundred
+    million of these, pairs are drawn by `drawn_pairs`.
     """
     generator = np.random.default_rng(seed)
-    weights = np.outer(_weights(n_users, USER_SKEW, generator), _weights(n_items, ITEM_SKEW, generator)).ravel()
-    # The n smallest of Exponential(weight) are a weighted sample without replacement (Efraimidis and Spirakis, 2006).
-    arrivals = generator.standard_exponential(len(weights)) / weights
-    pairs = generator.permutation(np.argpartition(arrivals, n_interactions)[:n_interactions])
+    if n_users * n_items > 100_000_000:
+        ranks = drawn_pairs((n_users, n_items, n_interactions), (USER_SKEW, ITEM_SKEW), generator)
+        users, items = (generator.permutation(n)[rank] for n, rank in zip((n_users, n_items), ranks, strict=True))
+    else:
+        users, items = _sampled_pairs((n_users, n_items, n_interactions), generator)
     log = {
-        "user_id:token": pairs // n_items + 1,
-        "item_id:token": pairs % n_items + 1,
+        "user_id:token": users + 1,
+        "item_id:token": items + 1,
         "timestamp:float": generator.integers(1_000_000_000, 1_315_360_000, n_interactions),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(log).write_csv(path, separator="\t")
     return path
+
+
+def _sampled_pairs(sizes: tuple[int, int, int], generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    n_users, n_items, n_interactions = sizes
+    weights = np.outer(_weights(n_users, USER_SKEW, generator), _weights(n_items, ITEM_SKEW, generator)).ravel()
+    # The n smallest of Exponential(weight) are a weighted sample without replacement (Efraimidis and Spirakis, 2006).
+    arrivals = generator.standard_exponential(len(weights)) / weights
+    pairs = generator.permutation(np.argpartition(arrivals, n_interactions)[:n_interactions])
+    return pairs // n_items, pairs % n_items
 
 
 def drawn_pairs(

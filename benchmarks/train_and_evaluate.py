@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import shutil
 import statistics
 import subprocess
@@ -29,7 +28,11 @@ from recsys.tracking import environment
 EPOCH, EVALUATION, LARGE_EVALUATION = "one epoch", "one evaluation", "one evaluation, RecBole at 512 users a batch"
 BARE = "seconds of an epoch of a plain torch loop"
 SEED, LARGE_BATCH = 2020, 512
-SYNTHETIC = {"tiny": (60, 40, 900), "ml-1m": (6040, 3706, 1_000_000)}  # users, items, interactions
+SYNTHETIC = {  # users, items, interactions
+    "tiny": (60, 40, 900),
+    "ml-1m": (6_040, 3_706, 1_000_000),
+    "ml-20m": (138_493, 26_744, 20_000_263),
+}
 
 
 @dataclass(frozen=True)
@@ -40,25 +43,35 @@ class Plan:
         epochs: The first is a warm-up.
         evaluations: Of RecBole, likewise; ours evaluates after each epoch.
         steps: Of RecBole's epochs and of ours by single sequences, whose seconds are multiplied; None for whole ones.
+        our_steps: Of ours otherwise, likewise.
+        users: Of RecBole's evaluations, likewise; None for all.
+        our_chunks: Chunks of users of ours, likewise.
     """
 
     epochs: int
     evaluations: int = 5
     steps: int | None = None
+    our_steps: int | None = None
+    users: int | None = None
+    our_chunks: int | None = None
 
 
 TINY = Plan(epochs=3, evaluations=2)
 PLANS = {
     ("bpr", "ml-100k"): Plan(11),
     ("bpr", "ml-1m"): Plan(4),
+    ("bpr", "ml-20m"): Plan(3, evaluations=2, steps=200, users=20_000),
     ("lightgcn", "ml-100k"): Plan(6),
     ("lightgcn", "ml-1m"): Plan(3, steps=50),
+    ("lightgcn", "ml-20m"): Plan(2, evaluations=2, steps=2, our_steps=16, users=20_000),
     ("neumf", "ml-100k"): Plan(4, evaluations=3),
     ("neumf", "ml-1m"): Plan(3, evaluations=2, steps=100),
+    ("neumf", "ml-20m"): Plan(3, evaluations=2, steps=100, our_steps=320, users=1_000, our_chunks=7),
     ("sasrec", "ml-100k"): Plan(3, evaluations=3, steps=5),
     ("sasrec", "ml-1m"): Plan(2, evaluations=2, steps=5),
     ("multvae", "ml-100k"): Plan(11),
     ("multvae", "ml-1m"): Plan(4),
+    ("multvae", "ml-20m"): Plan(3, evaluations=2, steps=32, our_steps=64, users=5_000),
 }
 
 
@@ -82,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=list(MODELS), default="bpr")
-    parser.add_argument("--shape", choices=["ml-100k", "ml-1m"], default="ml-100k")
+    parser.add_argument("--shape", choices=["ml-100k", "ml-1m", "ml-20m"], default="ml-100k")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tiny", action="store_true", help="a few seconds on toy data, to see that it runs")
     return parser.parse_args(argv)
@@ -115,8 +128,7 @@ class Contest:
 
     def ours(self) -> Seconds:
         """Our seconds, each way of ours in a process of its own."""
-        whole = self._our_run([], None)
-        steps = math.ceil(whole["train_interactions"] / BATCH_SIZE)
+        whole = self._our_run([], self.plan.our_steps)
         self.users_at_once = max(1, round(BATCH_SIZE * whole["train_users"] / whole["train_interactions"]))
         sizes = {name.replace("_", " "): whole[name] for name in ("train_interactions", "test_users")}
         self.comparison.agree("ours", sizes)
@@ -125,9 +137,9 @@ class Contest:
             self.comparison.checks.setdefault(BARE, []).append(round(whole["bare_epoch"], 4))
         seconds = {EPOCH: whole["epoch"], EVALUATION: whole["evaluation"], LARGE_EVALUATION: whole["evaluation"]}
         for variant, overrides in self.model.variants.items():
-            run = self._our_run(overrides, self.plan.steps)
+            run = self._our_run([*overrides, "batches.examples_at_once=0"], self.plan.steps)
             self._note(variant, run)
-            seconds[f"{EPOCH}, {variant}"] = run["epoch"] * (steps / self.plan.steps if self.plan.steps else 1)
+            seconds[f"{EPOCH}, {variant}"] = run["epoch"]
         return seconds
 
     def recbole(self) -> Seconds:
@@ -137,7 +149,7 @@ class Contest:
             "model": self.model.rival,
             "options": recbole_options(self.model, self.log, SEED, self.users_at_once) | {"epochs": self.plan.epochs},
             "large_batch": LARGE_BATCH,
-            **asdict(self.plan),
+            **{key: value for key, value in asdict(self.plan).items() if not key.startswith("our_")},
         }
         result = rival(arguments)
         sizes = {name.replace("_", " "): result[name] for name in ("train_interactions", "test_users")}
@@ -150,7 +162,8 @@ class Contest:
         return {EPOCH: epoch, EVALUATION: evaluation, LARGE_EVALUATION: large, **epochs}
 
     def _our_run(self, variant: list[str], steps: int | None) -> dict[str, Any]:
-        limits = [] if steps is None else [f"trainer.limit_train_batches={steps}", "batches.examples_at_once=0"]
+        chunks = self.plan.our_chunks
+        limits = [] if chunks is None else [f"trainer.limit_{stage}_batches={chunks}" for stage in ("val", "test")]
         overrides = [
             *our_overrides(self.model, self.log, self.scratch / "runs", SEED),
             # RecBole is timed without checkpoints and early stopping, so ours come never.
@@ -164,6 +177,8 @@ class Contest:
         arguments: dict[str, Any] = {
             "overrides": overrides,
             "bare_epochs": self.plan.epochs - 1 if self.name == "bpr" else 0,
+            "bare_steps": self.plan.steps,
+            "steps": steps,
         }
         if self.shape == "tiny":
             from timed_run import measure

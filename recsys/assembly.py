@@ -28,7 +28,7 @@ from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
-from recsys.training.steps import steps_at_once
+from recsys.training.steps import steps_at_once, takes_plain_steps
 from recsys.workspace import cache_dir, fitted_encoder, text_rows, user_texts
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def build_module(
         seed=cfg.seed,
     )
     module.automatic_optimization = _steps_at_once(cfg) == 1
+    module.takes_plain_steps = takes_plain_steps(plain(cfg.trainer))
     return module
 
 

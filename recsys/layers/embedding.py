@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor, nn
+from torch.nn import functional
 
 from recsys.layers.lookup import take_rows
 
@@ -15,6 +19,10 @@ class WarmEmbedding(nn.Embedding):
         dim: Width of the vectors.
         init_std: Standard deviation of the initial vectors.
         trains_on_cold: Whether training may ask for a cold index; where it cannot, it spends no time on zeros.
+
+    Attributes:
+        catch_up: Told which indices are read next (None: all), for an optimizer that leaves rows alone until then;
+            says whether it wants a gradient of these rows alone.
     """
 
     warm: Tensor
@@ -26,17 +34,30 @@ class WarmEmbedding(nn.Embedding):
         self.register_buffer("warm", warm.clone(), persistent=False)
         self.register_buffer("cold", (~warm).nonzero().squeeze(1), persistent=False)
         self.trains_on_cold = trains_on_cold
+        self.catch_up: Callable[[Tensor | None], bool] | None = None
 
     def forward(self, idx: Tensor) -> Tensor:
         """Vectors (*, dim) of indices (*)."""
-        vectors = take_rows(self.weight, idx)
+        vectors = self._read(idx)
         return vectors * take_rows(self.warm, idx).unsqueeze(-1) if self._asks_for_cold() else vectors
 
     def table(self) -> Tensor:
         """Vectors (n, dim) of all indices."""
+        if self.catch_up is not None:
+            self.catch_up(None)
         if self._asks_for_cold():
             return self.weight.index_fill(0, self.cold, 0.0)
         return self.weight.view_as(self.weight)  # no parameter, which a module that keeps it would take for its own
+
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        if self.catch_up is not None:
+            self.catch_up(None)
+        super()._save_to_state_dict(*args, **kwargs)
+
+    def _read(self, idx: Tensor) -> Tensor:
+        if self.catch_up is not None and self.catch_up(idx):
+            return functional.embedding(idx, self.weight, sparse=True)
+        return take_rows(self.weight, idx)
 
     def _asks_for_cold(self) -> bool:
         return len(self.cold) > 0 and (self.trains_on_cold or not self.training)

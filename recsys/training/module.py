@@ -13,7 +13,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from recsys import schema
+from recsys.layers.embedding import WarmEmbedding
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
+from recsys.training.lazy_adam import LazyAdam
 from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
 from recsys.training.schedule import warm_up
@@ -79,10 +81,13 @@ class RecommenderModule(pl.LightningModule):
         self.stage_metrics = nn.ModuleDict(stage_metrics)
         self.seed = seed
         self.item_vectors = torch.empty(0)
+        self.takes_plain_steps = False  # whether nothing stands between a gradient and the optimizer
 
     def configure_optimizers(self) -> Any:
         assert self.make_optimizer is not None
         optimizer = self.make_optimizer(self.recommender.parameter_groups())
+        if isinstance(optimizer, LazyAdam) and self.takes_plain_steps:
+            optimizer.watch(part for part in self.recommender.modules() if isinstance(part, WarmEmbedding))
         schedule = warm_up(optimizer)
         return optimizer if schedule is None else ([optimizer], [{"scheduler": schedule, "interval": "step"}])
 
@@ -92,6 +97,12 @@ class RecommenderModule(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self.make_sampler(self.device)
+
+    def on_fit_end(self) -> None:
+        optimizers = self.optimizers(use_pl_optimizer=False)
+        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
+            if isinstance(optimizer, LazyAdam):
+                optimizer.release()
 
     def on_train_epoch_start(self) -> None:
         # All of an epoch's randomness depends on the seed and the epoch alone, so that a resumed run repeats it.

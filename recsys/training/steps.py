@@ -48,8 +48,12 @@ def steps_at_once(trainer: Mapping[str, Any], batch_size: int, examples_at_once:
         >>> steps_at_once({"max_epochs": 3, "gradient_clip_val": 1.0}, 100, 1000)
         1
     """
-    plain = all(value in PLAIN.get(key, (None, False)) for key, value in trainer.items() if not _is_indifferent(key))
-    return max(1, examples_at_once // batch_size) if plain else 1
+    return max(1, examples_at_once // batch_size) if takes_plain_steps(trainer) else 1
+
+
+def takes_plain_steps(trainer: Mapping[str, Any]) -> bool:
+    """Whether Lightning has no part in a step."""
+    return all(value in PLAIN.get(key, (None, False)) for key, value in trainer.items() if not _is_indifferent(key))
 
 
 def _is_indifferent(key: str) -> bool:
