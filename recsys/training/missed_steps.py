@@ -30,8 +30,8 @@ class MissedSteps:
 
     With m and v as a row's last step a left them, step j = a + k moves it by
     `lr·√c₂/c₁ · (β₁/√β₂)^k · m / (√v + ε·√c₂·β₂^(-k/2))`, where c₁ = 1 − β₁^j and c₂ = 1 − β₂^j correct the bias
-    (Kingma and Ba, ICLR 2015). Without ε the sum over j is m/√v times a number that depends on a alone. Here ε's term has its
-    mean by the weights of that sum, which leaves an error of the second order in ε/√v.
+    (Kingma and Ba, ICLR 2015). Without ε the sum over j is m/√v times a number that depends on a alone. Here ε's term
+    has its mean by the weights of that sum, which leaves an error of the second order in ε/√v.
 
     Args:
         betas: Of the first and the second moment, the former below the root of the latter.
