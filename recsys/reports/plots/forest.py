@@ -10,6 +10,7 @@ import altair as alt
 from recsys.reports.comparison import lower_is_better
 from recsys.reports.formatting import interval, metric_name, number, p_value
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Layers, and_more, cell_axis, named, numbers, to_spec
+from recsys.reports.plots.theme import OVER_LINES
 from recsys.reports.statistics import PairedDifference
 from recsys.reports.tables import Entry, Grid
 
@@ -66,7 +67,7 @@ def _chart(plan: Forest, labels: list[str]) -> Layers:
         base.mark_rule(style="plain-seeds").encode(x="low_with_seeds:Q", x2="high_with_seeds:Q"),
         base.mark_rule(style="plain-users").encode(x="low:Q", x2="high:Q"),
         base.mark_point(style="plain").encode(x=x, shape=shape, tooltip=tips),
-        *(base.mark_text(style=style, dy=-12).encode(x="value:Q", text="short:N") for style in ("halo", "label")),
+        *(base.mark_text(style=style, dy=-12).encode(x="value:Q", text="short:N") for style in OVER_LINES),
     ).properties(width=WIDTH, height=36 * len(labels))
 
 

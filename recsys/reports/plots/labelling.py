@@ -10,6 +10,7 @@ from typing import Literal
 import altair as alt
 
 from recsys.reports.plots.base import Rows
+from recsys.reports.plots.theme import OVER_LINES
 
 _CHARACTER, _LINE, _GAP = 6.2, 13.0, 9.0  # pixels: a character's width, a line's height, from the dot to its label
 _SIDES = {"right": (1, 0), "left": (-1, 0), "above": (0, -1), "below": (0, 1)}
@@ -72,7 +73,7 @@ def label_layers(base: alt.Chart, rows: Rows) -> list[alt.Chart]:
         for side in _SIDES
         if any(side in (row["side"], row["narrow"]) for row in rows)
     ]
-    return [_text(chart, side, style) for style in ("halo", "label") for chart, side in sided]
+    return [_text(chart, side, style) for style in OVER_LINES for chart, side in sided]
 
 
 def add_sides(rows: Rows, x: str, y: str, first: Sequence[str], canvas: Canvas) -> Rows:

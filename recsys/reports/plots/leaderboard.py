@@ -12,6 +12,7 @@ from recsys.reports.findings import headline
 from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
 from recsys.reports.plots.families import families
+from recsys.reports.plots.theme import OVER_LINES
 from recsys.reports.tables import Entry, Grid
 
 
@@ -37,7 +38,7 @@ def leaderboard(comparison: Comparison) -> Figure:
         base.mark_rule(style="users").encode(x="low:Q", x2="high:Q"),
         alt.Chart(named("seeds")).mark_tick(style="seed", thickness=1.5, height=13).encode(y=y, x="value:Q"),
         base.mark_point(style="dot").encode(x=x, shape=family.shape(), tooltip=_tips(metric)),
-        plain.mark_text(style="label", align="left", dx=9).encode(x="end:Q", text="text:N"),
+        *(plain.mark_text(style=style, align="left", dx=9).encode(x="end:Q", text="text:N") for style in OVER_LINES),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=len(shown) * step(row.label for row in shown))
     spec = to_spec(chart, {"rows": rows, "seeds": seeds, "reference": _reference_rows(comparison, metric)})

@@ -12,6 +12,7 @@ import altair as alt
 from recsys.reports.formatting import metric_name
 from recsys.reports.importance import is_logarithmic, is_number, varied
 from recsys.reports.plots.base import WIDTH, Figure, Layers, named, to_spec
+from recsys.reports.plots.theme import OVER_LINES
 from recsys.reports.plots.trials import file_name, result, trial_grid, words
 from recsys.tracking.study_record import FINISHED, StudyCell, StudyRecord, Trial
 
@@ -90,7 +91,7 @@ def _parallel_chart(domain: list[str], metric: str) -> Layers:
     dots = base.mark_point(filled=True, size=60, opacity=0.01).encode(tooltip=tips).add_params(hover)
     poles = alt.Chart(named("rows")).mark_rule(style="pole").encode(x=x)
     ticks = alt.Chart(named("ticks")).encode(x=x, y=y, text="text:N")
-    texts = [ticks.mark_text(style=style, align="left", dx=6, baseline="middle") for style in ("halo", "label")]
+    texts = [ticks.mark_text(style=style, align="left", dx=6, baseline="middle") for style in OVER_LINES]
     return alt.layer(poles, lines, dots, *texts).properties(width=WIDTH, height=260)
 
 
