@@ -4,9 +4,8 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 import pytest
-from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
+from reports.made_runs import made_run, small_study
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -15,7 +14,6 @@ from recsys.reports.comparison import compare
 from recsys.reports.segments import history_groups
 from recsys.reports.statistics import Inference
 from recsys.reports.values import load_values
-from recsys.schema import ComparisonError
 from recsys.tracking.store import Store
 
 
@@ -101,51 +99,6 @@ def test_costs_by_hand(store):
     assert {cost.trainable, cost.total, cost.encode, cost.train, cost.test, cost.peak_mb, cost.epochs} == {None}
 
 
-def test_different_protocols_are_refused_with_all_that_differs(store):
-    other = {**PROTOCOL, "split": {"name": "temporal", "fingerprint": "s2"}, "budget": 20}
-    runs = [*small_study(store), made_run(store, "bert", "mlp", 0, [1, 1, 1, 1], protocol=other)]
-    with pytest.raises(ComparisonError) as refusal:
-        compare(runs, store, None, ["ndcg@10"])
-    lines = str(refusal.value).splitlines()
-    five = ", ".join(run.run_id for run in runs[:5])
-    assert f'  split.name: "random" in {five} and 1 more; "temporal" in {runs[-1].run_id}' in lines
-    assert any(line.startswith('  split.fingerprint: "s1" in') for line in lines)
-    assert any(line.startswith('  budget: "(missing)" in') and f"20 in {runs[-1].run_id}" in line for line in lines)
-    assert not any("data.name" in line or "candidates" in line for line in lines)
-
-
-def test_missing_seeds_are_refused_with_the_command_that_makes_them(store):
-    runs = small_study(store)[:-1]
-    runs.append(made_run(store, "tfidf", "dot", 2, [1, 1, 1, 1]))
-    with pytest.raises(ComparisonError) as refusal:
-        compare(runs, store, None, ["ndcg@10"])
-    text = str(refusal.value)
-    assert "popularity lacks seed 1, 2: python scripts/train.py encoder=none ranker=popularity seed=1,2 -m" in text
-    assert "bert+dot lacks seed 2: python scripts/train.py encoder=bert ranker=dot seed=2\n" in text
-    assert "tfidf" not in text
-
-
-@pytest.mark.parametrize("changed", [{"users": ["u0", "u1", "u2", "x"]}, {"history": [1, 2, 3, 9]}])
-def test_different_queries_are_refused(store, changed):
-    runs = [
-        made_run(store, "bert", "dot", 0, [0, 1, 0, 1]),
-        made_run(store, "tfidf", "dot", 0, [0, 1, 0, 1], **changed),
-    ]
-    with pytest.raises(ComparisonError, match=f"{runs[1].run_id} differ from {runs[0].run_id}"):
-        compare(runs, store, None, ["ndcg@10"])
-
-
-def test_a_metric_that_is_not_defined_on_the_same_queries_is_refused(store):
-    runs = [made_run(store, "bert", "dot", 0, [0, 1, 0]), made_run(store, "tfidf", "dot", 0, [0, np.nan, 1])]
-    with pytest.raises(ComparisonError, match=f"ndcg@10 is not defined on the same queries .*{runs[1].run_id}"):
-        compare(runs, store, None, ["ndcg@10"])
-    nowhere = made_run(store, "gpt2", "dot", 0, [0.0, 0.0])
-    frame = store.per_user(nowhere.run_id).with_columns(pl.lit(np.nan).alias("ndcg@10"))
-    store.save(nowhere, frame)
-    with pytest.raises(ComparisonError, match="not defined for any query"):
-        compare([nowhere], store, None, ["ndcg@10"])
-
-
 def test_queries_without_a_value_do_not_count(store):
     runs = [
         made_run(store, "bert", "dot", 0, [1.0, np.nan, 0.5, 0.0]),
@@ -199,88 +152,6 @@ def test_a_bootstrap_over_few_seeds_is_warned_of(store):
     assert "too narrow with 2 seeds" in warning
     one = [run for run in small_study(store) if run.seed == 0]
     assert compare(one, store, None, ["ndcg@10"], inference=inference).warnings == []
-
-
-def test_baseline_by_label_name_or_run_id(store):
-    runs = small_study(store)
-    by_name = compare(runs, store, "popularity", ["ndcg@10"]).baseline
-    by_id = compare(runs, store, runs[-1].run_id, ["ndcg@10"]).baseline
-    assert by_name == by_id == "popularity"
-    with pytest.raises(ComparisonError, match=r"'random\+dot' is none of the cells.*'bert\+dot', 'tfidf\+dot'"):
-        compare(runs, store, "random+dot", ["ndcg@10"])
-    twins = [made_run(store, "bert", "dot", 0, [0, 1], config={"dim": dim}) for dim in (1, 2)]
-    with pytest.raises(ComparisonError, match=r"stands for several cells.*'bert\+dot \(dim=1\)'"):
-        compare(twins, store, "bert+dot", ["ndcg@10"])
-    assert compare(twins, store, "bert+dot (dim=2)", ["ndcg@10"]).baseline == "bert+dot (dim=2)"
-
-
-def test_labels_say_what_differs_and_no_more(store):
-    def cell(profile: str, **config: object) -> object:
-        choices = {"data": "toy", "encoder": "bert", "ranker": "dot", "profile": profile}
-        return made_run(
-            store, "bert", "dot", 0, [0, 1], choices=choices, config={"profile": {"_target_": profile}, **config}
-        )
-
-    runs = [
-        cell("mean", learning_rate=0.01, optimizer={"lr": 0.01}),  # optimizer.lr follows learning_rate
-        cell("mean", learning_rate=0.1, optimizer={"lr": 0.1}),
-        cell("recurrent", learning_rate=0.1, optimizer={"lr": 0.1}),
-        made_run(store, "tfidf", "dot", 0, [0, 1]),
-    ]
-    assert sorted(row.label for row in compare(runs, store, None, ["ndcg@10"]).rows) == [
-        "bert+dot (profile=mean, learning_rate=0.01)",
-        "bert+dot (profile=mean, learning_rate=0.1)",
-        "bert+dot (profile=recurrent, learning_rate=0.1)",
-        "tfidf+dot",
-    ]
-
-
-def test_labels_of_keys_with_the_same_last_part_are_whole(store):
-    runs = [
-        made_run(store, "bert", "dot", 0, [0, 1], config={"a": {"dim": 1}, "b": {"dim": 2}}),
-        made_run(store, "bert", "dot", 0, [0, 1], config={"a": {"dim": 1}, "b": {"dim": 3}}),
-        made_run(store, "bert", "dot", 0, [0, 1], config={"a": {"dim": 4}, "b": {"dim": 3}}),
-    ]
-    labels = {row.label for row in compare(runs, store, None, ["ndcg@10"]).rows}
-    assert labels == {"bert+dot (a.dim=1, b.dim=2)", "bert+dot (a.dim=1, b.dim=3)", "bert+dot (a.dim=4, b.dim=3)"}
-
-
-def test_labels_differ_even_where_values_look_alike(store):
-    runs = [made_run(store, "bert", "dot", 0, [0, 1], config={"limit": limit}) for limit in (1, "1")]
-    labels = [row.label for row in compare(runs, store, None, ["ndcg@10"]).rows]
-    assert len(set(labels)) == 2
-
-
-def test_a_failed_run_is_listed_and_takes_its_cell_along(store):
-    runs = [*small_study(store)[:-1], failed_run(store, "none", "popularity", 1), failed_run(store, "gpt2", "dot", 0)]
-    found = compare(runs, store, None, ["ndcg@10"])
-    assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot"]
-    assert [(run.name, run.seed) for run in found.failures] == [("popularity", 1), ("gpt2+dot", 0)]
-    assert found.left_out == ["popularity"]
-
-
-def test_a_failure_on_a_seed_that_nobody_compares_leaves_the_cell_in(store):
-    found = compare([*small_study(store), failed_run(store, "bert", "dot", 7)], store, None, ["ndcg@10"])
-    assert found.left_out == []
-    assert len(found.rows) == 3
-
-
-def test_nothing_to_compare_is_refused(store):
-    with pytest.raises(ComparisonError, match="1 runs failed"):
-        compare([failed_run(store, "gpt2", "dot", 0)], store, None, ["ndcg@10"])
-    runs = small_study(store)
-    with pytest.raises(ComparisonError, match=r"'ndgc@10'.*it has ndcg@10, recall@10, coverage@10, val/ndcg@10"):
-        compare(runs, store, None, ["ndgc@10"])
-    with pytest.raises(ComparisonError, match="no metric to show"):
-        compare(runs, store, None, [])
-    with pytest.raises(ComparisonError, match="1 user"):
-        compare([made_run(store, "bert", "dot", 0, [0.5])], store, None, ["ndcg@10"])
-
-
-def test_a_run_that_comes_twice_counts_once(store):
-    runs = small_study(store)
-    found = compare([*runs, *runs], store, None, ["ndcg@10"])
-    assert [row.cell.seeds for row in found.rows] == [(0, 1)] * 3
 
 
 def test_segments_by_hand(store):
@@ -394,19 +265,3 @@ def test_two_hundred_runs_are_compared_in_seconds(store):
     assert len(found.rows) == 40
     assert found.n_comparisons("ndcg@10") == 39
     assert len(found.pairs("ndcg@10")) == 40 * 39 / 2
-
-
-def test_labels_may_be_given_by_run_id(store):
-    runs = small_study(store)
-    given = {runs[1].run_id: "the big one", runs[4].run_id: "floor"}
-    found = compare(runs, store, "floor", ["ndcg@10"], labels=given)
-    assert [row.label for row in found.rows] == ["the big one", "tfidf+dot", "floor"]
-    assert found.baseline == "floor"
-
-
-def test_a_given_label_that_another_cell_has_is_told_apart(store):
-    runs = small_study(store)
-    found = compare(runs, store, None, ["ndcg@10"], labels={runs[0].run_id: "tfidf+dot"})
-    labels = [row.label for row in found.rows]
-    assert len(set(labels)) == 3
-    assert sum(label.startswith("tfidf+dot ") for label in labels) == 2

@@ -1,0 +1,94 @@
+"""What is not compared, and what is said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
+
+from recsys.reports.comparison import compare
+from recsys.schema import ComparisonError
+from recsys.tracking.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def test_different_protocols_are_refused_with_all_that_differs(store):
+    other = {**PROTOCOL, "split": {"name": "temporal", "fingerprint": "s2"}, "budget": 20}
+    runs = [*small_study(store), made_run(store, "bert", "mlp", 0, [1, 1, 1, 1], protocol=other)]
+    with pytest.raises(ComparisonError) as refusal:
+        compare(runs, store, None, ["ndcg@10"])
+    lines = str(refusal.value).splitlines()
+    five = ", ".join(run.run_id for run in runs[:5])
+    assert f'  split.name: "random" in {five} and 1 more; "temporal" in {runs[-1].run_id}' in lines
+    assert any(line.startswith('  split.fingerprint: "s1" in') for line in lines)
+    assert any(line.startswith('  budget: "(missing)" in') and f"20 in {runs[-1].run_id}" in line for line in lines)
+    assert not any("data.name" in line or "candidates" in line for line in lines)
+
+
+def test_missing_seeds_are_refused_with_the_command_that_makes_them(store):
+    runs = small_study(store)[:-1]
+    runs.append(made_run(store, "tfidf", "dot", 2, [1, 1, 1, 1]))
+    with pytest.raises(ComparisonError) as refusal:
+        compare(runs, store, None, ["ndcg@10"])
+    text = str(refusal.value)
+    assert "popularity lacks seed 1, 2: python scripts/train.py encoder=none ranker=popularity seed=1,2 -m" in text
+    assert "bert+dot lacks seed 2: python scripts/train.py encoder=bert ranker=dot seed=2\n" in text
+    assert "tfidf" not in text
+
+
+@pytest.mark.parametrize("changed", [{"users": ["u0", "u1", "u2", "x"]}, {"history": [1, 2, 3, 9]}])
+def test_different_queries_are_refused(store, changed):
+    runs = [
+        made_run(store, "bert", "dot", 0, [0, 1, 0, 1]),
+        made_run(store, "tfidf", "dot", 0, [0, 1, 0, 1], **changed),
+    ]
+    with pytest.raises(ComparisonError, match=f"{runs[1].run_id} differ from {runs[0].run_id}"):
+        compare(runs, store, None, ["ndcg@10"])
+
+
+def test_a_metric_that_is_not_defined_on_the_same_queries_is_refused(store):
+    runs = [made_run(store, "bert", "dot", 0, [0, 1, 0]), made_run(store, "tfidf", "dot", 0, [0, np.nan, 1])]
+    with pytest.raises(ComparisonError, match=f"ndcg@10 is not defined on the same queries .*{runs[1].run_id}"):
+        compare(runs, store, None, ["ndcg@10"])
+    nowhere = made_run(store, "gpt2", "dot", 0, [0.0, 0.0])
+    frame = store.per_user(nowhere.run_id).with_columns(pl.lit(np.nan).alias("ndcg@10"))
+    store.save(nowhere, frame)
+    with pytest.raises(ComparisonError, match="not defined for any query"):
+        compare([nowhere], store, None, ["ndcg@10"])
+
+
+def test_a_failed_run_is_listed_and_takes_its_cell_along(store):
+    runs = [*small_study(store)[:-1], failed_run(store, "none", "popularity", 1), failed_run(store, "gpt2", "dot", 0)]
+    found = compare(runs, store, None, ["ndcg@10"])
+    assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot"]
+    assert [(run.name, run.seed) for run in found.failures] == [("popularity", 1), ("gpt2+dot", 0)]
+    assert found.left_out == ["popularity"]
+
+
+def test_a_failure_on_a_seed_that_nobody_compares_leaves_the_cell_in(store):
+    found = compare([*small_study(store), failed_run(store, "bert", "dot", 7)], store, None, ["ndcg@10"])
+    assert found.left_out == []
+    assert len(found.rows) == 3
+
+
+def test_nothing_to_compare_is_refused(store):
+    with pytest.raises(ComparisonError, match="1 runs failed"):
+        compare([failed_run(store, "gpt2", "dot", 0)], store, None, ["ndcg@10"])
+    runs = small_study(store)
+    with pytest.raises(ComparisonError, match=r"'ndgc@10'.*it has ndcg@10, recall@10, coverage@10, val/ndcg@10"):
+        compare(runs, store, None, ["ndgc@10"])
+    with pytest.raises(ComparisonError, match="no metric to show"):
+        compare(runs, store, None, [])
+    with pytest.raises(ComparisonError, match="1 user"):
+        compare([made_run(store, "bert", "dot", 0, [0.5])], store, None, ["ndcg@10"])
+
+
+def test_a_run_that_comes_twice_counts_once(store):
+    runs = small_study(store)
+    found = compare([*runs, *runs], store, None, ["ndcg@10"])
+    assert [row.cell.seeds for row in found.rows] == [(0, 1)] * 3
