@@ -12,14 +12,12 @@ from reports.made_study import CELLS, made_study
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.critical_difference import critical_difference
 from recsys.reports.document import sections
-from recsys.reports.plots import cost, curves, leaderboard, response, search, segments, significance, tradeoffs
+from recsys.reports.plots import cost, curves, leaderboard, response, segments, significance, tradeoffs
 from recsys.reports.plots.base import Figure
 from recsys.reports.plots.labelling import Canvas, sides
-from recsys.reports.plots.parallel import parallel_figure
 from recsys.reports.plots.ranks import critical_difference_figure
-from recsys.reports.plots.theme import DARK, LIGHT
 from recsys.tracking.store import Store
-from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecord, Trial
+from recsys.tracking.study_record import StudyRecord
 
 
 @pytest.fixture(scope="module")
@@ -257,79 +255,12 @@ def test_tradeoffs_are_against_the_first_metric(made):
     assert point["value"] == pytest.approx(comparison.row("popularity").scores["ndcg@10"].mean, rel=1e-5)
 
 
-def trial(number: int, value: float | None, state: str = FINISHED, **parameters: Any) -> Trial:
-    return Trial(number, parameters, state, value)
-
-
-def tuned(trials: list[Trial]) -> StudyRecord:
-    cell = StudyCell("a", "grid", [], {}, {}, trials)
-    return StudyRecord("s", "c", [0], ["ndcg@10"], None, "val/ndcg@10", {}, [cell])
-
-
-def test_the_course_of_a_search_ignores_pruned_trials_in_its_best():
-    study = tuned([trial(0, 0.1, lr=1.0), trial(1, 0.9, PRUNED, lr=2.0), trial(2, 0.2, lr=3.0), trial(3, None, lr=4.0)])
-    found, notes = search.search_figures(study, ["a"])
-    assert [(row["number"], row["best"]) for row in rows(found[0])] == [(0, 0.1), (1, 0.1), (2, 0.2)]
-    assert "best nDCG@10 (val) 0.2000" in found[0].alternative
-    assert [figure.name for figure in found] == ["search_history", "parallel_a"]
-    assert notes == [
-        "No importances for a: 2 trials are finished, and importances need 8: raise study.search.n_trials."
-    ]
-
-
-def test_parallel_axes_are_logarithmic_where_the_search_was():
-    trials = [
-        trial(n, float(n), lr=rate, loss=loss) for n, (rate, loss) in enumerate([(1e-4, "x"), (1e-3, "y"), (1e-2, "z")])
-    ]
-    study = tuned(trials)
-    figure = parallel_figure(study, study.cells[0])
-    found = {(row["trial"], row["axis"]): row["position"] for row in rows(figure)}
-    assert [found[n, "lr"] for n in range(3)] == pytest.approx([0, 0.5, 1])
-    assert [found[n, "loss"] for n in range(3)] == pytest.approx([0, 0.5, 1])
-    assert [found[n, "nDCG@10 (val)"] for n in range(3)] == pytest.approx([0, 0.5, 1])
-    ticks = [row["text"] for row in rows(figure, "ticks") if row["axis"] == "lr"]
-    assert ticks == ["0.0001", "0.001", "0.01"]
-
-
-def test_parameters_whose_keys_end_alike_have_their_whole_keys_over_their_axes():
-    alike = {"ranker.dropout": 0.1, "profile.dropout": 0.2}
-    trials = [trial(n, float(n), **{key: n * value for key, value in alike.items()}) for n in range(3)]
-    study = tuned(trials)
-    figure = parallel_figure(study, study.cells[0])
-    assert {row["axis"] for row in rows(figure)} == {*alike, "nDCG@10 (val)"}
-    assert figure.render("svg").startswith(b"<svg")
-
-
 def test_labels_never_lie_over_each_other_or_outside():
     points = [(float(n % 7), float(n % 5), f"cell {n}") for n in range(40)]
     found = sides(points, list(range(40)), Canvas(300, 200))
     assert 0 < len(found) < 40
     assert found == sides(points, list(range(40)), Canvas(300, 200))
     assert sides([(0.0, 0.0, "x" * 200)], [0], Canvas(300, 200)) == {}
-
-
-def luminance(colour: str) -> float:
-    """WCAG 2.1's relative luminance."""
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(a: str, b: str) -> float:
-    low, high = sorted((luminance(a), luminance(b)))
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
-def test_colours_can_be_told_from_what_they_stand_on(colours):
-    assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    for behind in (colours.page, colours.surface, colours.soft, colours.better, colours.worse, colours.neutral):
-        assert contrast(colours.text, behind) >= 4.5
-    for behind in (colours.page, colours.surface, colours.soft):
-        assert contrast(colours.muted, behind) >= 4.5
-        assert contrast(colours.accent, behind) >= 4.5
-    for colour in colours.categories:
-        assert contrast(colour, colours.surface) >= 3
 
 
 def heights(figure: Figure, labels: list[str]) -> list[float]:
