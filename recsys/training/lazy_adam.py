@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from recsys.layers.embedding import WarmEmbedding
+from recsys.schema import ConfigError
 from recsys.training.missed_steps import MissedSteps
 
 ROWS_AT_ONCE = 2**14  # of a whole table, so that they stay in a processor's cache
@@ -36,6 +37,9 @@ class LazyAdam(torch.optim.Adam):
         fused: As in torch.
         lazy_share: Rows are left alone in a table of which a step reads at most this share; 0 for never.
         lazy_numbers: And in none that has fewer numbers than this: all of it is moved in no time.
+
+    Raises:
+        ConfigError: If the share is none.
     """
 
     def __init__(
@@ -48,6 +52,8 @@ class LazyAdam(torch.optim.Adam):
         lazy_share: float = 0.125,
         lazy_numbers: int = 2**20,
     ) -> None:
+        if not 0 <= lazy_share <= 1:
+            raise ConfigError(f"optimizer.lazy_share is {lazy_share}; expected a number from 0 to 1.")
         options: dict[str, Any] = {"weight_decay": weight_decay, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, lr=lr, fused=fused, **options)
         self.lazy_share, self.lazy_numbers = lazy_share, lazy_numbers

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.embedding import WarmEmbedding
+from recsys.schema import ConfigError
 from recsys.training.lazy_adam import LazyAdam
 from recsys.training.schedule import warm_up
 
@@ -180,6 +181,12 @@ def test_refuses_a_gradient_of_rows_that_have_not_caught_up():
     model.table.weight.pow(2).mean().backward()
     with pytest.raises(RuntimeError, match="had not caught up"):
         optimizer.step()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(ConfigError, match=f"optimizer.lazy_share is {share}; expected a number from 0 to 1"):
+        lazy(Model(), lazy_share=share)
 
 
 def test_release_leaves_an_ordinary_table():
