@@ -56,7 +56,7 @@ class Plan:
     our_chunks: int | None = None
 
 
-TINY = Plan(epochs=3, evaluations=2)
+TINY = Plan(epochs=3, evaluations=2, steps=1, our_steps=1, users=30, our_chunks=1)
 PLANS = {
     ("bpr", "ml-100k"): Plan(11),
     ("bpr", "ml-1m"): Plan(4),

@@ -18,6 +18,7 @@ import polars as pl  # noqa: E402
 import reference  # noqa: E402
 import scale  # noqa: E402
 from commands import Command  # noqa: E402
+from epoch_timer import FirstBatches  # noqa: E402
 from harness import Comparison  # noqa: E402
 from rival_process import measured  # noqa: E402
 from synthetic_log import drawn_pairs, write_log  # noqa: E402
@@ -206,14 +207,31 @@ def test_sides_that_did_other_work_are_not_compared():
         comparison.agree("rival", {"test users": 59})
 
 
-def test_synthetic_log_is_skewed_distinct_and_repeatable(tmp_path):
-    log = pl.read_csv(write_log(tmp_path / "a.inter", 200, 100, 3000, seed=1), separator="\t")
-    again = pl.read_csv(write_log(tmp_path / "b.inter", 200, 100, 3000, seed=1), separator="\t")
+@pytest.mark.parametrize("sizes", [(200, 100), (50_000, 2_001)], ids=["small", "large"])
+def test_synthetic_log_is_skewed_distinct_and_repeatable(sizes, tmp_path):
+    log = pl.read_csv(write_log(tmp_path / "a.inter", *sizes, 3000, seed=1), separator="\t")
+    again = pl.read_csv(write_log(tmp_path / "b.inter", *sizes, 3000, seed=1), separator="\t")
     counts = log["item_id:token"].value_counts(sort=True)["count"]
     assert log.equals(again)
     assert log.height == 3000
     assert log.n_unique(["user_id:token", "item_id:token"]) == 3000
     assert counts.head(10).sum() > 3 * counts.tail(10).sum()
+
+
+def test_steps_that_are_not_taken_take_as_long_as_those_that_are():
+    loader = Namespace(n=10, size=1, steps_at_once=2)
+    first = FirstBatches(SizedList([["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"], ["i", "j"]], loader), 3)
+    assert len(first) == 2
+    assert list(first) == list(first) == [["a", "b"], ["c", "d"]]
+    assert first.seconds_of_others(first.start + 4.0) == pytest.approx(6.0)  # 6 of 10 steps, 1 second each
+
+
+class SizedList(list):
+    """A loader of lists of batches, with the sizes of another."""
+
+    def __init__(self, lists: list[list[str]], sizes: Namespace) -> None:
+        super().__init__(lists)
+        self.__dict__.update(vars(sizes))
 
 
 def test_drawn_pairs_are_distinct_skewed_and_repeatable():
