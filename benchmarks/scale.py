@@ -32,7 +32,7 @@ from recsys.tracking.files import write_atomically
 SIZES, TINY_SIZES = [100_000, 1_000_000, 10_000_000, 25_000_000], [2_000, 8_000]
 LARGEST = {"interactions": 25_000_000, "users": 162_000, "items": 62_000}
 USER_SKEW, ITEM_SKEW = 0.5, 0.8  # exponents: the weight of the user or item of rank r is r^-skew
-BATCH_SIZE = 2_048
+STEPS_PER_EPOCH = 500  # batches grow with the data, since Adam moves every item's weights in each step
 STEPS = ["read and cache", "load and split", "epoch", "evaluation"]
 
 
@@ -115,8 +115,10 @@ def _load(folder: Path) -> dict[str, float]:
 def _run(folder: Path) -> dict[str, Any]:
     import recsys
 
+    n = pl.scan_parquet(folder / "log.parquet").select(pl.len()).collect().item()
     cell = ["encoder=none", "ranker=cf", "loss=bpr", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"]
-    cfg = _config(folder, *cell, f"batches.batch_size={BATCH_SIZE}", "metrics.test=[ndcg@10,recall@10]", "logger=none")
+    batch_size = max(512, n // STEPS_PER_EPOCH)
+    cfg = _config(folder, *cell, f"batches.batch_size={batch_size}", "metrics.test=[ndcg@10,recall@10]", "logger=none")
     record = recsys.run(cfg).record
     evaluation = record.times["test"]
     return {
@@ -153,7 +155,7 @@ def _save(rows: list[dict[str, Any]]) -> None:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "machine": machine(),
-        "settings": {"dim": 64, "loss": "bpr", "split": "leave_last_out", "batch_size": BATCH_SIZE},
+        "settings": {"dim": 64, "loss": "bpr", "split": "leave_last_out", "steps_per_epoch": STEPS_PER_EPOCH},
         "rows": rows,
     }
     write_atomically(RESULTS / "scale.json", (json.dumps(figures, indent=2) + "\n").encode())

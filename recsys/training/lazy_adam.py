@@ -49,7 +49,7 @@ class LazyAdam(torch.optim.Adam):
         weight_decay: float = 0.0,
         decoupled_weight_decay: bool = False,
         fused: bool = True,
-        lazy_share: float = 0.125,
+        lazy_share: float = 0.0625,
         lazy_numbers: int = 2**20,
     ) -> None:
         if not 0 <= lazy_share <= 1:
