@@ -69,6 +69,7 @@ PLANS = {
     ("neumf", "ml-20m"): Plan(3, evaluations=2, steps=100, our_steps=320, users=1_000, our_chunks=7),
     ("sasrec", "ml-100k"): Plan(3, evaluations=3, steps=5),
     ("sasrec", "ml-1m"): Plan(2, evaluations=2, steps=5),
+    ("sasrec", "ml-20m"): Plan(2, evaluations=2, steps=5, our_steps=16, users=2_000, our_chunks=20),
     ("multvae", "ml-100k"): Plan(11),
     ("multvae", "ml-1m"): Plan(4),
     ("multvae", "ml-20m"): Plan(3, evaluations=2, steps=32, our_steps=64, users=5_000),
@@ -114,7 +115,7 @@ class Contest:
         self.name, self.shape, self.scratch = name, shape, scratch
         self.model: Compared = MODELS[name]
         self.log = interactions(shape, scratch)
-        self.plan = PLANS.get((name, shape), TINY)
+        self.plan = TINY if shape == "tiny" else PLANS[name, shape]
         self.users_at_once = 1
         settings = {"batch_size": BATCH_SIZE, "learning_rate": self.model.learning_rate, "threads": 1, "seed": SEED}
         self.comparison = Comparison(
