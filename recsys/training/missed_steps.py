@@ -69,7 +69,9 @@ class MissedSteps:
         """What the steps after `last` (n,) do, each before the latest one."""
         missed, moved = self.n_steps - last, self.moved[last]
         kept = np.exp(self.log_kept[self.n_steps] - self.log_kept[last])
-        return Factors(moved, self.offset[last] / moved, kept, _powers(self.beta1, missed), _powers(self.beta2, missed))
+        # Where nothing was moved, by a learning rate of 0, any offset will do.
+        offset = np.divide(self.offset[last], moved, out=np.ones_like(moved), where=moved > 0)
+        return Factors(moved, offset, kept, _powers(self.beta1, missed), _powers(self.beta2, missed))
 
     def _make_room(self) -> None:
         if self.n_steps + 1 == len(self.moved):

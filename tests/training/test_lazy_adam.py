@@ -109,6 +109,17 @@ def test_a_learning_rate_that_rises():
     assert_equal(ours, theirs)
 
 
+def test_steps_without_a_learning_rate():
+    ours, theirs = Model(), Model()
+    for model, optimizer in ((ours, lazy(ours)), (theirs, eager(theirs))):
+        train(model, optimizer, range(10))
+        optimizer.param_groups[0]["lr"] = 0.0
+        train(model, optimizer, range(10, 400))  # longer than anything is remembered
+        optimizer.param_groups[0]["lr"] = 0.01
+        train(model, optimizer, range(400, 420))
+    assert_equal(ours, theirs)
+
+
 def test_reading_many_rows_or_all_between_few():
     ours, theirs = Model(), Model()
     for model, optimizer in ((ours, lazy(ours)), (theirs, eager(theirs))):
