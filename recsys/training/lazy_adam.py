@@ -50,7 +50,7 @@ class LazyAdam(torch.optim.Adam):
         decoupled_weight_decay: bool = False,
         fused: bool = True,
         lazy_share: float = 0.0625,
-        lazy_numbers: int = 2**20,
+        lazy_numbers: int = 2**21,
     ) -> None:
         if not 0 <= lazy_share <= 1:
             raise ConfigError(f"optimizer.lazy_share is {lazy_share}; expected a number from 0 to 1.")
