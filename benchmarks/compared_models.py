@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ MODELS = {
         learning_rate=0.003,
     ),
     "sasrec": Compared(
-        "SASRec, 2 layers, 2 heads, histories of 50, full softmax",
+        "SASRec, 2 layers, 2 heads, full softmax",
         "SASRec",
         [
             "experiment=sasrec",
@@ -111,6 +111,12 @@ MODELS = {
         | {"total_anneal_steps": 10000, "train_neg_sample_args": None},
     ),
 }
+
+
+def with_histories_of(n: int, model: Compared) -> Compared:
+    """The model on histories of `n` items."""
+    ours = [*model.ours, f"batches.max_history={n}"]
+    return replace(model, ours=ours, theirs=model.theirs | {"MAX_ITEM_LIST_LENGTH": n})
 
 
 def our_overrides(model: Compared, log: Path, runs: Path, seed: int) -> list[str]:

@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import environments
-from compared_models import BATCH_SIZE, METRICS, MODELS, Compared, our_overrides, recbole_options
+from compared_models import (
+    BATCH_SIZE,
+    METRICS,
+    MODELS,
+    Compared,
+    our_overrides,
+    recbole_options,
+    with_histories_of,
+)
 from harness import Comparison, Seconds, console
 from synthetic_log import write_log
 
@@ -46,6 +54,7 @@ class Plan:
         our_steps: Of ours otherwise, likewise.
         users: Of RecBole's evaluations, likewise; None for all.
         our_chunks: Chunks of users of ours, likewise.
+        history: Items of a history on both sides; None for the model's own.
     """
 
     epochs: int
@@ -54,6 +63,7 @@ class Plan:
     our_steps: int | None = None
     users: int | None = None
     our_chunks: int | None = None
+    history: int | None = None
 
 
 TINY = Plan(epochs=3, evaluations=2, steps=1, our_steps=1, users=30, our_chunks=1)
@@ -63,11 +73,13 @@ PLANS = {
     ("bpr", "ml-20m"): Plan(3, evaluations=2, steps=200, users=20_000),
     ("lightgcn", "ml-100k"): Plan(6),
     ("lightgcn", "ml-1m"): Plan(3, steps=50),
+    ("lightgcn", "ml-20m"): Plan(2, evaluations=2, steps=8, our_steps=16),
     ("neumf", "ml-100k"): Plan(4, evaluations=3),
     ("neumf", "ml-1m"): Plan(3, evaluations=2, steps=100),
     ("neumf", "ml-20m"): Plan(3, evaluations=2, steps=100, our_steps=320, users=1_000, our_chunks=7),
     ("sasrec", "ml-100k"): Plan(3, evaluations=3, steps=5),
     ("sasrec", "ml-1m"): Plan(2, evaluations=2, steps=5),
+    ("sasrec", "ml-20m"): Plan(2, evaluations=2, steps=5, our_steps=64, users=5_000, history=20),
     ("multvae", "ml-100k"): Plan(11),
     ("multvae", "ml-1m"): Plan(4),
     ("multvae", "ml-20m"): Plan(3, evaluations=2, steps=32, our_steps=64, users=5_000),
@@ -118,6 +130,8 @@ class Contest:
         self.model: Compared = MODELS[name]
         self.log = interactions(shape, scratch)
         self.plan = TINY if shape == "tiny" else PLANS[name, shape]
+        if self.plan.history is not None:
+            self.model = with_histories_of(self.plan.history, self.model)
         self.users_at_once = 1
         settings = {"batch_size": BATCH_SIZE, "learning_rate": self.model.learning_rate, "threads": 1, "seed": SEED}
         self.comparison = Comparison(
@@ -152,7 +166,7 @@ class Contest:
             "model": self.model.rival,
             "options": recbole_options(self.model, self.log, SEED, self.users_at_once) | {"epochs": self.plan.epochs},
             "large_batch": LARGE_BATCH,
-            **{key: value for key, value in asdict(self.plan).items() if not key.startswith("our_")},
+            **{key: getattr(self.plan, key) for key in ("epochs", "evaluations", "steps", "users")},
         }
         result = rival(arguments)
         sizes = {name.replace("_", " "): result[name] for name in ("train_interactions", "test_users")}
