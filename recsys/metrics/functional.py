@@ -10,6 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsys.metrics.counting import true_in_rows
+
+FEW = 4  # positives of a query from which on sorting its negatives is quicker than comparing each with all
+
 
 def ndcg(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:
     """Normalised discounted cumulative gain with binary gains (Järvelin & Kekäläinen 2002), (B,).
@@ -72,18 +76,37 @@ def auc(scores: Tensor, positives: Tensor) -> Tensor:
         >>> auc(torch.tensor([[0.9, 0.5, 0.5, 0.1]]), torch.tensor([[False, True, False, False]]))  # (0 + 1/2 + 1) / 3
         tensor([0.5000])
     """
-    negative = ~positives & (scores > -torch.inf)
-    n_negatives = negative.sum(dim=1)
-    ordered = _sorted_rows(scores.masked_fill(~negative, torch.inf))
     row, column = positives.nonzero(as_tuple=True)
     n_positives = row.bincount(minlength=len(scores))
     place = torch.arange(len(row), device=row.device) - (n_positives.cumsum(0) - n_positives)[row]
-    # (B, P): positives packed to the left; what is past the last one adds no negative below.
-    packed = scores.new_full((len(scores), int(n_positives.max()) if len(row) else 0), -torch.inf)
+    # (B, P): positives packed to the left; what is past the last one has no negative below.
+    packed = scores.new_full((len(scores), int(n_positives.max()) if len(row) else 1), -torch.inf)
     packed[row, place] = scores[row, column]
-    below = torch.searchsorted(ordered, packed)
-    below_or_equal = torch.searchsorted(ordered, packed, right=True).minimum(n_negatives.unsqueeze(1))
+    n_negatives = true_in_rows(scores > -torch.inf) - (packed > -torch.inf).sum(dim=1)
+    if packed.shape[1] < FEW:
+        below, below_or_equal = _compared(scores, packed, n_negatives)
+    else:
+        below, below_or_equal = _searched(scores.masked_fill(positives, -torch.inf), packed, n_negatives)
     return (below + below_or_equal).sum(dim=1) / (2 * n_positives * n_negatives)
+
+
+def _compared(scores: Tensor, packed: Tensor, n_negatives: Tensor) -> tuple[Tensor, Tensor]:
+    """How many negatives are below each of the `packed` positives (B, P), and how many below or equal to it."""
+    at_least, above = (
+        torch.stack([true_in_rows(compare(scores, own)) for own in packed.split(1, dim=1)], dim=1)
+        - compare(packed.unsqueeze(1), packed.unsqueeze(2)).sum(dim=2)
+        for compare in (torch.ge, torch.gt)
+    )
+    below = (n_negatives.unsqueeze(1) - at_least).masked_fill(packed == -torch.inf, 0)  # for -∞ is at least -∞
+    return below, n_negatives.unsqueeze(1) - above
+
+
+def _searched(negatives: Tensor, packed: Tensor, n_negatives: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_compared`, of the negatives' scores (B, C), -∞ elsewhere, sorted."""
+    ordered = _sorted_rows(negatives)
+    n_others = negatives.shape[1] - n_negatives.unsqueeze(1)
+    below, below_or_equal = (torch.searchsorted(ordered, packed, right=right) for right in (False, True))
+    return (below - n_others).clamp(min=0), below_or_equal - n_others
 
 
 def _sorted_rows(values: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from recsys.metrics.counting import true_in_rows
 from recsys.metrics.hashing import HASH_MAX, pair_hash
 from recsys.metrics.topk import rank_items
 
@@ -68,7 +69,7 @@ class RankedBatch(Hits):
         cls, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None, rules: RankingRules
     ) -> RankedBatch:
         """Rank a chunk; queries without positives are left out."""
-        n_positives = positives.view(torch.uint8).sum(dim=1, dtype=torch.int32).long()  # several times as fast as bools
+        n_positives = true_in_rows(positives)
         answerable = n_positives > 0
         if not answerable.all():
             scores, positives, query = scores[answerable], positives[answerable], query[answerable]

@@ -48,11 +48,14 @@ def test_no_hit_is_zero_in_every_metric():
     assert [formula(hits, n_positives, 5).item() for formula in formulas] == [0.0] * 7
 
 
+@pytest.mark.parametrize("most_positives", [1, functional.FEW - 1, functional.FEW, 20])
 @pytest.mark.parametrize("n_levels", [3, 1000])
-def test_auc_is_sklearns_with_and_without_ties(n_levels):
+def test_auc_is_sklearns_with_and_without_ties(n_levels, most_positives):
     generator = torch.Generator().manual_seed(n_levels)
     scores = torch.randint(n_levels, (40, 60), generator=generator).float()
-    positives = torch.rand(40, 60, generator=generator) < 0.2
+    order = torch.rand(40, 60, generator=generator).argsort(dim=1)
+    positives = order < torch.randint(1, most_positives + 1, (40, 1), generator=generator)
+    assert positives.sum(dim=1).max() == most_positives
     expected = [roc_auc_score(positives[row].numpy(), scores[row].numpy()) for row in range(40)]
     assert functional.auc(scores, positives).numpy() == pytest.approx(np.array(expected), abs=1e-6)
 
