@@ -95,7 +95,8 @@ class _CrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         losses, shares = ctx.saved_tensors
-        return gradient * torch.expm1(-losses), shares * gradient.unsqueeze(1), None
+        # In place: what was saved serves once, and torch refuses to read it again.
+        return gradient * torch.expm1(-losses), shares.mul_(gradient.unsqueeze(1)), None
 
 
 def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: float = 0.75) -> Tensor:
