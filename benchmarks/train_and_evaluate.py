@@ -79,7 +79,7 @@ PLANS = {
     ("neumf", "ml-20m"): Plan(3, evaluations=2, steps=100, our_steps=320, users=1_000, our_chunks=7),
     ("sasrec", "ml-100k"): Plan(3, evaluations=3, steps=5),
     ("sasrec", "ml-1m"): Plan(2, evaluations=2, steps=5),
-    ("sasrec", "ml-20m"): Plan(2, evaluations=2, steps=5, our_steps=64, users=5_000, history=20),
+    ("sasrec", "ml-20m"): Plan(2, evaluations=2, steps=5, our_steps=64, users=5_000, history=10),
     ("multvae", "ml-100k"): Plan(11),
     ("multvae", "ml-1m"): Plan(4),
     ("multvae", "ml-20m"): Plan(3, evaluations=2, steps=32, our_steps=64, users=5_000),
@@ -241,7 +241,8 @@ def last_line(command: list[str]) -> dict[str, Any]:
     """
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode:
-        raise RuntimeError(f"{command[1]} failed:\n{finished.stderr}")
+        killed = "; killed, probably since there was no memory left" if finished.returncode < 0 else ""
+        raise RuntimeError(f"{command[1]} failed with {finished.returncode}{killed}:\n{finished.stderr}")
     result: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
     return result
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from recsys import schema
 from recsys.runs import Run
 from recsys.tracking.environment import is_first_process
+from recsys.tracking.memory import freed_memory_kept
 
 
 def evaluate_again(run: Run) -> dict[str, float]:
@@ -25,7 +26,8 @@ def evaluate_again(run: Run) -> dict[str, float]:
     module = assemble(run.cfg, run.split, text_features(run.cfg, run.split).vectors)
     load_weights(module.recommender, run.weights)
     datamodule = build_datamodule(run.cfg, run.split, module.recommender)
-    return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
+    with freed_memory_kept():
+        return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
 
 
 def evaluate_run(cfg: DictConfig) -> int:

@@ -18,7 +18,7 @@ from recsys.config import build, is_none, plain
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
-from recsys.tracking.memory import peak_mb, reset_peak
+from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id
 from recsys.tracking.store import Store
@@ -156,14 +156,15 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
             assembly.solve(module, split, features.vectors, cfg.seed)
     else:
         assembly.solve(module, split, features.vectors, cfg.seed)  # what it keeps beside its weights
-        trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
+        with freed_memory_kept():
+            trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
         watch.seconds["fit"] = progress.seconds
         training.check_finite(module)
         training.load_best(module, trainer)
     metrics: dict[str, float] = {}
     stages = {"validate": trainer.validate, "test": trainer.test}
     for stage in _evaluated(cfg, split):
-        with watch.measure(stage):
+        with watch.measure(stage), freed_memory_kept():
             metrics |= stages[stage](module, datamodule, verbose=False)[0]
     ranking: dict[str, Any] = {}
     if cfg.test and module.recommender.ranker.measured_users:

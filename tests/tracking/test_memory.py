@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from recsys.tracking.memory import freed_memory_kept
+
+LARGE = 25_000_000  # numbers, 100 MB: more than glibc keeps by itself
+
+
+def resident_mb():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+class TestFreedMemoryKept:
+    def test_it_is_kept_meanwhile_and_given_back_at_the_end(self, monkeypatch):
+        monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+        before = resident_mb()
+        with freed_memory_kept():
+            torch.ones(LARGE)
+            assert resident_mb() > before + 90
+        assert resident_mb() < before + 30
+        torch.ones(LARGE)
+        assert resident_mb() < before + 30  # as it was without
+
+    def test_what_the_environment_says_goes(self, monkeypatch):
+        monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+        before = resident_mb()
+        with freed_memory_kept():
+            torch.ones(LARGE)
+            assert resident_mb() < before + 30
+
+    def test_it_is_given_back_after_an_error(self):
+        before = resident_mb()
+        with pytest.raises(RuntimeError, match="size"), freed_memory_kept():
+            torch.ones(LARGE) + torch.ones(2)
+        assert resident_mb() < before + 30
