@@ -85,7 +85,9 @@ class Session:
     def with_users_at_once(self, at_once: int | None, users: int | None) -> FirstUsers:
         """The first `users` of the test part (None: all), for an evaluation of so many at once (None: as it is)."""
         if at_once is not None:
-            self.config["eval_batch_size"] = at_once * self.test.dataset.item_num
+            # RecBole counts the scores of a batch, but of sequential models the users.
+            scores_of_a_user = 1 if self.is_sequential else self.test.dataset.item_num
+            self.config["eval_batch_size"] = at_once * scores_of_a_user
         chosen = FirstUsers(self.config, self.test.dataset, self.test._sampler)
         chosen.n = len(chosen) if users is None else -(-users // chosen.step)
         return chosen
