@@ -94,7 +94,7 @@ def main(argv: list[str] | None = None) -> None:
     comparison.show()
     if not arguments.tiny:
         comparison.save()
-    for name, tolerance in _tolerances(shape).items():
+    for name, tolerance in _tolerances(arguments.rival, shape).items():
         if comparison.checks.get(name, 0) > tolerance:
             raise SystemExit(f"{name} is more than {tolerance}: this compares different work.")
 
@@ -116,9 +116,9 @@ def _tasks(rival: str, shape: str) -> list[str]:
     return (LARGEST if shape == "ml-20m" else TASKS)[rival]
 
 
-def _tolerances(shape: str) -> dict[str, float]:
-    # LensKit sums similarities in float32, over up to 20 million interactions.
-    return {SIMILARITY: 1e-3 if shape == "ml-20m" else 1e-4, TOP_ITEMS.format("als"): 0.01}
+def _tolerances(rival: str, shape: str) -> dict[str, float]:
+    # LensKit sums in float32: 60,000 equal terms with the sum 1 are off by 5e-4.
+    return {SIMILARITY: 1e-3 if (rival, shape) == ("lenskit", "ml-20m") else 1e-4, TOP_ITEMS.format("als"): 0.01}
 
 
 def _comparison(rival: str, shape: str) -> Comparison:

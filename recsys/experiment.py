@@ -162,10 +162,9 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         training.check_finite(module)
         training.load_best(module, trainer)
     metrics: dict[str, float] = {}
-    stages = {"validate": trainer.validate, "test": trainer.test}
     for stage in _evaluated(cfg, split):
         with watch.measure(stage), freed_memory_kept():
-            metrics |= stages[stage](module, datamodule, verbose=False)[0]
+            metrics |= getattr(trainer, stage)(module, datamodule, verbose=False)[0]
     ranking: dict[str, Any] = {}
     if cfg.test and module.recommender.ranker.measured_users:
         with watch.measure("measure"):

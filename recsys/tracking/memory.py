@@ -38,9 +38,9 @@ def peak_mb() -> float:
 def freed_memory_kept() -> Iterator[None]:
     """Meanwhile, the C library keeps what tensors free for the next ones, and gives it back to the system at the end.
 
-    glibc would give each large block back at once, and Linux fill it with zeros when it is asked for again: a third of
-    an epoch whose steps score a whole catalogue. Nothing is done where there is another C library, or where the
-    environment has settings for this one (`MALLOC_…`).
+    glibc would give each large block back at once, and Linux fill it with zeros when it is asked for again: a fifth to
+    a third of an epoch whose steps score a whole catalogue. Nothing is done where there is another C library, or where
+    the environment has settings for this one (`MALLOC_…`).
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     chosen_by_user = any(name.startswith("MALLOC_") for name in os.environ)

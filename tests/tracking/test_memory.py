@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,8 +19,12 @@ def resident_mb():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 class TestFreedMemoryKept:
-    def test_it_is_kept_meanwhile_and_given_back_at_the_end(self, monkeypatch):
-        monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    @pytest.fixture(autouse=True)
+    def _no_settings_of_glibc(self, monkeypatch):
+        for name in [name for name in os.environ if name.startswith("MALLOC_")]:
+            monkeypatch.delenv(name)
+
+    def test_it_is_kept_meanwhile_and_given_back_at_the_end(self):
         before = resident_mb()
         with freed_memory_kept():
             torch.ones(LARGE)
