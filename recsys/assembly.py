@@ -255,8 +255,9 @@ def _check_candidates(cfg: DictConfig, split: Split) -> None:
 
 
 def _check_validation(cfg: DictConfig, split: Split) -> None:
-    if split.validation.is_empty() and cfg.callbacks and not is_none(cfg.loss):
+    monitors = any(node is not None and node.get("monitor") is not None for node in (cfg.callbacks or {}).values())
+    if split.validation.is_empty() and monitors and not is_none(cfg.loss):
         raise ConfigError(
-            f"split={split.name} leaves no validation interactions, which callbacks={cfg.choices.callbacks} watches: "
+            f"split={split.name} leaves no validation interactions, which callbacks={cfg.choices.callbacks} monitors: "
             "set split.validation_share, or use callbacks=none to test the last epoch."
         )

@@ -16,14 +16,13 @@ from recsys.tracking.memory import freed_memory_kept
 
 def evaluate_again(run: Run) -> dict[str, float]:
     """The test's metrics of a run's saved weights, named as in its record."""
-    from recsys.assembly import assemble, build_datamodule, build_evaluator, set_threads
+    from recsys.assembly import build_datamodule, build_evaluator, set_threads
     from recsys.training.quiet import hush
     from recsys.training.trainer import load_weights
-    from recsys.workspace import text_features
 
     hush()
     set_threads(run.cfg.num_threads)
-    module = assemble(run.cfg, run.split, text_features(run.cfg, run.split).vectors)
+    module = run.new_module()
     load_weights(module.recommender, run.weights)
     datamodule = build_datamodule(run.cfg, run.split, module.recommender)
     with freed_memory_kept():

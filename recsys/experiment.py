@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.combinations import check
 from recsys.config import build, is_none, plain
+from recsys.data.splits.base import ALL
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
@@ -22,13 +23,14 @@ from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id
 from recsys.tracking.store import Store
-from recsys.workspace import cached_data_fingerprint, load_split, text_features, user_texts
+from recsys.workspace import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
 
 if TYPE_CHECKING:
-    from pytorch_lightning import Callback
+    from pytorch_lightning import Callback, Trainer
 
     from recsys.data.splits.base import Split
-    from recsys.schema import UserPrompt
+    from recsys.fitting import Fitted, Selection
+    from recsys.training.progress import FitProgress
 
 
 @dataclass
@@ -68,7 +70,7 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     rehearse(cfg)
     watch = Stopwatch()
     with watch.measure("data"):
-        split = load_split(cfg)
+        split = load_first_split(cfg)
     identifier = identifier or identify(cfg)
     assert identifier is not None, "the data has been read"
     store = Store(Path(cfg.paths.runs_dir))
@@ -129,9 +131,8 @@ def record_failure(cfg: DictConfig, error: str) -> Record:
 
 
 def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, callbacks: Sequence[Callback]) -> Record:
-    import pytorch_lightning as pl
-
     from recsys import assembly
+    from recsys.fitting import Selection, knowledge_of, refit
     from recsys.training import trainer as training
     from recsys.training.progress import FitProgress
     from recsys.training.quiet import hush
@@ -140,69 +141,77 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     reset_peak()
     folder = Path(cfg.paths.run_dir)
     assembly.set_threads(cfg.num_threads)
-    with watch.measure("encode"):
-        features = text_features(cfg, split)
-    pl.seed_everything(cfg.seed, verbose=False)
-    module = assembly.assemble(cfg, split, features.vectors)
-    with watch.measure("encode"):
-        users = _encoded_users(cfg, split, module.recommender.user_prompt)
-    datamodule = assembly.build_datamodule(cfg, split, module.recommender)
     progress = FitProgress()
     trainer = assembly.build_trainer(cfg, [progress, *callbacks])
     for logger in trainer.loggers:
         logger.log_hyperparams(_logged_config(cfg, identifier))
-    if module.loss is None:
-        with watch.measure("fit"):
-            assembly.solve(module, split, features.vectors, cfg.seed)
+    refits, fitted = is_refitted(cfg, split), None
+    selection = Selection.read(folder) if refits else None
+    if selection is None:
+        fitted, selection = _select(cfg, split, trainer, progress, watch)
     else:
-        assembly.solve(module, split, features.vectors, cfg.seed)  # what it keeps beside its weights
-        with freed_memory_kept():
-            trainer.fit(module, datamodule, ckpt_path=training.last_checkpoint(folder), weights_only=True)
-        watch.seconds["fit"] = progress.seconds
-        training.check_finite(module)
-        training.load_best(module, trainer)
-    metrics: dict[str, float] = {}
-    for stage in _evaluated(cfg, split):
-        with watch.measure(stage), freed_memory_kept():
-            metrics |= getattr(trainer, stage)(module, datamodule, verbose=False)[0]
-    ranking: dict[str, Any] = {}
-    if cfg.test and module.recommender.ranker.measured_users:
-        with watch.measure("measure"):
-            ranking = assembly.measure_ranker(module, datamodule)
-    if trainer.is_global_zero and cfg.test:
+        watch.seconds |= selection.seconds
+    tested = split
+    if refits:
+        if trainer.is_global_zero:
+            selection.write(folder)
+        tested = load_tested_split(cfg)
+        fitted = refit(cfg, tested, selection.best_epochs, folder)
+        watch.seconds["refit"] = sum(fitted.seconds.values())
+    assert fitted is not None, "it was fitted now, or is refitted"
+    module, metrics, ranking = fitted.module, dict(selection.metrics), {}
+    if cfg.test:
+        with watch.measure("test"), freed_memory_kept():
+            metrics |= trainer.test(module, fitted.datamodule, verbose=False)[0]
+        if module.recommender.ranker.measured_users:
+            with watch.measure("measure"):
+                ranking = assembly.measure_ranker(module, fitted.datamodule)
+    is_served = cfg.test or cfg.test_knowledge == ALL
+    if trainer.is_global_zero and is_served:
         write_atomically(folder / WEIGHTS, training.weights_of(module.recommender))
-    # What the vectors cost when they were made, whichever run that was.
-    made = features.report["seconds"] + sum(report["seconds"] for report in users.values())
-    watch.seconds["encode"] = max(watch.seconds["encode"], made)
     record = Record(
         **_identity(cfg, identifier),
-        **_measured(module, trainer, watch, metrics),
+        **_measured(module, watch, metrics),
         **_circumstances(cfg, split),
-        encoding={**features.report, **({"users": users} if users else {})},
+        epochs=selection.epochs,
+        encoding=fitted.encoding,
         ranking=ranking,
-        curve=progress.curve,
+        curve=selection.curve,
+        fitted_on={**knowledge_of(tested, _parts_of(cfg, refits)), "epochs": selection.best_epochs},
         segments=module.metrics_of(schema.TEST).segments() if cfg.test else {},
     )
     if not trainer.is_global_zero:
         return record
-    Store(folder.parent).save(record, training.per_user(module, split) if cfg.test else None)
+    Store(folder.parent).save(record, training.per_user(module, tested) if cfg.test else None)
     training.finish(trainer, folder, _summary(record))
     return record
 
 
-def _encoded_users(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> dict[str, dict[str, Any]]:
-    """By stage, how the encoder read the texts about users; nothing where the profile reads none."""
-    texts = user_texts(cfg, split, prompt)
-    if texts is None:
-        return {}
-    names = {"validate": schema.VAL, "test": schema.TEST}
-    return texts.encode_all([names[stage] for stage in _evaluated(cfg, split)])
+def _select(
+    cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
+) -> tuple[Fitted, Selection]:
+    """The model that is fitted on the train part alone, with the weights that validation chose."""
+    from recsys.fitting import Selection, fit
+    from recsys.training import trainer as training
 
-
-def _evaluated(cfg: DictConfig, split: Split) -> list[str]:
+    tests_it = cfg.test and not is_refitted(cfg, split)
     validates = not split.validation.is_empty() and cfg.trainer.get("limit_val_batches") != 0
-    stages = ["validate"] if validates else []
-    return [*stages, "test"] if cfg.test else stages
+    stages = [*([schema.VAL] if validates else []), *([schema.TEST] if tests_it else [])]
+    checkpoints = Path(cfg.paths.run_dir) / training.CHECKPOINTS
+    fitted = fit(cfg, split, trainer, progress, stages, checkpoints)
+    watch.seconds |= fitted.seconds
+    best_epochs = None if fitted.epochs is None else training.load_best(fitted.module, trainer)
+    metrics: dict[str, float] = {}
+    if validates:
+        with watch.measure("validate"), freed_memory_kept():
+            metrics = dict(trainer.validate(fitted.module, fitted.datamodule, verbose=False)[0])
+    return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds))
+
+
+def _parts_of(cfg: DictConfig, refits: bool) -> list[str]:
+    if cfg.test_knowledge == ALL:
+        return [schema.TRAIN, schema.VAL, schema.TEST]
+    return [schema.TRAIN, schema.VAL] if refits else [schema.TRAIN]
 
 
 def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
@@ -218,12 +227,11 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     }
 
 
-def _measured(module: Any, trainer: Any, watch: Stopwatch, metrics: dict[str, float]) -> dict[str, Any]:
+def _measured(module: Any, watch: Stopwatch, metrics: dict[str, float]) -> dict[str, Any]:
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.recommender.parameters()]
     total = sum(watch.seconds.values())
     return {
         "times": {**watch.seconds, "total": total},
-        "epochs": None if module.loss is None else trainer.fit_loop.epoch_progress.current.completed,
         "peak_memory_mb": peak_mb(),
         "parameters": {
             "trainable": sum(size for size, trained in sizes if trained),
@@ -272,6 +280,7 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "data_fingerprint": cached_data_fingerprint(cfg),
         "split": split.name,
         "split_fingerprint": split.fingerprint,
+        "test_knowledge": cfg.test_knowledge,
         "candidates": "the whole catalogue" if split.dataset.impressions is None else "what was shown",
         "masked": "items known before the stage" if split.dataset.impressions is None else "nothing",
         "metrics": metrics,

@@ -17,6 +17,7 @@ from recsys.tracking.record import Record
 if TYPE_CHECKING:
     from recsys.data.splits.base import Split
     from recsys.serving.served import Served
+    from recsys.training.module import RecommenderModule
     from recsys.training.recommender import Recommender
 
 
@@ -45,10 +46,10 @@ class Run:
 
     @cached_property
     def split(self) -> Split:
-        """The data that the run was made on, split as it was."""
-        from recsys.workspace import load_split
+        """The data, split as for the model that was tested: its train part is what the model was fitted on."""
+        from recsys.workspace import load_tested_split
 
-        return load_split(self.cfg)
+        return load_tested_split(self.cfg)
 
     @cached_property
     def model(self) -> Recommender:
@@ -57,15 +58,22 @@ class Run:
         Raises:
             ConfigError: If the run was made without a test, and so kept no weights.
         """
-        from recsys.assembly import assemble
         from recsys.training.trainer import load_weights
-        from recsys.workspace import text_features
 
         if not self.weights.is_file():
             raise ConfigError(f"{self.folder} has no {WEIGHTS}: make the run with test=true rerun=true to keep them.")
-        model = assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors).recommender.eval()
+        model = self.new_module().recommender.eval()
         load_weights(model, self.weights)
         return model
+
+    def new_module(self) -> RecommenderModule:
+        """A module with the tested model's architecture and untrained weights."""
+        from recsys.assembly import assemble
+        from recsys.fitting import refit_config
+        from recsys.workspace import text_features
+
+        cfg = refit_config(self.cfg, None, self.folder / CHECKPOINTS)
+        return assemble(cfg, self.split, text_features(cfg, self.split).vectors)
 
     @cached_property
     def served(self) -> Served:

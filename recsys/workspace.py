@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.config import build
 from recsys.data.cache import cached_fingerprint, load_dataset
-from recsys.data.splits.base import Split
+from recsys.data.splits.base import ALL, REFIT, TRAIN_ONLY, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recsys.schema import UserPrompt
     from recsys.training.user_texts import UserTexts
 
-KEPT = 4  # the most recent of each kind that stay in memory
+KEPT = 6  # the most recent of each kind that stay in memory
 
 
 class _Memory:
@@ -57,8 +57,13 @@ def cached_data_fingerprint(cfg: DictConfig) -> str | None:
     return cached_fingerprint(build("data", cfg.data), cache_dir(cfg))
 
 
-def load_split(cfg: DictConfig) -> Split:
-    """The data, split; with what `train_share` and `train_per_user` leave to learn from, and `item_text` to read."""
+def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
+    """The data, split; with what `train_share` and `train_per_user` leave to learn from, and `item_text` to read.
+
+    Args:
+        cfg: The configuration.
+        knowledge: What is learnt from: the train part alone, or more of the data, see `Split.refit`.
+    """
     source = build("data", cfg.data)
     dataset = load_dataset(source, cache_dir(cfg))
     splitter = build("split", cfg.split)
@@ -66,9 +71,27 @@ def load_split(cfg: DictConfig) -> Split:
     whole = f"{dataset.fingerprint} {_key(cfg.split)}"
 
     def make() -> Split:
-        return _splits.get(whole, lambda: splitter.split(dataset)).thinned(share, per_user).reading(template)
+        split = _splits.get(whole, lambda: splitter.split(dataset))
+        split = split if knowledge == TRAIN_ONLY else split.refit(knowledge)
+        return split.thinned(share, per_user).reading(template)
 
-    return _splits.get(f"{whole} {share} {per_user} {template}", make)
+    return _splits.get(f"{whole} {knowledge} {share} {per_user} {template}", make)
+
+
+def load_first_split(cfg: DictConfig) -> Split:
+    """The split that a run begins with: its train part alone, or everything for a model that is not tested."""
+    return load_split(cfg, ALL if cfg.test_knowledge == ALL else TRAIN_ONLY)
+
+
+def load_tested_split(cfg: DictConfig) -> Split:
+    """The split of the model that is tested and served: its train part is what `test_knowledge` allows."""
+    split = load_first_split(cfg)
+    return load_split(cfg, REFIT) if is_refitted(cfg, split) else split
+
+
+def is_refitted(cfg: DictConfig, split: Split) -> bool:
+    """Whether the chosen setting is fitted once more, on train and validation, before the test."""
+    return bool(cfg.test) and cfg.test_knowledge == REFIT and not split.validation.is_empty()
 
 
 def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
@@ -107,7 +130,7 @@ def text_rows(split: Split) -> csr_matrix | None:
     from recsys.metrics.texts import text_rows as make
 
     texts = split.data_texts or split.dataset.texts
-    return _text_rows.get(split.fingerprint, lambda: make(texts, split.whole.warm_items))
+    return _text_rows.get(f"{split.fingerprint} {split.whole.train.height}", lambda: make(texts, split.whole.warm_items))
 
 
 def _reading(cfg: DictConfig, split: Split) -> str:

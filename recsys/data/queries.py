@@ -19,10 +19,11 @@ class Queries:
 
     Attributes:
         users: (Q,) user of each query.
-        rows: (Q,) the list of `history`, `positives` and `candidates` that belongs to each query.
+        rows: (Q,) the list of `history`, `positives`, `candidates` and `masked` that belongs to each query.
         history: What each user is known to have done, oldest first.
         positives: What is to be ranked high: items of the catalogue, or, with `candidates`, places in the query's list.
-        candidates: What is to be ranked; None for the whole catalogue less the history.
+        candidates: What is to be ranked; None for the whole catalogue less `masked`.
+        masked: The items that are no candidates, since the user had them before the stage; None with `candidates`.
     """
 
     users: NDArray[np.int64]
@@ -30,6 +31,7 @@ class Queries:
     history: ItemLists
     positives: ItemLists
     candidates: ItemLists | None = None
+    masked: ItemLists | None = None
 
     def __len__(self) -> int:
         return len(self.users)
@@ -69,7 +71,7 @@ def stage_queries(split: Split, stage: str) -> Queries:
     n_users = split.dataset.n_users
     positives = ItemLists.from_pairs(*_pairs(targets), n_users)
     users = np.flatnonzero(positives.lengths)
-    return Queries(users, users, histories(split, stage), positives)
+    return Queries(users, users, histories(split, stage), positives, masked=masked_items(split, stage))
 
 
 def histories(split: Split, stage: str) -> ItemLists:
@@ -77,6 +79,11 @@ def histories(split: Split, stage: str) -> ItemLists:
     known = split.known(stage)
     order = known[schema.TIMESTAMP].to_numpy() if split.dataset.has_timestamps else None
     return ItemLists.from_pairs(*_pairs(known), split.dataset.n_users, order)
+
+
+def masked_items(split: Split, stage: str) -> ItemLists:
+    """(n_users) the items that are not recommended to each user in a stage."""
+    return ItemLists.from_pairs(*_pairs(split.masked(stage)), split.dataset.n_users)
 
 
 def train_examples(split: Split) -> Examples:

@@ -18,7 +18,7 @@ class Cost:
         trainable: Trained weights.
         total: All weights, frozen ones too.
         encode: Seconds of encoding: the longest of its runs, since later ones find the texts encoded.
-        train: Seconds of fitting, mean over runs.
+        train: Seconds of fitting, the refit before the test included, mean over runs.
         test: Seconds of the test, mean over runs.
         peak_mb: Peak memory in MB, the largest of its runs.
         epochs: Mean over runs.
@@ -40,7 +40,7 @@ def cost_of(cell: Cell) -> Cost:
         trainable=records[0].parameters.get("trainable"),
         total=records[0].parameters.get("total"),
         encode=max(_seconds(records, "encode"), default=None),
-        train=_mean(_seconds(records, "fit")),
+        train=_mean([record.times["fit"] + record.times.get("refit", 0.0) for record in records if "fit" in record.times]),
         test=_mean(_seconds(records, "test")),
         peak_mb=max((record.peak_memory_mb for record in records if record.peak_memory_mb is not None), default=None),
         epochs=_mean([float(record.epochs) for record in records if record.epochs is not None]),

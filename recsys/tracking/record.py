@@ -42,13 +42,16 @@ class Record:
         versions: Of Python and the packages.
         git: `commit` and `dirty` of the checkout; None outside one.
         machine: Platform, processors, device, threads.
-        times: Seconds by stage: data, encode (when the vectors were made), fit, validate, test, and their total.
-        epochs: Epochs trained; None for a ranker that is not.
+        times: Seconds by stage: data, encode (when the vectors were made), fit, validate, refit (with its encoding),
+            test, and their total.
+        epochs: Epochs trained until validation stopped the training; None for a ranker that is not trained so.
         peak_memory_mb: Peak resident memory in MB.
         parameters: `trainable` and `total` numbers of weights.
         encoding: What the encoder reports of the texts: coverage, cut texts, weights.
         ranking: What the ranker says of its own biases; empty for most.
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
+        fitted_on: What the tested and served model was fitted on: the `parts` of the split, how many `interactions`,
+            `until` when the newest was made, and the `epochs` that it was trained, as validation chose them.
         metrics: Values by stage and name, as in "test/ndcg@10".
         segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
         status: FINISHED or FAILED.
@@ -79,6 +82,7 @@ class Record:
     encoding: dict[str, Any] = field(default_factory=dict)
     ranking: dict[str, Any] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
+    fitted_on: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
     status: str = FINISHED
@@ -118,7 +122,8 @@ class Record:
                 f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that "
                 "wrote it, or make the run again."
             )
-        content.setdefault("ranking", {})  # of records that were made before there was any
+        for added in ("ranking", "fitted_on"):  # of records that were made before there was any
+            content.setdefault(added, {})
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())
         if wrong:

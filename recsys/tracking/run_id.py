@@ -60,7 +60,10 @@ def cell_id(config: Mapping[str, Any]) -> str:
 
 def influential(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that results depend on, by dotted key."""
-    return {key: value for key, value in flatten(config) if not _is_excluded(key)}
+    kept = {key: value for key, value in flatten(config) if not _is_excluded(key)}
+    if kept.get("test") is False and kept.get("test_knowledge") != "all":
+        kept.pop("test_knowledge", None)  # without a test nothing is fitted again
+    return kept
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

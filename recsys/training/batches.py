@@ -165,6 +165,7 @@ class EvaluationBatches:
         users = UserBatch(torch.from_numpy(self.queries.users[chunk]), history, mask, text)
         positives = torch.from_numpy(self.queries.positives.pairs(rows))
         if self.candidates is None:
-            return EvaluationBatch(query, users, torch.from_numpy(self.queries.history.pairs(rows)), positives)
+            masked = self.queries.history if self.queries.masked is None else self.queries.masked
+            return EvaluationBatch(query, users, torch.from_numpy(masked.pairs(rows)), positives)
         items, real = self.candidates.newest(torch_rows, None, len(self.candidates.values))
         return EvaluationBatch(query, users, positives.new_empty(2, 0), positives, items.masked_fill(~real, -1))

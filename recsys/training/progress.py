@@ -26,6 +26,10 @@ class FitProgress(Callback):
         """Of the whole fit, without the time between a kill and its resumption."""
         return self.seconds_before + time.perf_counter() - self.start
 
+    def restart(self) -> None:
+        """Count from now on."""
+        self.start = time.perf_counter()
+
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.start = time.perf_counter()
 

@@ -23,17 +23,24 @@ CHECKPOINTS = "checkpoints"  # in the run's folder, as conf/callbacks says
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Where a killed run left off; None for a new one."""
-    path = folder / CHECKPOINTS / "last.ckpt"
+    """Where a killed fit left off, in its folder of checkpoints; None for a new one."""
+    path = folder / "last.ckpt"
     return path if path.exists() else None
 
 
-def load_best(module: RecommenderModule, trainer: Trainer) -> None:
-    """Put the best validated weights into the module, if checkpoints were kept."""
+def load_best(module: RecommenderModule, trainer: Trainer) -> int:
+    """Put the best validated weights into the module, if checkpoints were kept.
+
+    Returns:
+        How many epochs these were trained for.
+    """
     callback = trainer.checkpoint_callback
     path = getattr(callback, "best_model_path", "")
-    if path:
-        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    if not path:
+        return trainer.fit_loop.epoch_progress.current.completed
+    best = torch.load(path, map_location="cpu", weights_only=True)
+    module.load_state_dict(best["state_dict"])
+    return int(best["epoch"]) + 1
 
 
 def weights_of(model: nn.Module) -> bytes:

@@ -23,6 +23,7 @@ from recsys.schema import ConfigError
 
 PARTS = TRAIN_PART, VALIDATION_PART, TEST_PART, FOLD_IN_PART = 0, 1, 2, 3
 MIN_WARM_USERS, MIN_TEST_PAIRS = 100, 1000
+TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"  # what the tested model is fitted on
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,46 @@ class Split:
         return {schema.TRAIN: self.train, schema.VAL: self.validation, schema.TEST: self.test}[stage]
 
     def known(self, stage: str) -> pl.DataFrame:
-        """What a system knows when it serves a stage: histories are made of it, and it is not recommended again.
+        """The interactions that histories are made of in a stage: the train part, and the fold-in of held-out users.
 
-        In the test, the validation part is known: it has happened, though nothing is fitted on it.
+        The validation part is in no history of the test, so that models with and without histories know the same. It
+        is known after `refit`.
         """
-        if stage == schema.TEST:
-            return pl.concat([self.whole.train, self.validation, self.fold_in])
-        return pl.concat([self.whole.train, self.fold_in]) if stage == schema.VAL else self.train
+        return self.train if stage == schema.TRAIN else pl.concat([self.whole.train, self.fold_in])
+
+    def masked(self, stage: str) -> pl.DataFrame:
+        """The `user` and `item` pairs that are no candidates in a stage, since they happened before it."""
+        before = [self.known(stage), self.validation] if stage == schema.TEST else [self.known(stage)]
+        return pl.concat([frame.select(schema.USER, schema.ITEM) for frame in before])
+
+    def refit(self, on: str = REFIT) -> Split:
+        """The split that a chosen setting is fitted on once more: its train part is larger and nothing is validated.
+
+        Args:
+            on: REFIT for train and validation: users of the validation part bring their fold-in along, and those of
+                the test keep theirs. ALL for every interaction, with nothing left to test.
+
+        Raises:
+            ConfigError: If train interactions are withheld: a share is drawn from the refitted split.
+        """
+        if self.withheld is not None:
+            raise ConfigError("a split is refitted before a share of its train part is drawn.")
+        if on == ALL:
+            held_out, fold_in = [self.validation, self.test, self.fold_in], self.fold_in.clear()
+        else:
+            is_validated = pl.col(schema.USER).is_in(self.validation[schema.USER].unique().implode())
+            is_tested = pl.col(schema.USER).is_in(self.test[schema.USER].unique().implode())
+            moves = is_validated & ~is_tested
+            held_out, fold_in = [self.validation, self.fold_in.filter(moves)], self.fold_in.filter(~moves)
+        none = self.validation.clear()
+        return replace(
+            self,
+            dataset=_refit_impressions(self.dataset, on),
+            train=pl.concat([self.train, *held_out]),
+            validation=none,
+            test=none if on == ALL else self.test,
+            fold_in=fold_in,
+        )
 
     @cached_property
     def whole(self) -> Split:
@@ -236,6 +270,15 @@ class Splitter(ABC):
     def _fingerprint(self, dataset: Dataset) -> str:
         content = json.dumps([dataset.fingerprint, self.identity()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _refit_impressions(dataset: Dataset, on: str) -> Dataset:
+    """The data set with the impressions of the validation part (and with ALL of the test) among those of train."""
+    if dataset.impressions is None:
+        return dataset
+    moved = [schema.VAL, schema.TEST] if on == ALL else [schema.VAL]
+    part = pl.when(pl.col(schema.PART).is_in(moved)).then(pl.lit(schema.TRAIN)).otherwise(pl.col(schema.PART))
+    return replace(dataset, impressions=dataset.impressions.with_columns(part.alias(schema.PART)))
 
 
 def small_test_warnings(split: Split) -> list[str]:
