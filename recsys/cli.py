@@ -97,6 +97,14 @@ def evaluate(cfg: DictConfig) -> None:
     sys.exit(evaluate_run(cfg))
 
 
+@command("refit")
+def refit(cfg: DictConfig) -> None:
+    """Fit a finished run's setting on all interactions, for production."""
+    from recsys.refitting import refit_command
+
+    refit_command(cfg)
+
+
 @command("recommend")
 def recommend(cfg: DictConfig) -> None:
     """Recommend items by a run's model."""

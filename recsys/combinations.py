@@ -5,7 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig, OmegaConf
 
 from recsys.config import is_none, is_of_whole_users
-from recsys.schema import ConfigError
+from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
 
 
 def check(cfg: DictConfig) -> None:
@@ -23,8 +23,28 @@ def check(cfg: DictConfig) -> None:
         _check_finetuning(cfg, choices)
         _check_user_texts(cfg, choices)
     check_data(cfg)
+    _check_test_knowledge(cfg)
     _check_item_text(cfg)
     _check_numbers(cfg)
+
+
+def _check_test_knowledge(cfg: DictConfig) -> None:
+    if cfg.test_knowledge not in TEST_KNOWLEDGE:
+        raise ConfigError(
+            f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the chosen setting is fitted again on train and "
+            "validation) or train (the tested model knows the train part alone)."
+        )
+    if cfg.test_knowledge == ALL and (cfg.test or _monitors(cfg)):
+        raise ConfigError(
+            "test_knowledge=all leaves nothing to validate or test: use scripts/refit.py run=<id>, which takes the "
+            "number of epochs from a finished run, or test=false callbacks=none and your own trainer.max_epochs."
+        )
+
+
+def _monitors(cfg: DictConfig) -> bool:
+    """Whether a callback monitors a metric of validation."""
+    trained = not is_none(cfg.loss)
+    return trained and any(node is not None and node.get("monitor") for node in (cfg.callbacks or {}).values())
 
 
 def _check_item_text(cfg: DictConfig) -> None:

@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.combinations import check
 from recsys.config import build, is_none, plain
-from recsys.data.splits.base import ALL
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
+from recsys.schema import ALL
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak

@@ -37,6 +37,9 @@ TRAIN = "train"
 VAL = "val"
 TEST = "test"
 
+# What the tested model is fitted on: the train part, train and validation, or everything (then nothing is tested).
+TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
+
 # Raised with each change that moves results, so that a run made before it is repeated and not found.
 RESULTS_VERSION = 5
 

@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.config import build
 from recsys.data.cache import cached_fingerprint, load_dataset
-from recsys.data.splits.base import ALL, REFIT, TRAIN_ONLY, Split
+from recsys.data.splits.base import Split
+from recsys.schema import ALL, REFIT, TRAIN_ONLY
 
 if TYPE_CHECKING:
     import numpy as np

@@ -149,8 +149,8 @@ def faiss_index(vectors: NDArray[np.float32]) -> bytes:
 
 def _users_table(served: Served, users: Users) -> pl.DataFrame:
     ids = served.items[schema.ITEM_ID]
-    owners = np.repeat(np.arange(len(users)), users.history.lengths)
-    known = pl.DataFrame({"row": owners, KNOWN: ids.gather(users.history.values)})
+    owners = np.repeat(np.arange(len(users)), users.not_recommended.lengths)
+    known = pl.DataFrame({"row": owners, KNOWN: ids.gather(users.not_recommended.values)})
     lists = known.group_by("row", maintain_order=True).agg(KNOWN)
     every = pl.DataFrame({"row": np.arange(len(users))}).join(lists, on="row", how="left", maintain_order="left")
     filled = every[KNOWN].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))

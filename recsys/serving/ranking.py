@@ -58,7 +58,7 @@ def _rank_chunk(
 ) -> tuple[Tensor, Tensor]:
     batch = users.batch(rows, served.max_history)
     scores = served.model.score_catalogue(batch, served.item_vectors).clone()  # some rankers give a view of their own
-    seen, items = torch.from_numpy(users.history.pairs(rows))
+    seen, items = torch.from_numpy(users.not_recommended.pairs(rows))
     scores[seen, items] = -torch.inf
     scores[:, served.n_items :] = -torch.inf
     if allowed is not None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from recsys import schema
 from recsys.data.dataset import titles
 from recsys.data.lists import ItemLists
-from recsys.data.queries import histories
+from recsys.data.queries import histories, masked_items
 from recsys.runs import Run
 from recsys.training.recommender import Recommender
 from recsys.training.user_texts import UserTexts
@@ -48,6 +48,11 @@ class Served:
     def known(self) -> ItemLists:
         """What is known of each user of the data when the test is served, oldest first."""
         return histories(self.run.split, schema.TEST)
+
+    @cached_property
+    def masked(self) -> ItemLists:
+        """The items that are not recommended to each user of the data, as in the test."""
+        return masked_items(self.run.split, schema.TEST)
 
     @cached_property
     def titles(self) -> pl.Series:

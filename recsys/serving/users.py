@@ -31,15 +31,22 @@ class Users:
         idx: (U,) their indices in the data; -1 for a new user.
         history: (U) lists of items, oldest first.
         texts: (U, text_dim) what the run's encoder makes of a text about each, for a profile that reads it.
+        masked: (U) lists of items that are not recommended; None for the history.
     """
 
     ids: pl.Series
     idx: NDArray[np.int64]
     history: ItemLists
     texts: Tensor | None = None
+    masked: ItemLists | None = None
 
     def __len__(self) -> int:
         return len(self.idx)
+
+    @property
+    def not_recommended(self) -> ItemLists:
+        """(U) lists of the items that are no candidates."""
+        return self.history if self.masked is None else self.masked
 
     def batch(self, rows: NDArray[np.int64], max_history: int) -> UserBatch:
         """The users of some rows, with the newest `max_history` items of each."""
@@ -57,7 +64,7 @@ def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
     dataset = served.run.split.dataset
     ids = dataset.users[schema.USER_ID]
     if user_ids is None:
-        return Users(ids, np.arange(len(ids)), served.known, served.known_texts)
+        return Users(ids, np.arange(len(ids)), served.known, served.known_texts, served.masked)
     asked = pl.Series(schema.USER_ID, list(map(str, user_ids)), dtype=pl.String)
     idx = to_index(asked, ids)
     if idx.null_count():
@@ -68,7 +75,8 @@ def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
         )
     rows = idx.to_numpy().astype(np.int64)
     texts = None if served.known_texts is None else served.known_texts[torch.from_numpy(rows)]
-    return Users(asked, rows, _lists([served.known[row] for row in rows]), texts)
+    history, masked = (_lists([lists[row] for row in rows]) for lists in (served.known, served.masked))
+    return Users(asked, rows, history, texts, masked)
 
 
 def new_user(history: NDArray[np.int64]) -> Users:

@@ -19,11 +19,10 @@ from recsys.data.filters import filter_interactions
 from recsys.data.sources.text import render, require_fields
 from recsys.data.splits.checks import check_count, check_min_rating, check_seed
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
-from recsys.schema import ConfigError
+from recsys.schema import ALL, REFIT, ConfigError
 
 PARTS = TRAIN_PART, VALIDATION_PART, TEST_PART, FOLD_IN_PART = 0, 1, 2, 3
 MIN_WARM_USERS, MIN_TEST_PAIRS = 100, 1000
-TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"  # what the tested model is fitted on
 
 
 @dataclass(frozen=True)
