@@ -146,7 +146,8 @@ class SplitContract:
         assert prints[0] != prints[1]
 
     def test_the_fingerprint_changes_with_each_parameter(self):
-        other = {"seed": 1, "min_rating": 2.0, "user_k_core": 2, "item_k_core": 2, **self.parameters}
+        other = {"seed": 1, "min_rating": 2.0, "user_k_core": 2, "item_k_core": 2, "mask_low_rated": False}
+        other |= self.parameters
         data = dataset_of(log_rows())
         prints = [self.make(**{key: value}).split(data).fingerprint for key, value in other.items()]
         assert len({self.make().split(data).fingerprint, *prints}) == 1 + len(other)
@@ -181,6 +182,46 @@ class SplitContract:
         else:
             with pytest.raises(ConfigError, match="use split=given"):
                 self.make().split(data)
+
+    def test_what_was_rated_low_before_a_stage_is_masked_in_it(self):
+        split = self.make(min_rating=3).split(dataset_of(log_rows()))
+        n_low = log_rows().filter(pl.col("value") < 3).height
+        assert split.low_rated is not None
+        assert split.low_rated.height == n_low > 0
+        for stage, known in (("val", [0]), ("test", [0, 1])):
+            masked = set(split.masked(stage).rows())
+            expected = split.low_rated.filter(pl.col("part").is_in(known)).select("user", "item").rows()
+            assert set(expected) <= masked
+            assert not masked & set(split.targets(stage).select("user", "item").rows())
+            assert len(masked) == len(expected) + split.known(stage).height + (stage == "test") * split.validation.height
+        assert self.make(min_rating=3, mask_low_rated=False).split(dataset_of(log_rows())).low_rated is None
+
+    def test_a_refitted_split_learns_from_validation_and_tests_the_same(self):
+        split = self.make().split(dataset_of(log_rows()))
+        refitted = split.refit()
+        assert refitted.validation.is_empty()
+        assert refitted.test.equals(split.test)
+        assert set(split.train.rows()) | set(split.validation.rows()) <= set(refitted.train.rows())
+        assert refitted.train.height + refitted.fold_in.height == sum(
+            getattr(split, part).height for part in ("train", "validation", "fold_in")
+        )
+        tested = set(split.test["user"])
+        assert not tested & set(refitted.train.join(split.fold_in, on=["user", "item"], how="semi")["user"])
+        assert set(refitted.masked("test").rows()) == set(split.masked("test").rows()) | set(
+            split.fold_in.select("user", "item").rows()
+        )
+        everything = split.refit("all")
+        assert everything.train.height == log_rows().height
+        assert everything.test.is_empty()
+        assert everything.fold_in.is_empty()
+
+    def test_the_test_knows_nothing_of_validation_before_the_refit(self):
+        split = self.make().split(dataset_of(log_rows()))
+        validation = set(split.validation.select("user", "item").rows())
+        known = set(split.known("test").select("user", "item").rows())
+        assert validation
+        assert not validation & known
+        assert validation <= set(split.masked("test").rows())
 
     def test_filters_that_leave_nothing_are_refused_by_name(self):
         with pytest.raises(ConfigError, match=r"split.user_k_core=100 leaves nothing of the \d+ interactions of toy"):

@@ -41,6 +41,8 @@ class Split:
         warnings: Sentences that every report repeats, such as one on a test part that is too small.
         withheld: Train interactions that nothing learns from (see `thinned`), though they are known when users are
             served, and evaluation is as it would be without; None for none.
+        low_rated: Interactions below the rating threshold, with the `part` (a number of PARTS) from which on their users
+            are known to have had the items: they are not recommended again. None without a threshold.
         data_texts: The data's own item texts where models read others (see `reading`): lists are judged by these.
     """
 
@@ -54,6 +56,7 @@ class Split:
     statistics: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     withheld: pl.DataFrame | None = None
+    low_rated: pl.DataFrame | None = None
     data_texts: list[str] | None = None
 
     def targets(self, stage: str) -> pl.DataFrame:
@@ -70,7 +73,10 @@ class Split:
 
     def masked(self, stage: str) -> pl.DataFrame:
         """The `user` and `item` pairs that are no candidates in a stage, since they happened before it."""
-        before = [self.known(stage), self.validation] if stage == schema.TEST else [self.known(stage)]
+        parts = [TRAIN_PART, VALIDATION_PART] if stage == schema.TEST else [TRAIN_PART]
+        before = [self.known(stage), *([self.validation] if stage == schema.TEST else [])]
+        if self.low_rated is not None:
+            before.append(self.low_rated.filter(pl.col(schema.PART).is_in(parts)))
         return pl.concat([frame.select(schema.USER, schema.ITEM) for frame in before])
 
     def refit(self, on: str = REFIT) -> Split:
@@ -172,7 +178,8 @@ class Splitter(ABC):
 
     Args:
         seed: Of whatever a strategy draws, and of the order of equal timestamps.
-        min_rating: Interactions with a lower value are dropped: they are no positives. None keeps all.
+        min_rating: Interactions with a lower value are no positives. None keeps all.
+        mask_low_rated: Whether items that a user rated below `min_rating` before a stage are no candidates in it.
         user_k_core: Users with fewer interactions are dropped, until all have as many. None keeps all.
         item_k_core: The same for items; items without any interaction are dropped too then.
 
@@ -190,8 +197,12 @@ class Splitter(ABC):
         min_rating: float | None = None,
         user_k_core: int | None = None,
         item_k_core: int | None = None,
+        mask_low_rated: bool = True,
     ) -> None:
+        if not isinstance(mask_low_rated, bool):
+            raise ConfigError(f"split.mask_low_rated is {mask_low_rated!r}; expected true or false.")
         self.seed = check_seed(seed)
+        self.mask_low_rated = mask_low_rated
         self.min_rating = check_min_rating(min_rating)
         self.user_k_core = check_count("split.user_k_core", user_k_core)
         self.item_k_core = check_count("split.item_k_core", item_k_core)
@@ -203,6 +214,21 @@ class Splitter(ABC):
         Raises:
             ConfigError: If the strategy cannot be applied to this data.
         """
+
+    def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
+        """The part of each interaction below the rating threshold, which is no positive but known to have happened.
+
+        Where a user's parts follow one another in time, it is the part in which it was made; else train.
+        """
+        part = np.full(low_rated.height, TRAIN_PART, dtype=np.int8)
+        if not self.cuts_follow_time or not split.dataset.has_timestamps:
+            return part
+        times = low_rated[schema.TIMESTAMP].to_numpy()
+        for number, targets in ((VALIDATION_PART, split.validation), (TEST_PART, split.test)):
+            first = targets.group_by(schema.USER).agg(pl.col(schema.TIMESTAMP).min().alias("first"))
+            begins = low_rated.select(schema.USER).join(first, on=schema.USER, how="left", maintain_order="left")
+            part[times >= begins["first"].fill_null(np.iinfo(np.int64).max).to_numpy()] = number
+        return part
 
     def identity(self) -> dict[str, Any]:
         """All parameters, as plain values."""
@@ -233,6 +259,9 @@ class Splitter(ABC):
             },
         )
         self._check_sizes(split)
+        if kept.low_rated is not None and self.mask_low_rated:
+            placed = kept.low_rated.with_columns(pl.Series(schema.PART, self.place_low_rated(kept.low_rated, split)))
+            split = replace(split, low_rated=placed)
         return replace(split, warnings=small_test_warnings(split))
 
     def _check_impressions(self, dataset: Dataset) -> None:

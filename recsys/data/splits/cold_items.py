@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import Splitter
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Split, Splitter
 from recsys.data.splits.checks import check_shares
 from recsys.data.splits.held_out import held_out_parts
 from recsys.data.splits.ties import id_hashes
@@ -31,3 +31,12 @@ class ColdItemsSplitter(Splitter):
         items = interactions[schema.ITEM].to_numpy()
         hashes = id_hashes(dataset.items[schema.ITEM_ID], self.seed)
         return held_out_parts(items, hashes, self.test_share, self.validation_share)[items]
+
+    def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
+        """The part of the item: what is held out is held out whole."""
+        items = low_rated[schema.ITEM].to_numpy()
+        held_out = [(VALIDATION_PART, split.validation), (TEST_PART, split.test)]
+        part = np.full(split.dataset.n_items, TRAIN_PART, dtype=np.int8)
+        for number, targets in held_out:
+            part[targets[schema.ITEM].to_numpy()] = number
+        return part[items]

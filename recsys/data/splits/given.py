@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Split, Splitter
 from recsys.schema import ConfigError
 
 PARTS = {schema.TRAIN: TRAIN_PART, schema.VAL: VALIDATION_PART, schema.TEST: TEST_PART}
@@ -22,6 +22,13 @@ class GivenSplitter(Splitter):
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
         """What the column says."""
+        return self._parts(interactions, dataset)
+
+    def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
+        """What the column says."""
+        return self._parts(low_rated, split.dataset)
+
+    def _parts(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
         if schema.PART not in interactions.columns:
             raise ConfigError(
                 f"split=given needs data that brings its own split, in a column {schema.PART!r}, and {dataset.name} "

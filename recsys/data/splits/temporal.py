@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
+from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Split, Splitter
 from recsys.data.splits.checks import check_shares, check_timestamps
 from recsys.schema import ConfigError
 
@@ -51,6 +51,14 @@ class TemporalSplitter(Splitter):
         validation_from, test_from = self._cuts(times)
         part = np.where(times >= test_from, TEST_PART, np.where(times >= validation_from, VALIDATION_PART, TRAIN_PART))
         return part.astype(np.int8)
+
+    def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
+        """By the cuts that are the same for everybody."""
+        part = np.full(low_rated.height, TRAIN_PART, dtype=np.int8)
+        for number, targets in ((VALIDATION_PART, split.validation), (TEST_PART, split.test)):
+            if targets.height:
+                part[(low_rated[schema.TIMESTAMP] >= targets[schema.TIMESTAMP].min()).to_numpy()] = number
+        return part
 
     def _cuts(self, times: NDArray[np.int64]) -> tuple[int, int]:
         if self.test_from is not None and self.validation_from is not None:
