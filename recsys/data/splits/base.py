@@ -102,7 +102,7 @@ class Split:
         return replace(
             self,
             dataset=_refit_impressions(self.dataset, on),
-            train=pl.concat([self.train, *held_out]),
+            train=_in_order(pl.concat([self.train, *held_out])),
             validation=none,
             test=none if on == ALL else self.test,
             fold_in=fold_in,
@@ -298,6 +298,12 @@ class Splitter(ABC):
     def _fingerprint(self, dataset: Dataset) -> str:
         content = json.dumps([dataset.fingerprint, self.identity()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _in_order(interactions: pl.DataFrame) -> pl.DataFrame:
+    """By user, then time, as a splitter orders them; equal times stay as they are."""
+    keys = [key for key in (schema.USER, schema.TIMESTAMP) if key in interactions.columns]
+    return interactions.sort(keys, maintain_order=True)
 
 
 def _refit_impressions(dataset: Dataset, on: str) -> Dataset:
