@@ -128,6 +128,7 @@ def our_overrides(model: Compared, log: Path, runs: Path, seed: int) -> list[str
         "data.interactions.timestamp=timestamp",
         "split=leave_last_out",
         "optimizer=adam",
+        "test_knowledge=train",
         "logger=none",
         "trainer.enable_progress_bar=false",
         f"batches.batch_size={BATCH_SIZE}",

@@ -80,6 +80,7 @@ def bpr_epoch(log: Log, folder: Path) -> float:
             "data.interactions.item=item",
             "data.interactions.timestamp=time",
             "split=leave_last_out",
+            "test_knowledge=train",
             "encoder=none",
             "ranker=cf",
             "loss=bpr",

@@ -114,6 +114,7 @@ def _overrides(log: Path, settings: dict[str, Any], folder: Path) -> list[str]:
         f"num_threads={settings['threads']}",
         f"seed={settings['seed']}",
         f"trainer.max_epochs={settings['epochs']}",
+        "test_knowledge=train",
         "trainer.enable_progress_bar=false",
         f"paths.runs_dir={folder / 'runs'}",
         f"paths.cache_dir={folder / 'cache'}",

@@ -117,6 +117,7 @@ def _run(folder: Path) -> dict[str, Any]:
 
     n = pl.scan_parquet(folder / "log.parquet").select(pl.len()).collect().item()
     cell = ["encoder=none", "ranker=cf", "loss=bpr", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"]
+    cell += ["test_knowledge=train"]
     batch_size = max(512, n // STEPS_PER_EPOCH)
     cfg = _config(folder, *cell, f"batches.batch_size={batch_size}", "metrics.test=[ndcg@10,recall@10]", "logger=none")
     record = recsys.run(cfg).record
