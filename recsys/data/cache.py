@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1  # raised when a parser's code changes what it reads out of the same files
 MANIFEST = "manifest.json"
-FRAMES = ("interactions", "items", "users", "impressions")
+FRAMES = ("interactions", "items", "users", "impressions", "low_rated")
 
 
 def load_dataset(source: Source, cache_dir: Path) -> Dataset:

@@ -26,6 +26,8 @@ class Dataset:
         impressions: For data that logs what was shown (MIND): one row for each impression: `user`, `timestamp`,
             `part` (train, val or test), `history`, `candidates` (lists of item) and `clicked` (list of bool, aligned
             with `candidates`).
+        low_rated: Interactions below a rating threshold, with the columns of `interactions`. They are no positives, but
+            their users know these items. None without a threshold.
         dropped: How many rows each filter of the source dropped, by its name.
         fingerprint: A hash of the content; two data sets of one fingerprint are the same.
     """
@@ -35,6 +37,7 @@ class Dataset:
     items: pl.DataFrame
     users: pl.DataFrame
     impressions: pl.DataFrame | None = None
+    low_rated: pl.DataFrame | None = None
     dropped: dict[str, int] = field(default_factory=dict)
     fingerprint: str = ""
 
@@ -71,6 +74,8 @@ class Dataset:
         digest = hashlib.sha256()
         for frame in (self.interactions, self.items, self.users, self.impressions):
             digest.update(b"-" if frame is None else frame_hash(frame).encode())
+        if self.low_rated is not None:
+            digest.update(frame_hash(self.low_rated).encode())
         return digest.hexdigest()[:16]
 
 

@@ -17,24 +17,33 @@ def filter_interactions(
 ) -> tuple[Dataset, dict[str, int]]:
     """The data set without what the filters drop, and how much each dropped.
 
-    The k-core is the largest part of the data in which every user and every item has as many interactions. Users and
-    items that it drops leave the data set, and indices are counted anew. Items without interactions stay in the
+    Interactions with a value below `min_rating` move to `low_rated`: they are no positives, but their users know these
+    items. The k-core is the largest part of the data in which every user and every item has as many interactions. Users
+    and items that it drops leave the data set, and indices are counted anew. Items without interactions stay in the
     catalogue unless `item_k_core` is set, users without unless `user_k_core` is.
     """
-    interactions, dropped = dataset.interactions, {}
+    filtered, dropped = dataset, {}
     if min_rating is not None:
-        kept = interactions.filter(pl.col(schema.VALUE) >= min_rating)
-        dropped["min_rating"] = interactions.height - kept.height
-        interactions = kept
+        filtered = _rated_at_least(dataset, min_rating)
+        dropped["min_rating"] = dataset.interactions.height - filtered.interactions.height
     if user_k_core is None and item_k_core is None:
-        return (replace(dataset, interactions=interactions, fingerprint="") if dropped else dataset), dropped
+        return filtered, dropped
+    interactions = filtered.interactions
     users, items = interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy()
     kept_rows = _k_core(users, items, (dataset.n_users, dataset.n_items), (user_k_core or 0, item_k_core or 0))
     dropped["k_core"] = int((~kept_rows).sum())
-    core = interactions.filter(pl.Series(kept_rows))
-    result = _reindexed(dataset, core, user_k_core is not None, item_k_core is not None)
+    core = replace(filtered, interactions=interactions.filter(pl.Series(kept_rows)))
+    result = _reindexed(core, user_k_core is not None, item_k_core is not None)
     dropped |= {"k_core_users": dataset.n_users - result.n_users, "k_core_items": dataset.n_items - result.n_items}
     return result, dropped
+
+
+def _rated_at_least(dataset: Dataset, min_rating: float) -> Dataset:
+    is_kept = pl.col(schema.VALUE) >= min_rating
+    low_rated = dataset.interactions.filter(~is_kept)
+    if dataset.low_rated is not None:
+        low_rated = pl.concat([dataset.low_rated, low_rated])
+    return replace(dataset, interactions=dataset.interactions.filter(is_kept), low_rated=low_rated, fingerprint="")
 
 
 def _k_core(users: NDArray, items: NDArray, sizes: tuple[int, int], least: tuple[int, int]) -> NDArray[np.bool_]:
@@ -49,15 +58,22 @@ def _k_core(users: NDArray, items: NDArray, sizes: tuple[int, int], least: tuple
         kept = enough
 
 
-def _reindexed(dataset: Dataset, interactions: pl.DataFrame, drop_users: bool, drop_items: bool) -> Dataset:
-    tables = {}
+def _reindexed(dataset: Dataset, drop_users: bool, drop_items: bool) -> Dataset:
+    """The data set without users or items that have no interactions, indexed anew."""
+    interactions, low_rated, tables = dataset.interactions, dataset.low_rated, {}
     for column, table, drop in ((schema.USER, dataset.users, drop_users), (schema.ITEM, dataset.items, drop_items)):
         used = np.ones(table.height, dtype=bool)
         if drop:
             used = np.bincount(interactions[column].to_numpy(), minlength=table.height) > 0
-        new_index = (np.cumsum(used) - 1).astype(np.int32)
-        interactions = interactions.with_columns(pl.Series(column, new_index[interactions[column].to_numpy()]))
+        new_index = np.where(used, np.cumsum(used) - 1, -1).astype(np.int32)
+        interactions = _renumbered(interactions, column, new_index)
+        low_rated = None if low_rated is None else _renumbered(low_rated, column, new_index)
         tables[column] = table.filter(pl.Series(used))
-    return replace(
-        dataset, interactions=interactions, users=tables[schema.USER], items=tables[schema.ITEM], fingerprint=""
-    )
+    filtered = replace(dataset, interactions=interactions, low_rated=low_rated)
+    return replace(filtered, users=tables[schema.USER], items=tables[schema.ITEM], fingerprint="")
+
+
+def _renumbered(frame: pl.DataFrame, column: str, new_index: NDArray[np.int32]) -> pl.DataFrame:
+    """The rows whose old index in `column` has a new one that is not -1."""
+    renumbered = frame.with_columns(pl.Series(column, new_index[frame[column].to_numpy()]))
+    return renumbered.filter(pl.col(column) >= 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -55,6 +56,28 @@ def test_ratings_below_the_threshold_are_dropped_before_the_core():
     kept, dropped = filter_interactions(dataset_of(rows), 4.0, 2, None)
     assert pairs(kept) == {("u", "a"), ("u", "b")}
     assert dropped == {"min_rating": 1, "k_core": 1, "k_core_users": 1, "k_core_items": 0}
+
+
+def test_low_rated_interactions_are_kept_with_the_indices_of_the_filtered_data():
+    rows = rows_of("u a 1", "u b 2", "v a 3", "v b 4", "v c 5", "w a 6", value=[4.0, 4.0, 4.0, 4.0, 1.0, 2.0])
+    data = dataset_of(rows)
+    everything, _ = filter_interactions(data, 3.0, None, None)
+    low = replace(everything, interactions=everything.low_rated)
+    assert pairs(low) == {("v", "c"), ("w", "a")}
+    assert low.interactions.columns == data.interactions.columns
+    core, _ = filter_interactions(data, 3.0, 2, 1)  # w leaves with the user core, c with the item core
+    assert core.low_rated.is_empty()
+    core, _ = filter_interactions(data, 3.0, 2, None)
+    assert pairs(replace(core, interactions=core.low_rated)) == {("v", "c")}
+    stricter, _ = filter_interactions(everything, 4.5, None, None)
+    assert pairs(replace(stricter, interactions=stricter.low_rated)) == pairs(data)
+
+
+def test_low_rated_interactions_are_part_of_the_fingerprint():
+    rows = rows_of("u a 1", "u b 2", "v a 3", value=[4.0, 4.0, 1.0])
+    kept, _ = filter_interactions(dataset_of(rows), 3.0, None, None)
+    assert kept.fingerprint != replace(kept, low_rated=None, fingerprint="").fingerprint
+    assert filter_interactions(dataset_of(rows), None, None, None)[0].low_rated is None
 
 
 def test_items_without_interactions_leave_the_catalogue_with_an_item_core_only():
