@@ -45,10 +45,21 @@ class Run:
 
     @cached_property
     def split(self) -> Split:
-        """The data that the run was made on, split as it was."""
+        """The data that the run was made on, split as it was.
+
+        Raises:
+            ConfigError: If the data is another by now, since weights belong to its users and items by index.
+        """
         from recsys.workspace import load_split
 
-        return load_split(self.cfg)
+        split, expected = load_split(self.cfg), self.record.protocol.get("split_fingerprint")
+        if expected not in (None, split.fingerprint):
+            raise ConfigError(
+                f"the data of run {self.record.run_id} has changed: its split has the fingerprint {split.fingerprint}, "
+                f"expected {expected}. Another version of recsys may number users and items differently, too. Make the "
+                "run again."
+            )
+        return split
 
     @cached_property
     def model(self) -> Recommender:
