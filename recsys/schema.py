@@ -37,6 +37,8 @@ TRAIN = "train"
 VAL = "val"
 TEST = "test"
 
+MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
+
 # Raised with each change that moves results, so that a run made before it is repeated and not found.
 RESULTS_VERSION = 5
 
@@ -239,7 +241,7 @@ class TrainInteractions:
     Attributes:
         users: (n,) the user of each interaction.
         items: (n,) its item; a (user, item) pair occurs once.
-        timestamps: (n,) seconds since 1970; None where the data has no times.
+        timestamps: (n,) microseconds since 1970; None where the data has no times.
         n_users: Users of the data.
         n_items: Items of the catalogue.
         text_vectors: (n_items, text_dim) float32, the items' encoded texts; text_dim is 0 for `encoder=none`.
