@@ -113,7 +113,8 @@ def most_similar(blocks: Iterator[NDArray[Any]], k: int) -> tuple[NDArray[np.int
     for block in blocks:
         itself = np.arange(len(block))
         block[itself, start + itself] = -np.inf
-        found.append(_first_of_equal(torch.from_numpy(block).double(), torch.arange(block.shape[1])).topk(k))
+        values = torch.from_numpy(block).double()
+        found.append((values * (1 - TIE * values.sign() * torch.arange(block.shape[1]))).topk(k))
         start += len(block)
     values, columns = (torch.cat(parts) for parts in zip(*found, strict=True))
     return columns.numpy(), values.masked_fill(values == -torch.inf, 0.0).numpy()
@@ -138,15 +139,10 @@ def _keep_best(values: Tensor, columns: Tensor, found: Tensor, first: int) -> No
     """Put into `values` and `columns` (R, k) what is larger in `found` (R, C), whose columns count from `first` on."""
     k, numbers = values.shape[1], torch.arange(first, first + found.shape[1])
     rows = (found.amax(dim=1) > values[:, -1]).nonzero().squeeze(1)
-    best, places = _first_of_equal(found[rows], numbers).topk(min(k, found.shape[1]), dim=1)
+    best, places = (found[rows] * (1 - TIE * numbers.double())).topk(min(k, found.shape[1]), dim=1)  # none is negative
     kept, order = torch.cat([values[rows], best], dim=1).topk(k, dim=1)
     columns[rows] = torch.cat([columns[rows], numbers[places]], dim=1).gather(1, order)
     values[rows] = kept
-
-
-def _first_of_equal(values: Tensor, numbers: Tensor) -> Tensor:
-    """Similarities (R, C), float64, so that of equal ones that with the smallest column number (C,) is the largest."""
-    return values * (1 - TIE * values.sign() * numbers)
 
 
 def largest(values: Tensor, k: int) -> Tensor:
