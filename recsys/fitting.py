@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,5 +171,6 @@ def knowledge_of(split: Split, parts: Sequence[str]) -> dict[str, Any]:
     """
     known: dict[str, Any] = {"parts": list(parts), "interactions": split.train.height}
     if split.dataset.has_timestamps and split.train.height:
-        known["until"] = int(split.train[schema.TIMESTAMP].max())  # type: ignore[arg-type]
+        newest = int(split.train[schema.TIMESTAMP].max())  # type: ignore[arg-type]
+        known["until"] = datetime.fromtimestamp(newest / schema.MICROSECONDS, UTC).isoformat()
     return known

@@ -46,10 +46,21 @@ class Run:
 
     @cached_property
     def split(self) -> Split:
-        """The data, split as for the model that was tested: its train part is what the model was fitted on."""
+        """The data, split as for the model that was tested: its train part is what the model was fitted on.
+
+        Raises:
+            ConfigError: If the data is another by now, since weights belong to its users and items by index.
+        """
         from recsys.workspace import load_tested_split
 
-        return load_tested_split(self.cfg)
+        split, expected = load_tested_split(self.cfg), self.record.protocol.get("split_fingerprint")
+        if expected not in (None, split.fingerprint):
+            raise ConfigError(
+                f"the data of run {self.record.run_id} has changed: its split has the fingerprint {split.fingerprint}, "
+                f"expected {expected}. Another version of recsys may number users and items differently, too. Make the "
+                "run again."
+            )
+        return split
 
     @cached_property
     def model(self) -> Recommender:

@@ -39,6 +39,7 @@ TEST = "test"
 
 # What the tested model is fitted on: the train part, train and validation, or everything (then nothing is tested).
 TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
+MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
 
 # Raised with each change that moves results, so that a run made before it is repeated and not found.
 RESULTS_VERSION = 5
@@ -242,7 +243,7 @@ class TrainInteractions:
     Attributes:
         users: (n,) the user of each interaction.
         items: (n,) its item; a (user, item) pair occurs once.
-        timestamps: (n,) seconds since 1970; None where the data has no times.
+        timestamps: (n,) microseconds since 1970; None where the data has no times.
         n_users: Users of the data.
         n_items: Items of the catalogue.
         text_vectors: (n_items, text_dim) float32, the items' encoded texts; text_dim is 0 for `encoder=none`.

@@ -19,7 +19,7 @@ class Dataset:
     Attributes:
         name: The data set's name, for reports.
         interactions: One row for each (user, item) pair: `user` and `item` int32, `value` float32 (1.0 where the data
-            has no ratings), `timestamp` int64 seconds since 1970 where the data has it.
+            has no ratings), `timestamp` int64 microseconds since 1970 (UTC) where the data has it.
         items: Row i is item i: `item_id` str, `text` str ("" where it has none), `categories` list[str] where the
             data has them, and whatever further columns the source keeps.
         users: Row i is user i: `user_id` str and further columns.

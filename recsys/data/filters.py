@@ -24,7 +24,7 @@ def filter_interactions(
     """
     filtered, dropped = dataset, {}
     if min_rating is not None:
-        filtered = _rated_at_least(dataset, min_rating)
+        filtered = rated_at_least(dataset, min_rating)
         dropped["min_rating"] = dataset.interactions.height - filtered.interactions.height
     if user_k_core is None and item_k_core is None:
         return filtered, dropped
@@ -33,12 +33,13 @@ def filter_interactions(
     kept_rows = _k_core(users, items, (dataset.n_users, dataset.n_items), (user_k_core or 0, item_k_core or 0))
     dropped["k_core"] = int((~kept_rows).sum())
     core = replace(filtered, interactions=interactions.filter(pl.Series(kept_rows)))
-    result = _reindexed(core, user_k_core is not None, item_k_core is not None)
+    result = reindexed(core, user_k_core is not None, item_k_core is not None)
     dropped |= {"k_core_users": dataset.n_users - result.n_users, "k_core_items": dataset.n_items - result.n_items}
     return result, dropped
 
 
-def _rated_at_least(dataset: Dataset, min_rating: float) -> Dataset:
+def rated_at_least(dataset: Dataset, min_rating: float) -> Dataset:
+    """The data set with the interactions below `min_rating` in `low_rated`."""
     is_kept = pl.col(schema.VALUE) >= min_rating
     low_rated = dataset.interactions.filter(~is_kept)
     if dataset.low_rated is not None:
@@ -58,7 +59,7 @@ def _k_core(users: NDArray, items: NDArray, sizes: tuple[int, int], least: tuple
         kept = enough
 
 
-def _reindexed(dataset: Dataset, drop_users: bool, drop_items: bool) -> Dataset:
+def reindexed(dataset: Dataset, drop_users: bool, drop_items: bool) -> Dataset:
     """The data set without users or items that have no interactions, indexed anew."""
     interactions, low_rated, tables = dataset.interactions, dataset.low_rated, {}
     for column, table, drop in ((schema.USER, dataset.users, drop_users), (schema.ITEM, dataset.items, drop_items)):

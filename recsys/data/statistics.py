@@ -71,8 +71,8 @@ def _share(is_so: NDArray[np.bool_]) -> float:
     return float(is_so.mean()) if len(is_so) else 0.0
 
 
-def _date(seconds: Any) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).date().isoformat()
+def _date(time: Any) -> str:
+    return datetime.fromtimestamp(int(time) // schema.MICROSECONDS, UTC).date().isoformat()
 
 
 def render(statistics: dict[str, Any]) -> list[Table]:

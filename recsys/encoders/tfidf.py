@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.decomposition import first_singular_vectors
 from recsys.encoders.base import Encoder
 from recsys.schema import ConfigError
 
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 class TfidfEncoder(Encoder):
     """scikit-learn's TF-IDF, reduced by a truncated SVD (latent semantic analysis) unless `n_components` is None.
 
-    A text without a known word has a vector of zeros.
+    The SVD is exact, and the vectors do not depend on the number of threads. A text without a known word has a vector
+    of zeros.
 
     Args:
         n_components: Dimensions kept by the SVD; where there are no more words or train texts than that, one fewer than
@@ -32,7 +34,6 @@ class TfidfEncoder(Encoder):
         max_features: Only the most frequent words are kept; None for all.
         sublinear_tf: Whether a word's count is 1 + log(count).
         stop_words: "english" leaves out common English words; None leaves out none.
-        seed: Of the SVD.
 
     Raises:
         ConfigError: If a value is impossible, or if fitting leaves no word.
@@ -46,7 +47,6 @@ class TfidfEncoder(Encoder):
         max_features: int | None = None,
         sublinear_tf: bool = True,
         stop_words: str | None = None,
-        seed: int = 0,
     ) -> None:
         if n_components is not None and n_components < 1:
             raise ConfigError(f"encoder.n_components is {n_components}; expected 1 or more, or null for no SVD.")
@@ -59,7 +59,6 @@ class TfidfEncoder(Encoder):
         if stop_words not in (None, "english"):
             raise ConfigError(f"encoder.stop_words is {stop_words!r}; expected english or null.")
         self.n_components = n_components
-        self.seed = seed
         self.words: dict[str, Any] = {
             "ngram_range": (int(ngram_range[0]), int(ngram_range[1])),
             "min_df": min_df,
@@ -69,7 +68,6 @@ class TfidfEncoder(Encoder):
         }
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
-        from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self.vectorizer = TfidfVectorizer(**self.words, dtype=np.float32)
@@ -80,23 +78,23 @@ class TfidfEncoder(Encoder):
                 f"encoder=tfidf finds no word in the texts of {len(texts)} train items ({error}); "
                 "lower encoder.min_df, leave out encoder.stop_words, or use encoder=none."
             ) from error
-        self.svd = None
+        self.components = None
         if self.n_components is not None and rows.shape[1] > 1:  # a single word is a dimension as it is
             n_components = max(1, min(self.n_components, min(rows.shape) - 1))
             if n_components < self.n_components:
                 shape = f"{rows.shape[0]} texts of {rows.shape[1]} words"
                 log.warning("encoder.n_components is %d, but %s allow %d.", self.n_components, shape, n_components)
-            self.svd = TruncatedSVD(n_components, random_state=self.seed).fit(rows)
+            _, self.components = first_singular_vectors(rows.astype(np.float64), n_components)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = self._rows(texts)
         # The product with the components, row by row of a sparse matrix, does not depend on the other rows.
-        vectors = rows.toarray() if self.svd is None else rows @ self.svd.components_.T
+        vectors = rows.toarray() if self.components is None else rows @ self.components.T
         return np.asarray(vectors, dtype=np.float32)
 
     def identity(self) -> dict[str, Any]:
         words = {key: list(value) if isinstance(value, tuple) else value for key, value in self.words.items()}
-        return {"encoder": "tfidf", "n_components": self.n_components, "seed": self.seed, **words, "fitted": True}
+        return {"encoder": "tfidf", "n_components": self.n_components, "svd": "exact", **words, "fitted": True}
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
         known = np.diff(self._rows(texts).indptr)

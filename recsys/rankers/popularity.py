@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from recsys.rankers.base import ItemSide, Ranker, UserSide
-from recsys.schema import ConfigError, DataError, ModelContext, TrainInteractions
+from recsys.schema import MICROSECONDS, ConfigError, DataError, ModelContext, TrainInteractions
 
-SECONDS_OF_A_DAY = 86_400
+DAY = 86_400 * MICROSECONDS
 
 
 class PopularityRanker(Ranker):
@@ -43,7 +43,7 @@ class PopularityRanker(Ranker):
                 f"ranker.half_life_days is {self.half_life_days}, but the data has no times: name their column "
                 "(data.interactions.timestamp), or leave the half-life out."
             )
-        days = (train.timestamps.max() - train.timestamps) / SECONDS_OF_A_DAY
+        days = (train.timestamps.max() - train.timestamps) / DAY
         decayed = np.bincount(train.items, np.exp2(-days / self.half_life_days), train.n_items)
         self.counts = torch.from_numpy(decayed).float()
 

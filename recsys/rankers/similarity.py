@@ -106,13 +106,15 @@ def cosine_blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]
 def most_similar(blocks: Iterator[NDArray[Any]], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Each row's `k` most similar other rows, most similar first, and their similarities: two of (n, k).
 
-    Where there are not as many others, the row itself fills up with similarity 0.
+    Of equal similarities those with the smallest column come first. Where there are not as many others, the row itself
+    fills up with similarity 0.
     """
     found, start = [], 0
     for block in blocks:
         itself = np.arange(len(block))
         block[itself, start + itself] = -np.inf
-        found.append(torch.from_numpy(block).topk(k))
+        values = torch.from_numpy(block).double()
+        found.append((values * (1 - TIE * values.sign() * torch.arange(block.shape[1]))).topk(k))
         start += len(block)
     values, columns = (torch.cat(parts) for parts in zip(*found, strict=True))
     return columns.numpy(), values.masked_fill(values == -torch.inf, 0.0).numpy()
@@ -137,10 +139,26 @@ def _keep_best(values: Tensor, columns: Tensor, found: Tensor, first: int) -> No
     """Put into `values` and `columns` (R, k) what is larger in `found` (R, C), whose columns count from `first` on."""
     k, numbers = values.shape[1], torch.arange(first, first + found.shape[1])
     rows = (found.amax(dim=1) > values[:, -1]).nonzero().squeeze(1)
-    best, places = (found[rows] * (1 - TIE * numbers.double())).topk(min(k, found.shape[1]), dim=1)
+    best, places = (found[rows] * (1 - TIE * numbers.double())).topk(min(k, found.shape[1]), dim=1)  # none is negative
     kept, order = torch.cat([values[rows], best], dim=1).topk(k, dim=1)
     columns[rows] = torch.cat([columns[rows], numbers[places]], dim=1).gather(1, order)
     values[rows] = kept
+
+
+def largest(values: Tensor, k: int) -> Tensor:
+    """(B, n) bool: the `k` largest of each row of `values`; of equal ones those with the smallest column.
+
+    Example:
+        >>> largest(torch.tensor([[1.0, 3.0, 1.0, 1.0]]), 3).tolist()
+        [[True, True, True, False]]
+    """
+    last = values.topk(k, dim=1).values[:, -1:]
+    chosen = values >= last
+    (rows,) = (chosen.sum(dim=1) > k).nonzero(as_tuple=True)
+    is_tied = values[rows] == last[rows]
+    n_open = k - (values[rows] > last[rows]).sum(dim=1, keepdim=True)
+    chosen[rows] &= ~is_tied | (is_tied.cumsum(dim=1) <= n_open)
+    return chosen
 
 
 def nearest(blocks: Iterator[NDArray[Any]], k: int) -> csr_matrix:

@@ -49,7 +49,7 @@ class SLIMRanker(ItemItemRanker):
         gram = torch.from_numpy((of_items @ of_items.T).toarray())  # of counts, which float32 holds exactly
         candidates = torch.from_numpy(columns)
         shared = gram.gather(1, candidates) * torch.from_numpy(similarities > 0)
-        shared, order = shared.sort(dim=1, descending=True)
+        shared, order = shared.sort(dim=1, descending=True, stable=True)
         return _columns(*self._solve(gram, candidates.gather(1, order), shared))
 
     def _solve(self, gram: Tensor, candidates: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +67,7 @@ class SLIMRanker(ItemItemRanker):
 
 def _blocks(widths: Tensor) -> Iterator[Tensor]:
     """Items to be solved together, those with the most candidates first; those without any are left out."""
-    order = widths.argsort(descending=True)
+    order = widths.argsort(descending=True, stable=True)
     order, start = order[: int((widths > 0).sum())], 0
     while start < len(order):
         size = max(1, ENTRIES_AT_ONCE // int(widths[order[start]]) ** 2)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from recsys.decomposition import first_singular_vectors
 from recsys.rankers.factors import FactorRanker
 from recsys.rankers.histories import multi_hot
 from recsys.schema import ModelContext, TrainInteractions, UserBatch
 
-ROUNDING = 1e-10  # of singular values beside the first: smaller ones are zeros, whose vectors are arbitrary
+ROUNDING = 1e-7  # of the largest singular value: smaller ones are zeros, whose vectors are arbitrary
 
 
 class SVDRanker(FactorRanker):
     """score(u, i) = x_u·Q·q_i for the history x_u, with Q the first right singular vectors of the train part.
 
     Cremonesi, Koren and Turrin, "Performance of Recommender Algorithms on Top-N Recommendation Tasks", RecSys 2010,
-    equation 9: pairs without an interaction are zeros, and p_u = x_u·Q needs nothing of a user but the history. By
-    scikit-learn's randomized SVD (Halko, Martinsson and Tropp 2011).
+    equation 9: pairs without an interaction are zeros, and p_u = x_u·Q needs nothing of a user but the history. The
+    decomposition is exact and depends neither on the run's seed nor on the number of threads.
 
     Args:
         context: Sizes of the data.
@@ -31,10 +32,7 @@ class SVDRanker(FactorRanker):
         self.n_factors = n_factors
 
     def solve(self, train: TrainInteractions) -> None:
-        from sklearn.utils.extmath import randomized_svd
-
-        n_factors = min(self.n_factors, *train.matrix.shape)
-        _, values, vectors = randomized_svd(train.matrix, n_factors, random_state=train.seed)
+        values, vectors = first_singular_vectors(train.matrix, self.n_factors)
         self.store(vectors[values > ROUNDING * values[0]].T)
 
     def user_factors(self, users: UserBatch) -> Tensor:

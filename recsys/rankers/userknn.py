@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from recsys.rankers.histories import SCORES_AT_ONCE, HistoryRanker, multi_hot
-from recsys.rankers.similarity import Similarity
+from recsys.rankers.similarity import Similarity, largest
 from recsys.rankers.sparse_rows import SparseRows
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 
@@ -17,7 +17,8 @@ class UserKNNRanker(HistoryRanker):
     Herlocker, Konstan, Borchers and Riedl, "An Algorithmic Framework for Performing Collaborative Filtering", SIGIR
     1999, for sets of items in place of ratings. s compares u's history, whole and as it is when u is served, with the
     train histories of all others, so that new users are served like all others. What makes up in s for the length of
-    u's own history is the same for all v and left out.
+    u's own history is the same for all v and left out. Of equally similar users at the end of the list, those with the
+    smallest index are neighbours; indices are in the order of a hash of the raw ids.
 
     Args:
         context: Sizes of the data.
@@ -65,10 +66,9 @@ class UserKNNRanker(HistoryRanker):
         return torch.cat([self._scores(batch) for batch in users.split(at_once)])
 
     def _scores(self, users: UserBatch) -> Tensor:
-        similarities, neighbors = self.similarities(users).topk(self.n_neighbors)
-        rows, places = (similarities > 0).nonzero(as_tuple=True)
-        chosen = torch.stack([rows, neighbors[rows, places]], dim=1)
-        return self.items_of_users.sums(chosen, len(users.idx), similarities[rows, places])
+        similarities = self.similarities(users)
+        is_neighbor = largest(similarities, self.n_neighbors) & (similarities > 0)
+        return self.items_of_users.sums(is_neighbor.nonzero(), len(users.idx), similarities[is_neighbor])
 
     def similarities(self, users: UserBatch) -> Tensor:
         """(B, n_users) how alike the users are to those of the train part, and 0 to themselves."""

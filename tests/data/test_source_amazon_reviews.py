@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from data.raw_ids import named_rows
 
 from recsys.data.sources.amazon_reviews import AmazonReviewsSource
 from recsys.schema import ConfigError, DataError
@@ -28,22 +29,23 @@ def add(file: Path, line: str) -> None:
 def test_reviews_and_products():
     data = read(FIXTURE)
     assert data.name == "amazon_reviews-All_Beauty"
-    assert data.users["user_id"].to_list() == ["AE1", "AE2", "AE3", "AE4"]
-    assert data.items["item_id"].to_list() == ["B01", "B02", "B03"]
-    assert data.items["text"].to_list() == [
+    assert sorted(data.users["user_id"]) == ["AE1", "AE2", "AE3", "AE4"]
+    items = data.items.sort("item_id")
+    assert items["item_id"].to_list() == ["B01", "B02", "B03"]
+    assert items["text"].to_list() == [
         "Hair Mist. Light hold. No alcohol. Beauty, Hair",
         "A soap. For hands.",
         "Comb Beauty",
     ]
-    assert data.items["categories"].to_list() == [["Beauty", "Hair"], [], ["Beauty"]]
-    # 1588687728923 ms is 1588687728 s. AE3 reviewed B02 twice in one second: the higher rating is kept.
-    assert data.interactions.rows() == [
-        (0, 0, 5.0, 1588687728),
-        (0, 1, 4.0, 1588687728),
-        (1, 0, 1.0, 1609322563),
-        (1, 2, 3.0, 1609322563),
-        (2, 1, 5.0, 1626969527),
-        (3, 2, 4.0, 1451606400),
+    assert items["categories"].to_list() == [["Beauty", "Hair"], [], ["Beauty"]]
+    # AE3 reviewed B02 twice: the earlier review is kept.
+    assert named_rows(data, "value", "timestamp") == [
+        ("AE1", "B01", 5.0, 1588687728_923000),
+        ("AE1", "B02", 4.0, 1588687728_000000),
+        ("AE2", "B01", 1.0, 1609322563_534000),
+        ("AE2", "B03", 3.0, 1609322563_000000),
+        ("AE3", "B02", 2.0, 1626969527_000000),
+        ("AE4", "B03", 4.0, 1451606400_000000),
     ]
     assert data.dropped == {"products without reviews": 1, "repeated (user, item) pairs": 1}
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from data.raw_ids import named_rows
 
+from recsys.data.filters import filter_interactions
 from recsys.data.sources.table import Interactions, Items, TableSource, Users
 from recsys.schema import ConfigError, DataError
 
@@ -30,31 +32,32 @@ def data():
 
 
 def test_csv(data):
-    assert data.users.rows() == [("1", "24"), ("2", "53"), ("9", None), ("10", "53")]
+    assert sorted(data.users.rows()) == [("1", "24"), ("10", "53"), ("2", "53"), ("9", None)]
     assert data.items.columns == ["item_id", "text", "categories", "name", "kinds", "note"]
-    assert data.items["text"].to_list() == [
+    items = data.items.sort("item_id")
+    assert items["text"].to_list() == [
         "Toy Story. Animation|Comedy",
         "Amélie, the film. Comedy|Romance",
         "Heat",
         "",
         "Solo. Drama",
     ]
-    assert data.items["categories"].to_list() == [["Animation", "Comedy"], ["Comedy", "Romance"], [], [], ["Drama"]]
-    assert data.interactions.row(3) == (1, 2, 4.0, 881252000)
+    assert items["categories"].to_list() == [["Animation", "Comedy"], ["Comedy", "Romance"], [], [], ["Drama"]]
+    assert named_rows(data, "value", "timestamp")[6] == ("2", "3", 4.0, 881252000_000000)
     assert data.dropped == {}
 
 
 def test_interactions_alone(folder):
     data = read(folder, Interactions("log.csv", "who", "what"), Items(), Users())
     assert not data.has_timestamps
-    assert data.items.rows() == [(str(item), "") for item in range(1, 6)]
+    assert sorted(data.items.rows()) == [(str(item), "") for item in range(1, 6)]
     assert data.interactions["value"].unique().to_list() == [1.0]
 
 
 def test_items_without_a_template_have_no_text(folder):
     data = read(folder, items=replace(THINGS, template=None))
     assert data.texts == [""] * 5
-    assert data.items["categories"][0].to_list() == ["Animation", "Comedy"]
+    assert data.items.sort("item_id")["categories"][0].to_list() == ["Animation", "Comedy"]
 
 
 def other_forms(folder: Path) -> dict[str, dict]:
@@ -85,6 +88,8 @@ def test_every_format_gives_the_same(form, folder, data):
 def test_order_of_the_rows_changes_nothing(folder, data):
     header, *rows = (folder / "log.csv").read_text().splitlines()
     (folder / "log.csv").write_text("\n".join([header, *rows[5:], "", *rows[:5], ""]))
+    for name in ("things", "people"):
+        pl.read_csv(folder / f"{name}.csv", infer_schema=False).reverse().write_csv(folder / f"{name}.csv")
     assert read(folder).fingerprint == data.fingerprint
 
 
@@ -92,19 +97,20 @@ def test_lists_are_categories_and_text(folder):
     pl.DataFrame({"id": ["1", "2"], "tags": [["a", "b"], []]}).write_parquet(folder / "things.parquet")
     (folder / "log.csv").write_text("user_id,item_id\n1,2\n")
     items = Items("things.parquet", "id", "{id}: {tags}", "tags")
-    data = read(folder, Interactions("log.csv"), items, Users())
-    assert data.items["categories"].to_list() == [["a", "b"], []]
-    assert data.items["text"].to_list() == ["1: a, b", "2"]
+    things = read(folder, Interactions("log.csv"), items, Users()).items.sort("item_id")
+    assert things["categories"].to_list() == [["a", "b"], []]
+    assert things["text"].to_list() == ["1: a, b", "2"]
 
 
 def test_recbole_atomic_files():
     log = Interactions("toy.inter", rating="rating", timestamp="timestamp")
     items = Items("toy.item", template="{movie_title} ({release_year}). {class}", categories="class")
     data = read(FIXTURES / "atomic", log, items, Users("toy.user"))
-    assert data.interactions.row(3) == (1, 2, 4.0, 881252000)
-    assert data.items["text"].to_list()[:2] == ["Toy Story (1995). Animation Comedy", "Amélie (2001). Comedy Romance"]
-    assert data.items["text"][3] == '"Weird Al" (1989'  # an empty field takes the literal before it away
-    assert data.items["categories"].to_list() == [
+    assert named_rows(data, "value", "timestamp")[6] == ("2", "3", 4.0, 881252000_000000)
+    items = data.items.sort("item_id")
+    assert items["text"].to_list()[:2] == ["Toy Story (1995). Animation Comedy", "Amélie (2001). Comedy Romance"]
+    assert items["text"][3] == '"Weird Al" (1989'  # an empty field takes the literal before it away
+    assert items["categories"].to_list() == [
         ["Animation", "Comedy"],
         ["Comedy", "Romance"],
         ["Action"],
@@ -137,18 +143,84 @@ def test_repeated_pairs_become_the_earliest(folder):
         log.write("1,1,2,881250948\n1,1,1,881250999\n1,2,4,881250955\n")
     data = read(folder)
     assert data.dropped == {"repeated (user, item) pairs": 3}
-    # The earliest; at the same second the higher value.
-    assert data.interactions.head(2).rows() == [(0, 0, 2.0, 881250948), (0, 1, 4.0, 881250955)]
+    # The earliest; at the same time the higher value.
+    first, second = named_rows(data, "value", "timestamp")[:2]
+    assert first == ("1", "1", 2.0, 881250948_000000)
+    assert second == ("1", "2", 4.0, 881250955_000000)
 
 
 @pytest.mark.parametrize(
     ("unit", "written"),
-    [("s", "1600000000"), ("ms", "1600000000123"), ("us", "1.6e15"), ("%Y-%m-%d %H:%M:%S", "2020-09-13 12:26:40")],
+    [
+        ("s", "1600000000.123456"),
+        ("ms", "1600000000123.456"),
+        ("us", "1600000000123456"),
+        ("us", "1.600000000123456e15"),
+        ("ns", "1600000000123456999"),
+        ("%Y-%m-%d %H:%M:%S%.f", "2020-09-13 12:26:40.123456"),
+    ],
 )
-def test_units_of_time(unit, written, tmp_path):
+def test_times_keep_their_resolution_up_to_microseconds(unit, written, tmp_path):
     (tmp_path / "log.csv").write_text(f"user_id,item_id,time\n1,2,{written}\n")
     data = read(tmp_path, Interactions("log.csv", timestamp="time", timestamp_unit=unit), Items(), Users())
-    assert data.interactions["timestamp"].to_list() == [1_600_000_000]
+    assert data.interactions["timestamp"].to_list() == [1_600_000_000_123_456]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_datetimes_of_parquet_keep_their_resolution(unit, tmp_path):
+    times = pl.Series("time", ["2020-09-13T12:26:40.123", "2020-09-13T12:26:41", "2020-09-13T12:26:41.001"])
+    log = pl.DataFrame(
+        {"user_id": ["1"] * 3, "item_id": ["a", "b", "c"], "time": times.str.to_datetime(time_unit=unit)}
+    )
+    log.write_parquet(tmp_path / "log.parquet")
+    data = read(tmp_path, Interactions("log.parquet", timestamp="time"), Items(), Users())
+    seconds = 1_600_000_000_123_000
+    assert data.interactions["timestamp"].to_list() == [seconds, seconds + 877_000, seconds + 878_000]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("written", ["-1", "9223372036854775807", "4102444800000000000", "1e300"])
+def test_times_out_of_range_are_refused(unit, written, tmp_path):
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,time\n1,2,{written}\n")
+    with pytest.raises(DataError, match=rf"log\.csv:2: column 'time': found '{written}', expected a time between 1970"):
+        read(tmp_path, Interactions("log.csv", timestamp="time", timestamp_unit=unit), Items(), Users())
+
+
+@pytest.mark.parametrize("column", ["part", "fold"])
+def test_a_column_assigns_interactions_to_the_parts(column, tmp_path):
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,{column}\n1,a,train\n1,b,val\n1,c,test\n1,c,train\n")
+    log = Interactions("log.csv", part=column)
+    data = read(tmp_path, log, Items(), Users())
+    assert named_rows(data, "part") == [("1", "a", "train"), ("1", "b", "val"), ("1", "c", "train")]
+    assert read(tmp_path, replace(log, part=None), Items(), Users()).interactions.columns == ["user", "item", "value"]
+
+
+@pytest.mark.parametrize("wrong", ["dev", ""])
+def test_another_part_is_refused_with_its_line(wrong, tmp_path):
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,part\n1,a,train\n1,b,{wrong}\n")
+    found = f"found {wrong!r}" if wrong else "found nothing"
+    expected = r"expected train, val or test \(or data\.interactions\.part=null if the column is something else\)"
+    with pytest.raises(DataError, match=rf"log\.csv:3: column 'part': {found}, {expected}"):
+        read(tmp_path, Interactions("log.csv"), Items(), Users())
+
+
+def test_a_named_column_of_parts_must_be_there(folder):
+    with pytest.raises(DataError, match=r"log\.csv: there is no column 'fold' \(data\.interactions\.part\)"):
+        read(folder, replace(LOG, part="fold"))
+
+
+@pytest.mark.parametrize(("repeated", "n_low"), [("1,1,1,881250999", 5), ("10,1,1,881250999", 6)])
+def test_repeated_pairs_are_merged_before_ratings_are_filtered(repeated, n_low, folder):
+    with (folder / "log.csv").open("a") as log:
+        log.write(f"{repeated}\n10,4,1,881250001\n10,4,5,881250002\n")
+    of_source = read(folder, replace(LOG, min_rating=4))
+    of_split, _ = filter_interactions(read(folder), 4, 1, None)
+    for frame in ("interactions", "low_rated"):
+        rows = [named_rows(replace(data, interactions=getattr(data, frame)), "value") for data in (of_source, of_split)]
+        assert rows[0] == rows[1]
+    assert ("10", "4", 1.0) in rows[0], "the first rating of a pair decides"
+    assert of_source.dropped["interactions below min_rating"] == n_low
+    assert of_source.dropped["repeated (user, item) pairs"] == 2
 
 
 def test_unknown_items(folder):

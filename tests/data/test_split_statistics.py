@@ -26,7 +26,7 @@ def movielens() -> Dataset:
 @pytest.fixture
 def toy() -> Dataset:
     parts = ["train", "train", "val", "test", "train", "test", "test"]
-    rows = rows_of("u a 0", "u b 86400", "u c 9", "u a2 9", "v a 9", "v d 9", "w a 9", part=parts)
+    rows = rows_of("u a 0", "u b 86400000000", "u c 9", "u a2 9", "v a 9", "v d 9", "w a 9", part=parts)
     data = dataset_of(rows)
     texts = data.items.with_columns(pl.Series("text", ["a film", " ", "", "a film", "a film"]))
     return Dataset("toy", data.interactions, texts, data.users, dropped={"unreadable": 2})

@@ -97,18 +97,21 @@ class TestLeaveLastOut(SplitContract):
             assert items_by_part(self.make(seed=seed).split(dataset_of(rows)))["test"] == expected
 
 
+MIDDLE = {"test_from": "1970-01-01T00:00:00.000008", "validation_from": "1970-01-01T00:00:00.000004"}
+
+
 class TestTemporal(ShareContract):
     needs_timestamps = True
     seed_matters = False
     parameters: ClassVar[dict] = {
         **ShareContract.parameters,
-        "test_from": "1970-01-01T00:00:09",
-        "validation_from": "1970-01-01T00:00:05",
+        "test_from": "1970-01-01T00:00:00.000009",
+        "validation_from": "1970-01-01T00:00:00.000005",
     }
 
     def make(self, **parameters) -> Splitter:
         if ("test_from" in parameters) != ("validation_from" in parameters):
-            parameters = {"test_from": "1970-01-01T00:00:08", "validation_from": "1970-01-01T00:00:04", **parameters}
+            parameters = {**MIDDLE, **parameters}
         return TemporalSplitter(**parameters)
 
     def test_one_cut_for_all_and_ties_go_to_the_later_part(self):
@@ -118,7 +121,7 @@ class TestTemporal(ShareContract):
         assert split.statistics["tied_cuts"] == 0
 
     def test_dates_take_the_place_of_shares(self):
-        day = 86_400
+        day = 86_400 * 10**6
         rows = rows_of(f"u a {day}", f"u b {2 * day}", f"v a {3 * day - 1}", f"v b {3 * day}", "w a 0", "w c 99")
         dates = {"validation_from": "1970-01-03", "test_from": "1970-01-04T00:00:00+00:00"}
         split = self.make(**dates).split(dataset_of(rows))
@@ -261,7 +264,9 @@ class TestGiven(SplitContract):
         }
 
     def test_data_without_the_column_is_refused(self):
-        with pytest.raises(ConfigError, match="a column 'part', and toy has none: use split=user_temporal"):
+        with pytest.raises(
+            ConfigError, match=r"a column 'part', and toy has none: .*data\.interactions\.part.*split=user_temporal"
+        ):
             self.make().split(dataset_of(rows_of("u a 1")))
 
     @pytest.mark.parametrize("wrong", ["dev", None])

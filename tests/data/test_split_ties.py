@@ -43,6 +43,15 @@ def test_the_packed_order_is_the_order_of_the_three_keys(n_users, step, spare, h
     assert np.array_equal(user_order(users, None, hashes), np.lexsort((np.arange(5_001), hashes, users)))
 
 
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000])
+def test_times_of_a_coarse_unit_are_packed_in_that_unit(unit):
+    rng = np.random.default_rng(0)
+    users, times = rng.integers(0, 200_000, 5_000), 1_500_000_000_000_000 + rng.integers(0, 100, 5_000) * unit
+    hashes = rng.integers(0, 2**64 - 1, 5_000, dtype=np.uint64)
+    times[0] += 600_000_000_000_000  # about 20 years
+    assert np.array_equal(user_order(users, times, hashes), np.lexsort((hashes, times, users)))
+
+
 def test_which_of_two_tied_items_is_last_is_a_fair_draw():
     users = [f"user {n}" for n in range(2_000)]
     rows = pl.DataFrame({"user_id": users * 2, "item_id": ["1"] * 2_000 + ["2"] * 2_000, "timestamp": 5, "value": 1.0})

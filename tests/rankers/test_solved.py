@@ -182,3 +182,13 @@ def test_halves_of_a_symmetric_matrix_give_each_rows_most_similar_others(entries
 def test_equally_similar_items_stand_in_their_order():
     columns, _ = similarity.Similarity().most_similar(csr_matrix(np.ones((9, 2))), 3)
     assert columns.tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], *[[0, 1, 2]] * 6]
+
+
+def test_of_equal_similarities_the_first_columns_are_kept():
+    block = np.full((40, 40), 0.5, dtype=np.float32)
+    block[1] = -0.5
+    columns, values = similarity.most_similar(iter([block]), 3)
+    assert columns[0].tolist() == [1, 2, 3]
+    assert columns[1].tolist() == [0, 2, 3]
+    assert columns[39].tolist() == [0, 1, 2]
+    assert values[0] == pytest.approx([0.5] * 3)

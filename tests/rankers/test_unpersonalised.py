@@ -13,7 +13,7 @@ from recsys.rankers.popularity import PopularityRanker
 from recsys.rankers.random_scores import RandomScoresRanker
 from recsys.schema import ConfigError, DataError, TrainInteractions
 
-DAY = 86_400
+DAY = 86_400 * 10**6  # microseconds
 
 
 def timed(times: np.ndarray | None) -> TrainInteractions:

@@ -12,7 +12,7 @@ from rankers.ranker_contract import N_ITEMS, N_USERS, catalogue, train, user_sid
 from rankers.test_solved import SolvedContract, dense, known, scores
 
 from recsys.rankers.userknn import UserKNNRanker
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 
 
 def context() -> ModelContext:
@@ -61,6 +61,18 @@ def test_only_the_most_similar_users_count_and_shrinkage_says_who():
     made = solved(n_neighbors=1, shrinkage=3.0)
     assert np.allclose(scores(made), expected(ones, cosine_scales(ones), 1, 3.0), atol=1e-6)
     assert not np.allclose(scores(made), scores(solved(shrinkage=3.0)), atol=1e-3)
+
+
+def test_of_equally_similar_users_at_the_end_the_first_by_index_count():
+    # Users 0 to 4 of the train part have item 0 and an item of their own: all are equally similar to a user of item 0.
+    n_users, n_items = 6, 7
+    users, items = np.r_[np.arange(5), np.arange(5)], np.r_[np.zeros(5, dtype=int), np.arange(1, 6)]
+    counts = torch.from_numpy(np.bincount(items, minlength=n_items))
+    sizes = replace(ranker_contract.context(), warm_users=torch.ones(n_users, dtype=torch.bool), item_counts=counts)
+    ranker = UserKNNRanker(sizes, n_neighbors=3)
+    ranker.solve(TrainInteractions(users, items, None, n_users, n_items, np.zeros((n_items, 0), np.float32)))
+    batch = UserBatch(torch.tensor([5]), torch.tensor([[0]]), torch.tensor([[True]]))
+    assert ranker.score_histories(batch)[0].bool().tolist() == [True, True, True, True, False, False, False]
 
 
 def test_tfidf_weighs_items_by_how_few_users_they_have():

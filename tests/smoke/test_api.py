@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import recsys
@@ -27,6 +29,13 @@ def test_a_run_has_its_record_and_its_model(run):
 def test_load_takes_an_id_or_a_folder(run):
     by_id = recsys.load(run.record.run_id, run.folder.parent)
     assert by_id.record == recsys.load(run.folder).record == run.record
+
+
+def test_a_run_on_other_data_is_not_reopened(run):
+    other = replace(run.record, protocol=run.record.protocol | {"split_fingerprint": "0123"})
+    reopened = replace(recsys.load(run.folder), record=other)
+    with pytest.raises(ConfigError, match=r"the data of run \w+ has changed: .* expected 0123"):
+        _ = reopened.model
 
 
 def test_load_says_what_is_missing(tmp_path):

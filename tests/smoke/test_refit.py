@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -91,11 +92,12 @@ def test_the_record_keeps_validation_the_cost_of_the_refit_and_what_the_model_kn
     assert of_validation
     assert of_validation.items() <= refitted.record.metrics.items()
     assert refitted.record.curve == once.record.curve
+    newest = max(split.train["timestamp"].max(), split.validation["timestamp"].max())
     best = max(once.record.curve, key=lambda line: line["val/ndcg@10"])["epoch"] + 1
     assert refitted.record.fitted_on == {
         "parts": ["train", "val"],
         "interactions": split.train.height + split.validation.height,
-        "until": max(split.train["timestamp"].max(), split.validation["timestamp"].max()),
+        "until": datetime.fromtimestamp(newest / 1e6, UTC).isoformat(),
         "epochs": best,
     }
     assert once.record.fitted_on["interactions"] == split.train.height

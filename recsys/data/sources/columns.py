@@ -44,8 +44,15 @@ def rating(raw: str, key: str = "") -> Column:
     return Column(raw, _finite, "a finite number", key)
 
 
+def part(raw: str, key: str = "") -> Column:
+    """train, val or test."""
+    parts = (schema.TRAIN, schema.VAL, schema.TEST)
+    advice = f" (or {key}=null if the column is something else)" if key else ""
+    return Column(raw, lambda text: pl.when(text.is_in(parts)).then(text), f"train, val or test{advice}", key)
+
+
 def timestamp(raw: str, unit: str = "s", key: str = "", unit_key: str = "") -> Column:
-    """A time between 1970 and 2100 as whole seconds since 1970.
+    """A time between 1970 and 2100 as whole microseconds since 1970.
 
     Args:
         raw: The column's name.
@@ -115,14 +122,14 @@ def require(table: RawTable, wanted: Mapping[str, str]) -> None:
             raise DataError(f"{table.label}: there is no column '{name}'{named}; found {', '.join(found)}{guess}")
 
 
-def check_unit(seconds: pl.Series, unit: str, label: str, unit_key: str) -> None:
+def check_unit(times: pl.Series, unit: str, label: str, unit_key: str) -> None:
     """Refuse a unit under which nothing is younger than 1971: the numbers are of a coarser unit.
 
     Raises:
         DataError: If so.
     """
-    newest = seconds.max()
-    if unit in UNITS and unit != "s" and isinstance(newest, int) and newest < _YEAR_1971:
+    newest = times.max()
+    if unit in UNITS and unit != "s" and isinstance(newest, int) and newest < _YEAR_1971 * schema.MICROSECONDS:
         raise DataError(f"{label}: as {unit} since 1970 no timestamp is later than 1970; is {unit_key}=s meant?")
 
 
@@ -219,13 +226,20 @@ def _finite(text: pl.Expr) -> pl.Expr:
 
 
 def _counted_time(text: pl.Expr, unit: str) -> pl.Expr:
-    seconds = (text.str.strip_chars().cast(pl.Float64, strict=False) / UNITS[unit]).floor()
-    return _in_range(pl.when(seconds.is_finite()).then(seconds))
+    """Whole numbers are converted exactly; decimals are rounded to microseconds."""
+    trimmed, per_second = text.str.strip_chars(), UNITS[unit]
+    whole = _in_range(trimmed.cast(pl.Int64, strict=False), per_second)
+    exact = (
+        whole // (per_second // schema.MICROSECONDS) if unit == "ns" else whole * (schema.MICROSECONDS // per_second)
+    )
+    decimal = _in_range(trimmed.cast(pl.Float64, strict=False), per_second)
+    rounded = (decimal * (schema.MICROSECONDS / per_second)).round().cast(pl.Int64)
+    return pl.coalesce(exact, rounded)
 
 
 def _written_time(text: pl.Expr, unit: str) -> pl.Expr:
-    return _in_range(text.str.to_datetime(unit, strict=False, time_unit="ms").dt.epoch("s"))
+    return _in_range(text.str.to_datetime(unit, strict=False, time_unit="us").dt.epoch("us"), schema.MICROSECONDS)
 
 
-def _in_range(seconds: pl.Expr) -> pl.Expr:
-    return pl.when(seconds.is_between(0, _YEAR_2100, closed="left")).then(seconds).cast(pl.Int64)
+def _in_range(time: pl.Expr, per_second: int) -> pl.Expr:
+    return pl.when(time.is_between(0, _YEAR_2100 * per_second, closed="left")).then(time)

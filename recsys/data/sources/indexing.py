@@ -6,9 +6,11 @@ import polars as pl
 
 from recsys import schema
 from recsys.data.dataset import Dataset
+from recsys.data.id_hashes import hash_order
 
 REPEATED = "repeated (user, item) pairs"
 IDLE_USERS = "users without interactions"
+_PARTS = [schema.TRAIN, schema.VAL, schema.TEST]
 _FIRST_COLUMNS = [schema.ITEM_ID, schema.TEXT, schema.CATEGORIES]
 
 
@@ -20,10 +22,11 @@ def index(
     dropped: dict[str, int] | None = None,
     user_ids: pl.Series | None = None,
 ) -> Dataset:
-    """The data set of raw tables; the order of the interactions' rows changes nothing.
+    """The data set of raw tables; the order of the rows of any table changes nothing.
 
-    Items keep the order of their table, or are sorted where there is none; users are sorted. Of a pair that is there
-    more than once the earliest is kept, of those the one of the highest value, and the others are counted.
+    Users and items are numbered in the order of a hash of their raw ids, so ties that an index breaks favour nobody.
+    Of a pair that is there more than once the earliest is kept, of those the one of the highest value, of those the one
+    in train (else in val). The others are counted.
 
     Args:
         name: The data set's name.
@@ -31,19 +34,22 @@ def index(
         items: `item_id`, `text` and further columns, each id once; holds all items of the interactions.
         users: `user_id` and further columns, each id once; those without interactions are left out and counted.
         dropped: What the source dropped before.
-        user_ids: All users, sorted, where there are more than those of the interactions.
+        user_ids: All users, as `distinct_ids` gives them, where there are more than those of the interactions.
 
     Example:
         >>> rows = pl.DataFrame({"user_id": ["10", "9", "9"], "item_id": ["a", "b", "b"], "timestamp": [5, 7, 6]})
         >>> data = index("toy", rows)
-        >>> data.users["user_id"].to_list(), data.dropped
-        (['9', '10'], {'repeated (user, item) pairs': 1})
-        >>> data.interactions.select("user", "item", "timestamp").rows()
-        [(0, 1, 6), (1, 0, 5)]
+        >>> sorted(data.users["user_id"]), data.dropped
+        (['10', '9'], {'repeated (user, item) pairs': 1})
+        >>> users, items = data.users["user_id"], data.items["item_id"]
+        >>> [(users[user], items[item], time) for user, item, _, time in data.interactions.sort("timestamp").rows()]
+        [('10', 'a', 5), ('9', 'b', 6)]
     """
-    user_ids = sorted_ids(interactions[schema.USER_ID]) if user_ids is None else user_ids
+    user_ids = distinct_ids(interactions[schema.USER_ID]) if user_ids is None else user_ids
     if items is None:
-        items = sorted_ids(interactions[schema.ITEM_ID]).to_frame().with_columns(pl.lit("").alias(schema.TEXT))
+        items = distinct_ids(interactions[schema.ITEM_ID]).to_frame().with_columns(pl.lit("").alias(schema.TEXT))
+    else:
+        items = items[hash_order(items[schema.ITEM_ID])]
     dropped = dict(dropped or {})
     indexed = _indexed(interactions, user_ids, items[schema.ITEM_ID])
     unique = _earliest(indexed)
@@ -64,16 +70,15 @@ def index_numbers(name: str, interactions: pl.DataFrame, items: pl.DataFrame, n_
     return Dataset(name, ordered.sort(schema.USER, schema.TIMESTAMP, schema.ITEM), items, ids)
 
 
-def sorted_ids(ids: pl.Series) -> pl.Series:
-    """The distinct ids: by number where all are whole numbers, else as text.
+def distinct_ids(ids: pl.Series) -> pl.Series:
+    """The distinct ids in the order of their hashes.
 
     Example:
-        >>> sorted_ids(pl.Series(["10", "9", "10"])).to_list(), sorted_ids(pl.Series(["10", "9", "x"])).to_list()
-        (['9', '10'], ['10', '9', 'x'])
+        >>> distinct_ids(pl.Series(["a", "b", "b"])).equals(distinct_ids(pl.Series(["b", "a"])))
+        True
     """
-    distinct = ids.unique().sort()
-    numbers = distinct.cast(pl.Int64, strict=False)
-    return distinct if numbers.null_count() else distinct.gather(numbers.arg_sort())
+    distinct = ids.unique()
+    return distinct.gather(hash_order(distinct))
 
 
 def to_index(ids: pl.Series, known: pl.Series) -> pl.Series:
@@ -93,8 +98,10 @@ def _indexed(interactions: pl.DataFrame, user_ids: pl.Series, item_ids: pl.Serie
 
 def _earliest(indexed: pl.DataFrame) -> pl.DataFrame:
     time = [schema.TIMESTAMP] if schema.TIMESTAMP in indexed.columns else []
-    order = [schema.USER, *time, schema.ITEM, schema.VALUE]
-    ordered = indexed.sort(order, descending=[column == schema.VALUE for column in order])
+    part = pl.col(schema.PART).replace_strict(_PARTS, [0, 1, 2], return_dtype=pl.Int8, default=None)
+    last = [part] if schema.PART in indexed.columns else []
+    order = [schema.USER, *time, schema.ITEM, -pl.col(schema.VALUE), *last]
+    ordered = indexed.sort(order)
     pair = pl.col(schema.USER).cast(pl.Int64) * 2**32 + pl.col(schema.ITEM)
     return ordered.filter(pair.is_first_distinct())
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from recsys import schema
 from recsys.data.dataset import Dataset
+from recsys.data.id_hashes import hash_order
 from recsys.data.sources.base import Source
 from recsys.data.sources.columns import (
     Column,
@@ -21,17 +22,18 @@ from recsys.data.sources.columns import (
     read_side_table,
     timestamp,
 )
-from recsys.data.sources.indexing import index, sorted_ids, to_index
+from recsys.data.sources.indexing import distinct_ids, index, to_index
 from recsys.data.sources.raw import RawFile, existing, find
 from recsys.data.sources.tables import CsvTable
 from recsys.data.sources.text import render, require_fields
 from recsys.schema import DataError
 
 _TIME_FORMAT = "%m/%d/%Y %I:%M:%S %p"
-_DAY = 86_400
+_DAY = 86_400 * schema.MICROSECONDS
 _SLICE = 200_000  # impressions whose lists are taken apart at once: bounds the memory
 _NEWS = ["news_id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
-_BEHAVIORS = ["impression_id", "user_id", "time", "history", "impressions"]
+_NUMBER = "impression_id"  # the last key of the order of impressions
+_BEHAVIORS = [_NUMBER, "user_id", "time", "history", "impressions"]
 _KEPT_NEWS = ["category", "subcategory", "title", "abstract"]
 
 
@@ -101,6 +103,7 @@ class MindSource(Source):
     def _read_news(self, tables: list[CsvTable]) -> pl.DataFrame:
         frames = [read_side_table(table, "news_id", schema.ITEM_ID) for table in tables]
         news = pl.concat(frames).unique(schema.ITEM_ID, keep="first", maintain_order=True)
+        news = news[hash_order(news[schema.ITEM_ID])]
         require_fields(_KEPT_NEWS, self.template, tables[0].label)
         news = news.select(schema.ITEM_ID, pl.col(_KEPT_NEWS).fill_null(""))
         kinds = pl.concat_list("category", "subcategory").list.unique(maintain_order=True)
@@ -114,7 +117,7 @@ def _in_parts(train: pl.DataFrame, dev: pl.DataFrame, validation_days: float) ->
     is_late = time > time.max() - validation_days * _DAY
     part = pl.when(is_late).then(pl.lit(schema.VAL)).otherwise(pl.lit(schema.TRAIN)).alias(schema.PART)
     shown = pl.concat([train.with_columns(part), dev.with_columns(pl.lit(schema.TEST).alias(schema.PART))])
-    return shown.sort(schema.TIMESTAMP, schema.USER_ID, maintain_order=True)
+    return shown.sort(schema.TIMESTAMP, schema.USER_ID, _NUMBER, maintain_order=True).drop(_NUMBER)
 
 
 def _is_place(path: Path) -> bool:
@@ -129,9 +132,10 @@ def _file(place: Path, name: str) -> RawFile:
 
 
 def _read_behaviors(table: CsvTable, news: pl.DataFrame) -> pl.DataFrame:
-    """`user_id`, `timestamp`, `history`, `candidates`, `clicked`."""
+    """`impression_id`, `user_id`, `timestamp`, `history`, `candidates`, `clicked`."""
     labelled = "ids with labels, as in 'N1-0 N2-1' (the leaderboard's test set has none and cannot be used)"
     columns = {
+        _NUMBER: Column(_NUMBER, lambda text: text.fill_null(""), "the impression's number"),
         schema.USER_ID: identifier("user_id"),
         schema.TIMESTAMP: timestamp("time", _TIME_FORMAT),
         schema.HISTORY: Column("history", lambda text: text.fill_null(""), "ids of news between spaces"),
@@ -160,6 +164,7 @@ def _with_lists(frame: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
     history, candidates = (pl.col(name).str.split(" ") for name in (schema.HISTORY, schema.CANDIDATES))
     one = pl.element()
     return frame.select(
+        _NUMBER,
         schema.USER_ID,
         schema.TIMESTAMP,
         history.list.eval(places(one.filter(one != ""))).alias(schema.HISTORY),
@@ -178,7 +183,7 @@ def _refuse_unknown(table: CsvTable, column: str, value: str, known: pl.Series) 
 
 def _assemble(name: str, shown: pl.DataFrame, news: pl.DataFrame) -> Dataset:
     """The data set of impressions that still bear raw user ids."""
-    user_ids = sorted_ids(shown[schema.USER_ID])
+    user_ids = distinct_ids(shown[schema.USER_ID])
     interactions = pl.concat([_clicks(shown), _history_clicks(shown)])
     named = interactions.with_columns(news[schema.ITEM_ID].gather(interactions[schema.ITEM]).alias(schema.ITEM_ID))
     dataset = index(name, named.drop(schema.ITEM), news, user_ids=user_ids)
@@ -204,7 +209,8 @@ def _history_clicks(shown: pl.DataFrame) -> pl.DataFrame:
     of_user = pl.col(schema.HISTORY).last(), pl.col(schema.TIMESTAMP).first()
     last = train.group_by(schema.USER_ID, maintain_order=True).agg(*of_user)
     size = pl.col(schema.HISTORY).list.len().cast(pl.Int64)
-    times = pl.int_ranges(pl.col(schema.TIMESTAMP) - size, pl.col(schema.TIMESTAMP)).alias(schema.TIMESTAMP)
+    time, second = pl.col(schema.TIMESTAMP), schema.MICROSECONDS
+    times = pl.int_ranges(time - size * second, time, second).alias(schema.TIMESTAMP)
     clicks = last.with_columns(times).explode(schema.HISTORY, schema.TIMESTAMP)
     part = pl.lit(schema.TRAIN).alias(schema.PART)
     return clicks.select(schema.USER_ID, pl.col(schema.HISTORY).alias(schema.ITEM), schema.TIMESTAMP, part)

@@ -95,7 +95,7 @@ class SyntheticSource(Source):
             {
                 schema.USER: pl.Series(users, dtype=pl.Int32),
                 schema.ITEM: pl.Series(items, dtype=pl.Int32),
-                schema.TIMESTAMP: seconds,
+                schema.TIMESTAMP: seconds * schema.MICROSECONDS,
             }
         )
         return index_numbers(self.name, interactions, _items(catalogue, topics), self.n_users)

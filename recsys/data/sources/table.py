@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,7 @@ import polars as pl
 
 from recsys import schema
 from recsys.data.dataset import Dataset
+from recsys.data.filters import rated_at_least, reindexed
 from recsys.data.sources.atomic import ATOMIC, AtomicTable
 from recsys.data.sources.base import Source
 from recsys.data.sources.columns import (
@@ -19,6 +20,7 @@ from recsys.data.sources.columns import (
     UnknownItems,
     check_unit,
     identifier,
+    part,
     rating,
     read_columns,
     read_side_table,
@@ -26,7 +28,7 @@ from recsys.data.sources.columns import (
     require,
     timestamp,
 )
-from recsys.data.sources.indexing import index
+from recsys.data.sources.indexing import IDLE_USERS, index
 from recsys.data.sources.raw import RawFile, existing
 from recsys.data.sources.tables import CsvTable, JsonLinesTable, ParquetTable, RawTable
 from recsys.data.sources.text import render, require_fields
@@ -47,7 +49,10 @@ class Interactions:
         rating: Column of the rating; null if there is none.
         timestamp: Column of the time; null if there is none.
         timestamp_unit: s, ms, us or ns since 1970, or a format such as %Y-%m-%d.
-        min_rating: Interactions with a lower rating are dropped and counted; null keeps all.
+        min_rating: Interactions with a lower rating are no positives and counted, as by `split.min_rating`. Repeated
+            pairs are merged before. Null keeps all.
+        part: Column that assigns interactions to train, val or test, for split=given; null reads none. The default
+            column may be missing.
     """
 
     file: str
@@ -57,6 +62,7 @@ class Interactions:
     timestamp: str | None = None
     timestamp_unit: str = "s"
     min_rating: float | None = None
+    part: str | None = schema.PART
 
     def __post_init__(self) -> None:
         if self.min_rating is not None and self.rating is None:
@@ -77,6 +83,8 @@ class Interactions:
         if self.timestamp:
             unit_key = f"{key}timestamp_unit"
             found[schema.TIMESTAMP] = timestamp(self.timestamp, self.timestamp_unit, f"{key}timestamp", unit_key)
+        if self.part:
+            found[schema.PART] = part(self.part, f"{key}part")
         return found
 
 
@@ -172,10 +180,19 @@ class TableSource(Source):
                 users = read_side_table(tables["users"], self.users.id, schema.USER_ID, "data.users.id")
                 expected, ids = f"a user of {tables['users'].label}", interactions[schema.USER_ID]
                 refuse_unknown(table, self.interactions.user, ids, users[schema.USER_ID], expected)
-        kept = _at_least(interactions, self.interactions.min_rating)
-        if interactions.height > kept.height:
-            dropped[BELOW] = interactions.height - kept.height
-        return index(self.name, kept, items, users, dropped)
+        return self._filtered(index(self.name, interactions, items, users, dropped))
+
+    def _filtered(self, dataset: Dataset) -> Dataset:
+        """The data set without interactions below `min_rating`, and without users that have no others."""
+        if self.interactions.min_rating is None:
+            return dataset
+        kept = reindexed(
+            rated_at_least(dataset, self.interactions.min_rating), drop_users=True, drop_items=self.items.file is None
+        )
+        n_idle = dataset.n_users - kept.n_users if self.users.file else 0
+        counts = {BELOW: dataset.interactions.height - kept.interactions.height, IDLE_USERS: n_idle}
+        dropped = {name: dataset.dropped.get(name, 0) + count for name, count in counts.items() if count}
+        return replace(kept, dropped=dataset.dropped | dropped)
 
     def _file_names(self) -> dict[str, str]:
         tables = {"interactions": self.interactions.file, "items": self.items.file, "users": self.users.file}
@@ -195,7 +212,10 @@ class TableSource(Source):
 
     def _read_interactions(self, table: RawTable) -> pl.DataFrame:
         keys = self.interactions
-        frame = read_columns(table, keys.columns)
+        columns = keys.columns
+        if keys.part == schema.PART and schema.PART not in table.columns:
+            del columns[schema.PART]
+        frame = read_columns(table, columns)
         if keys.timestamp:
             times = frame[schema.TIMESTAMP]
             check_unit(times, keys.timestamp_unit, table.label, "data.interactions.timestamp_unit")
@@ -221,7 +241,3 @@ def _read_items(table: RawTable, keys: Items) -> pl.DataFrame:
 def _separator(table: RawTable, keys: Items) -> str:
     is_sequence = isinstance(table, AtomicTable) and table.types[keys.categories or ""] == "token_seq"
     return " " if is_sequence else keys.categories_separator
-
-
-def _at_least(interactions: pl.DataFrame, min_rating: float | None) -> pl.DataFrame:
-    return interactions if min_rating is None else interactions.filter(pl.col(schema.VALUE) >= min_rating)

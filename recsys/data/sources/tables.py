@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
+from recsys import schema
 from recsys.data.sources.raw import UNIT_SEPARATOR, RawFile, plain_text, wrong_byte
 from recsys.schema import DataError
 
@@ -171,7 +172,7 @@ class JsonLinesTable(RawTable):
 
 
 class ParquetTable(RawTable):
-    """A parquet file; dates and times become seconds since 1970."""
+    """A parquet file; dates and times become seconds since 1970, with decimals if they have a part of a second."""
 
     def __init__(self, file: RawFile) -> None:
         frame = pl.scan_parquet(file.path)
@@ -200,8 +201,16 @@ def _as_strings(name: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.List):
         return column.cast(pl.List(pl.String))
     if isinstance(dtype, pl.Date | pl.Datetime):
-        return column.dt.epoch("s").cast(pl.String)
+        return _decimal_seconds(column.dt.epoch("us"))
     return column.cast(pl.String)
+
+
+def _decimal_seconds(time: pl.Expr) -> pl.Expr:
+    """Microseconds since 1970 as seconds: "1600000000" or "1600000000.250000"."""
+    seconds = (time // schema.MICROSECONDS).cast(pl.String)
+    rest = time % schema.MICROSECONDS
+    digits = rest.cast(pl.String).str.zfill(6)
+    return pl.when(rest == 0).then(seconds).otherwise(pl.concat_str([seconds, digits], separator="."))
 
 
 def _wrong_object(line: bytes, lists: list[str]) -> str | None:

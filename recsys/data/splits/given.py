@@ -15,7 +15,7 @@ PARTS = {schema.TRAIN: TRAIN_PART, schema.VAL: VALIDATION_PART, schema.TEST: TES
 
 
 class GivenSplitter(Splitter):
-    """The column `part` of the interactions says train, val or test."""
+    """The column `part` of the interactions says train, val or test: of MIND, and of `data=table` where it has one."""
 
     name = "given"
     takes_impressions = True
@@ -32,7 +32,8 @@ class GivenSplitter(Splitter):
         if schema.PART not in interactions.columns:
             raise ConfigError(
                 f"split=given needs data that brings its own split, in a column {schema.PART!r}, and {dataset.name} "
-                "has none: use split=user_temporal, or split=random for data without time."
+                "has none: name the column (data.interactions.part of data=table), or use split=user_temporal, or "
+                "split=random for data without time."
             )
         parts = interactions[schema.PART].cast(pl.String).fill_null("nothing")
         unknown = parts.filter(~parts.is_in(list(PARTS)))

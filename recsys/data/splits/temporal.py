@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ def _start_of_newest(times: NDArray[np.int64], n: int) -> int:
 
 
 def _timestamp(key: str, date: str | None) -> int | None:
+    """An ISO date as microseconds since 1970; UTC unless it names a time zone."""
     if date is None:
         return None
     try:
@@ -82,4 +83,5 @@ def _timestamp(key: str, date: str | None) -> int | None:
         raise ConfigError(
             f"{key} is {date!r}; expected an ISO date such as 2015-07-01 or 2015-07-01T12:00:00."
         ) from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)

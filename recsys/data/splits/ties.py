@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
+from recsys.data.id_hashes import id_digests
 
 TIE_RULE = "splitmix64 of the seed and the raw ids of user and item, version 1"
 
@@ -35,13 +34,23 @@ def user_order(users: NDArray, times: NDArray | None, hashes: NDArray[np.uint64]
     times = np.zeros(1, dtype=np.int64) if times is None else times
     if len(users) == 0:
         return np.empty(0, dtype=np.int64)
-    span = int(times.max()) - int(times.min())
+    times = _counted(times)
+    span = int(times.max())
     spare = 64 - int(users.max()).bit_length() - span.bit_length()
     if spare < 1:
         return np.lexsort((hashes, np.broadcast_to(times, users.shape), users))
-    packed = (times - times.min()).astype(np.uint64) | (users.astype(np.uint64) << np.uint64(span.bit_length()))
+    packed = times.astype(np.uint64) | (users.astype(np.uint64) << np.uint64(span.bit_length()))
     packed = (packed << np.uint64(spare)) | (hashes >> np.uint64(64 - spare))
     return _settle(np.argsort(packed), packed, hashes)
+
+
+def _counted(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Times from the first one on, in seconds or milliseconds where all are whole ones: fewer bits."""
+    times = times - times.min()
+    for unit in (schema.MICROSECONDS, schema.MICROSECONDS // 1000):
+        if not (times % unit).any():
+            return times // unit
+    return times
 
 
 def _settle(order: NDArray[np.int64], packed: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -57,18 +66,13 @@ def _settle(order: NDArray[np.int64], packed: NDArray[np.uint64], hashes: NDArra
 def pair_hash(dataset: Dataset, users: NDArray, items: NDArray, seed: int) -> NDArray[np.uint64]:
     """A 64-bit hash of each (user, item) pair by their raw ids, and of the seed."""
     user_hash = id_hashes(dataset.users[schema.USER_ID], seed)
-    item_hash = _digests(dataset.items[schema.ITEM_ID])
+    item_hash = id_digests(dataset.items[schema.ITEM_ID])
     return _mix(user_hash[users] ^ item_hash[items])
 
 
 def id_hashes(ids: pl.Series, seed: int) -> NDArray[np.uint64]:
     """A 64-bit hash of each raw id and of the seed, the same on every machine and version."""
-    return _mix(_digests(ids) ^ np.uint64(seed))
-
-
-def _digests(ids: pl.Series) -> NDArray[np.uint64]:
-    digests = b"".join(hashlib.blake2b(raw.encode(), digest_size=8).digest() for raw in ids.to_list())
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+    return _mix(id_digests(ids) ^ np.uint64(seed))
 
 
 def tied_cuts(interactions: pl.DataFrame, part: NDArray[np.int8]) -> float | None:
