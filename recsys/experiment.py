@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from recsys import schema
+from recsys import __version__, schema
 from recsys.combinations import check
-from recsys.config import build, is_none, plain
+from recsys.config import UNKNOWN, build, chosen_target, is_none, plain
+from recsys.custom_code.hashes import code_of_names, code_of_object
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
-from recsys.tracking.run_id import flatten, run_id
+from recsys.tracking.run_id import flatten, run_id, targets
 from recsys.tracking.store import Store
 from recsys.workspace import cached_data_fingerprint, load_split, text_features, user_texts
 
@@ -88,13 +89,23 @@ def identify(cfg: DictConfig) -> str | None:
 
 
 def _named(cfg: DictConfig, data_fingerprint: str) -> str:
-    # Weights are named by their content: a folder may hold others tomorrow.
-    identity = build("encoder", cfg.encoder).identity()
-    weights = {key: value for key, value in identity.items() if key.endswith("sha256")}
-    contents = {"encoder_content": weights}
+    components = _components(cfg)
+    identifier = run_id(plain(cfg), data_fingerprint, **components)
+    _hashed[identifier] = components
+    return identifier
+
+
+_hashed: dict[str, dict[str, Any]] = {}  # code and contents by run id: files may change while a run is being made
+
+
+def _components(cfg: DictConfig) -> dict[str, Any]:
+    """The code of a run's components, and the content of its weights: a folder may hold others tomorrow."""
+    encoder = build("encoder", cfg.encoder)
+    contents = {} if encoder is None else {"encoder_content": encoder.identity()}
     if cfg.ranker.get("language_model") is not None:
         contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
-    return run_id({**plain(cfg), **contents}, data_fingerprint)
+    code = {"recsys": __version__, **code_of_names(targets(plain(cfg))), **code_of_object(encoder)}
+    return {"code": code, "contents": contents}
 
 
 def find(cfg: DictConfig) -> Run | None:
@@ -209,12 +220,13 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     return {
         "run_id": identifier,
         "name": label(cfg),
-        "choices": plain(cfg.choices),
+        "choices": _choices(cfg),
         "config": plain(cfg),
         "overrides": list(cfg.overrides),
         "seed": cfg.seed,
         "tags": list(cfg.tags),
         "tuning": plain(cfg.tuning),
+        **_hashed.get(identifier, {}),
     }
 
 
@@ -288,10 +300,22 @@ def _limits(cfg: DictConfig) -> dict[str, Any]:
 
 def label(cfg: DictConfig) -> str:
     """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs alone, "popularity"."""
-    text = None if is_none(cfg.encoder) or cfg.choices.encoder == "none" else cfg.choices.encoder
+    choices = _choices(cfg)
+    text = None if is_none(cfg.encoder) or choices["encoder"] == "none" else choices["encoder"]
     if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
         text = f"{text}-{precision}"  # vectors of its own
-    return "+".join(filter(None, [text, cfg.choices.ranker]))
+    return "+".join(filter(None, [text, choices["ranker"]]))
+
+
+def _choices(cfg: DictConfig) -> dict[str, Any]:
+    """What was chosen in each config group: the option's name, or the class where another took its place."""
+    choices = plain(cfg.choices)
+    for group, option in choices.items():
+        node = cfg.get(group)
+        target = node.get("_target_") if isinstance(node, DictConfig) else None
+        if target is not None and chosen_target(group, str(option)) not in (target, UNKNOWN):
+            choices[group] = str(target).rpartition(".")[2]
+    return choices
 
 
 def _placed(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -12,13 +12,14 @@ PACKAGE = Path(__file__).parent.parent / "recsys"
 # Each part may import itself and what stands to its right.
 ALLOWED = {
     "schema": set(),
+    "custom_code": set(),
     "metrics": {"schema"},
     "language": {"schema"},
-    "encoders": {"schema", "language"},
+    "encoders": {"schema", "language", "custom_code"},
     "layers": {"schema"},
     "profiles": {"schema", "layers"},
     "rankers": {"schema", "layers", "language"},
-    "data": {"schema"},
+    "data": {"schema", "custom_code"},
     "tracking": {"schema"},
     "finetuning": {"schema", "layers", "encoders"},
     "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
@@ -42,6 +43,7 @@ ALLOWED = {
     },
 }
 LIGHT = [
+    "custom_code",
     "schema",
     "config",
     "cli",

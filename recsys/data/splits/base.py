@@ -69,11 +69,14 @@ class Split:
             return pl.concat([self.whole.train, self.validation, self.fold_in])
         return pl.concat([self.whole.train, self.fold_in]) if stage == schema.VAL else self.train
 
-    @cached_property
+    @property
     def whole(self) -> Split:
         """The split with nothing withheld: evaluation looks at this one, so that it is the same for all runs."""
-        if self.withheld is None:
-            return self
+        return self if self.withheld is None else self._whole  # a cached `self` would keep itself alive
+
+    @cached_property
+    def _whole(self) -> Split:
+        assert self.withheld is not None
         return replace(self, train=pl.concat([self.train, self.withheld]), withheld=None)
 
     def thinned(self, share: float = 1.0, per_user: int | None = None) -> Split:
