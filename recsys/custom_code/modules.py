@@ -13,10 +13,8 @@ from pathlib import Path
 from types import CodeType
 
 # Installed packages that components come from. Records keep their versions.
-LIBRARIES = frozenset(
-    ("recsys", "hydra", "omegaconf", "torch", "pytorch_lightning", "lightning", "lightning_fabric", "torchmetrics")
-    + ("transformers", "tokenizers", "numpy", "scipy", "sklearn", "polars", "optuna", "wandb", "tensorboard")
-)
+LIBRARIES = {"recsys", "hydra", "omegaconf", "torch", "pytorch_lightning", "lightning", "lightning_fabric"}
+LIBRARIES |= {"torchmetrics", "transformers", "tokenizers", "numpy", "scipy", "sklearn", "polars", "optuna", "wandb"}
 INSTALLED = {"site-packages", "dist-packages"}
 
 
