@@ -89,8 +89,9 @@ def identify(cfg: DictConfig) -> str | None:
 
 
 def _named(cfg: DictConfig, data_fingerprint: str) -> str:
-    components = _components(cfg)
-    identifier = run_id(plain(cfg), data_fingerprint, **components)
+    settings = plain(cfg)
+    components = _components(cfg, settings)
+    identifier = run_id(settings, data_fingerprint, **components)
     _hashed[identifier] = components
     return identifier
 
@@ -98,13 +99,13 @@ def _named(cfg: DictConfig, data_fingerprint: str) -> str:
 _hashed: dict[str, dict[str, Any]] = {}  # code and contents by run id: files may change while a run is being made
 
 
-def _components(cfg: DictConfig) -> dict[str, Any]:
+def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
     """The code of a run's components, and the content of its weights: a folder may hold others tomorrow."""
     encoder = build("encoder", cfg.encoder)
     contents = {} if encoder is None else {"encoder_content": encoder.identity()}
     if cfg.ranker.get("language_model") is not None:
         contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
-    code = {"recsys": __version__, **code_of_names(targets(plain(cfg))), **code_of_object(encoder)}
+    code = {"recsys": __version__, **code_of_names(targets(settings)), **code_of_object(encoder)}
     return {"code": code, "contents": contents}
 
 
@@ -220,7 +221,7 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     return {
         "run_id": identifier,
         "name": label(cfg),
-        "choices": _choices(cfg),
+        "choices": {group: _choice(cfg, group) for group in plain(cfg.choices)},
         "config": plain(cfg),
         "overrides": list(cfg.overrides),
         "seed": cfg.seed,
@@ -300,22 +301,20 @@ def _limits(cfg: DictConfig) -> dict[str, Any]:
 
 def label(cfg: DictConfig) -> str:
     """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs alone, "popularity"."""
-    choices = _choices(cfg)
-    text = None if is_none(cfg.encoder) or choices["encoder"] == "none" else choices["encoder"]
+    encoder = _choice(cfg, "encoder")
+    text = None if is_none(cfg.encoder) or encoder == "none" else encoder
     if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
         text = f"{text}-{precision}"  # vectors of its own
-    return "+".join(filter(None, [text, choices["ranker"]]))
+    return "+".join(filter(None, [text, _choice(cfg, "ranker")]))
 
 
-def _choices(cfg: DictConfig) -> dict[str, Any]:
-    """What was chosen in each config group: the option's name, or the class where another took its place."""
-    choices = plain(cfg.choices)
-    for group, option in choices.items():
-        node = cfg.get(group)
-        target = node.get("_target_") if isinstance(node, DictConfig) else None
-        if target is not None and chosen_target(group, str(option)) not in (target, UNKNOWN):
-            choices[group] = str(target).rpartition(".")[2]
-    return choices
+def _choice(cfg: DictConfig, group: str) -> Any:
+    """What was chosen in a config group: the option's name, or the class where another took its place."""
+    option, node = cfg.choices[group], cfg.get(group)
+    target = node.get("_target_") if isinstance(node, DictConfig) else None
+    if target is None or chosen_target(group, str(option)) in (target, UNKNOWN):
+        return option
+    return str(target).rpartition(".")[2]
 
 
 def _placed(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from recsys import schema
@@ -123,6 +124,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield name, value
 
 
+@lru_cache(maxsize=4096)  # the runs of a process have the same keys
 def _is_excluded(key: str) -> bool:
     return any(fnmatchcase(key, pattern) or fnmatchcase(key, f"{pattern}.*") for pattern in EXCLUDED)
 

@@ -11,8 +11,8 @@ from recsys.custom_code.hashes import code_of_names, code_of_object
 
 FILES = {
     "__init__.py": "from .encoder import Encoder\n",
-    "encoder.py": "import json\nfrom own_parts.words import split\n\nclass Encoder:\n    dim = 3\n    def f(self, k=1):\n"
-    "        return split(k)\n",
+    "encoder.py": "import json\nfrom own_parts.words import split\n\nclass Encoder:\n    dim = 3\n"
+    "    def f(self, k=1):\n        return split(k)\n",
     "words.py": "SCALE = 2\n\ndef split(text):\n    return SCALE\n",
     "other.py": "x = 1\n",
 }

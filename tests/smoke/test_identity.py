@@ -138,13 +138,10 @@ def test_another_model_in_the_same_folder_is_not_another_seed(make, tmp_path):
     from encoders.tiny_models import bert_folder
 
     folder = tmp_path / "weights"
-    first = make("encoder=transformer", "encoder.max_length=16", f"encoder.weights={bert_folder(folder)}")
-    second = make(
-        "encoder=transformer",
-        "encoder.max_length=16",
-        f"encoder.weights={bert_folder(folder, initializer_range=0.9)}",
-        "seed=1",
-    )
+    chosen = ["encoder=transformer", "encoder.max_length=16", f"encoder.weights={bert_folder(folder)}"]
+    first = make(*chosen)
+    bert_folder(folder, initializer_range=0.9)
+    second = make(*chosen, "seed=1")
     with pytest.raises(ComparisonError) as refusal:
         compare([first.record, second.record], Store(first.folder.parent), None, ["ndcg@10"])
     assert f"content of the weights {folder}: " in str(refusal.value)
