@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recsys.schema import ConfigError, RecsysError
 
+UNKNOWN = "unknown"  # the target of an option that cannot be read off its yaml
 META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
 
 
@@ -100,6 +101,23 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
         raise _config_error(group, error.__cause__ or error) from error
     except (TypeError, ValueError) as error:
         raise _config_error(group, error) from error
+
+
+def chosen_target(group: str, option: str) -> str | None:
+    """The `_target_` that an option's yaml has; None for `none`, UNKNOWN where there is no such file or key.
+
+    Example:
+        >>> chosen_target("ranker", "dot")
+        'recsys.rankers.dot.DotRanker'
+    """
+    path = conf_dir() / group / f"{option}.yaml"
+    return _target_in(path, path.stat().st_mtime_ns) if path.is_file() else UNKNOWN
+
+
+@lru_cache(maxsize=256)
+def _target_in(path: Path, changed_at: int) -> str | None:  # noqa: ARG001 (a changed file is another entry)
+    node = OmegaConf.load(path)
+    return node["_target_"] if isinstance(node, DictConfig) and "_target_" in node else UNKNOWN
 
 
 def plain(node: DictConfig) -> dict[str, Any]:

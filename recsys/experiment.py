@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from recsys import schema
+from recsys import __version__, schema
 from recsys.combinations import check
-from recsys.config import build, is_none, plain
+from recsys.config import UNKNOWN, build, chosen_target, is_none, plain
+from recsys.custom_code.hashes import code_of_names, code_of_object
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
 from recsys.schema import ALL
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
-from recsys.tracking.run_id import flatten, run_id
+from recsys.tracking.run_id import flatten, run_id, targets
 from recsys.tracking.store import Store
 from recsys.workspace import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
 
@@ -90,13 +91,24 @@ def identify(cfg: DictConfig) -> str | None:
 
 
 def _named(cfg: DictConfig, data_fingerprint: str) -> str:
-    # Weights are named by their content: a folder may hold others tomorrow.
-    identity = build("encoder", cfg.encoder).identity()
-    weights = {key: value for key, value in identity.items() if key.endswith("sha256")}
-    contents = {"encoder_content": weights}
+    settings = plain(cfg)
+    components = _components(cfg, settings)
+    identifier = run_id(settings, data_fingerprint, **components)
+    _hashed[identifier] = components
+    return identifier
+
+
+_hashed: dict[str, dict[str, Any]] = {}  # code and contents by run id: files may change while a run is being made
+
+
+def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
+    """The code of a run's components, and the content of its weights: a folder may hold others tomorrow."""
+    encoder = build("encoder", cfg.encoder)
+    contents = {} if encoder is None else {"encoder_content": encoder.identity()}
     if cfg.ranker.get("language_model") is not None:
         contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
-    return run_id({**plain(cfg), **contents}, data_fingerprint)
+    code = {"recsys": __version__, **code_of_names(targets(settings)), **code_of_object(encoder)}
+    return {"code": code, "contents": contents}
 
 
 def find(cfg: DictConfig) -> Run | None:
@@ -218,12 +230,13 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     return {
         "run_id": identifier,
         "name": label(cfg),
-        "choices": plain(cfg.choices),
+        "choices": {group: _choice(cfg, group) for group in plain(cfg.choices)},
         "config": plain(cfg),
         "overrides": list(cfg.overrides),
         "seed": cfg.seed,
         "tags": list(cfg.tags),
         "tuning": plain(cfg.tuning),
+        **_hashed.get(identifier, {}),
     }
 
 
@@ -297,10 +310,20 @@ def _limits(cfg: DictConfig) -> dict[str, Any]:
 
 def label(cfg: DictConfig) -> str:
     """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs alone, "popularity"."""
-    text = None if is_none(cfg.encoder) or cfg.choices.encoder == "none" else cfg.choices.encoder
+    encoder = _choice(cfg, "encoder")
+    text = None if is_none(cfg.encoder) or encoder == "none" else encoder
     if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
         text = f"{text}-{precision}"  # vectors of its own
-    return "+".join(filter(None, [text, cfg.choices.ranker]))
+    return "+".join(filter(None, [text, _choice(cfg, "ranker")]))
+
+
+def _choice(cfg: DictConfig, group: str) -> Any:
+    """What was chosen in a config group: the option's name, or the class where another took its place."""
+    option, node = cfg.choices[group], cfg.get(group)
+    target = node.get("_target_") if isinstance(node, DictConfig) else None
+    if target is None or chosen_target(group, str(option)) in (target, UNKNOWN):
+        return option
+    return str(target).rpartition(".")[2]
 
 
 def _placed(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config import build
-from recsys.data.cache import cached_fingerprint, load_dataset
+from recsys.config import build, plain
+from recsys.custom_code.hashes import code_of_names
+from recsys.data.cache import cached_fingerprint, entry_folder, load_dataset
+from recsys.data.dataset import Dataset, frame_hash
 from recsys.data.splits.base import Split
 from recsys.schema import ALL, REFIT, TRAIN_ONLY
+from recsys.tracking.run_id import targets
 
 if TYPE_CHECKING:
     import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
@@ -42,7 +48,8 @@ class _Memory:
         return self.kept[key]
 
 
-_splits, _features, _text_rows, _user_texts = _Memory(), _Memory(), _Memory(), _Memory()
+_datasets, _splits, _features, _text_rows, _user_texts = (_Memory() for _ in range(5))
+_frame_hashes: dict[int, tuple[weakref.ref[pl.DataFrame], str]] = {}
 
 
 @dataclass(frozen=True)
@@ -66,13 +73,15 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
         knowledge: What is learnt from: the train part alone, or more of the data, see `Split.refit`.
     """
     source = build("data", cfg.data)
-    dataset = load_dataset(source, cache_dir(cfg))
-    splitter = build("split", cfg.split)
+    data = str(entry_folder(source, cache_dir(cfg)))
     share, per_user, template = cfg.get("train_share", 1.0), cfg.get("train_per_user"), cfg.get("item_text")
-    whole = f"{dataset.fingerprint} {_key(cfg.split)}"
+    whole = f"{data} {_key(cfg.split)}"
+
+    def load() -> Dataset:
+        return _datasets.get(data, lambda: load_dataset(source, cache_dir(cfg)))
 
     def make() -> Split:
-        split = _splits.get(whole, lambda: splitter.split(dataset))
+        split = _splits.get(whole, lambda: build("split", cfg.split).split(load()))
         split = split if knowledge == TRAIN_ONLY else split.refit(knowledge)
         return split.thinned(share, per_user).reading(template)
 
@@ -103,7 +112,7 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
         return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, cache_dir(cfg)))
 
-    return _features.get(_reading(cfg, split), encode)
+    return _features.get(_encoding_key(cfg, split), encode)
 
 
 def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> UserTexts | None:
@@ -116,7 +125,8 @@ def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> User
     def encode(texts: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, Any]]:
         return encode_texts(build("encoder", cfg.encoder), texts, _train_texts(split), cache_dir(cfg))
 
-    return _user_texts.get(f"{_reading(cfg, split)} {prompt}", lambda: UserTexts(split, prompt, encode))
+    key = f"{_encoding_key(cfg, split)} {_content_of(split)} {prompt}"
+    return _user_texts.get(key, lambda: UserTexts(split, prompt, encode))
 
 
 def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
@@ -130,13 +140,43 @@ def text_rows(split: Split) -> csr_matrix | None:
     """The TF-IDF rows of the items by which every run of the protocol measures the diversity of its lists."""
     from recsys.metrics.texts import text_rows as make
 
-    texts = split.data_texts or split.dataset.texts
-    return _text_rows.get(f"{split.fingerprint} {split.whole.train.height}", lambda: make(texts, split.whole.warm_items))
+    texts, warm = split.data_texts or split.dataset.texts, split.whole.warm_items
+    return _text_rows.get(f"{split.dataset.fingerprint} {_mask_hash(warm)}", lambda: make(texts, warm))
 
 
-def _reading(cfg: DictConfig, split: Split) -> str:
-    """All that vectors of texts depend on."""
-    return f"{split.fingerprint} {split.train.height} {cfg.get('item_text')} {_key(cfg.encoder)}"
+def _encoding_key(cfg: DictConfig, split: Split) -> str:
+    """All that vectors of texts depend on: the texts, which of them are fitted on, and the encoder."""
+    return f"{_hash_of(split.dataset.items)} {_mask_hash(split.warm_items)} {_key(cfg.encoder)}"
+
+
+def _mask_hash(mask: NDArray[np.bool_]) -> str:
+    return hashlib.sha256(mask.tobytes()).hexdigest()
+
+
+def _content_of(split: Split) -> str:
+    """A hash of all interactions, impressions, users and items of a split, part by part."""
+    hashes = [f"{name}={_hash_of(frame)}" for name, frame in _frames(split)]
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def _frames(part: Split | Dataset) -> Iterator[tuple[str, pl.DataFrame | None]]:
+    for entry in fields(part):
+        value = getattr(part, entry.name)
+        if isinstance(value, Dataset):
+            yield from _frames(value)
+        elif value is None or hasattr(value, "get_columns"):
+            yield entry.name, value
+
+
+def _hash_of(frame: pl.DataFrame | None) -> str | None:
+    """The frame's hash, computed once while it is in memory."""
+    if frame is None:
+        return None
+    place = id(frame)
+    if place not in _frame_hashes:
+        reference = weakref.ref(frame, lambda _: _frame_hashes.pop(place, None))
+        _frame_hashes[place] = reference, frame_hash(frame)
+    return _frame_hashes[place][1]
 
 
 def _train_texts(split: Split) -> list[str]:
@@ -149,4 +189,6 @@ def cache_dir(cfg: DictConfig) -> Path:
 
 
 def _key(node: DictConfig) -> str:
-    return OmegaConf.to_yaml(node, resolve=True, sort_keys=True)
+    """A component's settings, and its code where it is not the package's own."""
+    settings = OmegaConf.to_yaml(node, resolve=True, sort_keys=True)
+    return f"{settings} {code_of_names(targets(plain(node)))}"

@@ -12,14 +12,15 @@ PACKAGE = Path(__file__).parent.parent / "recsys"
 # Each part may import itself and what stands to its right.
 ALLOWED = {
     "schema": set(),
+    "custom_code": set(),
     "metrics": {"schema"},
     "language": {"schema"},
     "decomposition": set(),
-    "encoders": {"schema", "decomposition", "language"},
+    "encoders": {"schema", "decomposition", "language", "custom_code"},
     "layers": {"schema"},
     "profiles": {"schema", "layers"},
     "rankers": {"schema", "decomposition", "layers", "language"},
-    "data": {"schema"},
+    "data": {"schema", "custom_code"},
     "tracking": {"schema"},
     "finetuning": {"schema", "layers", "encoders"},
     "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
@@ -43,6 +44,7 @@ ALLOWED = {
     },
 }
 LIGHT = [
+    "custom_code",
     "schema",
     "config",
     "cli",

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from recsys.custom_code.hashes import code_of_object
 from recsys.data.dataset import Dataset
 from recsys.data.sources.base import Source
 
@@ -28,7 +29,7 @@ def load_dataset(source: Source, cache_dir: Path) -> Dataset:
     Raises:
         DataError: If the raw files are malformed.
     """
-    folder = _folder(source, cache_dir)
+    folder = entry_folder(source, cache_dir)
     found = _read(folder)
     if found is not None:
         return found
@@ -48,19 +49,21 @@ def dataset_fingerprint(source: Source, cache_dir: Path) -> str:
 
 def cached_fingerprint(source: Source, cache_dir: Path) -> str | None:
     """The fingerprint of a source's data set if its parsed form is kept, else None; reads no data."""
-    manifest = _manifest(_folder(source, cache_dir))
+    manifest = _manifest(entry_folder(source, cache_dir))
     return None if manifest is None else manifest["fingerprint"]
 
 
-def _folder(source: Source, cache_dir: Path) -> Path:
+def entry_folder(source: Source, cache_dir: Path) -> Path:
+    """Where the parsed form of a source's data set is kept. A change of its files, parameters or code changes it."""
     hashes = [_file_hash(path, *_state(path)) for path in source.files()]
-    content = json.dumps([VERSION, source.identity(), hashes], sort_keys=True)
-    return cache_dir / "data" / hashlib.sha256(content.encode()).hexdigest()[:32]
+    code = code_of_object(source)
+    content = [VERSION, source.identity(), hashes, code] if code else [VERSION, source.identity(), hashes]
+    return cache_dir / "data" / hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _state(path: Path) -> tuple[int, int, int, int]:
     state = path.stat()
-    return state.st_size, state.st_mtime_ns, state.st_ino
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from recsys.custom_code.hashes import code_of_object
 from recsys.encoders.base import Encoder
 from recsys.language.files import making, replacing
 from recsys.schema import DataError
@@ -85,8 +86,9 @@ def _encode(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], 
 
 
 def _key(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str]) -> str:
-    identity = encoder.identity()
-    digest = hashlib.sha256(json.dumps([VERSION, identity], sort_keys=True).encode())
+    identity, code = encoder.identity(), code_of_object(encoder)
+    content = [VERSION, identity, code] if code else [VERSION, identity]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for part in (texts, train_texts if identity.get("fitted") else ()):
         digest.update(hashlib.sha256(json.dumps(list(part)).encode()).digest())
     return digest.hexdigest()[:32]

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from recsys.custom_code.hashes import code_of_object
 from recsys.language.files import making, replacing
 from recsys.language.weights import settings_hash, weights_hash
 from recsys.schema import ConfigError
@@ -162,7 +163,9 @@ def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple
             f"encoder.weights is {CATALOGUE}, but the train items have {len(distinct)} distinct texts to learn from; "
             "name a folder or a hub id, or use encoder=none."
         )
-    key = hashlib.sha256(json.dumps([learner.recipe(), distinct], sort_keys=True).encode()).hexdigest()[:32]
+    code = code_of_object(learner)
+    content = [learner.recipe(), distinct, code] if code else [learner.recipe(), distinct]
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / "pretrained" / key
     with making(folder):
         report = _found(folder)

@@ -48,10 +48,10 @@ def replacing(path: Path) -> Iterator[Path]:
 def sha256(path: Path) -> str:
     """The SHA-256 of a file, read again only where the file has changed."""
     status = path.stat()
-    return _sha256_of(path.resolve(), status.st_size, status.st_mtime_ns)
+    return _sha256_of(path.resolve(), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 @lru_cache
-def _sha256_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001 (a file that has changed is read again)
+def _sha256_of(path: Path, *state: int) -> str:  # noqa: ARG001 (a file that has changed is read again)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

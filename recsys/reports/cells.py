@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from recsys.schema import ComparisonError
-from recsys.tracking.record import Record, canonical_json
-from recsys.tracking.run_id import cell_id, flatten, influential
+from recsys.tracking.record import Record, canonical_json, fingerprint
+from recsys.tracking.run_id import cell_of, flatten, influential
 
 TRAIN_COMMAND = "python scripts/train.py"
+_SHOWN_DIGITS = 12  # of a hash in a message
 _SHOWN = 5  # run ids in a message before the rest is only counted
 _MISSING = "(missing)"
 
@@ -62,14 +63,14 @@ class Cell:
 
 
 def make_cells(records: Iterable[Record], labels: Mapping[str, str] | None = None) -> list[Cell]:
-    """Finished runs by their configuration without the seed, labelled; a run that comes twice counts once.
+    """Finished runs by all that their results depend on but the seed, labelled; a run that comes twice counts once.
 
     Args:
         records: The runs.
         labels: By run id, such as a study's; a cell none of whose runs is among them gets a label of its own.
     """
     distinct = {record.run_id: record for record in records}.values()
-    groups = list(group_by(distinct, lambda record: cell_id(record.config)).values())
+    groups = list(group_by(distinct, cell_of).values())
     ordered = [tuple(sorted(group, key=lambda record: record.seed)) for group in groups]
     return [Cell(label, group) for label, group in zip(_labelled(ordered, labels or {}), ordered, strict=True)]
 
@@ -83,9 +84,7 @@ def check_protocol(records: Sequence[Record]) -> None:
     protocols = {record.run_id: dict(flatten(record.protocol)) for record in records}
     keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
     values = {key: {run_id: protocol.get(key, _MISSING) for run_id, protocol in protocols.items()} for key in keys}
-    lines = [
-        f"  {key}: {_by_value(own)}" for key, own in values.items() if len(set(map(canonical_json, own.values()))) > 1
-    ]
+    lines = [f"  {key}: {_by_value(own)}" for key, own in values.items() if _n_values(own) > 1]
     if lines:
         raise ComparisonError(
             "these runs have different protocols, and their numbers must not stand in one table:\n"
@@ -94,12 +93,62 @@ def check_protocol(records: Sequence[Record]) -> None:
         )
 
 
-def check_seeds(cells: Sequence[Cell]) -> None:
-    """Refuse cells that were not run on the same seeds.
+def check_identity(records: Sequence[Record]) -> None:
+    """Refuse runs in which one component or one name of weights stands for different things.
+
+    Different components may be compared; what is refused is one module with two versions of its code, one folder with
+    two models, and two major versions of torch.
 
     Raises:
-        ComparisonError: Naming the missing seeds of each cell and the command that runs them.
+        ComparisonError: Listing what differs, its values, and the runs that have them.
     """
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        for subject, value in _parts(record):
+            found.setdefault(subject, {})[record.run_id] = value
+    lines = [f"  {subject}: {_by_value(own)}" for subject, own in found.items() if _n_values(own) > 1]
+    if lines:
+        raise ComparisonError(
+            "these runs were made with different code or weights under the same name, and their numbers must not stand "
+            "in one table:\n" + "\n".join(lines) + "\nMake the older runs again, and select runs by their ids, as in "
+            "select=[<run id>,<run id>], or by the tag of a study."
+        )
+
+
+def _parts(record: Record) -> Iterator[tuple[str, Any]]:
+    """All that must be the same in runs that have it, by what it is called in messages."""
+    for module, version in record.code.items():
+        yield f"code of {module}", version[:_SHOWN_DIGITS]
+    for identity in record.contents.values():
+        for name, content in _weights(identity):
+            yield f"content of the weights {name}", content
+    if "encoder_content" in record.contents:  # an encoder of the user's own may read files that are no weights
+        settings = fingerprint(influential({"encoder": record.config.get("encoder")}))
+        encoder = f"{record.choices.get('encoder')} with settings {settings[:4]}"
+        yield f"identity of the encoder {encoder}", fingerprint(record.contents["encoder_content"])[:_SHOWN_DIGITS]
+    if "torch" in record.versions:
+        yield "major version of torch", record.versions["torch"].partition(".")[0]
+
+
+def _weights(identity: Any) -> Iterator[tuple[str, str]]:
+    """Names of weights with hashes of their content, of all parts of an encoder's identity."""
+    if isinstance(identity, Mapping):
+        hashes = {key: str(value)[:_SHOWN_DIGITS] for key, value in identity.items() if key.endswith("sha256")}
+        if hashes:
+            yield str(identity.get("weights", identity.get("encoder"))), " ".join(hashes.values())
+        identity = list(identity.values())
+    for inner in identity if isinstance(identity, list) else ():
+        yield from _weights(inner)
+
+
+def check_seeds(cells: Sequence[Cell]) -> None:
+    """Refuse cells that were not run on the same seeds, each once.
+
+    Raises:
+        ComparisonError: Naming the missing seeds of each cell and the command that runs them, or the runs that share a
+            seed.
+    """
+    _check_repeated_seeds(cells)
     wanted = sorted({seed for cell in cells for seed in cell.seeds})
     lines = []
     for cell in cells:
@@ -111,6 +160,32 @@ def check_seeds(cells: Sequence[Cell]) -> None:
             f"compared cells need the same seeds, here {_joined(wanted)}:\n" + "\n".join(lines) + "\nMake these runs, "
             "or select the seeds that all have, as in select=[seed:0]."
         )
+
+
+def _check_repeated_seeds(cells: Sequence[Cell]) -> None:
+    lines = []
+    for cell in cells:
+        for seed, runs in group_by(cell.records, lambda record: record.seed).items():
+            if len(runs) > 1:
+                lines.append(f"  {cell.label}, seed {seed}: {_listed([record.run_id for record in runs])}")
+    if lines:
+        raise ComparisonError(
+            "some cells have several runs of one seed:\n"
+            + "\n".join(lines)
+            + "\nSelect one run of each seed by its id, "
+            "or delete the others, as in python scripts/runs.py action=delete run=<run id> confirm=true."
+        )
+
+
+def uncommitted_code(records: Sequence[Record]) -> str | None:
+    """A warning where runs were made from a checkout with changes that were not committed."""
+    runs = [record.run_id for record in records if (record.git or {}).get("dirty")]
+    if not runs:
+        return None
+    return (
+        f"{len(runs)} of {len(records)} runs were made with uncommitted changes of recsys ({_listed(runs)}): their git "
+        "commit does not reproduce them."
+    )
 
 
 def unequal_tuning(cells: Sequence[Cell]) -> str | None:
@@ -155,7 +230,7 @@ def _distinct(made: Sequence[str], groups: Sequence[Sequence[Record]]) -> list[s
     """Labels with the beginning of the cell's id where several cells have the same."""
     ambiguous = {label for label in made if made.count(label) > 1}
     return [
-        f"{label} {cell_id(group[0].config)[:4]}" if label in ambiguous else label
+        f"{label} {cell_of(group[0])[:4]}" if label in ambiguous else label
         for label, group in zip(made, groups, strict=True)
     ]
 
@@ -227,6 +302,10 @@ def _text(value: Any) -> str:
 def _by_value(values: dict[str, Any]) -> str:
     groups = group_by(values, lambda run_id: canonical_json(values[run_id]))
     return "; ".join(f"{value} in {_listed(run_ids)}" for value, run_ids in groups.items())
+
+
+def _n_values(values: dict[str, Any]) -> int:
+    return len(set(map(canonical_json, values.values())))
 
 
 def _listed(run_ids: Sequence[str]) -> str:

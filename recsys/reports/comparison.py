@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recsys import schema
-from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells, unequal_tuning
+from recsys.reports.cells import (
+    Cell,
+    check_identity,
+    check_protocol,
+    check_seeds,
+    make_cells,
+    uncommitted_code,
+    unequal_tuning,
+)
 from recsys.reports.costs import Cost, cost_of
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
@@ -15,7 +23,7 @@ from recsys.reports.statistics import Inference, PairedDifference, too_few_resam
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
-from recsys.tracking.run_id import cell_id
+from recsys.tracking.run_id import cell_of
 from recsys.tracking.store import Store
 
 LOWER_IS_BETTER = ("gini", "average_popularity")
@@ -89,6 +97,7 @@ class Comparison:
         of_runs = dict.fromkeys(warning for record in self.records for warning in record.warnings)
         n_pairs = max(map(len, self.differences.values()), default=0)
         of_all = [
+            uncommitted_code(self.records),
             unequal_tuning([row.cell for row in self.rows]),
             too_few_resamples(self.inference, n_pairs),
             too_few_seeds(self.inference, len(self.seeds)),
@@ -157,7 +166,8 @@ def compare(
         labels: Of cells, by the ids of their runs, such as a study's; None for names out of what differs.
 
     Raises:
-        ComparisonError: If there is nothing to compare, or the runs have different protocols, seeds or queries.
+        ComparisonError: If there is nothing to compare, or the runs have different protocols, code, weights, seeds or
+            queries.
     """
     records = list(records)
     failures = [record for record in records if not record.is_finished]
@@ -168,6 +178,7 @@ def compare(
             f"no complete cell to compare: {len(failures)} runs failed and none of the rest is whole."
         )
     check_protocol(finished)
+    check_identity(finished)
     check_seeds(cells)
     _check_metrics(metrics, finished)
     reference = None if baseline is None else _find_baseline(baseline, cells)
@@ -221,8 +232,8 @@ def _complete_cells(
 ) -> tuple[list[Cell], list[str]]:
     """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
     cells = make_cells((record for record in records if record.is_finished), labels)
-    failed = {cell_id(record.config) for record in failures}
-    undisturbed = [cell for cell in cells if cell_id(cell.records[0].config) not in failed]
+    failed = {cell_of(record) for record in failures}
+    undisturbed = [cell for cell in cells if cell_of(cell.records[0]) not in failed]
     wanted = {seed for cell in undisturbed or cells for seed in cell.seeds}
     whole = [cell for cell in cells if cell in undisturbed or wanted <= set(cell.seeds)]
     return whole, [cell.label for cell in cells if cell not in whole]

@@ -61,9 +61,7 @@ def freed_memory_kept() -> Iterator[None]:
 def free_what_is_left() -> None:
     """Free the model of a run that has ended, for a process that makes many.
 
-    A model and its trainer hold each other, so that only the garbage collector frees them, which large tensors do not
-    call: it counts objects. What survives is not looked at again, so that this takes some milliseconds from the second
-    call on.
+    A model and its trainer hold each other, so that only the garbage collector frees them. Large tensors do not start
+    it, since it counts objects.
     """
     gc.collect()
-    gc.freeze()

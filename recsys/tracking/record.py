@@ -16,6 +16,7 @@ from recsys.tracking.files import write_atomically
 SCHEMA_VERSION = 2  # raised when a field is added, removed or changes its meaning
 FINISHED = "finished"
 FAILED = "failed"
+NAN = "nan"  # stands for the number in a configuration, as "inf" does for infinity
 
 
 def _now() -> str:
@@ -47,6 +48,8 @@ class Record:
         epochs: Epochs trained until validation stopped the training; None for a ranker that is not trained so.
         peak_memory_mb: Peak resident memory in MB.
         parameters: `trainable` and `total` numbers of weights.
+        code: The package's release, and a hash of each module outside the package that a component comes from.
+        contents: Identities of the encoder and the language model, with hashes of the weights that they read.
         encoding: What the encoder reports of the texts: coverage, cut texts, weights.
         ranking: What the ranker says of its own biases; empty for most.
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
@@ -79,6 +82,8 @@ class Record:
     epochs: int | None = None
     peak_memory_mb: float | None = None
     parameters: dict[str, int] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, Any] = field(default_factory=dict)
     encoding: dict[str, Any] = field(default_factory=dict)
     ranking: dict[str, Any] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
@@ -106,7 +111,7 @@ class Record:
         Raises:
             RecsysError: If the file cannot be written.
         """
-        write_json(path, asdict(self))
+        write_json(path, {**asdict(self), "config": _strict(self.config, NAN)})
 
     @classmethod
     def read(cls, path: Path) -> Record:
@@ -122,7 +127,7 @@ class Record:
                 f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that "
                 "wrote it, or make the run again."
             )
-        for added in ("ranking", "fitted_on"):  # of records that were made before there was any
+        for added in ("ranking", "fitted_on", "code", "contents"):  # of records that were made before there was any
             content.setdefault(added, {})
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())
@@ -132,7 +137,7 @@ class Record:
             )
         for metrics in (content["metrics"], *content["segments"].values(), *content["curve"]):
             metrics.update({name: math.nan if value is None else float(value) for name, value in metrics.items()})
-        return cls(**content)
+        return cls(**{**content, "config": _with_numbers(content["config"])})
 
 
 def fingerprint(protocol: dict[str, Any]) -> str:
@@ -146,8 +151,13 @@ def fingerprint(protocol: dict[str, Any]) -> str:
 
 
 def canonical_json(value: Any) -> str:
-    """One text for equal values: sorted keys, no white space, floats as Python's shortest repr."""
-    return json.dumps(_strict(value), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+    """One text for equal values: sorted keys, no white space, floats as Python's shortest repr.
+
+    Example:
+        >>> canonical_json({"b": float("nan"), "a": None})
+        '{"a":null,"b":"nan"}'
+    """
+    return json.dumps(_strict(value, NAN), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -177,14 +187,23 @@ def load_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _strict(value: Any) -> Any:
-    """A value as strict JSON has it: NaN is null, infinities are words, keys are strings, numpy's scalars Python's."""
+def _strict(value: Any, nan: str | None = None) -> Any:
+    """A value as strict JSON has it: NaN is `nan`, infinities are words, keys are strings, numpy's scalars Python's."""
     if isinstance(value, dict):
-        return {str(key): _strict(inner) for key, inner in value.items()}
+        return {str(key): _strict(inner, nan) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_strict(inner) for inner in value]
+        return [_strict(inner, nan) for inner in value]
     if hasattr(value, "item"):
-        return _strict(value.item())
+        return _strict(value.item(), nan)
     if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
+        return nan if math.isnan(value) else str(value)
     return str(value) if isinstance(value, Path) else value
+
+
+def _with_numbers(value: Any) -> Any:
+    """A configuration whose words for NaN and infinities are numbers again."""
+    if isinstance(value, dict):
+        return {key: _with_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_numbers(inner) for inner in value]
+    return float(value) if value in (NAN, "inf", "-inf") else value

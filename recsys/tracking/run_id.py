@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from recsys import schema
-from recsys.tracking.record import canonical_json
+from recsys.tracking.record import Record, canonical_json
 
 # Patterns of dotted config keys without influence on results; `*` stands for any text.
 EXCLUDED = (
@@ -38,8 +39,22 @@ EXCLUDED = (
 )
 
 
-def run_id(config: Mapping[str, Any], data_fingerprint: str) -> str:
-    """12 hex digits: a hash of the configuration's influential part, the data and the results' version.
+TARGET = "_target_"
+
+
+def run_id(
+    config: Mapping[str, Any],
+    data_fingerprint: str,
+    code: Mapping[str, str] | None = None,
+    contents: Mapping[str, Any] | None = None,
+) -> str:
+    """12 hex digits: a hash of all that a run's results depend on.
+
+    Args:
+        config: Its influential part counts.
+        data_fingerprint: A hash of the data's content.
+        code: The package's release, and hashes of code outside it, by module.
+        contents: Of the weights that are read.
 
     The order of keys does not matter. 1 and 1.0 differ, since they may mean different things (Lightning's
     `limit_train_batches=1` is one batch, `1.0` is all of them): at worst a run is repeated, never a wrong one found.
@@ -50,12 +65,43 @@ def run_id(config: Mapping[str, Any], data_fingerprint: str) -> str:
         >>> run_id({"seed": 1}, "d") == run_id({"seed": 2}, "d")
         False
     """
-    return _hash({"config": influential(config), "data": data_fingerprint, "results_version": schema.RESULTS_VERSION})
+    data = {"data": data_fingerprint, "results_version": schema.RESULTS_VERSION}
+    return _hash({"config": influential(config), **data, "code": code or {}, "contents": contents or {}})
 
 
-def cell_id(config: Mapping[str, Any]) -> str:
-    """The same for all runs that differ in nothing but the seed."""
-    return _hash({key: value for key, value in influential(config).items() if key != "seed"})
+def cell_id(
+    config: Mapping[str, Any], code: Mapping[str, str] | None = None, contents: Mapping[str, Any] | None = None
+) -> str:
+    """The same for all runs of one protocol that differ in nothing but the seed; see `run_id` for the arguments."""
+    settings = {key: value for key, value in influential(config).items() if key != "seed"}
+    return _hash({"config": settings, "code": code or {}, "contents": contents or {}})
+
+
+def cell_of(record: Record) -> str:
+    """The `cell_id` of a run's record."""
+    return cell_id(record.config, record.code, record.contents)
+
+
+def targets(config: Mapping[str, Any]) -> list[str]:
+    """The `_target_` of every component that results depend on, wherever it is in the configuration.
+
+    A function that is named by `hydra.utils.get_method` or its like is one too.
+
+    Example:
+        >>> targets({"loss": {"_target_": "a.Loss", "parts": [{"_target_": "b.Part"}]}, "logger": {"_target_": "c.D"}})
+        ['a.Loss', 'b.Part']
+    """
+    return sorted(set(_targets(influential(config))))
+
+
+def _targets(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Of settings by dotted key."""
+    for key, value in settings.items():
+        if isinstance(value, list | tuple):
+            yield from _targets(dict(flatten({str(place): inner for place, inner in enumerate(value)})))
+        elif isinstance(value, str) and key.rpartition(".")[2] == TARGET:
+            is_lookup = value.startswith("hydra.utils.get_")
+            yield str(settings.get(key.removesuffix(TARGET) + "path")) if is_lookup else value
 
 
 def influential(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,6 +127,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield name, value
 
 
+@lru_cache(maxsize=4096)  # the runs of a process have the same keys
 def _is_excluded(key: str) -> bool:
     return any(fnmatchcase(key, pattern) or fnmatchcase(key, f"{pattern}.*") for pattern in EXCLUDED)
 

@@ -92,3 +92,66 @@ def test_a_run_that_comes_twice_counts_once(store):
     runs = small_study(store)
     found = compare([*runs, *runs], store, None, ["ndcg@10"])
     assert [row.cell.seeds for row in found.rows] == [(0, 1)] * 3
+
+
+SHA = "53aa51172d142c89d9012cce15ae4d6c"
+OTHER = "0fb3e1a92c7d4f50b6f1a2c3d4e5f607"
+
+
+def weights(sha256, **more):
+    return {"encoder_content": {"encoder": "concat", "parts": [{"weights": "/models/a", "sha256": sha256}], **more}}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "line"),
+    [
+        ({"code": {"my.ranker": SHA}}, {"code": {"my.ranker": OTHER}}, "code of my.ranker"),
+        ({"code": {"recsys": "0.1.0"}}, {"code": {"recsys": "0.2.0"}}, "code of recsys"),
+        ({"contents": weights(SHA)}, {"contents": weights(OTHER)}, "content of the weights /models/a"),
+        (
+            {"contents": {"language_model_content": {"weights": "/models/a", "sha256": SHA}}},
+            {"contents": {"language_model_content": {"weights": "/models/a", "sha256": OTHER}}},
+            "content of the weights /models/a",
+        ),
+        (
+            {"contents": {"encoder_content": {"encoder": "mine", "table": "1"}}},
+            {"contents": {"encoder_content": {"encoder": "mine", "table": "2"}}},
+            "identity of the encoder bert",
+        ),
+        ({"versions": {"torch": "1.13.1"}}, {"versions": {"torch": "2.4.0+cpu"}}, "major version of torch"),
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_one_name_with_two_contents_is_refused_with_its_runs(store, first, second, line, seed):
+    one = made_run(store, "bert", "dot", 0, [0, 1, 0, 1], run_id="one", **first)
+    two = made_run(store, "bert", "dot", seed, [0, 1, 0, 1], run_id="two", **second)
+    with pytest.raises(ComparisonError) as refusal:
+        compare([one, two], store, None, ["ndcg@10"])
+    found = next(text for text in str(refusal.value).splitlines() if text.startswith(f"  {line}"))
+    assert "in one; " in found
+    assert found.endswith("in two")
+
+
+def test_other_components_releases_of_torch_and_unknown_code_are_compared(store):
+    values = [0, 1, 0, 1]
+    runs = [
+        made_run(store, "bert", "dot", 0, values, code={"my.a": SHA}, contents=weights(SHA)),
+        made_run(store, "gpt2", "dot", 0, values, code={"my.b": OTHER}, versions={"torch": "2.1.0"}),
+        made_run(store, "tfidf", "dot", 0, values, versions={"torch": "2.9.1"}),
+    ]
+    assert len(compare(runs, store, None, ["ndcg@10"]).rows) == 3
+
+
+def test_two_runs_of_one_cell_and_seed_are_refused(store):
+    runs = [made_run(store, "bert", "dot", 0, [0, 1, 0, 1], run_id=name) for name in ("one", "two")]
+    with pytest.raises(ComparisonError, match=r"several runs of one seed:\n  bert\+dot, seed 0: one, two\n"):
+        compare(runs, store, None, ["ndcg@10"])
+
+
+def test_uncommitted_changes_are_warned_of(store):
+    runs = small_study(store)[:4]
+    assert compare(runs, store, None, ["ndcg@10"]).warnings == []
+    runs[0] = made_run(store, "bert", "dot", 0, [1.0, 0.5, 0.5, 0.5], git={"commit": "a", "dirty": True})
+    runs[1] = made_run(store, "bert", "dot", 1, [1.0, 1.0, 0.5, 0.0], git={"commit": "a", "dirty": False})
+    (warning,) = compare(runs, store, None, ["ndcg@10"]).warnings
+    assert f"1 of 4 runs were made with uncommitted changes of recsys ({runs[0].run_id})" in warning

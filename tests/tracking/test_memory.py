@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
 
-from recsys.tracking.memory import freed_memory_kept
+from recsys.tracking.memory import free_what_is_left, freed_memory_kept
 
 LARGE = 25_000_000  # numbers, 100 MB: more than glibc keeps by itself
 
@@ -45,3 +46,17 @@ class TestFreedMemoryKept:
         with pytest.raises(RuntimeError, match="size"), freed_memory_kept():
             torch.ones(LARGE) + torch.ones(2)
         assert resident_mb() < before + 30
+
+
+def test_a_cycle_that_was_alive_at_an_earlier_call_is_freed_by_a_later_one():
+    class Node:
+        def __init__(self):
+            self.itself = self
+
+    node = Node()
+    reference = weakref.ref(node)
+    free_what_is_left()
+    assert reference() is node
+    del node
+    free_what_is_left()
+    assert reference() is None

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from recsys import schema
-from recsys.tracking.run_id import cell_id, influential, run_id
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import cell_id, cell_of, influential, run_id, targets
 
 CONFIG = {
     "seed": 0,
@@ -92,3 +95,36 @@ def test_a_cell_is_a_run_without_its_seed():
 def test_a_pattern_hides_its_node_and_nothing_that_only_begins_like_it():
     kept = influential({"paths": {"a": {"b": 1}}, "paths_of": 2, "study": None, "studying": 3})
     assert kept == {"paths_of": 2, "studying": 3}
+
+
+def test_code_and_contents_make_other_runs_and_other_cells():
+    for name in ("code", "contents"):
+        changes = [{name: {"a": "1"}}, {name: {"a": "2"}}, {name: {"b": "1"}}, {}]
+        assert len({run_id(CONFIG, "data", **change) for change in changes}) == 4
+        assert len({cell_id(CONFIG, **change) for change in changes}) == 4
+    # A module's name is no config key: one that is called like an excluded key counts.
+    assert cell_id(CONFIG, {"own.search": "1"}) != cell_id(CONFIG, {"own.search": "2"})
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_neither_null_nor_another(value, tmp_path):
+    others = {None, math.nan, math.inf, -math.inf} - {value}
+    assert run_id(changed("learning_rate", value), "data") not in {
+        run_id(changed("learning_rate", other), "data") for other in others
+    }
+    record = Record("a1", "cf", {}, changed("learning_rate", value), [], 0, {})
+    record.write(tmp_path / "record.json")
+    found = Record.read(tmp_path / "record.json")
+    assert cell_of(found) == cell_of(record) != cell_id(changed("learning_rate", None))
+    assert repr(found.config["learning_rate"]) == repr(value)
+
+
+def test_targets_are_found_wherever_they_are():
+    config = {
+        "encoder": {"_target_": "a.Encoder", "parts": {"b": {"_target_": "a.Part"}}, "search": {"_target_": "x.No"}},
+        "callbacks": {"all": [{"_target_": "a.Callback", "inner": [{"_target_": "a.Inner"}]}]},
+        "loss": {"_target_": "hydra.utils.get_method", "path": "a.loss"},
+        "data": {"_target_": "x.No", "path": "y.No"},
+        "profile": {"_target_": None},
+    }
+    assert targets(config) == ["a.Callback", "a.Encoder", "a.Inner", "a.Part", "a.loss"]

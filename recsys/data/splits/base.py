@@ -108,11 +108,14 @@ class Split:
             fold_in=fold_in,
         )
 
-    @cached_property
+    @property
     def whole(self) -> Split:
         """The split with nothing withheld: evaluation looks at this one, so that it is the same for all runs."""
-        if self.withheld is None:
-            return self
+        return self if self.withheld is None else self._whole  # a cached `self` would keep itself alive
+
+    @cached_property
+    def _whole(self) -> Split:
+        assert self.withheld is not None
         return replace(self, train=pl.concat([self.train, self.withheld]), withheld=None)
 
     def thinned(self, share: float = 1.0, per_user: int | None = None) -> Split:
