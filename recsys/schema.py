@@ -37,6 +37,8 @@ TRAIN = "train"
 VAL = "val"
 TEST = "test"
 
+LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
+
 # Raised with each change that moves results, so that a run made before it is repeated and not found.
 RESULTS_VERSION = 5
 

@@ -14,11 +14,10 @@ from recsys.reports.segments import Segments, find_segments
 from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
+from recsys.tracking.directions import higher_is_better
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import cell_id
 from recsys.tracking.store import Store
-
-LOWER_IS_BETTER = ("gini", "average_popularity")
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,17 @@ class Comparison:
         """The row of a cell."""
         return next(row for row in self.rows if row.label == label)
 
+    def lower_is_better(self, metric: str) -> bool:
+        """Whether lower values of a metric are better, as for the concentration on a few items."""
+        return not higher_is_better(self.records[0], metric)
+
+    def is_better(self, difference: PairedDifference, metric: str) -> bool:
+        """Whether a difference in a metric is in favour of the cell that it is of."""
+        return (difference.mean > 0) is not self.lower_is_better(metric)
+
     def best(self, metric: str) -> str:
         """The label of the best cell by a metric."""
-        sign = -1 if lower_is_better(metric) else 1
+        sign = -1 if self.lower_is_better(metric) else 1
         return max(self.rows, key=lambda row: sign * row.scores[metric].mean).label
 
     def leaders(self, metric: str) -> set[str]:
@@ -170,6 +177,7 @@ def compare(
     check_protocol(finished)
     check_seeds(cells)
     _check_metrics(metrics, finished)
+    _check_directions(metrics, finished)
     reference = None if baseline is None else _find_baseline(baseline, cells)
     inference = inference or Inference()
     values = load_values(cells, store, metrics)
@@ -179,7 +187,7 @@ def compare(
         Row(cell, {metric: scores[metric][place] for metric in metrics}, cost_of(cell))
         for place, cell in enumerate(cells)
     ]
-    sign = 1 if lower_is_better(metrics[0]) else -1
+    sign = -1 if higher_is_better(finished[0], metrics[0]) else 1
     rows.sort(key=lambda row: sign * row.scores[metrics[0]].mean)
     order = {row.label: place for place, row in enumerate(rows)}
     return Comparison(
@@ -194,16 +202,6 @@ def compare(
         inference=inference,
         differences={metric: _ordered(pairs, order) for metric, (_, pairs) in judged.items() if pairs},
     )
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether less of a metric is what one wants, as for the concentration on a few items.
-
-    Example:
-        >>> lower_is_better("test/gini@10"), lower_is_better("ndcg@10")
-        (True, False)
-    """
-    return metric.rsplit("/", 1)[-1].split("@")[0] in LOWER_IS_BETTER
 
 
 def recorded_name(metric: str) -> str:
@@ -236,6 +234,16 @@ def _check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
         if lacking:
             known = ", ".join(name.removeprefix(f"{schema.TEST}/") for name in lacking[0].metrics)
             raise ComparisonError(f"run {lacking[0].run_id} has no {metric!r} to show; it has {known}.")
+
+
+def _check_directions(metrics: Sequence[str], records: Sequence[Record]) -> None:
+    for metric in metrics:
+        found = {higher_is_better(record, metric): record.run_id for record in records}
+        if len(found) > 1:
+            raise ComparisonError(
+                f"higher {metric} is better in run {found[True]} and worse in run {found[False]}: the metric's class "
+                "has changed. Make these runs again with rerun=true."
+            )
 
 
 def _find_baseline(wanted: str, cells: Sequence[Cell]) -> int:

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import (
     ABSENT,
@@ -135,7 +135,7 @@ def segment_grid(comparison: Comparison) -> Grid:
     """The first metric by segment."""
     segments = comparison.segments
     sizes = [f"{name} (n={size})" if size is not None else name for name, size in segments.sizes.items()]
-    best = {name: _greatest(own, lower_is_better(segments.metric)) for name, own in segments.values.items()}
+    best = {name: _greatest(own, comparison.lower_is_better(segments.metric)) for name, own in segments.values.items()}
     rows = [
         [
             Entry(row.label),

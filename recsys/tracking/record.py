@@ -50,6 +50,7 @@ class Record:
         ranking: What the ranker says of its own biases; empty for most.
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
         metrics: Values by stage and name, as in "test/ndcg@10".
+        directions: Whether higher is better, by the metric's name without stage, as in "ndcg@10".
         segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
         status: FINISHED or FAILED.
         error: The traceback of a failed run.
@@ -80,6 +81,7 @@ class Record:
     ranking: dict[str, Any] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
+    directions: dict[str, bool] = field(default_factory=dict)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
     status: str = FINISHED
     error: str | None = None
@@ -119,6 +121,7 @@ class Record:
                 "wrote it, or make the run again."
             )
         content.setdefault("ranking", {})  # of records that were made before there was any
+        content.setdefault("directions", {})
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())
         if wrong:
