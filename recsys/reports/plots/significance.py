@@ -64,11 +64,8 @@ def _more(n: int, shown: int) -> str:
 
 def _tile(pair: Pair, comparison: Comparison) -> dict[str, Any]:
     own = pair.difference
-    state = (
-        _STATES[0 if comparison.is_better(own, comparison.metrics[0]) else 2]
-        if comparison.is_significant(own)
-        else _STATES[1]
-    )
+    better = comparison.is_better(own, comparison.metrics[0])
+    state = _STATES[0 if better else 2] if comparison.is_significant(own) else _STATES[1]
     return {
         "cell": pair.a,
         "other": pair.b,
