@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from recsys import schema
@@ -12,6 +13,7 @@ from recsys.reports.costs import Cost, cost_of
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
 from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds
+from recsys.reports.unequal import Unequal, find_unequal
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
 from recsys.tracking.directions import higher_is_better
@@ -49,6 +51,7 @@ class Comparison:
         left_out: Labels of cells without some of their seeds, because these failed.
         inference: How differences are judged.
         differences: By metric, all pairs of cells in the order of the rows, each pair once; see `pairs`.
+        varied: Config keys and groups that the study varies.
     """
 
     rows: list[Row]
@@ -61,6 +64,7 @@ class Comparison:
     left_out: list[str]
     inference: Inference = field(default_factory=Inference)
     differences: dict[str, list[Pair]] = field(default_factory=dict)
+    varied: frozenset[str] = frozenset()
 
     @property
     def records(self) -> list[Record]:
@@ -92,7 +96,12 @@ class Comparison:
             too_few_resamples(self.inference, n_pairs),
             too_few_seeds(self.inference, len(self.seeds)),
         ]
-        return [*of_runs, *filter(None, of_all)]
+        return [*of_runs, *filter(None, of_all), *self.unequal.warnings]
+
+    @cached_property
+    def unequal(self) -> Unequal:
+        """Cells that were given less than others."""
+        return find_unequal([row.cell for row in self.rows], self.varied)
 
     def row(self, label: str) -> Row:
         """The row of a cell."""
@@ -151,6 +160,7 @@ def compare(
     seed: int = 0,
     inference: Inference | None = None,
     labels: Mapping[str, str] | None = None,
+    varied: Collection[str] = (),
 ) -> Comparison:
     """Compare runs by what their records and values per user say.
 
@@ -162,6 +172,7 @@ def compare(
         seed: Of the resampling.
         inference: How differences are judged.
         labels: Of cells, by the ids of their runs, such as a study's; None for names out of what differs.
+        varied: Config keys and groups that the study varies; cells may differ in them.
 
     Raises:
         ComparisonError: If there is nothing to compare, or the runs have different protocols, seeds or queries.
@@ -201,6 +212,7 @@ def compare(
         left_out=left_out,
         inference=inference,
         differences={metric: _ordered(pairs, order) for metric, (_, pairs) in judged.items() if pairs},
+        varied=frozenset(varied),
     )
 
 

@@ -98,7 +98,7 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
 
 
 def _results(comparison: Comparison) -> Section:
-    table = Table("Quality of each cell", tables.quality_grid(comparison), tables.note(comparison))
+    table = Table("Quality of each cell", tables.quality_grid(comparison), tables.full_note(comparison))
     return Section("results", "Results", figures=[leaderboard.leaderboard(comparison)], tables=[table])
 
 
