@@ -38,7 +38,10 @@ def curve(*values, name="val/ndcg@10"):
 
 
 def cell(store, ranker, *, seeds=(0,), curves=None, changed=None, **fields):
-    config = {**CONFIG, **(changed or {})}
+    config = {
+        key: {**CONFIG[key], **value} if isinstance(value, dict) and value and key in CONFIG else value
+        for key, value in {**CONFIG, **(changed or {})}.items()
+    }
     curves = curves or [curve(0.1, 0.3, 0.2)] * len(seeds)
     return [
         made_run(store, "none", ranker, seed, VALUES, config=config, curve=own, **fields)
