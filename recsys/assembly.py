@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
 from recsys.config import build, is_none, is_of_whole_users, plain
@@ -23,6 +23,7 @@ from recsys.rankers.base import UserSide
 from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteractions
 from recsys.tracking.files import write_atomically
 from recsys.training.batches import SEQUENCE
+from recsys.training.callbacks import with_mode
 from recsys.training.checkpoints import AtomicCheckpointIO
 from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.module import RecommenderModule
@@ -168,14 +169,31 @@ def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) ->
 
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:
     """Lightning's Trainer, with the callbacks and loggers of the configuration, and `further` callbacks."""
-    callbacks = [build(f"callbacks.{name}", node) for name, node in (cfg.callbacks or {}).items()]
-    if is_none(cfg.loss):  # nothing to stop early or to keep the best of
-        callbacks = []
+    callbacks = [build(key, node) for key, node in _callbacks(cfg).items()]
     loggers = [build(f"logger.{name}", node) for name, node in (cfg.logger or {}).items()]
+    for logger in loggers:
+        if hasattr(logger, "declare"):
+            logger.declare(_validation_directions(cfg))
     parts: dict[str, Any] = {"callbacks": [*callbacks, *further], "logger": loggers or False}
     # Not waiting for the disk: a cut of power, unlike a kill, may lose a checkpoint.
     parts["plugins"] = [AtomicCheckpointIO(partial(write_atomically, sync=False))]
     return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
+
+
+def _callbacks(cfg: DictConfig) -> dict[str, DictConfig]:
+    """The configuration's callbacks by key, each with the mode of the metric that it monitors."""
+    if is_none(cfg.loss):  # no epochs: nothing to stop early or to keep the best of
+        return {}
+    directions = build("metrics", cfg.metrics).directions()
+    nodes = {f"callbacks.{name}": plain(node) for name, node in (cfg.callbacks or {}).items() if node}
+    return {key: OmegaConf.create(with_mode(key, node, directions)) for key, node in nodes.items()}
+
+
+def _validation_directions(cfg: DictConfig) -> dict[str, bool]:
+    """Whether higher is better, by the full name of each metric of validation."""
+    suite = build("metrics", cfg.metrics)
+    directions = suite.directions()
+    return {f"{schema.VAL}/{name}": directions[name] for name in suite.names(schema.VAL)}
 
 
 def build_evaluator(cfg: DictConfig) -> pl.Trainer:
@@ -214,6 +232,7 @@ def rehearse(cfg: DictConfig) -> None:
     module = build_module(cfg, recommender, context, lambda: known, toy)
     module.make_sampler(torch.device("cpu"))
     _check_monitor(cfg)
+    _callbacks(cfg)
     if module.make_optimizer is not None:
         build("optimizer", cfg.optimizer, recommender.parameter_groups())
 

@@ -263,6 +263,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
     return {
         "protocol": protocol(cfg, split),
         "data_statistics": describe(split.dataset, split.whole),
+        "directions": build("metrics", cfg.metrics).directions(),
         "warnings": split.warnings,
         "versions": versions(),
         "git": git_state(),

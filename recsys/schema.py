@@ -40,6 +40,7 @@ TEST = "test"
 # What the tested model is fitted on: the train part, train and validation, or everything (then nothing is tested).
 TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
 MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
+LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
 
 # Raised with each change that moves results, so that a run made before it is repeated and not found.
 RESULTS_VERSION = 5

@@ -18,6 +18,8 @@ from recsys.schema import ConfigError
 class RankingMetric(Metric, ABC):
     """A metric of ranked lists at several cut-offs.
 
+    A subclass sets `higher_is_better` to True or False; early stopping, checkpoints, searches and reports follow it.
+
     `compute` gives (n_cut_offs,) values. States are one row for each query beside the query's number, so that a query
     which two processes have seen (a padded last batch) is counted once.
 

@@ -39,7 +39,7 @@ class MetricSuite:
         seed: Of the order of equal scores and of sampled candidates; the same for all runs that are to be compared.
 
     Raises:
-        ConfigError: If a value is unknown or impossible.
+        ConfigError: If a value is unknown or impossible, or a metric does not declare its direction.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class MetricSuite:
         seed: int = 0,
     ) -> None:
         self.metrics = dict(metrics)
+        self._higher_is_better = {name: _declared(name, metric) for name, metric in self.metrics.items()}
         self.top_k = _cut_offs("metrics.top_k", top_k)
         self.chosen = {schema.VAL: self._choose("metrics.val", val), schema.TEST: self._choose("metrics.test", test)}
         self.segment_shares = _shares(segment_shares)
@@ -63,6 +64,15 @@ class MetricSuite:
     def names(self, stage: str) -> list[str]:
         """What a stage (`schema.VAL` or `schema.TEST`) computes, such as `ndcg@10`, given that the data has texts."""
         return [text for name, cuts in self.chosen[stage].items() for text in labels(name, cuts)]
+
+    def directions(self) -> dict[str, bool]:
+        """Whether higher is better, by the name of each value of any stage, such as `ndcg@10`."""
+        return {
+            text: self._higher_is_better[name]
+            for chosen in self.chosen.values()
+            for name, cuts in chosen.items()
+            for text in labels(name, cuts)
+        }
 
     def build(self, stage: str, context: MetricContext) -> StageMetrics:
         """Fresh metrics for a stage (`schema.VAL` or `schema.TEST`) of this data."""
@@ -103,6 +113,16 @@ class MetricSuite:
     def _default_cut_offs(self, name: str) -> list[int] | None:
         own = self.metrics[name].keywords.get("top_k", self.top_k)
         return None if own is None else _cut_offs(f"metrics.metrics.{name}.top_k", own)
+
+
+def _declared(name: str, metric: MetricConstructor) -> bool:
+    direction = getattr(metric.func, "higher_is_better", None)
+    if not isinstance(direction, bool):
+        raise ConfigError(
+            f"metrics.metrics.{name}: {metric.func.__qualname__} does not declare its direction; "
+            "set the class attribute `higher_is_better` to True or False."
+        )
+    return direction
 
 
 def _is_count(value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from recsys.reports.cells import group_by
-from recsys.reports.comparison import Comparison, compare, lower_is_better
+from recsys.reports.comparison import Comparison, compare
 from recsys.reports.critical_difference import CriticalDifference, critical_difference
 from recsys.reports.statistics import Inference
 from recsys.schema import ComparisonError
@@ -114,4 +114,5 @@ def _rank(comparisons: dict[str, Comparison], shared: set[str], metric: str, lev
     }
     if len(shared) < 2:
         raise ComparisonError(f"the data sets share {len(shared)} cells by label; a ranking needs at least two.")
-    return critical_difference(means, lower_is_better(metric), level)
+    lower = next(iter(comparisons.values())).lower_is_better(metric)
+    return critical_difference(means, lower, level)

@@ -21,6 +21,7 @@ from recsys.reports.ranks import ranks_grid, ranks_note, write_ranks
 from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
 from recsys.reports.statistics import Inference
+from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb import log_comparison
 from recsys.schema import ConfigError
 from recsys.tracking.record import Record
@@ -55,7 +56,7 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     store, chosen = _chosen(cfg, study)
     labels = None if study is None else study.labels
     baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
-    comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels)
+    comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
     paths = write_report(comparison, Path(cfg.output), _title(cfg), _command(cfg), cfg.formats, study)
     log_comparison(cfg.wandb, comparison, paths, _title(cfg))
     console = console or Console()
@@ -118,7 +119,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(tables.to_rich(tables.seeds_grid(comparison)))
     if len(comparison.metrics) > 1:
         console.print(tables.to_rich(tables.others_grid(comparison)))
-    console.print(tables.note(comparison), markup=False, highlight=False)
+    console.print(tables.full_note(comparison), markup=False, highlight=False)
     console.print(tables.to_rich(tables.cost_grid(comparison)))
     if has_matrix(comparison):
         console.print(tables.to_rich(significance_grid(comparison, brief=True)))

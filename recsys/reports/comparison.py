@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from recsys import schema
@@ -20,13 +21,13 @@ from recsys.reports.costs import Cost, cost_of
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
 from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds
+from recsys.reports.unequal import Unequal, find_unequal
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
+from recsys.tracking.directions import higher_is_better
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import cell_of
 from recsys.tracking.store import Store
-
-LOWER_IS_BETTER = ("gini", "average_popularity")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Comparison:
         left_out: Labels of cells without some of their seeds, because these failed.
         inference: How differences are judged.
         differences: By metric, all pairs of cells in the order of the rows, each pair once; see `pairs`.
+        varied: Config keys and groups that the study varies.
     """
 
     rows: list[Row]
@@ -70,6 +72,7 @@ class Comparison:
     left_out: list[str]
     inference: Inference = field(default_factory=Inference)
     differences: dict[str, list[Pair]] = field(default_factory=dict)
+    varied: frozenset[str] = frozenset()
 
     @property
     def records(self) -> list[Record]:
@@ -102,15 +105,28 @@ class Comparison:
             too_few_resamples(self.inference, n_pairs),
             too_few_seeds(self.inference, len(self.seeds)),
         ]
-        return [*of_runs, *filter(None, of_all)]
+        return [*of_runs, *filter(None, of_all), *self.unequal.warnings]
+
+    @cached_property
+    def unequal(self) -> Unequal:
+        """Cells that were given less than others."""
+        return find_unequal([row.cell for row in self.rows], self.varied)
 
     def row(self, label: str) -> Row:
         """The row of a cell."""
         return next(row for row in self.rows if row.label == label)
 
+    def lower_is_better(self, metric: str) -> bool:
+        """Whether lower values of a metric are better, as for the concentration on a few items."""
+        return not higher_is_better(self.records[0], metric)
+
+    def is_better(self, difference: PairedDifference, metric: str) -> bool:
+        """Whether a difference in a metric is in favour of the cell that it is of."""
+        return (difference.mean > 0) is not self.lower_is_better(metric)
+
     def best(self, metric: str) -> str:
         """The label of the best cell by a metric."""
-        sign = -1 if lower_is_better(metric) else 1
+        sign = -1 if self.lower_is_better(metric) else 1
         return max(self.rows, key=lambda row: sign * row.scores[metric].mean).label
 
     def leaders(self, metric: str) -> set[str]:
@@ -153,6 +169,7 @@ def compare(
     seed: int = 0,
     inference: Inference | None = None,
     labels: Mapping[str, str] | None = None,
+    varied: Collection[str] = (),
 ) -> Comparison:
     """Compare runs by what their records and values per user say.
 
@@ -164,6 +181,7 @@ def compare(
         seed: Of the resampling.
         inference: How differences are judged.
         labels: Of cells, by the ids of their runs, such as a study's; None for names out of what differs.
+        varied: Config keys and groups that the study varies; cells may differ in them.
 
     Raises:
         ComparisonError: If there is nothing to compare, or the runs have different protocols, code, weights, seeds or
@@ -181,6 +199,7 @@ def compare(
     check_identity(finished)
     check_seeds(cells)
     _check_metrics(metrics, finished)
+    _check_directions(metrics, finished)
     reference = None if baseline is None else _find_baseline(baseline, cells)
     inference = inference or Inference()
     values = load_values(cells, store, metrics)
@@ -190,7 +209,7 @@ def compare(
         Row(cell, {metric: scores[metric][place] for metric in metrics}, cost_of(cell))
         for place, cell in enumerate(cells)
     ]
-    sign = 1 if lower_is_better(metrics[0]) else -1
+    sign = -1 if higher_is_better(finished[0], metrics[0]) else 1
     rows.sort(key=lambda row: sign * row.scores[metrics[0]].mean)
     order = {row.label: place for place, row in enumerate(rows)}
     return Comparison(
@@ -204,17 +223,8 @@ def compare(
         left_out=left_out,
         inference=inference,
         differences={metric: _ordered(pairs, order) for metric, (_, pairs) in judged.items() if pairs},
+        varied=frozenset(varied),
     )
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether less of a metric is what one wants, as for the concentration on a few items.
-
-    Example:
-        >>> lower_is_better("test/gini@10"), lower_is_better("ndcg@10")
-        (True, False)
-    """
-    return metric.rsplit("/", 1)[-1].split("@")[0] in LOWER_IS_BETTER
 
 
 def recorded_name(metric: str) -> str:
@@ -247,6 +257,16 @@ def _check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
         if lacking:
             known = ", ".join(name.removeprefix(f"{schema.TEST}/") for name in lacking[0].metrics)
             raise ComparisonError(f"run {lacking[0].run_id} has no {metric!r} to show; it has {known}.")
+
+
+def _check_directions(metrics: Sequence[str], records: Sequence[Record]) -> None:
+    for metric in metrics:
+        found = {higher_is_better(record, metric): record.run_id for record in records}
+        if len(found) > 1:
+            raise ComparisonError(
+                f"higher {metric} is better in run {found[True]} and worse in run {found[False]}: the metric's class "
+                "has changed. Make these runs again with rerun=true."
+            )
 
 
 def _find_baseline(wanted: str, cells: Sequence[Cell]) -> int:

@@ -98,7 +98,7 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
 
 
 def _results(comparison: Comparison) -> Section:
-    table = Table("Quality of each cell", tables.quality_grid(comparison), tables.note(comparison))
+    table = Table("Quality of each cell", tables.quality_grid(comparison), tables.full_note(comparison))
     return Section("results", "Results", figures=[leaderboard.leaderboard(comparison)], tables=[table])
 
 
@@ -134,7 +134,8 @@ def _ablation(comparison: Comparison, study: StudyRecord | None) -> Section:
         found = {label: comparison.pair(metric, label, base).difference for label in changes}
         family = f"all {len(comparison.pairs(metric))} pairs"
     known = {label: own for label, own in found.items() if own is not None}
-    ordered = dict(sorted(known.items(), key=lambda item: item[1].mean))
+    sign = -1 if comparison.lower_is_better(metric) else 1
+    ordered = dict(sorted(known.items(), key=lambda item: sign * item[1].mean))
     title = f"Ablation of {base}: {metric_name(metric)}"
     return replace(empty, figures=[_forest(comparison, "ablation", title, base, ordered, family)])
 
@@ -155,7 +156,8 @@ def _forest(
     family: str,
 ) -> Figure:
     clear = {label for label, own in differences.items() if comparison.is_significant(own)}
-    plan = forest.Forest(name, title, reference, comparison.metrics[0], differences, clear, family)
+    metric, lower = comparison.metrics[0], comparison.lower_is_better(comparison.metrics[0])
+    plan = forest.Forest(name, title, reference, metric, differences, clear, family, lower)
     return forest.forest(plan, comparison.level)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.costs import Cost
 from recsys.reports.formatting import (
@@ -49,8 +49,7 @@ def _finding(row: Row, baseline: Row, comparison: Comparison) -> str:
     if not comparison.is_significant(difference):
         size = _size(difference, metric, signed=True)
         return f"{row.label} does not differ significantly from {baseline.label}: {size}, {evidence}, {cost}."
-    better = (difference.mean > 0) is not lower_is_better(metric)
-    verb = "beats" if better else "falls short of"
+    verb = "beats" if comparison.is_better(difference, metric) else "falls short of"
     size = _size(difference if difference.mean > 0 else difference.reversed, metric)
     caution = " Other seeds might undo this: the interval with them contains 0." if _may_be_of_seeds(difference) else ""
     return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}.{caution}"

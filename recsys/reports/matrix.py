@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 
-from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.tables import Entry, Grid
@@ -55,5 +55,5 @@ def _entry(row: Row, other: Row, comparison: Comparison, brief: bool) -> Entry:
     significant = comparison.is_significant(difference)
     if not brief:
         return Entry(number(difference.mean, signed=True), is_marked=significant)
-    better = (difference.mean > 0) is not lower_is_better(metric)
-    return Entry((BETTER if better else WORSE) if significant else UNCLEAR)
+    sign = BETTER if comparison.is_better(difference, metric) else WORSE
+    return Entry(sign if significant else UNCLEAR)

@@ -15,6 +15,7 @@ from rich.console import Console
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.formatting import metric_name, seconds
+from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
 from recsys.tracking.files import write_atomically
 from recsys.tracking.record import Record, canonical_json
@@ -34,7 +35,8 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     file, store = Path(cfg.file), Store(Path(cfg.runs_dir))
     study = StudyRecord.read(store.root, cfg.block)
     metrics = list(cfg.show or study.metrics)
-    comparison = compare(study_runs(study, store), store, study.baseline, metrics, labels=study.labels)
+    runs, varied = study_runs(study, store), varied_keys(study)
+    comparison = compare(runs, store, study.baseline, metrics, labels=study.labels, varied=varied)
     report = Path(cfg.report)
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
     command = shlex.join(["python", "scripts/update_readme.py", *(cfg.get("overrides") or [])])
@@ -91,7 +93,7 @@ def caption(comparison: Comparison, link: str | None = None) -> str:
     """What the table's numbers are, and what they took."""
     metric, candidates = metric_name(comparison.metrics[0]), comparison.protocol.get("candidates")
     over = f" over {candidates}" if candidates else ""
-    note = tables.note(comparison).replace(" * ", r" \* ")
+    note = tables.full_note(comparison).replace(" * ", r" \* ")
     whole = f" ([whole report]({link}))" if link else ""
     text = f"Test {metric}{over}. {note} {_effort(comparison.records)}{whole}."
     return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)) + "\n"

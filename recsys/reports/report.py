@@ -129,5 +129,5 @@ def _write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[st
 
 
 def _latex(comparison: Comparison, title: str) -> str:
-    caption = f"{title}. {tables.note(comparison)}"
+    caption = f"{title}. {tables.full_note(comparison)}"
     return tables.to_latex(tables.quality_grid(comparison), caption, "tab:comparison")

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import (
     ABSENT,
@@ -88,7 +88,16 @@ def quality_grid(comparison: Comparison, brief: bool = False) -> Grid:
         ]
         for row in comparison.rows
     ]
-    return Grid(headers, rows)
+    return _with_notes(Grid(headers, rows), comparison)
+
+
+def _with_notes(grid: Grid, comparison: Comparison) -> Grid:
+    """The grid with the letters of each cell's notes, where there are any."""
+    found = comparison.unequal
+    if not found.notes:
+        return grid
+    rows = [[*row, Entry(found.markers(row[0].text))] for row in grid.rows]
+    return Grid([*grid.headers, "notes"], rows)
 
 
 def seeds_grid(comparison: Comparison) -> Grid:
@@ -135,7 +144,7 @@ def segment_grid(comparison: Comparison) -> Grid:
     """The first metric by segment."""
     segments = comparison.segments
     sizes = [f"{name} (n={size})" if size is not None else name for name, size in segments.sizes.items()]
-    best = {name: _greatest(own, lower_is_better(segments.metric)) for name, own in segments.values.items()}
+    best = {name: _greatest(own, comparison.lower_is_better(segments.metric)) for name, own in segments.values.items()}
     rows = [
         [
             Entry(row.label),
@@ -147,6 +156,11 @@ def segment_grid(comparison: Comparison) -> Grid:
         for row in comparison.rows
     ]
     return Grid(["", *sizes], rows)
+
+
+def full_note(comparison: Comparison) -> str:
+    """What the numbers are, then the notes on cells that were given less than others."""
+    return f"{note(comparison)} {comparison.unequal.footnote}".rstrip()
 
 
 def note(comparison: Comparison) -> str:

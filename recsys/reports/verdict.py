@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.costs import Cost
 from recsys.reports.formatting import ABSENT, count, interval, megabytes, metric_name, number, p_value, seconds, times
 from recsys.reports.scores import Pair
@@ -125,7 +125,7 @@ def _cheaper(comparison: Comparison, best: Row, time: float | None) -> Iterator[
         return
     metric = comparison.metrics[0]
     value = comparison.row(label).scores[metric].mean
-    more = "more" if lower_is_better(metric) else "less"
+    more = "more" if comparison.lower_is_better(metric) else "less"
     gap = number(abs(best.scores[metric].mean - value))
     yield (
         f"Cheapest that is not significantly worse: {label}, {times(known[label] / time)} the time "

@@ -17,6 +17,7 @@ from recsys.reports.command import print_comparison, print_paths
 from recsys.reports.comparison import compare
 from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
+from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb import log_comparison
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
@@ -69,7 +70,8 @@ def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: s
     baseline = result.record.baseline if result.record.baseline in labels else None
     store = Store(Path(cfg.paths.runs_dir))
     runs = [*records, *failures]
-    comparison = compare(runs, store, baseline, list(cfg.study.metrics), labels=result.record.labels)
+    varied, metrics = varied_keys(result.record), list(cfg.study.metrics)
+    comparison = compare(runs, store, baseline, metrics, labels=result.record.labels, varied=varied)
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
     folder, command = Path(cfg.output) / name, result.record.command
     paths = write_report(comparison, folder, title, command, cfg.formats, study=result.record)

@@ -15,6 +15,7 @@ from recsys.experiment import find, record_failure, run
 from recsys.schema import BusyError, RecsysError, StoreError
 from recsys.studies.plan import PlannedCell
 from recsys.studies.tuning import tune
+from recsys.tracking.directions import higher_is_better
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
@@ -59,6 +60,7 @@ class Outcome:
         seconds: Wall time.
         parameters: What tuning chose.
         trials: What tuning tried.
+        higher_is_better: Of the monitored metric.
     """
 
     label: str
@@ -70,6 +72,7 @@ class Outcome:
     seconds: float = 0.0
     parameters: dict[str, str] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    higher_is_better: bool = True
 
 
 def perform(job: Job) -> Outcome:
@@ -101,7 +104,8 @@ def _run(job: Job) -> dict[str, Any]:
 
 
 def _told(record: Record, monitor: str) -> dict[str, Any]:
-    return {"run_id": record.run_id, "value": record.metrics.get(monitor), "error": last_line(record.error)}
+    told = {"run_id": record.run_id, "value": record.metrics.get(monitor), "error": last_line(record.error)}
+    return told if told["value"] is None else {**told, "higher_is_better": higher_is_better(record, monitor)}
 
 
 def _tune(job: Job) -> dict[str, Any]:

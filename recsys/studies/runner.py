@@ -15,7 +15,7 @@ from recsys.schema import ConfigError
 from recsys.studies.jobs import BUSY, FAILED, FOUND, MADE, Job, Outcome, perform
 from recsys.studies.launchers.base import Launcher
 from recsys.studies.plan import PlannedCell, plan, retuned
-from recsys.studies.tuning import check_search
+from recsys.studies.tuning import check_search, maximises
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyCell, StudyRecord, Trial
@@ -161,6 +161,7 @@ def _study_record(
         metrics=list(cfg.study.metrics),
         baseline=cfg.study.baseline,
         monitor=cells[0].cfg.monitor,
+        higher_is_better=maximises(cells[0].cfg),
         search={**plain(cfg.search), "space": plain(cfg.study)["space"]} if cfg.search.n_trials else {},
         cells=[_study_cell(planned, tunings.get(planned.label), outcomes) for planned in cells],
     )

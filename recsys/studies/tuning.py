@@ -77,7 +77,9 @@ def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambd
     key = _key(cfg, planned, space)
     claims = Claims(folder, key)
     with opened(cfg.search.storage, folder) as storage:
-        search = _Search(cfg, planned, space, claims, _study(cfg, storage, f"{cfg.study.name}/{key}"))
+        search = _Search(
+            cfg, planned, space, claims, _study(cfg, storage, f"{cfg.study.name}/{key}", maximises(planned.cfg))
+        )
         while search.one_more():
             told()
         return search.result()
@@ -88,12 +90,18 @@ def _key(cfg: DictConfig, planned: PlannedCell, space: Space) -> str:
     return key_of(str(identify(planned.cfg)), json.dumps(space, sort_keys=True), json.dumps(method, sort_keys=True))
 
 
-def _study(cfg: DictConfig, storage: Any, name: str) -> optuna.Study:
+def _study(cfg: DictConfig, storage: Any, name: str, maximise: bool) -> optuna.Study:
     import optuna
 
     direction = optuna.study.StudyDirection
-    directions = [direction.MAXIMIZE, direction.MINIMIZE] if cfg.search.cost else [direction.MAXIMIZE]
+    directions = [direction.MAXIMIZE if maximise else direction.MINIMIZE]
+    directions += [direction.MINIMIZE] if cfg.search.cost else []
     return optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
+
+
+def maximises(cfg: DictConfig) -> bool:
+    """Whether higher values of the metric that a run's configuration monitors are better."""
+    return bool(build("metrics", cfg.metrics).directions()[cfg.monitor.partition("/")[2]])
 
 
 @dataclass
@@ -210,7 +218,8 @@ class _Search:
         if not finished:
             errors = [trial.user_attrs.get(ERROR, "pruned").strip().rsplit("\n", 1)[-1] for trial in trials]
             raise RecsysError(f"none of {len(trials)} trials of {self.planned.label} came to its end: {errors[-1]}")
-        best = max(finished, key=lambda trial: (trial.values[0], -trial.number))
+        sign = 1 if maximises(self.planned.cfg) else -1
+        best = max(finished, key=lambda trial: (sign * trial.values[0], -trial.number))
         return Tuned(True, {key: text(value) for key, value in best.params.items()}, list(map(_record, trials)))
 
 

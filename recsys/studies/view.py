@@ -106,7 +106,7 @@ class StudyView(Progress):
         measured = [outcome for outcome in outcomes if outcome.value is not None and outcome.value == outcome.value]
         if not measured:
             return []
-        best = max(measured, key=lambda outcome: outcome.value or 0.0)
+        best = max(measured, key=lambda outcome: (outcome.value or 0.0) * (1 if outcome.higher_is_better else -1))
         told = f"  best so far: {best.label} seed {best.seed}, {number(best.value)} on validation"
         return [Text(told, style="green")]
 

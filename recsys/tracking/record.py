@@ -56,6 +56,7 @@ class Record:
         fitted_on: What the tested and served model was fitted on: the `parts` of the split, how many `interactions`,
             `until` when the newest was made, and the `epochs` that it was trained, as validation chose them.
         metrics: Values by stage and name, as in "test/ndcg@10".
+        directions: Whether higher is better, by the metric's name without stage, as in "ndcg@10".
         segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
         status: FINISHED or FAILED.
         error: The traceback of a failed run.
@@ -89,6 +90,7 @@ class Record:
     curve: list[dict[str, float]] = field(default_factory=list)
     fitted_on: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    directions: dict[str, bool] = field(default_factory=dict)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
     status: str = FINISHED
     error: str | None = None
@@ -127,7 +129,7 @@ class Record:
                 f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that "
                 "wrote it, or make the run again."
             )
-        for added in ("ranking", "fitted_on", "code", "contents"):  # of records that were made before there was any
+        for added in ("ranking", "fitted_on", "code", "contents", "directions"):  # of records made before there was any
             content.setdefault(added, {})
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())

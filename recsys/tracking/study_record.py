@@ -69,6 +69,7 @@ class StudyRecord:
         monitor: The metric of validation that is tuned for.
         search: The tuning budget and method, the same for each cell; empty without tuning.
         cells: In the study's order.
+        higher_is_better: Of `monitor`; the search's direction.
     """
 
     name: str
@@ -79,6 +80,7 @@ class StudyRecord:
     monitor: str
     search: dict[str, Any] = field(default_factory=dict)
     cells: list[StudyCell] = field(default_factory=list)
+    higher_is_better: bool = True
 
     @property
     def is_ablation(self) -> bool:

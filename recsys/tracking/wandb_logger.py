@@ -19,6 +19,15 @@ def run_logger() -> type[WandbLogger]:
     from pytorch_lightning.loggers import WandbLogger
 
     class RunLogger(WandbLogger):
+        def declare(self, directions: Mapping[str, bool]) -> None:
+            """Let wandb's summary keep the best value of each metric while the run goes on.
+
+            Args:
+                directions: Whether higher is better, by the metric's full name.
+            """
+            for name, higher in directions.items():
+                self.experiment.define_metric(name, summary="max" if higher else "min")
+
         def close(self, summary: Mapping[str, Any]) -> None:
             """Add what is known of the finished run, and end it; waits for the upload no longer than FINISH_TIMEOUT."""
             self.experiment.summary.update(dict(summary))

@@ -13,6 +13,7 @@ from recsys.schema import ConfigError
 from recsys.training.batches import BEFORE, OTHERS, SEQUENCE, EvaluationBatches, TrainBatches, WholeUserBatches
 from recsys.training.sequences import SequenceBatches
 from recsys.training.shuffled import ShuffledBatches
+from recsys.training.steps import watches_steps
 from recsys.training.user_texts import UserTexts
 
 
@@ -28,7 +29,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         train_history: `others` or `before`, see `TrainBatches`; or `sequence`, see `SequenceBatches`.
         max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
             three times that in all).
-        steps_at_once: Training batches come in lists of this many.
+        steps_at_once: Training batches come in lists of this many; of one where a callback watches single steps.
         whole_users: Whether the loss is one of users and all that they did, and not of positives.
         mask_share: See `SequenceBatches`.
         texts: What is written of users, for a profile that reads it.
@@ -65,7 +66,7 @@ class RecommenderDataModule(pl.LightningDataModule):
             )
 
     def train_dataloader(self) -> ShuffledBatches:
-        order = (self.seed, self._epoch, *self._share(), self.steps_at_once)
+        order = (self.seed, self._epoch, *self._share(), self._steps_at_once())
         if self.whole_users:
             return WholeUserBatches(histories(self.split, schema.TRAIN), self.batch_size, *order)
         if self.train_history == SEQUENCE:
@@ -89,6 +90,10 @@ class RecommenderDataModule(pl.LightningDataModule):
         chunk_size = max(1, self.max_scores // max(1, longest))
         texts = None if self.texts is None else self.texts.stage(stage)
         return EvaluationBatches(queries, chunk_size, self.max_history, *self._share(), texts)
+
+    def _steps_at_once(self) -> int:
+        watched = self.trainer is not None and any(map(watches_steps, self.trainer.callbacks))  # type: ignore[attr-defined]
+        return 1 if watched else self.steps_at_once
 
     def _epoch(self) -> int:
         return self.trainer.current_epoch if self.trainer else 0

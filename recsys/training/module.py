@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -20,6 +21,7 @@ from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
 from recsys.training.schedule import warm_up
 from recsys.training.seeds import derive_seed, generator
+from recsys.training.steps import watches_fit, watches_steps
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -81,7 +83,13 @@ class RecommenderModule(pl.LightningModule):
         self.stage_metrics = nn.ModuleDict(stage_metrics)
         self.seed = seed
         self.item_vectors = torch.empty(0)
-        self.takes_plain_steps = False  # whether nothing stands between a gradient and the optimizer
+        self.takes_plain_steps = False  # whether the optimizer alone reads and changes weights in a fit
+
+    def setup(self, stage: str) -> None:
+        if stage == TrainerFn.FITTING:
+            callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # Lightning's own ones included
+            self.takes_plain_steps &= not any(map(watches_fit, callbacks))
+            self.automatic_optimization |= any(map(watches_steps, callbacks))
 
     def configure_optimizers(self) -> Any:
         assert self.make_optimizer is not None
@@ -132,7 +140,7 @@ class RecommenderModule(pl.LightningModule):
         return torch.stack(self.losses).mean() if self.losses else torch.zeros((), device=self.device)
 
     def on_train_epoch_end(self) -> None:
-        self.log("train/loss", self.mean_loss, sync_dist=True)
+        self.log(schema.LOSS, self.mean_loss, sync_dist=True)
 
     def on_validation_epoch_start(self) -> None:
         self.item_vectors = self.recommender.item_vectors(self.context.n_items)

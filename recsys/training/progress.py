@@ -8,6 +8,8 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 
+from recsys import schema
+
 
 class FitProgress(Callback):
     """Collects the metrics of each epoch and the seconds of training; a resumed run goes on from its checkpoint's.
@@ -15,6 +17,8 @@ class FitProgress(Callback):
     Attributes:
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
     """
+
+    watches_training = False
 
     def __init__(self) -> None:
         self.curve: list[dict[str, float]] = []
@@ -38,7 +42,7 @@ class FitProgress(Callback):
             return
         loss = float(trainer.strategy.reduce(pl_module.mean_loss, reduce_op="mean"))  # of all processes
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
-        self.curve.append({"epoch": trainer.current_epoch, "train/loss": loss, **metrics})
+        self.curve.append({"epoch": trainer.current_epoch, schema.LOSS: loss, **metrics})
 
     def state_dict(self) -> dict[str, Any]:
         return {"curve": self.curve, "seconds": self.seconds}

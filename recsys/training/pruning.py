@@ -17,6 +17,8 @@ class Pruning(Callback):
         monitor: The metric, such as "val/ndcg@10".
     """
 
+    watches_training = False
+
     def __init__(self, trial: optuna.Trial, monitor: str) -> None:
         self.trial, self.monitor = trial, monitor
 

@@ -1,9 +1,11 @@
-"""How many optimizer steps one training step of Lightning's loop may take."""
+"""How many optimizer steps one training step of Lightning's loop may take, and whether rows may be updated lazily."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from pytorch_lightning import Callback, callbacks
 
 # Settings of a Trainer that mean the same, whether or not Lightning sees each step; with all others it is to see them.
 INDIFFERENT = {
@@ -28,6 +30,42 @@ INDIFFERENT = {
     "profiler",
     "use_distributed_sampler",
 }
+# Hooks during training. A callback that has one of them may need each optimizer step to be one of Lightning's loop.
+STEP_HOOKS = (
+    "on_train_start",
+    "on_train_end",
+    "on_train_epoch_start",
+    "on_train_epoch_end",
+    "on_train_batch_start",
+    "on_train_batch_end",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_zero_grad",
+    "on_before_optimizer_step",
+)
+# Further hooks of a fit. A callback that has one of them may read or change weights.
+FIT_HOOKS = (
+    "on_fit_start",
+    "on_fit_end",
+    "on_validation_start",
+    "on_validation_end",
+    "on_validation_epoch_start",
+    "on_validation_epoch_end",
+    "on_validation_batch_start",
+    "on_validation_batch_end",
+    "on_save_checkpoint",
+)
+# Lightning's classes whose hooks neither depend on single steps nor touch weights, but for `_counts_steps`.
+INDIFFERENT_CALLBACKS = (
+    callbacks.EarlyStopping,
+    callbacks.LearningRateMonitor,
+    callbacks.ModelCheckpoint,
+    callbacks.ModelSummary,
+    callbacks.ProgressBar,
+    callbacks.RichModelSummary,
+    callbacks.RichProgressBar,
+    callbacks.TQDMProgressBar,
+)
 PLAIN = {"devices": (1, "1"), "precision": (32, "32", "32-true", 64, "64", "64-true")}
 
 
@@ -54,6 +92,33 @@ def steps_at_once(trainer: Mapping[str, Any], batch_size: int, examples_at_once:
 def takes_plain_steps(trainer: Mapping[str, Any]) -> bool:
     """Whether Lightning has no part in a step."""
     return all(value in PLAIN.get(key, (None, False)) for key, value in trainer.items() if not _is_indifferent(key))
+
+
+def watches_steps(callback: Callback) -> bool:
+    """Whether a callback may need each optimizer step to be one training step of Lightning's loop.
+
+    It does if it has a hook during training (`STEP_HOOKS`), unless that hook is one of Lightning's that is known not to
+    depend on steps, or its class sets `watches_training = False`.
+    """
+    return _counts_steps(callback) or any(_has_hook(callback, hook) for hook in STEP_HOOKS)
+
+
+def watches_fit(callback: Callback) -> bool:
+    """Whether a callback may read or change weights during a fit: it watches steps, or has one of `FIT_HOOKS`."""
+    return watches_steps(callback) or any(_has_hook(callback, hook) for hook in FIT_HOOKS)
+
+
+def _has_hook(callback: Callback, hook: str) -> bool:
+    if hook in vars(callback):  # as LambdaCallback sets them
+        return True
+    owner = next(cls for cls in type(callback).__mro__ if hook in vars(cls))
+    return owner not in (Callback, *INDIFFERENT_CALLBACKS) and vars(owner).get("watches_training", True)
+
+
+def _counts_steps(callback: Callback) -> bool:
+    if isinstance(callback, callbacks.ModelCheckpoint):
+        return bool(callback._every_n_train_steps) or callback._train_time_interval is not None
+    return isinstance(callback, callbacks.LearningRateMonitor) and callback.logging_interval != "epoch"
 
 
 def _is_indifferent(key: str) -> bool:

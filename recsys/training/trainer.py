@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import StochasticWeightAveraging
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -31,9 +32,13 @@ def last_checkpoint(folder: Path) -> Path | None:
 def load_best(module: RecommenderModule, trainer: Trainer) -> int:
     """Put the best validated weights into the module, if checkpoints were kept.
 
+    Weights that stochastic weight averaging has put there at the end of training stay: no checkpoint has them.
+
     Returns:
-        How many epochs these were trained for.
+        How many epochs the weights were trained for.
     """
+    if any(_has_averaged(callback, trainer) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+        return trainer.fit_loop.epoch_progress.current.completed
     callback = trainer.checkpoint_callback
     path = getattr(callback, "best_model_path", "")
     if not path:
@@ -41,6 +46,13 @@ def load_best(module: RecommenderModule, trainer: Trainer) -> int:
     best = torch.load(path, map_location="cpu", weights_only=True)
     module.load_state_dict(best["state_dict"])
     return int(best["epoch"]) + 1
+
+
+def _has_averaged(callback: Callback, trainer: Trainer) -> bool:
+    """Whether a callback is stochastic weight averaging that came to its end: early stopping may have come before."""
+    if not isinstance(callback, StochasticWeightAveraging) or callback.n_averaged is None:
+        return False
+    return trainer.max_epochs == -1 or trainer.current_epoch > callback.swa_end
 
 
 def weights_of(model: nn.Module) -> bytes:

@@ -12,6 +12,7 @@ import polars as pl
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.store import Store
 
+LOWER = ("gini", "average_popularity")  # as the metrics of these names declare
 PROTOCOL = {
     "data": {"name": "toy", "fingerprint": "d1"},
     "split": {"name": "random", "fingerprint": "s1"},
@@ -60,6 +61,8 @@ def made_run(
         },
         **changes,
     }
+    names = {name.rsplit("/", 1)[-1] for name in fields["metrics"]}
+    fields.setdefault("directions", {name: name.partition("@")[0] not in LOWER for name in names})
     record = Record(**fields)
     n = len(column)
     keys = {

@@ -114,7 +114,8 @@ def test_less_is_better_in_words(store):
     for run, shift in zip(runs, (0.0, 0.2), strict=True):
         frame = store.per_user(run.run_id)
         store.save(run, frame.with_columns((frame["ndcg@10"] + shift).alias("average_popularity@10")))
-    runs = [replace(run, metrics={"test/average_popularity@10": 0.0}) for run in runs]
+    name = "average_popularity@10"
+    runs = [replace(run, metrics={f"test/{name}": 0.0}, directions={name: False}) for run in runs]
     (sentence,) = sentences(compare(runs, store, "a+dot", ["average_popularity@10"]))
     assert sentence.startswith("b+dot falls short of a+dot by 0.2025 average popularity@10 [0.2000, 0.2100]")
 

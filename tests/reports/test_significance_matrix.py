@@ -61,6 +61,7 @@ def test_less_is_better_for_some_metrics(store):
         frame = store.per_user(run.run_id)
         store.save(run, frame.with_columns((frame["ndcg@10"] + value).alias("gini@10")))
         run.metrics["test/gini@10"] = value
+        run.directions["gini@10"] = False
     grid = significance_grid(compare(runs, store, None, ["gini@10"]), brief=True)
     assert [[entry.text for entry in row] for row in grid.rows] == [["A bert+dot", "", ">"], ["B tfidf+dot", "<", ""]]
 

@@ -25,6 +25,8 @@ class Stopped(Exception):
 class Watch(Callback):
     """Sees whether rows were left alone, and may stop a run."""
 
+    watches_training = False  # it changes nothing, so rows may be updated lazily
+
     def __init__(self, stop: bool = False) -> None:
         self.stop, self.most_missed = stop, 0
 

@@ -36,6 +36,7 @@ def test_each_run_of_a_process_has_a_wandb_run_of_its_own(place):
         assert told["config"]["choices.ranker"] == "cf"
         assert told["config"]["seed"] == record.seed
         assert told["exit_code"] == 0
+        assert told["kept"] == {"val/ndcg@10": ["max"], "val/recall@10": ["max"]}
         assert {name: told["summary"][name] for name in record.metrics} == record.metrics
         assert told["summary"]["seconds/fit"] == record.times["fit"]
         assert [line["val/ndcg@10"] for line in told["history"] if "val/ndcg@10" in line]

@@ -203,3 +203,11 @@ def test_the_sweep_optimises_what_runs_watch():
     assert sweep["metric"] == {"name": compose().monitor, "goal": "maximize"}
     assert (SWEEP.parents[1] / sweep["program"]).is_file()
     assert sweep["command"][-1] == "${args_no_hyphens}"
+
+
+def test_the_summary_keeps_the_best_value_in_the_metrics_direction(tmp_path):
+    logger = tracking.make_logger(project="p", save_dir=str(tmp_path / "abc"), offline=True)
+    logger.declare({"val/ndcg@10": True, "val/gini@10": False})
+    logger.close({})
+    wandb.teardown()  # writes what is left to the file
+    assert read(tmp_path / "abc")["kept"] == {"val/ndcg@10": ["max"], "val/gini@10": ["min"]}

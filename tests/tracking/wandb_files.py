@@ -32,13 +32,16 @@ def records(file: Path) -> list[Any]:
 def read(folder: Path) -> dict[str, Any]:
     """The only wandb run that is kept in a run's folder: its identity, config, history, summary and exit code."""
     (file,) = folder.glob("wandb/offline-run-*/*.wandb")
-    told: dict[str, Any] = {"config": {}, "summary": {}, "history": []}
+    told: dict[str, Any] = {"config": {}, "summary": {}, "history": [], "kept": {}}
     for record in records(file):
         if record.HasField("run"):
             run = record.run
             told |= {"id": run.run_id, "project": run.project, "group": run.run_group, "name": run.display_name}
             told |= {"job_type": run.job_type, "tags": sorted(run.tags)}
             told["config"] |= _values(run.config.update)
+        if record.HasField("metric"):
+            kept = record.metric.summary
+            told["kept"][record.metric.name] = [name for name in ("min", "max", "last") if getattr(kept, name)]
         if record.HasField("config"):
             told["config"] |= _values(record.config.update)
         if record.HasField("summary"):

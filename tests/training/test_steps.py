@@ -1,5 +1,7 @@
 """Several optimizer steps for one of Lightning's: the same weights as with its own loop, and only where that is so."""
 
+from datetime import timedelta
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -7,19 +9,21 @@ import torch
 import recsys
 from recsys.assembly import assemble, build_datamodule, build_trainer
 from recsys.config import compose
-from recsys.training.steps import steps_at_once
+from recsys.training.progress import FitProgress
+from recsys.training.pruning import Pruning
+from recsys.training.steps import steps_at_once, watches_fit, watches_steps
 from recsys.workspace import load_split, text_features
 
 # All examples share the draw of these negatives, so that they do not depend on how many steps are taken at once.
 CELL = ["encoder=tfidf", "ranker=mlp", "profile=transformer", "features.dim=8", "negatives=in_batch"]
 
 
-def fitted(small_data, cache_dir, *extra):
+def fitted(small_data, cache_dir, *extra, callbacks=()):
     cfg = compose([*small_data, *CELL, f"paths.cache_dir={cache_dir}", "callbacks=none", "logger=none", *extra])
     split = load_split(cfg)
     pl.seed_everything(0, verbose=False)
     module = assemble(cfg, split, text_features(cfg, split).vectors)
-    trainer = build_trainer(cfg)
+    trainer = build_trainer(cfg, callbacks)
     trainer.fit(module, build_datamodule(cfg, split, module.recommender))
     return module, trainer
 
@@ -88,3 +92,79 @@ def test_every_debug_configuration_runs(debug, small_data, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
     data = [override for override in small_data if "max_epochs" not in override]
     assert recsys.run([*data, "encoder=none", "ranker=cf", f"debug={debug}", *paths]).record.is_finished
+
+
+class Quiet(pl.Callback):
+    """Looks at validation alone."""
+
+    def on_validation_end(self, trainer, pl_module):
+        """Nothing."""
+
+
+class Steps(pl.Callback):
+    """Counts what it is shown of each step."""
+
+    def __init__(self):
+        self.seen = {"batches": 0, "gradients": 0}
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.seen["batches"] += len(batch) == 1
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self.seen["gradients"] += any(weight.grad is not None for weight in pl_module.parameters())
+
+
+class Stopping(pl.callbacks.EarlyStopping):
+    """A known callback with a hook of its own."""
+
+    def on_after_backward(self, trainer, pl_module):
+        """Nothing."""
+
+
+class Declared(Steps):
+    """Watches steps, and depends on none."""
+
+    watches_training = False
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        """Nothing."""
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        """Nothing."""
+
+
+CALLBACKS = pl.callbacks
+WATCHING = {  # whether they watch steps, and whether they may read or change weights
+    CALLBACKS.EarlyStopping("val/x"): (False, False),
+    CALLBACKS.ModelCheckpoint(): (False, False),
+    CALLBACKS.ModelCheckpoint(every_n_train_steps=5): (True, True),
+    CALLBACKS.ModelCheckpoint(train_time_interval=timedelta(minutes=1)): (True, True),
+    CALLBACKS.TQDMProgressBar(): (False, False),
+    CALLBACKS.RichProgressBar(): (False, False),
+    CALLBACKS.LearningRateMonitor("epoch"): (False, False),
+    CALLBACKS.LearningRateMonitor(): (True, True),
+    CALLBACKS.StochasticWeightAveraging(0.1): (True, True),
+    CALLBACKS.EMAWeightAveraging(): (True, True),
+    CALLBACKS.GradientAccumulationScheduler({0: 2}): (True, True),
+    CALLBACKS.LambdaCallback(on_after_backward=print): (True, True),
+    CALLBACKS.LambdaCallback(on_test_end=print): (False, False),
+    FitProgress(): (False, False),
+    Pruning(None, "val/x"): (False, False),
+    Quiet(): (False, True),
+    Steps(): (True, True),
+    Stopping("val/x"): (True, True),
+    Declared(): (False, False),
+}
+
+
+@pytest.mark.parametrize(("callback", "expected"), WATCHING.items(), ids=lambda value: type(value).__name__)
+def test_callbacks_with_hooks_of_a_step_watch_it_unless_they_are_known(callback, expected):
+    assert (watches_steps(callback), watches_fit(callback)) == expected
+
+
+def test_a_callback_sees_each_step(small_data, cache_dir):
+    steps = Steps()
+    module, trainer = fitted(small_data, cache_dir, callbacks=[steps])
+    assert module.automatic_optimization
+    assert trainer.global_step > 1
+    assert steps.seen == {"batches": trainer.global_step, "gradients": trainer.global_step}

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.formatting import axis_title, interval, megabytes, metric_name, number, seconds
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, named, to_spec
 from recsys.reports.plots.families import Families, families
@@ -63,7 +63,7 @@ def cost_figures(comparison: Comparison) -> list[Figure]:
 
 def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, float]]) -> Figure:
     metric, family = comparison.metrics[0], families(comparison)
-    lower = lower_is_better(metric)
+    lower = comparison.lower_is_better(metric)
     best = frontier([(cost, row.scores[metric].mean) for row, cost in points], lower)
     names = [points[place][0].label for place in best]
     rows = [_row(row, metric, family) | _costs(cost, axis, row.label in names) for row, cost in points]

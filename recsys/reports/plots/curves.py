@@ -9,13 +9,13 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.cells import group_by
-from recsys.reports.comparison import Comparison, Row, lower_is_better
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
 from recsys.reports.tables import Entry, Grid
+from recsys.schema import LOSS
 
-_LOSS = "train/loss"
 _EPOCH = "epoch"
 _POINTS, _CONTEXT_POINTS = 120, 30  # of a line: longer curves are thinned out, so that a page stays small
 
@@ -29,15 +29,15 @@ def curves(comparison: Comparison) -> Figure | None:
         return None
     charts = [_panel(f"rows{place}", _title(name), chosen) for place, name in enumerate(found)]
     main, first = next(iter(found.items()))
+    lower = comparison.lower_is_better(main)
     return Figure(
         "learning_curves",
         "Learning curves",
         "Lines are means over the seeds that got so far, bands go from the lowest to the highest seed; a curve that "
-        "still climbs at its "
-        "end was "
-        f"trained for too short.{selection_words(chosen, len(trained), comparison.baseline)}",
+        "still improves at its "
+        f"end was trained for too short.{selection_words(chosen, len(trained), comparison.baseline)}",
         f"{_title(main)} by epoch of {len({row['cell'] for row in first})} cells. "
-        + "; ".join(_peak(own, main) for own in group_by(first, lambda row: row["cell"]).values())[:1500]
+        + "; ".join(_peak(own, lower) for own in group_by(first, lambda row: row["cell"]).values())[:1500]
         + ".",
         to_spec(panels(charts, columns=2), {f"rows{place}": rows for place, rows in enumerate(found.values())}),
         _grid(found),
@@ -51,8 +51,8 @@ def _watched(comparison: Comparison) -> Iterator[str]:
     validated = [key for key in dict.fromkeys(keys) if key.startswith("val/")]
     if validated:
         yield wanted if wanted in validated else validated[0]
-    if _LOSS in keys:
-        yield _LOSS
+    if LOSS in keys:
+        yield LOSS
 
 
 def _rows(comparison: Comparison, name: str, chosen: list[str]) -> Iterator[dict[str, Any]]:
@@ -114,11 +114,11 @@ def _panel(name: str, title: str, chosen: list[str]) -> Layers:
 
 
 def _title(name: str) -> str:
-    return "training loss" if name == _LOSS else metric_name(name).replace("(val)", "on validation")
+    return "training loss" if name == LOSS else metric_name(name).replace("(val)", "on validation")
 
 
-def _peak(rows: list[dict[str, Any]], name: str) -> str:
-    sign = -1 if lower_is_better(name) or name == _LOSS else 1
+def _peak(rows: list[dict[str, Any]], lower: bool) -> str:
+    sign = -1 if lower else 1
     best = max(rows, key=lambda row: sign * row["value"])
     return f"{best['cell']} is best at epoch {best['epoch']:.0f} with {number(best['value'])}"
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.comparison import lower_is_better
 from recsys.reports.formatting import interval, metric_name, number, p_value
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Layers, and_more, cell_axis, named, numbers, to_spec
 from recsys.reports.plots.theme import OVER_LINES
@@ -26,12 +25,13 @@ class Forest:
     differences: dict[str, PairedDifference]
     significant: set[str]
     family: str
+    lower_is_better: bool = False
 
 
 def forest(plan: Forest, level: float) -> Figure:
     """Differences from one cell, each with its interval, around a line at zero."""
     rows = [
-        {**_difference_row(label, own), "judgement": _judgement(own, label in plan.significant, plan.metric)}
+        {**_difference_row(label, own), "judgement": _judgement(own, label in plan.significant, plan.lower_is_better)}
         for label, own in list(plan.differences.items())[:MOST_ROWS]
     ]
     n_clear = len(plan.significant & set(plan.differences))
@@ -85,10 +85,10 @@ def _difference_row(label: str, own: PairedDifference) -> dict[str, Any]:
     }
 
 
-def _judgement(own: PairedDifference, is_significant: bool, metric: str) -> str:
+def _judgement(own: PairedDifference, is_significant: bool, lower_is_better: bool) -> str:
     if not is_significant:
         return "not significant"
-    return "better" if (own.mean > 0) is not lower_is_better(metric) else "worse"
+    return "better" if (own.mean > 0) is not lower_is_better else "worse"
 
 
 def _difference_grid(differences: dict[str, PairedDifference]) -> Grid:

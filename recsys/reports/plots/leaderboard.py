@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.comparison import Comparison, Row, lower_is_better, recorded_name
+from recsys.reports.comparison import Comparison, Row, recorded_name
 from recsys.reports.findings import headline
 from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
@@ -45,9 +45,9 @@ def leaderboard(comparison: Comparison) -> Figure:
     return Figure(
         "leaderboard",
         f"Leaderboard: {metric_name(metric)}",
-        f"Further right is {'worse' if lower_is_better(metric) else 'better'}: dots are means, thick bars the "
-        f"{comparison.level:.0%} intervals over users{_seed_words(comparison)}. Overlapping intervals do not say that "
-        f"two cells are equal; the significance matrix does.{and_more(len(comparison.rows), len(shown))}",
+        f"Further right is {'worse' if comparison.lower_is_better(metric) else 'better'}: dots are means, thick bars "
+        f"the {comparison.level:.0%} intervals over users{_seed_words(comparison)}. Overlapping intervals do not say "
+        f"that two cells are equal; the significance matrix does.{and_more(len(comparison.rows), len(shown))}",
         f"A list of {len(shown)} cells by {metric_name(metric)}. {headline(comparison)} The last is "
         f"{comparison.rows[-1].label} with {number(comparison.rows[-1].scores[metric].mean)}.",
         spec,

@@ -34,22 +34,23 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
             "state": "finished" if trial.state == FINISHED else "not finished",
             "shown": words(_of(trial, name)),
         }
-        for trial in sorted(trials, key=lambda trial: trial.value or 0.0)
+        for trial in sorted(trials, key=lambda trial: trial.value or 0.0, reverse=not study.higher_is_better)
         for name in names
     ]
     ticks = [
         {"axis": short[name], "position": place, "text": text} for name in names for place, text in scales[name].ticks()
     ]
     domain = [short[name] for name in names]
-    spec = to_spec(_parallel_chart(domain, metric_name(study.monitor)), {"rows": rows, "ticks": ticks})
+    spec = to_spec(
+        _parallel_chart(domain, metric_name(study.monitor), study.higher_is_better), {"rows": rows, "ticks": ticks}
+    )
     return Figure(
         f"parallel_{file_name(cell.label)}",
         f"All trials: {cell.label}",
-        "Each line is a trial, from axis to axis through its parameters; the stronger its colour, the greater its "
-        "value on the "
-        "last axis. Dashed lines were pruned. Where strong lines come together is where the search found good "
-        "settings.",
-        result(cell, study.monitor) + ".",
+        "Each line is a trial, from axis to axis through its parameters; the stronger its colour, the better its "
+        "value on the last axis. Dashed lines were pruned. Where strong lines come together is where the search "
+        "found good settings.",
+        result(cell, study) + ".",
         spec,
         trial_grid(replace(study, cells=[cell])),
         min_width=130 * len(names),
@@ -64,7 +65,7 @@ def _axes(names: Sequence[str], metric: str) -> dict[str, str]:
     return {**dict(zip(parameters, parameters if alike else ends, strict=True)), _VALUE: metric}
 
 
-def _parallel_chart(domain: list[str], metric: str) -> Layers:
+def _parallel_chart(domain: list[str], metric: str, higher_is_better: bool) -> Layers:
     x = alt.X(
         "axis:N",
         scale=alt.Scale(domain=domain),
@@ -74,7 +75,8 @@ def _parallel_chart(domain: list[str], metric: str) -> Layers:
     y = alt.Y("position:Q", axis=None, scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
     hover = alt.selection_point(fields=["trial"], on="pointerover", nearest=True, clear="pointerout", name="pointed")
     base = alt.Chart(named("rows")).encode(x=x, y=y, detail="trial:N")
-    colour = alt.Color("value:Q", title=metric, scale=alt.Scale(range="ramp"), legend=alt.Legend(orient="bottom"))
+    ramp = alt.Scale(range="ramp") if higher_is_better else alt.Scale(range="ramp", reverse=True)
+    colour = alt.Color("value:Q", title=metric, scale=ramp, legend=alt.Legend(orient="bottom"))
     dash = alt.StrokeDash(
         "state:N", scale=alt.Scale(domain=["finished", "not finished"], range=[[1, 0], [4, 4]]), legend=None
     )

@@ -48,7 +48,7 @@ def search_figures(study: StudyRecord, labels: Sequence[str]) -> tuple[list[Figu
 
 def _history(study: StudyRecord, tuned: Sequence[StudyCell]) -> Figure:
     shown = tuned[:MOST_CELLS]
-    rows = [row for cell in shown for row in best_so_far(cell)]
+    rows = [row for cell in shown for row in best_so_far(cell, study.higher_is_better)]
     x = alt.X("number:Q", title="trial", axis=alt.Axis(tickMinStep=1, format="d"))
     labels = [cell.label for cell in shown]
     legend = alt.Legend(orient="top", title=None)
@@ -64,9 +64,8 @@ def _history(study: StudyRecord, tuned: Sequence[StudyCell]) -> Figure:
         "search_history",
         "Course of the search",
         "Dots are trials (a pruned one at its last value), lines the best finished one so far: a line that still "
-        "climbs at its "
-        f"end would gain from more trials.{and_more(len(tuned), len(shown))}",
-        "; ".join(result(cell, study.monitor) for cell in shown) + ".",
+        f"improves at its end would gain from more trials.{and_more(len(tuned), len(shown))}",
+        "; ".join(result(cell, study) for cell in shown) + ".",
         to_spec(chart, {"rows": rows}),
         trial_grid(study),
     )

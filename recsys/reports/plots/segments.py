@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.cells import group_by
-from recsys.reports.comparison import Comparison, lower_is_better
+from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
@@ -79,6 +79,6 @@ def _best(comparison: Comparison, name: str) -> str:
     own = {label: value for label, value in comparison.segments.values[name].items() if value == value}
     if not own:
         return f"{name} has no query"
-    sign = -1 if lower_is_better(comparison.segments.metric) else 1
+    sign = -1 if comparison.lower_is_better(comparison.segments.metric) else 1
     best = max(own, key=lambda label: sign * own[label])
     return f"in {name} {best} is best with {number(own[best])}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.comparison import Comparison, lower_is_better
+from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import interval, metric_name, number, p_value
 from recsys.reports.plots.base import Figure, cell_axis, named, step, to_spec
 from recsys.reports.scores import Pair
@@ -64,7 +64,7 @@ def _more(n: int, shown: int) -> str:
 
 def _tile(pair: Pair, comparison: Comparison) -> dict[str, Any]:
     own = pair.difference
-    better = (own.mean > 0) is not lower_is_better(comparison.metrics[0])
+    better = comparison.is_better(own, comparison.metrics[0])
     state = _STATES[0 if better else 2] if comparison.is_significant(own) else _STATES[1]
     return {
         "cell": pair.a,

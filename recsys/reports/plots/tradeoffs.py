@@ -6,7 +6,7 @@ from statistics import fmean
 
 import altair as alt
 
-from recsys.reports.comparison import Comparison, lower_is_better, recorded_name
+from recsys.reports.comparison import Comparison, recorded_name
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.families import Families, families
@@ -46,7 +46,11 @@ def tradeoffs(comparison: Comparison) -> Figure | None:
         ]
         first = [comparison.rows[0].label, *([comparison.baseline] if comparison.baseline else [])]
         data[f"rows{place}"] = add_sides(rows, "other", "value", first, Canvas(PANEL_WIDTH, _HEIGHT))
-    charts = [_panel(f"rows{place}", name, main, family, data[f"rows{place}"]) for place, name in enumerate(values)]
+    arrows = {name: _arrow(comparison, name) for name in values}
+    charts = [
+        _panel(f"rows{place}", name, main, family, data[f"rows{place}"]).properties(title=arrows[name])
+        for place, name in enumerate(values)
+    ]
     return Figure(
         "tradeoffs",
         f"{metric_name(main)} and what it goes with",
@@ -81,7 +85,6 @@ def _means(comparison: Comparison, name: str) -> dict[str, float]:
 
 def _panel(data: str, name: str, main: str, family: Families, rows: Rows) -> Layers:
     base_name = name.partition("@")[0]
-    arrow = f"← {metric_name(name)}" if lower_is_better(name) else f"{metric_name(name)} →"
     x = alt.X(
         "other:Q",
         title=f"{metric_name(name)} ({_UNITS[base_name]})",
@@ -97,13 +100,16 @@ def _panel(data: str, name: str, main: str, family: Families, rows: Rows) -> Lay
     ]
     bars = base.mark_rule(strokeWidth=1.5, opacity=0.5).encode(y="low:Q", y2="high:Q", color=family.colour())
     dots = base.mark_point(style="dot").encode(y=y, color=family.colour(), shape=family.shape(), tooltip=tips)
-    return alt.layer(bars, dots, *label_layers(base.encode(y=y, text="cell:N"), rows)).properties(
-        title=arrow, height=_HEIGHT
-    )
+    return alt.layer(bars, dots, *label_layers(base.encode(y=y, text="cell:N"), rows)).properties(height=_HEIGHT)
+
+
+def _arrow(comparison: Comparison, name: str) -> str:
+    """A metric's name with an arrow to its better side."""
+    return f"← {metric_name(name)}" if comparison.lower_is_better(name) else f"{metric_name(name)} →"
 
 
 def _extremes(comparison: Comparison, name: str, own: dict[str, float]) -> str:
-    sign = -1 if lower_is_better(name) else 1
+    sign = -1 if comparison.lower_is_better(name) else 1
     best = max(own, key=lambda label: sign * own[label])
     leader = comparison.rows[0].label
     return (

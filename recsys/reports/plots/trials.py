@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import gt, lt
 from typing import Any
 
 from recsys.reports.formatting import metric_name, number, seconds
@@ -30,13 +31,14 @@ def trial_grid(study: StudyRecord) -> Grid:
     return Grid(headers, rows)
 
 
-def best_so_far(cell: StudyCell) -> Iterator[dict[str, Any]]:
+def best_so_far(cell: StudyCell, higher_is_better: bool) -> Iterator[dict[str, Any]]:
     """Trials with a value, in order, each with the best finished one until then."""
     best: float | None = None
+    better = gt if higher_is_better else lt
     for trial in sorted(cell.trials, key=lambda trial: trial.number):
         if trial.value is None:
             continue
-        if trial.state == FINISHED and (best is None or trial.value > best):  # a search maximises
+        if trial.state == FINISHED and (best is None or better(trial.value, best)):
             best = trial.value
         yield {
             "cell": cell.label,
@@ -48,14 +50,14 @@ def best_so_far(cell: StudyCell) -> Iterator[dict[str, Any]]:
         }
 
 
-def result(cell: StudyCell, monitor: str) -> str:
+def result(cell: StudyCell, study: StudyRecord) -> str:
     """What a cell's search came to, as a part of a sentence."""
     n_pruned = sum(trial.state == PRUNED for trial in cell.trials)
-    last = [row["best"] for row in best_so_far(cell) if row["best"] is not None]
+    last = [row["best"] for row in best_so_far(cell, study.higher_is_better) if row["best"] is not None]
     best = number(last[-1]) if last else "no finished trial"
     chosen = ", ".join(f"{name} {words(value)}" for name, value in cell.parameters.items())
     return (
-        f"{cell.label}: {len(cell.trials)} trials, {n_pruned} of them pruned, best {metric_name(monitor)} {best}"
+        f"{cell.label}: {len(cell.trials)} trials, {n_pruned} of them pruned, best {metric_name(study.monitor)} {best}"
         f"{f' with {chosen}' if chosen else ''}"
     )
 

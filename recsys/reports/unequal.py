@@ -1,0 +1,160 @@
+"""Cells that were given less than others: epochs, training data, batches, early stopping or trials."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from recsys.reports.cells import Cell, group_by
+from recsys.tracking.directions import higher_is_better
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+from recsys.tracking.study_record import BASE, CHANGE, GRID, StudyRecord
+
+# Patterns of config keys that decide how much a cell is given.
+OF_ALL = ("train_share", "train_per_user", "tuning.*")
+OF_TRAINING = (
+    "trainer.*_epochs",
+    "trainer.max_steps",
+    "trainer.max_time",
+    "trainer.limit_*_batches",
+    "trainer.check_val_every_n_epoch",
+    "callbacks.*.patience",
+    "callbacks.*.min_delta",
+    "batches.*",
+)
+NOT_COUNTED = (
+    "batches.examples_at_once",  # without influence on results
+    "batches.max_scores",
+    "tuning.study",
+    "tuning.cell",
+    "tuning.trial",
+    "tuning.parameters*",
+)
+TRIALS = "tuning.trials"
+ABSENT = "none"
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """Where the cells of a comparison were not given the same.
+
+    Attributes:
+        notes: Labels of cells, by what is to be said of them, such as "20 of 20 epochs, still rising".
+        settings: Why a key differs by design, by key: "varied by the study" or "tuned".
+    """
+
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """A letter for each note; from the 27th on two letters."""
+        alphabet = string.ascii_lowercase
+        names = [*alphabet, *(first + second for first in alphabet for second in alphabet)]
+        return dict(zip(self.notes, names, strict=False))
+
+    def markers(self, label: str) -> str:
+        """The letters of a cell's notes; empty without any."""
+        return ", ".join(letter for note, letter in self.letters.items() if label in self.notes[note])
+
+    @property
+    def footnote(self) -> str:
+        """All notes, and the keys that differ by design; empty where all cells were given the same."""
+        listed = [f"{letter}: {', '.join(self.notes[note])}: {note}" for note, letter in self.letters.items()]
+        text = f"Notes: {'; '.join(listed)}." if listed else ""
+        by_design = ", ".join(f"{key} ({reason})" for key, reason in self.settings.items())
+        return f"{text}{f' Settings that differ by design: {by_design}.' if by_design else ''}".strip()
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for each note; trials have a warning of their own."""
+        return [f"{', '.join(own)}: {note}." for note, own in self.notes.items() if not note.startswith(TRIALS)]
+
+
+def find_unequal(cells: Sequence[Cell], varied: Collection[str] = ()) -> Unequal:
+    """Cells that stopped at their limit of epochs while validation still improved, and budgets that differ.
+
+    Args:
+        cells: In the order in which they are listed.
+        varied: Config keys and groups that the study varies; see `varied_keys`.
+    """
+    given = {cell.label: _given(cell.records[0]) for cell in cells}
+    tuned = {key for cell in cells for record in cell.records for key in record.tuning.get("parameters") or {}}
+    found, settings = group_by(_unfinished(cells), lambda note: note[0]), {}
+    notes = {text: [label for _, label in own] for text, own in found.items()}
+    for key in dict.fromkeys(key for own in given.values() for key in own):
+        values = {cell.label: given[cell.label].get(key) for cell in cells if _counts(key, cell.records[0])}
+        if len(set(map(repr, values.values()))) < 2:
+            continue
+        if key in tuned or any(key == one or key.startswith(f"{one}.") for one in varied):
+            settings[key] = "tuned" if key in tuned else "varied by the study"
+        else:
+            notes |= _differences(key, values)
+    return Unequal(notes, settings)
+
+
+def varied_keys(study: StudyRecord | None) -> set[str]:
+    """Config keys and groups that a study's grid, or the changes of its ablation, give more than one value."""
+    cells = [cell for cell in study.cells if cell.kind in (GRID, BASE, CHANGE)] if study is not None else []
+    given = [dict(override.lstrip("+~").partition("=")[::2] for override in cell.overrides) for cell in cells]
+    keys = dict.fromkeys(key for own in given for key in own)
+    return {key for key in keys if len({own.get(key) for own in given}) > 1}
+
+
+def _given(record: Record) -> dict[str, Any]:
+    """The keys of a run that decide how much it was given."""
+    flat = dict(flatten({**record.config, "tuning": {"trials": 0, **record.tuning}}))
+    patterns = (*OF_ALL, *OF_TRAINING)
+    return {key: value for key, value in flat.items() if _fits(key, patterns) and not _fits(key, NOT_COUNTED)}
+
+
+def _counts(key: str, record: Record) -> bool:
+    """Whether a key has an influence on a run: rankers that are not trained by epochs have no batches."""
+    return record.epochs is not None or _fits(key, OF_ALL)
+
+
+def _fits(key: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in patterns)
+
+
+def _differences(key: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Notes on the cells that do not have the most common value of a key; on all cells if there is none."""
+    groups = group_by(values, lambda label: _text(values[label]))
+    sizes = sorted((len(own) for own in groups.values()), reverse=True)
+    usual = max(groups, key=lambda text: len(groups[text])) if sizes[0] > sizes[1] else None
+    return {
+        f"{key}={text}, elsewhere {', '.join(other for other in groups if other != text)}": own
+        for text, own in groups.items()
+        if text != usual
+    }
+
+
+def _text(value: Any) -> str:
+    return ABSENT if value is None else str(value)
+
+
+def _unfinished(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
+    """A note and the cell's label, where training ended at its limit of epochs and the last epoch was the best."""
+    for cell in cells:
+        found = [note for note in map(_still_improving, cell.records) if note is not None]
+        if found:
+            n = len(cell.records)
+            yield f"{found[0]}{f' ({len(found)} of {n} seeds)' if n > 1 else ''}", cell.label
+
+
+def _still_improving(record: Record) -> str | None:
+    trainer, monitor = record.config.get("trainer") or {}, str(record.config.get("monitor"))
+    limit, every = trainer.get("max_epochs"), trainer.get("check_val_every_n_epoch") or 1
+    points = [(int(point["epoch"]) + 1, point[monitor]) for point in record.curve if monitor in point]
+    if not points or not limit or points[-1][0] + every <= limit:
+        return None
+    higher = higher_is_better(record, monitor)
+    sign = 1 if higher else -1
+    (epochs, last), earlier = points[-1], [value for _, value in points[:-1]]
+    if not all(sign * value < sign * last for value in earlier):
+        return None
+    return f"{epochs} of {limit} epochs, still {'rising' if higher else 'falling'}"

@@ -1,0 +1,43 @@
+"""Whether higher values of a metric are better, as the metric declares it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from recsys.schema import LOSS, RecsysError
+from recsys.tracking.record import Record
+
+
+def higher_is_better(record: Record, metric: str) -> bool:
+    """Whether higher values of a metric of a run are better.
+
+    The record says so. A record from before this field existed names the metric's class, which declares it.
+
+    Args:
+        record: Of a run that has the metric.
+        metric: With or without its stage, as in "ndcg@10" or "val/ndcg@10".
+
+    Raises:
+        RecsysError: If neither the record nor the class says so.
+    """
+    if metric == LOSS:
+        return False
+    name = metric.rsplit("/", 1)[-1]
+    declared = record.directions.get(name)
+    if declared is None:
+        declared = _of_class(record, name.partition("@")[0])
+    if not isinstance(declared, bool):
+        raise RecsysError(
+            f"run {record.run_id} does not record whether higher {name} is better, and neither does the metric's "
+            "class. Make the run again with rerun=true."
+        )
+    return declared
+
+
+def _of_class(record: Record, name: str) -> bool | None:
+    """What the class declares that a record's configuration names; None where it cannot be imported."""
+    try:
+        module, _, cls = record.config["metrics"]["metrics"][name]["_target_"].rpartition(".")
+        return getattr(getattr(import_module(module), cls), "higher_is_better", None)
+    except (KeyError, TypeError, ImportError, AttributeError, ValueError):
+        return None
