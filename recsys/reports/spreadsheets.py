@@ -8,8 +8,10 @@ import io
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.tables import Grid, segment_scores_grid
 
-_DIFFERENCE = ("mean", "low", "high", "low_with_seeds", "high_with_seeds", "p_users", "p_with_seeds", "p_corrected")
-_DIFFERENCE += ("effect_size",)
+_DIFFERENCE = (
+    *("mean", "low", "high", "low_with_seeds", "high_with_seeds"),
+    *("p_users", "p_with_seeds", "p_corrected", "effect_size"),
+)
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -34,7 +36,7 @@ def pairs_to_csv(comparison: Comparison) -> str:
 
 
 def segments_to_csv(comparison: Comparison) -> str:
-    """All numbers of all cells in all segments in full, one line for each cell and segment; empty where there is none."""
+    """All numbers of all cells by segment in full, one line for each cell and segment; empty where there is none."""
     grid = segment_scores_grid(comparison)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

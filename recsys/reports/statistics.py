@@ -197,9 +197,9 @@ class Sample:
         effect_size = _effect_sizes(table)
         p = self._p(table, effect_size, others, reference)
         columns = [table.mean(axis=0), ends.low, ends.high, p, effect_size]
-        n_users = (table != 0).sum(axis=0)
         found = [
-            PairedDifference(*map(float, column), n_users=int(n)) for *column, n in zip(*columns, n_users, strict=True)
+            PairedDifference(*map(float, numbers), int(n_users))
+            for numbers, n_users in zip(np.transpose(columns), (table != 0).sum(axis=0), strict=True)
         ]
         if error is None or ends.low_with_seeds is None or ends.high_with_seeds is None:
             return found
