@@ -52,8 +52,7 @@ def _finding(row: Row, baseline: Row, comparison: Comparison) -> str:
     better = (difference.mean > 0) is not lower_is_better(metric)
     verb = "beats" if better else "falls short of"
     size = _size(difference if difference.mean > 0 else difference.reversed, metric)
-    scope = "" if len(comparison.seeds) > 1 else " One seed: this holds for new users only."
-    return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}.{scope}"
+    return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}."
 
 
 def _size(difference: PairedDifference, metric: str, signed: bool = False) -> str:
