@@ -8,7 +8,7 @@ seeds: they are kept beside.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -115,7 +115,7 @@ class PairedDifference:
     high: float
     p_users: float
     effect_size: float
-    n_users: int = 0
+    n_users: int = field(default=0, kw_only=True)
     p_corrected: float | None = None
     low_with_seeds: float | None = None
     high_with_seeds: float | None = None
@@ -197,10 +197,9 @@ class Sample:
         effect_size = _effect_sizes(table)
         p = self._p(table, effect_size, others, reference)
         columns = [table.mean(axis=0), ends.low, ends.high, p, effect_size]
-        found = [
-            PairedDifference(*map(float, numbers), int(n_users))
-            for numbers, n_users in zip(np.transpose(columns), (table != 0).sum(axis=0), strict=True)
-        ]
+        found = [PairedDifference(*map(float, column)) for column in zip(*columns, strict=True)]
+        n_users = (table != 0).sum(axis=0).tolist()
+        found = [replace(difference, n_users=n) for difference, n in zip(found, n_users, strict=True)]
         if error is None or ends.low_with_seeds is None or ends.high_with_seeds is None:
             return found
         p_with_seeds = np.where(error.varies, error.p(table.mean(axis=0)), p)
