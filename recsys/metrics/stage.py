@@ -67,13 +67,18 @@ class StageMetrics(nn.Module):
         return _values(self._metrics)
 
     def per_query(self) -> dict[str, Tensor]:
-        """`query` (Q,) in ascending order and the values (Q,) of each metric that has one for each query."""
+        """`query` (Q,) in ascending order and the values (Q,) of each metric that has one for each query.
+
+        Values of a segment, such as `items=cold/ndcg@10`, are NaN for queries without a relevant item in it.
+        """
         columns: dict[str, Tensor] = {}
         for name, metric in self._metrics.items():
             if isinstance(metric, QueryMetric):
                 query, values = metric.per_query()
                 columns.setdefault("query", query.cpu())
                 columns.update(zip(labels(name, metric.top_k), values.cpu().unbind(dim=1), strict=True))
+        for segment, own in self._segments.items():
+            columns |= {f"items={segment}/{name}": values for name, values in _aligned(own, columns["query"]).items()}
         return columns
 
     def segments(self) -> dict[str, dict[str, float]]:
@@ -85,6 +90,17 @@ class StageMetrics(nn.Module):
         for module in self.modules():
             if isinstance(module, RankingMetric):
                 module.reset()
+
+
+def _aligned(metrics: Mapping[str, AccuracyMetric], query: Tensor) -> dict[str, Tensor]:
+    """Values (Q,) of each metric for all queries in ascending order; NaN for those that it has not seen."""
+    columns: dict[str, Tensor] = {}
+    for name, metric in metrics.items():
+        seen, values = (tensor.cpu() for tensor in metric.per_query())
+        table = values.new_full((len(query), values.shape[1]), torch.nan)
+        table[torch.searchsorted(query, seen)] = values
+        columns.update(zip(labels(name, metric.top_k), table.unbind(dim=1), strict=True))
+    return columns
 
 
 def _segment_values(metrics: Mapping[str, AccuracyMetric]) -> dict[str, float]:

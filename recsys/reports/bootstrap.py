@@ -75,6 +75,15 @@ def bca_interval(table: Floats, resampled: Floats, level: float) -> tuple[Floats
     return np.where(constant, table[0], low), np.where(constant, table[0], high)
 
 
+def t_interval(table: Floats, level: float) -> tuple[Floats, Floats]:
+    """Ends of Student's interval of each column's mean, from values (n_users, n_columns)."""
+    from scipy.special import stdtrit
+
+    n, mean = len(table), table.mean(axis=0)
+    half = stdtrit(n - 1, (1 + level) / 2) * table.std(axis=0, ddof=1) / n**0.5
+    return mean - half, mean + half
+
+
 def expanded_level(level: float, n: int) -> float:
     """The level of a normal interval around n values that is as wide as that of Student's t.
 

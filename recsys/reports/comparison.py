@@ -20,7 +20,7 @@ from recsys.reports.cells import (
 from recsys.reports.costs import Cost, cost_of
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
-from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds
+from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds, too_few_users
 from recsys.reports.unequal import Unequal, find_unequal
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
@@ -104,6 +104,7 @@ class Comparison:
             unequal_tuning([row.cell for row in self.rows]),
             too_few_resamples(self.inference, n_pairs),
             too_few_seeds(self.inference, len(self.seeds)),
+            *(too_few_users(self._n_users(metric), metric) for metric in self.metrics),
         ]
         return [*of_runs, *filter(None, of_all), *self.unequal.warnings]
 
@@ -111,6 +112,16 @@ class Comparison:
     def unequal(self) -> Unequal:
         """Cells that were given less than others."""
         return find_unequal([row.cell for row in self.rows], self.varied)
+
+    @property
+    def test_name(self) -> str:
+        """The test of differences in words, with what it covers."""
+        return self.inference.test_name(len(self.seeds))
+
+    def _n_users(self, metric: str) -> dict[str, int]:
+        """Users with a value other than 0, by label; empty without values per user."""
+        found = {row.label: row.scores[metric].n_users for row in self.rows}
+        return {label: n for label, n in found.items() if n is not None}
 
     def row(self, label: str) -> Row:
         """The row of a cell."""
@@ -141,7 +152,10 @@ class Comparison:
         return sum(row.scores[metric].difference is not None for row in self.rows)
 
     def is_significant(self, difference: PairedDifference | None) -> bool:
-        """Whether a difference stays significant after the correction for its family."""
+        """Whether a difference stays significant after the correction for its family.
+
+        With several seeds that is for new users and new seeds, with one for new users only.
+        """
         p = None if difference is None else difference.p_corrected
         return p is not None and p < self.inference.alpha
 
@@ -202,7 +216,7 @@ def compare(
     _check_directions(metrics, finished)
     reference = None if baseline is None else _find_baseline(baseline, cells)
     inference = inference or Inference()
-    values = load_values(cells, store, metrics)
+    values = load_values(cells, store, metrics, segments_of=metrics[0])
     judged = {metric: _judge(metric, cells, values, reference, seed, inference) for metric in metrics}
     scores = {metric: own for metric, (own, _) in judged.items()}
     rows = [
@@ -216,7 +230,7 @@ def compare(
         rows=rows,
         metrics=list(metrics),
         baseline=None if reference is None else cells[reference].label,
-        segments=find_segments(cells, values, metrics[0]),
+        segments=find_segments(cells, values, metrics[0], reference, seed, inference),
         n_users=values.n_users,
         n_queries=values.queries.height,
         failures=failures,

@@ -34,10 +34,6 @@ _COST_NOTE = (
     "Seconds of training and test are means over seeds. Encoding is the longest of a cell's runs: what an earlier run "
     "has encoded is found in the cache."
 )
-_SEGMENT_NOTE = (
-    "In `items=…` only a segment's items count as relevant, over the queries that have one; `history=…` groups the "
-    "test's queries by the number of interactions that the user is known by. n counts queries; best in bold."
-)
 
 
 @dataclass(frozen=True)
@@ -165,7 +161,7 @@ def _segments(comparison: Comparison) -> Section:
     title = f"{metric_name(comparison.metrics[0])} by segment"
     if not comparison.segments.values:
         return Section("segments", title)
-    table = Table(title, tables.segment_grid(comparison), _SEGMENT_NOTE)
+    table = Table(title, tables.segment_grid(comparison), tables.segment_note(comparison))
     return Section("segments", title, figures=_some(segments.segments(comparison)), tables=[table])
 
 

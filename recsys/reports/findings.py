@@ -51,15 +51,14 @@ def _finding(row: Row, baseline: Row, comparison: Comparison) -> str:
         return f"{row.label} does not differ significantly from {baseline.label}: {size}, {evidence}, {cost}."
     verb = "beats" if comparison.is_better(difference, metric) else "falls short of"
     size = _size(difference if difference.mean > 0 else difference.reversed, metric)
-    caution = " Other seeds might undo this: the interval with them contains 0." if _may_be_of_seeds(difference) else ""
-    return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}.{caution}"
+    return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}."
 
 
 def _size(difference: PairedDifference, metric: str, signed: bool = False) -> str:
     """A difference with its intervals."""
     users = interval(difference.low, difference.high, signed)
     both = interval(difference.low_with_seeds, difference.high_with_seeds, signed)
-    with_seeds = f" ({both} with other seeds too)" if both else ""
+    with_seeds = f" ({both} for new seeds too)" if both else ""
     return f"{number(difference.mean, signed)} {metric_name(metric)} {users}{with_seeds}"
 
 
@@ -68,11 +67,6 @@ def _evidence(difference: PairedDifference, comparison: Comparison) -> str:
     family = f" ({correction}, {n} comparisons)" if n > 1 else ""
     effect_size = f"{difference.effect_size:.2f}".replace("-", "−")
     return f"{p_equals(difference.p_corrected)}{family}, d = {effect_size}"
-
-
-def _may_be_of_seeds(difference: PairedDifference) -> bool:
-    low, high = difference.low_with_seeds, difference.high_with_seeds
-    return low is not None and high is not None and low <= 0 <= high
 
 
 def _training_time(cost: Cost, reference: Cost) -> str:

@@ -38,7 +38,7 @@ def matrix_note(comparison: Comparison, brief: bool = False) -> str:
     meaning = signs if brief else "row minus column, with an asterisk where significant"
     return (
         f"{which} against each other by {metric_name(metric)}: {meaning} "
-        f"(p < {inference.alpha:g}, {inference.test_name}, {NAMES[inference.correction]} over all {n_pairs} pairs)."
+        f"(p < {inference.alpha:g}, {comparison.test_name}, {NAMES[inference.correction]} over all {n_pairs} pairs)."
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
-from recsys.reports.spreadsheets import pairs_to_csv, to_csv
+from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.reports.verdict import verdict
 from recsys.schema import ConfigError
 from recsys.tracking.files import write_atomically
@@ -26,6 +26,7 @@ FILES = {
     "md": "report.md",
     "csv": "table.csv",
     "pairs": "pairs.csv",
+    "segments": "segments.csv",
     "tex": "table.tex",
     "png": FIGURES,
     "svg": FIGURES,
@@ -52,7 +53,7 @@ def write_report(
         folder: Made if need be; files of an earlier report there are replaced.
         title: Of the report.
         command: The command line that makes this report again.
-        formats: Out of html, md, csv, pairs, tex, png and svg.
+        formats: Out of html, md, csv, pairs, segments, tex, png and svg.
         study: That the runs belong to; it adds the ablation and the search.
 
     Raises:
@@ -72,6 +73,7 @@ def write_report(
         "md": lambda: markdown(comparison, sections, title, picture),
         "csv": lambda: to_csv(comparison),
         "pairs": lambda: pairs_to_csv(comparison),
+        "segments": lambda: segments_to_csv(comparison),
         "tex": lambda: _latex(comparison, title),
     }
     for format, make in makers.items():

@@ -24,6 +24,7 @@ class Score:
         low_with_seeds: Lower end of the interval that contains the variance of seeds too; None for one seed, or
             without values per user.
         high_with_seeds: Upper end.
+        n_users: Users with a value other than 0; None without values per user.
     """
 
     mean: float
@@ -33,6 +34,7 @@ class Score:
     difference: PairedDifference | None = None
     low_with_seeds: float | None = None
     high_with_seeds: float | None = None
+    n_users: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,31 @@ def scores_over_users(
     return scores, [(*places[:2], difference) for places, difference in zip(pairs, family, strict=True)]
 
 
+def scores_of_segment(
+    values: Floats, reference: int | None, seed: int, inference: Inference
+) -> tuple[list[Score], dict[int, PairedDifference]]:
+    """Scores of cells in one segment, and the differences to the reference by place, uncorrected.
+
+    Args:
+        values: (n_users, n_seeds, n_cells), at least two users.
+        reference: The place of the cell that all are compared with.
+        seed: Of the resampling.
+        inference: How differences are judged.
+    """
+    resampled = sample(values, seed, inference)
+    scores = _with_intervals(plain_scores(values.mean(axis=0).T.tolist()), resampled)
+    others = [place for place in range(len(scores)) if place != reference]
+    if reference is None or not others:
+        return scores, {}
+    return scores, dict(zip(others, resampled.differences(others, reference), strict=True))
+
+
 def _with_intervals(plain: Sequence[Score], resampled: Sample) -> list[Score]:
     ends = resampled.intervals()
-    means = resampled.means.mean(axis=0)
+    means, n_users = resampled.means.mean(axis=0), (resampled.means != 0).sum(axis=0)
     scores = [
-        replace(score, mean=float(mean), low=float(low), high=float(high))
-        for score, mean, low, high in zip(plain, means, ends.low, ends.high, strict=True)
+        replace(score, mean=float(mean), low=float(low), high=float(high), n_users=int(n))
+        for score, mean, low, high, n in zip(plain, means, ends.low, ends.high, n_users, strict=True)
     ]
     if ends.low_with_seeds is None or ends.high_with_seeds is None:
         return scores

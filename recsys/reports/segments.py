@@ -1,15 +1,18 @@
-"""A metric by segments: what the records say of items, and users by the length of their history."""
+"""A metric by segments: of the relevant items by their popularity, and of users by the length of their history."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.reports.bootstrap import Floats
 from recsys.reports.cells import Cell
+from recsys.reports.scores import Score, scores_of_segment
+from recsys.reports.statistics import ENOUGH_USERS, Inference, PairedDifference, corrected
 from recsys.reports.values import Values
 from recsys.tracking.store import N_HISTORY
 
@@ -22,31 +25,94 @@ class Segments:
 
     Attributes:
         metric: Its name.
-        sizes: Queries of each segment; None where the records do not say.
+        sizes: Queries of each segment; None where the records do not have them.
         values: By segment, then by the cell's label; NaN where a segment has no query.
+        scores: Likewise, with intervals and differences to the baseline; a segment without values per user, or with
+            fewer than two users, is absent. p-values are corrected for the differences of all cells in all segments.
+        without_values: Segments whose values per user the runs did not keep.
     """
 
     metric: str
     sizes: dict[str, int | None] = field(default_factory=dict)
     values: dict[str, dict[str, float]] = field(default_factory=dict)
+    scores: dict[str, dict[str, Score]] = field(default_factory=dict)
+    without_values: list[str] = field(default_factory=list)
+
+    @property
+    def n_comparisons(self) -> int:
+        """How many differences the p-values are corrected for."""
+        return sum(score.difference is not None for own in self.scores.values() for score in own.values())
+
+    @property
+    def notices(self) -> list[str]:
+        """Where intervals and tests are missing, or rest on too few users."""
+        found = []
+        if self.without_values:
+            found.append(
+                f"No intervals or tests for {', '.join(self.without_values)}: these runs kept no values per user of "
+                "segments of items. Make them again with rerun=true."
+            )
+        few = [f"{name} ({len(cells)} of {len(self.values[name])} cells)" for name, cells in self._few().items()]
+        if few:
+            found.append(
+                f"Fewer than {ENOUGH_USERS} users have a value other than 0 in {', '.join(few)}: these intervals may "
+                "be too narrow, and their tests are approximate."
+            )
+        single = [name for name in self.values if name not in self.scores and name not in self.without_values]
+        if single:
+            found.append(f"No intervals or tests for {', '.join(single)}: they have fewer than two users.")
+        return found
+
+    def _few(self) -> dict[str, list[str]]:
+        """By segment, labels of the cells with too few users."""
+        few = {
+            name: [label for label, score in own.items() if (score.n_users or 0) < ENOUGH_USERS]
+            for name, own in self.scores.items()
+        }
+        return {name: labels for name, labels in few.items() if labels}
 
 
-def find_segments(cells: Sequence[Cell], values: Values, metric: str) -> Segments:
-    """The metric by segments of items (from the records) and of users (by terciles of their histories' lengths)."""
+def find_segments(
+    cells: Sequence[Cell],
+    values: Values,
+    metric: str,
+    reference: int | None = None,
+    seed: int = 0,
+    inference: Inference | None = None,
+) -> Segments:
+    """The metric by segments of items (kept by the runs) and of users (by terciles of their histories' lengths).
+
+    Args:
+        cells: In the order of the values.
+        values: Of all queries.
+        metric: Its name.
+        reference: The place of the cell that all are compared with.
+        seed: Of the resampling.
+        inference: How differences are judged.
+    """
+    inference = inference or Inference()
     found = Segments(metric)
+    tables: dict[str, Floats] = {}
     for name, own in cells[0].records[0].segments.items():
         if metric in own:
             found.sizes[name] = int(own[N_QUERIES]) if N_QUERIES in own else None
             found.values[name] = {cell.label: _recorded(cell, name, metric) for cell in cells}
+            if name in values.segments:
+                tables[name] = values.segments[name]
+            else:
+                found.without_values.append(name)
     if metric in values.metrics:
-        table = values.metrics[metric]
         for name, rows in history_groups(values.queries[N_HISTORY].to_numpy()):
-            defined = table[rows & ~np.isnan(table[:, 0])]
+            table = np.where(rows[:, None, None], values.by_seed[metric], np.nan)
+            defined = table[~np.isnan(table[:, 0, 0])]
             if len(defined):
+                means = defined.mean(axis=(0, 1)).tolist()
                 found.sizes[name] = len(defined)
-                found.values[name] = dict(
-                    zip((cell.label for cell in cells), defined.mean(axis=0).tolist(), strict=True)
-                )
+                found.values[name] = dict(zip((cell.label for cell in cells), means, strict=True))
+                tables[name] = table
+    by_user = {name: values.of_users(table) for name, table in tables.items()}
+    enough = {name: own for name, own in by_user.items() if len(own) > 1}
+    found.scores.update(_judged(enough, reference, seed, inference, [cell.label for cell in cells]))
     return found
 
 
@@ -69,6 +135,23 @@ def history_groups(lengths: NDArray) -> Iterator[tuple[str, NDArray[np.bool_]]]:
         first = lengths[mask].min()
         yield f"history={first}" if first == end else f"history={first}-{end}", mask
         lower = end
+
+
+def _judged(
+    tables: Mapping[str, Floats], reference: int | None, seed: int, inference: Inference, labels: Sequence[str]
+) -> dict[str, dict[str, Score]]:
+    """Scores by segment and label from values of users (n_users, n_seeds, n_cells); all differences are one family."""
+    found = {name: scores_of_segment(table, reference, seed, inference) for name, table in tables.items()}
+    places = [(name, place) for name, (_, own) in found.items() for place in own]
+    family: list[PairedDifference] = corrected([found[name][1][place] for name, place in places], inference)
+    differences = dict(zip(places, family, strict=True))
+    return {
+        name: {
+            label: replace(score, difference=differences.get((name, place)))
+            for place, (label, score) in enumerate(zip(labels, scores, strict=True))
+        }
+        for name, (scores, _) in found.items()
+    }
 
 
 def _recorded(cell: Cell, segment: str, metric: str) -> float:

@@ -6,9 +6,12 @@ import csv
 import io
 
 from recsys.reports.comparison import Comparison, Row
-from recsys.reports.tables import Grid
+from recsys.reports.tables import Grid, segment_scores_grid
 
-_DIFFERENCE = ("mean", "low", "high", "low_with_seeds", "high_with_seeds", "p", "p_corrected", "effect_size")
+_DIFFERENCE = (
+    *("mean", "low", "high", "low_with_seeds", "high_with_seeds"),
+    *("p_users", "p_with_seeds", "p_corrected", "effect_size"),
+)
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -29,6 +32,16 @@ def pairs_to_csv(comparison: Comparison) -> str:
     for metric in comparison.metrics:
         for pair in comparison.pairs(metric):
             writer.writerow([metric, pair.a, pair.b, *(getattr(pair.difference, name) for name in _DIFFERENCE)])
+    return text.getvalue()
+
+
+def segments_to_csv(comparison: Comparison) -> str:
+    """All numbers of all cells by segment in full, one line for each cell and segment; empty where there is none."""
+    grid = segment_scores_grid(comparison)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(grid.headers)
+    writer.writerows([*(entry.text for entry in row[:2]), *(entry.value for entry in row[2:])] for row in grid.rows)
     return text.getvalue()
 
 

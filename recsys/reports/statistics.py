@@ -1,32 +1,37 @@
 """Inference over users: intervals, and differences between cells on the same users.
 
-Everything here takes a value for each user, or for each user and seed. Tests and the main intervals are over users, of
-the values averaged over seeds: about other users of the same kind, for these seeds. Where there are several seeds, a
-second interval is about other seeds as well.
+Everything here takes a value for each user, or for each user and seed. With several seeds, differences are judged for
+new users and new seeds. The intervals and p-values over users alone are about other users of the same kind, for these
+seeds: they are kept beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from recsys.reports.bootstrap import LEVEL, N_RESAMPLES, Floats, as_table, bca_interval, resampled_means
+from recsys.reports.bootstrap import LEVEL, N_RESAMPLES, Floats, as_table, bca_interval, resampled_means, t_interval
 from recsys.reports.corrections import CORRECTIONS, HOLM
 from recsys.reports.randomisation import SignedSums, signed_sums
 from recsys.reports.seeds import (
     SEED_INTERVALS,
     TWO_LEVEL_BOOTSTRAP,
-    WEIGHTED_T,
+    TWO_LEVEL_T,
+    SeedVariances,
+    TwoLevelError,
+    seed_variances,
+    two_level_error,
     two_level_interval,
-    weighted_t_interval,
 )
 from recsys.schema import ConfigError
 
 T, RANDOMISATION = "t", "randomisation"
 ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/comparing.md has its coverage
+ENOUGH_USERS = 10  # with other values than 0; with fewer, intervals cover less than 94 % (docs/comparing.md)
+_NAMED = 4  # cells in a warning before the rest is only counted
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,14 @@ class Inference:
     """How differences are judged.
 
     Attributes:
-        test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users.
+        test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users. It
+            decides where there is one seed, or seeds change nothing; otherwise a t-test with users and seeds as samples
+            does.
         correction: Of p-values for a family of comparisons: "holm" or "benjamini_hochberg".
         level: Nominal coverage of intervals; corrected p-values below 1 - level are significant.
         n_resamples: Of the bootstrap and of the randomisation test.
-        seed_interval: How the variance of seeds enters an interval: "weighted_t", or "two_level_bootstrap", which is
-            too narrow with few seeds.
+        seed_interval: How the variance of seeds enters an interval: "two_level_t", as in the test, or
+            "two_level_bootstrap", which is too narrow with few seeds.
 
     Raises:
         ConfigError: If one of them is not among these.
@@ -49,7 +56,7 @@ class Inference:
     correction: str = HOLM
     level: float = LEVEL
     n_resamples: int = N_RESAMPLES
-    seed_interval: str = WEIGHTED_T
+    seed_interval: str = TWO_LEVEL_T
 
     def __post_init__(self) -> None:
         _check_choice("test", self.test, (T, RANDOMISATION))
@@ -60,10 +67,20 @@ class Inference:
         if not isinstance(self.n_resamples, int) or self.n_resamples < 100:
             raise ConfigError(f"n_resamples={self.n_resamples}; expected at least 100, better 2000 or more.")
 
-    @property
-    def test_name(self) -> str:
-        """The test in words."""
-        return {T: "paired t-test", RANDOMISATION: "paired randomisation test"}[self.test]
+    def test_name(self, n_seeds: int) -> str:
+        """The test that decides, and what it covers, in words.
+
+        Example:
+            >>> Inference().test_name(1)
+            'paired t-test over users (one seed: for new users only)'
+            >>> Inference().test_name(3)
+            'two-level t-test for new users and new seeds'
+        """
+        if n_seeds > 1:
+            caution = " (two seeds: less reliable than three or more)" if n_seeds == 2 else ""
+            return f"two-level t-test for new users and new seeds{caution}"
+        name = {T: "paired t-test", RANDOMISATION: "paired randomisation test"}[self.test]
+        return f"{name} over users (one seed: for new users only)"
 
     @property
     def alpha(self) -> float:
@@ -84,21 +101,30 @@ class PairedDifference:
         mean: Of the users' differences.
         low: Lower end of its interval over users.
         high: Upper end.
-        p: Of the two-sided paired test over users, without correction.
+        p_users: Of the two-sided paired test over users alone, without correction: for new users and these seeds.
         effect_size: Cohen's d of paired values: the mean over the standard deviation of the users' differences.
+        n_users: Users whose values differ between the cells.
         p_corrected: `p` corrected for all comparisons of its family; None where nobody has.
         low_with_seeds: Lower end of the interval that contains the variance of seeds too; None with one seed.
         high_with_seeds: Upper end.
+        p_with_seeds: Of the two-sided test for new users and new seeds, without correction; None with one seed.
     """
 
     mean: float
     low: float
     high: float
-    p: float
+    p_users: float
     effect_size: float
+    n_users: int = field(default=0, kw_only=True)
     p_corrected: float | None = None
     low_with_seeds: float | None = None
     high_with_seeds: float | None = None
+    p_with_seeds: float | None = None
+
+    @property
+    def p(self) -> float:
+        """Of the test that decides, without correction: for new users, and for new seeds where there are several."""
+        return self.p_users if self.p_with_seeds is None else self.p_with_seeds
 
     @property
     def reversed(self) -> PairedDifference:
@@ -131,49 +157,84 @@ class Sample:
     """Values of cells on the same users and seeds, with what resampling makes of them.
 
     Attributes:
-        values: (n_users, n_seeds, n_cells).
         means: (n_users, n_cells), over seeds.
-        resampled: (n_resamples, n_seeds, n_cells) means over resampled users.
+        resampled: (n_resamples, n_cells) means over resampled users.
+        by_seed: The same for each seed, (n_resamples, n_seeds, n_cells); None unless seeds are resampled too.
+        seeds: Variances of seeds of each cell; None with one seed.
         signed: Sums over users with signs given by chance, (n_signs, n_cells); None if no test needs them.
         seed: Of the resampling.
         inference: How differences are judged.
     """
 
-    values: Floats
     means: Floats
     resampled: Floats
+    by_seed: Floats | None
+    seeds: SeedVariances | None
     signed: SignedSums | None
     seed: int
     inference: Inference
 
     def intervals(self) -> Intervals:
-        """Of each cell's mean."""
-        return _intervals(self.values, self.means, self.resampled, self.seed, self.inference)
+        """Of each cell's mean: the BCa bootstrap over users."""
+        users = bca_interval(self.means, self.resampled, self.inference.level)
+        cells = np.arange(self.means.shape[1])[None]
+        return self._with_seeds(self.means, users, self._error(self.means, cells), self.by_seed)
 
     def differences(self, others: Sequence[int], reference: int) -> list[PairedDifference]:
-        """Of cells to one of them, uncorrected."""
+        """Of cells to one of them, uncorrected.
+
+        Each end of an interval over users is the outer one of Student's t and the BCa bootstrap: the first covers
+        symmetric differences of few users, the second skewed ones.
+        """
         table = self.means[:, others] - self.means[:, [reference]]
-        values = self.values[:, :, others] - self.values[:, :, [reference]]
-        resampled = self.resampled[:, :, others] - self.resampled[:, :, [reference]]
-        ends = _intervals(values, table, resampled, self.seed, self.inference)
+        level = self.inference.level
+        student = t_interval(table, level)
+        bca = bca_interval(table, self.resampled[:, others] - self.resampled[:, [reference]], level)
+        users = np.minimum(student[0], bca[0]), np.maximum(student[1], bca[1])
+        error = self._error(table, np.stack([np.asarray(others), np.full(len(others), reference)]))
+        by_seed = None if self.by_seed is None else self.by_seed[:, :, others] - self.by_seed[:, :, [reference]]
+        ends = self._with_seeds(table, users, error, by_seed)
         effect_size = _effect_sizes(table)
         p = self._p(table, effect_size, others, reference)
         columns = [table.mean(axis=0), ends.low, ends.high, p, effect_size]
         found = [PairedDifference(*map(float, column)) for column in zip(*columns, strict=True)]
-        if ends.low_with_seeds is None or ends.high_with_seeds is None:
+        n_users = (table != 0).sum(axis=0).tolist()
+        found = [replace(difference, n_users=n) for difference, n in zip(found, n_users, strict=True)]
+        if error is None or ends.low_with_seeds is None or ends.high_with_seeds is None:
             return found
+        p_with_seeds = np.where(error.varies, error.p(table.mean(axis=0)), p)
         return [
-            replace(difference, low_with_seeds=float(low), high_with_seeds=float(high))
-            for difference, low, high in zip(found, ends.low_with_seeds, ends.high_with_seeds, strict=True)
+            replace(difference, low_with_seeds=float(low), high_with_seeds=float(high), p_with_seeds=float(own))
+            for difference, low, high, own in zip(
+                found, ends.low_with_seeds, ends.high_with_seeds, p_with_seeds, strict=True
+            )
         ]
 
     def pairs(self) -> Iterator[tuple[int, int, PairedDifference]]:
         """Places a < b of all pairs of cells with the difference of a to b, uncorrected."""
-        n_cells = self.values.shape[2]
+        n_cells = self.means.shape[1]
         for second in range(1, n_cells):
             firsts = range(second)
             for first, difference in zip(firsts, self.differences(firsts, second), strict=True):
                 yield first, second, difference
+
+    def _error(self, table: Floats, cells: NDArray[np.int64]) -> TwoLevelError | None:
+        """Of the mean of each column of `table`, made of the one or two `cells` (n_parts, n_columns)."""
+        if self.seeds is None:
+            return None
+        seeds, both = self.seeds.seeds[cells], self.seeds.both[cells]
+        return two_level_error(_variance_of_mean(table), seeds, both, len(table), self.seeds.n_seeds)
+
+    def _with_seeds(
+        self, table: Floats, users: tuple[Floats, Floats], error: TwoLevelError | None, by_seed: Floats | None
+    ) -> Intervals:
+        level = self.inference.level
+        if error is None:
+            return Intervals(*users)
+        if by_seed is not None:
+            return Intervals(*users, *two_level_interval(by_seed, self.seed, level))
+        spread = np.sqrt(_variance_of_mean(table))
+        return Intervals(*users, *error.interval(table.mean(axis=0), users, spread, len(table), level))
 
     def _p(self, table: Floats, effect_size: Floats, others: Sequence[int], reference: int) -> Floats:
         if self.signed is None:
@@ -193,10 +254,14 @@ def sample(values: ArrayLike, seed: int, inference: Inference | None = None) -> 
     array = np.asarray(values, dtype=np.float64)
     table = as_table(array)
     array = array.reshape(len(array), -1, array.shape[-1])
-    resampled = resampled_means(table, seed, inference.n_resamples).reshape(-1, *array.shape[1:])
-    means = array.mean(axis=1)
+    n_seeds, means = array.shape[1], array.mean(axis=1)
+    by_seed = None
+    if n_seeds > 1 and inference.seed_interval == TWO_LEVEL_BOOTSTRAP:
+        by_seed = resampled_means(table, seed, inference.n_resamples).reshape(-1, *array.shape[1:])
+    resampled = resampled_means(means, seed, inference.n_resamples) if by_seed is None else by_seed.mean(axis=1)
     signed = signed_sums(means, seed, inference.n_resamples) if inference.test == RANDOMISATION else None
-    return Sample(array, means, resampled, signed, seed, inference)
+    seeds = seed_variances(array) if n_seeds > 1 else None
+    return Sample(means, resampled, by_seed, seeds, signed, seed, inference)
 
 
 def paired_differences(
@@ -253,18 +318,30 @@ def too_few_seeds(inference: Inference, n_seeds: int) -> str | None:
     if inference.seed_interval != TWO_LEVEL_BOOTSTRAP or not 1 < n_seeds < ENOUGH_SEEDS:
         return None
     return (
-        f"seed_interval={TWO_LEVEL_BOOTSTRAP} is too narrow with {n_seeds} seeds; use {WEIGHTED_T}, or "
+        f"seed_interval={TWO_LEVEL_BOOTSTRAP} is too narrow with {n_seeds} seeds; use {TWO_LEVEL_T}, or "
         f"{ENOUGH_SEEDS} seeds."
     )
 
 
-def _intervals(values: Floats, means: Floats, resampled: Floats, seed: int, inference: Inference) -> Intervals:
-    users = bca_interval(means, resampled.mean(axis=1), inference.level)
-    if values.shape[1] == 1:
-        return Intervals(*users)
-    if inference.seed_interval == TWO_LEVEL_BOOTSTRAP:
-        return Intervals(*users, *two_level_interval(resampled, seed, inference.level))
-    return Intervals(*users, *weighted_t_interval(values, users, inference.level))
+def too_few_users(n_users: Mapping[str, int], metric: str) -> str | None:
+    """A warning where the interval of a mean rests on few users.
+
+    Args:
+        n_users: Users with values other than 0, by the cell's label.
+        metric: Of the mean.
+    """
+    few = [f"{label} ({n})" for label, n in n_users.items() if n < ENOUGH_USERS]
+    if not few:
+        return None
+    more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
+    return (
+        f"fewer than {ENOUGH_USERS} users have a value of {metric} other than 0 in {', '.join(few[:_NAMED])}{more}: "
+        "their intervals may be too narrow and their tests are approximate."
+    )
+
+
+def _variance_of_mean(table: Floats) -> Floats:
+    return table.var(axis=0, ddof=1) / len(table)
 
 
 def _effect_sizes(table: Floats) -> Floats:

@@ -22,6 +22,8 @@ from recsys.reports.formatting import (
     seconds,
     with_interval,
 )
+from recsys.reports.scores import Score
+from recsys.reports.segments import Segments
 
 WITH_SEEDS = "with seeds"
 _SEEDS_NOTE = f", and under '{WITH_SEEDS}' the interval that contains the variance between seeds too"
@@ -141,18 +143,12 @@ def cost_grid(comparison: Comparison) -> Grid:
 
 
 def segment_grid(comparison: Comparison) -> Grid:
-    """The first metric by segment."""
+    """The first metric by segment, with intervals; marked where it differs significantly from the baseline's."""
     segments = comparison.segments
     sizes = [f"{name} (n={size})" if size is not None else name for name, size in segments.sizes.items()]
     best = {name: _greatest(own, comparison.lower_is_better(segments.metric)) for name, own in segments.values.items()}
     rows = [
-        [
-            Entry(row.label),
-            *(
-                Entry(number(own[row.label]), own[row.label] == best[name], value=own[row.label])
-                for name, own in segments.values.items()
-            ),
-        ]
+        [Entry(row.label), *(_segment_entry(row.label, name, comparison, best[name]) for name in segments.values)]
         for row in comparison.rows
     ]
     return Grid(["", *sizes], rows)
@@ -163,20 +159,74 @@ def full_note(comparison: Comparison) -> str:
     return f"{note(comparison)} {comparison.unequal.footnote}".rstrip()
 
 
+def _segment_entry(label: str, name: str, comparison: Comparison, best: float | None) -> Entry:
+    segments = comparison.segments
+    value, score = segments.values[name][label], segments.scores.get(name, {}).get(label)
+    if score is None:
+        return Entry(number(value), value == best, value=value)
+    ends = (score.low, score.high) if score.low_with_seeds is None else (score.low_with_seeds, score.high_with_seeds)
+    return Entry(with_interval(value, *ends), value == best, comparison.is_significant(score.difference), value)
+
+
+def segment_note(comparison: Comparison) -> str:
+    """How to read the first metric by segment."""
+    segments, inference = comparison.segments, comparison.inference
+    text = (
+        "In `items=…` only a segment's items count as relevant, over the queries that have one; `history=…` groups the "
+        "test's queries by the number of interactions that the user is known by. n counts queries; best in bold."
+    )
+    if segments.scores:
+        covers = "users and seeds" if len(comparison.seeds) > 1 else "users"
+        text += f" In brackets the {comparison.level * 100:g}% interval over {covers}."
+    n = segments.n_comparisons
+    if n:
+        text += (
+            f" An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
+            f"{comparison.test_name}, {NAMES[inference.correction]}-corrected for all {n} differences in this table."
+        )
+    return " ".join([text, *segments.notices])
+
+
+def segment_scores_grid(comparison: Comparison) -> Grid:
+    """Every cell in every segment in a line of its own, with all intervals and the difference to the baseline."""
+    headers = ["cell", "segment", "queries", comparison.segments.metric, "low", "high", "low with seeds"]
+    headers += ["high with seeds", "difference", "difference low", "difference high", "difference low with seeds"]
+    headers += ["difference high with seeds", "p (users)", "p (with seeds)", "p (corrected)"]
+    segments = comparison.segments
+    return Grid(
+        headers, [_segment_line(row.label, name, segments) for row in comparison.rows for name in segments.values]
+    )
+
+
+def _segment_line(label: str, name: str, segments: Segments) -> list[Entry]:
+    score = segments.scores.get(name, {}).get(label, Score(segments.values[name][label]))
+    own, size = score.difference, segments.sizes[name]
+    numbers = [segments.values[name][label], score.low, score.high, score.low_with_seeds, score.high_with_seeds]
+    numbers += [None] * 5 if own is None else [own.mean, own.low, own.high, own.low_with_seeds, own.high_with_seeds]
+    p_values = [None] * 3 if own is None else [own.p_users, own.p_with_seeds, own.p_corrected]
+    return [
+        Entry(label),
+        Entry(name),
+        Entry(ABSENT if size is None else str(size), value=size),
+        *(Entry(number(value), value=value) for value in numbers),
+        *(Entry(p_value(p), value=p) for p in p_values),
+    ]
+
+
 def note(comparison: Comparison) -> str:
     """What the numbers are."""
     seeds, inference = len(comparison.seeds), comparison.inference
     of_queries = "" if comparison.n_queries == comparison.n_users else f", {comparison.n_queries} queries"
     text = (
         f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; in brackets the "
-        f"{comparison.level * 100:g}% bootstrap interval over users{_SEEDS_NOTE if seeds > 1 else ''}; best in bold."
+        f"{comparison.level * 100:g}% interval over users{_SEEDS_NOTE if seeds > 1 else ''}; best in bold."
     )
     if comparison.baseline is None or len(comparison.rows) == 1:
         return text
     n = len(comparison.rows) - 1
     return (
         f"{text} An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
-        f"{inference.test_name} over users, {NAMES[inference.correction]}-corrected for {n} "
+        f"{comparison.test_name}, {NAMES[inference.correction]}-corrected for {n} "
         f"comparison{'s' if n > 1 else ''} (intervals are not corrected); d is the mean difference over its standard "
         "deviation between users."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.reports.cells import Cell
 from recsys.schema import ComparisonError
-from recsys.tracking.store import KEYS, N_HISTORY, QUERY, USER, Store
+from recsys.tracking.store import KEYS, N_HISTORY, QUERY, USER, Store, segment_column
 
 Floats = NDArray[np.float64]
 
@@ -25,11 +25,14 @@ class Values:
         metrics: By metric, (n_queries, n_cells) values, averaged over each cell's seeds; NaN where a metric is not
             defined for a query. Metrics that only exist for all queries together, such as coverage, are not here.
         by_seed: The same before averaging, (n_queries, n_seeds, n_cells).
+        segments: The same of one metric by segment of the relevant items, as in "items=cold"; NaN for queries without
+            a relevant item in the segment. Empty if a run has no such values.
     """
 
     queries: pl.DataFrame
     metrics: dict[str, Floats]
     by_seed: dict[str, Floats]
+    segments: dict[str, Floats] = field(default_factory=dict)
 
     def per_user(self, metric: str) -> Floats:
         """(n_users, n_seeds, n_cells) values whose mean is the metric, and whose spread is that of users.
@@ -38,7 +41,10 @@ class Values:
         m + (sum of own - m × number of own) / (mean number), with m the mean over queries: the linearised ratio
         estimator, under which queries of one user count as dependent.
         """
-        table = self.by_seed[metric]
+        return self.of_users(self.by_seed[metric])
+
+    def of_users(self, table: Floats) -> Floats:
+        """Values of users likewise from a table of queries (n_queries, n_seeds, n_cells); NaN is left out."""
         defined = ~np.isnan(table[:, 0, 0])
         users, owner = np.unique(self.queries[USER].to_numpy()[defined], return_inverse=True)
         table = table[defined]
@@ -56,20 +62,29 @@ class Values:
         return self.queries[USER].n_unique()
 
 
-def load_values(cells: Sequence[Cell], store: Store, metrics: Sequence[str]) -> Values:
+def load_values(cells: Sequence[Cell], store: Store, metrics: Sequence[str], segments_of: str | None = None) -> Values:
     """Read and align the values of all runs.
+
+    Args:
+        cells: With their runs.
+        store: Where the values are.
+        metrics: To read.
+        segments_of: The metric to read by segments of items too.
 
     Raises:
         ComparisonError: If the runs were not tested on the same queries, or a metric is not defined on the same ones.
     """
-    columns = [*KEYS, *metrics]
+    names = {name: segment_column(name, str(segments_of)) for name in cells[0].records[0].segments if segments_of}
+    columns = [*KEYS, *metrics, *names.values()]
     frames = {run_id: store.per_user(run_id, columns) for cell in cells for run_id in cell.run_ids}
     _check_queries(frames)
     first = next(iter(frames.values()))
     present = [metric for metric in metrics if _is_in_all(metric, frames)]
     by_seed = {metric: _by_seed(metric, cells, frames) for metric in present}
     means = {metric: table.mean(axis=1) for metric, table in by_seed.items()}
-    return Values(first.select(KEYS), means, by_seed)
+    kept = {name: column for name, column in names.items() if all(column in own.columns for own in frames.values())}
+    segments = {name: _by_seed(column, cells, frames, needed=False) for name, column in kept.items()}
+    return Values(first.select(KEYS), means, by_seed, segments)
 
 
 def _check_queries(frames: dict[str, pl.DataFrame]) -> None:
@@ -92,7 +107,7 @@ def _is_in_all(metric: str, frames: dict[str, pl.DataFrame]) -> bool:
     return not lacking
 
 
-def _by_seed(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFrame]) -> Floats:
+def _by_seed(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFrame], needed: bool = True) -> Floats:
     """(n_queries, n_seeds, n_cells) values."""
     columns = {run_id: frame[metric].cast(pl.Float64).fill_null(np.nan).to_numpy() for run_id, frame in frames.items()}
     defined = ~np.isnan(next(iter(columns.values())))
@@ -101,6 +116,6 @@ def _by_seed(metric: str, cells: Sequence[Cell], frames: dict[str, pl.DataFrame]
         raise ComparisonError(
             f"{metric} is not defined on the same queries in all runs: {', '.join(different)} differ."
         )
-    if not defined.any():
+    if needed and not defined.any():
         raise ComparisonError(f"{metric} is not defined for any query of the test; choose another of metrics.")
     return np.stack([np.stack([columns[run_id] for run_id in cell.run_ids], axis=1) for cell in cells], axis=2)

@@ -66,7 +66,7 @@ def _certainty(comparison: Comparison) -> Answer:
     if not ties:
         answer = f"Significantly better than {'the other' if n_others == 1 else f'all {n_others} others'}"
     else:
-        answer = f"Not told apart from {len(ties)} of {n_others}: {_listed(ties)}"
+        answer = f"Not significantly better than {len(ties)} of {n_others}: {_listed(ties)}"
     own = pairs[0].difference
     corrected = f"p {p_value(own.p_corrected)}" + (", corrected for all pairs" if n_others > 1 else "")
     ahead = (
@@ -77,21 +77,21 @@ def _certainty(comparison: Comparison) -> Answer:
 
 
 def _with_seeds(pair: Pair) -> Iterator[str]:
-    """What is left of the lead over the next cell if seeds are taken as a sample too."""
-    own = pair.reversed.difference
-    if own.low_with_seeds is None or own.high_with_seeds is None:
-        return
-    ends = interval(own.low_with_seeds, own.high_with_seeds, signed=True)
-    has_zero = own.low_with_seeds <= 0 <= own.high_with_seeds
-    yield f"With the variance of seeds {ends}" + (": other seeds might turn it round" if has_zero else "")
+    """The lead over the next cell with its interval for new users and new seeds."""
+    own = pair.difference
+    if own.low_with_seeds is not None and own.high_with_seeds is not None:
+        yield f"With the variance of seeds {interval(-own.high_with_seeds, -own.low_with_seeds, signed=True)}"
 
 
 def _sample(comparison: Comparison) -> Iterator[str]:
     seeds, spread = len(comparison.seeds), comparison.rows[0].scores[comparison.metrics[0]].seed_sd
     if spread is None:
-        yield f"{comparison.n_users} users, one seed: how much seeds differ is unknown"
+        yield f"{comparison.n_users} users, one seed: tests and intervals hold for new users only"
     else:
-        yield f"{comparison.n_users} users, {seeds} seeds with a standard deviation of {number(spread)}"
+        yield (
+            f"{comparison.n_users} users, {seeds} seeds with a standard deviation of {number(spread)}: "
+            "tests hold for new users and new seeds"
+        )
 
 
 def _cost(comparison: Comparison) -> Answer:

@@ -31,6 +31,16 @@ N_POSITIVES = "n_positives"
 KEYS = (QUERY, USER, N_HISTORY, N_POSITIVES)
 
 
+def segment_column(segment: str, metric: str) -> str:
+    """The column of a metric for which only a segment's items are relevant; NaN for queries without one.
+
+    Example:
+        >>> segment_column("items=cold", "ndcg@10")
+        'items=cold/ndcg@10'
+    """
+    return f"{segment}/{metric}"
+
+
 @dataclass(frozen=True)
 class Store:
     """Runs by their ids, each in the folder `root/<run id>`.

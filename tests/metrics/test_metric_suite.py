@@ -65,7 +65,7 @@ def test_chunks_and_their_order_change_nothing():
     parts = updated(suite("sampled").build("test", random_context()), *chunks[::-1])
     assert parts.compute() == whole.compute()
     assert parts.segments() == whole.segments()
-    assert all(torch.equal(parts.per_query()[name], column) for name, column in whole.per_query().items())
+    torch.testing.assert_close(parts.per_query(), whole.per_query(), rtol=0, atol=0, equal_nan=True)
 
 
 def test_few_tensors_are_kept_of_many_chunks():
@@ -169,6 +169,12 @@ def test_segments_restrict_what_is_relevant_and_not_what_is_ranked():
     assert found["items=tail"]["recall@4"] == 1 / 2
     assert np.isnan(found["items=torso"]["recall@4"])
     assert "coverage@4" not in found["items=head"]
+    values = metrics.per_query()
+    assert values["items=cold/mrr@4"].tolist()[0] == 1 / 2
+    assert values["items=tail/recall@4"].tolist()[1] == 1 / 2
+    defined = {name: (~values[f"items={name}/ndcg@4"].isnan()).tolist() for name in ("cold", "tail", "torso", "head")}
+    expected = {"cold": [True, False], "tail": [False, True], "torso": [False, False], "head": [True, False]}
+    assert defined == expected
 
 
 def test_segments_are_disjoint_and_cover_the_catalogue():

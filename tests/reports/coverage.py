@@ -1,75 +1,104 @@
-"""The tables of coverage in docs/comparing.md: `PYTHONPATH=tests python -m reports.coverage` takes some minutes."""
+"""The tables of docs/comparing.md: `PYTHONPATH=tests python -m reports.coverage [PER_USER.parquet]` takes ten minutes.
+
+With the values per user of a run, false positives are simulated with these too, for example with
+`runs/<id>/per_user.parquet` of `python scripts/train.py ranker=itemknn`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from reports.simulated_studies import MEAN, one_seed, several_seeds, user_levels
+import polars as pl
+from reports.simulated_studies import (
+    CASES,
+    GAINS,
+    Users,
+    of_run,
+    one_seed,
+    pair_of_cells,
+    single_positive,
+    two_level_p,
+    user_levels,
+)
+from scipy import stats
 
 from recsys.reports.bootstrap import bootstrap_interval
 from recsys.reports.randomisation import randomisation_p
-from recsys.reports.seeds import TWO_LEVEL_BOOTSTRAP
-from recsys.reports.statistics import Inference, paired_differences, sample
+from recsys.reports.statistics import paired_differences
 
-REPEATS, STUDIES = 10, 2000
+REPEATS, STUDIES = 2, 2000
+PER_USER = "ndcg@10"
 
 
-def over_users(n_users: int, seed: int) -> list[float]:
-    """Coverage of a mean and of two differences, and rates of false positives of both tests."""
+def over_users(n_users: int, hits: float, seed: int) -> list[float]:
+    """Users with hits, coverage of a mean and of two differences, and rates of false positives of both tests."""
     generator = np.random.default_rng(seed)
-    levels = user_levels(generator, n_users, STUDIES)
+    levels = user_levels(generator, n_users, STUDIES, hits)
     first, same, worse = (one_seed(generator, share * levels) for share in (1.0, 1.0, 0.8))
-    differences = paired_differences(first - same, np.zeros(n_users), seed)
+    mean = hits * GAINS.mean()
+    equal, less = (paired_differences(first - other, np.zeros(n_users), seed) for other in (same, worse))
     return [
-        covered(*bootstrap_interval(first, seed), MEAN),
-        np.mean([own.low <= 0 <= own.high for own in differences]),
-        covered(*bootstrap_interval(first - worse, seed), 0.2 * MEAN),
-        np.mean([own.p < 0.05 for own in differences]),
+        np.mean((first != 0).sum(axis=0)),
+        covered(*bootstrap_interval(first, seed), mean),
+        np.mean([own.low <= 0 <= own.high for own in equal]),
+        np.mean([own.low <= 0.2 * mean <= own.high for own in less]),
+        np.mean([own.p < 0.05 for own in equal]),
         np.mean(randomisation_p(first - same, seed) < 0.05),
     ]
 
 
-def with_seeds(n_seeds: int, seed_sd: float, seed: int) -> list[float]:
-    """Coverage of a difference of two equal cells by the interval over users and by both that contain seeds."""
+def false_positives(users: Users, n_users: int, n_seeds: int, seed_sd: float, seed: int) -> list[float]:
+    """For each case the share of studies of equal cells with p < 0.05: over users alone, and with seeds."""
     generator = np.random.default_rng(seed)
-    levels = 0.5 * user_levels(generator, 200, STUDIES // 10)
-    first, second = (several_seeds(generator, levels, n_seeds, seed_sd) for _ in range(2))
-    weighted = sample(first - second, seed).intervals()
-    bootstrap = sample(first - second, seed, Inference(seed_interval=TWO_LEVEL_BOOTSTRAP)).intervals()
-    assert weighted.low_with_seeds is not None
-    assert weighted.high_with_seeds is not None
-    assert bootstrap.low_with_seeds is not None
-    assert bootstrap.high_with_seeds is not None
-    return [
-        covered(weighted.low, weighted.high, 0),
-        covered(bootstrap.low_with_seeds, bootstrap.high_with_seeds, 0),
-        covered(weighted.low_with_seeds, weighted.high_with_seeds, 0),
-    ]
+    rates = []
+    for case in CASES:
+        alone, both = [], []
+        for _ in range(STUDIES // 250):
+            first, second = pair_of_cells(generator, users, case, (n_users, n_seeds, 250), seed_sd)
+            alone.append(np.mean(stats.ttest_1samp((first - second).mean(axis=1), 0).pvalue < 0.05))
+            both.append(np.mean(two_level_p(first, second) < 0.05))
+        rates += [float(np.mean(alone)), float(np.mean(both))]
+    return rates
 
 
 def covered(low: np.ndarray, high: np.ndarray, truth: float) -> float:
     return float(np.mean((low <= truth) & (high >= truth)))
 
 
-def table(headers: list[str], rows: Iterator[tuple[list[object], list[list[float]]]]) -> None:
+def table(headers: list[str], rows: Iterable[tuple[list[object], Iterator[list[float]]]]) -> None:
     print("|", " | ".join(headers), "|")
     print("|", " | ".join(["---"] + ["---:"] * (len(headers) - 1)), "|")
     for first, repeats in rows:
-        means = np.mean(repeats, axis=0)
+        means = np.mean(list(repeats), axis=0)
         print("|", " | ".join([*map(str, first), *(f"{mean:.3f}" for mean in means)]), "|", flush=True)
 
 
-if __name__ == "__main__":
+def main(path: str | None = None) -> None:
+    headers = ["hit level", "users", "users with hits", "mean", "difference of equal cells", "of 5 : 4"]
     table(
-        ["users", "mean", "difference of equal cells", "of 5 : 4", "p < 0.05, t", "p < 0.05, randomisation"],
-        (([n], [over_users(n, seed) for seed in range(REPEATS)]) for n in (50, 100, 200, 500, 1000)),
-    )
-    table(
-        ["seeds", "seed sd / metric", "over users", "two_level_bootstrap", "weighted_t"],
+        [*headers, "p < 0.05, t", "p < 0.05, randomisation"],
         (
-            ([n, sd], [with_seeds(n, sd, seed) for seed in range(REPEATS)])
-            for n in (2, 3, 5, 10)
-            for sd in (0.0, 0.05, 0.2, 0.4)
+            ([hits, n], (over_users(n, hits, seed) for seed in range(REPEATS)))
+            for hits in (0.05, 0.11, 0.25)
+            for n in (20, 30, 50, 100, 200, 500)
         ),
     )
+    samples = {"hit level 0.05": single_positive(0.05), "hit level 0.3": single_positive(0.3)}
+    if path is not None:
+        samples["of a run"] = of_run(pl.read_parquet(path)[PER_USER].cast(pl.Float64).to_numpy())
+    table(
+        ["values", "users", "seeds", "seed sd", *(f"{case}, {test}" for case in CASES for test in ("users", "both"))],
+        (
+            ([name, n, n_seeds, sd], (false_positives(users, n, n_seeds, sd, seed) for seed in range(REPEATS)))
+            for name, users in samples.items()
+            for n in (100, 671)
+            for n_seeds in (3, 5)
+            for sd in (0.0, 0.05, 0.2)
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -139,8 +139,9 @@ def test_the_command_judges_as_configured(store):
     found = compare_command(compose([f"paths.runs_dir={store.root}", "baseline=tfidf+dot", *keys], "compare"), console)
     text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
     assert "p (Benjamini-Hochberg)" in text
-    assert "80% bootstrap interval over users" in text
-    assert "p < 0.2 in a paired randomisation test over users, Benjamini-Hochberg-corrected for 2 comparisons" in text
+    assert "80% interval over users" in text
+    test = "paired randomisation test over users (one seed: for new users only)"
+    assert f"p < 0.2 in a {test}, Benjamini-Hochberg-corrected for 2 comparisons" in text
     # four equal differences: 2 of 16 ways of giving signs
     assert found.row("bert+dot").scores["ndcg@10"].difference.p == 1 / 8  # type: ignore[union-attr]
     with pytest.raises(ConfigError, match="test=wilcoxon; expected t or randomisation"):

@@ -44,6 +44,7 @@ def test_compare_prints_and_writes(store):
         "pairs.csv",
         "report.html",
         "report.md",
+        "segments.csv",
         "table.csv",
         "table.tex",
     ]

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from reports.made_runs import made_run, small_study
 from scipy import stats
@@ -12,7 +13,8 @@ from statsmodels.stats.multitest import multipletests
 from recsys.reports.cells import make_cells
 from recsys.reports.comparison import compare
 from recsys.reports.segments import history_groups
-from recsys.reports.statistics import Inference
+from recsys.reports.statistics import Inference, paired_difference
+from recsys.reports.tables import segment_grid, segment_note
 from recsys.reports.values import load_values
 from recsys.tracking.store import Store
 
@@ -39,9 +41,10 @@ def test_numbers_by_hand(store):
         "popularity": [1 / 2, 1 / 4, 1 / 4, 0],
     }
     p_bert, p_tfidf = (stats.ttest_rel(users[name], users["popularity"]).pvalue for name in ("bert", "tfidf"))
-    assert bert.difference.p == pytest.approx(p_bert, abs=1e-12)
+    assert bert.difference.p_users == pytest.approx(p_bert, abs=1e-12)
     assert tfidf.difference is not None
-    smaller, larger = sorted([p_bert, p_tfidf])
+    assert tfidf.difference.p_users == pytest.approx(p_tfidf, abs=1e-12)
+    smaller, larger = sorted([bert.difference.p_with_seeds, tfidf.difference.p_with_seeds])
     corrected = sorted([bert.difference.p_corrected, tfidf.difference.p_corrected])
     assert corrected == pytest.approx([2 * smaller, max(2 * smaller, larger)])
     assert popularity.difference is None
@@ -54,7 +57,7 @@ def test_intervals_are_those_of_the_users_over_seeds(store):
     found = compare(small_study(store), store, None, ["ndcg@10"], seed=4)
     level = 2 * stats.norm.cdf((4 / 3) ** 0.5 * stats.t.ppf(0.975, 3)) - 1
     expected = stats.bootstrap(
-        ([1, 3 / 4, 1 / 2, 1 / 4],),
+        ([1.0, 3 / 4, 1 / 2, 1 / 4],),
         np.mean,
         n_resamples=2000,
         confidence_level=level,
@@ -148,10 +151,10 @@ def test_users_with_several_queries_and_seeds(store):
 
 def test_a_bootstrap_over_few_seeds_is_warned_of(store):
     inference = Inference(seed_interval="two_level_bootstrap")
-    (warning,) = compare(small_study(store), store, None, ["ndcg@10"], inference=inference).warnings
+    warning = compare(small_study(store), store, None, ["ndcg@10"], inference=inference).warnings[0]
     assert "too narrow with 2 seeds" in warning
     one = [run for run in small_study(store) if run.seed == 0]
-    assert compare(one, store, None, ["ndcg@10"], inference=inference).warnings == []
+    assert not any("seeds" in own for own in compare(one, store, None, ["ndcg@10"], inference=inference).warnings)
 
 
 def test_segments_by_hand(store):
@@ -159,6 +162,56 @@ def test_segments_by_hand(store):
     assert segments.sizes == {"items=cold": 2, "items=head": 4, "history=1-2": 2, "history=3": 1, "history=4": 1}
     assert segments.values["items=cold"]["bert+dot"] == 5 / 16
     assert segments.values["history=1-2"] == {"bert+dot": 7 / 8, "tfidf+dot": 5 / 8, "popularity": 3 / 8}
+
+
+@pytest.fixture
+def with_segments(store):
+    """Two cells of two seeds on 60 users; 40 of them have a cold item, and one has an item of the tail."""
+    generator = np.random.default_rng(0)
+    runs = []
+    for encoder, lift in (("bert", 0.2), ("tfidf", 0.0)):
+        for seed in range(2):
+            users = generator.uniform(0.2, 0.4, 60) + lift
+            segments = {
+                f"items={name}": {"ndcg@10": 0.3 + lift, "n_queries": n} for name, n in (("cold", 40.0), ("tail", 1.0))
+            }
+            run = made_run(store, encoder, "dot", seed, users, history=[1] * 30 + [9] * 30, segments=segments)
+            cold, tail = (np.where(np.arange(60) < n, users, np.nan) for n in (40, 1))
+            frame = store.per_user(run.run_id)
+            columns = {"items=cold/ndcg@10": cold, "items=tail/ndcg@10": tail}
+            store.save(run, frame.with_columns(pl.Series(name, own) for name, own in columns.items()))
+            runs.append(run)
+    return runs
+
+
+def test_segments_have_intervals_and_one_family_of_tests(store, with_segments):
+    found = compare(with_segments, store, "tfidf+dot", ["ndcg@10"])
+    segments = found.segments
+    assert list(segments.scores) == ["items=cold", "history=1", "history=9"]  # the tail has one user
+    tables = {run.run_id: store.per_user(run.run_id)["items=cold/ndcg@10"].to_numpy()[:40] for run in with_segments}
+    values = np.stack(list(tables.values()), axis=1)
+    alone = paired_difference(values[:, :2], values[:, 2:], 0)
+    cold = segments.scores["items=cold"]["bert+dot"]
+    assert cold.difference is not None
+    assert cold.difference.p_with_seeds == pytest.approx(alone.p_with_seeds)
+    assert cold.low_with_seeds < values[:, :2].mean() < cold.high_with_seeds
+    family = [own["bert+dot"].difference for own in segments.scores.values()]
+    expected = multipletests([own.p for own in family], method="holm")[1]
+    assert [own.p_corrected for own in family] == pytest.approx(expected)
+    assert segments.n_comparisons == 3
+    assert "items=tail: they have fewer than two users" in " ".join(segments.notices)
+    entry = segment_grid(found).rows[0][1]
+    assert entry.is_marked
+    assert "[" in entry.text
+    note = segment_note(found)
+    assert "new users and new seeds (two seeds: less reliable than three or more), Holm-corrected for all 3" in note
+
+
+def test_runs_without_values_of_segments_have_a_notice(store):
+    notices = compare(small_study(store), store, "popularity", ["ndcg@10"]).segments.notices
+    assert notices[0].startswith("No intervals or tests for items=cold, items=head: these runs kept no values")
+    assert "Fewer than 10 users have a value other than 0 in history=1-2 (3 of 3 cells)" in notices[1]
+    assert "history=3, history=4: they have fewer than two users" in notices[2]
 
 
 def test_history_groups_cover_all_and_never_split_equal_lengths():
@@ -171,14 +224,15 @@ def test_history_groups_cover_all_and_never_split_equal_lengths():
 
 def test_warnings_are_shown_once(store):
     runs = [replace(run, warnings=["only 80 warm users"]) for run in small_study(store)]
-    assert compare(runs, store, None, ["ndcg@10"]).warnings == ["only 80 warm users"]
+    assert compare(runs, store, None, ["ndcg@10"]).warnings[:-1] == ["only 80 warm users"]
 
 
 def test_unequal_tuning_is_warned_of(store):
     runs = [replace(run, tuning={"trials": 20} if run.name == "bert+dot" else {}) for run in small_study(store)]
-    (warning,) = compare(runs, store, None, ["ndcg@10"]).warnings
+    warning = compare(runs, store, None, ["ndcg@10"]).warnings[0]
     assert "(20 trials: bert+dot; 0 trials: tfidf+dot, popularity)" in warning
-    assert compare([replace(run, tuning={"trials": 5}) for run in runs], store, None, ["ndcg@10"]).warnings == []
+    equal = compare([replace(run, tuning={"trials": 5}) for run in runs], store, None, ["ndcg@10"])
+    assert not any("trials" in own for own in equal.warnings)
 
 
 def test_all_pairs_by_hand(store):
@@ -196,8 +250,10 @@ def test_all_pairs_by_hand(store):
         "popularity": [1 / 2, 1 / 4, 1 / 4, 0],
     }
     p = [stats.ttest_rel(users[pair.a], users[pair.b]).pvalue for pair in pairs]
-    assert [pair.difference.p for pair in pairs] == pytest.approx(p, abs=1e-12)
-    corrected = multipletests(p, method="holm")[1]  # over all pairs, and not over those of the baseline alone
+    assert [pair.difference.p_users for pair in pairs] == pytest.approx(p, abs=1e-12)
+    corrected = multipletests([pair.difference.p_with_seeds for pair in pairs], method="holm")[
+        1
+    ]  # over all pairs, and not over those of the baseline alone
     assert [pair.difference.p_corrected for pair in pairs] == pytest.approx(corrected, abs=1e-12)
     back = found.pair("ndcg@10", "popularity", "bert+dot")
     assert (back.a, back.b, back.difference.mean) == ("popularity", "bert+dot", -3 / 8)
@@ -219,14 +275,21 @@ def test_the_difference_to_the_baseline_is_that_of_its_pair(store):
 def test_how_differences_are_judged(store):
     inference = Inference("randomisation", "benjamini_hochberg", level=0.6, n_resamples=400)
     found = compare(small_study(store), store, "popularity", ["ndcg@10"], inference=inference)
-    # bert minus popularity: 1/2, 1/2, 1/4, 1/4; tfidf minus popularity: 1/4, 1/4, 1/8, 3/8. Only equal signs are as far
-    # from zero: 2 of 16 each
+    assert [row.scores["ndcg@10"].difference.p_users for row in found.rows[:2]] == [1 / 8, 1 / 8]
+    runs = [replace(run, run_id=f"one{place}") for place, run in enumerate(small_study(store)) if run.seed == 0]
+    for run, values in zip(
+        runs, ([1.0, 3 / 4, 1 / 2, 1 / 4], [3 / 4, 1 / 2, 3 / 8, 3 / 8], [1 / 2, 1 / 4, 1 / 4, 0.0]), strict=True
+    ):
+        store.save(run, store.per_user(small_study(store)[0].run_id).with_columns(pl.Series("ndcg@10", values)))
+    found = compare(runs, store, "popularity", ["ndcg@10"], inference=inference)
+    # one seed, with the users' values over the seeds of before. bert minus popularity: 1/2, 1/2, 1/4, 1/4; tfidf minus
+    # popularity: 1/4, 1/4, 1/8, 3/8. Only equal signs are as far from zero: 2 of 16 each
     differences = [row.scores["ndcg@10"].difference for row in found.rows[:2]]
     assert [own.p for own in differences if own] == [1 / 8, 1 / 8]
     assert [own.p_corrected for own in differences if own] == [1 / 8, 1 / 8]
     assert all(found.is_significant(own) for own in differences)  # 1/8 < 1 - 0.6
     assert not found.is_significant(None)
-    strict = compare(small_study(store), store, "popularity", ["ndcg@10"], inference=replace(inference, level=0.9))
+    strict = compare(runs, store, "popularity", ["ndcg@10"], inference=replace(inference, level=0.9))
     assert not strict.is_significant(strict.rows[0].scores["ndcg@10"].difference)
     assert strict.level == 0.9
     assert strict.rows[0].scores["ndcg@10"].low < found.rows[0].scores["ndcg@10"].low
@@ -245,6 +308,9 @@ def test_seeds_that_differ_widen_an_interval_of_their_own(store):
     # 0.05, 0.1, 0.15 on each user: users have no variance here, and seeds a standard error of 0.05/√3
     assert (difference.low, difference.high) == (pytest.approx(0.1), pytest.approx(0.1))
     half = stats.t.ppf(0.975, 2) * 0.05 / 3**0.5
+    assert difference.p_users < 1e-9
+    assert difference.p_corrected == pytest.approx(stats.ttest_1samp([0.05, 0.1, 0.15], 0).pvalue)  # 0.074: users alone
+    assert not found.is_significant(difference)  # would be sure, other seeds are not
     assert (difference.low_with_seeds, difference.high_with_seeds) == (
         pytest.approx(0.1 - half),
         pytest.approx(0.1 + half),

@@ -43,7 +43,7 @@ def test_signs(comparison):
     ]
     note = matrix_note(comparison, brief=True)
     assert note.startswith("All cells against each other by nDCG@10: > better, < worse")
-    assert "(p < 0.05, paired t-test, Holm over all 3 pairs)" in note
+    assert "(p < 0.05, paired t-test over users (one seed: for new users only), Holm over all 3 pairs)" in note
 
 
 def test_differences(comparison):
@@ -74,7 +74,7 @@ def test_of_many_cells_the_best_are_shown_and_all_are_corrected_for(store):
     assert grid.rows[0][0].text == "A bert+dot (dim=13)"
     note = matrix_note(found)
     assert note.startswith("The best 12 of 14 cells")
-    assert "paired randomisation test, Holm over all 91 pairs" in note
+    assert "paired randomisation test over users (one seed: for new users only), Holm over all 91 pairs" in note
 
 
 def test_two_cells_with_a_baseline_need_no_matrix(store):

@@ -29,13 +29,13 @@ def test_a_clear_winner(store):
     assert best.details[1].startswith("+0.1025 [+0.10")
     assert sure.answer == "Significantly better than the other"
     assert sure.details[0].startswith("Next: tfidf+dot, −0.1025 [−0.10")
-    assert sure.details[-1] == "6 users, one seed: how much seeds differ is unknown"
+    assert sure.details[-1] == "6 users, one seed: tests and intervals hold for new users only"
     assert cost.answer == "40 s"
     assert "4.0 times the time of tfidf+dot" in cost.details
     assert equals(compare(runs, store, None, ["ndcg@10"])) == []
 
 
-def test_a_winner_that_is_not_told_apart_names_the_cheaper(store):
+def test_a_winner_that_is_not_significantly_better_names_the_cheaper(store):
     shifted = [value + shift for value, shift in zip(NEAR, (0.1, -0.1, 0.1, -0.1, 0.1, -0.07), strict=True)]
     runs = [
         made_run(store, "bert", "dot", 0, shifted, times={"fit": 40.0}),  # mean 0.505 + 0.03/6 = 0.51
@@ -46,16 +46,19 @@ def test_a_winner_that_is_not_told_apart_names_the_cheaper(store):
     ]
     best, sure, cost = verdict(compare(runs, store, None, ["ndcg@10"]))
     assert best.answer == "bert+dot"
-    assert sure.answer == "Not told apart from 1 of 2: tfidf+dot"
+    assert sure.answer == "Not significantly better than 1 of 2: tfidf+dot"
     assert cost.details[-1] == (
         "Cheapest that is not significantly worse: tfidf+dot, 0.25 times the time and 0.0050 less nDCG@10"
     )
 
 
-def test_seeds_are_told(store):
+def test_the_interval_with_seeds_is_a_detail(store):
     _, sure, _ = verdict(compare(small_study(store), store, None, ["ndcg@10"]))
     assert any(detail.startswith("With the variance of seeds [") for detail in sure.details)
-    assert sure.details[-1] == "4 users, 2 seeds with a standard deviation of 0.0000"
+    assert (
+        sure.details[-1]
+        == "4 users, 2 seeds with a standard deviation of 0.0000: tests hold for new users and new seeds"
+    )
 
 
 def test_one_cell_and_a_metric_without_values_per_user_are_no_errors(store):

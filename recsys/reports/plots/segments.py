@@ -11,7 +11,7 @@ from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
-from recsys.reports.tables import segment_grid
+from recsys.reports.tables import segment_scores_grid
 
 _TITLES = {"items": "by the items' popularity", "history": "by the length of the user's history"}
 
@@ -35,11 +35,11 @@ def segments(comparison: Comparison) -> Figure | None:
         f"{metric_name(found.metric)} by segment",
         "Look for lines that cross: there another cell is best. Among items, only those of the segment count as "
         "relevant; "
-        "n is the number of queries. These are means without "
+        "n is the number of queries. The lines are means; the table has their "
         f"intervals.{selection_words(chosen, len(comparison.rows), comparison.baseline)}",
         "; ".join(_best(comparison, name) for name in found.values) + ".",
         spec,
-        segment_grid(comparison),
+        segment_scores_grid(comparison),
     )
 
 

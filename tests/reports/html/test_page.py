@@ -154,7 +154,8 @@ def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
     ].read_text()
     page = Page(text)
     ids = {attributes.get("id") for attributes in page.all("section")}
-    assert ids == {"answers", "results", "significance", "segments", "cost", "tradeoffs", "protocol", "repeat"}
+    expected = {"answers", "warnings", "results", "significance", "segments", "cost", "tradeoffs", "protocol", "repeat"}
+    assert ids == expected
     alone = compare(runs[:1], store, None, ["coverage@10"])
     Page(write_report(alone, tmp_path / "alone", "T", None, ["html"])["html"].read_text())
 
