@@ -12,6 +12,7 @@ from recsys.combinations import check
 from recsys.config import compose, plain
 from recsys.experiment import label
 from recsys.schema import ConfigError
+from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
 from recsys.tracking.run_id import cell_id
 
@@ -55,13 +56,15 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     return [PlannedCell(*entry) for entry in zip(labels, cells, composed, strict=True)]
 
 
-def compose_run(cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any] | None = None) -> DictConfig:
-    """The configuration of a study's run with its first seed; where the store is belongs to this machine."""
-    seed = f"seed={cfg.study.seeds[0]}"
+def compose_run(
+    cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any] | None = None, seed: int | None = None
+) -> DictConfig:
+    """The configuration of a study's run, by default with the first seed; this machine says where the store is."""
+    with_seed = f"seed={cfg.study.seeds[0] if seed is None else seed}"
     paths = [f"paths.{key}={cfg.paths[key]}" for key in ("runs_dir", "cache_dir")]
-    run_cfg = compose([*overrides, seed, *paths])
+    run_cfg = compose([*overrides, with_seed, *paths])
     with open_dict(run_cfg):
-        run_cfg.overrides = [*overrides, seed]
+        run_cfg.overrides = [*overrides, with_seed]
         run_cfg.tags = [*run_cfg.tags, cfg.study.name]
         run_cfg.tuning = {"study": cfg.study.name, "trials": 0, **(tuning or {})}
         run_cfg.trainer.enable_progress_bar = not cfg.quiet
@@ -73,6 +76,16 @@ def retuned(cfg: DictConfig, planned: PlannedCell, parameters: dict[str, str], t
     cell = replace(planned.cell, own=[*planned.cell.own, *(f"{key}={value}" for key, value in parameters.items())])
     tuning = {"trials": trials, "parameters": parameters}
     return replace(planned, cell=cell, cfg=compose_run(cfg, cell.overrides, tuning))
+
+
+def space_of(cfg: DictConfig, planned: PlannedCell) -> CellSpace:
+    """The search space of a cell.
+
+    Raises:
+        ConfigError: If it is malformed.
+    """
+    overrides = planned.cell.overrides
+    return CellSpace(overrides, lambda further: compose_run(cfg, [*overrides, *further]), cfg.study.space)
 
 
 def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
