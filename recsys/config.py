@@ -50,6 +50,8 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
 def is_choice(override: Override) -> bool:
     """Whether an override chooses an option of a config group; all others change values of what is composed."""
     key = override.key_or_group
+    if isinstance(override.value(), dict):  # as in features={dim: 16}
+        return False
     return override.is_sweep_override() or key.startswith("hydra") or "@" in key or (conf_dir() / key).is_dir()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recsys import schema
-from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells, unequal_tuning
+from recsys.reports.cells import Cell, check_protocol, check_seeds, make_cells, same_runs, unequal_tuning
 from recsys.reports.costs import Cost, cost_of
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
@@ -89,6 +89,7 @@ class Comparison:
         of_runs = dict.fromkeys(warning for record in self.records for warning in record.warnings)
         n_pairs = max(map(len, self.differences.values()), default=0)
         of_all = [
+            *same_runs([row.cell for row in self.rows]),
             unequal_tuning([row.cell for row in self.rows]),
             too_few_resamples(self.inference, n_pairs),
             too_few_seeds(self.inference, len(self.seeds)),
@@ -143,7 +144,7 @@ def compare(
     metrics: Sequence[str],
     seed: int = 0,
     inference: Inference | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Comparison:
     """Compare runs by what their records and values per user say.
 
@@ -154,7 +155,7 @@ def compare(
         metrics: Of the test, such as "ndcg@10"; of another stage as in "val/ndcg@10", then without intervals.
         seed: Of the resampling.
         inference: How differences are judged.
-        labels: Of cells, by the ids of their runs, such as a study's; None for names out of what differs.
+        labels: One or several, by run id, such as a study's; each makes a cell. None for names out of what differs.
 
     Raises:
         ComparisonError: If there is nothing to compare, or the runs have different protocols, seeds or queries.
@@ -217,7 +218,7 @@ def recorded_name(metric: str) -> str:
 
 
 def _complete_cells(
-    records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str] | None
+    records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str | Sequence[str]] | None
 ) -> tuple[list[Cell], list[str]]:
     """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
     cells = make_cells((record for record in records if record.is_finished), labels)

@@ -65,7 +65,7 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
 
 def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: str, console: Console) -> None:
     failures = [record for record in result.records if not record.is_finished]
-    labels = {result.record.labels[record.run_id] for record in records}
+    labels = {label for record in records for label in result.record.labels[record.run_id]}
     baseline = result.record.baseline if result.record.baseline in labels else None
     store = Store(Path(cfg.paths.runs_dir))
     runs = [*records, *failures]
@@ -92,7 +92,7 @@ def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
 
 def _print_plan(cfg: DictConfig, console: Console) -> None:
     cells = plan(cfg)
-    check_search(cfg, cells)
+    spaces = check_search(cfg, cells)
     check_baseline(cfg, cells)
     jobs = run_jobs(cfg, cells)
     store = Store(Path(cfg.paths.runs_dir))
@@ -110,6 +110,9 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
         shown = "" if is_done or estimate is None else seconds(estimate)
         table.add_row(job.label, str(job.seed), state, shown, " ".join(job.cfg.overrides))
     console.print(table)
+    for planned, space in zip(cells, spaces, strict=False):
+        for key, reason in space.left_out.items():
+            console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
     _print_estimate(cfg, [label(planned.cfg) for planned in cells], todo, durations, console)
 
 

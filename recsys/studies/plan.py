@@ -14,6 +14,7 @@ from recsys.experiment import label
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
+from recsys.studies.fixed import Fixed
 from recsys.tracking.run_id import cell_id
 
 NAMED_BY_PARTS = ("encoder", "ranker")  # what a run's own label says
@@ -52,7 +53,11 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     for run_cfg in composed:
         check(run_cfg)
     labels = _labels(cells, composed)
-    _check_distinct(labels, composed)
+    fixed = [Fixed(cell.overrides) for cell in cells]
+    # With a search, a cell that sets a key to its default differs from one whose search may change it.
+    _check_distinct(
+        labels, composed, [sorted(own.keys) + sorted(own.groups) if cfg.search.n_trials else [] for own in fixed]
+    )
     return [PlannedCell(*entry) for entry in zip(labels, cells, composed, strict=True)]
 
 
@@ -102,12 +107,12 @@ def _further(cell: Cell) -> str:
     return ", ".join(further) or "default"
 
 
-def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig]) -> None:
+def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig], fixed: Sequence[list[str]]) -> None:
     seen: dict[str, str] = {}
-    for name, run_cfg in zip(labels, composed, strict=True):
+    for name, run_cfg, own in zip(labels, composed, fixed, strict=True):
         settings = plain(run_cfg)
         # The data is not part of a cell's identity, its fingerprint is; here the source must stand for it.
-        identity = f"{cell_id(settings)} {settings['data']}"
+        identity = f"{cell_id(settings)} {settings['data']} {own}"
         if identity in seen:
             raise ConfigError(
                 f"study has the same cell twice, as {seen[identity]!r} and as {name!r}: leave one of them out."

@@ -290,8 +290,8 @@ def _record(trial: FrozenTrial) -> Trial:
     )
 
 
-def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
-    """Refuse a search that cannot be made.
+def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpace]:
+    """The search space of each cell; none without a search. Refuses a search that cannot be made.
 
     Raises:
         ConfigError: Naming the key.
@@ -300,7 +300,7 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
     if not isinstance(n, int) or n < 0:
         raise ConfigError(f"search.n_trials is {n!r}; expected a whole number of at least 0.")
     if n == 0:
-        return
+        return []
     if cfg.search.sampler is None:
         raise ConfigError(
             f"search.n_trials is {n}, but search={cfg.choices.search} has no sampler; choose search=tpe, random, grid, "
@@ -313,6 +313,7 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
         _check_entry(key, cells, spaces)
     if cfg.search.cost is not None and cfg.search.cost not in COSTS:
         raise ConfigError(f"search.cost is {cfg.search.cost!r}; expected {', '.join(COSTS)} or null.")
+    return spaces
 
 
 def _check_entry(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace]) -> None:

@@ -31,7 +31,7 @@ def test_a_study_is_made_then_found(study_of, tmp_path):
     assert (second.n_made, second.n_found) == (0, 6)
     record = StudyRecord.read(tmp_path / "runs", "tiny")
     assert [cell.label for cell in record.cells] == ["popularity", "cf", "text"]
-    assert record.labels[record.cells[1].run_ids["1"]] == "cf"
+    assert record.labels[record.cells[1].run_ids["1"]] == ["cf"]
     assert {entry.run_id for entry in first.records} == set(record.labels)
 
 

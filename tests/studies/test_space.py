@@ -17,14 +17,49 @@ def test_a_space_is_what_the_chosen_components_declare():
     cfg = recsys.compose(["encoder=tfidf", "ranker=dot", "profile=attention"])
     assert set(search_space(cfg)) == {
         "optimizer.lr",
+        "optimizer.weight_decay",
         "encoder.n_components",
         "features.dim",
         "features.dropout",
+        "features.hidden_dim",
+        "features.normalize",
         "profile.attention_dim",
+        "batches.max_history",
+        "loss",
         "negatives.n_negatives",
-        "optimizer.weight_decay",
+        "ranker.cosine",
         "ranker.temperature",
     }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "without_effect"),
+    [
+        (["encoder=none", "ranker=cf"], ["features.normalize", "features.hidden_dim", "features.dropout"]),
+        (["encoder=none", "ranker=cf"], ["batches.max_history"]),  # profile=id reads no history
+        (["encoder=bert", "ranker=itemknn"], ["ranker.weighting", "ranker.shrinkage"]),
+        (["experiment=sasrec", "encoder=bert"], ["features.init_std"]),  # text in the place of IDs
+        (["ranker=popularity"], ["loss"]),
+        (["ranker=multvae"], ["loss", "negatives.n_negatives"]),
+    ],
+)
+def test_a_key_without_effect_is_not_searched(overrides, without_effect):
+    space = search_space(recsys.compose(overrides))
+    assert not set(without_effect) & set(space)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "with_effect"),
+    [
+        (["encoder=bert"], ["features.normalize", "batches.max_history", "ranker.cosine", "encoder.pooling", "loss"]),
+        (["ranker=itemknn"], ["ranker.weighting", "ranker.shrinkage"]),
+        (["experiment=sasrec"], ["features.init_std", "batches.max_history", "ranker.cosine", "loss"]),
+        (["experiment=sasrec", "encoder=bert", "features=hybrid"], ["features.init_std", "features.normalize"]),
+        (["ranker=lightgcn"], ["ranker.dim", "loss", "optimizer.lr"]),
+    ],
+)
+def test_a_key_with_an_effect_is_searched(overrides, with_effect):
+    assert set(with_effect) <= set(search_space(recsys.compose(overrides)))
 
 
 def test_a_floor_has_nothing_to_tune():
@@ -41,7 +76,16 @@ def test_a_study_adds_replaces_and_takes_out():
 
 
 @pytest.mark.parametrize(
-    "entry", [3, {"choice": []}, {"low": 1}, {"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"min": 1}]
+    "entry",
+    [
+        3,
+        {"choice": []},
+        {"low": 1},
+        {"low": 2, "high": 1},
+        {"low": 0, "high": 1, "log": True},
+        {"min": 1},
+        {"choice": [1], "only": "words"},
+    ],
 )
 def test_a_malformed_entry_is_refused_by_key(entry):
     with pytest.raises(ConfigError, match=r"the search space of optimizer.lr is .*; expected \{choice"):
