@@ -29,7 +29,7 @@ def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> S
     """The keys of a configuration that can be tuned, by the `search` of each chosen component.
 
     A name in a component's `search` is a key of the component; one that begins with `/` is a key of the whole
-    configuration. A key that is a config group, such as `loss`, is a choice among the group's options. Where several
+    configuration, where this has the key. A key that is a config group, such as `loss`, is a choice among the group's options. Where several
     components declare the same key, the last one in the order of `conf/train.yaml` counts.
 
     Args:
@@ -58,7 +58,7 @@ def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> S
     return {
         key: {name: value for name, value in entry.items() if name != ONLY}
         for key, entry in space.items()
-        if entry is not None and key not in without_effect and _applies(cfg, entry)
+        if entry is not None and key not in without_effect and has_key(cfg, key) and _applies(cfg, entry)
     }
 
 

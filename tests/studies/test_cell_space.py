@@ -60,5 +60,5 @@ def test_a_study_adds_options_and_takes_keys_out():
 
 
 def test_two_searched_keys_that_decide_one_value_are_refused():
-    with pytest.raises(ConfigError, match="has learning_rate and optimizer.lr, which takes its value from it"):
+    with pytest.raises(ConfigError, match=r"has learning_rate and optimizer.lr, which takes its value from it"):
         space_of("encoder=tfidf", further={"learning_rate": {"low": 0.1, "high": 0.2}})

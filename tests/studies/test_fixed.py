@@ -34,5 +34,7 @@ def test_an_option_fixes_the_choice_of_its_group():
 
 
 def test_two_overrides_that_decide_one_value_are_refused():
-    with pytest.raises(ConfigError, match="learning_rate=0.1 and optimizer.lr=0.2 decide the same value, since optimiz"):
+    with pytest.raises(
+        ConfigError, match=r"learning_rate=0.1 and optimizer.lr=0.2 decide the same value, since optimiz"
+    ):
         Fixed(["learning_rate=0.1", "optimizer.lr=0.2"])
