@@ -29,8 +29,8 @@ def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> S
     """The keys of a configuration that can be tuned, by the `search` of each chosen component.
 
     A name in a component's `search` is a key of the component; one that begins with `/` is a key of the whole
-    configuration, where this has the key. A key that is a config group, such as `loss`, is a choice among the group's options. Where several
-    components declare the same key, the last one in the order of `conf/train.yaml` counts.
+    configuration, where this has the key. A key that is a config group, such as `loss`, is a choice among the group's
+    options. Where several components declare the same key, the last one in the order of `conf/train.yaml` counts.
 
     Args:
         cfg: Of a run.

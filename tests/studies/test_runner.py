@@ -126,7 +126,7 @@ def test_a_factor_is_trained_with_its_values_under_a_search(study_of):
 
 def test_cells_that_tuning_makes_the_same_are_all_kept(study_of, tmp_path):
     own = '"encoder=none", "ranker=cf", "loss=bpr"'
-    base = f'{{base: [{own}], same: [{own}, "learning_rate=0.01"]}}'
+    base = f'{{base: [{own}], same: [{own}, "optimizer.lr=0.01"]}}'
     others = (
         "features.init_std: null, profile.init_std: null, optimizer.weight_decay: null, negatives.n_negatives: null"
     )
