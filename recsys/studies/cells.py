@@ -127,6 +127,10 @@ def points_of(entry: Mapping[str, Any], points: int) -> list[Any]:
 def _overrides(key: str, overrides: Any) -> list[str]:
     if not isinstance(overrides, list) or not all(isinstance(one, str) and "=" in one for one in overrides):
         raise ConfigError(f"{key} is {overrides!r}; expected a list of overrides such as [encoder=bert,seed=1].")
+    keys = [override.split("=")[0].lstrip("+") for override in overrides]
+    twice = next((name for name in keys if keys.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{key} sets {twice} twice: leave one of them out.")
     return list(overrides)
 
 

@@ -18,11 +18,11 @@ from recsys.reports.comparison import compare
 from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
 from recsys.reports.wandb import log_comparison
+from recsys.studies.checks import check_search
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
 from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
-from recsys.studies.tuning import check_search
 from recsys.studies.view import StudyView
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
@@ -127,7 +127,7 @@ def _print_estimate(
     cfg: DictConfig, cells: Sequence[str], todo: Sequence[str], durations: Durations, console: Console
 ) -> None:
     n_workers = build("launcher", cfg.launcher).n_workers
-    trials = [name for name in cells for _ in range(cfg.search.n_trials)]
+    trials = [name for name in cells for _ in range(cfg.search.n_trials * cfg.search.seeds)]
     total = durations.total([*trials, *todo], n_workers)
     told = "the store has no run to tell how long" if total is None else f"about {seconds(total)}"
     tuning = f" after {len(cells)} × {cfg.search.n_trials} trials" if cfg.search.n_trials else ""

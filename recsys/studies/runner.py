@@ -14,10 +14,11 @@ from omegaconf import DictConfig
 from recsys.config import build, plain
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
+from recsys.studies.checks import check_search
 from recsys.studies.jobs import BUSY, FAILED, FOUND, MADE, Job, Outcome, perform
 from recsys.studies.launchers.base import Launcher
 from recsys.studies.plan import PlannedCell, plan, retuned
-from recsys.studies.tuning import check_search, tuning_seeds
+from recsys.studies.tuning import tuning_seeds
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyCell, StudyRecord, Trial

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -23,11 +23,11 @@ from omegaconf import DictConfig
 
 from recsys.config import build, plain
 from recsys.experiment import identify, run
-from recsys.schema import ConfigError, RecsysError
+from recsys.schema import RecsysError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import text
 from recsys.studies.plan import PlannedCell, compose_run, space_of
-from recsys.studies.space import has_key, plain_space, suggest
+from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, key_of, opened
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
@@ -288,44 +288,3 @@ def _record(trial: FrozenTrial) -> Trial:
         cost=values[1] if len(values) > 1 else None,
         seconds=seconds,
     )
-
-
-def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpace]:
-    """The search space of each cell; none without a search. Refuses a search that cannot be made.
-
-    Raises:
-        ConfigError: Naming the key.
-    """
-    n = cfg.search.n_trials
-    if not isinstance(n, int) or n < 0:
-        raise ConfigError(f"search.n_trials is {n!r}; expected a whole number of at least 0.")
-    if n == 0:
-        return []
-    if cfg.search.sampler is None:
-        raise ConfigError(
-            f"search.n_trials is {n}, but search={cfg.choices.search} has no sampler; choose search=tpe, random, grid, "
-            "cmaes or nsga2."
-        )
-    if not isinstance(cfg.search.seeds, int) or cfg.search.seeds < 1:
-        raise ConfigError(f"search.seeds is {cfg.search.seeds!r}; expected a whole number of at least 1.")
-    spaces = [space_of(cfg, planned) for planned in cells]
-    for key in plain_space(cfg.study.space):
-        _check_entry(key, cells, spaces)
-    if cfg.search.cost is not None and cfg.search.cost not in COSTS:
-        raise ConfigError(f"search.cost is {cfg.search.cost!r}; expected {', '.join(COSTS)} or null.")
-    return spaces
-
-
-def _check_entry(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace]) -> None:
-    """Refuse an entry of `study.space` without effect.
-
-    Raises:
-        ConfigError: Naming the key and why.
-    """
-    if any(key in own.keys or key in own.taken_out for own in spaces):
-        return
-    if not any(has_key(planned.cfg, key) for planned in cells):
-        raise ConfigError(f"study.space has {key}, which is no key of any cell's configuration.")
-    reasons = {p.label: own.left_out[key] for p, own in zip(cells, spaces, strict=True) if key in own.left_out}
-    told = "; ".join(f"{label}: {reason}" for label, reason in reasons.items()) or "no cell's components can use it"
-    raise ConfigError(f"study.space has {key}, which is searched in no cell ({told}): leave it out of study.space.")

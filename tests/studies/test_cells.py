@@ -78,6 +78,7 @@ def test_only_the_grid_and_the_ablation_begin_with_the_base():
         ({"changes": {"x": "a=1"}}, r"study\.changes\.x is 'a=1'; expected a list of overrides"),
         ({"baselines": ["ranker=cf"]}, r"study\.baselines is 'ranker=cf'; expected a list of overrides"),
         ({"cells": {"x": [1]}}, r"study\.cells\.x is \[1\]"),
+        ({"cells": {"x": ["a=1", "+a=2"]}}, r"study\.cells\.x sets a twice"),
     ],
 )
 def test_a_malformed_study_is_refused_by_key(study, message):
