@@ -10,6 +10,7 @@ from optuna.trial import Trial
 import recsys
 from recsys.config import conf_dir
 from recsys.schema import ConfigError
+from recsys.studies.cell_space import CellSpace
 from recsys.studies.space import grid_of, search_space, suggest
 
 
@@ -95,11 +96,13 @@ def test_a_malformed_entry_is_refused_by_key(entry):
 @pytest.mark.parametrize("group", ["encoder", "features", "profile", "ranker", "negatives", "optimizer", "loss"])
 def test_what_components_declare_can_be_drawn_and_composed(group):
     for option in sorted(path.stem for path in (conf_dir() / group).glob("*.yaml") if path.stem != "none"):
-        space = search_space(recsys.compose([f"{group}={option}"]))
-        trial = create_study().ask()
-        suggest(trial, space, lambda key: RandomSampler(seed=len(key)))
-        drawn = [f"{key}={value}" for key, value in trial.params.items()]
-        assert recsys.compose([f"{group}={option}", *drawn]), option
+        cell = [f"{group}={option}"]
+        space = CellSpace(cell, lambda more, cell=cell: recsys.compose([*cell, *more]))
+        for options in space.options():
+            trial = create_study().ask()
+            suggest(trial, space.given(options), lambda key: RandomSampler(seed=len(key)))
+            drawn = [f"{key}={value}" for key, value in {**options, **trial.params}.items()]
+            assert recsys.compose([*cell, *drawn]), option
 
 
 @pytest.mark.parametrize("n_before", [0, 1, 2])
