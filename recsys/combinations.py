@@ -31,8 +31,8 @@ def check(cfg: DictConfig) -> None:
 def _check_test_knowledge(cfg: DictConfig) -> None:
     if cfg.test_knowledge not in TEST_KNOWLEDGE:
         raise ConfigError(
-            f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the chosen setting is fitted again on train and "
-            "validation) or train (the tested model knows the train part alone)."
+            f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the chosen setting is fitted again on train "
+            "and validation) or train (the tested model knows the train part alone)."
         )
     if cfg.test_knowledge == ALL and (cfg.test or _monitors(cfg)):
         raise ConfigError(
@@ -48,7 +48,7 @@ def _monitors(cfg: DictConfig) -> bool:
 
 
 def _check_item_text(cfg: DictConfig) -> None:
-    if cfg.get("item_text") is not None and not _has_text(cfg):
+    if cfg.get("item_text") is not None and not has_text(cfg):
         raise ConfigError(
             f"item_text={cfg.item_text!r} is read by no one, as encoder={cfg.choices.encoder} reads no text: leave it "
             "out, or choose a text encoder."
@@ -68,14 +68,15 @@ def check_data(cfg: DictConfig) -> None:
         )
 
 
-def _has_text(cfg: DictConfig) -> bool:
+def has_text(cfg: DictConfig) -> bool:
+    """Whether a run's encoder makes vectors of texts; `encoder=none` makes none."""
     return not is_none(cfg.encoder) and cfg.encoder.get("traits", {}).get("text", True)
 
 
 def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
     reads_text = cfg.ranker.get("traits", {}).get("reads_text", False)
     for group in ("encoder", "finetune", "features", "profile", "negatives", "optimizer"):
-        used = _has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg.get(group))
+        used = has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg.get(group))
         if used:
             raise ConfigError(
                 f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "
@@ -96,7 +97,7 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
             f"ranker.retriever is {name}, which is {why}: choose one that is solved, as in "
             "ranker@ranker.retriever=itemknn (or popularity, ease, userknn, …)."
         )
-    if _has_text(cfg) and not traits.get("reads_text", False):
+    if has_text(cfg) and not traits.get("reads_text", False):
         raise ConfigError(
             f"ranker.retriever={name} ignores encoder={choices.encoder}, and the language model reads the texts "
             "themselves: leave encoder out, or retrieve by text with ranker@ranker.retriever=itemknn."
@@ -116,7 +117,7 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
             )
     if own_vectors:
         _check_own_vectors(cfg, choices)
-    elif not _has_text(cfg) and cfg.features.ids is False:
+    elif not has_text(cfg) and cfg.features.ids is False:
         raise ConfigError(
             f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
             "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."
@@ -140,7 +141,7 @@ def _check_whole_users(cfg: DictConfig, choices: DictConfig) -> None:
 
 
 def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
-    used = {"encoder": _has_text(cfg), **{group: not is_none(cfg[group]) for group in ("features", "profile")}}
+    used = {"encoder": has_text(cfg), **{group: not is_none(cfg[group]) for group in ("features", "profile")}}
     for group in (group for group, is_used in used.items() if is_used):
         raise ConfigError(
             f"ranker={choices.ranker} learns vectors of users and items itself and ignores {group}={choices[group]}: a "
@@ -165,7 +166,7 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
     finetune = cfg.get("finetune")
     if is_none(finetune):
         return
-    if not _has_text(cfg):
+    if not has_text(cfg):
         raise ConfigError(
             f"finetune={choices.finetune} encoder={choices.encoder}: there is no text vector to start from. Choose an "
             "encoder, or finetune=frozen features=hybrid for learnt IDs."
@@ -186,7 +187,7 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
 def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
     if is_none(cfg.profile) or not cfg.profile.get("traits", {}).get("reads_text", False):
         return
-    if not _has_text(cfg) or not cfg.encoder.get("traits", {}).get("words", True):
+    if not has_text(cfg) or not cfg.encoder.get("traits", {}).get("words", True):
         raise ConfigError(
             f"profile={choices.profile} encoder={choices.encoder}: the profile is what an encoder makes of a text "
             "about the user, and this one knows no words. Choose encoder=bert, gpt2, transformer or tfidf, or another "

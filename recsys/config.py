@@ -40,17 +40,19 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     """
     overrides = list(overrides)
     parsed = OverridesParser.create().parse_overrides(overrides)
-    chosen = tuple(override.input_line or "" for override in parsed if _is_choice(override))
+    chosen = tuple(override.input_line or "" for override in parsed if is_choice(override))
     cfg = copy.deepcopy(_composed(config_name, chosen, conf_dir(), _newest_change(conf_dir())))
-    ConfigLoaderImpl._apply_overrides_to_config([override for override in parsed if not _is_choice(override)], cfg)
+    ConfigLoaderImpl._apply_overrides_to_config([override for override in parsed if not is_choice(override)], cfg)
     with open_dict(cfg):
         cfg.overrides = overrides
     return cfg
 
 
-def _is_choice(override: Override) -> bool:
-    """Whether Hydra has to compose anew for it, where other overrides change values of what is composed."""
+def is_choice(override: Override) -> bool:
+    """Whether an override chooses an option of a config group; all others change values of what is composed."""
     key = override.key_or_group
+    if isinstance(override.value(), dict):  # as in features={dim: 16}
+        return False
     return override.is_sweep_override() or key.startswith("hydra") or "@" in key or (conf_dir() / key).is_dir()
 
 

@@ -62,17 +62,18 @@ class Cell:
         return repeat_command(record, [record.seed])
 
 
-def make_cells(records: Iterable[Record], labels: Mapping[str, str] | None = None) -> list[Cell]:
+def make_cells(records: Iterable[Record], labels: Mapping[str, str | Sequence[str]] | None = None) -> list[Cell]:
     """Finished runs by all that their results depend on but the seed, labelled; a run that comes twice counts once.
 
     Args:
         records: The runs.
-        labels: By run id, such as a study's; a cell none of whose runs is among them gets a label of its own.
+        labels: By run id, such as a study's. A run with several labels makes as many cells; a cell none of whose runs
+            is among them gets a label of its own.
     """
     distinct = {record.run_id: record for record in records}.values()
     groups = list(group_by(distinct, cell_of).values())
     ordered = [tuple(sorted(group, key=lambda record: record.seed)) for group in groups]
-    return [Cell(label, group) for label, group in zip(_labelled(ordered, labels or {}), ordered, strict=True)]
+    return [Cell(label, group) for label, group in _labelled(ordered, labels or {})]
 
 
 def check_protocol(records: Sequence[Record]) -> None:
@@ -198,6 +199,13 @@ def unequal_tuning(cells: Sequence[Cell]) -> str | None:
     return f"the cells' tuning budgets differ, which favours those with more trials ({listed})."
 
 
+def same_runs(cells: Sequence[Cell]) -> list[str]:
+    """A note for each set of cells that are the same runs, as tuning makes them of cells that differ before it."""
+    groups = group_by(cells, lambda cell: tuple(cell.run_ids)).values()
+    shared = [" and ".join(cell.label for cell in own) for own in groups if len(own) > 1]
+    return [f"{names} are the same runs: their settings are equal after tuning." for names in shared]
+
+
 def repeat_command(record: Record, seeds: Sequence[int]) -> str:
     """The command that makes a run again, for these seeds."""
     overrides = [override for override in record.overrides if not override.lstrip("+").startswith("seed=")]
@@ -205,13 +213,22 @@ def repeat_command(record: Record, seeds: Sequence[int]) -> str:
     return " ".join([TRAIN_COMMAND, *map(shlex.quote, words)])
 
 
-def _labelled(groups: Sequence[Sequence[Record]], given: Mapping[str, str]) -> list[str]:
-    """The labels that are given, else those that tell cells apart."""
-    found = [
-        next((given[record.run_id] for record in group if record.run_id in given), own)
+def _labelled(
+    groups: Sequence[tuple[Record, ...]], given: Mapping[str, str | Sequence[str]]
+) -> list[tuple[str, tuple[Record, ...]]]:
+    """Groups with each label that is given to their runs, else with one by which they differ."""
+    named = [
+        (label, group)
         for group, own in zip(groups, labels(groups), strict=True)
+        for label in _given(group, given) or [own]
     ]
-    return _distinct(found, groups)
+    distinct = _distinct([label for label, _ in named], [group for _, group in named])
+    return [(label, group) for label, (_, group) in zip(distinct, named, strict=True)]
+
+
+def _given(group: Sequence[Record], given: Mapping[str, str | Sequence[str]]) -> list[str]:
+    found = [given[record.run_id] for record in group if record.run_id in given]
+    return list(dict.fromkeys(label for own in found for label in ([own] if isinstance(own, str) else own)))
 
 
 def labels(groups: Sequence[Sequence[Record]]) -> list[str]:

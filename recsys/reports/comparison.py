@@ -14,6 +14,7 @@ from recsys.reports.cells import (
     check_protocol,
     check_seeds,
     make_cells,
+    same_runs,
     uncommitted_code,
     unequal_tuning,
 )
@@ -101,6 +102,7 @@ class Comparison:
         n_pairs = max(map(len, self.differences.values()), default=0)
         of_all = [
             uncommitted_code(self.records),
+            *same_runs([row.cell for row in self.rows]),
             unequal_tuning([row.cell for row in self.rows]),
             too_few_resamples(self.inference, n_pairs),
             too_few_seeds(self.inference, len(self.seeds)),
@@ -182,7 +184,7 @@ def compare(
     metrics: Sequence[str],
     seed: int = 0,
     inference: Inference | None = None,
-    labels: Mapping[str, str] | None = None,
+    labels: Mapping[str, str | Sequence[str]] | None = None,
     varied: Collection[str] = (),
 ) -> Comparison:
     """Compare runs by what their records and values per user say.
@@ -194,7 +196,7 @@ def compare(
         metrics: Of the test, such as "ndcg@10"; of another stage as in "val/ndcg@10", then without intervals.
         seed: Of the resampling.
         inference: How differences are judged.
-        labels: Of cells, by the ids of their runs, such as a study's; None for names out of what differs.
+        labels: One or several, by run id, such as a study's; each makes a cell. None for names out of what differs.
         varied: Config keys and groups that the study varies; cells may differ in them.
 
     Raises:
@@ -252,7 +254,7 @@ def recorded_name(metric: str) -> str:
 
 
 def _complete_cells(
-    records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str] | None
+    records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str | Sequence[str]] | None
 ) -> tuple[list[Cell], list[str]]:
     """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
     cells = make_cells((record for record in records if record.is_finished), labels)

@@ -40,7 +40,9 @@ def cost_of(cell: Cell) -> Cost:
         trainable=records[0].parameters.get("trainable"),
         total=records[0].parameters.get("total"),
         encode=max(_seconds(records, "encode"), default=None),
-        train=_mean([record.times["fit"] + record.times.get("refit", 0.0) for record in records if "fit" in record.times]),
+        train=_mean(
+            [record.times["fit"] + record.times.get("refit", 0.0) for record in records if "fit" in record.times]
+        ),
         test=_mean(_seconds(records, "test")),
         peak_mb=max((record.peak_memory_mb for record in records if record.peak_memory_mb is not None), default=None),
         epochs=_mean([float(record.epochs) for record in records if record.epochs is not None]),

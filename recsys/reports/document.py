@@ -24,6 +24,7 @@ from recsys.reports.plots import (
     trials,
 )
 from recsys.reports.plots.base import Figure
+from recsys.reports.search_summary import SUMMARY_NOTE, search_notes, summary_grid
 from recsys.reports.statistics import PairedDifference
 from recsys.reports.tables import Entry, Grid
 from recsys.tracking.record import Record
@@ -179,11 +180,10 @@ def _search(comparison: Comparison, study: StudyRecord | None) -> Section:
     )  # a study may have more protocols
     figures, notes = search.search_figures(own, labels)
     grid = trials.trial_grid(own)
-    listed = [Table("All trials", grid)] if grid.rows else []
+    listed = [Table("Best trials", summary_grid(own), SUMMARY_NOTE), Table("All trials", grid)] if grid.rows else []
     budget = ", ".join(f"{key} {value}" for key, value in flatten(study.search)) if listed else ""
-    return Section(
-        "search", "Search", [*([f"Each cell's search: {budget}."] if budget else []), *notes], figures, listed
-    )
+    sentences = [*([f"Each cell's search: {budget}."] if budget else []), *search_notes(own), *notes]
+    return Section("search", "Search", sentences, figures, listed)
 
 
 def _failures(comparison: Comparison) -> Iterator[str]:

@@ -14,6 +14,7 @@ from recsys.schema import ConfigError
 from recsys.tracking.study_record import BASE, BASELINE, CHANGE, GRID, LISTED
 
 BASE_LABEL = "base"
+OF_BASE = (GRID, BASE, CHANGE)  # the cells that begin with the overrides of study.base
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Cell:
     Attributes:
         kind: See `StudyCell.kind`.
         own: Its own overrides, beyond the shared ones.
-        shared: Those of all cells, and for all but a baseline those of the study's base.
+        shared: Those of all cells; for the grid and the ablation those of the study's base too.
         label: What the study calls it; None where its parts name it, as in "bert+dot".
     """
 
@@ -56,7 +57,12 @@ def expand(study: DictConfig) -> list[Cell]:
     assert isinstance(plan, dict)
     parts = _parts({str(key): value for key, value in plan.items()})
     common, base = (_overrides(f"study.{key}", plan.get(key) or []) for key in ("common", "base"))
-    cells = [replace(cell, shared=common if cell.kind == BASELINE else [*common, *base]) for cell in parts]
+    cells = [replace(cell, shared=[*common, *(base if cell.kind in OF_BASE else [])]) for cell in parts]
+    if base and cells and not any(cell.kind in OF_BASE for cell in cells):
+        raise ConfigError(
+            "study.base is what study.grid, study.changes and study.factors vary, and the study has none of these: "
+            "give overrides of every cell as study.common."
+        )
     seeds = plan.get("seeds") or []
     if not cells or not seeds:
         raise ConfigError(
@@ -121,6 +127,10 @@ def points_of(entry: Mapping[str, Any], points: int) -> list[Any]:
 def _overrides(key: str, overrides: Any) -> list[str]:
     if not isinstance(overrides, list) or not all(isinstance(one, str) and "=" in one for one in overrides):
         raise ConfigError(f"{key} is {overrides!r}; expected a list of overrides such as [encoder=bert,seed=1].")
+    keys = [override.split("=")[0].lstrip("+") for override in overrides]
+    twice = next((name for name in keys if keys.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{key} sets {twice} twice: leave one of them out.")
     return list(overrides)
 
 

@@ -19,11 +19,11 @@ from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
 from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb import log_comparison
+from recsys.studies.checks import check_search
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
 from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
-from recsys.studies.tuning import check_search
 from recsys.studies.view import StudyView
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
@@ -66,7 +66,7 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
 
 def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: str, console: Console) -> None:
     failures = [record for record in result.records if not record.is_finished]
-    labels = {result.record.labels[record.run_id] for record in records}
+    labels = {label for record in records for label in result.record.labels[record.run_id]}
     baseline = result.record.baseline if result.record.baseline in labels else None
     store = Store(Path(cfg.paths.runs_dir))
     runs = [*records, *failures]
@@ -94,7 +94,7 @@ def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
 
 def _print_plan(cfg: DictConfig, console: Console) -> None:
     cells = plan(cfg)
-    check_search(cfg, cells)
+    spaces = check_search(cfg, cells)
     check_baseline(cfg, cells)
     jobs = run_jobs(cfg, cells)
     store = Store(Path(cfg.paths.runs_dir))
@@ -112,6 +112,9 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
         shown = "" if is_done or estimate is None else seconds(estimate)
         table.add_row(job.label, str(job.seed), state, shown, " ".join(job.cfg.overrides))
     console.print(table)
+    for planned, space in zip(cells, spaces, strict=False):
+        for key, reason in space.left_out.items():
+            console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
     _print_estimate(cfg, [label(planned.cfg) for planned in cells], todo, durations, console)
 
 
@@ -126,7 +129,7 @@ def _print_estimate(
     cfg: DictConfig, cells: Sequence[str], todo: Sequence[str], durations: Durations, console: Console
 ) -> None:
     n_workers = build("launcher", cfg.launcher).n_workers
-    trials = [name for name in cells for _ in range(cfg.search.n_trials)]
+    trials = [name for name in cells for _ in range(cfg.search.n_trials * cfg.search.seeds)]
     total = durations.total([*trials, *todo], n_workers)
     told = "the store has no run to tell how long" if total is None else f"about {seconds(total)}"
     tuning = f" after {len(cells)} × {cfg.search.n_trials} trials" if cfg.search.n_trials else ""

@@ -12,7 +12,9 @@ from recsys.combinations import check
 from recsys.config import compose, plain
 from recsys.experiment import label
 from recsys.schema import ConfigError
+from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
+from recsys.studies.fixed import Fixed
 from recsys.tracking.run_id import cell_id
 
 NAMED_BY_PARTS = ("encoder", "ranker")  # what a run's own label says
@@ -51,17 +53,23 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     for run_cfg in composed:
         check(run_cfg)
     labels = _labels(cells, composed)
-    _check_distinct(labels, composed)
+    fixed = [Fixed(cell.overrides) for cell in cells]
+    # With a search, a cell that sets a key to its default differs from one whose search may change it.
+    _check_distinct(
+        labels, composed, [sorted(own.keys) + sorted(own.groups) if cfg.search.n_trials else [] for own in fixed]
+    )
     return [PlannedCell(*entry) for entry in zip(labels, cells, composed, strict=True)]
 
 
-def compose_run(cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any] | None = None) -> DictConfig:
-    """The configuration of a study's run with its first seed; where the store is belongs to this machine."""
-    seed = f"seed={cfg.study.seeds[0]}"
+def compose_run(
+    cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any] | None = None, seed: int | None = None
+) -> DictConfig:
+    """The configuration of a study's run, by default with the first seed; this machine says where the store is."""
+    with_seed = f"seed={cfg.study.seeds[0] if seed is None else seed}"
     paths = [f"paths.{key}={cfg.paths[key]}" for key in ("runs_dir", "cache_dir")]
-    run_cfg = compose([*overrides, seed, *paths])
+    run_cfg = compose([*overrides, with_seed, *paths])
     with open_dict(run_cfg):
-        run_cfg.overrides = [*overrides, seed]
+        run_cfg.overrides = [*overrides, with_seed]
         run_cfg.tags = [*run_cfg.tags, cfg.study.name]
         run_cfg.tuning = {"study": cfg.study.name, "trials": 0, **(tuning or {})}
         run_cfg.trainer.enable_progress_bar = not cfg.quiet
@@ -73,6 +81,16 @@ def retuned(cfg: DictConfig, planned: PlannedCell, parameters: dict[str, str], t
     cell = replace(planned.cell, own=[*planned.cell.own, *(f"{key}={value}" for key, value in parameters.items())])
     tuning = {"trials": trials, "parameters": parameters}
     return replace(planned, cell=cell, cfg=compose_run(cfg, cell.overrides, tuning))
+
+
+def space_of(cfg: DictConfig, planned: PlannedCell) -> CellSpace:
+    """The search space of a cell.
+
+    Raises:
+        ConfigError: If it is malformed.
+    """
+    overrides = planned.cell.overrides
+    return CellSpace(overrides, lambda further: compose_run(cfg, [*overrides, *further]), cfg.study.space)
 
 
 def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
@@ -89,12 +107,12 @@ def _further(cell: Cell) -> str:
     return ", ".join(further) or "default"
 
 
-def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig]) -> None:
+def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig], fixed: Sequence[list[str]]) -> None:
     seen: dict[str, str] = {}
-    for name, run_cfg in zip(labels, composed, strict=True):
+    for name, run_cfg, own in zip(labels, composed, fixed, strict=True):
         settings = plain(run_cfg)
         # The data is not part of a cell's identity, its fingerprint is; here the source must stand for it.
-        identity = f"{cell_id(settings)} {settings['data']}"
+        identity = f"{cell_id(settings)} {settings['data']} {own}"
         if identity in seen:
             raise ConfigError(
                 f"study has the same cell twice, as {seen[identity]!r} and as {name!r}: leave one of them out."

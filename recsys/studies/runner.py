@@ -6,16 +6,19 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from recsys.config import build, plain
 from recsys.schema import ConfigError
+from recsys.studies.cell_space import CellSpace
+from recsys.studies.checks import check_search
 from recsys.studies.jobs import BUSY, FAILED, FOUND, MADE, Job, Outcome, perform
 from recsys.studies.launchers.base import Launcher
 from recsys.studies.plan import PlannedCell, plan, retuned
-from recsys.studies.tuning import check_search, maximises
+from recsys.studies.tuning import maximises, tuning_seeds
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyCell, StudyRecord, Trial
@@ -64,14 +67,14 @@ def run_study(cfg: DictConfig, command: str = "", progress: Progress | None = No
     start = time.perf_counter()
     progress = progress or Progress()
     cells = plan(cfg)
-    check_search(cfg, cells)
+    spaces = check_search(cfg, cells)
     check_baseline(cfg, cells)
     launcher: Launcher = build("launcher", cfg.launcher)
     tuned = _tune(cfg, cells, launcher, progress) if cfg.search.n_trials else []
     failures = [outcome for outcome in tuned if outcome.state == FAILED]
     chosen = _chosen(cfg, cells, tuned)
     outcomes = _all(launcher, run_jobs(cfg, chosen), progress)
-    record = _study_record(cfg, command, cells, tuned, outcomes)
+    record = _study_record(cfg, command, cells, spaces, tuned, outcomes)
     record.write(Path(cfg.paths.runs_dir))
     counts = Counter(outcome.state for outcome in outcomes)
     return Result(
@@ -150,10 +153,12 @@ def _study_record(
     cfg: DictConfig,
     command: str,
     cells: Sequence[PlannedCell],
+    spaces: Sequence[CellSpace],
     tuned: Sequence[Outcome],
     outcomes: Sequence[Outcome],
 ) -> StudyRecord:
-    tunings = {outcome.label: outcome for outcome in tuned}
+    entries = zip_longest(cells, spaces, tuned)  # the latter two are empty without a search
+    search = {**plain(cfg.search), "tuning_seeds": tuning_seeds(cfg), "space": plain(cfg.study)["space"]}
     return StudyRecord(
         name=cfg.study.name,
         command=command,
@@ -162,19 +167,24 @@ def _study_record(
         baseline=cfg.study.baseline,
         monitor=cells[0].cfg.monitor,
         higher_is_better=maximises(cells[0].cfg),
-        search={**plain(cfg.search), "space": plain(cfg.study)["space"]} if cfg.search.n_trials else {},
-        cells=[_study_cell(planned, tunings.get(planned.label), outcomes) for planned in cells],
+        search=search if cfg.search.n_trials else {},
+        cells=[_study_cell(planned, space, own, outcomes) for planned, space, own in entries],
     )
 
 
-def _study_cell(planned: PlannedCell, tuned: Outcome | None, outcomes: Sequence[Outcome]) -> StudyCell:
+def _study_cell(
+    planned: PlannedCell, space: CellSpace | None, tuned: Outcome | None, outcomes: Sequence[Outcome]
+) -> StudyCell:
     own = [outcome for outcome in outcomes if outcome.label == planned.label and outcome.state in (MADE, FOUND)]
     trials: list[Trial] = [] if tuned is None else tuned.trials
+    parameters = {} if tuned is None else dict(tuned.parameters)
     return StudyCell(
         label=planned.label,
         kind=planned.cell.kind,
         overrides=planned.cell.overrides,
         run_ids={str(outcome.seed): str(outcome.run_id) for outcome in own},
-        parameters={} if tuned is None else dict(tuned.parameters),
+        parameters=parameters,
         trials=trials,
+        space={} if space is None else {**space.groups, **space.given(parameters)},
+        left_out={} if space is None else space.left_out,
     )

@@ -1,12 +1,13 @@
-"""The search space of a cell, as its components declare it, and drawing from it."""
+"""The search space that the components of a configuration declare, and drawing from it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recsys.combinations import has_text
 from recsys.schema import ConfigError
 from recsys.studies.cells import points_of, text
 
@@ -16,31 +17,49 @@ if TYPE_CHECKING:
 
 Space = dict[str, dict[str, Any]]
 
+ONLY = "only"  # in an entry: where its key has an effect
+APPLIES: dict[str, Callable[[DictConfig], bool]] = {"text": has_text, "no_text": lambda cfg: not has_text(cfg)}
+_EXPECTED = (
+    "{choice: [...]} or {low: …, high: …}, where needed with log: true, step: …, or only: text (no_text): the key has "
+    "an effect only with (without) a text encoder"
+)
+
 
 def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> Space:
-    """What may be tuned of a run, by config key: the `search` of each chosen component and of the run itself.
+    """The keys of a configuration that can be tuned, by the `search` of each chosen component.
 
-    `further` adds to that, or replaces what a component declares, where the configuration has the key; null takes a
-    key out. A run of which nothing is declared, such as popularity, has nothing to tune.
+    A name in a component's `search` is a key of the component; one that begins with `/` is a key of the whole
+    configuration, where this has the key. A key that is a config group, such as `loss`, is a choice among the group's
+    options. Where several components declare the same key, the last one in the order of `conf/train.yaml` counts.
+
+    Args:
+        cfg: Of a run.
+        further: A study's own entries. Each adds a key that the configuration has, or replaces its range; null takes
+            the key out. A configuration that declares nothing, such as that of popularity, has nothing to tune.
 
     Raises:
-        ConfigError: If an entry is malformed; the message names it.
+        ConfigError: If an entry is malformed; the message names its key.
 
     Example:
-        >>> space = {"dim": {"low": 1, "high": 9}, "bias": {"choice": [True, False]}}
-        >>> cfg = OmegaConf.create({"ranker": {"dim": 4, "bias": True, "search": space}})
+        >>> space = {"dim": {"low": 1, "high": 9}, "bias": {"choice": [True, False]}, "/seed": {"choice": [1, 2]}}
+        >>> cfg = OmegaConf.create({"ranker": {"dim": 4, "bias": True, "search": space}, "seed": 1, "encoder": None})
         >>> search_space(cfg, {"ranker.bias": None})
-        {'ranker.dim': {'low': 1, 'high': 9}}
+        {'ranker.dim': {'low': 1, 'high': 9}, 'seed': {'choice': [1, 2]}}
     """
     container = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(container, dict)
-    space = dict(_declared(container))
-    if space:
-        space.update({key: entry for key, entry in _plain(further).items() if has_key(cfg, key)})
-    kept = {key: entry for key, entry in space.items() if entry is not None}
-    for key, entry in kept.items():
+    declared = dict(_declared(container))
+    if not declared:
+        return {}
+    space = {**declared, **{key: entry for key, entry in plain_space(further).items() if has_key(cfg, key)}}
+    for key, entry in space.items():
         _check(key, entry)
-    return kept
+    without_effect = {key for key, entry in declared.items() if entry is not None and not _applies(cfg, entry)}
+    return {
+        key: {name: value for name, value in entry.items() if name != ONLY}
+        for key, entry in space.items()
+        if entry is not None and key not in without_effect and has_key(cfg, key) and _applies(cfg, entry)
+    }
 
 
 def has_key(cfg: DictConfig, key: str) -> bool:
@@ -50,32 +69,40 @@ def has_key(cfg: DictConfig, key: str) -> bool:
     return isinstance(parent, DictConfig) and last in parent
 
 
-def _plain(node: Mapping[str, Any] | None) -> dict[str, Any]:
+def plain_space(node: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The entries of `study.space` by key."""
     container = OmegaConf.to_container(node) if isinstance(node, DictConfig) else node
     return {str(key): entry for key, entry in container.items()} if isinstance(container, Mapping) else {}
 
 
-def _declared(node: Mapping[Any, Any], prefix: str = "") -> Any:
+def _declared(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in node.items():
         if key == "search" and isinstance(value, Mapping):
-            yield from ((f"{prefix}{name}", entry) for name, entry in value.items())
+            for name, entry in value.items():
+                yield str(name)[1:] if str(name).startswith("/") else f"{prefix}{name}", entry
         elif isinstance(value, Mapping):
             yield from _declared(value, f"{prefix}{key}.")
 
 
+def _applies(cfg: DictConfig, entry: Mapping[str, Any]) -> bool:
+    return ONLY not in entry or APPLIES[entry[ONLY]](cfg)
+
+
 def _check(key: str, entry: Any) -> None:
-    expected = "{choice: [...]} or {low: …, high: …} with log: true or step: … if need be"
-    if not isinstance(entry, Mapping):
-        raise ConfigError(f"the search space of {key} is {entry!r}; expected {expected}.")
-    if set(entry) == {"choice"} and isinstance(entry["choice"], list) and entry["choice"]:
+    if entry is None:
         return
-    numbers = [entry.get("low"), entry.get("high")]
-    is_range = set(entry) <= {"low", "high", "log", "step"} and all(isinstance(n, int | float) for n in numbers)
-    if not is_range or not entry["low"] < entry["high"] or (entry.get("log") and entry["low"] <= 0):
-        raise ConfigError(f"the search space of {key} is {dict(entry)}; expected {expected}, low below high.")
+    if not isinstance(entry, Mapping) or entry.get(ONLY, "text") not in APPLIES:
+        raise ConfigError(f"the search space of {key} is {entry!r}; expected {_EXPECTED}.")
+    own = {name: value for name, value in entry.items() if name != ONLY}
+    if set(own) == {"choice"} and isinstance(own["choice"], list) and own["choice"]:
+        return
+    numbers = [own.get("low"), own.get("high")]
+    is_range = set(own) <= {"low", "high", "log", "step"} and all(isinstance(n, int | float) for n in numbers)
+    if not is_range or not own["low"] < own["high"] or (own.get("log") and own["low"] <= 0):
+        raise ConfigError(f"the search space of {key} is {dict(entry)}; expected {_EXPECTED}, low below high.")
 
 
-def suggest(trial: Trial, space: Space, sampler_of: Callable[[str], BaseSampler]) -> None:
+def suggest(trial: Trial, space: Mapping[str, Mapping[str, Any]], sampler_of: Callable[[str], BaseSampler]) -> None:
     """Let Optuna choose a value of each key; a value that the trial has already stays.
 
     Args:
@@ -98,7 +125,7 @@ def suggest(trial: Trial, space: Space, sampler_of: Callable[[str], BaseSampler]
             trial.suggest_float(key, low, high, log=log, step=step)
 
 
-def grid_of(space: Space, points: int) -> dict[str, list[Any]]:
+def grid_of(space: Mapping[str, Mapping[str, Any]], points: int) -> dict[str, list[Any]]:
     """The values of an exhaustive search: all choices, and `points` values of each range, evenly spaced (or by ratio).
 
     Example:

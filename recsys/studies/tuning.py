@@ -1,8 +1,8 @@
 """Tuning a cell on the validation part: Optuna is asked and told, trial by trial, so that a killed search goes on.
 
-A trial is a run without a test, on the study's first seed. What a trial tries depends on the search's seed, the
-trial's number and the trials before it, so one worker repeats itself exactly, killed or not; several workers on one
-storage share the budget.
+A trial is a run without a test for each tuning seed; none of these is a seed of the study. What a trial tries depends
+on the search's seed, the trial's number and the trials before it, so one worker repeats itself exactly, killed or not;
+several workers on one storage share the budget.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ from __future__ import annotations
 import json
 import shutil
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from itertools import count, islice
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from recsys.config import build, plain
 from recsys.experiment import identify, run
-from recsys.schema import ConfigError, RecsysError
+from recsys.schema import RecsysError
+from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import text
-from recsys.studies.plan import PlannedCell, compose_run
-from recsys.studies.space import Space, grid_of, has_key, search_space, suggest
+from recsys.studies.plan import PlannedCell, compose_run, space_of
+from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, key_of, opened
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
+from recsys.tracking.record import Record
 from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, RUNNING, Trial, study_folder
 from recsys.workspace import load_split
 
@@ -35,7 +39,11 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
+    from recsys.studies.grid import Grid
+
+FIRST_SEED = 1000  # of trials: far from those that are tested
 ERROR = "error"  # of a failed trial, among the storage's attributes
+PLACE = "place"  # of a trial in an exhaustive search, likewise
 COSTS = {
     "seconds": lambda record: record.times["fit"],
     "parameters": lambda record: float(record.parameters["trainable"]),
@@ -69,8 +77,8 @@ def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambd
         ConfigError: If the search cannot be made of this space.
         RecsysError: If no trial came to its end.
     """
-    space = search_space(planned.cfg, cfg.study.space)
-    if not space:
+    space = space_of(cfg, planned)
+    if not space.keys:
         return Tuned(True, {}, [])
     folder = study_folder(Path(cfg.paths.runs_dir), cfg.study.name)
     load_split(planned.cfg)  # the runs' names depend on the data's content
@@ -85,9 +93,20 @@ def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambd
         return search.result()
 
 
-def _key(cfg: DictConfig, planned: PlannedCell, space: Space) -> str:
-    method = {**plain(cfg.search), "n_trials": None, "storage": None}
-    return key_of(str(identify(planned.cfg)), json.dumps(space, sort_keys=True), json.dumps(method, sort_keys=True))
+def tuning_seeds(cfg: DictConfig) -> list[int]:
+    """The seeds of a trial's runs: the first `search.seeds` numbers from 1000 on that are no seeds of the study.
+
+    So a study that is given more seeds later keeps its search.
+    """
+    tested = set(cfg.study.seeds)
+    return list(islice((seed for seed in count(FIRST_SEED) if seed not in tested), int(cfg.search.seeds)))
+
+
+def _key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
+    method = {**plain(cfg.search), "n_trials": None, "storage": None, "seeds": tuning_seeds(cfg)}
+    spaces = [space.groups, *({**options, **space.given(options)} for options in space.options())]
+    run_cfg = compose_run(cfg, planned.cell.overrides, seed=tuning_seeds(cfg)[0])
+    return key_of(str(identify(run_cfg)), *(json.dumps(own, sort_keys=True) for own in (spaces, method)))
 
 
 def _study(cfg: DictConfig, storage: Any, name: str, maximise: bool) -> optuna.Study:
@@ -108,7 +127,7 @@ def maximises(cfg: DictConfig) -> bool:
 class _Search:
     cfg: DictConfig
     planned: PlannedCell
-    space: Space
+    space: CellSpace
     claims: Claims
     study: optuna.Study
 
@@ -137,24 +156,41 @@ class _Search:
         return any(trial.number == number for trial in self._trials(optuna.trial.TrialState.RUNNING))
 
     def _new(self, stack: ExitStack) -> optuna.Trial | None:
+        if len(self._spent()) >= self._budget():
+            return None
+        number = len(self._trials())
+        self.claims.take(stack, number)
+        return self._suggested(self._seeded(number).ask())
+
+    def _spent(self) -> list[FrozenTrial]:
+        """The trials that count for the budget."""
         import optuna
 
-        trials = self._trials()
         retried = self.cfg.retry_failed
-        spent = [trial for trial in trials if not (retried and trial.state == optuna.trial.TrialState.FAIL)]
-        if len(spent) >= self._budget():
-            return None
-        self.claims.take(stack, len(trials))
-        return self._suggested(self._seeded(len(trials)).ask())
+        return [own for own in self._trials() if not (retried and own.state == optuna.trial.TrialState.FAIL)]
 
     def _budget(self) -> int:
-        if "GridSampler" not in str(self.cfg.search.sampler._target_):
+        if not self._is_grid:
             return int(self.cfg.search.n_trials)
-        sizes = [len(values) for values in grid_of(self.space, self.cfg.search.points).values()]
-        n = 1
-        for size in sizes:
-            n *= size
-        return min(n, int(self.cfg.search.n_trials))
+        return min(len(self._grid), int(self.cfg.search.n_trials))
+
+    @cached_property
+    def _grid(self) -> Grid:
+        from recsys.studies.grid import Grid
+
+        return Grid(self.space, int(self.cfg.search.points), int(self.cfg.search.seed))
+
+    @property
+    def _is_grid(self) -> bool:
+        return "GridSampler" in str(self.cfg.search.sampler._target_)
+
+    def _place(self, number: int) -> int:
+        """Of a trial in the grid: that of its own, or the first one that no other trial has."""
+        own = {trial.number: trial.user_attrs.get(PLACE) for trial in self._spent()}
+        known = own.get(number)
+        if known is not None:
+            return int(known)
+        return next(place for place in range(len(self._grid)) if place not in own.values())
 
     def _trials(self, *states: Any) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states or None)
@@ -166,47 +202,51 @@ class _Search:
         return self.study
 
     def _sampler(self, number: int, key: str = "") -> Any:
-        if "GridSampler" in str(self.cfg.search.sampler._target_):  # whose seed orders the grid: one for all trials
-            grid = grid_of(self.space, self.cfg.search.points)
-            return build("search.sampler", self.cfg.search.sampler, seed=int(self.cfg.search.seed), search_space=grid)
+        if self._is_grid:
+            return build("search.sampler", self.cfg.search.sampler, values=self._grid[self._place(number)])
         seed = int(key_of(str(self.cfg.search.seed), str(number), key)[:7], 16)
         return build("search.sampler", self.cfg.search.sampler, seed=seed)
 
     def _suggested(self, trial: optuna.Trial) -> optuna.Trial:
-        suggest(trial, self.space, partial(self._sampler, trial.number))
+        if self._is_grid:
+            trial.set_user_attr(PLACE, self._place(trial.number))
+        sampler = partial(self._sampler, trial.number)
+        suggest(trial, self.space.groups, sampler)
+        suggest(trial, self.space.given(trial.params), sampler)
         return trial
 
     def _make(self, trial: optuna.Trial) -> None:
         import optuna
 
-        parameters = {key: text(value) for key, value in trial.params.items()}
-        chosen = [f"{key}={value}" for key, value in parameters.items()]
-        overrides = [*self.planned.cell.overrides, *chosen, "test=false"]
-        run_cfg = compose_run(self.cfg, overrides, {"cell": self.planned.label, "trial": trial.number})
         state = optuna.trial.TrialState
+        made: list[Record] = []
         try:
-            record = run(run_cfg, [] if self.cfg.search.cost else [_pruning(trial, run_cfg.monitor)]).record
+            for seed in tuning_seeds(self.cfg):
+                run_cfg = self._composed(trial, seed)
+                made.append(run(run_cfg, self._callbacks(trial, run_cfg.monitor, is_first=not made)).record)
         except optuna.TrialPruned:
             _forget(run_cfg)
-            self._tell(trial, state=state.PRUNED)  # its value is the last that was reported
+            self.study.tell(trial, state=state.PRUNED)  # its value is the last that was reported
         except Exception as error:  # a setting that cannot be trained is one of the budget's, and the others go on
             if is_disk_error(error):
                 raise
             _forget(run_cfg)
             trial.set_user_attr(ERROR, traceback.format_exc())
-            self._tell(trial, state=state.FAIL)
+            self.study.tell(trial, state=state.FAIL)
         else:
-            cost = [COSTS[self.cfg.search.cost](record)] if self.cfg.search.cost else []
-            self._tell(trial, [record.metrics[run_cfg.monitor], *cost], state.COMPLETE)
+            costs = [[COSTS[self.cfg.search.cost](record) for record in made]] if self.cfg.search.cost else []
+            values = [[record.metrics[run_cfg.monitor] for record in made], *costs]
+            self.study.tell(trial, list(map(fmean, values)), state.COMPLETE)
         free_what_is_left()
 
-    def _tell(self, trial: optuna.Trial, values: Any = None, state: Any = None) -> None:
-        import optuna
+    def _composed(self, trial: optuna.Trial, seed: int) -> DictConfig:
+        chosen = [f"{key}={text(value)}" for key, value in trial.params.items()]
+        overrides = [*self.planned.cell.overrides, *chosen, "test=false"]
+        return compose_run(self.cfg, overrides, {"cell": self.planned.label, "trial": trial.number}, seed)
 
-        # The grid's sampler would stop the study at its last point, which only Optuna's own loop allows.
-        if isinstance(self.study.sampler, optuna.samplers.GridSampler):
-            self.study.sampler = optuna.samplers.RandomSampler()
-        self.study.tell(trial, values, state)
+    def _callbacks(self, trial: optuna.Trial, monitor: str, is_first: bool) -> list[Any]:
+        """Pruning by the run on the first tuning seed, so that curves of one seed are compared with each other."""
+        return [_pruning(trial, monitor)] if is_first and not self.cfg.search.cost else []
 
     def result(self) -> Tuned:
         import optuna
@@ -257,28 +297,3 @@ def _record(trial: FrozenTrial) -> Trial:
         cost=values[1] if len(values) > 1 else None,
         seconds=seconds,
     )
-
-
-def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
-    """Refuse a search that cannot be made.
-
-    Raises:
-        ConfigError: Naming the key.
-    """
-    n = cfg.search.n_trials
-    if not isinstance(n, int) or n < 0:
-        raise ConfigError(f"search.n_trials is {n!r}; expected a whole number of at least 0.")
-    if n == 0:
-        return
-    if cfg.search.sampler is None:
-        raise ConfigError(
-            f"search.n_trials is {n}, but search={cfg.choices.search} has no sampler; choose search=tpe, random, grid, "
-            "cmaes or nsga2."
-        )
-    for key in cfg.study.space or {}:
-        if not any(has_key(planned.cfg, key) for planned in cells):
-            raise ConfigError(f"study.space has {key}, which is no key of any cell's configuration.")
-    for planned in cells:
-        search_space(planned.cfg, cfg.study.space)
-    if cfg.search.cost is not None and cfg.search.cost not in COSTS:
-        raise ConfigError(f"search.cost is {cfg.search.cost!r}; expected {', '.join(COSTS)} or null.")

@@ -84,7 +84,7 @@ class StudyView(Progress):
 
     def _left(self) -> str:
         left = [job for job in self.jobs if (job.label, job.seed) not in self.ended]
-        repeats = self.cfg.search.n_trials if self.jobs and self.jobs[0].seed is None else 1
+        repeats = self.cfg.search.n_trials * self.cfg.search.seeds if self.jobs and self.jobs[0].seed is None else 1
         total = self.durations.total([_name(job) for job in left], int(self.cfg.launcher.get("n_workers") or 1))
         return "unknown" if total is None else f"about {seconds(total * repeats)}"
 

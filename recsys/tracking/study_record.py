@@ -46,6 +46,8 @@ class StudyCell:
         run_ids: By seed, those that are finished.
         parameters: What tuning chose, by config key.
         trials: What tuning tried.
+        space: What tuning chose from, by config key: options of groups, and the ranges that go with the chosen ones.
+        left_out: Keys that components declare and tuning did not search, with the cell's override that fixes them.
     """
 
     label: str
@@ -54,6 +56,8 @@ class StudyCell:
     run_ids: dict[str, str] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    space: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,13 @@ class StudyRecord:
         return any(cell.kind == BASE for cell in self.cells)
 
     @property
-    def labels(self) -> dict[str, str]:
-        """The label of each run, by the run's id."""
-        return {run_id: cell.label for cell in self.cells for run_id in cell.run_ids.values()}
+    def labels(self) -> dict[str, list[str]]:
+        """The labels of the cells that each run belongs to, by the run's id; several where cells end in one run."""
+        found: dict[str, list[str]] = {}
+        for cell in self.cells:
+            for run_id in cell.run_ids.values():
+                found.setdefault(run_id, []).append(cell.label)
+        return found
 
     def write(self, runs_dir: Path) -> Path:
         """Write the study into a store; gives the file.

@@ -193,7 +193,9 @@ class SplitContract:
             expected = split.low_rated.filter(pl.col("part").is_in(known)).select("user", "item").rows()
             assert set(expected) <= masked
             assert not masked & set(split.targets(stage).select("user", "item").rows())
-            assert len(masked) == len(expected) + split.known(stage).height + (stage == "test") * split.validation.height
+            assert (
+                len(masked) == len(expected) + split.known(stage).height + (stage == "test") * split.validation.height
+            )
         assert self.make(min_rating=3, mask_low_rated=False).split(dataset_of(log_rows())).low_rated is None
 
     def test_a_refitted_split_learns_from_validation_and_tests_the_same(self):

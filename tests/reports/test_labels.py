@@ -79,3 +79,15 @@ def test_a_given_label_that_another_cell_has_is_told_apart(store):
     labels = [row.label for row in found.rows]
     assert len(set(labels)) == 3
     assert sum(label.startswith("tfidf+dot ") for label in labels) == 2
+
+
+def test_cells_that_are_the_same_runs_are_all_kept_with_a_note(store):
+    runs = small_study(store)
+    given = {runs[1].run_id: ["base", "dim=64"], runs[4].run_id: ["floor"]}
+    found = compare(runs, store, "base", ["ndcg@10"], labels=given)
+    assert {row.label for row in found.rows} == {"base", "dim=64", "tfidf+dot", "floor"}
+    assert found.baseline == "base"
+    difference = found.row("dim=64").scores["ndcg@10"].difference
+    assert (difference.mean, difference.low, difference.high) == (0, 0, 0)
+    assert not found.is_significant(difference)
+    assert "base and dim=64 are the same runs: their settings are equal after tuning." in found.warnings

@@ -67,9 +67,7 @@ def scores_of_the_planted_user(run) -> dict[str, float]:
 @pytest.mark.parametrize("knowledge", ["train", "refit"])
 def test_both_kinds_of_models_know_the_validation_item_or_neither_does(planted_data, cache_dir, cell, knowledge):
     chosen = [*cell, f"test_knowledge={knowledge}", "callbacks=none", f"paths.cache_dir={cache_dir}"]
-    of_a, of_b = (
-        scores_of_the_planted_user(recsys.run([*planted_data(item), *chosen])) for item in ("a0", "b0")
-    )
+    of_a, of_b = (scores_of_the_planted_user(recsys.run([*planted_data(item), *chosen])) for item in ("a0", "b0"))
     lead_of_a, lead_of_b = (scores["a9"] - scores["b9"] for scores in (of_a, of_b))
     if knowledge == "train":
         assert of_a == of_b

@@ -14,10 +14,7 @@ QUICK = ["trainer.max_epochs=1", "features.dim=8"]
 STUDIES = {
     "sweep": (["study.seeds=[0]", "search.n_trials=2", "formats=[md]"], 2),
     "ablation": (["study.seeds=[0]", "formats=[md]"], 12),
-    "comparison": (
-        ["study.seeds=[0,1]", "search.n_trials=1", "study.grid.encoder=[tfidf]", "study.grid.ranker=[mlp,dot,cf]"],
-        8,
-    ),
+    "headline": (["study.seeds=[0,1]", "search.n_trials=1", "study.grid.encoder=[tfidf]"], 14),
 }
 
 

@@ -40,10 +40,28 @@ def test_a_factor_may_be_a_range():
 
 
 def test_baselines_stand_beside_whatever_else_there_is():
-    made = cells(common=["a=1"], base=["b=2"], baselines=[["ranker=popularity"]], cells={"mine": ["ranker=dot"]})
+    made = cells(common=["a=1"], baselines=[["ranker=popularity"]], cells={"mine": ["ranker=dot"]})
     assert [(cell.kind, cell.label, cell.overrides) for cell in made] == [
         ("baseline", None, ["a=1", "ranker=popularity"]),
-        ("listed", "mine", ["a=1", "b=2", "ranker=dot"]),
+        ("listed", "mine", ["a=1", "ranker=dot"]),
+    ]
+
+
+def test_only_the_grid_and_the_ablation_begin_with_the_base():
+    made = cells(
+        common=["a=1"],
+        base=["b=2"],
+        grid={"d": [3]},
+        cells={"SASRec": ["experiment=sasrec"]},
+        changes={"no b": ["b=null"]},
+        baselines=[["ranker=popularity"]],
+    )
+    assert [(cell.label, cell.overrides) for cell in made] == [
+        (None, ["a=1", "ranker=popularity"]),
+        (None, ["a=1", "b=2", "d=3"]),
+        ("SASRec", ["a=1", "experiment=sasrec"]),
+        ("base", ["a=1", "b=2"]),
+        ("no b", ["a=1", "b=2", "b=null"]),
     ]
 
 
@@ -52,6 +70,7 @@ def test_baselines_stand_beside_whatever_else_there_is():
     [
         ({}, "nothing to run"),
         ({"grid": {"a": [1]}, "seeds": []}, "nothing to run"),
+        ({"base": ["a=1"], "cells": {"x": ["b=2"]}}, r"study\.base is what .* vary, and the study has none"),
         ({"grid": {"a": [1]}, "seeds": [1, 1]}, r"study\.seeds is \[1, 1\]; expected each seed once"),
         ({"grid": {"a": 1}}, r"study\.grid\.a is 1; expected a list of values"),
         ({"factors": {"a": []}}, r"study\.factors\.a is \[\]; expected a list"),
@@ -59,6 +78,7 @@ def test_baselines_stand_beside_whatever_else_there_is():
         ({"changes": {"x": "a=1"}}, r"study\.changes\.x is 'a=1'; expected a list of overrides"),
         ({"baselines": ["ranker=cf"]}, r"study\.baselines is 'ranker=cf'; expected a list of overrides"),
         ({"cells": {"x": [1]}}, r"study\.cells\.x is \[1\]"),
+        ({"cells": {"x": ["a=1", "+a=2"]}}, r"study\.cells\.x sets a twice"),
     ],
 )
 def test_a_malformed_study_is_refused_by_key(study, message):

@@ -57,6 +57,12 @@ def test_impossible_cells_are_refused(cells, message, study_of):
         (["search.n_trials=5"], "search=none has no sampler; choose search=tpe"),
         (["search.n_trials=-1"], "search.n_trials is -1"),
         (["search=tpe", "study.space={ranker.colour: {choice: [1]}}"], r"study.space has ranker.colour, which is no"),
+        (
+            ["search=tpe", "study.space={features.dim: {choice: [4]}}"],
+            r"features.dim, which is searched in no cell \(cf: features.dim=8",
+        ),
+        (["search=tpe", "study.space={ranker.item_bias: null}"], r"ranker.item_bias, which is searched in no cell"),
+        (["search=tpe", "search.seeds=0"], "search.seeds is 0; expected a whole number of at least 1"),
         (["search=tpe", "search.cost=money"], "search.cost is 'money'; expected seconds, parameters or null"),
     ],
 )

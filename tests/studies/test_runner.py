@@ -13,7 +13,9 @@ import pytest
 from studies.conftest import contents, maker
 
 from recsys.config import compose
+from recsys.reports.comparison import compare
 from recsys.schema import RecsysError
+from recsys.studies.cell_space import CellSpace
 from recsys.studies.runner import run_study
 from recsys.studies.storage import Claims
 from recsys.studies.tuning import _Search
@@ -21,6 +23,7 @@ from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 from recsys.training.module import RecommenderModule
 
+ONE = '{text: ["encoder=tfidf", "encoder.n_components=8", "ranker=dot"]}'
 TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
 
 
@@ -31,7 +34,7 @@ def test_a_study_is_made_then_found(study_of, tmp_path):
     assert (second.n_made, second.n_found) == (0, 6)
     record = StudyRecord.read(tmp_path / "runs", "tiny")
     assert [cell.label for cell in record.cells] == ["popularity", "cf", "text"]
-    assert record.labels[record.cells[1].run_ids["1"]] == "cf"
+    assert record.labels[record.cells[1].run_ids["1"]] == ["cf"]
     assert {entry.run_id for entry in first.records} == set(record.labels)
 
 
@@ -81,13 +84,58 @@ def test_every_cell_gets_the_same_budget_and_the_test_is_left_out_of_tuning(tune
 
 
 def test_the_best_trial_is_run_on_every_seed(tuned):
-    result, _, _ = tuned
+    result, _, store = tuned
     cell = result.record.cells[2]
     best = max((t for t in cell.trials if t.state == "finished"), key=lambda trial: (trial.value, -trial.number))
     assert cell.parameters == {key: str(value) for key, value in best.parameters.items()}
     run = next(record for record in result.records if record.run_id == cell.run_ids["0"])
     assert run.config["optimizer"]["lr"] == best.parameters["optimizer.lr"]
-    assert run.metrics["val/ndcg@10"] == best.value  # the trial was this run without its test
+    values = [r.metrics["val/ndcg@10"] for r in Store(store).records() if r.tuning.get("trial") == best.number]
+    assert best.value in values
+
+
+def test_the_seed_of_a_trial_is_none_of_the_tested(tuned):
+    result, _, store = tuned
+    seeds = {(record.seed, record.config["test"]) for record in Store(store).records()}
+    assert seeds == {(0, True), (1, True), (1000, False)}
+    assert result.record.search["tuning_seeds"] == [1000]
+
+
+def test_a_trial_may_be_the_mean_of_several_seeds(study_of, tmp_path):
+    cfg = study_of("search=random", "search.n_trials=1", "search.seeds=2", "study.seeds=[1000]", cells=ONE)
+    (trial,) = run_study(cfg).record.cells[1].trials
+    runs = [record for record in Store(tmp_path / "runs").records() if not record.config["test"]]
+    assert [record.seed for record in runs] == [1001, 1002]
+    assert trial.value == pytest.approx(sum(record.metrics["val/ndcg@10"] for record in runs) / 2, abs=1e-12)
+
+
+def test_a_factor_is_trained_with_its_values_under_a_search(study_of):
+    factors = "study.factors={features.dim: [4], learning_rate: [0.0001]}"
+    cfg = study_of("search=random", "search.n_trials=1", "study.seeds=[0]", factors, cells="{}")
+    result = run_study(cfg)
+    cells = {cell.label: cell for cell in result.record.cells}
+    runs = {label: record for record in result.records for label in result.record.labels[record.run_id]}
+    assert len({cell.run_ids["0"] for cell in cells.values()}) == 4
+    assert runs["features.dim=4"].config["features"]["dim"] == 4
+    assert runs["learning_rate=0.0001"].config["optimizer"]["lr"] == 0.0001
+    assert cells["learning_rate=0.0001"].left_out["optimizer.lr"] == "learning_rate=0.0001"
+    assert "optimizer.lr" not in cells["learning_rate=0.0001"].parameters
+    assert cells["base"].left_out == {"features.dim": "features.dim=8"}  # of study.common
+    assert "optimizer.lr" in cells["base"].space
+
+
+def test_cells_that_tuning_makes_the_same_are_all_kept(study_of, tmp_path):
+    own = '"encoder=none", "ranker=cf", "loss=bpr"'
+    base = f'{{base: [{own}], same: [{own}, "optimizer.lr=0.01"]}}'
+    others = (
+        "features.init_std: null, profile.init_std: null, optimizer.weight_decay: null, negatives.n_negatives: null"
+    )
+    space = f"study.space={{optimizer.lr: {{choice: [0.01]}}, {others}}}"
+    result = run_study(study_of("search=random", "search.n_trials=1", "study.seeds=[0]", space, cells=base))
+    assert [cell.run_ids for cell in result.record.cells[1:]] == [{"0": result.record.cells[1].run_ids["0"]}] * 2
+    found = compare(result.records, Store(tmp_path / "runs"), "same", ["ndcg@10"], labels=result.record.labels)
+    assert {row.label for row in found.rows} == {"popularity", "base", "same"}
+    assert any("base and same are the same runs" in warning for warning in found.warnings)
 
 
 @pytest.mark.parametrize("ends", [False, True])
@@ -104,7 +152,8 @@ def test_a_trial_that_ends_while_it_is_claimed_is_not_taken_up(ends):
                 study.tell(trial, 1.0)
             return True
 
-    search = _Search(compose(["search=random"], "study"), planned=None, space={}, claims=OfAWorker(), study=study)
+    nothing = CellSpace(["ranker=popularity"], lambda more: compose(["ranker=popularity", *more]))
+    search = _Search(compose(["search=random"], "study"), planned=None, space=nothing, claims=OfAWorker(), study=study)
     with ExitStack() as stack:
         found = search._abandoned(stack)
     assert (found is None) is ends
@@ -139,7 +188,7 @@ def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
 
 @pytest.mark.parametrize("search", ["random", "grid", "cmaes", "nsga2"])
 def test_every_search_method_makes_its_trials(search, study_of):
-    space = "study.space={encoder.n_components: null, optimizer.weight_decay: {low: 0.01, high: 0.1}}"
+    space = "study.space={optimizer.weight_decay: {low: 0.01, high: 0.1}, ranker.cosine: null}"
     result = run_study(study_of(f"search={search}", "search.n_trials=2", space, "study.seeds=[0]"))
     trials = result.record.cells[2].trials
     assert len(trials) == 2
@@ -148,13 +197,13 @@ def test_every_search_method_makes_its_trials(search, study_of):
 
 
 def test_an_exhaustive_search_tries_each_combination_once(study_of):
-    space = "study.space={encoder.n_components: {choice: [4, 8]}, optimizer.lr: {choice: [0.01, 0.02]}"
-    others = ", features.dim: null, features.dropout: null, negatives.n_negatives: null, optimizer.weight_decay: null"
-    only = '{text: ["encoder=tfidf", "ranker=dot"]}'
+    others = ("features.init_std", "profile.init_std", "optimizer.lr", "optimizer.weight_decay")
+    space = f"study.space={{negatives.n_negatives: {{choice: [2, 4]}}, {', '.join(f'{key}: null' for key in others)}}}"
+    only = '{cf: ["encoder=none", "ranker=cf"]}'
     search = ["search=grid", "search.n_trials=9", "study.seeds=[0]"]
-    result = run_study(study_of(*search, f"{space}{others}, ranker.temperature: null}}", cells=only))
+    result = run_study(study_of(*search, space, cells=only))
     tried = sorted(tuple(trial.parameters.values()) for trial in result.record.cells[1].trials)
-    assert tried == [("4", "0.01"), ("4", "0.02"), ("8", "0.01"), ("8", "0.02")]
+    assert tried == [("full_softmax",), ("sampled_softmax", "2"), ("sampled_softmax", "4")]
 
 
 def test_a_failing_run_is_recorded_and_the_others_go_on_and_it_can_be_retried(study_of, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from optuna.trial import Trial
 import recsys
 from recsys.config import conf_dir
 from recsys.schema import ConfigError
+from recsys.studies.cell_space import CellSpace
 from recsys.studies.space import grid_of, search_space, suggest
 
 
@@ -17,14 +18,49 @@ def test_a_space_is_what_the_chosen_components_declare():
     cfg = recsys.compose(["encoder=tfidf", "ranker=dot", "profile=attention"])
     assert set(search_space(cfg)) == {
         "optimizer.lr",
+        "optimizer.weight_decay",
         "encoder.n_components",
         "features.dim",
         "features.dropout",
+        "features.hidden_dim",
+        "features.normalize",
         "profile.attention_dim",
+        "batches.max_history",
+        "loss",
         "negatives.n_negatives",
-        "optimizer.weight_decay",
+        "ranker.cosine",
         "ranker.temperature",
     }
+
+
+@pytest.mark.parametrize(
+    ("overrides", "without_effect"),
+    [
+        (["encoder=none", "ranker=cf"], ["features.normalize", "features.hidden_dim", "features.dropout"]),
+        (["encoder=none", "ranker=cf"], ["batches.max_history"]),  # profile=id reads no history
+        (["encoder=bert", "ranker=itemknn"], ["ranker.weighting", "ranker.shrinkage"]),
+        (["experiment=sasrec", "encoder=bert"], ["features.init_std"]),  # text in the place of IDs
+        (["ranker=popularity"], ["loss"]),
+        (["ranker=multvae"], ["loss", "negatives.n_negatives"]),
+    ],
+)
+def test_a_key_without_effect_is_not_searched(overrides, without_effect):
+    space = search_space(recsys.compose(overrides))
+    assert not set(without_effect) & set(space)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "with_effect"),
+    [
+        (["encoder=bert"], ["features.normalize", "batches.max_history", "ranker.cosine", "encoder.pooling", "loss"]),
+        (["ranker=itemknn"], ["ranker.weighting", "ranker.shrinkage"]),
+        (["experiment=sasrec"], ["features.init_std", "batches.max_history", "ranker.cosine", "loss"]),
+        (["experiment=sasrec", "encoder=bert", "features=hybrid"], ["features.init_std", "features.normalize"]),
+        (["ranker=lightgcn"], ["ranker.dim", "loss", "optimizer.lr"]),
+    ],
+)
+def test_a_key_with_an_effect_is_searched(overrides, with_effect):
+    assert set(with_effect) <= set(search_space(recsys.compose(overrides)))
 
 
 def test_a_floor_has_nothing_to_tune():
@@ -41,7 +77,16 @@ def test_a_study_adds_replaces_and_takes_out():
 
 
 @pytest.mark.parametrize(
-    "entry", [3, {"choice": []}, {"low": 1}, {"low": 2, "high": 1}, {"low": 0, "high": 1, "log": True}, {"min": 1}]
+    "entry",
+    [
+        3,
+        {"choice": []},
+        {"low": 1},
+        {"low": 2, "high": 1},
+        {"low": 0, "high": 1, "log": True},
+        {"min": 1},
+        {"choice": [1], "only": "words"},
+    ],
 )
 def test_a_malformed_entry_is_refused_by_key(entry):
     with pytest.raises(ConfigError, match=r"the search space of optimizer.lr is .*; expected \{choice"):
@@ -51,11 +96,13 @@ def test_a_malformed_entry_is_refused_by_key(entry):
 @pytest.mark.parametrize("group", ["encoder", "features", "profile", "ranker", "negatives", "optimizer", "loss"])
 def test_what_components_declare_can_be_drawn_and_composed(group):
     for option in sorted(path.stem for path in (conf_dir() / group).glob("*.yaml") if path.stem != "none"):
-        space = search_space(recsys.compose([f"{group}={option}"]))
-        trial = create_study().ask()
-        suggest(trial, space, lambda key: RandomSampler(seed=len(key)))
-        drawn = [f"{key}={value}" for key, value in trial.params.items()]
-        assert recsys.compose([f"{group}={option}", *drawn]), option
+        cell = [f"{group}={option}"]
+        space = CellSpace(cell, lambda more, cell=cell: recsys.compose([*cell, *more]))
+        for options in space.options():
+            trial = create_study().ask()
+            suggest(trial, space.given(options), lambda key: RandomSampler(seed=len(key)))
+            drawn = [f"{key}={value}" for key, value in {**options, **trial.params}.items()]
+            assert recsys.compose([*cell, *drawn]), option
 
 
 @pytest.mark.parametrize("n_before", [0, 1, 2])

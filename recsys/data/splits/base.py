@@ -41,8 +41,8 @@ class Split:
         warnings: Sentences that every report repeats, such as one on a test part that is too small.
         withheld: Train interactions that nothing learns from (see `thinned`), though they are known when users are
             served, and evaluation is as it would be without; None for none.
-        low_rated: Interactions below the rating threshold, with the `part` (a number of PARTS) from which on their users
-            are known to have had the items: they are not recommended again. None without a threshold.
+        low_rated: Interactions below the rating threshold, with the `part` (a number of PARTS) from which on they are
+            known: their items are not recommended again. None without a threshold.
         data_texts: The data's own item texts where models read others (see `reading`): lists are judged by these.
     """
 

@@ -17,7 +17,7 @@ def made(tmp_path_factory):
     "page."""
     store = Store(tmp_path_factory.mktemp("html"))
     study, records = made_study(store, n_seeds=2, n_users=80)
-    labels = {run_id: (HOSTILE if label == "random vectors" else label) for run_id, label in study.labels.items()}
+    labels = {run_id: (HOSTILE if label == "random vectors" else label) for run_id, (label,) in study.labels.items()}
     failed = failed_run(store, "llm", "dot", 0)
     comparison = compare([*records, failed], store, study.baseline, study.metrics, labels=labels)
     path = write_report(

@@ -1,0 +1,105 @@
+"""What a study's search gave each cell, and how far that is chance: best trials, their neighbours, ends of ranges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from statistics import fmean
+from typing import Any
+
+from recsys.reports.formatting import metric_name, number
+from recsys.reports.tables import Entry, Grid
+from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, StudyCell, StudyRecord, Trial
+
+TOP = 5  # trials whose mean is beside the best one
+FAR = 0.1  # share of that mean by which the best one may be better without a warning
+END = 0.05  # share of a range, at each side, that counts as its end
+
+RANDOM = (
+    "A search is itself random: with another seed it may choose other settings. The intervals and tests of this report "
+    "cover users and seeds, and do not cover the search."
+)
+SUMMARY_NOTE = (
+    f"Each cell's best trial on the validation part, and the mean of its best {TOP} trials: the best of many trials is "
+    "partly luck, so its value is too high."
+)
+
+
+def summary_grid(study: StudyRecord) -> Grid:
+    """Of each tuned cell: its trials, the best value, the mean of the best ones, and values at an end of a range."""
+    metric = metric_name(study.monitor)
+    rows = []
+    for cell in _tuned(study):
+        top = top_trials(cell)
+        values = [trial.value for trial in top if trial.value is not None]
+        counts = [sum(trial.state == state for trial in cell.trials) for state in (PRUNED, FAILED)]
+        means = [values[0], fmean(values)] if values else [None, None]
+        row = [Entry(cell.label), *(Entry(str(n), value=float(n)) for n in (len(cell.trials), *counts))]
+        row += [Entry(number(mean), value=mean) for mean in means]
+        rows.append([*row, Entry("; ".join(at_ends(cell)))])
+    return Grid(["cell", "trials", "pruned", "failed", f"best {metric}", f"mean of best {TOP}", "at an end"], rows)
+
+
+def search_notes(study: StudyRecord) -> list[str]:
+    """Sentences on the search as a whole, then on each cell that needs one."""
+    tuned = _tuned(study)
+    lucky = [note for cell in tuned if (note := _lucky(cell)) is not None]
+    ends = [
+        f"{cell.label}: the best value of {end} is at the end of its range." for cell in tuned for end in at_ends(cell)
+    ]
+    return [*([RANDOM] if tuned else []), *lucky, *ends, *_left_out(study)]
+
+
+def top_trials(cell: StudyCell, n: int = TOP) -> list[Trial]:
+    """The best finished trials of a cell, the best one first."""
+    finished = [trial for trial in cell.trials if trial.state == FINISHED and trial.value is not None]
+    return sorted(finished, key=lambda trial: (-(trial.value or 0.0), trial.number))[:n]  # a search maximises
+
+
+def at_ends(cell: StudyCell) -> list[str]:
+    """The chosen parameters that are within 5 % of an end of their range, in words; on a log scale for log ranges.
+
+    Example:
+        >>> space = {"lr": {"low": 0.001, "high": 0.1, "log": True}, "dim": {"choice": [8, 16]}}
+        >>> at_ends(StudyCell("a", "grid", [], parameters={"lr": "0.0012", "dim": "8"}, space=space))
+        ['lr = 0.0012 (0.001 to 0.1)']
+    """
+    return [
+        f"{key} = {number_or_text(value)} ({entry['low']} to {entry['high']})"
+        for key, value in cell.parameters.items()
+        if "low" in (entry := cell.space.get(key, {})) and _is_at_end(float(value), entry)
+    ]
+
+
+def number_or_text(value: Any) -> str:
+    """A parameter's value with three digits, as it is otherwise."""
+    try:
+        return f"{float(value):.3g}"
+    except ValueError:
+        return str(value)
+
+
+def _is_at_end(value: float, entry: Mapping[str, Any]) -> bool:
+    low, value, high = (math.log(x) if entry.get("log") else x for x in (entry["low"], value, entry["high"]))
+    return not END < (value - low) / (high - low) < 1 - END
+
+
+def _lucky(cell: StudyCell) -> str | None:
+    values = [trial.value for trial in top_trials(cell) if trial.value is not None]
+    if len(values) < 2 or abs(values[0] - fmean(values)) <= FAR * abs(fmean(values)):
+        return None
+    return (
+        f"{cell.label}: the best of its {len(cell.trials)} trials ({number(values[0])}) is far from the mean of its "
+        f"best {len(values)} ({number(fmean(values))}): it may owe its place to luck."
+    )
+
+
+def _left_out(study: StudyRecord) -> Iterator[str]:
+    for cell in study.cells:
+        if cell.left_out:
+            listed = "; ".join(f"{key} ({reason})" for key, reason in cell.left_out.items())
+            yield f"{cell.label}: not searched, since the cell fixes it: {listed}."
+
+
+def _tuned(study: StudyRecord) -> list[StudyCell]:
+    return [cell for cell in study.cells if cell.trials]

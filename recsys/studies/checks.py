@@ -1,0 +1,54 @@
+"""Refusing a search that cannot be made, before the first run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from recsys.schema import ConfigError
+from recsys.studies.cell_space import CellSpace
+from recsys.studies.plan import PlannedCell, space_of
+from recsys.studies.space import has_key, plain_space
+from recsys.studies.tuning import COSTS
+
+
+def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpace]:
+    """The search space of each cell; none without a search. Refuses a search that cannot be made.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    n = cfg.search.n_trials
+    if not isinstance(n, int) or n < 0:
+        raise ConfigError(f"search.n_trials is {n!r}; expected a whole number of at least 0.")
+    if n == 0:
+        return []
+    if cfg.search.sampler is None:
+        raise ConfigError(
+            f"search.n_trials is {n}, but search={cfg.choices.search} has no sampler; choose search=tpe, random, grid, "
+            "cmaes or nsga2."
+        )
+    if not isinstance(cfg.search.seeds, int) or cfg.search.seeds < 1:
+        raise ConfigError(f"search.seeds is {cfg.search.seeds!r}; expected a whole number of at least 1.")
+    spaces = [space_of(cfg, planned) for planned in cells]
+    for key in plain_space(cfg.study.space):
+        _check_entry(key, cells, spaces)
+    if cfg.search.cost is not None and cfg.search.cost not in COSTS:
+        raise ConfigError(f"search.cost is {cfg.search.cost!r}; expected {', '.join(COSTS)} or null.")
+    return spaces
+
+
+def _check_entry(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace]) -> None:
+    """Refuse an entry of `study.space` without effect.
+
+    Raises:
+        ConfigError: Naming the key and why.
+    """
+    if any(key in own.keys or key in own.taken_out for own in spaces):
+        return
+    if not any(has_key(planned.cfg, key) for planned in cells):
+        raise ConfigError(f"study.space has {key}, which is no key of any cell's configuration.")
+    reasons = {p.label: own.left_out[key] for p, own in zip(cells, spaces, strict=True) if key in own.left_out}
+    told = "; ".join(f"{label}: {reason}" for label, reason in reasons.items()) or "no cell's components can use it"
+    raise ConfigError(f"study.space has {key}, which is searched in no cell ({told}): leave it out of study.space.")

@@ -1,0 +1,56 @@
+"""What a report says of a search."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsys.reports.search_summary import RANDOM, at_ends, search_notes, summary_grid, top_trials
+from recsys.tracking.study_record import GRID, StudyCell, StudyRecord, Trial
+
+
+def cell_of(values, states=None, **further):
+    states = states or ["finished"] * len(values)
+    trials = [Trial(n, {}, state, value) for n, (value, state) in enumerate(zip(values, states, strict=True))]
+    return StudyCell("a", GRID, [], trials=trials, **further)
+
+
+def study_of(*cells):
+    return StudyRecord("s", "", [0], ["ndcg@10"], None, "val/ndcg@10", cells=list(cells))
+
+
+def test_the_best_trial_is_beside_the_mean_of_the_best_five():
+    cell = cell_of([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9], [*["finished"] * 6, "pruned"])
+    (row,) = summary_grid(study_of(cell)).rows
+    assert [entry.value for entry in row[1:6]] == [7, 1, 0, 0.6, pytest.approx((0.6 + 0.5 + 0.4 + 0.3 + 0.2) / 5)]
+    assert [trial.value for trial in top_trials(cell, 2)] == [0.6, 0.5]
+
+
+@pytest.mark.parametrize(("best", "is_warned"), [(0.2, True), (0.11, False)])
+def test_a_best_trial_far_above_the_next_ones_is_a_warning(best, is_warned):
+    notes = search_notes(study_of(cell_of([0.1, 0.1, 0.1, 0.1, best])))
+    assert notes[0] == RANDOM
+    assert any("it may owe its place to luck" in note for note in notes) is is_warned
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "is_at_end"),
+    [
+        ({"low": 0.0, "high": 1.0}, "0.049", True),
+        ({"low": 0.0, "high": 1.0}, "0.051", False),
+        ({"low": 0.0, "high": 1.0}, "0.951", True),
+        ({"low": 0.01, "high": 1.0, "log": True}, str(10**-1.91), True),  # 4.5 % of two decades
+        ({"low": 0.01, "high": 1.0, "log": True}, str(10**-1.89), False),
+        ({"choice": [1, 2]}, "1", False),
+    ],
+)
+def test_a_value_near_an_end_of_its_range_is_reported(entry, value, is_at_end):
+    cell = cell_of([0.1], parameters={"k": value}, space={"k": entry})
+    assert bool(at_ends(cell)) is is_at_end
+    assert any("is at the end of its range" in note for note in search_notes(study_of(cell))) is is_at_end
+
+
+def test_keys_that_a_cell_fixes_are_listed():
+    cell = StudyCell("b", GRID, [], left_out={"optimizer.lr": "learning_rate=0.1"})
+    assert search_notes(study_of(cell)) == [
+        "b: not searched, since the cell fixes it: optimizer.lr (learning_rate=0.1)."
+    ]
