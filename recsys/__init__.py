@@ -12,16 +12,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
-
-from recsys.config import compose
-from recsys.schema import ConfigError
-
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
     from recsys.runs import Run
 
 __all__ = ["compose", "load", "run"]
 __version__ = "0.1.0"
+
+
+def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
+    """The configuration that a command line would have with these overrides.
+
+    Args:
+        overrides: As they are typed, such as `["encoder=bert", "seed=1"]`.
+        config_name: Of the command: "train", "study", …
+
+    Raises:
+        ConfigError: If an override is malformed, or names what there is not.
+    """
+    from recsys.config import compose as composed
+
+    return composed(overrides, config_name)
 
 
 def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
@@ -33,6 +45,8 @@ def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
     Returns:
         The run: `.record` tells what it gave, `.model` is the trained model, `.recommend(user_id)` asks it.
     """
+    from omegaconf import DictConfig
+
     from recsys.experiment import run as make
 
     return make(configuration if isinstance(configuration, DictConfig) else compose(configuration))
@@ -48,7 +62,10 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     Raises:
         ConfigError: If there is no finished run of that name.
     """
+    from omegaconf import OmegaConf
+
     from recsys.runs import Run
+    from recsys.schema import ConfigError
     from recsys.tracking.store import Store
 
     folder = Path(run)

@@ -5,33 +5,29 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
-from rich.console import Console
-from rich.markup import escape
+from recsys.interruption import stoppable
 
-from recsys.config import conf_dir, with_choices
-from recsys.schema import RecsysError
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
-    """A command line out of a function of its configuration; an error that the user can mend has no traceback."""
+    """A command line out of a function of its configuration; an error that the user can mend has no traceback.
+
+    The exit status is 2 for an error that the user can mend, 1 for any other, 130 after SIGINT, 143 after SIGTERM.
+    """
 
     def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], Any]:
         @wraps(function)
-        def with_errors(cfg: DictConfig) -> Any:
-            hydra_cfg = HydraConfig.get()
-            try:
-                return function(with_choices(cfg, hydra_cfg.runtime.choices, hydra_cfg.overrides.task))
-            except RecsysError as error:
-                message = f"[bold red]error:[/] {escape(str(error))}"
-                Console(stderr=True, soft_wrap=True).print(message, highlight=False)
-                sys.exit(2)
+        def main() -> None:
+            with stoppable():  # from before the first library is imported
+                from recsys.command_line import run_command
 
-        return hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(with_errors)
+                run_command(function, config_name)
+
+        return main
 
     return decorate
 

@@ -18,6 +18,7 @@ def evaluate_again(run: Run) -> dict[str, float]:
     """The test's metrics of a run's saved weights, named as in its record."""
     from recsys.assembly import build_datamodule, build_evaluator, set_threads
     from recsys.training.quiet import hush
+    from recsys.training.interrupts import signals_passed_on
     from recsys.training.trainer import load_weights
 
     hush()
@@ -26,7 +27,8 @@ def evaluate_again(run: Run) -> dict[str, float]:
     load_weights(module.recommender, run.weights)
     datamodule = build_datamodule(run.cfg, run.split, module.recommender)
     with freed_memory_kept():
-        return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
+        with signals_passed_on():
+            return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
 
 
 def evaluate_run(cfg: DictConfig) -> int:

@@ -146,6 +146,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     from recsys import assembly
     from recsys.fitting import Selection, knowledge_of, refit
     from recsys.training import trainer as training
+    from recsys.training.interrupts import signals_passed_on
     from recsys.training.progress import FitProgress
     from recsys.training.quiet import hush
 
@@ -173,7 +174,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     assert fitted is not None, "it was fitted now, or is refitted"
     module, metrics, ranking = fitted.module, dict(selection.metrics), {}
     if cfg.test:
-        with watch.measure("test"), freed_memory_kept():
+        with watch.measure("test"), freed_memory_kept(), signals_passed_on():
             metrics |= trainer.test(module, fitted.datamodule, verbose=False)[0]
         if module.recommender.ranker.measured_users:
             with watch.measure("measure"):
@@ -205,6 +206,7 @@ def _select(
     """The model that is fitted on the train part alone, with the weights that validation chose."""
     from recsys.fitting import Selection, fit
     from recsys.training import trainer as training
+    from recsys.training.interrupts import signals_passed_on
 
     tests_it = cfg.test and not is_refitted(cfg, split)
     validates = not split.validation.is_empty() and cfg.trainer.get("limit_val_batches") != 0
@@ -215,7 +217,7 @@ def _select(
     best_epochs = None if fitted.epochs is None else training.load_best(fitted.module, trainer)
     metrics: dict[str, float] = {}
     if validates:
-        with watch.measure("validate"), freed_memory_kept():
+        with watch.measure("validate"), freed_memory_kept(), signals_passed_on():
             metrics = dict(trainer.validate(fitted.module, fitted.datamodule, verbose=False)[0])
     return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds))
 
