@@ -175,8 +175,7 @@ def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Tr
         if hasattr(logger, "declare"):
             logger.declare(_validation_directions(cfg))
     parts: dict[str, Any] = {"callbacks": [*callbacks, *further], "logger": loggers or False}
-    # Not waiting for the disk: a cut of power, unlike a kill, may lose a checkpoint.
-    parts["plugins"] = [AtomicCheckpointIO(partial(write_atomically, sync=False))]
+    parts["plugins"] = [AtomicCheckpointIO(write_atomically)]
     return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
 
 
