@@ -19,6 +19,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recsys.schema import ConfigError, RecsysError
+from recsys.signatures import check_arguments
 
 UNKNOWN = "unknown"  # the target of an option that cannot be read off its yaml
 META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
@@ -96,6 +97,7 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
     if node is None or is_none(node):
         return None
     kept = _without(OmegaConf.to_container(node, resolve=True), (*META_KEYS, *drop))
+    check_arguments(group, kept, types=group != "data")  # ids and names of data may look like numbers
     try:
         made = instantiate(OmegaConf.create(kept), **extra)
         return made(*args) if args else _light(made)

@@ -17,8 +17,8 @@ from recsys.tracking.memory import freed_memory_kept
 def evaluate_again(run: Run) -> dict[str, float]:
     """The test's metrics of a run's saved weights, named as in its record."""
     from recsys.assembly import build_datamodule, build_evaluator, set_threads
-    from recsys.training.quiet import hush
     from recsys.training.interrupts import signals_passed_on
+    from recsys.training.quiet import hush
     from recsys.training.trainer import load_weights
 
     hush()
@@ -26,9 +26,8 @@ def evaluate_again(run: Run) -> dict[str, float]:
     module = run.new_module()
     load_weights(module.recommender, run.weights)
     datamodule = build_datamodule(run.cfg, run.split, module.recommender)
-    with freed_memory_kept():
-        with signals_passed_on():
-            return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
+    with freed_memory_kept(), signals_passed_on():
+        return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
 
 
 def evaluate_run(cfg: DictConfig) -> int:

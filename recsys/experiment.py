@@ -17,9 +17,10 @@ from recsys.combinations import check
 from recsys.config import UNKNOWN, build, chosen_target, is_none, plain
 from recsys.custom_code.hashes import code_of_names, code_of_object
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
-from recsys.schema import ALL
+from recsys.schema import ALL, ConfigError, DataError
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
+from recsys.tracking.leftovers import remove_unfinished, tidy
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id, targets
@@ -76,12 +77,20 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     assert identifier is not None, "the data has been read"
     store = Store(Path(cfg.paths.runs_dir))
     folder = store.folder(identifier)
+    is_first = is_first_process()
+    if is_first:
+        tidy(store.root)
     # Further processes of ddp work on the run that the first has locked.
-    with store.lock(identifier, wait) if is_first_process() else nullcontext():
+    with store.lock(identifier, wait) if is_first else nullcontext():
         found = _finished(cfg, identifier)  # another process may have made it while this one waited
         if found is not None:
             return found
-        return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
+        try:
+            return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
+        except (ConfigError, DataError):
+            if is_first:
+                remove_unfinished(folder)
+            raise
 
 
 def identify(cfg: DictConfig) -> str | None:

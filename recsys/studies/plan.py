@@ -14,6 +14,7 @@ from recsys.experiment import label
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
+from recsys.studies.entries import check_metrics, check_study
 from recsys.studies.fixed import Fixed
 from recsys.tracking.run_id import cell_id
 
@@ -48,10 +49,12 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     Raises:
         ConfigError: If a cell's configuration is impossible, or two cells are the same.
     """
+    check_study(cfg)
     cells = expand(cfg.study)
     composed = [compose_run(cfg, cell.overrides) for cell in cells]
     for run_cfg in composed:
         check(run_cfg)
+    check_metrics(cfg, composed)
     labels = _labels(cells, composed)
     fixed = [Fixed(cell.overrides) for cell in cells]
     # With a search, a cell that sets a key to its default differs from one whose search may change it.

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from commands import Command
@@ -73,9 +74,8 @@ def _ends(pid: int) -> bool:
     for _ in range(200):
         try:
             os.kill(pid, 0)
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().split()[2] == "Z":
-                    return True
+            if Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z":
+                return True
         except (ProcessLookupError, FileNotFoundError):
             return True
         time.sleep(0.02)
