@@ -16,11 +16,14 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 
-from recsys.config import conf_dir, with_choices
+from recsys import config_folders
+from recsys.config import with_choices
+from recsys.config_folders import conf_dir, register
 from recsys.schema import RecsysError, StoreError
 
 Function = Callable[[DictConfig], Any]
 
+_BUILT_IN = ("hydra", "main", "schema")  # providers of configs that are not the user's
 MENDABLE, UNEXPECTED = 2, 1  # exit statuses
 
 
@@ -37,6 +40,7 @@ def run_command(function: Function, config_name: str) -> None:
         SystemExit: With the exit status of a command that fails.
     """
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may not show every character
+    register()
     sweep = _Sweep(function)
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(sweep.job)()
     if sweep.failures:
@@ -53,6 +57,8 @@ class _Sweep:
         @wraps(function)
         def job(cfg: DictConfig) -> Any:
             hydra_cfg = HydraConfig.get()
+            sources = [own for own in hydra_cfg.runtime.config_sources if own.provider not in _BUILT_IN and own.path]
+            config_folders.add((own.schema, own.path) for own in sources)
             overrides = list(hydra_cfg.overrides.task)
             composed = with_choices(cfg, hydra_cfg.runtime.choices, overrides)
             if hydra_cfg.mode != RunMode.MULTIRUN or os.getpid() != self.process:

@@ -28,7 +28,9 @@ ALLOWED = {
     "tracking": {"schema", "disk"},
     "finetuning": {"schema", "layers", "encoders"},
     "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
-    "config": {"schema", "signatures"},
+    "overrides": set(),
+    "config_folders": set(),
+    "config": {"schema", "signatures", "config_folders"},
     "combinations": {"schema", "config", "values"},
     "reports": {"schema", "tracking"},
     "serving": {

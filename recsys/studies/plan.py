@@ -11,6 +11,7 @@ from omegaconf import DictConfig, open_dict
 from recsys.combinations import check
 from recsys.config import compose, plain
 from recsys.experiment import label
+from recsys.overrides import override
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
@@ -69,7 +70,7 @@ def compose_run(
 ) -> DictConfig:
     """The configuration of a study's run, by default with the first seed; this machine says where the store is."""
     with_seed = f"seed={cfg.study.seeds[0] if seed is None else seed}"
-    paths = [f"paths.{key}={cfg.paths[key]}" for key in ("runs_dir", "cache_dir")]
+    paths = [override(f"paths.{key}", cfg.paths[key]) for key in ("runs_dir", "cache_dir")]
     run_cfg = compose([*overrides, with_seed, *paths])
     with open_dict(run_cfg):
         run_cfg.overrides = [*overrides, with_seed]
@@ -106,7 +107,7 @@ def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
 
 def _further(cell: Cell) -> str:
     """What a cell's overrides say beyond the name that its parts give it."""
-    further = [override for override in cell.own if override.split("=")[0] not in NAMED_BY_PARTS]
+    further = [own for own in cell.own if own.split("=")[0] not in NAMED_BY_PARTS]
     return ", ".join(further) or "default"
 
 
