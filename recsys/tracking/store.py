@@ -72,12 +72,9 @@ class Store:
         return sorted({path.parent.name for path in self.root.glob(f"*/{LOCK}")} - set(self.ids()))
 
     def records(self) -> list[Record]:
-        """All records, in the order of their ids.
-
-        Raises:
-            RecsysError: If one is damaged; the message names the file.
-        """
-        return [Record.read(path) for path in sorted(self.root.glob(f"*/{RECORD}"))]
+        """All records that can be read, in the order of their ids; a warning names each other one."""
+        found = (_readable(path) for path in sorted(self.root.glob(f"*/{RECORD}")))
+        return [record for record in found if record is not None]
 
     def per_user(self, run_id: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Metrics of each query of a finished run, ordered by query; all columns or the chosen ones that it has.
@@ -154,6 +151,16 @@ class Store:
         with self.lock(run_id, wait=False), naming(folder):
             (folder / RECORD).unlink(missing_ok=True)
             shutil.rmtree(folder)
+
+
+def _readable(path: Path) -> Record | None:
+    try:
+        return Record.read(path)
+    except RecsysError as error:
+        log.warning("%s It is left out.", error)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # values of wrong types
+        log.warning("%s is damaged (%s). It is left out.", path, error)
+    return None
 
 
 def _tagged(record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None) -> Record:
