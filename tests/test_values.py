@@ -41,12 +41,12 @@ DOT = {"_target_": "recsys.rankers.dot.DotRanker", "_partial_": True}
     [("cosine", 1, "true or false"), ("temperature", "a", "a number"), ("temperature", True, "a number")],
 )
 def test_a_component_refuses_values_of_another_type(key, value, expected):
-    with pytest.raises(ConfigError, match=f"ranker.{key} is {value!r}; expected {expected}"):
+    with pytest.raises(ConfigError, match=rf"ranker\.{key} is {value!r}; expected {expected}"):
         check_arguments("ranker", {**DOT, key: value})
 
 
 def test_a_component_refuses_keys_that_it_does_not_have():
-    with pytest.raises(ConfigError, match="ranker.temprature is an unknown key; did you mean temperature"):
+    with pytest.raises(ConfigError, match=r"ranker\.temprature is an unknown key; did you mean temperature"):
         check_arguments("ranker", {**DOT, "temprature": 1.0})
     check_arguments("ranker", {**DOT, "temperature": 1})
 
