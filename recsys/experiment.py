@@ -186,7 +186,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         **_measured(module, watch, metrics),
         **_circumstances(cfg, split),
         epochs=selection.epochs,
-        encoding=fitted.encoding,
+        encoding=_encoding(selection, fitted),
         ranking=ranking,
         curve=selection.curve,
         fitted_on={**knowledge_of(tested, _parts_of(cfg, refits)), "epochs": selection.best_epochs},
@@ -217,7 +217,15 @@ def _select(
     if validates:
         with watch.measure("validate"), freed_memory_kept():
             metrics = dict(trainer.validate(fitted.module, fitted.datamodule, verbose=False)[0])
-    return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds))
+    return fitted, Selection(
+        metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds), fitted.encoding
+    )
+
+
+def _encoding(selection: Selection, fitted: Fitted) -> dict[str, Any]:
+    """How the tested model's encoder read the texts; those about validated users were read before the refit."""
+    users = {**selection.encoding.get("users", {}), **fitted.encoding.get("users", {})}
+    return {**fitted.encoding, **({"users": users} if users else {})}
 
 
 def _parts_of(cfg: DictConfig, refits: bool) -> list[str]:

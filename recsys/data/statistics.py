@@ -21,7 +21,7 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
     """Sizes, density, text, time span and dropped rows; of each part of the split, its size and how much of it is cold.
 
     `tied_cuts` is the share of the cuts between a user's parts that fall between equal timestamps, None where cuts do
-    not follow time. A part's `cold_users` is the share of its users of whom nothing is known when they are served,
+    not follow time. A part's `cold_users` is the share of its users without any interaction before it,
     `cold_items` the share of its interactions whose item has no train interaction.
     """
     interactions = dataset.interactions
@@ -57,7 +57,7 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
 
 def _part(frame: pl.DataFrame, split: Split, stage: str) -> dict[str, Any]:
     users = occurs(frame[schema.USER], split.dataset.n_users)
-    known = occurs(split.known(stage)[schema.USER], split.dataset.n_users)
+    known = occurs(split.before(stage)[schema.USER], split.dataset.n_users)
     return {
         "interactions": frame.height,
         "users": int(users.sum()),
