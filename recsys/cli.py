@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from recsys.config import conf_dir, with_choices
 from recsys.schema import RecsysError
+from recsys.trusted import trust
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
@@ -25,6 +26,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         def with_errors(cfg: DictConfig) -> Any:
             hydra_cfg = HydraConfig.get()
             try:
+                trust(*_packages(cfg))
                 return function(with_choices(cfg, hydra_cfg.runtime.choices, hydra_cfg.overrides.task))
             except RecsysError as error:
                 message = f"[bold red]error:[/] {escape(str(error))}"
@@ -34,6 +36,12 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         return hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(with_errors)
 
     return decorate
+
+
+def _packages(cfg: DictConfig) -> list[str]:
+    """Those of the key `trust`, one or a list, where a command has it."""
+    packages = cfg.get("trust") or []
+    return [packages] if isinstance(packages, str) else list(packages)
 
 
 @command("train")

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from recsys import schema
 from recsys.bookkeeping.facts import in_folder
+from recsys.config import plain
 from recsys.runs import Run
 from recsys.schema import ConfigError
 from recsys.tracking.environment import is_first_process
@@ -37,7 +38,8 @@ def production_config(run: Run, cache_dir: str | None = None) -> DictConfig:
     record, folder = run.record, run.folder
     if record.config.get("test_knowledge") == schema.ALL:
         raise ConfigError(f"run={record.run_id} is fitted on all interactions already: give the run that was tested.")
-    config: Any = OmegaConf.create(in_folder(record.config, record.config["paths"]["run_dir"]))
+    chosen = plain(run.cfg)  # of a run that is reopened, its record has been checked
+    config: Any = OmegaConf.create(in_folder(chosen, chosen["paths"]["run_dir"]))
     config.paths.runs_dir, config.paths.run_dir = str(folder.parent), str(folder.parent / "unnamed")
     config.paths.cache_dir = cache_dir or config.paths.cache_dir
     made = refit_config(config, record.fitted_on.get("epochs"), Path("${paths.run_dir}/checkpoints"))

@@ -21,10 +21,11 @@ ALLOWED = {
     "profiles": {"schema", "layers"},
     "rankers": {"schema", "decomposition", "layers", "language"},
     "data": {"schema", "custom_code"},
-    "tracking": {"schema"},
+    "tracking": {"schema", "trusted"},
     "finetuning": {"schema", "layers", "encoders"},
     "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
     "config": {"schema"},
+    "trusted": {"schema", "custom_code"},
     "combinations": {"schema", "config"},
     "reports": {"schema", "tracking"},
     "serving": {
@@ -44,6 +45,7 @@ ALLOWED = {
     },
 }
 LIGHT = [
+    "trusted",
     "custom_code",
     "schema",
     "config",

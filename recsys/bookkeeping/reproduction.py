@@ -17,12 +17,14 @@ from rich.table import Table
 from recsys.bookkeeping.choosing import one_run, store_of
 from recsys.bookkeeping.difference import differences, made_with
 from recsys.bookkeeping.facts import in_folder
+from recsys.config import plain
 from recsys.experiment import run as make
 from recsys.schema import ConfigError
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
-from recsys.tracking.store import KEYS, QUERY, USER, Store
+from recsys.tracking.store import KEYS, QUERY, RECORD, USER, Store
+from recsys.trusted import recorded
 
 TOLERANCE = 1e-6
 EQUAL, CLOSE, DIFFERS = "equal to the last bit", f"within {TOLERANCE:g}", "differs"
@@ -55,8 +57,13 @@ def reproduce_run(cfg: DictConfig, console: Console) -> int:
 
 
 def recorded_config(record: Record, folder: Path, cfg: DictConfig) -> DictConfig:
-    """The recorded configuration, with its store in `folder`, the cache of `cfg` or none, and without loggers."""
-    made: Any = OmegaConf.create(in_folder(record.config, record.config["paths"]["run_dir"]))
+    """The recorded configuration, with its store in `folder`, the cache of `cfg` or none, and without loggers.
+
+    Raises:
+        ConfigError: If it names a class that is not trusted.
+    """
+    config = plain(recorded(record.config, store_of(cfg).folder(record.run_id) / RECORD))
+    made: Any = OmegaConf.create(in_folder(config, config["paths"]["run_dir"]))
     made.paths.runs_dir, made.paths.run_dir = str(folder), str(folder / "unnamed")
     made.paths.cache_dir = str(folder / "cache") if cfg.fresh_cache else cfg.paths.cache_dir
     made.logger, made.rerun = None, False
