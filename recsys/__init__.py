@@ -56,7 +56,7 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     folder = Path(run)
     if not folder.is_dir():
         folder = Path(runs_dir or compose().paths.runs_dir) / str(run)
-    folder = Path(os.path.abspath(folder))  # its last part is the run's id, in "." as well
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
     record = Store(folder.parent).find(folder.name)
     if record is None or not record.is_finished:
         raise ConfigError(f"there is no finished run in {folder}; recsys-compare lists the runs of a store.")

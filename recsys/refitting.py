@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from recsys import schema
 from recsys.bookkeeping.facts import in_folder
 from recsys.config import plain
 from recsys.runs import Run
 from recsys.schema import ConfigError
+from recsys.screen import Screen
 from recsys.tracking.environment import is_first_process
 
 
@@ -63,7 +63,7 @@ def refit_command(cfg: DictConfig) -> None:
         return
     known = made.record.fitted_on
     epochs = f" for {known['epochs']} epochs" if known.get("epochs") else ""
-    Console().print(
+    Screen().print(
         f"{made.record.name}, fitted on all {known['interactions']:,} interactions{epochs}, the test part included: it "
         f"has no test metrics and is in no comparison.\nRun: {made.folder}\n"
         f"Next: python scripts/recommend.py run={made.record.run_id} user=<id>",

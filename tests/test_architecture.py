@@ -27,9 +27,11 @@ ALLOWED = {
     "config": {"schema"},
     "trusted": {"schema", "custom_code"},
     "combinations": {"schema", "config"},
-    "reports": {"schema", "tracking"},
+    "screen": set(),
+    "reports": {"schema", "screen", "tracking"},
     "serving": {
         "schema",
+        "screen",
         "data",
         "encoders",
         "layers",
@@ -46,6 +48,7 @@ ALLOWED = {
 }
 LIGHT = [
     "trusted",
+    "screen",
     "custom_code",
     "schema",
     "config",

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recsys.bookkeeping.choosing import one_run, store_of
 from recsys.bookkeeping.difference import differences, made_with
@@ -114,7 +115,7 @@ def _worst(verdicts: Mapping[Any, str]) -> str:
 
 def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> Table:
     """The metrics, and of all else what is not equal."""
-    title = f"{record.name}, seed {record.seed} ({record.run_id}), made again"
+    title = Text(f"{record.name}, seed {record.seed} ({record.run_id}), made again")
     table = Table("metric", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("record", "again", ""):
         table.add_column(head, justify="right" if head else "left")
@@ -122,7 +123,7 @@ def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> Table:
     for name, verdict in verdicts.items():
         if name in record.metrics or verdict != EQUAL:
             texts = (f"{found[name]:.9g}" if name in found else "" for found in (before, after))
-            table.add_row(name, *texts, verdict, style=None if verdict == EQUAL else COLOURS[verdict])
+            table.add_row(Text(name), *texts, verdict, style=None if verdict == EQUAL else COLOURS[verdict])
     return table
 
 
