@@ -54,4 +54,5 @@ def test_a_link_is_replaced_and_not_written_through(tmp_path):
     (tmp_path / "target").write_text("kept")
     (tmp_path / "a").symlink_to(tmp_path / "target")
     write_atomically(tmp_path / "a", b"new")
-    assert (tmp_path / "target").read_text() == "kept" and (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "target").read_text() == "kept"
+    assert (tmp_path / "a").read_bytes() == b"new"

@@ -33,9 +33,9 @@ def rename_inside(store: Store, run_id: str, name: str) -> None:
 @pytest.mark.parametrize("name", PATHS)
 def test_a_path_is_no_name(name, tmp_path):
     assert not is_name(name)
-    with pytest.raises(ConfigError, match="^key is "):
+    with pytest.raises(ConfigError, match=r"^key is "):
         check_name("key", name)
-    with pytest.raises(ConfigError, match="study.name"):
+    with pytest.raises(ConfigError, match=r"study\.name"):
         study_folder(tmp_path, name)
     with pytest.raises(ConfigError, match="a run's id"):
         Store(tmp_path).folder(name)
