@@ -62,11 +62,7 @@ def test_the_value_of_a_secret_key_is_hidden():
 
 
 def test_an_error_and_its_causes_show_no_secret():
-    try:
-        try:
-            raise OSError(f"no route to {TEXTS[0]}")
-        except OSError as cause:
-            raise ValueError(TEXTS[4]) from cause
-    except ValueError as error:
-        redact_error(error)
-        assert "hunter2" not in f"{error} {error.__cause__}"
+    error = ValueError(TEXTS[4])
+    error.__cause__ = OSError(f"no route to {TEXTS[0]}")
+    redact_error(error)
+    assert "hunter2" not in f"{error} {error.__cause__}"
