@@ -8,19 +8,21 @@ Example:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from recsys.config import compose
 from recsys.schema import ConfigError
+from recsys.trusted import recorded, trust
 
 if TYPE_CHECKING:
     from recsys.runs import Run
 
-__all__ = ["compose", "load", "run"]
+__all__ = ["compose", "load", "run", "trust"]
 __version__ = "0.1.0"
 
 
@@ -46,15 +48,16 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
         runs_dir: The store, where `run` is an id; by default that of the configuration.
 
     Raises:
-        ConfigError: If there is no finished run of that name.
+        ConfigError: If there is no finished run of that name, or its record names a class that is not trusted.
     """
     from recsys.runs import Run
-    from recsys.tracking.store import Store
+    from recsys.tracking.store import RECORD, Store
 
     folder = Path(run)
     if not folder.is_dir():
         folder = Path(runs_dir or compose().paths.runs_dir) / str(run)
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
     record = Store(folder.parent).find(folder.name)
     if record is None or not record.is_finished:
         raise ConfigError(f"there is no finished run in {folder}; recsys-compare lists the runs of a store.")
-    return Run(record, folder, OmegaConf.create(record.config))
+    return Run(record, folder, recorded(record.config, folder / RECORD))

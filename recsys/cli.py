@@ -10,11 +10,13 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from recsys.config import conf_dir, with_choices
 from recsys.schema import RecsysError
+from recsys.screen import Screen
+from recsys.tracking.secrets import redact_error, redacted
+from recsys.trusted import trust
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
@@ -25,15 +27,25 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         def with_errors(cfg: DictConfig) -> Any:
             hydra_cfg = HydraConfig.get()
             try:
+                trust(*_packages(cfg))
                 return function(with_choices(cfg, hydra_cfg.runtime.choices, hydra_cfg.overrides.task))
             except RecsysError as error:
-                message = f"[bold red]error:[/] {escape(str(error))}"
-                Console(stderr=True, soft_wrap=True).print(message, highlight=False)
+                message = Text.assemble(("error:", "bold red"), f" {redacted(str(error))}")
+                Screen(stderr=True, soft_wrap=True).print(message)
                 sys.exit(2)
+            except Exception as error:
+                redact_error(error)  # before its traceback is shown
+                raise
 
         return hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(with_errors)
 
     return decorate
+
+
+def _packages(cfg: DictConfig) -> list[str]:
+    """Those of the key `trust`, one or a list, where a command has it."""
+    packages = cfg.get("trust") or []
+    return [packages] if isinstance(packages, str) else list(packages)
 
 
 @command("train")

@@ -23,6 +23,7 @@ from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id, targets
+from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.workspace import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
 
@@ -281,7 +282,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
 def _logged_config(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     kept = {key: value for key, value in plain(cfg).items() if key not in ("paths", "overrides", "logger", "callbacks")}
-    return {"run_id": identifier, "name": label(cfg), **dict(flatten(kept))}
+    return {"run_id": identifier, "name": label(cfg), **dict(flatten(redacted(kept)))}
 
 
 def _summary(record: Record) -> dict[str, Any]:

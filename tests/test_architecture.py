@@ -21,14 +21,17 @@ ALLOWED = {
     "profiles": {"schema", "layers"},
     "rankers": {"schema", "decomposition", "layers", "language"},
     "data": {"schema", "custom_code"},
-    "tracking": {"schema"},
+    "tracking": {"schema", "trusted"},
     "finetuning": {"schema", "layers", "encoders"},
     "training": {"schema", "data", "encoders", "finetuning", "layers", "profiles", "rankers", "metrics"},
     "config": {"schema"},
+    "trusted": {"schema", "custom_code"},
     "combinations": {"schema", "config"},
-    "reports": {"schema", "tracking"},
+    "screen": set(),
+    "reports": {"schema", "screen", "tracking"},
     "serving": {
         "schema",
+        "screen",
         "data",
         "encoders",
         "layers",
@@ -44,6 +47,8 @@ ALLOWED = {
     },
 }
 LIGHT = [
+    "trusted",
+    "screen",
     "custom_code",
     "schema",
     "config",

@@ -90,7 +90,8 @@ def _read(folder: Path) -> Dataset | None:
     if manifest is None:
         return None
     try:
-        frames: dict[str, Any] = {name: pl.read_parquet(folder / f"{name}.parquet") for name in manifest["frames"]}
+        files = {name: folder / f"{name}.parquet" for name in manifest["frames"]}
+        frames: dict[str, Any] = {name: pl.read_parquet(file, glob=False) for name, file in files.items()}
     except (OSError, pl.exceptions.PolarsError):
         _warn(folder)
         return None

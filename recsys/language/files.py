@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from recsys.schema import RecsysError
+
+_NEW = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW  # follows no link that somebody else has made
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def making(path: Path) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(f".{path.name}.lock").open("w")
+        lock = os.fdopen(os.open(path.with_name(f".{path.name}.lock"), _NEW, 0o666), "w")
     except OSError as error:
         raise RecsysError(
             f"cannot write {path.parent}: {error.strerror or error}. Give a folder that is writable, as in "

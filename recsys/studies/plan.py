@@ -15,6 +15,7 @@ from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
 from recsys.studies.fixed import Fixed
+from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
 
 NAMED_BY_PARTS = ("encoder", "ranker")  # what a run's own label says
@@ -48,6 +49,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     Raises:
         ConfigError: If a cell's configuration is impossible, or two cells are the same.
     """
+    check_name("study.name", cfg.study.name)
     cells = expand(cfg.study)
     composed = [compose_run(cfg, cell.overrides) for cell in cells]
     for run_cfg in composed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,17 +26,18 @@ def write_atomically(path: Path, content: bytes | memoryview, sync: bool = True)
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        # A new file, so no link that somebody else has made; the system applies the user's umask to its mode.
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 if sync:
                     file.flush()
                     os.fsync(file.fileno())
-            _share(Path(temporary))
-            Path(temporary).replace(path)
+            temporary.replace(path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
@@ -59,7 +60,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
     Gives False where another process has it and `wait` is False.
 
     Raises:
-        StoreError: If the file cannot be made.
+        StoreError: If the file cannot be made, or is a link.
     """
     descriptor, is_mine = _opened(path), False
     try:
@@ -76,7 +77,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
 def is_locked(path: Path) -> bool:
     """Whether somebody holds a file's lock just now; the file need not exist, and need not be writable."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -88,7 +89,7 @@ def is_locked(path: Path) -> bool:
 def _opened(path: Path) -> int:
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
 
 
 def _lock(descriptor: int, wait: bool) -> bool:
@@ -100,17 +101,13 @@ def _lock(descriptor: int, wait: bool) -> bool:
 
 
 def _is_in_place(descriptor: int, path: Path) -> bool:
-    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def is_disk_error(error: BaseException) -> bool:
     """Whether the disk is full or cannot be written: not the fault of whoever tried."""
     codes = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
     return isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in codes)
-
-
-def _share(path: Path) -> None:
-    """The mode that the user's umask gives new files; mkstemp's own is for the owner alone."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)
