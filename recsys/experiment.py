@@ -218,9 +218,7 @@ def _select(
     if validates:
         with watch.measure("validate"), freed_memory_kept():
             metrics = dict(trainer.validate(fitted.module, fitted.datamodule, verbose=False)[0])
-    return fitted, Selection(
-        metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds), fitted.encoding
-    )
+    return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds), fitted.encoding)
 
 
 def _encoding(selection: Selection, fitted: Fitted) -> dict[str, Any]:
