@@ -8,6 +8,7 @@ Example:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from recsys.runs import Run
 
-__all__ = ["compose", "load", "run"]
+__all__ = ["compose", "load", "run", "trust"]
 __version__ = "0.1.0"
 
 
@@ -34,6 +35,20 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     from recsys.config import compose as composed
 
     return composed(overrides, config_name)
+
+
+def trust(*packages: str) -> None:
+    """Let records name classes and functions of these packages, which may then run any code.
+
+    Args:
+        packages: Such as "my_package". The trust lasts until Python ends.
+
+    Raises:
+        ConfigError: If one is no name of a package.
+    """
+    from recsys.trusted import trust as let
+
+    let(*packages)
 
 
 def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
@@ -60,18 +75,18 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
         runs_dir: The store, where `run` is an id; by default that of the configuration.
 
     Raises:
-        ConfigError: If there is no finished run of that name.
+        ConfigError: If there is no finished run of that name, or its record names a class that is not trusted.
     """
-    from omegaconf import OmegaConf
-
     from recsys.runs import Run
     from recsys.schema import ConfigError
-    from recsys.tracking.store import Store
+    from recsys.tracking.store import RECORD, Store
+    from recsys.trusted import recorded
 
     folder = Path(run)
     if not folder.is_dir():
         folder = Path(runs_dir or compose().paths.runs_dir) / str(run)
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
     record = Store(folder.parent).find(folder.name)
     if record is None or not record.is_finished:
         raise ConfigError(f"there is no finished run in {folder}; recsys-compare lists the runs of a store.")
-    return Run(record, folder, OmegaConf.create(record.config))
+    return Run(record, folder, recorded(record.config, folder / RECORD))

@@ -87,7 +87,6 @@ def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[
 
 def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -> RecommenderModule:
     """The LightningModule for a split."""
-    _check_validation(cfg, split)
     _check_candidates(cfg, split)
     context = model_context(cfg, split, text_vectors.shape[1])
     vectors, encoder = torch.from_numpy(text_vectors), partial(fitted_encoder, cfg, split)
@@ -276,7 +275,12 @@ def _check_candidates(cfg: DictConfig, split: Split) -> None:
         )
 
 
-def _check_validation(cfg: DictConfig, split: Split) -> None:
+def check_validation(cfg: DictConfig, split: Split) -> None:
+    """Refuse callbacks that monitor a validation which the split does not have.
+
+    Raises:
+        ConfigError: Naming the keys.
+    """
     monitors = any(node is not None and node.get("monitor") is not None for node in (cfg.callbacks or {}).values())
     if split.validation.is_empty() and monitors and not is_none(cfg.loss):
         raise ConfigError(

@@ -13,13 +13,15 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from recsys import config_folders
 from recsys.config import with_choices
 from recsys.config_folders import conf_dir, register
 from recsys.schema import RecsysError, StoreError
+from recsys.screen import Screen
+from recsys.tracking.secrets import redact_error, redacted
+from recsys.trusted import trust
 
 Function = Callable[[DictConfig], Any]
 
@@ -69,7 +71,7 @@ class _Sweep:
 
     def _kept(self, function: Function, cfg: DictConfig, overrides: Sequence[str]) -> Any:
         try:
-            return function(cfg)
+            return _called(function, cfg)
         except StoreError as error:  # no other job can end well either
             _print_error(error)
             self._add(overrides, str(error), MENDABLE)
@@ -86,25 +88,43 @@ class _Sweep:
         return float("nan")
 
     def _add(self, overrides: Sequence[str], error: str, status: int) -> None:
-        self.failures.append((" ".join(overrides), error, status))
+        self.failures.append((redacted(" ".join(overrides)), redacted(error), status))
 
     def report(self) -> int:
         """Print the failures; gives the exit status."""
-        console = Console(stderr=True, soft_wrap=True)
+        screen = Screen(stderr=True, soft_wrap=True)
         for overrides, error, _ in self.failures:
-            console.print(f"failed: {overrides}: {error}", style="red", markup=False, highlight=False)
+            screen.print(f"failed: {overrides}: {error}", style="red")
         n = len(self.failures)
-        console.print(f"{n} {'job' if n == 1 else 'jobs'} of the sweep failed.", style="bold red", highlight=False)
+        screen.print(f"{n} {'job' if n == 1 else 'jobs'} of the sweep failed.", style="bold red")
         return min(status for _, _, status in self.failures)
 
 
 def _reported(function: Function, cfg: DictConfig) -> Any:
     try:
-        return function(cfg)
+        return _called(function, cfg)
     except RecsysError as error:
         _print_error(error)
         sys.exit(MENDABLE)
 
 
+def _called(function: Function, cfg: DictConfig) -> Any:
+    try:
+        trust(*_packages(cfg))
+        return function(cfg)
+    except RecsysError:
+        raise
+    except Exception as error:
+        redact_error(error)  # before its traceback is shown
+        raise
+
+
+def _packages(cfg: DictConfig) -> list[str]:
+    """Those of the key `trust`, one or a list, where a command has it."""
+    packages = cfg.get("trust") or []
+    return [packages] if isinstance(packages, str) else list(packages)
+
+
 def _print_error(error: Exception) -> None:
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+    message = Text.assemble(("error:", "bold red"), f" {redacted(str(error))}")
+    Screen(stderr=True, soft_wrap=True).print(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ def temporary_file(path: Path) -> Iterator[tuple[int, Path]]:
 
     It is deleted at the end, unless the block has given it another name.
     """
-    descriptor, own = _made(lambda: tempfile.mkstemp(SUFFIX, f".{path.name}.", path.parent))
+    descriptor, own = _made(lambda: _new_file(path))
     try:
         yield descriptor, own
     finally:
@@ -39,6 +40,12 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(own, ignore_errors=True)
         os.close(descriptor)
+
+
+def _new_file(path: Path) -> tuple[int, str]:
+    """A new file, so no link that somebody else has made; the system applies the user's umask to its mode."""
+    own = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
+    return os.open(own, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), str(own)
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recsys import schema
 from recsys.runs import Run
+from recsys.screen import Screen
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.memory import freed_memory_kept
 
@@ -36,7 +37,7 @@ def evaluate_run(cfg: DictConfig) -> int:
 
     run = recsys.load(cfg.run, cfg.paths.runs_dir)
     again = evaluate_again(run)
-    table = Table(title=f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})", title_justify="left")
+    table = Table(title=Text(f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})"), title_justify="left")
     for column in ("metric", "record", "again"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     differing = 0
@@ -45,9 +46,9 @@ def evaluate_run(cfg: DictConfig) -> int:
         same = math.isclose(recorded, value, rel_tol=0, abs_tol=1e-6) or (math.isnan(recorded) and math.isnan(value))
         differing += not same
         table.add_row(
-            name.removeprefix(f"{schema.TEST}/"), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red"
+            Text(name.removeprefix(f"{schema.TEST}/")), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red"
         )
-    console = Console(quiet=not is_first_process())
+    console = Screen(quiet=not is_first_process())
     console.print(table)
     console.print(f"{differing} of {len(again)} metrics differ from the record.", highlight=False)
     return 1 if differing else 0

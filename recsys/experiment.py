@@ -24,6 +24,7 @@ from recsys.tracking.leftovers import remove_unfinished, tidy
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id, targets
+from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.workspace import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
 
@@ -196,7 +197,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         **_measured(module, watch, metrics),
         **_circumstances(cfg, split),
         epochs=selection.epochs,
-        encoding=fitted.encoding,
+        encoding=_encoding(selection, fitted),
         ranking=ranking,
         curve=selection.curve,
         fitted_on={**knowledge_of(tested, _parts_of(cfg, refits)), "epochs": selection.best_epochs},
@@ -228,7 +229,13 @@ def _select(
     if validates:
         with watch.measure("validate"), freed_memory_kept(), signals_passed_on():
             metrics = dict(trainer.validate(fitted.module, fitted.datamodule, verbose=False)[0])
-    return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds))
+    return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds), fitted.encoding)
+
+
+def _encoding(selection: Selection, fitted: Fitted) -> dict[str, Any]:
+    """How the tested model's encoder read the texts; those about validated users were read before the refit."""
+    users = {**selection.encoding.get("users", {}), **fitted.encoding.get("users", {})}
+    return {**fitted.encoding, **({"users": users} if users else {})}
 
 
 def _parts_of(cfg: DictConfig, refits: bool) -> list[str]:
@@ -284,7 +291,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
 def _logged_config(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     kept = {key: value for key, value in plain(cfg).items() if key not in ("paths", "overrides", "logger", "callbacks")}
-    return {"run_id": identifier, "name": label(cfg), **dict(flatten(kept))}
+    return {"run_id": identifier, "name": label(cfg), **dict(flatten(redacted(kept)))}
 
 
 def _summary(record: Record) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Selection:
         best_epochs: Epochs until the best validation, which the refit trains.
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
         seconds: By stage.
+        encoding: How the encoder read the texts.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Selection:
     best_epochs: int | None = None
     curve: list[dict[str, float]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    encoding: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Keep it in a run's folder, so that a run that is killed in the refit goes on there."""
@@ -99,6 +101,7 @@ def fit(
         stages: What is evaluated afterwards, so that texts about its users are encoded now.
         checkpoints: The folder that a killed run goes on from.
     """
+    assembly.check_validation(cfg, split)
     features = text_features(cfg, split)
     pl.seed_everything(cfg.seed, verbose=False)
     module = assembly.assemble(cfg, split, features.vectors)

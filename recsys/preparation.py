@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from omegaconf import DictConfig
-from rich.console import Console
 
 from recsys.combinations import check_data
 from recsys.data.statistics import describe, render
+from recsys.screen import Screen
 from recsys.workspace import load_split
 
 
@@ -19,9 +19,9 @@ def prepare(cfg: DictConfig) -> None:
     """
     check_data(cfg)
     split = load_split(cfg)
-    console = Console()
+    console = Screen()
     for table in render(describe(split.dataset, split)):
         console.print(table)
     for warning in split.warnings:
-        console.print(f"[yellow]warning:[/] {warning}", highlight=False)
+        console.print(f"warning: {warning}", style="yellow")
     console.print(f"{split.dataset.name}, split {split.name} ({split.fingerprint}), is ready in {cfg.paths.cache_dir}.")

@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from recsys.combinations import check_data
 from recsys.config import build
 from recsys.data.splits.base import Split
 from recsys.schema import ITEM, USER, ConfigError
+from recsys.screen import Screen
 from recsys.workspace import load_split
 
 TEXTS = ("items", "histories", "both")
@@ -82,7 +82,7 @@ def _check_output(folder: Path) -> None:
 
 
 def _show(cfg: DictConfig, folder: Path, report: dict[str, Any]) -> None:
-    console = Console(soft_wrap=True)
+    console = Screen(soft_wrap=True)
     loss = report.get("held_out_perplexity")
     judged = "nothing was held out" if loss is None else f"held-out perplexity {loss:.2f}"
     console.print(

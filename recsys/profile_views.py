@@ -10,6 +10,7 @@ from rich.console import Console
 
 import recsys
 from recsys.schema import ConfigError
+from recsys.screen import Screen
 from recsys.tracking.files import write_atomically
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def profiles_command(cfg: DictConfig, console: Console | None = None) -> None:
     write_atomically(
         path, profiles_page(found.users, found.clusters, f"Profiles of {run.record.name}", summary).encode()
     )
-    (console or Console()).print(f"{whom} in {cfg.n_clusters} clusters: {path}", highlight=False, markup=False)
+    (console or Screen()).print(f"{whom} in {cfg.n_clusters} clusters: {path}", highlight=False, markup=False)
 
 
 def check_view(cfg: DictConfig) -> None:

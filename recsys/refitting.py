@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from recsys import schema
 from recsys.bookkeeping.facts import in_folder
+from recsys.config import plain
 from recsys.runs import Run
 from recsys.schema import ConfigError
+from recsys.screen import Screen
 from recsys.tracking.environment import is_first_process
 
 
@@ -37,7 +38,8 @@ def production_config(run: Run, cache_dir: str | None = None) -> DictConfig:
     record, folder = run.record, run.folder
     if record.config.get("test_knowledge") == schema.ALL:
         raise ConfigError(f"run={record.run_id} is fitted on all interactions already: give the run that was tested.")
-    config: Any = OmegaConf.create(in_folder(record.config, record.config["paths"]["run_dir"]))
+    chosen = plain(run.cfg)  # of a run that is reopened, its record has been checked
+    config: Any = OmegaConf.create(in_folder(chosen, chosen["paths"]["run_dir"]))
     config.paths.runs_dir, config.paths.run_dir = str(folder.parent), str(folder.parent / "unnamed")
     config.paths.cache_dir = cache_dir or config.paths.cache_dir
     made = refit_config(config, record.fitted_on.get("epochs"), Path("${paths.run_dir}/checkpoints"))
@@ -61,7 +63,7 @@ def refit_command(cfg: DictConfig) -> None:
         return
     known = made.record.fitted_on
     epochs = f" for {known['epochs']} epochs" if known.get("epochs") else ""
-    Console().print(
+    Screen().print(
         f"{made.record.name}, fitted on all {known['interactions']:,} interactions{epochs}, the test part included: it "
         f"has no test metrics and is in no comparison.\nRun: {made.folder}\n"
         f"Next: python scripts/recommend.py run={made.record.run_id} user=<id>",

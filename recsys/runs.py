@@ -80,11 +80,9 @@ class Run:
     def new_module(self) -> RecommenderModule:
         """A module with the tested model's architecture and untrained weights."""
         from recsys.assembly import assemble
-        from recsys.fitting import refit_config
         from recsys.workspace import text_features
 
-        cfg = refit_config(self.cfg, None, self.folder / CHECKPOINTS)
-        return assemble(cfg, self.split, text_features(cfg, self.split).vectors)
+        return assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors)
 
     @cached_property
     def served(self) -> Served:

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from recsys.reports.selection import select_runs
 from recsys.schema import ConfigError
+from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
@@ -28,12 +29,8 @@ def one_run(cfg: DictConfig, key: str) -> Record:
     wanted, store = cfg[key], store_of(cfg)
     if wanted is None:
         raise ConfigError(f"action={cfg.action} needs {key}=<a run's id>; scripts/runs.py lists them.")
-    found = None if _is_path(str(wanted)) else store.find(str(wanted))
+    found = store.find(str(wanted)) if is_name(str(wanted)) else None
     return found or _by_beginning(str(wanted), key, store)
-
-
-def _is_path(text: str) -> bool:
-    return Path(text).name != text
 
 
 def _by_beginning(wanted: str, key: str, store: Store) -> Record:

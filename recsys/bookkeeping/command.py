@@ -14,6 +14,7 @@ from recsys.bookkeeping.listing import list_runs
 from recsys.bookkeeping.reproduction import reproduce_run
 from recsys.bookkeeping.showing import show_run
 from recsys.schema import ConfigError
+from recsys.screen import Screen
 
 ACTIONS: dict[str, Callable[[DictConfig, Console], int]] = {
     "list": list_runs,
@@ -34,4 +35,4 @@ def runs_command(cfg: DictConfig, console: Console | None = None) -> int:
     action = ACTIONS.get(cfg.action)
     if action is None:
         raise ConfigError(f"action is {cfg.action!r}; expected one of {', '.join(ACTIONS)}.")
-    return action(cfg, console or Console())
+    return action(cfg, console or Screen())

@@ -69,7 +69,7 @@ def metrics_table(one: Mapping[str, float], other: Mapping[str, float], heads: l
     for name in dict.fromkeys([*one, *other]):
         a, b = one.get(name), other.get(name)
         change = None if a is None or b is None else b - a
-        table.add_row(name, number(a), number(b), number(change, signed=True))
+        table.add_row(Text(name), number(a), number(b), number(change, signed=True))
     return table
 
 

@@ -17,6 +17,7 @@ from recsys.bookkeeping.facts import settings
 from recsys.schema import ConfigError, RecsysError
 from recsys.tracking.files import write_atomically
 from recsys.tracking.record import Record, canonical_json
+from recsys.tracking.spreadsheets import harmless
 from recsys.tracking.store import Store
 
 DUCKDB = ".duckdb"
@@ -102,12 +103,12 @@ def _word(value: Any) -> str | None:
 
 def _parquet(frame: pl.DataFrame) -> bytes:
     content = io.BytesIO()
-    frame.write_parquet(content)
+    harmless(frame).write_parquet(content)
     return content.getvalue()
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
-    return frame.write_csv().encode()
+    return harmless(frame).write_csv().encode()
 
 
 def _write_duckdb(path: Path, frames: Mapping[str, pl.DataFrame]) -> None:

@@ -13,16 +13,19 @@ from omegaconf import DictConfig, OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recsys.bookkeeping.choosing import one_run, store_of
 from recsys.bookkeeping.difference import differences, made_with
 from recsys.bookkeeping.facts import in_folder
+from recsys.config import plain
 from recsys.experiment import run as make
 from recsys.schema import ConfigError
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
-from recsys.tracking.store import KEYS, QUERY, USER, Store
+from recsys.tracking.store import KEYS, QUERY, RECORD, USER, Store
+from recsys.trusted import recorded
 
 TOLERANCE = 1e-6
 EQUAL, CLOSE, DIFFERS = "equal to the last bit", f"within {TOLERANCE:g}", "differs"
@@ -55,8 +58,13 @@ def reproduce_run(cfg: DictConfig, console: Console) -> int:
 
 
 def recorded_config(record: Record, folder: Path, cfg: DictConfig) -> DictConfig:
-    """The recorded configuration, with its store in `folder`, the cache of `cfg` or none, and without loggers."""
-    made: Any = OmegaConf.create(in_folder(record.config, record.config["paths"]["run_dir"]))
+    """The recorded configuration, with its store in `folder`, the cache of `cfg` or none, and without loggers.
+
+    Raises:
+        ConfigError: If it names a class that is not trusted.
+    """
+    config = plain(recorded(record.config, store_of(cfg).folder(record.run_id) / RECORD))
+    made: Any = OmegaConf.create(in_folder(config, config["paths"]["run_dir"]))
     made.paths.runs_dir, made.paths.run_dir = str(folder), str(folder / "unnamed")
     made.paths.cache_dir = str(folder / "cache") if cfg.fresh_cache else cfg.paths.cache_dir
     made.logger, made.rerun = None, False
@@ -107,7 +115,7 @@ def _worst(verdicts: Mapping[Any, str]) -> str:
 
 def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> Table:
     """The metrics, and of all else what is not equal."""
-    title = f"{record.name}, seed {record.seed} ({record.run_id}), made again"
+    title = Text(f"{record.name}, seed {record.seed} ({record.run_id}), made again")
     table = Table("metric", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("record", "again", ""):
         table.add_column(head, justify="right" if head else "left")
@@ -115,7 +123,7 @@ def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> Table:
     for name, verdict in verdicts.items():
         if name in record.metrics or verdict != EQUAL:
             texts = (f"{found[name]:.9g}" if name in found else "" for found in (before, after))
-            table.add_row(name, *texts, verdict, style=None if verdict == EQUAL else COLOURS[verdict])
+            table.add_row(Text(name), *texts, verdict, style=None if verdict == EQUAL else COLOURS[verdict])
     return table
 
 

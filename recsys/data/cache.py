@@ -95,7 +95,8 @@ def _read(folder: Path) -> Dataset | None:
     if manifest is None:
         return None
     try:
-        frames: dict[str, Any] = {name: pl.read_parquet(folder / f"{name}.parquet") for name in manifest["frames"]}
+        files = {name: folder / f"{name}.parquet" for name in manifest["frames"]}
+        frames: dict[str, Any] = {name: pl.read_parquet(file, glob=False) for name, file in files.items()}
         dataset = Dataset(name=manifest["name"], dropped=manifest["dropped"], **frames)
         if dataset.fingerprint == manifest["fingerprint"]:
             return dataset

@@ -21,7 +21,7 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
     """Sizes, density, text, time span and dropped rows; of each part of the split, its size and how much of it is cold.
 
     `tied_cuts` is the share of the cuts between a user's parts that fall between equal timestamps, None where cuts do
-    not follow time. A part's `cold_users` is the share of its users of whom nothing is known when they are served,
+    not follow time. A part's `cold_users` is the share of its users without any interaction before it,
     `cold_items` the share of its interactions whose item has no train interaction.
     """
     interactions = dataset.interactions
@@ -57,7 +57,7 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
 
 def _part(frame: pl.DataFrame, split: Split, stage: str) -> dict[str, Any]:
     users = occurs(frame[schema.USER], split.dataset.n_users)
-    known = occurs(split.known(stage)[schema.USER], split.dataset.n_users)
+    known = occurs(split.before(stage)[schema.USER], split.dataset.n_users)
     return {
         "interactions": frame.height,
         "users": int(users.sum()),
@@ -78,6 +78,7 @@ def _date(time: Any) -> str:
 def render(statistics: dict[str, Any]) -> list[Table]:
     """The statistics as tables for the terminal."""
     from rich.table import Table
+    from rich.text import Text
 
     whole = Table(title="data", title_justify="left", show_header=False)
     for name, value in statistics.items():
@@ -85,7 +86,7 @@ def render(statistics: dict[str, Any]) -> list[Table]:
             continue
         if name == "dropped":
             value = ", ".join(f"{rule} {count:,}" for rule, count in value.items()) or "nothing"
-        whole.add_row(name.replace("_", " "), _readable(name, value))
+        whole.add_row(name.replace("_", " "), Text(_readable(name, value)))
     if "parts" not in statistics:
         return [whole]
     parts = Table(title="split", title_justify="left")
@@ -93,7 +94,7 @@ def render(statistics: dict[str, Any]) -> list[Table]:
     for column in next(iter(statistics["parts"].values())):
         parts.add_column(column.replace("_", " "), justify="right")
     for part, values in statistics["parts"].items():
-        parts.add_row(part, *(_readable(name, value) for name, value in values.items()))
+        parts.add_row(part, *(Text(_readable(name, value)) for name, value in values.items()))
     return [whole, parts]
 
 

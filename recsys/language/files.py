@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from recsys.disk import temporary_folder, writing_cache
+
+_NEW = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW  # follows no link that somebody else has made
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def making(path: Path) -> Iterator[None]:
     """
     with writing_cache(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(f".{path.name}.lock").open("w")
+        lock = os.fdopen(os.open(path.with_name(f".{path.name}.lock"), _NEW, 0o666), "w")
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

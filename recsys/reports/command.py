@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -24,7 +23,10 @@ from recsys.reports.statistics import Inference
 from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb import log_comparison
 from recsys.schema import ConfigError
+from recsys.screen import Screen
+from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
+from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
@@ -59,7 +61,7 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
     paths = write_report(comparison, Path(cfg.output), _title(cfg), _command(cfg), cfg.formats, study)
     log_comparison(cfg.wandb, comparison, paths, _title(cfg))
-    console = console or Console()
+    console = console or Screen()
     print_comparison(comparison, console)
     print_paths(paths, console)
     return comparison
@@ -76,12 +78,11 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
     study = _study(cfg)
     store, chosen = _chosen(cfg, study)
     across = compare_across(chosen, store, _baseline(cfg, study), _metrics(cfg, study), cfg.seed, inference)
-    console, folder = console or Console(), Path(cfg.output)
+    console, folder = console or Screen(), Path(cfg.output)
     for name, comparison in across.comparisons.items():
         console.rule(Text(name))
         print_comparison(comparison, console)
-        own = re.sub(r"[^\w.-]", "_", name)
-        paths = write_report(comparison, folder / own, f"{_title(cfg)}: {name}", _command(cfg), cfg.formats)
+        paths = write_report(comparison, folder / as_name(name), f"{_title(cfg)}: {name}", _command(cfg), cfg.formats)
         log_comparison(cfg.wandb, comparison, paths, f"{_title(cfg)}: {name}")
         print_paths(paths, console)
     console.rule(f"all {len(across.comparisons)} data sets")
@@ -173,4 +174,4 @@ def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Rec
 
 
 def _command(cfg: DictConfig) -> str:
-    return shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])])
+    return redacted(shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])]))

@@ -9,7 +9,7 @@ from typing import Any
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings
-from recsys.reports.formatting import metric_name
+from recsys.reports.formatting import metric_name, safe_markdown
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.plots import (
     cost,
@@ -244,7 +244,7 @@ def _statistic(value: Any) -> Entry:
 def _repeat(comparison: Comparison, command: str | None) -> Section:
     lines = [] if command is None else ["# this report", command]
     for row in comparison.rows:
-        lines += [f"# {row.label}: {' '.join(row.cell.run_ids)}", row.cell.command]
+        lines += [f"# {safe_markdown(row.label)}: {' '.join(row.cell.run_ids)}", row.cell.command]
     sentence = "With `rerun=true` added a run is made again; without, it is found."
     return Section("repeat", "Repeat", [sentence], code="\n".join(lines))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 ABSENT = "–"
 _NAMES = {"ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "auc": "AUC", "mind_mrr": "MIND MRR", "hit_rate": "hit rate"}
 
@@ -132,3 +134,15 @@ def times(value: float) -> str:
         ('1.0 times', '0.052 times', '128 times')
     """
     return f"{value:.{0 if value >= 10 else 1}f} times" if value >= 1 else f"{value:.2g} times"
+
+
+def safe_markdown(text: str) -> str:
+    r"""Running text on one line for markdown, in which nothing is HTML, a picture or a link.
+
+    Example:
+        >>> safe_markdown("<img src=x>, p < 0.05 and [a](b)")
+        '\\<img src=x>, p < 0.05 and [a]\\(b)'
+    """
+    line = " ".join(text.splitlines())
+    line = re.sub(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])", r"\1\\<", line)
+    return line.replace("![", r"!\[").replace("](", r"]\(")

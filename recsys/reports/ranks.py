@@ -9,7 +9,7 @@ from pathlib import Path
 from recsys.reports import tables
 from recsys.reports.across import Across
 from recsys.reports.critical_difference import CriticalDifference
-from recsys.reports.formatting import ABSENT, metric_name, number, p_equals
+from recsys.reports.formatting import ABSENT, metric_name, number, p_equals, safe_markdown
 from recsys.reports.report import FIGURES, PICTURES
 from recsys.reports.tables import Entry, Grid
 from recsys.tracking.files import write_atomically
@@ -58,13 +58,13 @@ def write_ranks(
     Raises:
         RecsysError: If it cannot be written.
     """
-    parts = [f"# {title}\n"]
+    parts = [f"# {safe_markdown(title)}\n"]
     if across.warnings:
-        parts.append("## Warnings\n\n" + "".join(f"- {warning}\n" for warning in across.warnings))
+        parts.append("## Warnings\n\n" + "".join(f"- {safe_markdown(warning)}\n" for warning in across.warnings))
     for metric in across.metrics:
         grid = tables.to_markdown(ranks_grid(across, metric))
         pictures = "".join(_pictures(across, metric, folder, formats))
-        parts.append(f"## {metric_name(metric)}\n\n{pictures}{grid}\n{ranks_note(across, metric)}\n")
+        parts.append(f"## {metric_name(metric)}\n\n{pictures}{grid}\n{safe_markdown(ranks_note(across, metric))}\n")
     if command is not None:
         parts.append(f"## Repeat\n\n```sh\n{command}\n```\n")
     path = folder / REPORT
@@ -82,7 +82,8 @@ def _pictures(across: Across, metric: str, folder: Path, formats: Sequence[str])
     figure = critical_difference_figure(across.critical_differences[metric], metric)
     for format in wanted:
         write_atomically(folder / FIGURES / f"{figure.name}.{format}", figure.render(format))
-    yield f"![{figure.alternative}]({FIGURES}/{figure.name}.{wanted[0]})\n\n{figure.reading}\n\n"
+    alternative = safe_markdown(figure.alternative).replace("[", r"\[").replace("]", r"\]")
+    yield f"![{alternative}]({FIGURES}/{figure.name}.{wanted[0]})\n\n{safe_markdown(figure.reading)}\n\n"
 
 
 def _letters(found: CriticalDifference, label: str) -> str:

@@ -17,8 +17,10 @@ from recsys.reports.comparison import Comparison, compare
 from recsys.reports.formatting import metric_name, seconds
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
+from recsys.screen import Screen
 from recsys.tracking.files import write_atomically
 from recsys.tracking.record import Record, canonical_json
+from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
@@ -39,13 +41,13 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     comparison = compare(runs, store, study.baseline, metrics, labels=study.labels, varied=varied)
     report = Path(cfg.report)
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
-    command = shlex.join(["python", "scripts/update_readme.py", *(cfg.get("overrides") or [])])
+    command = redacted(shlex.join(["python", "scripts/update_readme.py", *(cfg.get("overrides") or [])]))
     before = _read(file)
     after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
     if after != before:
         write_atomically(file, after.encode())
     told = "has new results of" if after != before else "has these results already of"
-    (console or Console()).print(f"{file} {told} {cfg.block}.", highlight=False, markup=False)
+    (console or Screen()).print(f"{file} {told} {cfg.block}.", highlight=False, markup=False)
     return after != before
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
+from recsys.reports.formatting import safe_markdown
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.reports.verdict import verdict
 from recsys.schema import ConfigError
@@ -85,29 +86,31 @@ def write_report(
 
 def markdown(comparison: Comparison, sections: Iterable[Section], title: str, picture: str | None = None) -> str:
     """The report in words, with its tables; its figures as links to files of the format `picture`, None for none."""
-    parts = [f"# {title}\n", f"{headline(comparison)}\n"]
+    parts = [f"# {safe_markdown(title)}\n", f"{safe_markdown(headline(comparison))}\n"]
     for own in verdict(comparison):
-        details = "\n".join(f"- {detail}" for detail in own.details)
-        parts.append(f"**{own.question}** {own.answer}\n\n{details}\n")
+        details = "\n".join(f"- {safe_markdown(detail)}" for detail in own.details)
+        parts.append(f"**{own.question}** {safe_markdown(own.answer)}\n\n{details}\n")
     for section in sections:
         text = "\n\n".join(_blocks(section, picture))
         if text:
-            parts.append(f"## {section.title}\n\n{text.rstrip()}\n")
+            parts.append(f"## {safe_markdown(section.title)}\n\n{text.rstrip()}\n")
     return "\n".join(parts)
 
 
 def _blocks(section: Section, picture: str | None) -> Iterable[str]:
     if section.sentences:
-        yield "\n".join(f"- {sentence}" for sentence in section.sentences)
+        yield "\n".join(f"- {safe_markdown(sentence)}" for sentence in section.sentences)
     if picture is not None:
         for figure in section.figures:
-            alternative = re.sub(r"([\[\]])", r"\\\1", figure.alternative)
-            yield f"### {figure.title}\n\n![{alternative}]({FIGURES}/{figure.name}.{picture})\n\n{figure.reading}"
+            alternative = re.sub(r"([\[\]])", r"\\\1", safe_markdown(figure.alternative))
+            title, reading = map(safe_markdown, (figure.title, figure.reading))
+            yield f"### {title}\n\n![{alternative}]({FIGURES}/{figure.name}.{picture})\n\n{reading}"
     for table in section.tables:
-        note = table.note.replace(" * ", r" \* ")
+        note = safe_markdown(table.note).replace(" * ", r" \* ")
         yield f"{tables.to_markdown(table.grid)}{note and chr(10)}{note}"
     if section.code:
-        yield f"```sh\n{section.code}\n```"
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", section.code)), default=0))
+        yield f"{fence}sh\n{section.code}\n{fence}"
 
 
 def _page(comparison: Comparison, sections: list[Section], title: str, command: str | None) -> str:

@@ -30,7 +30,7 @@ def summary_grid(study: StudyRecord) -> Grid:
     metric = metric_name(study.monitor)
     rows = []
     for cell in _tuned(study):
-        top = top_trials(cell)
+        top = top_trials(cell, study.higher_is_better)
         values = [trial.value for trial in top if trial.value is not None]
         counts = [sum(trial.state == state for trial in cell.trials) for state in (PRUNED, FAILED)]
         means = [values[0], fmean(values)] if values else [None, None]
@@ -43,17 +43,18 @@ def summary_grid(study: StudyRecord) -> Grid:
 def search_notes(study: StudyRecord) -> list[str]:
     """Sentences on the search as a whole, then on each cell that needs one."""
     tuned = _tuned(study)
-    lucky = [note for cell in tuned if (note := _lucky(cell)) is not None]
+    lucky = [note for cell in tuned if (note := _lucky(cell, study.higher_is_better)) is not None]
     ends = [
         f"{cell.label}: the best value of {end} is at the end of its range." for cell in tuned for end in at_ends(cell)
     ]
     return [*([RANDOM] if tuned else []), *lucky, *ends, *_left_out(study)]
 
 
-def top_trials(cell: StudyCell, n: int = TOP) -> list[Trial]:
+def top_trials(cell: StudyCell, higher_is_better: bool = True, n: int = TOP) -> list[Trial]:
     """The best finished trials of a cell, the best one first."""
     finished = [trial for trial in cell.trials if trial.state == FINISHED and trial.value is not None]
-    return sorted(finished, key=lambda trial: (-(trial.value or 0.0), trial.number))[:n]  # a search maximises
+    sign = -1 if higher_is_better else 1
+    return sorted(finished, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[:n]
 
 
 def at_ends(cell: StudyCell) -> list[str]:
@@ -84,8 +85,8 @@ def _is_at_end(value: float, entry: Mapping[str, Any]) -> bool:
     return not END < (value - low) / (high - low) < 1 - END
 
 
-def _lucky(cell: StudyCell) -> str | None:
-    values = [trial.value for trial in top_trials(cell) if trial.value is not None]
+def _lucky(cell: StudyCell, higher_is_better: bool) -> str | None:
+    values = [trial.value for trial in top_trials(cell, higher_is_better) if trial.value is not None]
     if len(values) < 2 or abs(values[0] - fmean(values)) <= FAR * abs(fmean(values)):
         return None
     return (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.tables import Grid, segment_scores_grid
+from recsys.tracking.spreadsheets import harmless_text
 
 _DIFFERENCE = (
     *("mean", "low", "high", "low_with_seeds", "high_with_seeds"),
@@ -17,40 +19,37 @@ _DIFFERENCE = (
 def to_csv(comparison: Comparison) -> str:
     """All numbers of all cells in full, one line for each cell; empty where there is none."""
     lines = [_csv_line(row, comparison) for row in comparison.rows]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    return _csv([list(lines[0]), *(list(line.values()) for line in lines)])
 
 
 def pairs_to_csv(comparison: Comparison) -> str:
     """All numbers of all pairs in full, one line for each pair and metric; empty where there is none."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["metric", "a", "b", *_DIFFERENCE])
-    for metric in comparison.metrics:
-        for pair in comparison.pairs(metric):
-            writer.writerow([metric, pair.a, pair.b, *(getattr(pair.difference, name) for name in _DIFFERENCE)])
-    return text.getvalue()
+    lines = [
+        [metric, pair.a, pair.b, *(getattr(pair.difference, name) for name in _DIFFERENCE)]
+        for metric in comparison.metrics
+        for pair in comparison.pairs(metric)
+    ]
+    return _csv([["metric", "a", "b", *_DIFFERENCE], *lines])
 
 
 def segments_to_csv(comparison: Comparison) -> str:
     """All numbers of all cells by segment in full, one line for each cell and segment; empty where there is none."""
     grid = segment_scores_grid(comparison)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(grid.headers)
-    writer.writerows([*(entry.text for entry in row[:2]), *(entry.value for entry in row[2:])] for row in grid.rows)
-    return text.getvalue()
+    lines = ([*(entry.text for entry in row[:2]), *(entry.value for entry in row[2:])] for row in grid.rows)
+    return _csv([grid.headers, *lines])
 
 
 def grid_to_csv(grid: Grid) -> str:
     """A table, with its numbers in full where they are known and else as it shows them."""
+    lines = ([entry.text if entry.value is None else entry.value for entry in row] for row in grid.rows)
+    return _csv([grid.headers, *lines])
+
+
+def _csv(lines: Iterable[Sequence[object]]) -> str:
+    """Lines as csv, whose texts no spreadsheet takes for formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(grid.headers)
-    writer.writerows([entry.text if entry.value is None else entry.value for entry in row] for row in grid.rows)
+    writer.writerows([harmless_text(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)
     return text.getvalue()
 
 

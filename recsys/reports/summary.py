@@ -11,6 +11,7 @@ from rich.text import Text
 
 from recsys.reports.encoding import coverage_lines, coverage_warnings
 from recsys.reports.formatting import count, megabytes, number, seconds
+from recsys.screen import Screen
 from recsys.tracking.record import Record
 
 
@@ -23,7 +24,7 @@ class FinishedRun(Protocol):
 
 def print_run(run: FinishedRun, console: Console | None = None) -> None:
     """Print a run's metrics by stage, how texts were read, what it took, its warnings and its folder."""
-    console = console or Console()
+    console = console or Screen()
     record = run.record
     console.print(_metrics_table(record))
     spent = ", ".join(f"{stage} {seconds(value)}" for stage, value in record.times.items())
@@ -48,5 +49,5 @@ def _metrics_table(record: Record) -> Table:
     for stage in stages:
         table.add_column(stage, justify="right")
     for name in names:
-        table.add_row(name, *(number(record.metrics.get(f"{stage}/{name}")) for stage in stages))
+        table.add_row(Text(name), *(number(record.metrics.get(f"{stage}/{name}")) for stage in stages))
     return table

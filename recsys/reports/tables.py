@@ -251,8 +251,8 @@ def to_markdown(grid: Grid) -> str:
 
 def to_latex(grid: Grid, caption: str = "", label: str = "") -> str:
     r"""A booktabs table, for `\input` into a paper that uses the package booktabs."""
-    head = [" & ".join(_escape_latex(header) for header in grid.headers) + r" \\"]
-    body = [" & ".join(_latex(entry) for entry in row) + r" \\" for row in grid.rows]
+    head = [_latex_row(_escape_latex(header) for header in grid.headers)]
+    body = [_latex_row(map(_latex, row)) for row in grid.rows]
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -327,13 +327,19 @@ def _markdown(entry: Entry) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    return _replace(text, {character: f"\\{character}" for character in r"\|*_`<[]"})
+    return _replace(" ".join(text.splitlines()), {character: f"\\{character}" for character in r"\|*_`<[]"})
 
 
 def _latex(entry: Entry) -> str:
     text = _escape_latex(entry.text)
     text = rf"\textbf{{{text}}}" if entry.is_best else text
     return rf"{text}$^{{*}}$" if entry.is_marked else text
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    r"""A row; after the `\\` of the one before, LaTeX reads a bracket or star as an option."""
+    row = " & ".join(cells)
+    return rf"{'{}' if row.startswith(('[', '*')) else ''}{row} \\"
 
 
 def _escape_latex(text: str) -> str:

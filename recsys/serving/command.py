@@ -13,6 +13,7 @@ from rich.console import Console
 import recsys
 from recsys import schema
 from recsys.schema import ConfigError
+from recsys.screen import Screen
 from recsys.serving.diversity import check_mmr, diverse
 from recsys.serving.explaining import check_explains, explain
 from recsys.serving.filters import allowed_items, item_rows
@@ -33,7 +34,7 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
         ConfigError: If no user is named, or a value is unknown or impossible.
         DataError: If a file is malformed.
     """
-    console = console or Console()
+    console = console or Screen()
     check_request(cfg)
     served = recsys.load(cfg.run, cfg.paths.runs_dir).served
     check_mmr(served, cfg.mmr)

@@ -19,6 +19,7 @@ import recsys
 from recsys import schema
 from recsys.rankers.base import ItemSide
 from recsys.schema import ConfigError
+from recsys.screen import Screen
 from recsys.serving.command import with_new_items
 from recsys.serving.ranking import chunks
 from recsys.serving.request import ALL
@@ -41,7 +42,7 @@ def export_command(cfg: DictConfig, console: Console | None = None) -> None:
         RecsysError: If a tower does not give the model's scores.
         DataError: If the file of new items is malformed.
     """
-    console = console or Console()
+    console = console or Screen()
     check_export(cfg)
     served = recsys.load(cfg.run, cfg.paths.runs_dir).served
     item_vectors(served)  # refuses before anything is encoded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import polars as pl
 from recsys.schema import DataError
 
 READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
-    ".csv": lambda path: pl.read_csv(path, infer_schema=False),
-    ".jsonl": lambda path: pl.read_ndjson(path, infer_schema_length=None),
-    ".parquet": pl.read_parquet,
+    ".csv": lambda path: pl.read_csv(path, infer_schema=False, glob=False),
+    ".jsonl": lambda path: pl.read_ndjson(
+        glob.escape(str(path)), infer_schema_length=None
+    ),  # it has no switch for patterns
+    ".parquet": lambda path: pl.read_parquet(path, glob=False),
 }
 
 

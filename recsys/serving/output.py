@@ -20,6 +20,7 @@ from recsys.serving.ranking import Ranking
 from recsys.serving.served import Served
 from recsys.serving.users import Users
 from recsys.tracking.files import write_atomically
+from recsys.tracking.spreadsheets import harmless
 
 RANK, SCORE = "rank", "score"
 WHY, BASE, METHOD, PART = "why", "why_base", "why_method", "part"
@@ -105,7 +106,7 @@ def show(frame: pl.DataFrame, console: Console) -> None:
 
 
 def _table(frame: pl.DataFrame) -> Table:
-    table = Table(title=f"user {frame[schema.USER_ID][0]}", title_justify="left")
+    table = Table(title=Text(f"user {frame[schema.USER_ID][0]}"), title_justify="left")
     explained = WHY in frame.columns
     for column in (RANK, schema.ITEM_ID, TITLE, SCORE):
         table.add_column(column, justify="right" if column in (RANK, SCORE) else "left")
@@ -113,13 +114,14 @@ def _table(frame: pl.DataFrame) -> Table:
         table.add_column(f"why ({frame[METHOD][0]})")
     for row in frame.iter_rows(named=True):
         why = [Text("; ".join(f"{part[PART]:+.3f} {part[TITLE]}" for part in row[WHY]))] if explained else []
-        table.add_row(str(row[RANK]), row[schema.ITEM_ID], row[TITLE], f"{row[SCORE]:.4f}", *why)
+        shown = (str(row[RANK]), row[schema.ITEM_ID], row[TITLE] or "", f"{row[SCORE]:.4f}")
+        table.add_row(*map(Text, shown), *why)
     return table
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:
     content = io.BytesIO()
-    frame.write_parquet(content)
+    harmless(frame).write_parquet(content)
     return content.getvalue()
 
 
@@ -127,7 +129,7 @@ def _csv(frame: pl.DataFrame) -> bytes:
     if WHY in frame.columns:  # a field of csv holds no lists
         texts = [json.dumps(why, ensure_ascii=False) for why in frame[WHY].to_list()]
         frame = frame.with_columns(pl.Series(WHY, texts, dtype=pl.String))
-    return frame.write_csv().encode()
+    return harmless(frame).write_csv().encode()
 
 
 def _json(frame: pl.DataFrame) -> bytes:

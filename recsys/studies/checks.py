@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -10,7 +11,9 @@ from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, space_of
 from recsys.studies.space import has_key, plain_space
+from recsys.studies.storage import located
 from recsys.studies.tuning import COSTS
+from recsys.tracking.study_record import study_folder
 
 
 def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpace]:
@@ -31,6 +34,7 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpac
         )
     if not isinstance(cfg.search.seeds, int) or cfg.search.seeds < 1:
         raise ConfigError(f"search.seeds is {cfg.search.seeds!r}; expected a whole number of at least 1.")
+    located(cfg.search.storage, study_folder(Path(cfg.paths.runs_dir), cfg.study.name))
     spaces = [space_of(cfg, planned) for planned in cells]
     for key in plain_space(cfg.study.space):
         _check_entry(key, cells, spaces)

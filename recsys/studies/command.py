@@ -9,6 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from recsys.config import build
 from recsys.experiment import find, label
@@ -19,14 +20,17 @@ from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
 from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb import log_comparison
+from recsys.screen import Screen
 from recsys.studies.checks import check_search
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
 from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
 from recsys.studies.view import StudyView
+from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
+from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 
 FAILED, FINISHED = 1, 0
@@ -34,12 +38,12 @@ FAILED, FINISHED = 1, 0
 
 def study_command(cfg: DictConfig) -> int:
     """Run a study and print and write its comparison; the exit status is 1 if a run failed."""
-    console = Console()
+    console = Screen()
     if cfg.dry_run:
         _print_plan(cfg, console)
         return FINISHED
-    view = StudyView(cfg, console if console.is_terminal else Console(stderr=True))
-    command = shlex.join(["python", "scripts/study.py", *cfg.overrides])
+    view = StudyView(cfg, console if console.is_terminal else Screen(stderr=True))
+    command = redacted(shlex.join(["python", "scripts/study.py", *cfg.overrides]))
     with view.shown():
         result = run_study(cfg, command, view)
     _report(cfg, result, console)
@@ -59,9 +63,8 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
         seed = "tuning" if outcome.seed is None else f"seed {outcome.seed}"
         console.print(f"failed: {outcome.label}, {seed}: {outcome.error}", style="red", markup=False, highlight=False)
     if result.failures:
-        console.print(
-            f"[red]{len(result.failures)} runs failed[/]; retry_failed=true runs them again.", highlight=False
-        )
+        told = Text.assemble((f"{len(result.failures)} runs failed", "red"), "; retry_failed=true runs them again.")
+        console.print(told)
 
 
 def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: str, console: Console) -> None:
@@ -77,7 +80,7 @@ def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: s
     paths = write_report(comparison, folder, title, command, cfg.formats, study=result.record)
     log_comparison(cfg.wandb, comparison, paths, title)
     if name:
-        console.rule(title)
+        console.rule(Text(title))
     print_comparison(comparison, console)
     print_paths(paths, console)
 
@@ -88,7 +91,7 @@ def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
         return [""] * len(protocols)
     own = [dict(flatten(records[0].protocol)) for records in protocols]
     differing = [key for key in own[0] if len({str(one.get(key)) for one in own}) > 1 and "fingerprint" not in key]
-    names = ["-".join(str(one.get(key)) for key in differing) for one in own]
+    names = [as_name("-".join(str(one.get(key)) for key in differing)) for one in own]
     return [name if names.count(name) == 1 else f"{name}-{place + 1}" for place, name in enumerate(names)]
 
 
@@ -99,7 +102,7 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
     jobs = run_jobs(cfg, cells)
     store = Store(Path(cfg.paths.runs_dir))
     durations = Durations(store.records() if store.root.is_dir() else [])
-    table = Table(title=f"study {cfg.study.name}")
+    table = Table(title=Text(f"study {cfg.study.name}"))
     for column in ("run", "seed", "state", "takes about", "overrides"):
         table.add_column(column)
     todo = []
@@ -110,7 +113,8 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
         if not is_done:
             todo.append(label(job.cfg))
         shown = "" if is_done or estimate is None else seconds(estimate)
-        table.add_row(job.label, str(job.seed), state, shown, " ".join(job.cfg.overrides))
+        overrides = redacted(" ".join(job.cfg.overrides))
+        table.add_row(*map(Text, (job.label, str(job.seed), state, shown, overrides)))
     console.print(table)
     for planned, space in zip(cells, spaces, strict=False):
         for key, reason in space.left_out.items():

@@ -19,6 +19,7 @@ from recsys.tracking.directions import higher_is_better
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
+from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import Trial
 
@@ -117,9 +118,9 @@ def _tune(job: Job) -> dict[str, Any]:
 def _failed(job: Job, error: Exception) -> dict[str, Any]:
     text = traceback.format_exc()
     if job.planned is not None:
-        return {"state": FAILED, "error": str(error) if isinstance(error, RecsysError) else last_line(text)}
+        return {"state": FAILED, "error": redacted(str(error) if isinstance(error, RecsysError) else last_line(text))}
     record = record_failure(job.cfg, text)
-    return {"state": FAILED, "error": last_line(text), "run_id": record.run_id}
+    return {"state": FAILED, "error": redacted(last_line(text)), "run_id": record.run_id}
 
 
 def _disk_error(job: Job, error: Exception) -> StoreError:

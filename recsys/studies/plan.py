@@ -17,6 +17,7 @@ from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
 from recsys.studies.entries import check_metrics, check_study
 from recsys.studies.fixed import Fixed
+from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
 
 NAMED_BY_PARTS = ("encoder", "ranker")  # what a run's own label says
@@ -51,6 +52,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
         ConfigError: If a cell's configuration is impossible, or two cells are the same.
     """
     check_study(cfg)
+    check_name("study.name", cfg.study.name)
     cells = expand(cfg.study)
     composed = [compose_run(cfg, cell.overrides) for cell in cells]
     for run_cfg in composed:

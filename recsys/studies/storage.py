@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from recsys.schema import ConfigError, StoreError
 from recsys.tracking.files import locked
+from recsys.tracking.names import check_name
+from recsys.tracking.secrets import redacted
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 DATABASE, CLAIMS = "tuning.db", "claims"
+SQLITE = "sqlite:///"
 WAIT = 60  # seconds that a worker waits for another's write
 
 
@@ -23,30 +26,55 @@ def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
     """A storage of Optuna: SQLite in the study's folder; or a URL of a database; or the path of a journal file.
 
     Raises:
-        ConfigError: If the database cannot be reached.
+        ConfigError: If the database cannot be reached, or a file of the study would be outside its folder.
         StoreError: If it cannot be written while it is used.
     """
     import optuna
     from optuna.exceptions import StorageInternalError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = storage or f"sqlite:///{(folder / DATABASE).resolve()}"
+    url = located(storage, folder)
     try:
         with locked(folder / CLAIMS / "storage"):  # two workers that make a database's tables at once fail
             made = _open(url)
     except StoreError:
         raise
     except Exception as error:  # drivers have errors of their own
-        raise ConfigError(f"search.storage={storage}: {url} cannot be opened ({error}).") from error
+        raise ConfigError(redacted(f"search.storage={storage}: {url} cannot be opened ({error}).")) from None
     try:
         yield made
     except StorageInternalError as error:
         raise StoreError(
-            f"the tuning's storage {url} cannot be used ({error.__cause__ or error}). Give it space, or another place "
-            "as in search.storage=sqlite:////some/folder/tuning.db; what was told before is kept."
-        ) from error
+            redacted(f"the tuning's storage {url} cannot be used ({error.__cause__ or error}).")
+            + " Give it space, or another place as in search.storage=sqlite:////some/folder/tuning.db; finished trials "
+            "are kept."
+        ) from None
     finally:
         made.remove_session()
+
+
+def located(storage: str | None, folder: Path) -> str:
+    """The URL of a database, or the path of a journal file; relative files are in the study's folder.
+
+    Args:
+        storage: `search.storage`.
+        folder: Of the study.
+
+    Raises:
+        ConfigError: If a relative file is no name of a file, or has such a part.
+    """
+    if storage is None:
+        return f"{SQLITE}{(folder / DATABASE).resolve()}"
+    scheme, file = (SQLITE, storage.removeprefix(SQLITE)) if storage.startswith(SQLITE) else ("", storage)
+    if not scheme and "://" in storage:
+        return storage
+    path, mark, options = file.partition("?") if scheme else (file, "", "")
+    if path.startswith("/") or path == ":memory:":
+        check_name("search.storage", path.rpartition("/")[2])
+        return storage
+    for part in path.split("/"):
+        check_name("search.storage", part)
+    return f"{scheme}{folder.resolve() / path}{mark}{options}"
 
 
 def _open(url: str) -> BaseStorage:

@@ -32,6 +32,7 @@ from recsys.studies.storage import Claims, key_of, opened
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
+from recsys.tracking.secrets import redacted
 from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, RUNNING, Trial, study_folder
 from recsys.workspace import load_split
 
@@ -231,7 +232,7 @@ class _Search:
             if is_disk_error(error):
                 raise
             _forget(run_cfg)
-            trial.set_user_attr(ERROR, traceback.format_exc())
+            trial.set_user_attr(ERROR, redacted(traceback.format_exc()))
             self.study.tell(trial, state=state.FAIL)
         else:
             costs = [[COSTS[self.cfg.search.cost](record) for record in made]] if self.cfg.search.cost else []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from recsys.schema import LOSS, RecsysError
 from recsys.tracking.record import Record
+from recsys.trusted import component
 
 
 def higher_is_better(record: Record, metric: str) -> bool:
@@ -35,9 +34,9 @@ def higher_is_better(record: Record, metric: str) -> bool:
 
 
 def _of_class(record: Record, name: str) -> bool | None:
-    """What the class declares that a record's configuration names; None where it cannot be imported."""
+    """What the class declares that a record's configuration names; None where that is not trusted or gone."""
     try:
-        module, _, cls = record.config["metrics"]["metrics"][name]["_target_"].rpartition(".")
-        return getattr(getattr(import_module(module), cls), "higher_is_better", None)
-    except (KeyError, TypeError, ImportError, AttributeError, ValueError):
+        target = str(record.config["metrics"]["metrics"][name]["_target_"])
+    except (KeyError, TypeError):
         return None
+    return getattr(component("metrics", target), "higher_is_better", None)

@@ -30,7 +30,6 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)
-            _share(temporary)
             temporary.replace(path)
 
 
@@ -53,7 +52,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
     Gives False where another process has it and `wait` is False.
 
     Raises:
-        StoreError: If the file cannot be made.
+        StoreError: If the file cannot be made, or is a link.
     """
     descriptor, is_mine = _opened(path), False
     try:
@@ -70,7 +69,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
 def is_locked(path: Path) -> bool:
     """Whether somebody holds a file's lock just now; the file need not exist, and need not be writable."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -98,17 +97,13 @@ def _lock(descriptor: int, wait: bool) -> bool:
 
 
 def _is_in_place(descriptor: int, path: Path) -> bool:
-    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def is_disk_error(error: BaseException) -> bool:
     """Whether the disk is full or cannot be written: not the fault of whoever tried."""
     codes = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
     return isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in codes)
-
-
-def _share(path: Path) -> None:
-    """The mode that the user's umask gives new files; mkstemp's own is for the owner alone."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)

@@ -12,6 +12,7 @@ from typing import Any
 
 from recsys.schema import RecsysError
 from recsys.tracking.files import write_atomically
+from recsys.tracking.secrets import redacted
 
 SCHEMA_VERSION = 2  # raised when a field is added, removed or changes its meaning
 FINISHED = "finished"
@@ -31,7 +32,7 @@ class Record:
         run_id: See `recsys.tracking.run_id`.
         name: A short label, such as "bert+dot" or "popularity".
         choices: What was chosen in each config group: data, split, encoder, profile, ranker, loss, …
-        config: The resolved configuration.
+        config: The resolved configuration; `***` stands for secrets, as in overrides, tuning and error.
         overrides: The command line that repeats the run.
         seed: The run's seed.
         protocol: Everything that must be equal between runs that are compared.
@@ -99,6 +100,8 @@ class Record:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
+        for shown in ("config", "overrides", "tuning", "error"):
+            object.__setattr__(self, shown, redacted(getattr(self, shown)))
         if not self.protocol_fingerprint:
             object.__setattr__(self, "protocol_fingerprint", fingerprint(self.protocol))
 
@@ -163,12 +166,12 @@ def canonical_json(value: Any) -> str:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of strict JSON, whole or not at all.
+    """Write a file of strict JSON, whole or not at all, with `***` for secrets.
 
     Raises:
         RecsysError: If the file cannot be written.
     """
-    text = json.dumps(_strict(content), allow_nan=False, indent=1, ensure_ascii=False)
+    text = json.dumps(_strict(redacted(content)), allow_nan=False, indent=1, ensure_ascii=False)
     write_atomically(path, f"{text}\n".encode())
 
 

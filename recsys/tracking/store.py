@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from recsys.schema import BusyError, RecsysError
+from recsys.schema import BusyError, RecsysError, StoreError
 from recsys.tracking.files import is_locked, locked, naming, write_atomically
+from recsys.tracking.names import check_name, is_name
 from recsys.tracking.record import Record
 
 log = logging.getLogger(__name__)
@@ -51,30 +52,44 @@ class Store:
     root: Path
 
     def folder(self, run_id: str) -> Path:
-        """Where a run's files are; it need not exist."""
-        return self.root / run_id
+        """Where a run's files are; it need not exist.
+
+        Raises:
+            ConfigError: If the id can be no name of a folder.
+        """
+        return self.root / check_name("a run's id", run_id)
 
     def find(self, run_id: str) -> Record | None:
         """The record of a run, finished or failed; None where there is none.
 
         Raises:
-            RecsysError: If it is damaged; the message names the file.
+            RecsysError: If it is damaged, or of another run; the message names the file.
         """
         path = self.folder(run_id) / RECORD
-        return Record.read(path) if path.is_file() else None
+        record = Record.read(path) if path.is_file() else None
+        if record is not None and record.run_id != run_id:
+            raise RecsysError(_foreign(path, record))
+        return record
 
     def ids(self) -> list[str]:
         """Of all runs that have a record, in alphabetical order."""
-        return sorted(path.parent.name for path in self.root.glob(f"*/{RECORD}"))
+        return self._folders_with(RECORD)
 
     def unrecorded(self) -> list[str]:
         """Of runs that are being made, or were killed before their record was written."""
-        return sorted({path.parent.name for path in self.root.glob(f"*/{LOCK}")} - set(self.ids()))
+        return sorted(set(self._folders_with(LOCK)) - set(self.ids()))
 
     def records(self) -> list[Record]:
-        """All records that can be read, in the order of their ids; a warning names each other one."""
-        found = (_readable(path) for path in sorted(self.root.glob(f"*/{RECORD}")))
+        """All records that can be read, in the order of their ids; a warning names each other one.
+
+        A run whose id is not its folder's name is left out, too.
+        """
+        found = (_readable(self.folder(run_id) / RECORD) for run_id in self.ids())
         return [record for record in found if record is not None]
+
+    def _folders_with(self, file: str) -> list[str]:
+        folders = self.root.iterdir() if self.root.is_dir() else ()
+        return sorted(folder.name for folder in folders if is_name(folder.name) and _is_file(folder / file))
 
     def per_user(self, run_id: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Metrics of each query of a finished run, ordered by query; all columns or the chosen ones that it has.
@@ -84,7 +99,7 @@ class Store:
         """
         path = self.folder(run_id) / PER_USER
         try:
-            frame = pl.read_parquet(path)
+            frame = pl.read_parquet(path, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise RecsysError(f"cannot read {path} ({error}). Make the run again with rerun=true.") from error
         kept = frame.columns if columns is None else [name for name in columns if name in frame.columns]
@@ -145,9 +160,11 @@ class Store:
 
         Raises:
             BusyError: If a process is making the run; nothing is deleted.
-            RecsysError: If a file cannot be deleted.
+            RecsysError: If a file cannot be deleted, or the folder is a link, whose files are outside the store.
         """
         folder = self.folder(run_id)
+        if folder.is_symlink():
+            raise StoreError(f"{folder} is a link to {folder.resolve()}: delete the link and its files by hand.")
         with self.lock(run_id, wait=False), naming(folder):
             (folder / RECORD).unlink(missing_ok=True)
             shutil.rmtree(folder)
@@ -155,12 +172,31 @@ class Store:
 
 def _readable(path: Path) -> Record | None:
     try:
-        return Record.read(path)
+        record = Record.read(path)
     except RecsysError as error:
         log.warning("%s It is left out.", error)
+        return None
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # values of wrong types
         log.warning("%s is damaged (%s). It is left out.", path, error)
-    return None
+        return None
+    if record.run_id != path.parent.name:
+        log.warning("%s The run is left out.", _foreign(path, record))
+        return None
+    return record
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:  # a run of somebody else
+        return False
+
+
+def _foreign(path: Path, record: Record) -> str:
+    return (
+        f"{path} is the record of run {record.run_id!r}, expected that of {path.parent.name!r}: give the folder the "
+        "run's id as its name."
+    )
 
 
 def _tagged(record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None) -> Record:

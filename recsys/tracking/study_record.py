@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from recsys.schema import RecsysError
+from recsys.tracking.names import check_name, is_name
 from recsys.tracking.record import load_json, write_json
+from recsys.tracking.secrets import redacted
 
 FOLDER, FILE = "studies", "study.json"
 BASELINE, GRID, LISTED, BASE, CHANGE = "baseline", "grid", "listed", "base", "change"
@@ -66,7 +68,7 @@ class StudyRecord:
 
     Attributes:
         name: The study's name, and a tag of all of its runs.
-        command: The command line that repeats it.
+        command: The command line that repeats it; `***` stands for secrets.
         seeds: Of each cell.
         metrics: Of the test; the first is the one that is compared.
         baseline: The label of the cell that all are compared with, or None.
@@ -85,6 +87,10 @@ class StudyRecord:
     search: dict[str, Any] = field(default_factory=dict)
     cells: list[StudyCell] = field(default_factory=list)
     higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        for shown in ("command", "search"):
+            object.__setattr__(self, shown, redacted(getattr(self, shown)))
 
     @property
     def is_ablation(self) -> bool:
@@ -127,16 +133,25 @@ class StudyRecord:
                 StudyCell(**{**cell, "trials": [Trial(**trial) for trial in cell["trials"]]})
                 for cell in content.pop("cells")
             ]
-            return cls(**content, cells=cells)
+            study = cls(**content, cells=cells)
         except (KeyError, TypeError) as error:
             raise RecsysError(f"{path} is damaged ({error}). Run the study again: finished runs are found.") from error
+        if study.name != name:
+            raise RecsysError(f"{path} is the record of study {study.name!r}: give the folder the study's name.")
+        return study
 
 
 def study_folder(runs_dir: Path, name: str) -> Path:
-    """Where a study keeps its record and its tuning."""
-    return runs_dir / FOLDER / name
+    """Where a study keeps its record and its tuning.
+
+    Raises:
+        ConfigError: If the name can be no name of a folder.
+    """
+    return runs_dir / FOLDER / check_name("study.name", name)
 
 
 def studies(runs_dir: Path) -> list[str]:
     """Names of the studies of a store."""
-    return sorted(path.parent.name for path in (runs_dir / FOLDER).glob(f"*/{FILE}"))
+    folder = runs_dir / FOLDER
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted(name for name in names if is_name(name) and (folder / name / FILE).is_file())

@@ -22,7 +22,8 @@ def test_the_best_trial_is_beside_the_mean_of_the_best_five():
     cell = cell_of([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9], [*["finished"] * 6, "pruned"])
     (row,) = summary_grid(study_of(cell)).rows
     assert [entry.value for entry in row[1:6]] == [7, 1, 0, 0.6, pytest.approx((0.6 + 0.5 + 0.4 + 0.3 + 0.2) / 5)]
-    assert [trial.value for trial in top_trials(cell, 2)] == [0.6, 0.5]
+    assert [trial.value for trial in top_trials(cell, n=2)] == [0.6, 0.5]
+    assert [trial.value for trial in top_trials(cell, higher_is_better=False, n=2)] == [0.1, 0.2]
 
 
 @pytest.mark.parametrize(("best", "is_warned"), [(0.2, True), (0.11, False)])

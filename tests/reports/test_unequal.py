@@ -60,7 +60,7 @@ def test_equal_cells_have_no_notes(store):
     assert comparison.unequal == Unequal()
     assert "notes" not in tables.quality_grid(comparison).headers
     assert tables.full_note(comparison) == tables.note(comparison)
-    assert comparison.warnings == []
+    assert [warning for warning in comparison.warnings if not warning.startswith("fewer than 10 users")] == []
 
 
 def test_a_cell_that_still_rose_at_its_last_epoch_says_so(store):

@@ -63,7 +63,7 @@ def test_a_run_with_the_callback_equals_one_of_single_steps(callback, make):
 
 def test_the_weights_that_were_averaged_last_are_tested(make):
     seen = Weights()
-    run = make(SWA, *LAZY, callbacks=[seen])
+    run = make(SWA, *LAZY, "test_knowledge=train", callbacks=[seen])
     # swa_epoch_start=2 averages from the beginning of the second epoch on: those of epochs 2, 3 and 4
     expected = (seen.epochs[1] + seen.epochs[2] + seen.epochs[3]) / 3
     assert torch.allclose(_flat(load_file(run.weights)), expected, atol=1e-6)

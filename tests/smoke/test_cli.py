@@ -79,7 +79,7 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
     assert first.returncode == 0, first.stderr
     assert "6 runs made and 0 found" in first.stdout
     report = tmp_path / "runs" / "reports" / "mini"
-    files = {"report.html", "report.md", "table.csv", "pairs.csv", "table.tex", "figures"}
+    files = {"report.html", "report.md", "table.csv", "pairs.csv", "segments.csv", "table.tex", "figures"}
     assert {path.name for path in report.iterdir()} == files
     assert "tfidf+dot" in (report / "report.md").read_text()
     second = run("study", *study, cwd=tmp_path, cache=cache_dir)

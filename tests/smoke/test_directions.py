@@ -76,7 +76,7 @@ def test_a_search_minimises_what_is_better_when_lower(cache_dir, tmp_path):
             "study.name=low",
             f"study.common={common!r}",
             'study.cells={cf: ["encoder=none", "ranker=cf"]}',
-            "study.space={learning_rate: {low: 0.0001, high: 0.1, log: true}}",
+            "study.space={optimizer.lr: {low: 0.0001, high: 0.1, log: true}}",
             "study.seeds=[0]",
             "search=random",
             "search.n_trials=4",
@@ -90,7 +90,7 @@ def test_a_search_minimises_what_is_better_when_lower(cache_dir, tmp_path):
     finished = [trial for trial in cell.trials if trial.state == "finished"]
     best = min(finished, key=lambda trial: trial.value)
     assert len({trial.value for trial in finished}) > 1
-    assert float(cell.parameters["learning_rate"]) == pytest.approx(best.parameters["learning_rate"])
+    assert float(cell.parameters["optimizer.lr"]) == pytest.approx(best.parameters["optimizer.lr"])
     assert study.higher_is_better is False
 
 

@@ -59,7 +59,7 @@ def contents(store: Path) -> dict[str, tuple]:
             record.metrics,
             record.segments,
             record.curve,
-            runs.per_user(record.run_id).to_dicts() if record.config["test"] else None,
+            runs.per_user(record.run_id).fill_nan(None).to_dicts() if record.config["test"] else None,
         )
         for record in runs.records()
     }

@@ -43,7 +43,8 @@ def fetch(url: str, target: Path, md5: str | None = None) -> None:
 def _fetch_part(url: str, target: Path) -> Path:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with urllib.request.urlopen(url, timeout=60) as response, part.open("wb") as file:
+        part.unlink(missing_ok=True)  # of an earlier process of the same number, or a link
+        with urllib.request.urlopen(url, timeout=60) as response, part.open("xb") as file:
             shutil.copyfileobj(response, file, 1 << 20)
     except OSError:
         part.unlink(missing_ok=True)

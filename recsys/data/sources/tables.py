@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import math
 from abc import ABC, abstractmethod
@@ -85,6 +86,7 @@ class CsvTable(RawTable):
         self.encoding, self.quote, self.header = encoding, quote, names is None
         frame = pl.scan_csv(
             self.path,
+            glob=False,
             separator=self.separator,
             quote_char=quote,
             has_header=self.header,
@@ -146,11 +148,11 @@ class JsonLinesTable(RawTable):
         path = plain_text(file, scratch)
         self.file, self.label = file, file.label
         try:
-            inferred = pl.scan_ndjson(path, infer_schema_length=_INFERRED_ROWS).collect_schema()
+            inferred = pl.scan_ndjson(literal(path), infer_schema_length=_INFERRED_ROWS).collect_schema()
         except _UNREADABLE as error:
             raise self._diagnose(error) from error
         self.schema = {name: _string_type(dtype) for name, dtype in inferred.items()}
-        super().__init__(file, pl.scan_ndjson(path, schema=self.schema))
+        super().__init__(file, pl.scan_ndjson(literal(path), schema=self.schema))
 
     def place(self, row: int) -> str:
         """`file:line` of a row."""
@@ -175,7 +177,7 @@ class ParquetTable(RawTable):
     """A parquet file; dates and times become seconds since 1970, with decimals if they have a part of a second."""
 
     def __init__(self, file: RawFile) -> None:
-        frame = pl.scan_parquet(file.path)
+        frame = pl.scan_parquet(file.path, glob=False)
         try:
             types = frame.collect_schema()
         except (*_UNREADABLE, OSError) as error:
@@ -185,6 +187,11 @@ class ParquetTable(RawTable):
     def place(self, row: int) -> str:
         """`file, row n` (parquet has no lines), counted from 1."""
         return f"{self.label}, row {row + 1}"
+
+
+def literal(path: Path) -> str:
+    """A path as polars' readers of JSON lines take it, which always read `[`, `*` and `?` as a pattern."""
+    return glob.escape(str(path))
 
 
 def _quoting(quote: str | None) -> dict[str, Any]:

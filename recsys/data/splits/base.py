@@ -73,11 +73,16 @@ class Split:
 
     def masked(self, stage: str) -> pl.DataFrame:
         """The `user` and `item` pairs that are no candidates in a stage, since they happened before it."""
+        pairs = self.before(stage).select(schema.USER, schema.ITEM)
+        if self.low_rated is None:
+            return pairs
         parts = [TRAIN_PART, VALIDATION_PART] if stage == schema.TEST else [TRAIN_PART]
-        before = [self.known(stage), *([self.validation] if stage == schema.TEST else [])]
-        if self.low_rated is not None:
-            before.append(self.low_rated.filter(pl.col(schema.PART).is_in(parts)))
-        return pl.concat([frame.select(schema.USER, schema.ITEM) for frame in before])
+        low_rated = self.low_rated.filter(pl.col(schema.PART).is_in(parts))
+        return pl.concat([pairs, low_rated.select(schema.USER, schema.ITEM)])
+
+    def before(self, stage: str) -> pl.DataFrame:
+        """The interactions that happened before a stage, whether models know them or not."""
+        return pl.concat([self.known(stage), self.validation]) if stage == schema.TEST else self.known(stage)
 
     def refit(self, on: str = REFIT) -> Split:
         """The split that a chosen setting is fitted on once more: its train part is larger and nothing is validated.
@@ -321,7 +326,7 @@ def _refit_impressions(dataset: Dataset, on: str) -> Dataset:
 def small_test_warnings(split: Split) -> list[str]:
     """What every report says of a test that is too small to tell much."""
     n_all = split.dataset.n_users
-    tested, known = (occurs(frame[schema.USER], n_all) for frame in (split.test, split.known(schema.TEST)))
+    tested, known = (occurs(frame[schema.USER], n_all) for frame in (split.test, split.before(schema.TEST)))
     n_users, n_warm = int(tested.sum()), int((tested & known).sum())
     if n_warm >= MIN_WARM_USERS and split.test.height >= MIN_TEST_PAIRS:
         return []

@@ -1,0 +1,54 @@
+"""Names that become names of files and folders: of runs, studies and reports."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from recsys.schema import ConfigError
+
+LONGEST = 200  # bytes; file systems allow 255, and temporary files add to a name
+
+
+def check_name(key: str, name: object) -> str:
+    """The name, if it can be one of a file or folder and nothing else.
+
+    Args:
+        key: What it is, for messages.
+        name: The name.
+
+    Raises:
+        ConfigError: If it is empty, "." or "..", too long, or has a separator or control character.
+
+    Example:
+        >>> check_name("study.name", "scaling 2")
+        'scaling 2'
+    """
+    text = "" if name is None else str(name)
+    if not is_name(text):
+        raise ConfigError(
+            f"{key} is {text!r}; expected a name for a folder: at most {LONGEST} bytes, without / and \\ and without "
+            'control characters, and not "." or "..".'
+        )
+    return text
+
+
+def is_name(text: str) -> bool:
+    """Whether `check_name` lets it pass."""
+    is_path = text.strip() in ("", ".", "..") or any(map(_is_special, text))
+    return not is_path and len(text.encode(errors="replace")) <= LONGEST
+
+
+def _is_special(character: str) -> bool:
+    return character in "/\\" or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def as_name(text: str) -> str:
+    """A name for a folder that stands for any text: other characters than letters, digits and `._-` become `_`.
+
+    Example:
+        >>> as_name("ml/../x y"), as_name("..")
+        ('ml_.._x_y', '_..')
+    """
+    name = re.sub(r"[^\w.-]", "_", text)[: LONGEST // 4]
+    return name if is_name(name) else f"_{name}"
