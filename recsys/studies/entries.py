@@ -42,6 +42,6 @@ def check_metrics(cfg: DictConfig, runs: Sequence[DictConfig]) -> None:
         ConfigError: Naming the metric and those that there are.
     """
     for text in dict.fromkeys(OmegaConf.to_yaml(run.metrics, resolve=True) for run in runs):
-        names = build("metrics", OmegaConf.create(text)).names(TEST)
+        names = build("metrics", DictConfig(OmegaConf.create(text))).names(TEST)
         wanted = [name for name in cfg.study.metrics if "/" not in name]  # with a slash: of a segment
         check_choices("study.metrics", wanted, names)
