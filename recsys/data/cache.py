@@ -18,7 +18,7 @@ from recsys.data.sources.base import Source
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # raised when a parser's code changes what it reads out of the same files
+VERSION = 3  # raised when a parser's code changes what it reads out of the same files
 MANIFEST = "manifest.json"
 FRAMES = ("interactions", "items", "users", "impressions", "low_rated")
 

@@ -1,20 +1,33 @@
-"""How raw columns become ids, ratings and times, and what is said of the first value that does not."""
+"""How raw columns become ids, ratings and times, and which rows cannot."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys import schema
-from recsys.data.sources.tables import ROW, RawTable
+from recsys.data.sources import times
+from recsys.data.sources.csv_table import is_value
+from recsys.data.sources.faults import BadRows
+from recsys.data.sources.tables import ROW, ParquetTable, RawTable
 from recsys.schema import ConfigError, DataError
 
-UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_YEAR_1971, _YEAR_2100 = 31_536_000, 4_102_444_800
+log = logging.getLogger(__name__)
+
+_YEAR_1971 = 31_536_000
+_SAMPLE = 1000  # rows by which the unit of times is guessed
+_MISSING = ["nan", "none", "null", "na", "n/a", "<na>", r"\n", "nat", "undefined"]
+
+
+WITHOUT_ID, BAD_TIME = "rows without an id", "rows with a bad time"
+TOO_MANY, TOO_FEW = "rows with too many fields", "rows with too few fields"
+REPEATED_ID = "rows that repeat an id"
 
 
 @dataclass(frozen=True)
@@ -26,29 +39,39 @@ class Column:
         parse: Gives null for a value that is refused.
         expected: What a value should have been, for the message.
         key: The configuration's key that names the column, if one does.
+        kind: What rows with a refused value are, in the plural, for the statistics.
+        unit_key: The configuration's key of a time's unit, if the unit is to be found out by the values.
     """
 
     raw: str
     parse: Callable[[pl.Expr], pl.Expr]
     expected: str
     key: str = ""
+    kind: str = "rows with a bad value"
+    unit_key: str | None = None
+
+    @property
+    def is_id(self) -> bool:
+        """Whether it holds ids."""
+        return self.kind == WITHOUT_ID
 
 
 def identifier(raw: str, key: str = "") -> Column:
     """A raw id: any string that is not empty."""
-    return Column(raw, lambda text: pl.when(text != "").then(text), "an id", key)
+    return Column(raw, lambda text: pl.when(text != "").then(text), "an id", key, WITHOUT_ID)
 
 
 def rating(raw: str, key: str = "") -> Column:
     """A finite number, as float32."""
-    return Column(raw, _finite, "a finite number", key)
+    return Column(raw, _finite, "a finite number", key, "rows with a bad number")
 
 
 def part(raw: str, key: str = "") -> Column:
     """train, val or test."""
     parts = (schema.TRAIN, schema.VAL, schema.TEST)
     advice = f" (or {key}=null if the column is something else)" if key else ""
-    return Column(raw, lambda text: pl.when(text.is_in(parts)).then(text), f"train, val or test{advice}", key)
+    expected, kind = f"train, val or test{advice}", "rows with an unknown part"
+    return Column(raw, lambda text: pl.when(text.is_in(parts)).then(text), expected, key, kind)
 
 
 def timestamp(raw: str, unit: str = "s", key: str = "", unit_key: str = "") -> Column:
@@ -56,55 +79,101 @@ def timestamp(raw: str, unit: str = "s", key: str = "", unit_key: str = "") -> C
 
     Args:
         raw: The column's name.
-        unit: `s`, `ms`, `us` or `ns` since 1970, or a format such as `%Y-%m-%d %H:%M:%S` (taken as UTC).
+        unit: `s`, `ms`, `us` or `ns` since 1970; `iso`; a format such as `%Y-%m-%d %H:%M:%S`, taken as UTC where it has
+            no zone; or `auto`, one of the others but a format, by the first values.
         key: The configuration's key of the column.
         unit_key: The configuration's key of the unit, if there is one.
 
     Raises:
         ConfigError: If the unit is unknown.
     """
-    if "%" in unit:
-        written = f"a time written as {unit}" + (f" ({unit_key})" if unit_key else "")
-        return Column(raw, partial(_written_time, unit=unit), written, key)
-    if unit not in UNITS:
-        raise ConfigError(f"{unit_key or 'timestamp unit'}={unit} is unknown; use {', '.join(UNITS)} or a % format.")
-    advice = f"; if it counts something else, set {unit_key}" if unit_key else ""
-    expected = f"a time between 1970 and 2100 in {unit} since 1970{advice}"
-    return Column(raw, partial(_counted_time, unit=unit), expected, key)
+    kind = BAD_TIME
+    if unit == times.AUTO:
+        return Column(raw, lambda text: text, "a time", key, kind, unit_key)
+    return Column(raw, times.parser(unit, unit_key), times.expected(unit, unit_key), key, kind)
 
 
-def read_columns(table: RawTable, columns: Mapping[str, Column]) -> pl.DataFrame:
+def read_columns(table: RawTable, columns: Mapping[str, Column], bad: BadRows | None = None) -> pl.DataFrame:
     """The chosen columns under their new names, each value checked. Blank lines are skipped.
+
+    Args:
+        table: To read.
+        columns: By their new names.
+        bad: Takes the rows that cannot be read, which are left out of the result; None raises an error for them.
 
     Raises:
         DataError: If a column is missing, there are no rows, or a value is refused; the message names file, line,
             column, what was found and what was expected.
     """
+    faults = BadRows() if bad is None else bad
     require(table, {column.raw: column.key for column in columns.values()})
-    types = table.frame.collect_schema()
-    for column in columns.values():
-        if isinstance(types[column.raw], pl.List):
-            raise DataError(f"{table.label}: column '{column.raw}': found lists, expected {column.expected}.")
+    _refuse_lists(table, columns)
+    _refuse_first_row(table, columns)
+    columns = {name: _with_unit(table, column) for name, column in columns.items()}
     parsed = [column.parse(pl.col(column.raw)).alias(name) for name, column in columns.items()]
     frame = table.collect(table.frame.select(parsed))
-    if any(count for count in frame.null_count().row(0)):
-        _refuse_first(table, columns)
-        frame = frame.drop_nulls()
-    if not frame.height:
-        raise DataError(f"{table.label}: there are no rows.")
-    return frame
+    _check_height(table, frame.height)
+    if len(table.ragged):
+        frame = frame.filter(_kept(frame, table.ragged))
+        _add_ragged(table, faults)
+    frame = _without_containers(table, columns, frame, faults)
+    whole = frame.drop_nulls()
+    if frame.height - whole.height > len(table.blank):
+        _add_refused(table, columns, faults)
+    if bad is None:
+        faults.finish()
+    _check_rows(table, whole.height, faults)
+    for name, column in columns.items():
+        if column.is_id:
+            _warn_of_missing(table, column.raw, whole[name])
+    return whole
 
 
-def read_side_table(table: RawTable, raw_id: str, new_id: str, key: str = "") -> pl.DataFrame:
+def read_side_table(
+    table: RawTable, raw_id: str, new_id: str, key: str = "", bad: BadRows | None = None, lists: Sequence[str] = ()
+) -> pl.DataFrame:
     """A table of items or users with all its columns, the id's under its new name.
+
+    Args:
+        table: To read.
+        raw_id: The id's column.
+        new_id: Its new name.
+        key: The configuration's key of the id's column.
+        bad: Takes the rows that cannot be read, which are left out of the result; None raises an error for them.
+        lists: Columns that become lists where some of their values are lists.
 
     Raises:
         DataError: If the id's column is missing, an id is empty or there twice, or there are no rows.
     """
-    ids = read_columns(table, {new_id: identifier(raw_id, key)})
-    refuse_repeated(table, raw_id, ids[new_id])
-    is_filled = pl.col(raw_id) != ""  # the other rows are blank lines: an empty id has been refused
-    return table.collect(table.frame.filter(is_filled).select(pl.col(raw_id).alias(new_id), pl.exclude(raw_id, new_id)))
+    faults = BadRows() if bad is None else bad
+    column = identifier(raw_id, key)
+    require(table, {raw_id: key})
+    _refuse_lists(table, {new_id: column})
+    _refuse_first_row(table, {new_id: column})
+    frame = table.collect(table.frame)
+    _check_height(table, frame.height)
+    ids = frame[raw_id]
+    is_good = ~_mask(len(ids), table.blank)
+    if len(table.ragged):
+        _add_ragged(table, faults)
+        if faults.drops:  # an error is complete where interactions with these items are not faults too
+            is_good &= _kept(frame, table.ragged)
+    rows = table.containers(raw_id, ids)
+    _add_values(table, column, rows, faults, WITHOUT_ID)
+    is_good &= ~_mask(len(ids), rows)
+    empty = is_good & (ids.is_null() | (ids == "").fill_null(True)) & _kept(frame, table.ragged)
+    _add_values(table, column, empty.arg_true().to_numpy(), faults, WITHOUT_ID)
+    is_good &= ~(ids.is_null() | (ids == "").fill_null(True))
+    repeated = is_good & ~_first_of(ids, is_good) & _kept(frame, table.ragged)
+    again = [(row, f"column '{raw_id}': found {ids[row]!r} again, expected each id once") for row in _first(repeated)]
+    faults.add(REPEATED_ID, int(repeated.sum()), lambda n: again[:n], table.places)
+    if bad is None:
+        faults.finish()
+    is_good &= ~repeated
+    _check_rows(table, int(is_good.sum()), faults)
+    frame = table.with_lists(frame, lists).filter(is_good)
+    _warn_of_missing(table, raw_id, frame[raw_id])
+    return frame.select(pl.col(raw_id).alias(new_id), pl.exclude(raw_id, new_id))
 
 
 def require(table: RawTable, wanted: Mapping[str, str]) -> None:
@@ -115,47 +184,82 @@ def require(table: RawTable, wanted: Mapping[str, str]) -> None:
     """
     found = table.columns
     for name, key in wanted.items():
-        if name not in found:
-            near = _nearest(name, found)
-            named = f" ({key})" if key else ""
-            guess = f"; did you mean '{near}'?" if near else "."
-            raise DataError(f"{table.label}: there is no column '{name}'{named}; found {', '.join(found)}{guess}")
+        if name in found:
+            continue
+        named = f" ({key})" if key else ""
+        if isinstance(table, ParquetTable) and name in table.left_out:
+            kind = table.left_out[name]
+            raise DataError(f"{table.label}: column '{name}'{named} is {kind}; expected texts, numbers or times.")
+        near = _nearest(name, found)
+        guess = f"; did you mean '{near}'?" if near else "."
+        listed = ", ".join(map(shown, found))
+        raise DataError(f"{table.label}: there is no column '{name}'{named}; found {listed}{guess}{_hint(table)}")
 
 
-def check_unit(times: pl.Series, unit: str, label: str, unit_key: str) -> None:
+def shown(text: str) -> str:
+    r"""A text with its tabs and other control characters written out.
+
+    Example:
+        >>> shown("user\tid")
+        'user\\tid'
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def check_unit(found: pl.Series, unit: str, label: str, unit_key: str) -> None:
     """Refuse a unit under which nothing is younger than 1971: the numbers are of a coarser unit.
 
     Raises:
         DataError: If so.
     """
-    newest = times.max()
-    if unit in UNITS and unit != "s" and isinstance(newest, int) and newest < _YEAR_1971 * schema.MICROSECONDS:
+    newest = found.max()
+    if unit in times.UNITS and unit != "s" and isinstance(newest, int) and newest < _YEAR_1971 * schema.MICROSECONDS:
         raise DataError(f"{label}: as {unit} since 1970 no timestamp is later than 1970; is {unit_key}=s meant?")
 
 
-def refuse_unknown(table: RawTable, column: str, ids: pl.Series, known: pl.Series, expected: str) -> None:
-    """Check that all `ids`, read from `column`, are among the `known`.
+def refuse_unknown(
+    table: RawTable,
+    column: str,
+    ids: pl.Series,
+    known: pl.Series,
+    expected: str,
+    bad: BadRows | None = None,
+    kind: str = "interactions with unknown items",
+) -> pl.Series:
+    """Check that all `ids`, read from `column`, are among the `known`; gives whether each is.
+
+    Args:
+        table: That the ids are of.
+        column: Their raw column.
+        ids: Without those of rows that cannot be read.
+        known: What they may be.
+        expected: What an id should have been, for the message.
+        bad: Takes the rows with unknown ids; None raises an error for them.
+        kind: What these rows are.
 
     Raises:
-        DataError: If not; the message names the first line with an unknown one, and how many there are.
+        DataError: If one is unknown and `bad` is None; the message names the first lines with unknown ones.
     """
+    faults = BadRows() if bad is None else bad
     unknown = ids.unique().to_frame("id").join(known.to_frame("id"), on="id", how="anti")["id"]
-    if len(unknown):
-        row = table.first_row(pl.col(column).is_in(unknown.implode()))
-        found = f"found {_value(table, column, row)!r}, expected {expected}"
-        raise DataError(f"{table.place(row)}: column '{column}': {found} ({len(unknown):,} unknown in all).")
+    if not len(unknown):
+        return pl.repeat(True, len(ids), dtype=pl.Boolean, eager=True)
+    is_unknown = ids.is_in(unknown.implode())
 
+    def find(n: int) -> list[tuple[int, str]]:
+        wrong = table.frame.with_row_index(ROW).filter(pl.col(column).is_in(unknown.implode()))
+        rows = table.collect(wrong.select(ROW, column).head(n + len(table.ragged))).rows()
+        ragged = set(table.ragged.tolist())
+        return [
+            (row, f"column '{column}': found {value!r}, expected {expected}")
+            for row, value in rows
+            if row not in ragged
+        ]
 
-def refuse_repeated(table: RawTable, column: str, ids: pl.Series) -> None:
-    """Check that no id is there twice.
-
-    Raises:
-        DataError: If one is; the message names the line of the second.
-    """
-    if ids.n_unique() < len(ids):
-        row = table.first_row(~pl.col(column).is_first_distinct() & (pl.col(column) != ""))
-        found = f"found {_value(table, column, row)!r} again, expected each id once"
-        raise DataError(f"{table.place(row)}: column '{column}': {found}.")
+    faults.add(kind, int(is_unknown.sum()), find, table.places)
+    if bad is None:
+        faults.finish()
+    return ~is_unknown
 
 
 @dataclass(frozen=True)
@@ -177,41 +281,171 @@ class UnknownItems:
             raise ConfigError(f"{self.key}={self.choice} is unknown; use error or drop.")
 
     def apply(
-        self, table: RawTable, column: str, interactions: pl.DataFrame, items: pl.DataFrame
+        self,
+        table: RawTable,
+        column: str,
+        interactions: pl.DataFrame,
+        items: pl.DataFrame,
+        bad: BadRows | None = None,
     ) -> tuple[pl.DataFrame, dict[str, int]]:
-        """The interactions with known items, and how many were dropped.
+        """The interactions with known items, and how many were dropped by this choice.
 
         Raises:
-            DataError: If the choice is `error` and an item is unknown.
+            DataError: If the choice is `error`, an item is unknown, and there is no `bad` to take its rows.
         """
-        known = items[schema.ITEM_ID]
+        ids, known = interactions[schema.ITEM_ID], items[schema.ITEM_ID]
         if self.choice == "error":
             expected = f"an item of {self.label} (or {self.key}=drop)"
-            refuse_unknown(table, column, interactions[schema.ITEM_ID], known, expected)
-            return interactions, {}
+            return interactions.filter(refuse_unknown(table, column, ids, known, expected, bad)), {}
         kept = interactions.filter(pl.col(schema.ITEM_ID).is_in(known.implode()))
         lost = interactions.height - kept.height
         return kept, ({"interactions with unknown items": lost} if lost else {})
 
 
-def _refuse_first(table: RawTable, columns: Mapping[str, Column]) -> None:
-    """Raise for the first refused value of the file, unless all are on blank lines."""
-    refused = [column.parse(pl.col(column.raw)).is_null() for column in columns.values()]
-    blank = pl.all_horizontal(pl.all().exclude(ROW).is_null())
-    rows = table.frame.with_row_index(ROW).filter(pl.any_horizontal(refused), ~blank)
-    first = table.collect(rows.head(1))
-    if not first.height:
-        return
+def _with_unit(table: RawTable, column: Column) -> Column:
+    """The column with the unit of its times, found out by its first values if that is asked for."""
+    if column.unit_key is None:
+        return column
+    first = table.collect(table.frame.select(column.raw).filter(pl.col(column.raw) != "").head(_SAMPLE))[column.raw]
+    unit = times.guess(first)
+    if unit is None:
+        value = f"{first[0]!r}" if len(first) else "nothing"
+        named = f"set {column.unit_key or 'the unit'}: {times.KNOWN}"
+        raise DataError(f"{table.label}: column '{column.raw}': no unit of times fits {value}; {named}.")
+    return timestamp(column.raw, unit, column.key, column.unit_key)
+
+
+def _refuse_lists(table: RawTable, columns: Mapping[str, Column]) -> None:
+    types = table.frame.collect_schema()
     for column in columns.values():
-        if first.select(column.parse(pl.col(column.raw)).is_null()).item():
-            value = first[column.raw].item()
-            found = "nothing" if value is None or value == "" else repr(value)
-            place = table.place(first[ROW].item())
-            raise DataError(f"{place}: column '{column.raw}': found {found}, expected {column.expected}.")
+        if isinstance(types[column.raw], pl.List):
+            raise DataError(f"{table.label}: column '{column.raw}': found lists, expected {column.expected}.")
 
 
-def _value(table: RawTable, column: str, row: int) -> str:
-    return table.collect(table.frame.slice(row, 1).select(column)).item()
+def _refuse_first_row(table: RawTable, columns: Mapping[str, Column]) -> None:
+    """Refuse columns that are named by the first row of a file without a header."""
+    if not table.first_row_is_data:
+        return
+    named = [
+        column.raw for column in columns.values() if (column.is_id or column.kind == BAD_TIME) and is_value(column.raw)
+    ]
+    if named:
+        raise DataError(f"{table.label}: the column '{named[0]}' is named by a value.{_hint(table)}")
+
+
+def _hint(table: RawTable) -> str:
+    columns = table.columns
+    if table.first_row_is_data:
+        n = len(columns)
+        return (
+            f" The first row looks like data: if the file has no header, set data.header=false and name its {n} columns"
+            " in their order, as in data.columns=[user_id,item_id,…] (data.items.columns and data.users.columns for"
+            " the other tables)."
+        )
+    if len(columns) == 1 and "\t" in columns[0]:
+        return " The header has tabs: set data.separator=tab."
+    return ""
+
+
+def _check_height(table: RawTable, found: int) -> None:
+    if table.n_rows is not None and found != table.n_rows:
+        advice = "check data.quote, data.escape and data.separator"
+        raise DataError(f"{table.label}: {found:,} rows were read of {table.n_rows:,} in the file; {advice}.")
+
+
+def _check_rows(table: RawTable, n: int, faults: BadRows) -> None:
+    if n:
+        return
+    faults_found = faults.finish()
+    if not faults_found:
+        raise DataError(f"{table.label}: there are no rows.")
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in faults_found.items())
+    raise DataError(f"{table.label}: no row is left ({kinds}).")
+
+
+def _mask(n: int, rows: NDArray[np.int64]) -> pl.Series:
+    mask = np.zeros(n, np.bool_)
+    mask[rows] = True
+    return pl.Series(mask)
+
+
+def _kept(frame: pl.DataFrame, rows: NDArray[np.int64]) -> pl.Series:
+    return ~_mask(frame.height, rows)
+
+
+def _first(mask: pl.Series) -> list[int]:
+    return mask.arg_true().head(100).to_list()
+
+
+def _first_of(ids: pl.Series, is_good: pl.Series) -> pl.Series:
+    """Whether each good id is the first of its kind among the good ones."""
+    rows = is_good.arg_true()
+    first = np.zeros(len(ids), np.bool_)
+    first[rows.filter(ids.gather(rows).is_first_distinct()).to_numpy()] = True
+    return pl.Series(first)
+
+
+def _add_ragged(table: RawTable, faults: BadRows) -> None:
+    for kind, is_long in ((TOO_MANY, True), (TOO_FEW, False)):
+        rows = table.ragged_rows(is_long)
+
+        def find(n: int, rows: NDArray[np.int64] = rows) -> list[tuple[int, str]]:
+            return [(row, table.ragged_fault(row)) for row in rows[:n].tolist()]
+
+        faults.add(kind, len(rows), find, table.places)
+
+
+def _add_values(table: RawTable, column: Column, rows: NDArray[np.int64], faults: BadRows, kind: str) -> None:
+    """Add rows whose value in a column is refused."""
+
+    def find(n: int) -> list[tuple[int, str]]:
+        wanted = pl.Series(rows[:n], dtype=pl.UInt32).implode()
+        frame = table.frame.with_row_index(ROW).filter(pl.col(ROW).is_in(wanted)).select(ROW, column.raw)
+        return [(row, _refused(column, value)) for row, value in table.collect(frame).rows()]
+
+    faults.add(kind, len(rows), find, table.places)
+
+
+def _without_containers(
+    table: RawTable, columns: Mapping[str, Column], frame: pl.DataFrame, faults: BadRows
+) -> pl.DataFrame:
+    """The rows whose ids are neither lists nor objects."""
+    wrong = np.zeros(frame.height, np.bool_)
+    for name, column in columns.items():
+        if column.is_id:
+            rows = table.containers(column.raw, frame[name])
+            rows = rows[~wrong[rows]]
+            wrong[rows] = True
+            _add_values(table, column, rows, faults, WITHOUT_ID)
+    return frame.filter(pl.Series(~wrong)) if wrong.any() else frame
+
+
+def _add_refused(table: RawTable, columns: Mapping[str, Column], faults: BadRows) -> None:
+    """Add the rows with a refused value, by the first column that has one."""
+    skipped = pl.Series(np.concatenate([table.blank, table.ragged]), dtype=pl.UInt32).implode()
+    numbered = table.frame.with_row_index(ROW).filter(~pl.col(ROW).is_in(skipped))
+    by_column = [
+        pl.when(column.parse(pl.col(column.raw)).is_null()).then(pl.lit(place, pl.Int8))
+        for place, column in enumerate(columns.values())
+    ]
+    wrong = table.collect(numbered.select(ROW, pl.coalesce(by_column).alias("wrong")).drop_nulls())
+    for place, column in enumerate(columns.values()):
+        rows = wrong.filter(pl.col("wrong") == place)[ROW].to_numpy().astype(np.int64)
+        _add_values(table, column, rows, faults, column.kind)
+
+
+def _refused(column: Column, value: str | None) -> str:
+    found = "nothing" if value is None or value == "" else repr(value)
+    return f"column '{column.raw}': found {found}, expected {column.expected}"
+
+
+def _warn_of_missing(table: RawTable, column: str, ids: pl.Series) -> None:
+    """Warn of ids that usually mean that there is none; they are ids like others."""
+    similar = ids.filter(ids.str.len_bytes() <= 9)
+    named = similar.filter(similar.str.to_lowercase().is_in(_MISSING))
+    if len(named):
+        often = "which often stands for a missing value; it is read as an id"
+        log.warning("%s: column '%s': %s rows have the id %r, %s.", table.label, column, len(named), named[0], often)
 
 
 def _nearest(name: str, found: list[str]) -> str | None:
@@ -223,23 +457,3 @@ def _nearest(name: str, found: list[str]) -> str | None:
 def _finite(text: pl.Expr) -> pl.Expr:
     number = text.str.strip_chars().cast(pl.Float32, strict=False)
     return pl.when(number.is_finite()).then(number)
-
-
-def _counted_time(text: pl.Expr, unit: str) -> pl.Expr:
-    """Whole numbers are converted exactly; decimals are rounded to microseconds."""
-    trimmed, per_second = text.str.strip_chars(), UNITS[unit]
-    whole = _in_range(trimmed.cast(pl.Int64, strict=False), per_second)
-    exact = (
-        whole // (per_second // schema.MICROSECONDS) if unit == "ns" else whole * (schema.MICROSECONDS // per_second)
-    )
-    decimal = _in_range(trimmed.cast(pl.Float64, strict=False), per_second)
-    rounded = (decimal * (schema.MICROSECONDS / per_second)).round().cast(pl.Int64)
-    return pl.coalesce(exact, rounded)
-
-
-def _written_time(text: pl.Expr, unit: str) -> pl.Expr:
-    return _in_range(text.str.to_datetime(unit, strict=False, time_unit="us").dt.epoch("us"), schema.MICROSECONDS)
-
-
-def _in_range(time: pl.Expr, per_second: int) -> pl.Expr:
-    return pl.when(time.is_between(0, _YEAR_2100 * per_second, closed="left")).then(time)

@@ -22,9 +22,9 @@ from recsys.data.sources.columns import (
     read_side_table,
     timestamp,
 )
+from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.indexing import distinct_ids, index, to_index
 from recsys.data.sources.raw import RawFile, existing, find
-from recsys.data.sources.tables import CsvTable
 from recsys.data.sources.text import render, require_fields
 from recsys.schema import DataError
 

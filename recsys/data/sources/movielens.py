@@ -23,9 +23,10 @@ from recsys.data.sources.columns import (
     require,
     timestamp,
 )
+from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.indexing import index
 from recsys.data.sources.raw import RawFile, existing, find
-from recsys.data.sources.tables import CsvTable, RawTable
+from recsys.data.sources.tables import RawTable
 from recsys.data.sources.text import render, require_fields
 from recsys.schema import ConfigError, DataError
 
