@@ -63,9 +63,8 @@ def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
             raise DataError(f"{key}: {path}: column {column!r} is {values.dtype}; expected one id in each row.")
         empty = values.is_null() | (values.cast(pl.String) == "").fill_null(True)
         if empty.any():
-            raise DataError(
-                f"{key}: {path}: row {empty.arg_true()[0] + 1} has no {column}; expected an id in each row."
-            )
+            row = empty.arg_true()[0] + 1
+            raise DataError(f"{key}: {path}: row {row} has no {column}; expected an id in each row.")
     return frame.with_columns(pl.col(column).cast(pl.String) for column in ids)
 
 

@@ -60,9 +60,8 @@ def ids_of(value: Any, key: str = "user_id") -> list[str]:
         return _checked([value], key)
     if hasattr(value, "columns"):  # a frame of polars or pandas
         if len(value.columns) != 1 and key not in value.columns:
-            raise ConfigError(
-                f"{key}: a table with the columns {', '.join(map(str, value.columns))}; expected '{key}'."
-            )
+            found = ", ".join(map(str, value.columns))
+            raise ConfigError(f"{key}: a table with the columns {found}; expected '{key}'.")
         value = value[key if key in value.columns else value.columns[0]]
     return _checked(value.to_list() if isinstance(value, pl.Series) else list(value), key)
 

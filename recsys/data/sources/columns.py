@@ -184,14 +184,16 @@ def require(table: RawTable, wanted: Mapping[str, str]) -> None:
     """
     found = table.columns
     for name, key in wanted.items():
+        named = f" ({key})" if key else ""
+        if f"{name}_duplicated_0" in found:
+            raise DataError(f"{table.label}: several columns are called '{name}'{named}; expected one.")
         if name in found:
             continue
-        named = f" ({key})" if key else ""
         if isinstance(table, ParquetTable) and name in table.left_out:
             kind = table.left_out[name]
             raise DataError(f"{table.label}: column '{name}'{named} is {kind}; expected texts, numbers or times.")
         near = _nearest(name, found)
-        guess = f"; did you mean '{near}'?" if near else "."
+        guess = f"; did you mean '{shown(near)}'?" if near else "."
         listed = ", ".join(map(shown, found))
         raise DataError(f"{table.label}: there is no column '{name}'{named}; found {listed}{guess}{_hint(table)}")
 
@@ -359,7 +361,7 @@ def _check_rows(table: RawTable, n: int, faults: BadRows) -> None:
     faults_found = faults.finish()
     if not faults_found:
         raise DataError(f"{table.label}: there are no rows.")
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in faults_found.items())
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in faults_found.items())
     raise DataError(f"{table.label}: no row is left ({kinds}).")
 
 

@@ -30,7 +30,8 @@ class CsvTable(RawTable):
         encoding: Of the file.
         quote: Around fields that hold a separator; None where quotes mean nothing.
         names: The columns of a file without a header; None takes its first line.
-        escape: Before a quote within a field in quotes; None where it is doubled.
+        escape: Before a quote within a field in quotes; None where it is doubled. The quote itself says that fields
+            in quotes may hold line breaks, even where their lines look like rows.
 
     Raises:
         DataError: If a quote is ambiguous; the message names the line.
@@ -46,12 +47,13 @@ class CsvTable(RawTable):
         names: Sequence[str] | None = None,
         escape: str | None = None,
     ) -> None:
-        self.path = plain_text(file, scratch, encoding, separator, quote, escape or "")
+        self.path = plain_text(file, scratch, encoding, separator, quote, "" if escape in (None, quote) else escape)
         self.separator = separator if len(separator.encode()) == 1 else UNIT_SEPARATOR
         self.encoding, self.header = encoding, names is None
-        self.file, self.label, self.escape = file, file.label, escape
+        self.file, self.label, self.mark = file, file.label, quote
         try:
-            self.records = survey(self.path, self.separator, quote, None if names is None else len(names))
+            n_fields, spans_lines = None if names is None else len(names), escape == quote
+            self.records = survey(self.path, self.separator, quote, n_fields, spans_lines)
         except StrayQuoteError as error:
             raise wrong_byte(file, encoding) or self._stray(error) from None
         self.quote = quote if self.records.has_quotes else None
@@ -68,7 +70,10 @@ class CsvTable(RawTable):
             infer_schema=False,
             schema=None if names is None else dict.fromkeys(names, pl.String),
             truncate_ragged_lines=True,  # rows with too many fields are counted by the survey
+            skip_rows=0 if self.header else self.records.lead,  # blank lines before a header are skipped anyway
         )
+        if self.separator != separator and self.quote is not None:  # separators within quotes
+            frame = frame.with_columns(pl.all().str.replace_all(self.separator, separator, literal=True))
         super().__init__(file, frame)
         self.first_row_is_data = self.header and looks_like_data(self.columns)
 
@@ -112,6 +117,10 @@ class CsvTable(RawTable):
             raise DataError(f"{place}: found {found} fields, expected {expected} as in the columns that were named.")
 
     def _stray(self, error: StrayQuoteError) -> DataError:
+        if error.holds_rows:
+            wrong = "a quoted field has line breaks, and its lines look like rows"
+            advice = f"set data.quote=null if quotes mean nothing in this file, or data.escape='{self.mark}' if the "
+            return DataError(f"{self.label}:{error.line}: {wrong}; {advice}field is right.")
         wrong = "is never closed" if error.is_open else "is ambiguous"
         escape = r"set data.escape='\\' if quotes within a field are written \"; " if error.is_escaped else ""
         advice = f"{escape}set data.quote=null if quotes mean nothing in this file; else double it within quotes"

@@ -90,6 +90,6 @@ class BadRows:
         advice = f"; {self.key}={DROP} leaves them out and counts them" if self.key else ""
         if total == 1:
             return lines[0]
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
         listed = f" (the first {len(lines)} are listed)" if total > len(lines) else ""
         return "\n".join([*lines, f"{total:,} faulty rows in all{listed}: {kinds}{advice}."])

@@ -21,11 +21,12 @@ class StrayQuoteError(ValueError):
         line: Where the field begins, or the quote stands.
         is_open: Whether a quoted field is never closed.
         is_escaped: Whether a backslash is before the quote.
+        holds_rows: Whether the field has line breaks and each of its lines looks like a row.
     """
 
-    def __init__(self, line: int, is_open: bool = False, is_escaped: bool = False) -> None:
+    def __init__(self, line: int, is_open: bool = False, is_escaped: bool = False, holds_rows: bool = False) -> None:
         super().__init__(line)
-        self.line, self.is_open, self.is_escaped = line, is_open, is_escaped
+        self.line, self.is_open, self.is_escaped, self.holds_rows = line, is_open, is_escaped, holds_rows
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Records:
     has_quotes: bool
 
 
-def survey(path: Path, separator: str, quote: str | None, n_fields: int | None = None) -> Records:
+def survey(
+    path: Path, separator: str, quote: str | None, n_fields: int | None = None, spans_lines: bool = False
+) -> Records:
     """Count the records of a file and their fields; memory is bounded by a block.
 
     Args:
@@ -59,6 +62,8 @@ def survey(path: Path, separator: str, quote: str | None, n_fields: int | None =
         separator: One byte.
         quote: One byte, or None where quotes mean nothing.
         n_fields: Expected; None takes those of the first record.
+        spans_lines: Whether line breaks within quotes are known to be right. Else they are an error where most fields
+            that have them look like rows between two stray quotes.
 
     Raises:
         StrayQuoteError: If a quote is neither at the beginning or end of a field, nor doubled within quotes.
@@ -69,7 +74,9 @@ def survey(path: Path, separator: str, quote: str | None, n_fields: int | None =
             plain = survey(path, separator, None, n_fields)
             if not (has_quotes and len(plain.ragged)):
                 return plain
-    counts, blank = _fields(path, separator, quote)
+    counts, blank, spans = _fields(path, separator, quote, n_fields)
+    if spans.look_like_rows and not spans_lines:
+        raise StrayQuoteError(spans.first, holds_rows=True)
     lead = int(np.argmin(blank)) if len(blank) and not blank.all() else len(blank)
     counts, blank = counts[lead:], blank[lead:]
     trailing = counts < 0
@@ -149,17 +156,48 @@ def _blocks(path: Path, quote: str | None) -> Iterator[_Block]:
             line += len(block.newlines)
 
 
-def _fields(path: Path, separator: str, quote: str | None) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+@dataclass
+class _Spans:
+    """Records that span lines: how many, how many of them have lines that all look like rows, and the first of those."""
+
+    n: int = 0
+    n_of_rows: int = 0
+    first: int = 0
+
+    @property
+    def look_like_rows(self) -> bool:
+        return self.n_of_rows * 2 > self.n
+
+    def add(self, block: _Block, ends: _Places, separators: _Places, n_fields: int) -> None:
+        """Add the records that end in a block and span lines."""
+        last = np.searchsorted(block.newlines, ends)
+        starts = np.concatenate([[0], last[:-1] + 1])
+        fits = np.diff(np.searchsorted(separators, block.newlines[: last[-1] + 1]), prepend=0) + 1 == n_fields
+        is_span = last > starts
+        is_of_rows = is_span & np.logical_and.reduceat(fits, starts)
+        self.n += int(is_span.sum())
+        if is_of_rows.any() and not self.n_of_rows:
+            self.first = block.line + int(starts[np.argmax(is_of_rows)])
+        self.n_of_rows += int(is_of_rows.sum())
+
+
+def _fields(
+    path: Path, separator: str, quote: str | None, n_fields: int | None
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], _Spans]:
     """(n,) the fields of each record, negative where the last one is empty, and whether its line is blank."""
-    counts, blank, before, opened, block = [], [], 0, 1, None
+    counts, blank, before, opened, block, spans = [], [], 0, 1, None, _Spans()
     for block in _blocks(path, quote):
         opened = _check_quotes(block, ord(separator), opened)
         ends = block.records
-        places = block.outside(np.flatnonzero(block.data == ord(separator)))
+        separators = np.flatnonzero(block.data == ord(separator))
+        places = block.outside(separators)
         until = np.searchsorted(places, ends)
         fields = np.diff(until, prepend=0) + 1
         if len(ends):
             fields[0] += before
+            n_fields = int(fields[0]) if n_fields is None else n_fields
+            if len(ends) < len(block.newlines) and n_fields > 1:
+                spans.add(block, ends, separators, n_fields)
         before = len(places) - int(until[-1]) if len(ends) else before + len(places)
         last = ends - (block.data[ends - 1] == _RETURN)
         starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
@@ -172,8 +210,8 @@ def _fields(path: Path, separator: str, quote: str | None) -> tuple[NDArray[np.i
     if block is not None and (block.inside + len(block.quotes)) % 2:
         raise StrayQuoteError(opened, is_open=True)
     if not counts:
-        return np.zeros(0, np.int32), np.zeros(0, np.bool_)
-    return np.concatenate(counts), np.concatenate(blank)
+        return np.zeros(0, np.int32), np.zeros(0, np.bool_), spans
+    return np.concatenate(counts), np.concatenate(blank), spans
 
 
 def _check_quotes(block: _Block, separator: int, opened: int) -> int:

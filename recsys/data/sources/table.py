@@ -225,7 +225,7 @@ class TableSource(Source):
             for kind, count in bad.finish().items():
                 dropped[kind] = dropped.get(kind, 0) + count
         if not interactions.height:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in dropped.items())
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in dropped.items())
             raise DataError(f"{table.label}: no row is left ({kinds}).")
         return self._filtered(index(self.name, interactions, items, users, dropped))
 
