@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from collections.abc import Sequence
@@ -24,23 +25,45 @@ _OPENING = ("[", "{")
 class JsonLinesTable(RawTable):
     """One JSON object a line; all values are read as strings, lists and objects as JSON.
 
+    Objects as Python writes them, with names and texts in single quotes, are read too.
+
+    Args:
+        file: The file.
+        scratch: A folder for a plain copy.
+        encoding: Of the file.
+        nested: A column that is a list of objects. Each of them is a row, with its own columns and those of its line.
+
     Attributes:
         lists: The columns that hold lists in the first 10,000 rows.
     """
 
-    def __init__(self, file: RawFile, scratch: Path, encoding: str = "utf-8") -> None:
+    def __init__(self, file: RawFile, scratch: Path, encoding: str = "utf-8", nested: str | None = None) -> None:
         self.path, self.encoding = plain_text(file, scratch, encoding), encoding
-        self.file, self.label = file, file.label
+        self.file, self.label, self.nested = file, file.label, nested
+        if _is_python(self.path):
+            self.path = self._as_json(scratch)
         try:
             inferred = pl.scan_ndjson(literal(self.path), infer_schema_length=_INFERRED_ROWS).collect_schema()
         except UNREADABLE as error:
             raise self._diagnose(error) from error
         self.lists = {name for name, dtype in inferred.items() if _is_list(dtype)}
-        super().__init__(file, pl.scan_ndjson(literal(self.path), schema=dict.fromkeys(inferred, pl.String)))
+        types: dict[str, Any] = dict.fromkeys(inferred, pl.String)
+        if nested is not None:
+            types[nested] = self._nested_type(inferred)
+        frame = pl.scan_ndjson(literal(self.path), schema=types)
+        super().__init__(file, frame if nested is None else frame.explode(nested).unnest(nested))
 
     def places(self, rows: Sequence[int]) -> list[str]:
         """`file:line` of rows; blank lines are none."""
-        return [f"{self.label}:{number}" for number, _ in self._objects(rows)]
+        if self.nested is None:
+            return [f"{self.label}:{number}" for number, _ in self._objects(rows)]
+        # An empty list is one row without values.
+        sizes = pl.scan_ndjson(literal(self.path), schema={self.nested: pl.List(pl.String)})
+        ends = sizes.select(pl.col(self.nested).list.len().fill_null(1).clip(1).cum_sum()).collect().to_series()
+        owners = np.searchsorted(ends.to_numpy(), np.asarray(rows), side="right")
+        distinct = np.unique(owners)
+        numbers = dict(zip(distinct.tolist(), self._objects(distinct.tolist()), strict=True))
+        return [f"{self.label}:{numbers[owner][0]}" for owner in owners.tolist()]
 
     def containers(self, column: str, texts: pl.Series) -> NDArray[np.int64]:
         """The rows whose value is a list or an object, and not a string that looks like one."""
@@ -65,6 +88,26 @@ class JsonLinesTable(RawTable):
             elif len(rows := self.containers(name, frame[name])):
                 frame = frame.with_columns(_mixed(frame[name], rows, as_lists=name in lists))
         return frame
+
+    def _nested_type(self, inferred: pl.Schema) -> pl.DataType:
+        found = inferred.get(self.nested or "")
+        inner = found.inner if isinstance(found, pl.List) else None
+        if not isinstance(inner, pl.Struct):
+            what = "is no list of objects" if found is not None else f"is missing; found {', '.join(inferred)}"
+            raise DataError(f"{self.label}: column '{self.nested}' (data.interactions.nested) {what}.")
+        return pl.List(pl.Struct({field.name: pl.String for field in inner.fields}))
+
+    def _as_json(self, scratch: Path) -> Path:
+        """The objects of Python as JSON."""
+        target = scratch / f"{len(list(scratch.iterdir()))}.jsonl"
+        with self.path.open(encoding="utf-8") as source, target.open("w", encoding="utf-8") as out:
+            for number, line in enumerate(source, start=1):
+                try:
+                    out.write(json.dumps(ast.literal_eval(line)) + "\n" if line.strip() else "\n")
+                except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+                    place = f"{self.label}:{number}"
+                    raise DataError(f"{place}: neither JSON nor an object of Python ({error}).") from error
+        return target
 
     def _objects(self, rows: Sequence[int]) -> list[tuple[int, bytes]]:
         """The line numbers and lines of ascending rows."""
@@ -110,6 +153,18 @@ def words(value: Any) -> list[str]:
     if isinstance(value, list):
         return [word for one in value for word in words(one)]
     return [value if isinstance(value, str) else json.dumps(value)]
+
+
+def _is_python(path: Path) -> bool:
+    """Whether the first line of a file is an object as Python writes it, and not as JSON does."""
+    with path.open("rb") as text:
+        line = next((line for line in text if line.strip()), b"")
+    if not line.startswith((b"{'", b"{u'")):
+        return False
+    try:
+        return isinstance(ast.literal_eval(line.decode()), dict)
+    except (ValueError, SyntaxError):
+        return False
 
 
 def _is_list(dtype: pl.DataType) -> bool:

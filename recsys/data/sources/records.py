@@ -158,7 +158,7 @@ def _blocks(path: Path, quote: str | None) -> Iterator[_Block]:
 
 @dataclass
 class _Spans:
-    """Records that span lines: how many, how many of them have lines that all look like rows, and the first of those."""
+    """Records that span lines: how many, how many have lines that all look like rows, and the first of these."""
 
     n: int = 0
     n_of_rows: int = 0

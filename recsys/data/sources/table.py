@@ -55,6 +55,7 @@ class Interactions:
         timestamp_unit: s, ms, us or ns since 1970; iso; a format such as %Y-%m-%d; or auto, by the first values.
         min_rating: Interactions with a lower rating are no positives and counted, as by `split.min_rating`. Repeated
             pairs are merged before. Null keeps all.
+        nested: In jsonl, column that is a list of objects, each an interaction; the other columns hold for all of them.
         part: Column that assigns interactions to train, val or test, for split=given; null reads none. The default
             column may be missing.
     """
@@ -67,6 +68,7 @@ class Interactions:
     timestamp_unit: str = "s"
     min_rating: float | None = None
     part: str | None = schema.PART
+    nested: str | None = None
 
     def __post_init__(self) -> None:
         _check_texts(self, "data.interactions", "file", "user", "item", "timestamp_unit")
@@ -258,7 +260,8 @@ class TableSource(Source):
         if file.suffix == ".parquet":
             return ParquetTable(file)
         if file.suffix in (".jsonl", ".json", ".ndjson"):
-            return JsonLinesTable(file, scratch, self.encoding)
+            nested = self.interactions.nested if role == "interactions" else None
+            return JsonLinesTable(file, scratch, self.encoding, nested)
         separator = self.separator or SEPARATORS.get(file.suffix)
         if separator is None:
             raise ConfigError(f"data.separator: say what stands between the columns of {file.label}.")
