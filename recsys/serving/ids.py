@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from numpy import integer
 from omegaconf import DictConfig, ListConfig
 
+from recsys import schema
 from recsys.schema import ConfigError
 
 _LIST = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"\[\]{}]*)\s*(,|$)""")
@@ -46,7 +47,7 @@ def ids_of_key(cfg: DictConfig, key: str) -> list[str]:
     return ids_of(values, key)
 
 
-def ids_of(value: Any, key: str = "user_id") -> list[str]:
+def ids_of(value: Any, key: str = schema.USER_ID) -> list[str]:
     """The ids of a value in Python: a text, a whole number, or a list, array, series or frame of these.
 
     Raises:
@@ -62,7 +63,8 @@ def ids_of(value: Any, key: str = "user_id") -> list[str]:
         if len(value.columns) != 1 and key not in value.columns:
             found = ", ".join(map(str, value.columns))
             raise ConfigError(f"{key}: a table with the columns {found}; expected '{key}'.")
-        value = value[key if key in value.columns else value.columns[0]]
+        table: Any = value
+        value = table[key if key in table.columns else table.columns[0]]
     return _checked(value.to_list() if isinstance(value, pl.Series) else list(value), key)
 
 
