@@ -35,7 +35,7 @@ def ids_of_key(cfg: DictConfig, key: str) -> list[str]:
     if value is None:
         return []
     values = list(value) if isinstance(value, ListConfig) else [value]
-    if all(isinstance(one, str) for one in values):
+    if all(isinstance(one, str) for one in values) or not all(isinstance(one, str | int | float) for one in values):
         return _checked(values, key)
     for override in reversed(cfg.get("overrides") or []):
         name, _, text = override.partition("=")
