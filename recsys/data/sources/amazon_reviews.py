@@ -11,12 +11,13 @@ import polars as pl
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import UnknownItems, identifier, rating, read_columns, read_side_table, timestamp
+from recsys.data.sources.columns import identifier, rating, timestamp
 from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.faults import BadRows
 from recsys.data.sources.indexing import index
 from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
+from recsys.data.sources.reading import UnknownItems, read_columns, read_side_table
 from recsys.data.sources.tables import RawTable
 from recsys.data.sources.text import render, require_fields
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,24 +16,14 @@ from recsys.data.dataset import Dataset
 from recsys.data.filters import rated_at_least, reindexed
 from recsys.data.sources.atomic import ATOMIC, AtomicTable
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import (
-    Column,
-    UnknownItems,
-    check_unit,
-    identifier,
-    part,
-    rating,
-    read_columns,
-    read_side_table,
-    refuse_unknown,
-    require,
-    timestamp,
-)
+from recsys.data.sources.columns import Column, check_unit, identifier, part, rating, require, timestamp
 from recsys.data.sources.csv_table import CsvTable, mark_of, separator_of
 from recsys.data.sources.faults import BadRows
 from recsys.data.sources.indexing import IDLE_USERS, index
 from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
+from recsys.data.sources.reading import UnknownItems, read_columns, read_side_table, refuse_unknown
+from recsys.data.sources.table_keys import check_texts, names_of
 from recsys.data.sources.tables import ParquetTable, RawTable
 from recsys.data.sources.text import render, require_fields
 from recsys.schema import ConfigError, DataError
@@ -71,7 +61,7 @@ class Interactions:
     nested: str | None = None
 
     def __post_init__(self) -> None:
-        _check_texts(self, "data.interactions", "file", "user", "item", "timestamp_unit")
+        check_texts(self, "data.interactions", "file", "user", "item", "timestamp_unit")
         if self.min_rating is not None and self.rating is None:
             raise ConfigError("data.interactions.min_rating needs the ratings' column: data.interactions.rating.")
         if not (self.min_rating is None or (isinstance(self.min_rating, int | float) and isfinite(self.min_rating))):
@@ -118,8 +108,8 @@ class Items:
     columns: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        _check_texts(self, "data.items", "id", "categories_separator")
-        object.__setattr__(self, "columns", _names(self.columns, "data.items.columns"))
+        check_texts(self, "data.items", "id", "categories_separator")
+        object.__setattr__(self, "columns", names_of(self.columns, "data.items.columns"))
 
 
 @dataclass(frozen=True)
@@ -137,8 +127,8 @@ class Users:
     columns: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        _check_texts(self, "data.users", "id")
-        object.__setattr__(self, "columns", _names(self.columns, "data.users.columns"))
+        check_texts(self, "data.users", "id")
+        object.__setattr__(self, "columns", names_of(self.columns, "data.users.columns"))
 
 
 class TableSource(Source):
@@ -179,7 +169,7 @@ class TableSource(Source):
         self.separator, self.encoding = separator_of(separator), encoding
         self.quote = mark_of(quote, "data.quote", "'\"'")
         self.escape = mark_of(escape, "data.escape", r"'\\'")
-        self.columns, self.bad_rows = _names(columns, "data.columns"), bad_rows
+        self.columns, self.bad_rows = names_of(columns, "data.columns"), bad_rows
         if not isinstance(header, bool):
             raise ConfigError(f"data.header is {header!r}; expected true or false.")
         if header and self.columns:
@@ -283,33 +273,6 @@ class TableSource(Source):
             times = frame[schema.TIMESTAMP]
             check_unit(times, keys.timestamp_unit, table.label, "data.interactions.timestamp_unit")
         return frame
-
-
-def _check_texts(table: Any, key: str, *filled: str) -> None:
-    """Refuse values of a table's keys that are no texts; those of `filled` must not be null or empty."""
-    others = {"min_rating", "columns"}
-    for field in fields(table):
-        value = getattr(table, field.name)
-        is_text = isinstance(value, str) and (value or field.name not in filled)
-        if field.name not in others and not is_text and (value is not None or field.name in filled):
-            raise ConfigError(f"{key}.{field.name} is {value!r}; expected a text{_quoting(value)}.")
-
-
-def _quoting(value: object) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f" (a column that is called so is written \"'{value}'\")" if is_number else ""
-
-
-def _names(names: Any, key: str) -> list[str] | None:
-    """Names of columns as a plain list, or None."""
-    if names is None:
-        return None
-    listed = [] if isinstance(names, str) or not isinstance(names, Sequence) else list(names)
-    if not listed or not all(isinstance(name, str) and name for name in listed) or len(set(listed)) < len(listed):
-        raise ConfigError(
-            f"{key} is {names!r}; expected different names, one for each column, as in [user_id,item_id]."
-        )
-    return listed
 
 
 def _read_items(table: RawTable, keys: Items, bad: BadRows) -> pl.DataFrame:
