@@ -13,17 +13,42 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
-
-from recsys.config import compose
-from recsys.schema import ConfigError
-from recsys.trusted import recorded, trust
-
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
     from recsys.runs import Run
 
 __all__ = ["compose", "load", "run", "trust"]
 __version__ = "0.1.0"
+
+
+def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
+    """The configuration that a command line would have with these overrides.
+
+    Args:
+        overrides: As they are typed, such as `["encoder=bert", "seed=1"]`.
+        config_name: Of the command: "train", "study", …
+
+    Raises:
+        ConfigError: If an override is malformed, or names what there is not.
+    """
+    from recsys.config import compose as composed
+
+    return composed(overrides, config_name)
+
+
+def trust(*packages: str) -> None:
+    """Let records name classes and functions of these packages, which may then run any code.
+
+    Args:
+        packages: Such as "my_package". The trust lasts until Python ends.
+
+    Raises:
+        ConfigError: If one is no name of a package.
+    """
+    from recsys.trusted import trust as let
+
+    let(*packages)
 
 
 def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
@@ -35,6 +60,8 @@ def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
     Returns:
         The run: `.record` tells what it gave, `.model` is the trained model, `.recommend(user_id)` asks it.
     """
+    from omegaconf import DictConfig
+
     from recsys.experiment import run as make
 
     return make(configuration if isinstance(configuration, DictConfig) else compose(configuration))
@@ -51,7 +78,9 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
         ConfigError: If there is no finished run of that name, or its record names a class that is not trusted.
     """
     from recsys.runs import Run
+    from recsys.schema import ConfigError
     from recsys.tracking.store import RECORD, Store
+    from recsys.trusted import recorded
 
     folder = Path(run)
     if not folder.is_dir():

@@ -21,6 +21,7 @@ from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import UserSide
 from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteractions
+from recsys.signatures import check_arguments
 from recsys.tracking.files import write_atomically
 from recsys.training.batches import SEQUENCE
 from recsys.training.callbacks import with_mode
@@ -174,8 +175,7 @@ def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Tr
         if hasattr(logger, "declare"):
             logger.declare(_validation_directions(cfg))
     parts: dict[str, Any] = {"callbacks": [*callbacks, *further], "logger": loggers or False}
-    # Not waiting for the disk: a cut of power, unlike a kill, may lose a checkpoint.
-    parts["plugins"] = [AtomicCheckpointIO(partial(write_atomically, sync=False))]
+    parts["plugins"] = [AtomicCheckpointIO(write_atomically)]
     return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
 
 
@@ -232,6 +232,9 @@ def rehearse(cfg: DictConfig) -> None:
     module.make_sampler(torch.device("cpu"))
     _check_monitor(cfg)
     _callbacks(cfg)
+    check_arguments("trainer", plain(cfg.trainer), types=False)
+    for group in ("callbacks", "logger"):
+        check_arguments(group, plain(cfg[group]) if cfg[group] else {}, types=False)
     if module.make_optimizer is not None:
         build("optimizer", cfg.optimizer, recommender.parameter_groups())
 

@@ -5,47 +5,31 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
-from rich.text import Text
+from recsys.interruption import stoppable
 
-from recsys.config import conf_dir, with_choices
-from recsys.schema import RecsysError
-from recsys.screen import Screen
-from recsys.tracking.secrets import redact_error, redacted
-from recsys.trusted import trust
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], Any]]:
-    """A command line out of a function of its configuration; an error that the user can mend has no traceback."""
+    """A command line out of a function of its configuration; an error that the user can mend has no traceback.
+
+    The exit status is 2 for an error that the user can mend, 1 for any other, 130 after SIGINT, 143 after SIGTERM.
+    """
 
     def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], Any]:
         @wraps(function)
-        def with_errors(cfg: DictConfig) -> Any:
-            hydra_cfg = HydraConfig.get()
-            try:
-                trust(*_packages(cfg))
-                return function(with_choices(cfg, hydra_cfg.runtime.choices, hydra_cfg.overrides.task))
-            except RecsysError as error:
-                message = Text.assemble(("error:", "bold red"), f" {redacted(str(error))}")
-                Screen(stderr=True, soft_wrap=True).print(message)
-                sys.exit(2)
-            except Exception as error:
-                redact_error(error)  # before its traceback is shown
-                raise
+        def main() -> None:
+            with stoppable():  # from before the first library is imported
+                from recsys.command_line import run_command
 
-        return hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(with_errors)
+                run_command(function, config_name)
+
+        return main
 
     return decorate
-
-
-def _packages(cfg: DictConfig) -> list[str]:
-    """Those of the key `trust`, one or a list, where a command has it."""
-    packages = cfg.get("trust") or []
-    return [packages] if isinstance(packages, str) else list(packages)
 
 
 @command("train")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config import is_none, is_of_whole_users
+from recsys.config import compose, is_none, is_of_whole_users, plain
 from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
+from recsys.values import SEEDS, check_finite, check_flags, check_keys, check_number, check_texts, check_whole
 
 
 def check(cfg: DictConfig) -> None:
@@ -15,6 +16,9 @@ def check(cfg: DictConfig) -> None:
         ConfigError: Naming the keys, why they do not go together, and what to use.
     """
     choices = cfg.choices
+    check_run_keys(cfg)
+    check_finite(plain(cfg))
+    _check_numbers(cfg)
     _check_retriever(cfg, choices)
     if is_none(cfg.loss):
         _check_not_trained(cfg, choices)
@@ -25,7 +29,6 @@ def check(cfg: DictConfig) -> None:
     check_data(cfg)
     _check_test_knowledge(cfg)
     _check_item_text(cfg)
-    _check_numbers(cfg)
 
 
 def _check_test_knowledge(cfg: DictConfig) -> None:
@@ -200,22 +203,41 @@ def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
         )
 
 
+def check_run_keys(cfg: DictConfig) -> None:
+    """Refuse keys that no run reads, as `+encodr=…` or a user's own yaml adds them.
+
+    Raises:
+        ConfigError: Naming the key and the nearest known one.
+    """
+    known = compose()
+    check_keys("", cfg, [*known, "hydra"])
+    for node in ("batches", "paths"):
+        check_keys(node, cfg[node], known[node])
+
+
 def _check_numbers(cfg: DictConfig) -> None:
-    for key, minimum in {
-        "batches.batch_size": 1,
-        "batches.max_history": 1,
-        "batches.max_scores": 1,
-        "features.dim": 0,
-    }.items():
-        value = OmegaConf.select(cfg, key)
-        if not isinstance(value, int) or value < minimum:
-            raise ConfigError(f"{key} is {value!r}; expected a whole number of at least {minimum}.")
-    if not isinstance(cfg.seed, int) or cfg.seed < 0:
-        raise ConfigError(f"seed is {cfg.seed!r}; expected a whole number of at least 0.")
-    if not isinstance(cfg.train_share, (int, float)) or not 0 < cfg.train_share <= 1:
-        raise ConfigError(f"train_share is {cfg.train_share!r}; expected a number above 0 and at most 1.")
-    per_user = cfg.train_per_user
-    if per_user is not None and (not isinstance(per_user, int) or per_user < 1):
-        raise ConfigError(f"train_per_user is {per_user!r}; expected a whole number of at least 1, or null.")
-    if not isinstance(cfg.learning_rate, (int, float)) or not cfg.learning_rate > 0:
-        raise ConfigError(f"learning_rate is {cfg.learning_rate!r}; expected a positive number.")
+    for key in ("batch_size", "max_history", "max_scores"):
+        check_whole(f"batches.{key}", cfg.batches[key], 1)
+    check_whole("batches.examples_at_once", cfg.batches.examples_at_once, 0)
+    check_whole("features.dim", cfg.features.dim, 0 if is_none(cfg.features) else 1)
+    check_whole("seed", cfg.seed, 0, below=SEEDS)
+    check_number("train_share", cfg.train_share, above=0, at_most=1)
+    check_whole("train_per_user", cfg.train_per_user, 1, optional=True)
+    check_number("learning_rate", cfg.learning_rate, above=0)
+    check_whole("num_threads", cfg.num_threads, 1, optional=True)
+    check_texts("tags", plain(cfg)["tags"])
+    check_flags(cfg, "test", "rerun")
+    _check_trainer(cfg.trainer)
+
+
+def _check_trainer(trainer: DictConfig) -> None:
+    for key in ("max_epochs", "min_epochs"):
+        check_whole(f"trainer.{key}", trainer.get(key), -1 if key == "max_epochs" else 1, optional=True)
+    for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches"):
+        value = trainer.get(key)
+        if isinstance(value, float):
+            check_number(f"trainer.{key}", value, at_least=0, at_most=1)
+        else:
+            check_whole(f"trainer.{key}", value, 0, optional=True, reason="; or a share from 0.0 to 1.0")
+    if trainer.get("gradient_clip_val") is not None:
+        check_number("trainer.gradient_clip_val", trainer.gradient_clip_val, at_least=0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +15,20 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobRuntime
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from recsys.config_folders import conf_dir, conf_dirs, register
 from recsys.schema import ConfigError, RecsysError
+from recsys.signatures import check_arguments
+
+__all__ = ["build", "chosen_target", "compose", "conf_dir", "is_none", "is_of_whole_users", "plain", "with_choices"]
 
 UNKNOWN = "unknown"  # the target of an option that cannot be read off its yaml
 META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
-
-
-def conf_dir() -> Path:
-    """The folder of the configs: inside the package when installed from a wheel, beside it in a checkout."""
-    package = Path(__file__).parent
-    packaged = package / "conf"
-    return packaged if packaged.is_dir() else package.parent / "conf"
 
 
 def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
@@ -41,7 +41,7 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     overrides = list(overrides)
     parsed = OverridesParser.create().parse_overrides(overrides)
     chosen = tuple(override.input_line or "" for override in parsed if is_choice(override))
-    cfg = copy.deepcopy(_composed(config_name, chosen, conf_dir(), _newest_change(conf_dir())))
+    cfg = copy.deepcopy(_composed(config_name, chosen, tuple(conf_dirs()), _newest_change(conf_dirs())))
     ConfigLoaderImpl._apply_overrides_to_config([override for override in parsed if not is_choice(override)], cfg)
     with open_dict(cfg):
         cfg.overrides = overrides
@@ -53,21 +53,39 @@ def is_choice(override: Override) -> bool:
     key = override.key_or_group
     if isinstance(override.value(), dict):  # as in features={dim: 16}
         return False
-    return override.is_sweep_override() or key.startswith("hydra") or "@" in key or (conf_dir() / key).is_dir()
+    return override.is_sweep_override() or key.startswith("hydra") or "@" in key or _is_group(key)
+
+
+def _is_group(key: str) -> bool:
+    return any((folder / key).is_dir() for folder in conf_dirs())
 
 
 @lru_cache(maxsize=128)
-def _composed(config_name: str, chosen: tuple[str, ...], conf: Path, changed_at: int) -> DictConfig:  # noqa: ARG001
+def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...], changed_at: int) -> DictConfig:  # noqa: ARG001
     """What Hydra composes from the chosen options alone. Reading and merging thirty files takes most of composing, and
     a study's runs differ in values more often than in options."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf), version_base="1.3"):
+    with _own_hydra(), initialize_config_dir(str(conf[0]), version_base="1.3"):
         cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
     return with_choices(cfg, cfg.hydra.runtime.choices, chosen)
 
 
-def _newest_change(folder: Path) -> int:
-    return max(path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")))
+@contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Hydra's global state for one composition; that of the session is as it was afterwards."""
+    register()
+    singletons = GlobalHydra, VersionBase, JobRuntime
+    before = {kind: copy.copy(vars(kind.instance())) for kind in singletons}
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        for kind, state in before.items():
+            vars(kind.instance()).update(state)
+
+
+def _newest_change(folders: Sequence[Path]) -> int:
+    paths = (path for folder in folders for path in (folder, *folder.rglob("*.yaml"), *folder.iterdir()))
+    return max(path.stat().st_mtime_ns for path in paths)
 
 
 def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> DictConfig:
@@ -96,6 +114,7 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
     if node is None or is_none(node):
         return None
     kept = _without(OmegaConf.to_container(node, resolve=True), (*META_KEYS, *drop))
+    check_arguments(group, kept, types=group != "data")  # ids and names of data may look like numbers
     try:
         made = instantiate(OmegaConf.create(kept), **extra)
         return made(*args) if args else _light(made)
@@ -112,8 +131,9 @@ def chosen_target(group: str, option: str) -> str | None:
         >>> chosen_target("ranker", "dot")
         'recsys.rankers.dot.DotRanker'
     """
-    path = conf_dir() / group / f"{option}.yaml"
-    return _target_in(path, path.stat().st_mtime_ns) if path.is_file() else UNKNOWN
+    paths = (folder / group / f"{option}.yaml" for folder in conf_dirs())
+    path = next((path for path in paths if path.is_file()), None)
+    return UNKNOWN if path is None else _target_in(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,7 @@ from recsys.tracking.memory import freed_memory_kept
 def evaluate_again(run: Run) -> dict[str, float]:
     """The test's metrics of a run's saved weights, named as in its record."""
     from recsys.assembly import build_datamodule, build_evaluator, set_threads
+    from recsys.training.interrupts import signals_passed_on
     from recsys.training.quiet import hush
     from recsys.training.trainer import load_weights
 
@@ -26,7 +27,7 @@ def evaluate_again(run: Run) -> dict[str, float]:
     module = run.new_module()
     load_weights(module.recommender, run.weights)
     datamodule = build_datamodule(run.cfg, run.split, module.recommender)
-    with freed_memory_kept():
+    with freed_memory_kept(), signals_passed_on():
         return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
 
 

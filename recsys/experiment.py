@@ -17,9 +17,10 @@ from recsys.combinations import check
 from recsys.config import UNKNOWN, build, chosen_target, is_none, plain
 from recsys.custom_code.hashes import code_of_names, code_of_object
 from recsys.runs import CHECKPOINTS, WEIGHTS, Run
-from recsys.schema import ALL
+from recsys.schema import ALL, ConfigError, DataError
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
+from recsys.tracking.leftovers import remove_unfinished, tidy
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id, targets
@@ -77,12 +78,20 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     assert identifier is not None, "the data has been read"
     store = Store(Path(cfg.paths.runs_dir))
     folder = store.folder(identifier)
+    is_first = is_first_process()
+    if is_first:
+        tidy(store.root)
     # Further processes of ddp work on the run that the first has locked.
-    with store.lock(identifier, wait) if is_first_process() else nullcontext():
+    with store.lock(identifier, wait) if is_first else nullcontext():
         found = _finished(cfg, identifier)  # another process may have made it while this one waited
         if found is not None:
             return found
-        return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
+        try:
+            return Run(_make(_placed(cfg, folder), identifier, split, watch, callbacks), folder, cfg)
+        except (ConfigError, DataError):
+            if is_first:
+                remove_unfinished(folder)
+            raise
 
 
 def identify(cfg: DictConfig) -> str | None:
@@ -147,6 +156,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     from recsys import assembly
     from recsys.fitting import Selection, knowledge_of, refit
     from recsys.training import trainer as training
+    from recsys.training.interrupts import signals_passed_on
     from recsys.training.progress import FitProgress
     from recsys.training.quiet import hush
 
@@ -174,7 +184,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     assert fitted is not None, "it was fitted now, or is refitted"
     module, metrics, ranking = fitted.module, dict(selection.metrics), {}
     if cfg.test:
-        with watch.measure("test"), freed_memory_kept():
+        with watch.measure("test"), freed_memory_kept(), signals_passed_on():
             metrics |= trainer.test(module, fitted.datamodule, verbose=False)[0]
         if module.recommender.ranker.measured_users:
             with watch.measure("measure"):
@@ -206,6 +216,7 @@ def _select(
     """The model that is fitted on the train part alone, with the weights that validation chose."""
     from recsys.fitting import Selection, fit
     from recsys.training import trainer as training
+    from recsys.training.interrupts import signals_passed_on
 
     tests_it = cfg.test and not is_refitted(cfg, split)
     validates = not split.validation.is_empty() and cfg.trainer.get("limit_val_batches") != 0
@@ -216,7 +227,7 @@ def _select(
     best_epochs = None if fitted.epochs is None else training.load_best(fitted.module, trainer)
     metrics: dict[str, float] = {}
     if validates:
-        with watch.measure("validate"), freed_memory_kept():
+        with watch.measure("validate"), freed_memory_kept(), signals_passed_on():
             metrics = dict(trainer.validate(fitted.module, fitted.datamodule, verbose=False)[0])
     return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds), fitted.encoding)
 

@@ -19,6 +19,7 @@ from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept
 from recsys.training import trainer as training
 from recsys.training.datamodule import RecommenderDataModule
+from recsys.training.interrupts import signals_passed_on
 from recsys.training.module import RecommenderModule
 from recsys.training.progress import FitProgress
 from recsys.workspace import text_features, user_texts
@@ -110,7 +111,7 @@ def fit(
     progress.restart()
     assembly.solve(module, split, features.vectors, cfg.seed)
     if module.loss is not None:
-        with freed_memory_kept():
+        with freed_memory_kept(), signals_passed_on():
             last = training.last_checkpoint(checkpoints)
             trainer.fit(module, datamodule, ckpt_path=last, weights_only=True)
         training.check_finite(module)

@@ -17,7 +17,7 @@ from recsys.custom_code.hashes import code_of_names
 from recsys.data.cache import cached_fingerprint, entry_folder, load_dataset
 from recsys.data.dataset import Dataset, frame_hash
 from recsys.data.splits.base import Split
-from recsys.schema import ALL, REFIT, TRAIN_ONLY
+from recsys.schema import ALL, REFIT, TRAIN_ONLY, ConfigError
 from recsys.tracking.run_id import targets
 
 if TYPE_CHECKING:
@@ -185,7 +185,21 @@ def _train_texts(split: Split) -> list[str]:
 
 def cache_dir(cfg: DictConfig) -> Path:
     """The folder of what is kept between runs."""
-    return Path(cfg.paths.cache_dir).expanduser()
+    return expanded(cfg.paths.cache_dir)
+
+
+def expanded(folder: str) -> Path:
+    """A folder of the configuration, with `~` for the user's home.
+
+    Raises:
+        ConfigError: If the user has no home.
+    """
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{folder} needs a home folder, and there is none: set HOME, RECSYS_CACHE or paths.cache_dir."
+        ) from error
 
 
 def _key(node: DictConfig) -> str:

@@ -64,6 +64,11 @@ class Command:
     def is_running(self) -> bool:
         return self._process.is_alive()
 
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
     def kill(self) -> None:
         """End it by SIGKILL."""
         self._process.kill()

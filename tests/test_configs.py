@@ -80,7 +80,7 @@ def composed_by_hydra(overrides):
 
 def test_a_changed_file_is_seen(tmp_path, monkeypatch):
     conf = shutil.copytree(conf_dir(), tmp_path / "conf")
-    monkeypatch.setattr("recsys.config.conf_dir", lambda: conf)
+    monkeypatch.setattr("recsys.config.conf_dirs", lambda: [conf])
     before = recsys.compose(["ranker=dot"])
     file = conf / "ranker" / "dot.yaml"
     file.write_text(file.read_text().replace("temperature: 1.0", "temperature: 0.5"))

@@ -7,7 +7,6 @@ import json
 import logging
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -15,6 +14,7 @@ import polars as pl
 from recsys.custom_code.hashes import code_of_object
 from recsys.data.dataset import Dataset
 from recsys.data.sources.base import Source
+from recsys.disk import temporary_folder, writing_cache
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +75,19 @@ def _file_hash(path: Path, *state: int) -> str:  # noqa: ARG001 (a changed file 
 def _manifest(folder: Path) -> dict[str, Any] | None:
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError:
+    except (OSError, ValueError):
         manifest = None
-    if isinstance(manifest, dict) and {"name", "fingerprint", "dropped", "frames"} <= set(manifest):
+    if _is_manifest(manifest):
         return manifest
     _warn(folder)
     return None
+
+
+def _is_manifest(content: Any) -> bool:
+    kinds = {"name": str, "fingerprint": str, "dropped": dict, "frames": list}
+    return isinstance(content, dict) and all(isinstance(content.get(key), kind) for key, kind in kinds.items())
 
 
 def _read(folder: Path) -> Dataset | None:
@@ -92,12 +97,11 @@ def _read(folder: Path) -> Dataset | None:
     try:
         files = {name: folder / f"{name}.parquet" for name in manifest["frames"]}
         frames: dict[str, Any] = {name: pl.read_parquet(file, glob=False) for name, file in files.items()}
-    except (OSError, pl.exceptions.PolarsError):
-        _warn(folder)
-        return None
-    dataset = Dataset(name=manifest["name"], dropped=manifest["dropped"], **frames)
-    if dataset.fingerprint == manifest["fingerprint"]:
-        return dataset
+        dataset = Dataset(name=manifest["name"], dropped=manifest["dropped"], **frames)
+        if dataset.fingerprint == manifest["fingerprint"]:
+            return dataset
+    except (OSError, pl.exceptions.PolarsError, TypeError, ValueError, KeyError, AttributeError) as error:
+        log.debug("%s: %s", folder, error)
     _warn(folder)
     return None
 
@@ -107,12 +111,13 @@ def _warn(folder: Path) -> None:
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".") as workshop:
-        entry = Path(workshop) / "entry"
+    with writing_cache(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with writing_cache(folder), temporary_folder(folder.parent) as workshop:
+        entry = workshop / "entry"
         _write_entry(dataset, entry)
         if folder.exists() and _read(folder) is None:
-            _move(folder, Path(workshop) / "damaged")
+            _move(folder, workshop / "damaged")
         _move(entry, folder)
 
 

@@ -65,6 +65,9 @@ def encode_texts(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[s
 def encode_distinct(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
     """Vectors (len(texts), dim) of texts that do not repeat, found or made, with the report of when they were made."""
     path = cache_dir / "features" / f"{_key(encoder, texts, train_texts)}.safetensors"
+    found = _read(path, len(texts)) if path.exists() else None  # even where the cache cannot be written
+    if found is not None:
+        return found
     with making(path):
         found = _read(path, len(texts))
         if found is not None:
@@ -100,9 +103,11 @@ def _read(path: Path, n_texts: int) -> Encoded | None:
     try:
         with safe_open(path, "np") as file:
             vectors, metadata = file.get_tensor(VECTORS), file.metadata()
-        if len(vectors) == n_texts and _content_hash(vectors) == metadata["sha256"]:
-            return vectors, {**json.loads(metadata["report"]), "cached": True}
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        report = json.loads(metadata["report"])
+        is_whole = vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == n_texts
+        if is_whole and _content_hash(vectors) == metadata["sha256"] and {"dim", "seconds"} <= report.keys():
+            return vectors, {**report, "cached": True}
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         log.debug("%s: %s", path, error)
     log.warning("%s is damaged: encoding its texts again.", path)
     return None

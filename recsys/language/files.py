@@ -6,13 +6,12 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from recsys.schema import RecsysError
+from recsys.disk import temporary_folder, writing_cache
 
 _NEW = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW  # follows no link that somebody else has made
 
@@ -22,16 +21,11 @@ def making(path: Path) -> Iterator[None]:
     """Hold `path` against other processes: one of them makes what the others then find.
 
     Raises:
-        RecsysError: If the folder of `path` cannot be written.
+        StoreError: If the folder of `path` cannot be written.
     """
-    try:
+    with writing_cache(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.fdopen(os.open(path.with_name(f".{path.name}.lock"), _NEW, 0o666), "w")
-    except OSError as error:
-        raise RecsysError(
-            f"cannot write {path.parent}: {error.strerror or error}. Give a folder that is writable, as in "
-            "paths.cache_dir=/some/folder."
-        ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -39,9 +33,13 @@ def making(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path to write a file or a folder to, which takes the place of `path` if the block ends without an error."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        unfinished = Path(folder) / path.name
+    """A path to write a file or a folder to, which takes the place of `path` if the block ends without an error.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
+    with writing_cache(path), temporary_folder(path.parent) as folder:
+        unfinished = folder / path.name
         yield unfinished
         if path.is_dir():  # a folder cannot be replaced in one step; its reader is held off by `making`
             shutil.rmtree(path)

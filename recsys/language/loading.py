@@ -50,10 +50,21 @@ def load(
                 "save_pretrained of transformers writes them. If they are a finished pretraining, delete the folder."
             ) from error
     _check_complete(folder, tokenizer, model, info, NONE if complete or not head else head, group)
-    longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", max_length))
+    longest = min(tokenizer.model_max_length, _positions(model) or max_length)
     if max_length > longest:
         raise ConfigError(f"{group}.max_length is {max_length}; the model in {folder} reads at most {longest} tokens.")
     return tokenizer, model.eval()
+
+
+def _positions(model: Any) -> int | None:
+    """How many tokens a model has positions for; None if it has no table of positions.
+
+    RoBERTa and its kin begin to count after the index of padding: 514 positions are enough for 512 tokens.
+    """
+    n = getattr(model.config, "max_position_embeddings", None)
+    tables = (part for name, part in model.named_modules() if name.endswith("position_embeddings"))
+    unused = next((table.padding_idx + 1 for table in tables if getattr(table, "padding_idx", None) is not None), 0)
+    return None if n is None else n - unused
 
 
 def _auto_class(decoder: bool | None, head: str) -> Any:
@@ -92,7 +103,13 @@ def check_kind(folder: Path, decoder: bool | None, group: str = ENCODER) -> None
         MODEL_FOR_MASKED_LM_MAPPING_NAMES,
     )
 
-    model_type = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    model_type = config.model_type
+    if getattr(config, "is_encoder_decoder", False):
+        raise ConfigError(
+            f"{group}.weights: {folder} is {model_type}, an encoder-decoder model; expected a model with one stack of "
+            "layers, such as BERT, MiniLM, GPT-2 or SmolLM."
+        )
     is_decoder = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
     if decoder is not None and is_decoder != decoder:
         kind = "decoder, which belongs to encoder=gpt2" if is_decoder else "model that belongs to encoder=bert"

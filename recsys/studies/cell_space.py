@@ -12,8 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from recsys.combinations import check
 from recsys.config import compose
+from recsys.overrides import text
 from recsys.schema import ConfigError
-from recsys.studies.cells import text
 from recsys.studies.fixed import Fixed
 from recsys.studies.space import Space, plain_space, search_space
 

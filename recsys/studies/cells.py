@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recsys.overrides import override, text
 from recsys.schema import ConfigError
 from recsys.tracking.study_record import BASE, BASELINE, CHANGE, GRID, LISTED
 
@@ -88,13 +89,15 @@ def _parts(plan: Mapping[str, Any]) -> Iterator[Cell]:
         yield Cell(CHANGE, _overrides(f"study.changes.{label}", overrides), label=str(label))
     for key, values in factors.items():
         for value in _values(f"study.factors.{key}", values):
-            yield Cell(CHANGE, [f"{key}={text(value)}"], label=f"{key}={text(value)}")
+            yield Cell(
+                CHANGE, [override(key, value)], label=f"{key}={value if isinstance(value, str) else text(value)}"
+            )
 
 
 def _grid(grid: Mapping[str, Any]) -> list[list[str]]:
     if not grid:
         return []
-    choices = [[f"{key}={text(value)}" for value in _values(f"study.grid.{key}", grid[key])] for key in grid]
+    choices = [[override(key, value) for value in _values(f"study.grid.{key}", grid[key])] for key in grid]
     return [list(cell) for cell in product(*choices)]
 
 
@@ -127,24 +130,8 @@ def points_of(entry: Mapping[str, Any], points: int) -> list[Any]:
 def _overrides(key: str, overrides: Any) -> list[str]:
     if not isinstance(overrides, list) or not all(isinstance(one, str) and "=" in one for one in overrides):
         raise ConfigError(f"{key} is {overrides!r}; expected a list of overrides such as [encoder=bert,seed=1].")
-    keys = [override.split("=")[0].lstrip("+") for override in overrides]
+    keys = [one.split("=")[0].lstrip("+") for one in overrides]
     twice = next((name for name in keys if keys.count(name) > 1), None)
     if twice is not None:
         raise ConfigError(f"{key} sets {twice} twice: leave one of them out.")
     return list(overrides)
-
-
-def text(value: Any) -> str:
-    """A value as Hydra's command line writes it.
-
-    Example:
-        >>> text(None), text(True), text([1, "a"]), text(0.5)
-        ('null', 'true', '[1,a]', '0.5')
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return "[" + ",".join(map(text, value)) + "]"
-    return str(value)

@@ -11,9 +11,11 @@ from omegaconf import DictConfig, open_dict
 from recsys.combinations import check
 from recsys.config import compose, plain
 from recsys.experiment import label
+from recsys.overrides import override
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.cells import Cell, expand
+from recsys.studies.entries import check_metrics, check_study
 from recsys.studies.fixed import Fixed
 from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
@@ -49,11 +51,13 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     Raises:
         ConfigError: If a cell's configuration is impossible, or two cells are the same.
     """
+    check_study(cfg)
     check_name("study.name", cfg.study.name)
     cells = expand(cfg.study)
     composed = [compose_run(cfg, cell.overrides) for cell in cells]
     for run_cfg in composed:
         check(run_cfg)
+    check_metrics(cfg, composed)
     labels = _labels(cells, composed)
     fixed = [Fixed(cell.overrides) for cell in cells]
     # With a search, a cell that sets a key to its default differs from one whose search may change it.
@@ -68,7 +72,7 @@ def compose_run(
 ) -> DictConfig:
     """The configuration of a study's run, by default with the first seed; this machine says where the store is."""
     with_seed = f"seed={cfg.study.seeds[0] if seed is None else seed}"
-    paths = [f"paths.{key}={cfg.paths[key]}" for key in ("runs_dir", "cache_dir")]
+    paths = [override(f"paths.{key}", cfg.paths[key]) for key in ("runs_dir", "cache_dir")]
     run_cfg = compose([*overrides, with_seed, *paths])
     with open_dict(run_cfg):
         run_cfg.overrides = [*overrides, with_seed]
@@ -105,7 +109,7 @@ def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
 
 def _further(cell: Cell) -> str:
     """What a cell's overrides say beyond the name that its parts give it."""
-    further = [override for override in cell.own if override.split("=")[0] not in NAMED_BY_PARTS]
+    further = [own for own in cell.own if own.split("=")[0] not in NAMED_BY_PARTS]
     return ", ".join(further) or "default"
 
 

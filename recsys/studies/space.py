@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from recsys.combinations import has_text
+from recsys.overrides import text
 from recsys.schema import ConfigError
-from recsys.studies.cells import points_of, text
+from recsys.studies.cells import points_of
 
 if TYPE_CHECKING:
     from optuna import Trial

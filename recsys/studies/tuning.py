@@ -23,9 +23,9 @@ from omegaconf import DictConfig
 
 from recsys.config import build, plain
 from recsys.experiment import identify, run
+from recsys.overrides import text
 from recsys.schema import RecsysError
 from recsys.studies.cell_space import CellSpace
-from recsys.studies.cells import text
 from recsys.studies.plan import PlannedCell, compose_run, space_of
 from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, key_of, opened
@@ -241,7 +241,7 @@ class _Search:
         free_what_is_left()
 
     def _composed(self, trial: optuna.Trial, seed: int) -> DictConfig:
-        chosen = [f"{key}={text(value)}" for key, value in trial.params.items()]
+        chosen = [f"{key}={_written(value)}" for key, value in trial.params.items()]
         overrides = [*self.planned.cell.overrides, *chosen, "test=false"]
         return compose_run(self.cfg, overrides, {"cell": self.planned.label, "trial": trial.number}, seed)
 
@@ -261,7 +261,12 @@ class _Search:
             raise RecsysError(f"none of {len(trials)} trials of {self.planned.label} came to its end: {errors[-1]}")
         sign = 1 if maximises(self.planned.cfg) else -1
         best = max(finished, key=lambda trial: (sign * trial.values[0], -trial.number))
-        return Tuned(True, {key: text(value) for key, value in best.params.items()}, list(map(_record, trials)))
+        return Tuned(True, {key: _written(value) for key, value in best.params.items()}, list(map(_record, trials)))
+
+
+def _written(value: Any) -> str:
+    """A parameter as an override has it; choices are kept in this form already."""
+    return value if isinstance(value, str) else text(value)
 
 
 def _forget(cfg: DictConfig) -> None:

@@ -5,40 +5,32 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recsys.disk import temporary_file
 from recsys.schema import StoreError
 
 
-def write_atomically(path: Path, content: bytes | memoryview, sync: bool = True) -> None:
-    """Write a file by way of a temporary one in the same folder.
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write a file by way of a temporary one in the same folder, which is flushed to the disk before it is renamed.
 
     Args:
         path: Of the file.
         content: Of the file.
-        sync: Flush it to the disk before it takes the name, against cuts of power.
 
     Raises:
         StoreError: If the folder cannot be written; what stood at `path` is untouched.
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        # A new file, so no link that somebody else has made; the system applies the user's umask to its mode.
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
+        with temporary_file(path) as (descriptor, temporary):
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
                 file.write(content)
-                if sync:
-                    file.flush()
-                    os.fsync(file.fileno())
+                file.flush()
+                os.fsync(descriptor)
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
 
 @contextmanager
@@ -89,7 +81,11 @@ def is_locked(path: Path) -> bool:
 def _opened(path: Path) -> int:
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+        try:
+            return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
+        except FileNotFoundError:  # another process has just removed the folder of a run that was never begun
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
 
 
 def _lock(descriptor: int, wait: bool) -> bool:

@@ -80,16 +80,12 @@ class Store:
         return sorted(set(self._folders_with(LOCK)) - set(self.ids()))
 
     def records(self) -> list[Record]:
-        """All records, in the order of their ids, without those whose run has another id than their folder's name.
+        """All records that can be read, in the order of their ids; a warning names each other one.
 
-        Raises:
-            RecsysError: If one is damaged; the message names the file.
+        A run whose id is not its folder's name is left out, too.
         """
-        found = {run_id: Record.read(self.folder(run_id) / RECORD) for run_id in self.ids()}
-        for run_id, record in found.items():
-            if record.run_id != run_id:
-                log.warning("%s The run is left out.", _foreign(self.folder(run_id) / RECORD, record))
-        return [record for run_id, record in found.items() if record.run_id == run_id]
+        found = (_readable(self.folder(run_id) / RECORD) for run_id in self.ids())
+        return [record for record in found if record is not None]
 
     def _folders_with(self, file: str) -> list[str]:
         folders = self.root.iterdir() if self.root.is_dir() else ()
@@ -172,6 +168,21 @@ class Store:
         with self.lock(run_id, wait=False), naming(folder):
             (folder / RECORD).unlink(missing_ok=True)
             shutil.rmtree(folder)
+
+
+def _readable(path: Path) -> Record | None:
+    try:
+        record = Record.read(path)
+    except RecsysError as error:
+        log.warning("%s It is left out.", error)
+        return None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # values of wrong types
+        log.warning("%s is damaged (%s). It is left out.", path, error)
+        return None
+    if record.run_id != path.parent.name:
+        log.warning("%s The run is left out.", _foreign(path, record))
+        return None
+    return record
 
 
 def _is_file(path: Path) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import logging
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+
+log = logging.getLogger(__name__)
 
 Write = Callable[[Path, memoryview], None]
 
@@ -31,3 +35,23 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         content = io.BytesIO()
         torch.save(checkpoint, content)
         self._write(Path(path), content.getbuffer())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint can be read and no byte of it has changed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return False
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # whatever a damaged archive or pickle leads to
+        log.debug("%s: %s", path, error)
+        return False
+    return isinstance(content, dict) and {"state_dict", "loops", "epoch"} <= content.keys()
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged checkpoint, with a warning that names it."""
+    aside = path.with_name(f"{path.name}.damaged")
+    path.replace(aside)
+    log.warning("%s is damaged and now named %s: the fit goes on from an earlier state.", path, aside.name)

@@ -11,6 +11,7 @@ import polars as pl
 import torch
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import StochasticWeightAveraging
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
@@ -18,15 +19,29 @@ from recsys import schema
 from recsys.data.queries import stage_queries
 from recsys.data.splits.base import Split
 from recsys.schema import RecsysError
+from recsys.training.checkpoints import is_whole, set_aside
 from recsys.training.module import RecommenderModule
 
 CHECKPOINTS = "checkpoints"  # in the run's folder, as conf/callbacks says
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Where a killed fit left off, in its folder of checkpoints; None for a new one."""
-    path = folder / "last.ckpt"
-    return path if path.exists() else None
+    """Where a killed fit left off, in its folder of checkpoints; None for a new one.
+
+    A damaged checkpoint is renamed, with a warning. The fit then goes on from the best one, which is an earlier one.
+    If the best one is damaged, the fit begins anew, since its end would need those weights.
+    """
+    last, best = folder / "last.ckpt", folder / "best.ckpt"
+    if not last.exists():
+        return None
+    if best.exists() and not is_whole(best):
+        set_aside(best)
+        last.unlink()
+        return None
+    if is_whole(last):
+        return last
+    set_aside(last)
+    return best if best.exists() else None
 
 
 def load_best(module: RecommenderModule, trainer: Trainer) -> int:
@@ -64,9 +79,15 @@ def load_weights(model: nn.Module, path: Path) -> None:
     """Read a model's weights back.
 
     Raises:
-        RuntimeError: If they are those of another model.
+        RecsysError: If the file is missing, damaged or that of another model.
     """
-    model.load_state_dict(load_file(path))
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise RecsysError(
+            f"the weights {path} are missing or damaged ({reason}): make the run again with rerun=true."
+        ) from error
 
 
 def check_finite(module: RecommenderModule) -> None:

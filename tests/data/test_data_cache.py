@@ -8,6 +8,7 @@ from recsys.data.cache import cached_fingerprint, dataset_fingerprint, load_data
 from recsys.data.sources.mind import MindSource
 from recsys.data.sources.movielens import MovieLensSource
 from recsys.data.sources.synthetic import SyntheticSource
+from recsys.schema import StoreError
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -93,7 +94,7 @@ def test_a_damaged_entry_is_made_again(damage, tmp_path, caplog):
 def test_a_source_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     source = SyntheticSource(20, 40, 100)
     monkeypatch.setattr("polars.DataFrame.write_parquet", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(StoreError, match="disk full"):
         load_dataset(source, tmp_path)
     assert not entries(tmp_path)
 

@@ -62,12 +62,14 @@ def test_a_run_without_a_record_is_not_done(store):
     assert store.find("cccccccccccc") is None
 
 
-def test_a_damaged_record_is_named(store):
+def test_a_damaged_record_is_named_and_stops_only_itself(store, caplog):
     store.save(make_record(), PER_USER)
     path = store.folder("aaaaaaaaaaaa") / "record.json"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(RecsysError, match=str(path)):
-        store.records()
+        store.find("aaaaaaaaaaaa")
+    assert store.records() == []
+    assert str(path) in caplog.text
 
 
 def test_missing_or_damaged_values_per_user_are_named(store):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+from recsys.interruption import end_with_parent
 from recsys.studies.jobs import Job, Outcome
 from recsys.studies.launchers.base import Launcher, Perform, lost
 
@@ -24,6 +27,7 @@ class JoblibLauncher(Launcher):
 
     def launch(self, perform: Perform, jobs: Sequence[Job]) -> Iterator[Outcome]:
         from joblib import Parallel, delayed, parallel_config
+        from joblib.externals.loky import get_reusable_executor
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
         # loky replaces a worker that has grown by 300 MB, as one does that has read data and models; no job is lost.
@@ -32,12 +36,28 @@ class JoblibLauncher(Launcher):
         with parallel_config("loky", inner_max_num_threads=self.threads):
             parallel = Parallel(self.n_workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
             try:
-                for place, outcome in parallel(delayed(_placed)(perform, *entry) for entry in left.copy().items()):
+                with _interrupts_blocked():
+                    ended = parallel(delayed(_placed)(perform, *entry) for entry in left.copy().items())
+                for place, outcome in ended:
                     del left[place]
                     yield outcome
             except BrokenProcessPool as error:
                 yield from (lost(job, error) for job in left.values())
+            finally:
+                if left:
+                    get_reusable_executor().shutdown(wait=False, kill_workers=True)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that are started in this block never get Ctrl-C: their parent gets it, and ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _placed(perform: Perform, place: int, job: Job) -> tuple[int, Outcome]:
+    end_with_parent()
     return place, perform(job)

@@ -1,0 +1,130 @@
+"""One command line from its arguments to its exit status; see `recsys.cli`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from rich.text import Text
+
+from recsys import config_folders
+from recsys.config import with_choices
+from recsys.config_folders import conf_dir, register
+from recsys.schema import RecsysError, StoreError
+from recsys.screen import Screen
+from recsys.tracking.secrets import redact_error, redacted
+from recsys.trusted import trust
+
+Function = Callable[[DictConfig], Any]
+
+_BUILT_IN = ("hydra", "main", "schema")  # providers of configs that are not the user's
+MENDABLE, UNEXPECTED = 2, 1  # exit statuses
+
+
+def run_command(function: Function, config_name: str) -> None:
+    """Compose the configuration and call the function with it; with `-m`, once for each job of the sweep.
+
+    A job of a sweep that fails does not end the sweep. The failures are listed at the end.
+
+    Args:
+        function: Of the configuration.
+        config_name: The yaml of the command.
+
+    Raises:
+        SystemExit: With the exit status of a command that fails.
+    """
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may not show every character
+    register()
+    sweep = _Sweep(function)
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(sweep.job)()
+    if sweep.failures:
+        sys.exit(sweep.report())
+
+
+class _Sweep:
+    """The jobs of one command: one, or with `-m` many."""
+
+    def __init__(self, function: Function) -> None:
+        self.failures: list[tuple[str, str, int]] = []  # overrides, error, exit status
+        self.process = os.getpid()
+
+        @wraps(function)
+        def job(cfg: DictConfig) -> Any:
+            hydra_cfg = HydraConfig.get()
+            sources = [own for own in hydra_cfg.runtime.config_sources if own.provider not in _BUILT_IN and own.path]
+            config_folders.add((own.schema, own.path) for own in sources)
+            overrides = list(hydra_cfg.overrides.task)
+            composed = with_choices(cfg, hydra_cfg.runtime.choices, overrides)
+            if hydra_cfg.mode != RunMode.MULTIRUN or os.getpid() != self.process:
+                return _reported(function, composed)
+            return self._kept(function, composed, overrides)
+
+        self.job = job
+
+    def _kept(self, function: Function, cfg: DictConfig, overrides: Sequence[str]) -> Any:
+        try:
+            return _called(function, cfg)
+        except StoreError as error:  # no other job can end well either
+            _print_error(error)
+            self._add(overrides, str(error), MENDABLE)
+            sys.exit(self.report())
+        except SystemExit as end:
+            if end.code:
+                self._add(overrides, f"exit status {end.code}", end.code if isinstance(end.code, int) else UNEXPECTED)
+        except RecsysError as error:
+            _print_error(error)
+            self._add(overrides, str(error), MENDABLE)
+        except Exception as error:
+            traceback.print_exc()
+            self._add(overrides, f"{type(error).__name__}: {error}", UNEXPECTED)
+        return float("nan")
+
+    def _add(self, overrides: Sequence[str], error: str, status: int) -> None:
+        self.failures.append((redacted(" ".join(overrides)), redacted(error), status))
+
+    def report(self) -> int:
+        """Print the failures; gives the exit status."""
+        screen = Screen(stderr=True, soft_wrap=True)
+        for overrides, error, _ in self.failures:
+            screen.print(f"failed: {overrides}: {error}", style="red")
+        n = len(self.failures)
+        screen.print(f"{n} {'job' if n == 1 else 'jobs'} of the sweep failed.", style="bold red")
+        return min(status for _, _, status in self.failures)
+
+
+def _reported(function: Function, cfg: DictConfig) -> Any:
+    try:
+        return _called(function, cfg)
+    except RecsysError as error:
+        _print_error(error)
+        sys.exit(MENDABLE)
+
+
+def _called(function: Function, cfg: DictConfig) -> Any:
+    try:
+        trust(*_packages(cfg))
+        return function(cfg)
+    except RecsysError:
+        raise
+    except Exception as error:
+        redact_error(error)  # before its traceback is shown
+        raise
+
+
+def _packages(cfg: DictConfig) -> list[str]:
+    """Those of the key `trust`, one or a list, where a command has it."""
+    packages = cfg.get("trust") or []
+    return [packages] if isinstance(packages, str) else list(packages)
+
+
+def _print_error(error: Exception) -> None:
+    message = Text.assemble(("error:", "bold red"), f" {redacted(str(error))}")
+    Screen(stderr=True, soft_wrap=True).print(message)

@@ -1,0 +1,97 @@
+"""Temporary files and folders whose writer is known to live: those of killed processes are found and removed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from recsys.schema import StoreError
+
+SUFFIX = ".tmp"  # of temporary files and folders, whose names begin with a dot
+
+
+@contextmanager
+def temporary_file(path: Path) -> Iterator[tuple[int, Path]]:
+    """An open file beside `path`, as its descriptor and its own path; it is locked while the block runs.
+
+    It is deleted at the end, unless the block has given it another name.
+    """
+    descriptor, own = _made(lambda: _new_file(path))
+    try:
+        yield descriptor, own
+    finally:
+        own.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder in `parent`, which is deleted at the end; those that killed processes have left there go first."""
+    remove_abandoned(parent)
+    descriptor, own = _made(lambda: _opened(tempfile.mkdtemp(SUFFIX, ".", parent)))
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _new_file(path: Path) -> tuple[int, str]:
+    """A new file, so no link that somebody else has made; the system applies the user's umask to its mode."""
+    own = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
+    return os.open(own, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), str(own)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Delete the temporary files and folders of processes that have ended; what cannot be deleted stays."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(".") and entry.name.endswith(SUFFIX)]
+        for name in names:
+            with suppress(OSError):
+                _remove_if_abandoned(folder / name)
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _opened(folder: str) -> tuple[int, str]:
+    return os.open(folder, os.O_RDONLY), folder
+
+
+def _made(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
+    """A new temporary file or folder with its lock; another process may delete it before it is locked."""
+    while True:
+        descriptor, name = make()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        path = Path(name)
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor, path
+        os.close(descriptor)
+
+
+@contextmanager
+def writing_cache(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write a cache into an error that names the path and says what to do.
+
+    Raises:
+        StoreError: If so.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {error.filename or path}: {error.strerror or error}. Give a folder that is writable and has "
+            "space, as in paths.cache_dir=/some/folder."
+        ) from error

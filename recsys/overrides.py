@@ -1,0 +1,46 @@
+"""Values as Hydra's command line writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./@?|%+-]*", re.ASCII)  # texts that Hydra reads as themselves
+_WORDS = {"null", "true", "false", "nan", "inf"}  # that it reads as something else
+
+
+def override(key: str, value: Any) -> str:
+    """The override that sets a key to a value, whatever characters a text in it has.
+
+    Example:
+        >>> override("seed", 1), override("paths.runs_dir", "/home/it's (1)")
+        ('seed=1', "paths.runs_dir='/home/it\\\\'s (1)'")
+    """
+    return f"{key}={text(value)}"
+
+
+def text(value: Any) -> str:
+    """A value as an override has it at the right of `=`.
+
+    Example:
+        >>> text(None), text(True), text([1, "a"]), text(0.5), text("{title}")
+        ('null', 'true', '[1,a]', '0.5', "'{title}'")
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(text, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{text(key)}:{text(inner)}" for key, inner in value.items()) + "}"
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+def quoted(value: str) -> str:
+    """A text, in quotes where Hydra's grammar would read it as something else than itself."""
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    # In quotes, backslashes are special only before a quote or at the end.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
+    return f"'{escaped}'"

@@ -1,0 +1,47 @@
+"""Refusing a malformed study yaml, before anything is composed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config import build, conf_dir, plain
+from recsys.reports.report import FILES
+from recsys.schema import TEST, ConfigError
+from recsys.values import SEEDS, check_choices, check_flags, check_keys, check_texts, check_whole
+
+
+def check_study(cfg: DictConfig) -> None:
+    """Refuse unknown keys of `study`, and values of a wrong kind.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    known = [str(key) for key in OmegaConf.load(conf_dir() / "study" / "default.yaml")]
+    check_keys("study", cfg.study, known)
+    missing = [key for key in known if key not in cfg.study]
+    if missing:
+        raise ConfigError(f"study.{missing[0]} is missing: begin the study's yaml with `defaults: [default, _self_]`.")
+    study = plain(cfg.study)
+    if not isinstance(study["seeds"], list):
+        raise ConfigError(f"study.seeds is {study['seeds']!r}; expected a list such as [0,1,2].")
+    for seed in study["seeds"]:
+        check_whole("study.seeds", seed, 0, below=SEEDS)
+    check_texts("study.metrics", study["metrics"])
+    if not study["metrics"]:
+        raise ConfigError("study.metrics is empty; expected a list such as [ndcg@10,recall@10].")
+    check_choices("formats", plain(cfg)["formats"], list(FILES))
+    check_flags(cfg, "dry_run", "retry_failed", "quiet")
+
+
+def check_metrics(cfg: DictConfig, runs: Sequence[DictConfig]) -> None:
+    """Refuse metrics of the report that a run of the study does not compute in its test.
+
+    Raises:
+        ConfigError: Naming the metric and those that there are.
+    """
+    for text in dict.fromkeys(OmegaConf.to_yaml(run.metrics, resolve=True) for run in runs):
+        names = build("metrics", OmegaConf.create(text)).names(TEST)
+        wanted = [name for name in cfg.study.metrics if "/" not in name]  # with a slash: of a segment
+        check_choices("study.metrics", wanted, names)

@@ -1,0 +1,60 @@
+"""What killed or refused commands have left in a store, and no command goes on from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from recsys.disk import remove_abandoned
+from recsys.tracking.files import is_locked, locked
+from recsys.tracking.store import LOCK, PER_USER, RECORD
+
+CHECKPOINTS = "checkpoints"
+_OWN = {LOCK, CHECKPOINTS, PER_USER, "model.safetensors", "metrics", "tensorboard", "wandb"}  # files of a run
+
+_tidied: set[Path] = set()
+
+
+def tidy(root: Path) -> None:
+    """Remove temporary files of killed processes, and folders of runs that nothing goes on from; once in a process.
+
+    Such a folder has no record and no checkpoint, no process is at work in it, and it has only files of runs.
+    """
+    place = root.absolute()
+    if place in _tidied:
+        return
+    _tidied.add(place)
+    with suppress(OSError):
+        folders = [Path(entry.path) for entry in os.scandir(place) if entry.is_dir(follow_symlinks=False)]
+        for folder in folders:
+            with suppress(OSError):
+                _tidy_folder(folder)
+        for study in (place / "studies").iterdir():
+            remove_abandoned(study)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove a run's folder if nothing goes on from it; its lock must be held."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {RECORD}
+    if RECORD in names or not names <= _OWN or _has_checkpoint(folder):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tidy_folder(folder: Path) -> None:
+    names = {path.name for path in folder.iterdir()}
+    if LOCK not in names or is_locked(folder / LOCK):
+        return
+    remove_abandoned(folder)
+    remove_abandoned(folder / CHECKPOINTS)
+    if RECORD not in names:
+        with locked(folder / LOCK, wait=False) as is_mine:
+            if is_mine and folder.is_dir():
+                remove_unfinished(folder)
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    """Whether a later command goes on from something in it, at any depth."""
+    return any(not path.name.endswith(".damaged") for path in (folder / CHECKPOINTS).rglob("*") if path.is_file())

@@ -1,0 +1,132 @@
+"""Checks of configuration values, one for each kind; each names the key, the value and what is expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from recsys.schema import ConfigError
+
+SEEDS = 2**32  # numpy and Lightning take no larger seed
+
+
+def check_whole(
+    key: str, value: Any, minimum: int, below: int | None = None, optional: bool = False, reason: str = ""
+) -> None:
+    """Refuse what is no whole number from `minimum` on, and below `below`; `optional` allows None.
+
+    Raises:
+        ConfigError: If so.
+    """
+    if value is None and optional:
+        return
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or value < minimum or (below is not None and value >= below):
+        bound = f"at least {minimum}" if below is None else f"{minimum} to {below - 1}"
+        raise ConfigError(
+            f"{key} is {value!r}; expected a whole number of {bound}{', or null' if optional else ''}{reason}."
+        )
+
+
+def check_number(
+    key: str, value: Any, above: float | None = None, at_least: float | None = None, at_most: float | None = None
+) -> None:
+    """Refuse what is no finite number within these bounds.
+
+    Raises:
+        ConfigError: If so.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    low = is_number and (above is None or value > above) and (at_least is None or value >= at_least)
+    if not low or (at_most is not None and value > at_most):
+        bounds = {"above": above, "of at least": at_least, "at most": at_most}
+        shown = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+        raise ConfigError(f"{key} is {value!r}; expected a finite number{f' {shown}' if shown else ''}.")
+
+
+def check_flags(node: Mapping[str, Any], *keys: str) -> None:
+    """Refuse values of top-level keys that are neither true nor false.
+
+    Raises:
+        ConfigError: If so.
+    """
+    for key in keys:
+        if not isinstance(node[key], bool):
+            raise ConfigError(f"{key} is {node[key]!r}; expected true or false.")
+
+
+def check_texts(key: str, value: Any) -> None:
+    """Refuse what is no list of texts.
+
+    Raises:
+        ConfigError: If so.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
+        raise ConfigError(f"{key} is {value!r}; expected a list of texts such as [one,two].")
+
+
+def check_choices(key: str, values: Any, known: Sequence[str]) -> None:
+    """Refuse what is no list of known names.
+
+    Raises:
+        ConfigError: Naming the nearest known one.
+    """
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise ConfigError(f"{key} is {values!r}; expected a list out of {', '.join(known)}.")
+    for value in values:
+        if value not in known:
+            raise ConfigError(f"{key} has {value!r}; expected names out of {', '.join(known)}{nearest(value, known)}.")
+
+
+def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
+    """Refuse keys of a config node that nobody reads.
+
+    Args:
+        node: The dotted name of the node; empty for the top level.
+        keys: That it has.
+        known: That it may have.
+
+    Raises:
+        ConfigError: Naming the key and the nearest known one.
+    """
+    names = sorted(map(str, known))
+    for key in map(str, keys):
+        if key not in names:
+            full = f"{node}.{key}" if node else key
+            hint = nearest(key, names) or f"; {node or 'the configuration'} has {', '.join(names)}"
+            raise ConfigError(f"{full} is an unknown key{hint}.")
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """The end of a message that asks whether a similar name was meant; empty where none is similar.
+
+    Example:
+        >>> nearest("chagnes", ["changes", "cells"])
+        '; did you mean changes?'
+    """
+    found = get_close_matches(str(name), list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def check_finite(node: Mapping[str, Any]) -> None:
+    """Refuse NaN and infinity anywhere in a configuration: scores would all be equal, or not be numbers.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    for key, value in _floats(node, ""):
+        if not math.isfinite(value):
+            raise ConfigError(f"{key} is {value}; expected a finite number.")
+
+
+def _floats(value: Any, key: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _floats(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            yield from _floats(inner, f"{key}[{place}]")
+    elif isinstance(value, float):
+        yield key, value
