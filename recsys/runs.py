@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from omegaconf import DictConfig
@@ -91,8 +90,12 @@ class Run:
 
         return serve(self)
 
-    def recommend(self, user_id: str | Sequence[str], top_k: int = 10) -> pl.DataFrame:
+    def recommend(self, user_id: Any, top_k: int = 10) -> pl.DataFrame:
         """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
+
+        Args:
+            user_id: One id, or a list, array, series or frame of ids: texts or whole numbers.
+            top_k: Items for each user.
 
         Raises:
             ConfigError: If a user is not in the data.
@@ -101,5 +104,5 @@ class Run:
         from recsys.serving.ranking import rank
         from recsys.serving.users import known_users
 
-        users = known_users(self.served, [user_id] if isinstance(user_id, str | int) else user_id)
+        users = known_users(self.served, user_id)
         return recommendations(self.served, users, rank(self.served, users, top_k))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 from rich.console import Console
 
 import recsys
@@ -17,6 +17,7 @@ from recsys.screen import Screen
 from recsys.serving.diversity import check_mmr, diverse
 from recsys.serving.explaining import check_explains, explain
 from recsys.serving.filters import allowed_items, item_rows
+from recsys.serving.ids import ids_of_key
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
 from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_profile_texts, with_text
 from recsys.serving.output import recommendations, show, write
@@ -93,9 +94,9 @@ def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Ser
     if cfg.users is not None:
         return users_of_file(served, Path(cfg.users).expanduser())
     if cfg.user is not None:
-        return served, known_users(served, cfg.user if isinstance(cfg.user, ListConfig) else [cfg.user])
+        return served, known_users(served, ids_of_key(cfg, "user"))
     check_serves_new_users(served, cfg.text is not None)
-    ids = pl.Series([str(item_id) for item_id in cfg.history or []], dtype=pl.String)
+    ids = pl.Series(ids_of_key(cfg, "history"), dtype=pl.String)
     history = item_rows(served.items, ids, "history")
     if cfg.text is not None:
         served = with_text(served, str(cfg.text))

@@ -1,32 +1,35 @@
-"""Tables that a user gives to be recommended from: csv, jsonl, parquet."""
+"""Tables that a user gives to be recommended from: csv, tsv, jsonl, parquet."""
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from recsys.data.sources.csv_table import CsvTable
+from recsys.data.sources.json_lines import literal
+from recsys.data.sources.raw import RawFile, plain_text, wrong_byte
 from recsys.schema import DataError
 
-READERS: dict[str, Callable[[Path], pl.DataFrame]] = {
-    ".csv": lambda path: pl.read_csv(path, infer_schema=False, glob=False),
-    ".jsonl": lambda path: pl.read_ndjson(
-        glob.escape(str(path)), infer_schema_length=None
-    ),  # it has no switch for patterns
-    ".parquet": lambda path: pl.read_parquet(path, glob=False),
-}
-
-
+FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 LISTS = (".txt", "")
 
 
 def read_ids(path: Path) -> pl.Series | None:
-    """The ids of a file that has one on each line (.txt); None for a file of another format."""
+    """The ids of a file that has one on each line (.txt); None for a file of another format.
+
+    Raises:
+        DataError: If it is not UTF-8.
+    """
     if path.suffix not in LISTS or not path.is_file():
         return None
-    return pl.Series([line.strip() for line in path.read_text().splitlines() if line.strip()], dtype=pl.String)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise wrong_byte(RawFile(path), "utf-8") or error from None
+    return pl.Series([line.strip() for line in lines if line.strip()], dtype=pl.String)
 
 
 def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
@@ -43,16 +46,45 @@ def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
     """
     if not path.is_file():
         raise DataError(f"{key}: there is no file {path.absolute()}.")
-    if path.suffix not in READERS:
-        raise DataError(f"{key}: {path} is of an unknown format; expected a file that ends in {', '.join(READERS)}.")
+    if path.suffix not in FORMATS:
+        raise DataError(f"{key}: {path} is of an unknown format; expected a file that ends in {', '.join(FORMATS)}.")
     try:
-        frame = READERS[path.suffix](path)
+        with TemporaryDirectory(prefix="recsys-") as folder:
+            frame = _read(path, Path(folder), ids)
+    except DataError as error:
+        raise DataError(f"{key}: {error}") from error
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{key}: {path} cannot be read ({error}).") from error
     for column in ids:
         if column not in frame.columns:
             raise DataError(f"{key}: {path} has no column {column!r}; it has {', '.join(frame.columns)}.")
-        if frame[column].null_count():
-            line = frame[column].is_null().arg_true()[0] + 1
-            raise DataError(f"{key}: {path}: row {line} has no {column}; expected an id in each row.")
+        values = frame[column]
+        if values.dtype.is_nested():
+            raise DataError(f"{key}: {path}: column {column!r} is {values.dtype}; expected one id in each row.")
+        empty = values.is_null() | (values.cast(pl.String) == "").fill_null(True)
+        if empty.any():
+            row = empty.arg_true()[0] + 1
+            raise DataError(f"{key}: {path}: row {row} has no {column}; expected an id in each row.")
     return frame.with_columns(pl.col(column).cast(pl.String) for column in ids)
+
+
+def _read(path: Path, scratch: Path, ids: Sequence[str]) -> pl.DataFrame:
+    if path.suffix == ".parquet":
+        return pl.read_parquet(path, glob=False)
+    if path.suffix == ".jsonl":
+        return _read_json_lines(plain_text(RawFile(path), scratch), ids)
+    table = CsvTable(RawFile(path), scratch, "\t" if path.suffix == ".tsv" else ",")
+    if len(table.ragged):
+        row = int(table.ragged[0])
+        raise DataError(f"{table.place(row)}: {table.ragged_fault(row)}.")
+    frame = table.collect(table.frame)
+    if frame.height != table.n_rows:
+        raise DataError(f"{table.label}: {frame.height} rows were read of {table.n_rows} in the file.")
+    is_blank = pl.arange(frame.height, eager=True).is_in(table.blank.tolist())
+    return frame.filter(~is_blank)
+
+
+def _read_json_lines(path: Path, ids: Sequence[str]) -> pl.DataFrame:
+    types = pl.read_ndjson(literal(path), infer_schema_length=None).schema
+    texts = {name: pl.String for name in ids if name in types and not types[name].is_nested()}
+    return pl.read_ndjson(literal(path), schema_overrides=texts, infer_schema_length=None)

@@ -19,6 +19,9 @@ def check_request(cfg: DictConfig) -> None:
     Raises:
         ConfigError: Naming the key.
     """
+    for key in ("users", "items", "candidates", "where", "output"):
+        if cfg[key] is not None and not (isinstance(cfg[key], str) and cfg[key]):
+            raise ConfigError(f"{key} is {cfg[key]!r}; expected a text, or null.")
     check_output(cfg.output)
     if not is_count(cfg.top_k):
         raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")

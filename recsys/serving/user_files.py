@@ -83,6 +83,8 @@ def _histories(frame: pl.DataFrame, path: Path) -> list[list[str]]:
             f"{KEY}: {path}: column {schema.HISTORY!r} is {column.dtype}; expected lists of item ids, in csv with "
             f"{LIST_SEPARATOR} between them."
         )
+    if isinstance(column.dtype, pl.List) and column.dtype.inner.is_nested():
+        raise DataError(f"{KEY}: {path}: column {schema.HISTORY!r} is {column.dtype}; expected lists of item ids.")
     trimmed = column.cast(pl.List(pl.String)).list.eval(pl.element().str.strip_chars())
     return [[item for item in items or [] if item] for items in trimmed.to_list()]
 

@@ -16,6 +16,7 @@ from recsys import schema
 from recsys.data.lists import ItemLists
 from recsys.data.sources.indexing import to_index
 from recsys.schema import ConfigError, UserBatch
+from recsys.serving.ids import ids_of
 from recsys.serving.served import Served
 from recsys.training.batches import TensorLists
 
@@ -55,17 +56,21 @@ class Users:
         return UserBatch(torch.from_numpy(self.idx[rows]), history, mask, texts)
 
 
-def known_users(served: Served, user_ids: Sequence[str] | None = None) -> Users:
+def known_users(served: Served, user_ids: Any = None) -> Users:
     """Users of the data by their raw ids (None for all), with what is known of them when the test is served.
 
+    Args:
+        served: The model.
+        user_ids: One id, or a list, array, series or frame of ids: texts or whole numbers.
+
     Raises:
-        ConfigError: If one is not in the data.
+        ConfigError: If one is no id, or not in the data.
     """
     dataset = served.run.split.dataset
     ids = dataset.users[schema.USER_ID]
     if user_ids is None:
         return Users(ids, np.arange(len(ids)), served.known, served.known_texts, served.masked)
-    asked = pl.Series(schema.USER_ID, list(map(str, user_ids)), dtype=pl.String)
+    asked = pl.Series(schema.USER_ID, ids_of(user_ids), dtype=pl.String)
     idx = to_index(asked, ids)
     if idx.null_count():
         unknown = asked.filter(idx.is_null())[0]

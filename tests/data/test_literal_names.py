@@ -5,8 +5,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from recsys.data.sources.csv_table import CsvTable
+from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile
-from recsys.data.sources.tables import CsvTable, JsonLinesTable, ParquetTable
+from recsys.data.sources.tables import ParquetTable
 from recsys.serving.files import read_table
 
 NAMES = ["log[1]", "log*", "log?"]

@@ -32,7 +32,7 @@ def refusal(folder: Path, content: str | bytes, log: Interactions = LOG, items: 
         ("3,c,-1e99,3000", "log.csv:4: column 'rating': found '-1e99', expected a finite number."),
         (",c,5,3000", "log.csv:4: column 'user_id': found nothing, expected an id."),
         ('3,"",5,3000', "log.csv:4: column 'item_id': found nothing, expected an id."),
-        ("3,c,5", "log.csv:4: column 'time': found nothing, expected a time between 1970 and 2100"),
+        ("3,c,5", "log.csv:4: found 3 fields, expected 4 as in line 1; check data.separator"),
         ("3,c,5,-1", "log.csv:4: column 'time': found '-1', expected a time between 1970 and 2100"),
         ("3,c,5,yesterday", "log.csv:4: column 'time': found 'yesterday', expected a time between 1970 and 2100"),
         ("3,c,5,3000,x", "log.csv:4: found 5 fields, expected 4 as in line 1; check data.separator"),
@@ -62,7 +62,9 @@ def test_seconds_taken_for_milliseconds(tmp_path):
 def test_a_unit_that_is_unknown(tmp_path):
     log = Interactions("log.csv", timestamp="time", timestamp_unit="hours")
     (tmp_path / "log.csv").write_text(HEADER + GOOD)
-    with pytest.raises(ConfigError, match=r"data\.interactions\.timestamp_unit=hours is unknown; use s, ms, us, ns or"):
+    with pytest.raises(
+        ConfigError, match=r"data\.interactions\.timestamp_unit=hours is unknown; use auto, iso, s, ms, us, ns or"
+    ):
         TableSource(str(tmp_path), log).read()
 
 
@@ -126,7 +128,7 @@ def test_ratings_of_jsonl_that_are_not_finite(tmp_path, written):
 
 def test_lists_in_place_of_ids(tmp_path):
     said = refusal(tmp_path, '{"user_id": [1], "item_id": 2}\n', Interactions("log.jsonl"))
-    assert said == "log.jsonl: column 'user_id': found lists, expected an id."
+    assert said == "log.jsonl:1: column 'user_id': found '[1]', expected an id."
 
 
 def test_another_encoding_in_a_gzip_and_under_a_named_encoding(tmp_path):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.raw import RawFile
-from recsys.data.sources.tables import CsvTable
 from recsys.schema import DataError
 
 ATOMIC = (".inter", ".item", ".user")

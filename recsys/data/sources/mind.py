@@ -15,16 +15,11 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.id_hashes import hash_order
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import (
-    Column,
-    identifier,
-    read_columns,
-    read_side_table,
-    timestamp,
-)
+from recsys.data.sources.columns import Column, identifier, timestamp
+from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.indexing import distinct_ids, index, to_index
 from recsys.data.sources.raw import RawFile, existing, find
-from recsys.data.sources.tables import CsvTable
+from recsys.data.sources.reading import read_columns, read_side_table
 from recsys.data.sources.text import render, require_fields
 from recsys.schema import DataError
 

@@ -14,18 +14,12 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.sources import download
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import (
-    identifier,
-    rating,
-    read_columns,
-    read_side_table,
-    refuse_unknown,
-    require,
-    timestamp,
-)
+from recsys.data.sources.columns import identifier, rating, require, timestamp
+from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.indexing import index
 from recsys.data.sources.raw import RawFile, existing, find
-from recsys.data.sources.tables import CsvTable, RawTable
+from recsys.data.sources.reading import read_columns, read_side_table, refuse_unknown
+from recsys.data.sources.tables import RawTable
 from recsys.data.sources.text import render, require_fields
 from recsys.schema import ConfigError, DataError
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import shutil
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from recsys.schema import ConfigError, DataError
 
 UNIT_SEPARATOR = "\x1f"  # stands for a separator of several characters, which polars cannot read
 _BLOCK = 1 << 24
+_HEAD = 1 << 20
+_MARK = "\ufeff"  # a byte order mark, which Windows' programs write before a text
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,16 @@ class RawFile:
                 yield plain
 
 
-def existing(path: Path, key: str) -> Path:
-    """The path, if there is something.
+def existing(path: Path, key: str, is_file: bool = False) -> Path:
+    """The path, if there is something; with `is_file`, if it is no folder.
 
     Raises:
-        DataError: If there is not; the message names the configuration's key.
+        DataError: If not; the message names the configuration's key.
     """
     if not path.exists():
         raise DataError(f"{key}: there is no file or folder {path.absolute()}.")
+    if is_file and path.is_dir():
+        raise DataError(f"{key}: {path.absolute()} is a folder; expected a file.")
     return path
 
 
@@ -75,25 +80,46 @@ def find(path: Path, name: str) -> RawFile | None:
     return RawFile(path, members[0]) if members else None
 
 
-def plain_text(file: RawFile, folder: Path, encoding: str = "utf-8", separator: str = ",") -> Path:
-    """The file as plain UTF-8 with a separator of one character: itself, or a copy in `folder`; memory is bounded.
+def plain_text(
+    file: RawFile,
+    folder: Path,
+    encoding: str = "utf-8",
+    separator: str = ",",
+    quote: str | None = None,
+    escape: str = "",
+) -> Path:
+    """The file as plain UTF-8 with separators of one byte and doubled quotes: itself, or a copy in `folder`.
+
+    A byte order mark is left out, and line ends of old Macs become new lines. Memory is bounded.
+
+    Args:
+        file: The file.
+        folder: For the copy.
+        encoding: Of the file.
+        separator: Of columns; several characters become UNIT_SEPARATOR.
+        quote: Around fields.
+        escape: Before a quote that is part of a field; empty where such quotes are doubled.
 
     Raises:
         DataError: If the file is empty, damaged, or not in this encoding.
         ConfigError: If there is no such encoding.
     """
-    if not file.is_packed and _is_utf8(encoding) and len(separator) == 1:
+    change = _Change(encoding, separator if _is_wide(separator) else "", quote or "", escape if quote else "")
+    is_utf8 = _is_utf8(encoding)
+    if not file.is_packed and is_utf8 and not change.is_needed and not _has_odd_start(file.path):
         path = file.path
     else:
         path = folder / f"{len(list(folder.iterdir()))}.txt"
-        _copy(file, path, encoding, separator)
+        _copy(file, path, change)
     if not path.stat().st_size:
         raise DataError(f"{file.label}: the file is empty.")
     return path
 
 
 def wrong_byte(file: RawFile, encoding: str) -> DataError | None:
-    """What to say of the first byte that is not in this encoding, if there is one."""
+    """The error of the first byte that is not in this encoding, if there is one and lines can be told without it."""
+    if "\n".encode(encoding) != b"\n":
+        return None
     with file.open() as binary:
         for number, line in enumerate(binary, start=1):
             try:
@@ -106,19 +132,58 @@ def wrong_byte(file: RawFile, encoding: str) -> DataError | None:
     return None
 
 
-def _copy(file: RawFile, target: Path, encoding: str, separator: str) -> None:
+@dataclass(frozen=True)
+class _Change:
+    """What a copy changes: its encoding, a separator of several characters, and escaped quotes; empty for none."""
+
+    encoding: str
+    separator: str
+    quote: str
+    escape: str
+
+    @property
+    def is_needed(self) -> bool:
+        return bool(self.separator or self.escape)
+
+    def of(self, text: str) -> str:
+        if self.escape:
+            pair = re.escape(self.escape) + f"([{re.escape(self.escape + self.quote)}])"
+            text = re.sub(pair, lambda found: self.quote * 2 if found[1] == self.quote else found[1], text)
+        return text.replace(self.separator, UNIT_SEPARATOR) if self.separator else text
+
+
+def _has_odd_start(path: Path) -> bool:
+    """Whether a file begins with a byte order mark, or its lines end as on old Macs."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return head.startswith(codecs.BOM_UTF8) or _is_mac(head)
+
+
+def _is_mac(head: bytes | str) -> bool:
+    return ("\r" in head and "\n" not in head) if isinstance(head, str) else b"\r" in head and b"\n" not in head
+
+
+def _copy(file: RawFile, target: Path, change: _Change) -> None:
     try:
         with file.open() as source, target.open("wb") as out:
-            if _is_utf8(encoding) and len(separator) == 1:
-                shutil.copyfileobj(source, out, _BLOCK)
+            if _is_utf8(change.encoding) and not change.is_needed:
+                head = source.read(_HEAD)
+                is_mac = _is_mac(head)
+                out.write(head.removeprefix(codecs.BOM_UTF8).replace(b"\r", b"\n" if is_mac else b"\r"))
+                while block := source.read(_BLOCK):
+                    out.write(block.replace(b"\r", b"\n") if is_mac else block)
                 return
-            text = TextIOWrapper(source, encoding=encoding, newline="")
+            text = TextIOWrapper(source, encoding=change.encoding, newline="")
+            is_first, is_mac = True, False
             while lines := text.readlines(_BLOCK):
-                block = "".join(lines)
-                out.write((block.replace(separator, UNIT_SEPARATOR) if len(separator) > 1 else block).encode())
-    except UnicodeDecodeError as error:
-        raise wrong_byte(file, encoding) or error from None
-    except (EOFError, OSError, zipfile.BadZipFile) as error:
+                part = "".join(lines)
+                if is_first:
+                    part, is_first, is_mac = part.removeprefix(_MARK), False, _is_mac(part)
+                out.write(change.of(part.replace("\r", "\n") if is_mac else part).encode())
+    except UnicodeError as error:
+        unfit = f"{file.label}: cannot be read as {change.encoding} ({error}); data.encoding names the file's own."
+        raise wrong_byte(file, change.encoding) or DataError(unfit) from None
+    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file.label}: cannot be unpacked ({error}); fetch the file again.") from error
 
 
@@ -130,8 +195,16 @@ def _members(path: Path) -> list[str]:
         raise DataError(f"{path}: not a folder and not a zip ({error}).") from error
 
 
+def _is_wide(separator: str) -> bool:
+    return len(separator.encode()) > 1
+
+
 def _is_utf8(encoding: str) -> bool:
+    known = "use a name such as utf-8, latin-1, cp1252"
     try:
-        return codecs.lookup(encoding).name == "utf-8"
-    except LookupError as error:
-        raise ConfigError(f"data.encoding={encoding} is unknown; use a name such as utf-8, latin-1, cp1252.") from error
+        found = codecs.lookup(encoding)
+    except (LookupError, TypeError) as error:
+        raise ConfigError(f"data.encoding={encoding} is unknown; {known}.") from error
+    if not getattr(found, "_is_text_encoding", True):
+        raise ConfigError(f"data.encoding={encoding} is no encoding of text; {known}.")
+    return found.name in ("utf-8", "utf-8-sig")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -15,24 +16,17 @@ from recsys.data.dataset import Dataset
 from recsys.data.filters import rated_at_least, reindexed
 from recsys.data.sources.atomic import ATOMIC, AtomicTable
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import (
-    Column,
-    UnknownItems,
-    check_unit,
-    identifier,
-    part,
-    rating,
-    read_columns,
-    read_side_table,
-    refuse_unknown,
-    require,
-    timestamp,
-)
+from recsys.data.sources.columns import Column, check_unit, identifier, part, rating, require, timestamp
+from recsys.data.sources.csv_table import CsvTable, mark_of, separator_of
+from recsys.data.sources.faults import BadRows
 from recsys.data.sources.indexing import IDLE_USERS, index
+from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
-from recsys.data.sources.tables import CsvTable, JsonLinesTable, ParquetTable, RawTable
+from recsys.data.sources.reading import UnknownItems, read_columns, read_side_table, refuse_unknown
+from recsys.data.sources.table_keys import check_texts, names_of
+from recsys.data.sources.tables import ParquetTable, RawTable
 from recsys.data.sources.text import render, require_fields
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"} | dict.fromkeys(ATOMIC, "\t")
 BELOW = "interactions below min_rating"
@@ -48,9 +42,10 @@ class Interactions:
         item: Column of the item's id.
         rating: Column of the rating; null if there is none.
         timestamp: Column of the time; null if there is none.
-        timestamp_unit: s, ms, us or ns since 1970, or a format such as %Y-%m-%d.
+        timestamp_unit: s, ms, us or ns since 1970; iso; a format such as %Y-%m-%d; or auto, by the first values.
         min_rating: Interactions with a lower rating are no positives and counted, as by `split.min_rating`. Repeated
             pairs are merged before. Null keeps all.
+        nested: In jsonl, column that is a list of objects, each an interaction; the other columns hold for all of them.
         part: Column that assigns interactions to train, val or test, for split=given; null reads none. The default
             column may be missing.
     """
@@ -63,8 +58,10 @@ class Interactions:
     timestamp_unit: str = "s"
     min_rating: float | None = None
     part: str | None = schema.PART
+    nested: str | None = None
 
     def __post_init__(self) -> None:
+        check_texts(self, "data.interactions", "file", "user", "item", "timestamp_unit")
         if self.min_rating is not None and self.rating is None:
             raise ConfigError("data.interactions.min_rating needs the ratings' column: data.interactions.rating.")
         if not (self.min_rating is None or (isinstance(self.min_rating, int | float) and isfinite(self.min_rating))):
@@ -99,6 +96,7 @@ class Items:
         categories: Column of the item's categories; null if there is none.
         categories_separator: What stands between categories where the column is not a list.
         unknown: What to do with interactions of items that the table lacks: `error`, or `drop` and count them.
+        columns: Names of the columns of a file without a header; null if it has one.
     """
 
     file: str | None = None
@@ -107,6 +105,11 @@ class Items:
     categories: str | None = None
     categories_separator: str = "|"
     unknown: str = "error"
+    columns: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        check_texts(self, "data.items", "id", "categories_separator")
+        object.__setattr__(self, "columns", names_of(self.columns, "data.items.columns"))
 
 
 @dataclass(frozen=True)
@@ -116,10 +119,16 @@ class Users:
     Attributes:
         file: Its file, in `data.path`; null if there is none.
         id: Column of the user's id.
+        columns: Names of the columns of a file without a header; null if it has one.
     """
 
     file: str | None = None
     id: str = "user_id"
+    columns: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        check_texts(self, "data.users", "id")
+        object.__setattr__(self, "columns", names_of(self.columns, "data.users.columns"))
 
 
 class TableSource(Source):
@@ -132,8 +141,12 @@ class TableSource(Source):
         users: The table of users.
         name: The data set's name, for reports.
         separator: Of columns, in text files; null is a comma for csv and a tab for others.
-        encoding: Of text files.
+        encoding: Of text files and jsonl.
         quote: Around fields that hold a separator, in text files; null where quotes mean nothing.
+        escape: Before a quote within a field in quotes, in text files; null where such quotes are doubled.
+        header: Whether the interactions' text file begins with the names of its columns.
+        columns: These names in their order, where it does not.
+        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
     """
 
     def __init__(
@@ -146,41 +159,75 @@ class TableSource(Source):
         separator: str | None = None,
         encoding: str = "utf-8",
         quote: str | None = '"',
+        escape: str | None = None,
+        header: bool = True,
+        columns: Sequence[str] | None = None,
+        bad_rows: str = "error",
     ) -> None:
         self.path, self.name = Path(path).expanduser(), name
         self.interactions, self.items, self.users = interactions, items or Items(), users or Users()
-        self.separator, self.encoding, self.quote = separator, encoding, quote
+        self.separator, self.encoding = separator_of(separator), encoding
+        self.quote = mark_of(quote, "data.quote", "'\"'")
+        self.escape = mark_of(escape, "data.escape", r"'\\'")
+        self.columns, self.bad_rows = names_of(columns, "data.columns"), bad_rows
+        if not isinstance(header, bool):
+            raise ConfigError(f"data.header is {header!r}; expected true or false.")
+        if header and self.columns:
+            raise ConfigError("data.columns names the columns of a file without a header: set data.header=false.")
+        self.header = header
+        BadRows(bad_rows, "data.bad_rows")
 
     def files(self) -> list[Path]:
         """The interactions, and what there is of items and users."""
         existing(self.path, "data.path")
-        return [existing(self.path / name, f"data.{role}.file") for role, name in self._file_names().items()]
+        return [
+            existing(self.path / name, f"data.{role}.file", is_file=True) for role, name in self._file_names().items()
+        ]
 
     def identity(self) -> dict[str, Any]:
         """All keys but the paths, and the format of each file."""
         formats = {role: RawFile(Path(name)).suffix for role, name in self._file_names().items()}
         tables = {"interactions": asdict(self.interactions), "items": asdict(self.items), "users": asdict(self.users)}
         columns = {role: table | {"file": formats.get(role)} for role, table in tables.items()}
-        text = {"separator": self.separator, "encoding": self.encoding, "quote": self.quote}
+        text: dict[str, Any] = {
+            "separator": self.separator,
+            "encoding": self.encoding,
+            "quote": self.quote,
+            "escape": self.escape,
+        }
+        text |= {"columns": self.columns, "bad_rows": self.bad_rows}
         return {"source": "table", "name": self.name, **columns, **text}
 
     def read(self) -> Dataset:
         """The data set."""
+        bad = BadRows(self.bad_rows, "data.bad_rows")
         with TemporaryDirectory(prefix="recsys-") as folder:
             roles = zip(self._file_names(), self.files(), strict=True)
-            tables = {role: self._table(RawFile(path), Path(folder)) for role, path in roles}
+            tables = {role: self._table(role, RawFile(path), Path(folder)) for role, path in roles}
             table = tables["interactions"]
-            interactions, items, users = self._read_interactions(table), None, None
+            interactions, items, users = self._read_interactions(table, bad), None, None
             dropped: dict[str, int] = {}
             if "items" in tables:
-                items = _read_items(tables["items"], self.items)
+                items = _read_items(tables["items"], self.items, bad)
                 unknown = UnknownItems(self.items.unknown, "data.items.unknown", tables["items"].label)
-                interactions, dropped = unknown.apply(table, self.interactions.item, interactions, items)
+                interactions, dropped = unknown.apply(table, self.interactions.item, interactions, items, bad)
             if "users" in tables:
-                users = read_side_table(tables["users"], self.users.id, schema.USER_ID, "data.users.id")
-                expected, ids = f"a user of {tables['users'].label}", interactions[schema.USER_ID]
-                refuse_unknown(table, self.interactions.user, ids, users[schema.USER_ID], expected)
+                users = read_side_table(tables["users"], self.users.id, schema.USER_ID, "data.users.id", bad)
+                interactions = self._with_known_users(tables, interactions, users, bad)
+            for kind, count in bad.finish().items():
+                dropped[kind] = dropped.get(kind, 0) + count
+        if not interactions.height:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in dropped.items())
+            raise DataError(f"{table.label}: no row is left ({kinds}).")
         return self._filtered(index(self.name, interactions, items, users, dropped))
+
+    def _with_known_users(
+        self, tables: dict[str, RawTable], interactions: pl.DataFrame, users: pl.DataFrame, bad: BadRows
+    ) -> pl.DataFrame:
+        ids, known = interactions[schema.USER_ID], users[schema.USER_ID]
+        expected, kind = f"a user of {tables['users'].label}", "interactions with unknown users"
+        column = self.interactions.user
+        return interactions.filter(refuse_unknown(tables["interactions"], column, ids, known, expected, bad, kind))
 
     def _filtered(self, dataset: Dataset) -> Dataset:
         """The data set without interactions below `min_rating`, and without users that have no others."""
@@ -198,32 +245,39 @@ class TableSource(Source):
         tables = {"interactions": self.interactions.file, "items": self.items.file, "users": self.users.file}
         return {role: name for role, name in tables.items() if name is not None}
 
-    def _table(self, file: RawFile, scratch: Path) -> RawTable:
+    def _table(self, role: str, file: RawFile, scratch: Path) -> RawTable:
+        names = {"interactions": self.columns, "items": self.items.columns, "users": self.users.columns}[role]
         if file.suffix == ".parquet":
             return ParquetTable(file)
         if file.suffix in (".jsonl", ".json", ".ndjson"):
-            return JsonLinesTable(file, scratch)
+            nested = self.interactions.nested if role == "interactions" else None
+            return JsonLinesTable(file, scratch, self.encoding, nested)
         separator = self.separator or SEPARATORS.get(file.suffix)
         if separator is None:
             raise ConfigError(f"data.separator: say what stands between the columns of {file.label}.")
         if file.suffix in ATOMIC:
             return AtomicTable(file, scratch, separator, self.encoding)
-        return CsvTable(file, scratch, separator, self.encoding, self.quote)
+        table = CsvTable(file, scratch, separator, self.encoding, self.quote, names, self.escape)
+        if role == "interactions" and not self.header and not names:
+            first = ", ".join(map(repr, table.columns))
+            raise ConfigError(f"data.header=false needs data.columns=[…]; the first row of {file.label} has {first}.")
+        return table
 
-    def _read_interactions(self, table: RawTable) -> pl.DataFrame:
+    def _read_interactions(self, table: RawTable, bad: BadRows) -> pl.DataFrame:
         keys = self.interactions
         columns = keys.columns
         if keys.part == schema.PART and schema.PART not in table.columns:
             del columns[schema.PART]
-        frame = read_columns(table, columns)
-        if keys.timestamp:
+        frame = read_columns(table, columns, bad)
+        if keys.timestamp and frame.height:
             times = frame[schema.TIMESTAMP]
             check_unit(times, keys.timestamp_unit, table.label, "data.interactions.timestamp_unit")
         return frame
 
 
-def _read_items(table: RawTable, keys: Items) -> pl.DataFrame:
-    items = read_side_table(table, keys.id, schema.ITEM_ID, "data.items.id")
+def _read_items(table: RawTable, keys: Items, bad: BadRows) -> pl.DataFrame:
+    lists = [keys.categories] if keys.categories else []
+    items = read_side_table(table, keys.id, schema.ITEM_ID, "data.items.id", bad, lists)
     template, named = keys.template or "", items.rename({schema.ITEM_ID: keys.id})
     require_fields(named.columns, template, table.label, "data.items.template")
     text = render(named, template, "data.items.template").alias(schema.TEXT)

@@ -1,0 +1,95 @@
+"""Rows that cannot be read: all of them are found before an error lists the first, or they are dropped by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from recsys.schema import ConfigError, DataError
+
+ERROR, DROP = "error", "drop"
+LISTED = 20  # faults that an error lists
+
+Finder = Callable[[int], Sequence[tuple[int, str]]]
+
+
+@dataclass(frozen=True)
+class _Group:
+    kind: str
+    count: int
+    find: Finder
+    places: Callable[[Sequence[int]], list[str]]
+
+
+class BadRows:
+    """The faulty rows of a source's tables.
+
+    Args:
+        choice: `error` or `drop`.
+        key: The configuration's key of the choice, for messages; empty where there is none.
+
+    Example:
+        >>> bad = BadRows("drop")
+        >>> bad.add("rows without an id", 2, lambda n: [], lambda rows: [])
+        >>> bad.finish()
+        {'rows without an id': 2}
+    """
+
+    def __init__(self, choice: str = ERROR, key: str = "") -> None:
+        if choice not in (ERROR, DROP):
+            raise ConfigError(f"{key}={choice} is unknown; use {ERROR} or {DROP}.")
+        self.choice, self.key = choice, key
+        self._groups: list[_Group] = []
+
+    @property
+    def drops(self) -> bool:
+        """Whether faulty rows are left out."""
+        return self.choice == DROP
+
+    def __bool__(self) -> bool:
+        return bool(self._groups)
+
+    def add(self, kind: str, count: int, find: Finder, places: Callable[[Sequence[int]], list[str]]) -> None:
+        """Add the rows of one table with a fault of one kind, none of which has been added before.
+
+        Args:
+            kind: What they are, in the plural, for the statistics.
+            count: How many; 0 adds nothing.
+            find: Gives the numbers of the first rows, at least as many as it is asked for if there are, with what is
+                wrong. It is not called where faults are dropped.
+            places: Gives `file:line` of ascending row numbers.
+        """
+        if count:
+            self._groups.append(_Group(kind, int(count), find, places))
+
+    def finish(self) -> dict[str, int]:
+        """How many rows were dropped, by kind.
+
+        Raises:
+            DataError: If there are faults and they are no reason to drop: the first 20, and how many of each kind.
+        """
+        if self._groups and not self.drops:
+            raise DataError(self._message())
+        return self._counts()
+
+    def _counts(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for group in self._groups:
+            counts[group.kind] = counts.get(group.kind, 0) + group.count
+        return counts
+
+    def _message(self) -> str:
+        lines: list[str] = []
+        for table in dict.fromkeys(group.places for group in self._groups):
+            groups = [group for group in self._groups if group.places == table]
+            found = sorted(fault for group in groups for fault in group.find(LISTED))[: LISTED - len(lines)]
+            places = table([row for row, _ in found])
+            lines += [f"{place}: {wrong}." for place, (_, wrong) in zip(places, found, strict=True)]
+        counts = self._counts()
+        total = sum(counts.values())
+        advice = f"; {self.key}={DROP} leaves them out and counts them" if self.key else ""
+        if total == 1:
+            return lines[0]
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
+        listed = f" (the first {len(lines)} are listed)" if total > len(lines) else ""
+        return "\n".join([*lines, f"{total:,} faulty rows in all{listed}: {kinds}{advice}."])

@@ -1,0 +1,300 @@
+"""Tables as frames of checked values, and which of their rows cannot be read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.sources.columns import (
+    WITHOUT_ID,
+    Column,
+    identifier,
+    refuse_first_row,
+    refuse_lists,
+    require,
+    with_unit,
+)
+from recsys.data.sources.faults import BadRows
+from recsys.data.sources.tables import ROW, RawTable
+from recsys.schema import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+TOO_MANY, TOO_FEW = "rows with too many fields", "rows with too few fields"
+REPEATED_ID = "rows that repeat an id"
+_MISSING = ["nan", "none", "null", "na", "n/a", "<na>", r"\n", "nat", "undefined"]
+
+
+def read_columns(table: RawTable, columns: Mapping[str, Column], bad: BadRows | None = None) -> pl.DataFrame:
+    """The chosen columns under their new names, each value checked. Blank lines are skipped.
+
+    Args:
+        table: To read.
+        columns: By their new names.
+        bad: Takes the rows that cannot be read, which are left out of the result; None raises an error for them.
+
+    Raises:
+        DataError: If a column is missing, there are no rows, or a value is refused; the message names file, line,
+            column, what was found and what was expected.
+    """
+    faults = BadRows() if bad is None else bad
+    require(table, {column.raw: column.key for column in columns.values()})
+    refuse_lists(table, columns)
+    refuse_first_row(table, columns)
+    columns = {name: with_unit(table, column) for name, column in columns.items()}
+    parsed = [column.parse(pl.col(column.raw)).alias(name) for name, column in columns.items()]
+    frame = table.collect(table.frame.select(parsed))
+    _check_height(table, frame.height)
+    if len(table.ragged):
+        frame = frame.filter(_kept(frame, table.ragged))
+        _add_ragged(table, faults)
+    frame = _without_containers(table, columns, frame, faults)
+    whole = frame.drop_nulls()
+    if frame.height - whole.height > len(table.blank):
+        _add_refused(table, columns, faults)
+    if bad is None:
+        faults.finish()
+    _check_rows(table, whole.height, faults)
+    for name, column in columns.items():
+        if column.is_id:
+            _warn_of_missing(table, column.raw, whole[name])
+    return whole
+
+
+def read_side_table(
+    table: RawTable, raw_id: str, new_id: str, key: str = "", bad: BadRows | None = None, lists: Sequence[str] = ()
+) -> pl.DataFrame:
+    """A table of items or users with all its columns, the id's under its new name.
+
+    Args:
+        table: To read.
+        raw_id: The id's column.
+        new_id: Its new name.
+        key: The configuration's key of the id's column.
+        bad: Takes the rows that cannot be read, which are left out of the result; None raises an error for them.
+        lists: Columns that become lists where some of their values are lists.
+
+    Raises:
+        DataError: If the id's column is missing, an id is empty or there twice, or there are no rows.
+    """
+    faults = BadRows() if bad is None else bad
+    column = identifier(raw_id, key)
+    require(table, {raw_id: key})
+    refuse_lists(table, {new_id: column})
+    refuse_first_row(table, {new_id: column})
+    frame = table.collect(table.frame)
+    _check_height(table, frame.height)
+    ids = frame[raw_id]
+    is_good = ~_mask(len(ids), table.blank)
+    if len(table.ragged):
+        _add_ragged(table, faults)
+        if faults.drops:  # an error is complete where interactions with these items are not faults too
+            is_good &= _kept(frame, table.ragged)
+    rows = table.containers(raw_id, ids)
+    _add_values(table, column, rows, faults, WITHOUT_ID)
+    is_good &= ~_mask(len(ids), rows)
+    empty = is_good & (ids.is_null() | (ids == "").fill_null(True)) & _kept(frame, table.ragged)
+    _add_values(table, column, empty.arg_true().to_numpy(), faults, WITHOUT_ID)
+    is_good &= ~(ids.is_null() | (ids == "").fill_null(True))
+    repeated = is_good & ~_first_of(ids, is_good) & _kept(frame, table.ragged)
+    again = [(row, f"column '{raw_id}': found {ids[row]!r} again, expected each id once") for row in _first(repeated)]
+    faults.add(REPEATED_ID, int(repeated.sum()), lambda n: again[:n], table.places)
+    if bad is None:
+        faults.finish()
+    is_good &= ~repeated
+    _check_rows(table, int(is_good.sum()), faults)
+    frame = table.with_lists(frame, lists).filter(is_good)
+    _warn_of_missing(table, raw_id, frame[raw_id])
+    return frame.select(pl.col(raw_id).alias(new_id), pl.exclude(raw_id, new_id))
+
+
+def refuse_unknown(
+    table: RawTable,
+    column: str,
+    ids: pl.Series,
+    known: pl.Series,
+    expected: str,
+    bad: BadRows | None = None,
+    kind: str = "interactions with unknown items",
+) -> pl.Series:
+    """Check that all `ids`, read from `column`, are among the `known`; gives whether each is.
+
+    Args:
+        table: That the ids are of.
+        column: Their raw column.
+        ids: Without those of rows that cannot be read.
+        known: What they may be.
+        expected: What an id should have been, for the message.
+        bad: Takes the rows with unknown ids; None raises an error for them.
+        kind: What these rows are.
+
+    Raises:
+        DataError: If one is unknown and `bad` is None; the message names the first lines with unknown ones.
+    """
+    faults = BadRows() if bad is None else bad
+    unknown = ids.unique().to_frame("id").join(known.to_frame("id"), on="id", how="anti")["id"]
+    if not len(unknown):
+        return pl.repeat(True, len(ids), dtype=pl.Boolean, eager=True)
+    is_unknown = ids.is_in(unknown.implode())
+
+    def find(n: int) -> list[tuple[int, str]]:
+        wrong = table.frame.with_row_index(ROW).filter(pl.col(column).is_in(unknown.implode()))
+        rows = table.collect(wrong.select(ROW, column).head(n + len(table.ragged))).rows()
+        ragged = set(table.ragged.tolist())
+        return [
+            (row, f"column '{column}': found {value!r}, expected {expected}")
+            for row, value in rows
+            if row not in ragged
+        ]
+
+    faults.add(kind, int(is_unknown.sum()), find, table.places)
+    if bad is None:
+        faults.finish()
+    return ~is_unknown
+
+
+@dataclass(frozen=True)
+class UnknownItems:
+    """What to do with interactions of items that the items' table lacks.
+
+    Attributes:
+        choice: `error` or `drop`.
+        key: The configuration's key of the choice.
+        label: How messages name the items' table.
+    """
+
+    choice: str
+    key: str
+    label: str
+
+    def __post_init__(self) -> None:
+        if self.choice not in ("error", "drop"):
+            raise ConfigError(f"{self.key}={self.choice} is unknown; use error or drop.")
+
+    def apply(
+        self,
+        table: RawTable,
+        column: str,
+        interactions: pl.DataFrame,
+        items: pl.DataFrame,
+        bad: BadRows | None = None,
+    ) -> tuple[pl.DataFrame, dict[str, int]]:
+        """The interactions with known items, and how many were dropped by this choice.
+
+        Raises:
+            DataError: If the choice is `error`, an item is unknown, and there is no `bad` to take its rows.
+        """
+        ids, known = interactions[schema.ITEM_ID], items[schema.ITEM_ID]
+        if self.choice == "error":
+            expected = f"an item of {self.label} (or {self.key}=drop)"
+            return interactions.filter(refuse_unknown(table, column, ids, known, expected, bad)), {}
+        kept = interactions.filter(pl.col(schema.ITEM_ID).is_in(known.implode()))
+        lost = interactions.height - kept.height
+        return kept, ({"interactions with unknown items": lost} if lost else {})
+
+
+def _check_height(table: RawTable, found: int) -> None:
+    if table.n_rows is not None and found != table.n_rows:
+        advice = "check data.quote, data.escape and data.separator"
+        raise DataError(f"{table.label}: {found:,} rows were read of {table.n_rows:,} in the file; {advice}.")
+
+
+def _check_rows(table: RawTable, n: int, faults: BadRows) -> None:
+    if n:
+        return
+    faults_found = faults.finish()
+    if not faults_found:
+        raise DataError(f"{table.label}: there are no rows.")
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in faults_found.items())
+    raise DataError(f"{table.label}: no row is left ({kinds}).")
+
+
+def _mask(n: int, rows: NDArray[np.int64]) -> pl.Series:
+    mask = np.zeros(n, np.bool_)
+    mask[rows] = True
+    return pl.Series(mask)
+
+
+def _kept(frame: pl.DataFrame, rows: NDArray[np.int64]) -> pl.Series:
+    return ~_mask(frame.height, rows)
+
+
+def _first(mask: pl.Series) -> list[int]:
+    return mask.arg_true().head(100).to_list()
+
+
+def _first_of(ids: pl.Series, is_good: pl.Series) -> pl.Series:
+    """Whether each good id is the first of its kind among the good ones."""
+    rows = is_good.arg_true()
+    first = np.zeros(len(ids), np.bool_)
+    first[rows.filter(ids.gather(rows).is_first_distinct()).to_numpy()] = True
+    return pl.Series(first)
+
+
+def _add_ragged(table: RawTable, faults: BadRows) -> None:
+    for kind, is_long in ((TOO_MANY, True), (TOO_FEW, False)):
+        rows = table.ragged_rows(is_long)
+
+        def find(n: int, rows: NDArray[np.int64] = rows) -> list[tuple[int, str]]:
+            return [(row, table.ragged_fault(row)) for row in rows[:n].tolist()]
+
+        faults.add(kind, len(rows), find, table.places)
+
+
+def _add_values(table: RawTable, column: Column, rows: NDArray[np.int64], faults: BadRows, kind: str) -> None:
+    """Add rows whose value in a column is refused."""
+
+    def find(n: int) -> list[tuple[int, str]]:
+        wanted = pl.Series(rows[:n], dtype=pl.UInt32).implode()
+        frame = table.frame.with_row_index(ROW).filter(pl.col(ROW).is_in(wanted)).select(ROW, column.raw)
+        return [(row, _refused(column, value)) for row, value in table.collect(frame).rows()]
+
+    faults.add(kind, len(rows), find, table.places)
+
+
+def _without_containers(
+    table: RawTable, columns: Mapping[str, Column], frame: pl.DataFrame, faults: BadRows
+) -> pl.DataFrame:
+    """The rows whose ids are neither lists nor objects."""
+    wrong = np.zeros(frame.height, np.bool_)
+    for name, column in columns.items():
+        if column.is_id:
+            rows = table.containers(column.raw, frame[name])
+            rows = rows[~wrong[rows]]
+            wrong[rows] = True
+            _add_values(table, column, rows, faults, WITHOUT_ID)
+    return frame.filter(pl.Series(~wrong)) if wrong.any() else frame
+
+
+def _add_refused(table: RawTable, columns: Mapping[str, Column], faults: BadRows) -> None:
+    """Add the rows with a refused value, by the first column that has one."""
+    skipped = pl.Series(np.concatenate([table.blank, table.ragged]), dtype=pl.UInt32).implode()
+    numbered = table.frame.with_row_index(ROW).filter(~pl.col(ROW).is_in(skipped))
+    by_column = [
+        pl.when(column.parse(pl.col(column.raw)).is_null()).then(pl.lit(place, pl.Int8))
+        for place, column in enumerate(columns.values())
+    ]
+    wrong = table.collect(numbered.select(ROW, pl.coalesce(by_column).alias("wrong")).drop_nulls())
+    for place, column in enumerate(columns.values()):
+        rows = wrong.filter(pl.col("wrong") == place)[ROW].to_numpy().astype(np.int64)
+        _add_values(table, column, rows, faults, column.kind)
+
+
+def _refused(column: Column, value: str | None) -> str:
+    found = "nothing" if value is None or value == "" else repr(value)
+    return f"column '{column.raw}': found {found}, expected {column.expected}"
+
+
+def _warn_of_missing(table: RawTable, column: str, ids: pl.Series) -> None:
+    """Warn of ids that usually mean that there is none; they are ids like others."""
+    similar = ids.filter(ids.str.len_bytes() <= 9)
+    named = similar.filter(similar.str.to_lowercase().is_in(_MISSING))
+    if len(named):
+        often = "which often stands for a missing value; it is read as an id"
+        log.warning("%s: column '%s': %s rows have the id %r, %s.", table.label, column, len(named), named[0], often)

@@ -1,0 +1,103 @@
+"""Times of many forms as whole microseconds since 1970 (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import polars as pl
+
+from recsys import schema
+from recsys.schema import ConfigError
+
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+AUTO, ISO = "auto", "iso"
+KNOWN = f"{AUTO}, {ISO}, {', '.join(UNITS)} or a % format"
+_YEAR_1971, _YEAR_2100 = 31_536_000, 4_102_444_800
+_ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+_ZONE = r"(?:Z|z| ?UTC|(?P<zone> ?[+-]\d{2}:?\d{2}|[+-]\d{2}))$"
+_DATE_TIME = r"^(?P<date>\d{4}-\d\d-\d\d)(?:[Tt ](?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?))?"
+
+
+def parser(unit: str, key: str = "") -> Callable[[pl.Expr], pl.Expr]:
+    """The function that parses texts of a unit; null for what is no time between 1970 and 2100.
+
+    Raises:
+        ConfigError: If the unit is unknown.
+    """
+    if isinstance(unit, str) and "%" in unit:
+        return partial(_written, unit=unit)
+    if unit == ISO:
+        return _iso
+    if unit not in UNITS:
+        raise ConfigError(f"{key or 'timestamp unit'}={unit} is unknown; use {KNOWN}.")
+    return partial(_counted, unit=unit)
+
+
+def expected(unit: str, key: str = "") -> str:
+    """What a time of a unit should have been, for messages."""
+    if "%" in unit:
+        return f"a time written as {unit}" + (f" ({key})" if key else "")
+    if unit == ISO:
+        return "a time between 1970 and 2100 such as 2020-09-13 or 2020-09-13T12:26:40.5+02:00"
+    advice = f"; if it counts something else, set {key}" if key else ""
+    return f"a time between 1970 and 2100 in {unit} since 1970{advice}"
+
+
+def guess(texts: pl.Series) -> str | None:
+    """The unit of times, by the largest number between 1971 and 2100 or the form; None if none fits.
+
+    Example:
+        >>> guess(pl.Series(["1600000000123"])), guess(pl.Series(["2020-09-13"])), guess(pl.Series(["noon"]))
+        ('ms', 'iso', None)
+    """
+    numbers = texts.str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
+    largest = numbers.max() if len(numbers) else None
+    if isinstance(largest, float):
+        fits = [unit for unit, n in UNITS.items() if _YEAR_1971 * n <= largest < _YEAR_2100 * n]
+        return fits[0] if fits else None
+    is_time = texts.to_frame("time").select(_iso(pl.col("time")).is_not_null().any()).item()
+    return ISO if is_time else None
+
+
+def _counted(text: pl.Expr, unit: str) -> pl.Expr:
+    """Whole numbers are converted exactly; decimals are rounded to microseconds."""
+    trimmed, per_second = text.str.strip_chars(), UNITS[unit]
+    whole = _in_range(trimmed.cast(pl.Int64, strict=False), per_second)
+    exact = (
+        whole // (per_second // schema.MICROSECONDS) if unit == "ns" else whole * (schema.MICROSECONDS // per_second)
+    )
+    decimal = _in_range(trimmed.cast(pl.Float64, strict=False), per_second)
+    rounded = (decimal * (schema.MICROSECONDS / per_second)).round().cast(pl.Int64)
+    return pl.coalesce(exact, rounded)
+
+
+def _written(text: pl.Expr, unit: str) -> pl.Expr:
+    time = text.str.strip_chars().str.to_datetime(unit, strict=False, time_unit="us").dt.epoch("us")
+    return _in_range(time, schema.MICROSECONDS)
+
+
+def _iso(text: pl.Expr) -> pl.Expr:
+    """A date, or a date and a time with or without seconds, fractions and a zone; UTC without a zone."""
+    trimmed = text.str.strip_chars()
+    has_form = trimmed.str.contains(f"{_DATE_TIME}(?:{_ZONE}|$)")
+    parts = trimmed.str.extract_groups(_DATE_TIME).struct
+    time = pl.when(has_form).then(
+        pl.concat_str(
+            [parts.field("date"), parts.field("time").str.replace(",", ".", literal=True)],
+            separator=" ",
+            ignore_nulls=True,
+        )
+    )
+    local = pl.coalesce(
+        time.str.to_datetime(form, strict=False, time_unit="us").dt.epoch("us") for form in _ISO_FORMATS
+    )
+    zone = pl.when(parts.field("time").is_not_null()).then(trimmed.str.extract(_ZONE, 1).str.strip_chars())
+    hours, rest = zone.str.slice(1, 2), zone.str.extract(r"^[+-]\d\d:?(\d\d)$")
+    minutes = hours.cast(pl.Int64) * 60 + rest.cast(pl.Int64).fill_null(0)
+    signed = pl.when(zone.str.starts_with("-")).then(-minutes).otherwise(minutes).fill_null(0)
+    return _in_range(local - signed * 60 * schema.MICROSECONDS, schema.MICROSECONDS)
+
+
+def _in_range(time: pl.Expr, per_second: int) -> pl.Expr:
+    return pl.when(time.is_between(0, _YEAR_2100 * per_second, closed="left")).then(time)
