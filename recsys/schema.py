@@ -43,7 +43,7 @@ MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970
 LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
 
 # Raised with each change that moves results, so that a run made before it is repeated and not found.
-RESULTS_VERSION = 6
+RESULTS_VERSION = 7
 
 
 class RecsysError(Exception):
@@ -121,6 +121,7 @@ class TrainBatch:
 
     `shown` is a (B, N) table of what was shown beside the positive and not clicked, where the data logs it (padded
     where `shown_mask` is False), else None. `weight` is what its loss counts, where several processes share a batch.
+    With `rows` (B,), `users` are the batch's distinct users (U,), and `rows` says which of them each positive is of.
     """
 
     users: UserBatch
@@ -128,10 +129,18 @@ class TrainBatch:
     shown: Tensor | None = None
     shown_mask: Tensor | None = None
     weight: float = 1.0
+    rows: Tensor | None = None
 
     def to(self, device: torch.device) -> TrainBatch:
         shown, mask = _move(self.shown, device), _move(self.shown_mask, device)
-        return TrainBatch(self.users.to(device), self.positives.to(device), shown, mask, self.weight)
+        rows = _move(self.rows, device)
+        return TrainBatch(self.users.to(device), self.positives.to(device), shown, mask, self.weight, rows)
+
+    def by_user(self) -> TrainBatch:
+        """The same examples with each user once; of users without histories and texts."""
+        distinct, rows = self.users.idx.unique(return_inverse=True)
+        users = UserBatch.without_history(distinct)
+        return TrainBatch(users, self.positives, self.shown, self.shown_mask, self.weight, rows)
 
 
 @dataclass

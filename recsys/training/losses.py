@@ -54,11 +54,17 @@ def softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     return (torch.logsumexp(logits, dim=1) - positive).mean()
 
 
-def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
+def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
     """The value of `softmax`, in a way that suits negatives that are a whole catalogue (`negatives=all`).
 
     The scores are read once and the gradient is written once, block by block, where an expression of several steps
     would pass through memory with each of them.
+
+    Args:
+        positive: (B,) scores of the positives.
+        negative: (B, N) scores of the negatives; with `rows`, (U, N) of the batch's distinct users.
+        mask: Which negatives count, shaped as `negative`.
+        rows: (B,) the row of `negative` that belongs to each positive; None if it is its own.
 
     Example:
         >>> scores, mask = torch.tensor([[2.0, 2.0, 7.0]]), torch.tensor([[True, True, False]])
@@ -68,35 +74,36 @@ def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     """
     if negative.dtype.itemsize < 4:  # 16 bits are too few for a sum over a catalogue
         positive, negative = positive.float(), negative.float()
-    losses: Tensor = _CrossEntropy.apply(positive, negative, mask)
-    return losses.mean()
+    totals: Tensor = _MaskedLogSumExp.apply(negative, mask)
+    totals = totals if rows is None else totals.index_select(0, rows)
+    return (torch.logaddexp(totals, positive) - positive).mean()
 
 
-class _CrossEntropy(torch.autograd.Function):
-    """Cross-entropies (B,) of positives against themselves and their negatives, and the gradient with them."""
+class _MaskedLogSumExp(torch.autograd.Function):
+    """log Σ exp (R,) over the columns of scores (R, N) that a mask keeps, −∞ where it keeps none, and its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
-        shares = torch.empty_like(negative)  # of the softmax
-        totals, nothing = torch.empty_like(positive), negative.new_tensor(-torch.inf)
-        height = max(1, CACHED_SCORES // max(1, negative.shape[1])) if negative.device.type == "cpu" else len(negative)
-        for start in range(0, len(negative), height):
+    def forward(ctx: Any, scores: Tensor, mask: Tensor) -> Tensor:
+        shares = torch.empty_like(scores)  # of the softmax
+        totals, nothing = scores.new_empty(len(scores)), scores.new_tensor(-torch.inf)
+        lowest = torch.finfo(scores.dtype).min
+        height = max(1, CACHED_SCORES // max(1, scores.shape[1])) if scores.device.type == "cpu" else len(scores)
+        for start in range(0, len(scores), height):
             rows = slice(start, start + height)
-            block = torch.where(mask[rows], negative[rows], nothing, out=shares[rows])
-            top = torch.maximum(block.amax(dim=1), positive[rows])
-            total = block.sub_(top.unsqueeze(1)).exp_().sum(dim=1) + (positive[rows] - top).exp()
-            block.div_(total.unsqueeze(1))
+            block = torch.where(mask[rows], scores[rows], nothing, out=shares[rows])
+            top = block.amax(dim=1).clamp(min=lowest)
+            total = block.sub_(top.unsqueeze(1)).exp_().sum(dim=1)
+            block.div_(total.clamp(min=1).unsqueeze(1))  # it is 1 or more, unless the mask keeps nothing
             totals[rows] = top + total.log()
-        losses = totals - positive
-        ctx.save_for_backward(losses, shares)
-        return losses
+        ctx.save_for_backward(shares)
+        return totals
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        losses, shares = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (shares,) = ctx.saved_tensors
         # In place: what was saved serves once, and torch refuses to read it again.
-        return gradient * torch.expm1(-losses), shares.mul_(gradient.unsqueeze(1)), None
+        return shares.mul_(gradient.unsqueeze(1)), None
 
 
 def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: float = 0.75) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ from recsys.training.schedule import warm_up
 from recsys.training.seeds import derive_seed, generator
 from recsys.training.steps import watches_fit, watches_steps
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Loss = Callable[..., Tensor]  # see `recsys.training.losses`
 
 
 class StageMetrics(Protocol):
@@ -79,6 +80,7 @@ class RecommenderModule(pl.LightningModule):
         self.loss = loss
         self.new_sampler = sampler
         self.sampler: NegativeSampler | None = None
+        self.scores_users_once = False  # a user of several positives in a batch; where no history sets them apart
         self.make_optimizer = optimizer
         self.stage_metrics = nn.ModuleDict(stage_metrics)
         self.seed = seed
@@ -102,6 +104,14 @@ class RecommenderModule(pl.LightningModule):
     def make_sampler(self, device: torch.device) -> None:
         """Build the negative sampler with its tables on `device`."""
         self.sampler = self.new_sampler(self.context.to(device)) if self.new_sampler else None
+        self.scores_users_once = (
+            self.sampler is not None
+            and self.sampler.columns is not None
+            and self.loss is not None
+            and not self.recommender.reads_history
+            and self.recommender.user_prompt is None
+            and "rows" in inspect.signature(self.loss).parameters
+        )
 
     def on_fit_start(self) -> None:
         self.make_sampler(self.device)
@@ -119,6 +129,8 @@ class RecommenderModule(pl.LightningModule):
         self.losses: list[Tensor] = []  # of the epoch's steps
 
     def training_step(self, batches: list[TrainBatch], batch_idx: int) -> Tensor | None:
+        if self.scores_users_once:
+            batches = [batch.by_user() for batch in batches]
         drawn = self.sampler.draw_all(batches, self.generator) if self.sampler else [None] * len(batches)
         if self.automatic_optimization:
             return self._batch_loss(batches[0], drawn[0])
@@ -205,7 +217,19 @@ class RecommenderModule(pl.LightningModule):
         assert self.sampler is not None
         assert self.loss is not None
         negatives = self.sampler.choose(batch.users, drawn, self._score_without_gradient)
+        if batch.rows is not None:
+            return self._loss_of_distinct_users(batch, batch.rows, negatives)
         return self.loss(*self._training_scores(batch, negatives), negatives.mask)
+
+    def _loss_of_distinct_users(self, batch: TrainBatch, rows: Tensor, negatives: Negatives) -> Tensor:
+        """The loss where a user's positives share one row of scores (U, N), which holds their own scores, too."""
+        assert self.sampler is not None
+        assert self.sampler.columns is not None
+        assert self.loss is not None
+        nothing = batch.positives.new_empty(len(batch.users.idx), 0)
+        _, scores = self.recommender.score_with_shared(batch.users, nothing, negatives.items)
+        columns = self.sampler.columns.index_select(0, batch.positives)
+        return self.loss(scores[rows, columns], scores, negatives.mask, rows)
 
     def _training_scores(self, batch: TrainBatch, negatives: Negatives) -> tuple[Tensor, Tensor]:
         own = batch.positives.unsqueeze(1)

@@ -111,6 +111,7 @@ class NegativeSampler(ABC):
     """
 
     by_example: ClassVar[bool] = True  # whether a draw reads user and positive alone, so that many batches can share it
+    columns: Tensor | None = None  # (n_items,) each item's place in the negatives, if these are the same for all rows
 
     def __init__(self, context: ModelContext, known: KnownPositives) -> None:
         self.context = context
@@ -242,7 +243,7 @@ class AllNegatives(NegativeSampler):
     def __init__(self, context: ModelContext, known: KnownPositives) -> None:
         super().__init__(context, known)
         self.items = context.warm_items.nonzero().squeeze(1)
-        self.columns = self.known.columns_of(self.items)
+        self.columns: Tensor = self.known.columns_of(self.items)
 
     def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
         return Negatives(self.items, self.known.mask_of_columns(batch.users.idx, self.columns, len(self.items)))

@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -60,6 +61,17 @@ def test_full_softmax_and_its_gradient_are_those_of_softmax(width):
     made = [_with_gradients(loss, positive, negative, mask) for loss in (full_softmax, softmax)]
     for own, expected in zip(*made, strict=True):
         torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_full_softmax_of_distinct_users_is_that_of_their_rows_repeated():
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.tensor([2, 0, 0, 1, 2, 0])
+    positive, negative = torch.randn(6, generator=generator), torch.randn(3, 9, generator=generator)
+    mask = torch.rand(3, 9, generator=generator) < 0.7
+    own = _with_gradients(partial(full_softmax, rows=rows), positive, negative, mask)
+    repeated = _with_gradients(softmax, positive, negative[rows], mask[rows])
+    torch.testing.assert_close(own[:2], repeated[:2])
+    torch.testing.assert_close(own[2], torch.zeros(3, 9).index_add_(0, rows, repeated[2]))
 
 
 def test_full_softmax_of_16_bits_is_summed_in_32():
