@@ -21,11 +21,23 @@ from hydra.utils import instantiate
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from recsys.config_errors import errors_named
 from recsys.config_folders import conf_dir, conf_dirs, register
 from recsys.schema import ConfigError, RecsysError
 from recsys.signatures import check_arguments
+from recsys.values import check_like
 
-__all__ = ["build", "chosen_target", "compose", "conf_dir", "is_none", "is_of_whole_users", "plain", "with_choices"]
+__all__ = [
+    "build",
+    "check_kinds",
+    "chosen_target",
+    "compose",
+    "conf_dir",
+    "is_none",
+    "is_of_whole_users",
+    "plain",
+    "with_choices",
+]
 
 UNKNOWN = "unknown"  # the target of an option that cannot be read off its yaml
 META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
@@ -37,8 +49,15 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     Example:
         >>> compose(["encoder=none", "ranker=cf"]).choices.profile
         'id'
+
+    Raises:
+        ConfigError: If an override is malformed, or names what there is not.
     """
-    overrides = list(overrides)
+    with errors_named():
+        return _with_overrides(list(overrides), config_name)
+
+
+def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:
     parsed = OverridesParser.create().parse_overrides(overrides)
     chosen = tuple(override.input_line or "" for override in parsed if is_choice(override))
     cfg = copy.deepcopy(_composed(config_name, chosen, tuple(conf_dirs()), _newest_change(conf_dirs())))
@@ -144,7 +163,8 @@ def _target_in(path: Path, changed_at: int) -> str | None:  # noqa: ARG001 (a ch
 
 def plain(node: DictConfig) -> dict[str, Any]:
     """A config node as a dictionary, with everything resolved."""
-    container = OmegaConf.to_container(node, resolve=True)
+    with errors_named():
+        container = OmegaConf.to_container(node, resolve=True)
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
 
@@ -162,6 +182,20 @@ def _without(value: Any, keys: Sequence[str]) -> Any:
 
 def _config_error(group: str, cause: BaseException) -> RecsysError:
     return cause if isinstance(cause, RecsysError) else ConfigError(f"{group}: {type(cause).__name__}: {cause}")
+
+
+def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
+    """Refuse top-level values, and those of `paths` and `batches`, of another kind than their defaults.
+
+    Raises:
+        ConfigError: Naming the key, the value and what is expected.
+    """
+    given, defaults = plain(cfg), plain(compose((), config_name))
+    groups = (*defaults.pop("choices", {}), "overrides", "trust")
+    check_like("", given, {key: value for key, value in defaults.items() if key not in groups})
+    for node in ("paths", "batches"):
+        if node in defaults:
+            check_like(node, given[node], defaults[node])
 
 
 def is_none(node: DictConfig | None) -> bool:
