@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
 from recsys.config_errors import errors_named
 from recsys.config_folders import conf_dir, conf_dirs, register
 from recsys.schema import ConfigError, RecsysError
 from recsys.signatures import check_arguments
-from recsys.values import check_like
+from recsys.values import check_keys, check_like
 
 __all__ = [
     "build",
@@ -185,17 +186,28 @@ def _config_error(group: str, cause: BaseException) -> RecsysError:
 
 
 def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
-    """Refuse top-level values, and those of `paths` and `batches`, of another kind than their defaults.
+    """Refuse unknown top-level keys, and values there and in `paths` and `batches` of another kind than their defaults.
 
     Raises:
         ConfigError: Naming the key, the value and what is expected.
     """
-    given, defaults = plain(cfg), plain(compose((), config_name))
-    groups = (*defaults.pop("choices", {}), "overrides", "trust")
-    check_like("", given, {key: value for key, value in defaults.items() if key not in groups})
+    known = compose((), config_name)
+    check_keys("", cfg, [*known, "hydra"])
+    groups = (*known.choices, "choices", "overrides", "trust")
+    check_like("", _resolved(cfg), {key: value for key, value in _resolved(known).items() if key not in groups})
     for node in ("paths", "batches"):
-        if node in defaults:
-            check_like(node, given[node], defaults[node])
+        if node in known:
+            check_like(node, plain(cfg[node]), plain(known[node]))
+
+
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Top-level values as they are read, without those that depend on a key that is still missing."""
+    values = {}
+    for key in map(str, cfg):
+        with errors_named(), suppress(MissingMandatoryValue, InterpolationToMissingValueError):
+            value = cfg[key]
+            values[key] = OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value
+    return values
 
 
 def is_none(node: DictConfig | None) -> bool:
