@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.text import Text
 
 from recsys import config_folders
@@ -153,6 +153,8 @@ def _called(function: Function, cfg: DictConfig) -> Any:
 def _packages(cfg: DictConfig) -> list[str]:
     """Those of the key `trust`, one or a list, where a command has it."""
     packages = cfg.get("trust") or []
+    if not isinstance(packages, str | ListConfig):
+        raise ConfigError(f"trust is {packages!r}; expected a list of packages such as [my_package].")
     return [packages] if isinstance(packages, str) else list(packages)
 
 

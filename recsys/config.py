@@ -85,7 +85,10 @@ def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...],
     """What Hydra composes from the chosen options alone. Reading and merging thirty files takes most of composing, and
     a study's runs differ in values more often than in options."""
     with _own_hydra(), initialize_config_dir(str(conf[0]), version_base="1.3"):
-        cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
+        try:
+            cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
+        except ValueError as error:  # Hydra's, of an option that is no text
+            raise ConfigError(f"{' '.join(chosen)}: {error}.") from error
     return with_choices(cfg, cfg.hydra.runtime.choices, chosen)
 
 

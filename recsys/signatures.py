@@ -62,10 +62,12 @@ def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
     try:
         made = get_object(target)
         found = dict(inspect.signature(made).parameters)
-        is_open = any(parameter.kind == parameter.VAR_KEYWORD for parameter in found.values())
-        for base in made.__mro__[1:] if is_open and isinstance(made, type) else ():  # which get the further arguments
-            if "__init__" in vars(base) and base is not object:
-                found = {**inspect.signature(base.__init__).parameters, **found}
+        bases = made.__mro__[1:] if isinstance(made, type) and made.__module__.startswith("recsys.") else ()
+        for base in bases:  # which get the further arguments
+            further = [name for name, parameter in found.items() if parameter.kind == parameter.VAR_KEYWORD]
+            if further and "__init__" in vars(base) and base is not object:
+                del found[further[0]]
+                found = {**inspect.signature(vars(base)["__init__"]).parameters, **found}
     except Exception:  # making the component reports what is wrong with its target
         return None
     return found

@@ -31,6 +31,10 @@ def check_study(cfg: DictConfig) -> None:
     if missing:
         raise ConfigError(f"study.{missing[0]} is missing: begin the study's yaml with `defaults: [default, _self_]`.")
     study = plain(cfg.study)
+    if not isinstance(study["name"], str):
+        raise ConfigError(f"study.name is {study['name']!r}; expected a text.")
+    searches = [OmegaConf.load(path) for path in (conf_dir() / "search").glob("*.yaml")]
+    check_keys("search", cfg.search, {str(key) for own in searches for key in own if key != "defaults"})
     if not isinstance(study["seeds"], list):
         raise ConfigError(f"study.seeds is {study['seeds']!r}; expected a list such as [0,1,2].")
     for seed in study["seeds"]:

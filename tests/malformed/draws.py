@@ -12,12 +12,13 @@ from malformed.layouts import LAYOUTS, Layout
 from omegaconf import OmegaConf
 
 import recsys
+from recsys.combinations import check
 from recsys.config import conf_dir
 from recsys.schema import ConfigError
 
 TINY = ["data=synthetic", "data.n_users=40", "data.n_items=30", "data.n_interactions=300", "data.cold_user_share=0"]
 GROUPS = ["encoder", "finetune", "features", "profile", "negatives", "loss", "optimizer", "ranker", "metrics", "split"]
-GROUPS += ["trainer", "callbacks", "data", "search", "launcher", "study", "logger"]
+GROUPS += ["trainer", "callbacks", "data", "search", "launcher", "study"]
 COMMANDS = ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate", "recommend", "export"]
 COMMANDS += ["pretrain", "profiles", "refit"]
 NEEDED = {"train": TINY, "prepare_data": TINY, "recommend": ["user=0"], "study": ["dry_run=true"]}
@@ -65,6 +66,8 @@ def _of_group(rng: random.Random, folder: Path, run_id: str) -> Malformed:
         base += ["dry_run=true"] if command == "study" else []
         try:
             cfg = recsys.compose(base, command)
+            if command == "train":
+                check(cfg)
         except ConfigError:  # needs other choices
             continue
         node = OmegaConf.to_container(cfg, resolve=False)[group]
@@ -127,7 +130,9 @@ def _with_wrong_value(rng: random.Random, command: str, base: list[str], key: st
         unknown = f"{node}.{last}x" if node else f"{last}x"
         return Malformed(command, [*base, f"+{unknown}=1"], (unknown,), base)
     wrong = rng.choice(WRONG[type(value)])
-    return Malformed(command, [*base, f"{key}={wrong}"], (key,), base)
+    last = key.rpartition(".")[2]
+    names = (key, f"{last}=", f"'{last}'")  # an error of another library has its own way to name it
+    return Malformed(command, [*base, f"{key}={wrong}"], names, base)
 
 
 def _leaves(node: dict[str, Any], place: str) -> Iterator[tuple[str, Any]]:
