@@ -153,7 +153,7 @@ def _called(function: Function, cfg: DictConfig) -> Any:
 def _packages(cfg: DictConfig) -> list[str]:
     """Those of the key `trust`, one or a list, where a command has it."""
     packages = cfg.get("trust") or []
-    if not isinstance(packages, str | ListConfig):
+    if not isinstance(packages, str | list | ListConfig):
         raise ConfigError(f"trust is {packages!r}; expected a list of packages such as [my_package].")
     return [packages] if isinstance(packages, str) else list(packages)
 

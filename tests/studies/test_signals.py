@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import SCRIPTS
+from full import only_full
 from studies.conftest import overrides
 
 SECONDS = 5  # from the signal to the end of the last process
@@ -20,7 +21,12 @@ LONG = ["trainer.max_epochs=100000", "callbacks.early_stopping.patience=100000"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
+    ("number", "status"),
+    [
+        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGINT, 130, marks=only_full),
+        pytest.param(signal.SIGKILL, -signal.SIGKILL, marks=only_full),
+    ],
 )
 def test_workers_end_with_their_study(number, status, tmp_path, cache_dir):
     store, mark = tmp_path / "runs", tmp_path.name
