@@ -206,7 +206,7 @@ LAYOUTS = [
     Layout(
         "bookcrossing",
         _table(";", '"User-ID";"ISBN";"Book-Rating"', "BX-Book-Ratings.csv", '"{u}";"{i}";"{r}"'),
-        ["data=bookcrossing", "data.items.file=null", "data.items.template=null"],
+        ["data=bookcrossing", "split=random", "data.items.file=null", "data.items.template=null"],
         "BX-Book-Ratings.csv",
         ";",
         True,
@@ -216,7 +216,7 @@ LAYOUTS = [
     Layout(
         "lastfm_360k",
         _table("\t", "", "usersha1-artmbid-artname-plays.tsv", "{u}\t{i}\tname\t{r}"),
-        ["data=lastfm_360k", "data.bad_rows=error"],
+        ["data=lastfm_360k", "split=random", "data.bad_rows=error"],
         "usersha1-artmbid-artname-plays.tsv",
         "\t",
         False,
