@@ -232,9 +232,9 @@ def rehearse(cfg: DictConfig) -> None:
     module.make_sampler(torch.device("cpu"))
     _check_monitor(cfg)
     _callbacks(cfg)
-    check_arguments("trainer", plain(cfg.trainer), types=False)
+    check_arguments("trainer", plain(cfg.trainer))
     for group in ("callbacks", "logger"):
-        check_arguments(group, plain(cfg[group]) if cfg[group] else {}, types=False)
+        check_arguments(group, plain(cfg[group]) if cfg[group] else {})
     if module.make_optimizer is not None:
         build("optimizer", cfg.optimizer, recommender.parameter_groups())
 
