@@ -19,6 +19,7 @@ from recsys.studies.cell_space import CellSpace
 from recsys.studies.runner import run_study
 from recsys.studies.storage import Claims
 from recsys.studies.tuning import _Search
+from recsys.tracking import memory
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 from recsys.training.module import RecommenderModule
@@ -50,6 +51,7 @@ def test_the_models_of_runs_and_trials_are_freed(study_of, monkeypatch):
     monkeypatch.setattr(
         RecommenderModule, "setup", lambda module, stage: models.append(weakref.ref(module.recommender))
     )
+    monkeypatch.setattr(memory, "LEFT", 0)  # these models are small
     gc.disable()  # so that nothing but the study frees them
     try:
         run_study(study_of(*TUNED))
