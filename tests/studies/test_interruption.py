@@ -20,7 +20,12 @@ TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
 
 
 def start(store: Path, cache: Path, *further: str, largest_file: int | None = None) -> Command:
-    return Command("study", *overrides(store, cache, *further, cells=ONE), cwd=store.parent, largest_file=largest_file)
+    return Command(
+        "study",
+        *overrides(store, cache, *further, cells=ONE, knowledge="refit"),
+        cwd=store.parent,
+        largest_file=largest_file,
+    )
 
 
 def finish(command: Command) -> tuple[int, str]:
