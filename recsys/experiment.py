@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from recsys import __version__, schema
+from recsys.built_once import metric_suite
 from recsys.combinations import check
 from recsys.config import UNKNOWN, build, chosen_target, is_none, plain
 from recsys.custom_code.hashes import code_of_names, code_of_object
@@ -290,7 +291,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
     return {
         "protocol": protocol(cfg, split),
         "data_statistics": describe(split.dataset, split.whole),
-        "directions": build("metrics", cfg.metrics).directions(),
+        "directions": metric_suite(cfg).directions(),
         "warnings": split.warnings,
         "versions": versions(),
         "git": git_state(),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config import build, conf_dir, plain
+from recsys.built_once import metric_suite
+from recsys.config import conf_dir, plain
 from recsys.reports.report import FILES
 from recsys.schema import TEST, ConfigError
 from recsys.signatures import check_arguments
@@ -52,7 +53,6 @@ def check_metrics(cfg: DictConfig, runs: Sequence[DictConfig]) -> None:
     Raises:
         ConfigError: Naming the metric and those that there are.
     """
-    for text in dict.fromkeys(OmegaConf.to_yaml(run.metrics, resolve=True) for run in runs):
-        names = build("metrics", DictConfig(OmegaConf.create(text))).names(TEST)
+    for names in dict.fromkeys(tuple(metric_suite(run).names(TEST)) for run in runs):
         wanted = [name for name in cfg.study.metrics if "/" not in name]  # with a slash: of a segment
         check_choices("study.metrics", wanted, names)
