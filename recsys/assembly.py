@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -11,6 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
+from recsys.built_once import Settings, metric_suite
 from recsys.config import build, is_none, is_of_whole_users, plain
 from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
     from recsys.data.splits.base import Split
 
+# Keys that no component is made of, so that the seeds of a cell are rehearsed once.
+UNREHEARSED = ("seed", "paths", "tags", "tuning", "overrides", "rerun", "choices")
+
 
 def build_recommender(cfg: DictConfig, context: ModelContext, text: TextVectors) -> Recommender:
     """The model for a data set of these sizes, with freshly initialised weights."""
@@ -54,7 +58,7 @@ def build_module(
     metrics_of: MetricContext,
 ) -> RecommenderModule:
     """The LightningModule around a model."""
-    suite = build("metrics", cfg.metrics)
+    suite = metric_suite(cfg)
     module = RecommenderModule(
         recommender,
         context,
@@ -183,14 +187,14 @@ def _callbacks(cfg: DictConfig) -> dict[str, DictConfig]:
     """The configuration's callbacks by key, each with the mode of the metric that it monitors."""
     if is_none(cfg.loss):  # no epochs: nothing to stop early or to keep the best of
         return {}
-    directions = build("metrics", cfg.metrics).directions()
+    directions = metric_suite(cfg).directions()
     nodes = {f"callbacks.{name}": plain(node) for name, node in (cfg.callbacks or {}).items() if node}
     return {key: OmegaConf.create(with_mode(key, node, directions)) for key, node in nodes.items()}
 
 
 def _validation_directions(cfg: DictConfig) -> dict[str, bool]:
     """Whether higher is better, by the full name of each metric of validation."""
-    suite = build("metrics", cfg.metrics)
+    suite = metric_suite(cfg)
     directions = suite.directions()
     return {f"{schema.VAL}/{name}": directions[name] for name in suite.names(schema.VAL)}
 
@@ -213,6 +217,15 @@ def rehearse(cfg: DictConfig) -> None:
     Raises:
         ConfigError: As the component that refuses says.
     """
+    values = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(values, dict)
+    _rehearse(Settings(cfg, {key: value for key, value in values.items() if key not in UNREHEARSED}))
+
+
+@lru_cache(maxsize=32)
+def _rehearse(settings: Settings) -> None:
+    """Nothing is remembered of a configuration that is refused."""
+    cfg = settings.node
     for group in ("data", "split"):
         build(group, cfg[group])
     fields(cfg.get("item_text") or "", "item_text")
@@ -232,9 +245,9 @@ def rehearse(cfg: DictConfig) -> None:
     module.make_sampler(torch.device("cpu"))
     _check_monitor(cfg)
     _callbacks(cfg)
-    check_arguments("trainer", plain(cfg.trainer), types=False)
+    check_arguments("trainer", plain(cfg.trainer))
     for group in ("callbacks", "logger"):
-        check_arguments(group, plain(cfg[group]) if cfg[group] else {}, types=False)
+        check_arguments(group, plain(cfg[group]) if cfg[group] else {})
     if module.make_optimizer is not None:
         build("optimizer", cfg.optimizer, recommender.parameter_groups())
 
@@ -259,7 +272,7 @@ def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
 
 
 def _check_monitor(cfg: DictConfig) -> None:
-    measured = [f"{schema.VAL}/{name}" for name in build("metrics", cfg.metrics).names(schema.VAL)]
+    measured = [f"{schema.VAL}/{name}" for name in metric_suite(cfg).names(schema.VAL)]
     if cfg.monitor not in measured:
         raise ConfigError(
             f"monitor is {cfg.monitor!r}, but validation computes {', '.join(measured)}. "

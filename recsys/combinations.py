@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config import compose, is_none, is_of_whole_users, plain
+from recsys.config import check_kinds, compose, is_none, is_of_whole_users, plain
 from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
 from recsys.values import SEEDS, check_finite, check_flags, check_keys, check_number, check_texts, check_whole
 
@@ -19,6 +19,7 @@ def check(cfg: DictConfig) -> None:
     check_run_keys(cfg)
     check_finite(plain(cfg))
     _check_numbers(cfg)
+    check_kinds(cfg)
     _check_retriever(cfg, choices)
     if is_none(cfg.loss):
         _check_not_trained(cfg, choices)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.text import Text
 
 from recsys import config_folders
-from recsys.config import with_choices
+from recsys.config import check_kinds, with_choices
+from recsys.config_errors import COMPOSITION_ERRORS, errors_named, sentence_of
 from recsys.config_folders import conf_dir, register
-from recsys.schema import RecsysError, StoreError
+from recsys.schema import ConfigError, RecsysError, StoreError
 from recsys.screen import Screen
 from recsys.tracking.secrets import redact_error, redacted
 from recsys.trusted import trust
@@ -26,6 +28,7 @@ from recsys.trusted import trust
 Function = Callable[[DictConfig], Any]
 
 _BUILT_IN = ("hydra", "main", "schema")  # providers of configs that are not the user's
+_FULL_ERROR = "HYDRA_FULL_ERROR"  # variable of the environment that Hydra reads
 MENDABLE, UNEXPECTED = 2, 1  # exit statuses
 
 
@@ -43,29 +46,56 @@ def run_command(function: Function, config_name: str) -> None:
     """
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may not show every character
     register()
-    sweep = _Sweep(function)
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(sweep.job)()
+    sweep = _Sweep(function, config_name)
+    try:
+        with _errors_raised():
+            hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(sweep.job)()
+    except Exception as error:
+        if sweep.begun and not isinstance(error, COMPOSITION_ERRORS):
+            raise
+        arguments = "" if isinstance(error, COMPOSITION_ERRORS) else f"{' '.join(sys.argv[1:])}: "
+        _print_error(ConfigError(f"{arguments}{sentence_of(error)}"))
+        sys.exit(MENDABLE)
     if sweep.failures:
         sys.exit(sweep.report())
+
+
+@contextmanager
+def _errors_raised() -> Iterator[None]:
+    """Have Hydra raise its errors, which it would print in several lines otherwise."""
+    before = os.environ.get(_FULL_ERROR)
+    os.environ[_FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(_FULL_ERROR) if before is None else os.environ.update({_FULL_ERROR: before})
 
 
 class _Sweep:
     """The jobs of one command: one, or with `-m` many."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, config_name: str) -> None:
         self.failures: list[tuple[str, str, int]] = []  # overrides, error, exit status
         self.process = os.getpid()
+        self.begun = False  # whether a configuration was composed
+
+        def call(cfg: DictConfig) -> Any:
+            if config_name != "train":  # whose own checks have more to say
+                check_kinds(cfg, config_name)
+            return function(cfg)
 
         @wraps(function)
         def job(cfg: DictConfig) -> Any:
+            self.begun = True
             hydra_cfg = HydraConfig.get()
             sources = [own for own in hydra_cfg.runtime.config_sources if own.provider not in _BUILT_IN and own.path]
             config_folders.add((own.schema, own.path) for own in sources)
-            overrides = list(hydra_cfg.overrides.task)
+            overrides = OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False)
+            assert isinstance(overrides, list)
             composed = with_choices(cfg, hydra_cfg.runtime.choices, overrides)
             if hydra_cfg.mode != RunMode.MULTIRUN or os.getpid() != self.process:
-                return _reported(function, composed)
-            return self._kept(function, composed, overrides)
+                return _reported(call, composed)
+            return self._kept(call, composed, overrides)
 
         self.job = job
 
@@ -110,8 +140,9 @@ def _reported(function: Function, cfg: DictConfig) -> Any:
 
 def _called(function: Function, cfg: DictConfig) -> Any:
     try:
-        trust(*_packages(cfg))
-        return function(cfg)
+        with errors_named():
+            trust(*_packages(cfg))
+            return function(cfg)
     except RecsysError:
         raise
     except Exception as error:
@@ -122,6 +153,8 @@ def _called(function: Function, cfg: DictConfig) -> Any:
 def _packages(cfg: DictConfig) -> list[str]:
     """Those of the key `trust`, one or a list, where a command has it."""
     packages = cfg.get("trust") or []
+    if not isinstance(packages, str | list | ListConfig):
+        raise ConfigError(f"trust is {packages!r}; expected a list of packages such as [my_package].")
     return [packages] if isinstance(packages, str) else list(packages)
 
 

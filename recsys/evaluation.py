@@ -11,6 +11,7 @@ from rich.text import Text
 from recsys import schema
 from recsys.runs import Run
 from recsys.screen import Screen
+from recsys.serving.ids import one_id
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.memory import freed_memory_kept
 
@@ -35,7 +36,7 @@ def evaluate_run(cfg: DictConfig) -> int:
     """Print a run's recorded and repeated metrics side by side; 1 if one differs by more than 1e-6, else 0."""
     import recsys
 
-    run = recsys.load(cfg.run, cfg.paths.runs_dir)
+    run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
     again = evaluate_again(run)
     table = Table(title=Text(f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})"), title_justify="left")
     for column in ("metric", "record", "again"):

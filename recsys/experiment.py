@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from recsys import __version__, schema
+from recsys.built_once import metric_suite
 from recsys.combinations import check
 from recsys.config import UNKNOWN, build, chosen_target, is_none, plain
 from recsys.custom_code.hashes import code_of_names, code_of_object
-from recsys.runs import CHECKPOINTS, WEIGHTS, Run
+from recsys.runs import CHECKPOINTS, Run
 from recsys.schema import ALL, ConfigError, DataError
+from recsys.tracking.checksums import checksum
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.leftovers import remove_unfinished, tidy
@@ -25,7 +27,7 @@ from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id, targets
 from recsys.tracking.secrets import redacted
-from recsys.tracking.store import Store
+from recsys.tracking.store import WEIGHTS, Store
 from recsys.workspace import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
 
 if TYPE_CHECKING:
@@ -134,13 +136,18 @@ def _stored(cfg: DictConfig, identifier: str | None) -> Run | None:
 
 def _finished(cfg: DictConfig, identifier: str | None) -> Run | None:
     found = None if cfg.rerun else _stored(cfg, identifier)
-    return found if found is not None and found.record.is_finished else None
+    if found is None or not found.record.is_finished:
+        return None
+    return found if Store(Path(cfg.paths.runs_dir)).is_whole(found.record) else None
 
 
 def record_failure(cfg: DictConfig, error: str) -> Record:
     """Record that a run failed, with its traceback; a run whose data cannot be read is named by its configuration.
 
     Its checkpoints go: they may hold what made it fail, so a retry begins anew. The record of a finished run stays.
+
+    Raises:
+        RecordError: If there is a record that cannot be read; it stays.
     """
     identifier, store = identify(cfg) or run_id(plain(cfg), "unread"), Store(Path(cfg.paths.runs_dir))
     found = store.find(identifier)
@@ -189,9 +196,11 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         if module.recommender.ranker.measured_users:
             with watch.measure("measure"):
                 ranking = assembly.measure_ranker(module, fitted.datamodule)
-    is_served = cfg.test or cfg.test_knowledge == ALL
-    if trainer.is_global_zero and is_served:
-        write_atomically(folder / WEIGHTS, training.weights_of(module.recommender))
+    checksums = {}
+    if trainer.is_global_zero and (cfg.test or cfg.test_knowledge == ALL):
+        weights = training.weights_of(module.recommender)
+        write_atomically(folder / WEIGHTS, weights)
+        checksums[WEIGHTS] = checksum(weights)
     record = Record(
         **_identity(cfg, identifier),
         **_measured(module, watch, metrics),
@@ -202,10 +211,11 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         curve=selection.curve,
         fitted_on={**knowledge_of(tested, _parts_of(cfg, refits)), "epochs": selection.best_epochs},
         segments=module.metrics_of(schema.TEST).segments() if cfg.test else {},
+        checksums=checksums,
     )
     if not trainer.is_global_zero:
         return record
-    Store(folder.parent).save(record, training.per_user(module, tested) if cfg.test else None)
+    record = Store(folder.parent).save(record, training.per_user(module, tested) if cfg.test else None)
     training.finish(trainer, folder, _summary(record))
     return record
 
@@ -281,7 +291,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
     return {
         "protocol": protocol(cfg, split),
         "data_statistics": describe(split.dataset, split.whole),
-        "directions": build("metrics", cfg.metrics).directions(),
+        "directions": metric_suite(cfg).directions(),
         "warnings": split.warnings,
         "versions": versions(),
         "git": git_state(),

@@ -15,6 +15,7 @@ from pytorch_lightning.loggers.logger import DummyLogger
 
 from recsys import assembly, schema
 from recsys.config import is_none
+from recsys.tracking.field_types import wrong_field
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept
 from recsys.training import trainer as training
@@ -59,8 +60,9 @@ class Selection:
     def read(cls, folder: Path) -> Selection | None:
         """That of a run's folder; None if validation has not ended, or the file is damaged."""
         try:
-            return cls(**json.loads((folder / training.CHECKPOINTS / SELECTION).read_bytes()))
-        except (OSError, ValueError, TypeError):
+            values = json.loads((folder / training.CHECKPOINTS / SELECTION).read_bytes())
+            return cls(**values) if wrong_field(cls, values) is None else None
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
             return None
 
 

@@ -52,14 +52,18 @@ def stoppable() -> Iterator[None]:
             _uninstall()
 
 
-def end_with_parent() -> None:
-    """Have this worker process end soon after the process that started it, and leave Ctrl-C to that one."""
+def end_with_parent(parent: int) -> None:
+    """Have this worker process end soon after the process that started it, and leave Ctrl-C to that one.
+
+    Args:
+        parent: The number of that process, which may have ended already.
+    """
     if _state["watches_parent"]:
         return
     _state["watches_parent"] = True
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
 
 
 def _watch_parent(parent: int) -> None:

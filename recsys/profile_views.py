@@ -25,10 +25,11 @@ def profiles_command(cfg: DictConfig, console: Console | None = None) -> None:
         ConfigError: If a value is impossible, or the run has no profiles.
     """
     from recsys.reports.profiles import profiles_page
+    from recsys.serving.ids import one_id
     from recsys.serving.portraits import PortraitSettings, check_has_profiles, portraits
 
     check_view(cfg)
-    run = recsys.load(cfg.run, cfg.paths.runs_dir)
+    run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
     check_has_profiles(run.served)
     users, n_all = _chosen(run.served, cfg)
     settings = PortraitSettings(cfg.n_clusters, cfg.n_items, cfg.n_words, cfg.n_read, cfg.perplexity, cfg.seed)

@@ -13,6 +13,7 @@ from recsys.config import plain
 from recsys.runs import Run
 from recsys.schema import ConfigError
 from recsys.screen import Screen
+from recsys.serving.ids import one_id
 from recsys.tracking.environment import is_first_process
 
 
@@ -58,7 +59,7 @@ def refit_command(cfg: DictConfig) -> None:
 
     if cfg.on != schema.ALL:
         raise ConfigError(f"on is {cfg.on!r}; expected all, which is every interaction of the data.")
-    made = refit_run(recsys.load(cfg.run, cfg.paths.runs_dir), cfg.paths.cache_dir)
+    made = refit_run(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir), cfg.paths.cache_dir)
     if not is_first_process():
         return
     known = made.record.fitted_on

@@ -11,7 +11,9 @@ import polars as pl
 from omegaconf import DictConfig
 
 from recsys.schema import ConfigError
+from recsys.tracking.checksums import check_intact
 from recsys.tracking.record import Record
+from recsys.tracking.store import WEIGHTS
 
 if TYPE_CHECKING:
     from recsys.data.splits.base import Split
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from recsys.training.module import RecommenderModule
     from recsys.training.recommender import Recommender
 
-
-WEIGHTS = "model.safetensors"
 CHECKPOINTS = "checkpoints"
 
 
@@ -40,8 +40,17 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The file of the weights that were tested."""
-        return self.folder / WEIGHTS
+        """The file of the weights that were tested.
+
+        Raises:
+            ConfigError: If the run was made without a test, and so kept no weights.
+            RecsysError: If the file has changed since the run was recorded.
+        """
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise ConfigError(f"{self.folder} has no {WEIGHTS}: make the run with test=true rerun=true to keep them.")
+        check_intact(path, self.record.checksums.get(WEIGHTS))
+        return path
 
     @cached_property
     def split(self) -> Split:
@@ -66,14 +75,13 @@ class Run:
         """The model with the weights that were tested, in evaluation mode.
 
         Raises:
-            ConfigError: If the run was made without a test, and so kept no weights.
+            RecsysError: If the weights are missing or damaged, see `weights`.
         """
         from recsys.training.trainer import load_weights
 
-        if not self.weights.is_file():
-            raise ConfigError(f"{self.folder} has no {WEIGHTS}: make the run with test=true rerun=true to keep them.")
+        weights = self.weights
         model = self.new_module().recommender.eval()
-        load_weights(model, self.weights)
+        load_weights(model, weights)
         return model
 
     def new_module(self) -> RecommenderModule:

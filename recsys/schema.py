@@ -66,6 +66,10 @@ class StoreError(RecsysError):
     """The store cannot be written, as when the disk is full: no run can end well until that is mended."""
 
 
+class RecordError(RecsysError):
+    """A record of the store that cannot be read; the message names the file."""
+
+
 class BusyError(RecsysError):
     """Another process is making the run that was asked for."""
 

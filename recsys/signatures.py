@@ -60,16 +60,31 @@ def check_arguments(group: str, node: Mapping[str, Any], ignored: tuple[str, ...
 def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
     """A constructor's parameters by name; None where they cannot be found out."""
     try:
-        return inspect.signature(get_object(target)).parameters
+        made = get_object(target)
+        found = dict(inspect.signature(made).parameters)
+        bases = made.__mro__[1:] if isinstance(made, type) and made.__module__.startswith("recsys.") else ()
+        for base in bases:  # which get the further arguments
+            further = [name for name, parameter in found.items() if parameter.kind == parameter.VAR_KEYWORD]
+            if further and "__init__" in vars(base) and base is not object:
+                del found[further[0]]
+                found = {**inspect.signature(vars(base)["__init__"]).parameters, **found}
     except Exception:  # making the component reports what is wrong with its target
         return None
+    return found
 
 
 def _check_type(key: str, value: Any, annotation: Any) -> None:
     """Refuse a value of a wrong type, where the annotation has only plain types."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", text.replace("typing.", ""))
+    if re.fullmatch(r"Union\[[\w., ]*\]", text):
+        text = text[len("Union[") : -1].replace(", ", " | ").replace("NoneType", "None")
     names = [re.sub(r"\[.*", "", name) for name in re.split(r"\s*\|\s*(?![^\[]*\])", text)]
-    if isinstance(value, dict) or any(name not in KINDS for name in names):
+    if isinstance(value, dict) and "_target_" in value:
+        return
+    if any(name not in KINDS for name in names):
+        if isinstance(value, bool) and not re.search(r"bool|Any|object|_empty", text):
+            raise ConfigError(f"{key} is {value!r}; expected {text}.")
         return
     if not any(KINDS[name][0](value) for name in names):
         expected = " or ".join(dict.fromkeys(KINDS[name][1] for name in names))

@@ -9,6 +9,7 @@ from typing import Any
 
 from recsys.schema import ConfigError
 
+MISSING = "???"  # the default of a key that must be given
 SEEDS = 2**32  # numpy and Lightning take no larger seed
 
 
@@ -97,6 +98,39 @@ def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
             full = f"{node}.{key}" if node else key
             hint = nearest(key, names) or f"; {node or 'the configuration'} has {', '.join(names)}"
             raise ConfigError(f"{full} is an unknown key{hint}.")
+
+
+def check_like(node: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse values of another kind than their defaults: text, number, truth value or list.
+
+    Args:
+        node: The dotted name of the node; empty for the top level.
+        values: By key.
+        defaults: By key; a default of null allows every kind, and objects are not looked into.
+
+    Raises:
+        ConfigError: Naming the key, the value and what is expected.
+    """
+    for key, default in defaults.items():
+        kind = next((kind for kind in _KINDS if isinstance(default, kind)), None)
+        if kind is None or key not in values or default == MISSING:
+            continue
+        expected, types = _KINDS[kind]
+        value = values[key]
+        if not isinstance(value, types) or (isinstance(value, bool) and kind is not bool):
+            raise ConfigError(f"{node + '.' if node else ''}{key} is {value!r}; expected {expected}.")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{node + '.' if node else ''}{key} is {value}; expected a finite number.")
+
+
+# The kind of a default: what is expected in its place. A whole number may be the default of any number.
+_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
+    bool: ("true or false", (bool,)),
+    int: ("a number", (int, float)),
+    float: ("a number", (int, float)),
+    str: ("a text", (str,)),
+    list: ("a list", (list,)),
+}
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 import recsys
 from recsys.combinations import check
 from recsys.config import META_KEYS, build, conf_dir, plain, with_choices
+from recsys.config_errors import sentence_of
 from recsys.schema import ConfigError
 from recsys.tracking.run_id import cell_id
 
@@ -67,8 +68,10 @@ def test_composing_is_hydras(overrides):
 def outcome(make) -> tuple:
     try:
         return ("made", OmegaConf.to_container(make(), resolve=False))
+    except ConfigError as error:
+        return ("refused", str(error))
     except HydraException as error:
-        return (type(error), str(error))
+        return ("refused", sentence_of(error))
 
 
 def composed_by_hydra(overrides):

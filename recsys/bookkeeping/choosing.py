@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from recsys.reports.selection import select_runs
 from recsys.schema import ConfigError
+from recsys.serving.ids import one_id
 from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -26,11 +27,12 @@ def one_run(cfg: DictConfig, key: str) -> Record:
     Raises:
         ConfigError: If the key is empty, or names no run or several.
     """
-    wanted, store = cfg[key], store_of(cfg)
-    if wanted is None:
+    store = store_of(cfg)
+    if cfg[key] is None:
         raise ConfigError(f"action={cfg.action} needs {key}=<a run's id>; scripts/runs.py lists them.")
-    found = store.find(str(wanted)) if is_name(str(wanted)) else None
-    return found or _by_beginning(str(wanted), key, store)
+    wanted = one_id(cfg, key)
+    found = store.find(wanted) if is_name(wanted) else None
+    return found or _by_beginning(wanted, key, store)
 
 
 def _by_beginning(wanted: str, key: str, store: Store) -> Record:

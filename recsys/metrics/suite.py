@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 from recsys import schema
 from recsys.metrics.accuracy import AccuracyMetric
@@ -52,8 +53,8 @@ class MetricSuite:
         n_negatives: int = 100,
         seed: int = 0,
     ) -> None:
-        self.metrics = dict(metrics)
-        self._higher_is_better = {name: _declared(name, metric) for name, metric in self.metrics.items()}
+        self.metrics = {name: _light(metric) for name, metric in metrics.items()}
+        self._higher_is_better = {name: _declared(name, metric) for name, metric in metrics.items()}
         self.top_k = _cut_offs("metrics.top_k", top_k)
         self.chosen = {schema.VAL: self._choose("metrics.val", val), schema.TEST: self._choose("metrics.test", test)}
         self.segment_shares = _shares(segment_shares)
@@ -113,6 +114,11 @@ class MetricSuite:
     def _default_cut_offs(self, name: str) -> list[int] | None:
         own = self.metrics[name].keywords.get("top_k", self.top_k)
         return None if own is None else _cut_offs(f"metrics.metrics.{name}.top_k", own)
+
+
+def _light(metric: MetricConstructor) -> MetricConstructor:
+    """The same without Hydra's check of the target, which takes longer than making the metric."""
+    return cast(MetricConstructor, partial(metric.func, **metric.keywords))
 
 
 def _declared(name: str, metric: MetricConstructor) -> bool:

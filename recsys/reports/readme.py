@@ -15,6 +15,7 @@ from rich.console import Console
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.formatting import metric_name, seconds
+from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
 from recsys.screen import Screen
@@ -87,15 +88,15 @@ def with_block(text: str, name: str, content: str, command: str) -> str:
 
 
 def results(comparison: Comparison) -> str:
-    """The table of quality in markdown."""
-    return tables.to_markdown(tables.quality_grid(comparison))
+    """The short table of quality in markdown."""
+    return tables.to_markdown(short_grid(comparison))
 
 
 def caption(comparison: Comparison, link: str | None = None) -> str:
     """What the table's numbers are, and what they took."""
     metric, candidates = metric_name(comparison.metrics[0]), comparison.protocol.get("candidates")
     over = f" over {candidates}" if candidates else ""
-    note = tables.full_note(comparison).replace(" * ", r" \* ")
+    note = short_note(comparison).replace(" * ", r" \* ")
     whole = f" ([whole report]({link}))" if link else ""
     text = f"Test {metric}{over}. {note} {_effort(comparison.records)}{whole}."
     return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)) + "\n"

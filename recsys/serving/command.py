@@ -17,7 +17,7 @@ from recsys.screen import Screen
 from recsys.serving.diversity import check_mmr, diverse
 from recsys.serving.explaining import check_explains, explain
 from recsys.serving.filters import allowed_items, item_rows
-from recsys.serving.ids import ids_of_key
+from recsys.serving.ids import ids_of_key, one_id
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
 from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_profile_texts, with_text
 from recsys.serving.output import recommendations, show, write
@@ -37,7 +37,7 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     """
     console = console or Screen()
     check_request(cfg)
-    served = recsys.load(cfg.run, cfg.paths.runs_dir).served
+    served = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir).served
     check_mmr(served, cfg.mmr)
     if cfg.why is not None:
         check_explains(served, cfg.explain)

@@ -21,6 +21,7 @@ from recsys.rankers.base import ItemSide
 from recsys.schema import ConfigError
 from recsys.screen import Screen
 from recsys.serving.command import with_new_items
+from recsys.serving.ids import one_id
 from recsys.serving.ranking import chunks
 from recsys.serving.request import ALL
 from recsys.serving.served import Served
@@ -44,7 +45,7 @@ def export_command(cfg: DictConfig, console: Console | None = None) -> None:
     """
     console = console or Screen()
     check_export(cfg)
-    served = recsys.load(cfg.run, cfg.paths.runs_dir).served
+    served = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir).served
     item_vectors(served)  # refuses before anything is encoded
     if cfg.tower is not None:
         check_has_tower(served)

@@ -47,6 +47,18 @@ def ids_of_key(cfg: DictConfig, key: str) -> list[str]:
     return ids_of(values, key)
 
 
+def one_id(cfg: DictConfig, key: str) -> str:
+    """The id of a key that names one, as the command line wrote it.
+
+    Raises:
+        ConfigError: If the value is no id, or several.
+    """
+    ids = ids_of_key(cfg, key)
+    if len(ids) != 1:
+        raise ConfigError(f"{key} is {cfg[key]!r}; expected one id.")
+    return ids[0]
+
+
 def ids_of(value: Any, key: str = schema.USER_ID) -> list[str]:
     """The ids of a value in Python: a text, a whole number, or a list, array, series or frame of these.
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from recsys.combinations import check
 from recsys.config import compose
@@ -99,7 +97,7 @@ class CellSpace:
     def _is_possible(self, option: str) -> bool:
         try:
             check(self._composed((option,)))
-        except (ConfigError, HydraException, OmegaConfBaseException):
+        except ConfigError:
             return False
         return True
 

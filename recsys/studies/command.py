@@ -20,6 +20,7 @@ from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
 from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb import log_comparison
+from recsys.schema import RecordError
 from recsys.screen import Screen
 from recsys.studies.checks import check_search
 from recsys.studies.estimate import Durations
@@ -125,7 +126,10 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
 def _state(job: Job, n_trials: int) -> str:
     if n_trials:
         return "after tuning"
-    found = find(job.cfg)
+    try:
+        found = find(job.cfg)
+    except RecordError:
+        return "record unreadable"
     return "to do" if found is None else found.record.status
 
 

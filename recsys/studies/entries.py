@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config import build, conf_dir, plain
+from recsys.built_once import metric_suite
+from recsys.config import conf_dir, plain
 from recsys.reports.report import FILES
 from recsys.schema import TEST, ConfigError
-from recsys.values import SEEDS, check_choices, check_flags, check_keys, check_texts, check_whole
+from recsys.signatures import check_arguments
+from recsys.values import SEEDS, check_choices, check_finite, check_flags, check_keys, check_texts, check_whole
 
 
 def check_study(cfg: DictConfig) -> None:
@@ -19,11 +22,20 @@ def check_study(cfg: DictConfig) -> None:
         ConfigError: Naming the key.
     """
     known = [str(key) for key in OmegaConf.load(conf_dir() / "study" / "default.yaml")]
-    check_keys("study", cfg.study, known)
+    own = re.findall(r"\$\{study\.(\w+)", OmegaConf.to_yaml(cfg.study, resolve=False))  # as cold_start's `split`
+    check_keys("study", cfg.study, [*known, *own])
+    check_finite(plain(cfg))
+    for part in ("sampler", "pruner"):
+        if cfg.search[part] is not None:
+            check_arguments(f"search.{part}", plain(cfg.search[part]))
     missing = [key for key in known if key not in cfg.study]
     if missing:
         raise ConfigError(f"study.{missing[0]} is missing: begin the study's yaml with `defaults: [default, _self_]`.")
     study = plain(cfg.study)
+    if not isinstance(study["name"], str):
+        raise ConfigError(f"study.name is {study['name']!r}; expected a text.")
+    searches = [OmegaConf.load(path) for path in (conf_dir() / "search").glob("*.yaml")]
+    check_keys("search", cfg.search, {str(key) for own in searches for key in own if key != "defaults"})
     if not isinstance(study["seeds"], list):
         raise ConfigError(f"study.seeds is {study['seeds']!r}; expected a list such as [0,1,2].")
     for seed in study["seeds"]:
@@ -41,7 +53,6 @@ def check_metrics(cfg: DictConfig, runs: Sequence[DictConfig]) -> None:
     Raises:
         ConfigError: Naming the metric and those that there are.
     """
-    for text in dict.fromkeys(OmegaConf.to_yaml(run.metrics, resolve=True) for run in runs):
-        names = build("metrics", DictConfig(OmegaConf.create(text))).names(TEST)
+    for names in dict.fromkeys(tuple(metric_suite(run).names(TEST)) for run in runs):
         wanted = [name for name in cfg.study.metrics if "/" not in name]  # with a slash: of a segment
         check_choices("study.metrics", wanted, names)

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from recsys.config import plain
 from recsys.experiment import find, record_failure, run
-from recsys.schema import BusyError, RecsysError, StoreError
+from recsys.schema import BusyError, RecordError, RecsysError, StoreError
 from recsys.studies.plan import PlannedCell
 from recsys.studies.tuning import tune
 from recsys.tracking.directions import higher_is_better
@@ -94,14 +94,31 @@ def perform(job: Job) -> Outcome:
 
 
 def _run(job: Job) -> dict[str, Any]:
-    found = find(job.cfg)
-    if found is not None and (found.record.is_finished or not job.retry_failed):
-        record = Store(found.folder.parent).tag(found.record, list(job.cfg.tags), plain(job.cfg.tuning))
-        return {**_told(record, job.cfg.monitor), "state": FOUND if record.is_finished else FAILED}
+    cfg, store = job.cfg, Store(Path(job.cfg.paths.runs_dir))
     try:
-        return {**_told(run(job.cfg, wait=job.wait).record, job.cfg.monitor), "state": MADE}
+        found = find(cfg)
+    except RecordError:
+        if not job.retry_failed:
+            raise
+        found, cfg = None, _rerun(cfg)
+    if found is not None and _stays(found.record, store, job.retry_failed):
+        record = store.tag(found.record, list(cfg.tags), plain(cfg.tuning))
+        return {**_told(record, cfg.monitor), "state": FOUND if record.is_finished else FAILED}
+    try:
+        return {**_told(run(cfg, wait=job.wait).record, cfg.monitor), "state": MADE}
     except BusyError:
         return {"state": BUSY}
+
+
+def _stays(record: Record, store: Store, retry_failed: bool) -> bool:
+    """Whether a run that was found is not made again."""
+    return store.is_whole(record) if record.is_finished else not retry_failed
+
+
+def _rerun(cfg: DictConfig) -> DictConfig:
+    again = cfg.copy()
+    again.rerun = True
+    return again
 
 
 def _told(record: Record, monitor: str) -> dict[str, Any]:
@@ -119,6 +136,8 @@ def _failed(job: Job, error: Exception) -> dict[str, Any]:
     text = traceback.format_exc()
     if job.planned is not None:
         return {"state": FAILED, "error": redacted(str(error) if isinstance(error, RecsysError) else last_line(text))}
+    if isinstance(error, RecordError):  # the file stays for the user to look at
+        return {"state": FAILED, "error": redacted(str(error))}
     record = record_failure(job.cfg, text)
     return {"state": FAILED, "error": redacted(last_line(text)), "run_id": record.run_id}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -16,8 +18,11 @@ from recsys.tracking.secrets import redacted
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
+log = logging.getLogger(__name__)
+
 DATABASE, CLAIMS = "tuning.db", "claims"
 SQLITE = "sqlite:///"
+ATTEMPTS = 6  # at opening a database: studies that make its tables at the same time fail
 WAIT = 60  # seconds that a worker waits for another's write
 
 
@@ -35,7 +40,7 @@ def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = located(storage, folder)
     try:
-        with locked(folder / CLAIMS / "storage"):  # two workers that make a database's tables at once fail
+        with locked(folder / CLAIMS / "storage"):
             made = _open(url)
     except StoreError:
         raise
@@ -84,6 +89,12 @@ def _open(url: str) -> BaseStorage:
     if "://" not in url:
         return JournalStorage(JournalFileBackend(url))
     options = {"connect_args": {"timeout": WAIT}} if url.startswith("sqlite") else {}
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except Exception as error:  # drivers have errors of their own; another study may be making the same tables
+            log.debug("%s", redacted(f"opening {url} failed: {error}"))
+            time.sleep(0.1 * (attempt + 1))
     return RDBStorage(url, engine_kwargs=options)
 
 

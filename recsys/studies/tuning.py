@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from recsys.built_once import metric_suite
 from recsys.config import build, plain
 from recsys.experiment import identify, run
 from recsys.overrides import text
@@ -121,7 +122,7 @@ def _study(cfg: DictConfig, storage: Any, name: str, maximise: bool) -> optuna.S
 
 def maximises(cfg: DictConfig) -> bool:
     """Whether higher values of the metric that a run's configuration monitors are better."""
-    return bool(build("metrics", cfg.metrics).directions()[cfg.monitor.partition("/")[2]])
+    return bool(metric_suite(cfg).directions()[cfg.monitor.partition("/")[2]])
 
 
 @dataclass

@@ -31,13 +31,17 @@ _LOCAL = ("NODE_RANK", "LOCAL_RANK")
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that results may depend on; one that is not installed is left out."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    found = {package: _version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **{name: text for name, text in found.items() if text is not None}}
+
+
+@cache
+def _version(package: str) -> str | None:
+    """Looked up once in a process, as the code that is loaded stays the same."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 @cache

@@ -13,7 +13,9 @@ from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
-_CLEAR_REFS, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_CLEAR_REFS, _STATUS, _STATM = (Path(f"/proc/self/{name}") for name in ("clear_refs", "status", "statm"))
+LEFT = 16_000_000  # bytes of runs that have ended, from which on they are looked for
+_lowest = {"held": 0}  # the fewest bytes that were held since they were last looked for
 
 
 def reset_peak() -> None:
@@ -62,6 +64,22 @@ def free_what_is_left() -> None:
     """Free the model of a run that has ended, for a process that makes many.
 
     A model and its trainer hold each other, so that only the garbage collector frees them. Large tensors do not start
-    it, since it counts objects.
+    it, since it counts objects. It looks at all objects of the process, which takes as long as a small run: runs that
+    have left less than LEFT bytes behind, all together, wait for a later one.
     """
-    gc.collect()
+    held = _held()
+    if held is None or held - min(held, _lowest["held"]) >= LEFT:
+        gc.collect()
+        held = _lowest["held"] = _held() or 0
+    _lowest["held"] = min(held, _lowest["held"])
+
+
+def _held() -> int | None:
+    """Bytes of memory that the process and its tensors on a GPU have now; None where the system does not say."""
+    if not _STATM.exists():
+        return None
+    resident = int(_STATM.read_text().split()[1]) * resource.getpagesize()
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return resident
+    return resident + sum(torch.cuda.memory_allocated(device) for device in range(torch.cuda.device_count()))

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recsys.schema import RecsysError
+from recsys.schema import RecordError
+from recsys.tracking.field_types import wrong_field, wrong_part
 from recsys.tracking.files import write_atomically
 from recsys.tracking.secrets import redacted
 
@@ -18,6 +19,19 @@ SCHEMA_VERSION = 2  # raised when a field is added, removed or changes its meani
 FINISHED = "finished"
 FAILED = "failed"
 NAN = "nan"  # stands for the number in a configuration, as "inf" does for infinity
+
+
+# Types of what commands and reports read of a record's objects, where it is there.
+_PARTS: dict[str, Any] = {
+    "tuning": {"trials": int, "study": str, "parameters": dict[str, Any]},
+    "fitted_on": {"parts": list[str], "interactions": int, "until": str, "epochs": int | None},
+    "git": {"commit": str, "dirty": bool},
+    "machine": {"threads": int},
+    "config": {
+        **{"monitor": str, "test": bool, "test_knowledge": str, "paths": dict[str, Any], "metrics": dict[str, Any]},
+        **{"data": dict[str, Any], "split": dict[str, Any], "ranker": dict[str, Any]},
+    },
+}
 
 
 def _now() -> str:
@@ -59,6 +73,7 @@ class Record:
         metrics: Values by stage and name, as in "test/ndcg@10".
         directions: Whether higher is better, by the metric's name without stage, as in "ndcg@10".
         segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
+        checksums: SHA-256 of the run's files by name: the weights and the values per query. Not compared by `==`.
         status: FINISHED or FAILED.
         error: The traceback of a failed run.
         created: When, in ISO 8601, UTC.
@@ -93,6 +108,7 @@ class Record:
     metrics: dict[str, float] = field(default_factory=dict)
     directions: dict[str, bool] = field(default_factory=dict)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict, compare=False)
     status: str = FINISHED
     error: str | None = None
     created: str = field(default_factory=_now)
@@ -123,26 +139,29 @@ class Record:
         """Read a record.
 
         Raises:
-            RecsysError: If the file is damaged, or written by a version that this one does not know.
+            RecordError: If the file is damaged, or written by a version that this one does not know.
         """
         content = load_json(path)
         version = content.get("schema_version")
         if version != SCHEMA_VERSION:
-            raise RecsysError(
+            raise RecordError(
                 f"{path} has schema_version {version!r} and this recsys reads {SCHEMA_VERSION}: use the recsys that "
                 "wrote it, or make the run again."
             )
-        for added in ("ranking", "fitted_on", "code", "contents", "directions"):  # of records made before there was any
+        # Fields that records of earlier versions lack.
+        for added in ("ranking", "fitted_on", "code", "contents", "directions", "checksums"):
             content.setdefault(added, {})
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())
         if wrong:
-            raise RecsysError(
+            raise RecordError(
                 f"{path} is damaged: missing or unknown fields {', '.join(wrong)}. Delete it to make the run again."
             )
-        for metrics in (content["metrics"], *content["segments"].values(), *content["curve"]):
-            metrics.update({name: math.nan if value is None else float(value) for name, value in metrics.items()})
-        return cls(**{**content, "config": _with_numbers(content["config"])})
+        for key in ("metrics", "segments", "curve", "config"):
+            content[key] = _with_numbers(content[key], null=None if key == "config" else math.nan)
+        if wrong_type := wrong_field(cls, content) or wrong_part(content, _PARTS):
+            raise RecordError(f"{path} is damaged: {wrong_type}. Delete it to make the run again.")
+        return cls(**content)
 
 
 def fingerprint(protocol: dict[str, Any]) -> str:
@@ -179,16 +198,16 @@ def load_json(path: Path) -> dict[str, Any]:
     """Read a file of one JSON object.
 
     Raises:
-        RecsysError: If it cannot be read or is damaged.
+        RecordError: If it cannot be read or is damaged.
     """
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise RecsysError(f"{path} is damaged ({error}). Delete it to make the run again.") from error
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"{path} is damaged ({error}). Delete it to make the run again.") from error
     except OSError as error:
-        raise RecsysError(f"cannot read {path}: {error.strerror or error}.") from error
+        raise RecordError(f"cannot read {path}: {error.strerror or error}.") from error
     if not isinstance(content, dict):
-        raise RecsysError(f"{path} is damaged: expected a JSON object. Delete it to make the run again.")
+        raise RecordError(f"{path} is damaged: expected a JSON object. Delete it to make the run again.")
     return content
 
 
@@ -205,10 +224,12 @@ def _strict(value: Any, nan: str | None = None) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _with_numbers(value: Any) -> Any:
-    """A configuration whose words for NaN and infinities are numbers again."""
+def _with_numbers(value: Any, null: float | None) -> Any:
+    """A value of JSON whose words for NaN and infinities are numbers again; `null` takes the place of null."""
     if isinstance(value, dict):
-        return {key: _with_numbers(inner) for key, inner in value.items()}
+        return {key: _with_numbers(inner, null) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_with_numbers(inner) for inner in value]
-    return float(value) if value in (NAN, "inf", "-inf") else value
+        return [_with_numbers(inner, null) for inner in value]
+    if value is None:
+        return null
+    return float(value) if isinstance(value, str) and value in (NAN, "inf", "-inf") else value

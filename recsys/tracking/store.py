@@ -8,20 +8,23 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from recsys.schema import BusyError, RecsysError, StoreError
+from recsys.schema import BusyError, RecordError, RecsysError, StoreError
+from recsys.tracking.checksums import check_intact, checksum, is_intact
 from recsys.tracking.files import is_locked, locked, naming, write_atomically
 from recsys.tracking.names import check_name, is_name
-from recsys.tracking.record import Record
+from recsys.tracking.record import Record, load_json
 
 log = logging.getLogger(__name__)
 
 RECORD = "record.json"
 PER_USER = "per_user.parquet"
+WEIGHTS = "model.safetensors"
 LOCK = ".lock"
 
 # Columns of per_user.parquet; each further one is a metric of the test, one value for each query.
@@ -63,13 +66,27 @@ class Store:
         """The record of a run, finished or failed; None where there is none.
 
         Raises:
-            RecsysError: If it is damaged, or of another run; the message names the file.
+            RecordError: If it is damaged, or of another run; the message names the file.
         """
         path = self.folder(run_id) / RECORD
         record = Record.read(path) if path.is_file() else None
         if record is not None and record.run_id != run_id:
-            raise RecsysError(_foreign(path, record))
+            raise RecordError(_foreign(path, record))
         return record
+
+    def is_whole(self, record: Record) -> bool:
+        """Whether a run's files are those that were recorded; a warning names one that is not.
+
+        Weights may be missing, since nothing but serving needs them.
+        """
+        folder = self.folder(record.run_id)
+        for name in (PER_USER, WEIGHTS):
+            expected = record.checksums.get(name)
+            is_needed = name == PER_USER or (folder / name).exists()
+            if expected is not None and is_needed and not is_intact(folder / name, expected):
+                _warn_of_damage(folder / name)
+                return False
+        return True
 
     def ids(self) -> list[str]:
         """Of all runs that have a record, in alphabetical order."""
@@ -98,15 +115,27 @@ class Store:
             RecsysError: If the file is missing or damaged.
         """
         path = self.folder(run_id) / PER_USER
+        check_intact(path, self._checksum(run_id, PER_USER))
         try:
             frame = pl.read_parquet(path, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise RecsysError(f"cannot read {path} ({error}). Make the run again with rerun=true.") from error
+        missing = [name for name in KEYS if name not in frame.columns]
+        if missing:
+            raise RecsysError(f"{path} lacks the columns {', '.join(missing)}. Make the run again with rerun=true.")
         kept = frame.columns if columns is None else [name for name in columns if name in frame.columns]
         return frame.sort(QUERY).select(kept)
 
-    def save(self, record: Record, per_user: pl.DataFrame | None = None) -> None:
+    def _checksum(self, run_id: str, file: str) -> str | None:
+        path = self.folder(run_id) / RECORD
+        recorded = load_json(path).get("checksums") if path.is_file() else None
+        return recorded.get(file) if isinstance(recorded, dict) else None
+
+    def save(self, record: Record, per_user: pl.DataFrame | None = None) -> Record:
         """Write a run's values per query, then its record; a failed run has no values.
+
+        Returns:
+            The record with the checksum of the values.
 
         Raises:
             RecsysError: If the folder cannot be written; what was there before is still whole.
@@ -118,8 +147,10 @@ class Store:
                 raise ValueError(f"per_user lacks the columns {', '.join(missing)}")
             content = io.BytesIO()
             per_user.write_parquet(content)
-            write_atomically(folder / PER_USER, content.getvalue())
+            write_atomically(folder / PER_USER, content.getbuffer())
+            record = replace(record, checksums={**record.checksums, PER_USER: checksum(content.getbuffer())})
         record.write(folder / RECORD)
+        return record
 
     def tag(self, record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None = None) -> Record:
         """The record with further tags, written if anything is new: a study's mark on a run that it found.
@@ -170,14 +201,16 @@ class Store:
             shutil.rmtree(folder)
 
 
+@cache
+def _warn_of_damage(path: Path) -> None:
+    log.warning("%s is missing or damaged: the run is made again.", path)
+
+
 def _readable(path: Path) -> Record | None:
     try:
         record = Record.read(path)
     except RecsysError as error:
         log.warning("%s It is left out.", error)
-        return None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # values of wrong types
-        log.warning("%s is damaged (%s). It is left out.", path, error)
         return None
     if record.run_id != path.parent.name:
         log.warning("%s The run is left out.", _foreign(path, record))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from recsys.schema import RecsysError
+from recsys.tracking.field_types import wrong_field
 from recsys.tracking.names import check_name, is_name
 from recsys.tracking.record import load_json, write_json
 from recsys.tracking.secrets import redacted
+
+Kind = TypeVar("Kind")
 
 FOLDER, FILE = "studies", "study.json"
 BASELINE, GRID, LISTED, BASE, CHANGE = "baseline", "grid", "listed", "base", "change"
@@ -130,15 +133,27 @@ class StudyRecord:
         content = load_json(path)
         try:
             cells = [
-                StudyCell(**{**cell, "trials": [Trial(**trial) for trial in cell["trials"]]})
+                _checked(StudyCell, {**cell, "trials": [_checked(Trial, trial) for trial in cell["trials"]]})
                 for cell in content.pop("cells")
             ]
-            study = cls(**content, cells=cells)
+            study = _checked(cls, {**content, "cells": cells})
         except (KeyError, TypeError) as error:
             raise RecsysError(f"{path} is damaged ({error}). Run the study again: finished runs are found.") from error
         if study.name != name:
             raise RecsysError(f"{path} is the record of study {study.name!r}: give the folder the study's name.")
         return study
+
+
+def _checked(kind: type[Kind], values: dict[str, Any]) -> Kind:
+    """A dataclass of what was read from a file.
+
+    Raises:
+        TypeError: If a field is missing, unknown or of another type.
+    """
+    made = kind(**values)
+    if wrong := wrong_field(kind, values):
+        raise TypeError(wrong)
+    return made
 
 
 def study_folder(runs_dir: Path, name: str) -> Path:

@@ -157,7 +157,7 @@ def test_notes_are_in_every_rendering(store, tmp_path):
     printed = console.file.getvalue()
     assert footnote in printed
     assert f"warning: {sentence}." in printed
-    assert "notes" in results(comparison)
+    assert "| cf (a) |" in results(comparison)
     assert "still rising" in " ".join(caption(comparison).split())
 
 

@@ -127,12 +127,19 @@ def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message,
 
 
 @pytest.mark.parametrize(
-    ("argument", "message"), [("encoder=brt", "bert"), ("encoder.colour=red", "Key 'colour' is not in struct")]
+    ("argument", "message"),
+    [
+        ("encoder=brt", "encoder=brt is no option; expected one of bert, "),
+        ("encoder.stop_word=red", "encoder.stop_word is an unknown key; did you mean stop_words?"),
+        ("seed=[1", "seed=[1 cannot be read: no viable alternative"),
+        ("seed=${nope}", "seed: Interpolation key 'nope' not found"),
+    ],
 )
-def test_a_typing_error_is_told_by_hydra(argument, message, tmp_path, cache_dir):
+def test_a_typing_error_is_one_sentence(argument, message, tmp_path, cache_dir):
     done = run("train", argument, cwd=tmp_path, cache=cache_dir)
-    assert done.returncode == 1
-    assert message in done.stderr
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {message}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_update_readme_wants_a_study_that_was_made(tmp_path, cache_dir):

@@ -79,6 +79,15 @@ CELLS = [
     *product(HAVE_TEXT, ["none"], ["itemknn"]),
     ("tfidf", "none", "prompt"),
 ]
+
+
+def with_a_new_choice(cells: list[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Those in which an encoder, a profile or a ranker comes for the first time."""
+    places = [set(enumerate(cell)) for cell in cells]
+    return {cell for place, cell in enumerate(cells) if places[place] - set().union(*places[:place])}
+
+
+REFITTED = with_a_new_choice(CELLS)  # before the test, as a run is by default; the others take half the time
 REFUSED = {
     "ignores": [
         *product(["none"], ["mean"], [*SOLVED, *OWN_VECTORS]),  # they have no use for a profile
@@ -105,7 +114,8 @@ def overrides(encoder: str, profile: str, ranker: str) -> list[str]:
 def test_a_cell_trains(cell, small_data, tiny_decoder, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
     tiny = [override for choice in cell for override in tiny_decoder.get(choice, [])]
-    run = recsys.run([*small_data, *overrides(*cell), *tiny, *paths])
+    knowledge = "refit" if cell in REFITTED else "train"
+    run = recsys.run([*small_data, *overrides(*cell), *tiny, *paths, f"test_knowledge={knowledge}"])
     metrics = run.record.metrics
     assert 0 < metrics["test/ndcg@10"] <= 1
     assert 0 < metrics["test/auc"] <= 1

@@ -59,9 +59,10 @@ def test_a_process_that_swallows_the_exception_ends_all_the_same(number):
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     code = f"""
 import os, subprocess, sys, time
-worker = "import time; from recsys import interruption; interruption.POLL = 0.05; interruption.end_with_parent(); "
+worker = "import sys, time; from recsys import interruption; interruption.POLL = 0.05; "
+worker += "interruption.end_with_parent(int(sys.argv[1])); "
 worker += "open({str(tmp_path / "ready")!r}, 'w'); time.sleep(60)"
-print(subprocess.Popen([sys.executable, "-c", worker]).pid, flush=True)
+print(subprocess.Popen([sys.executable, "-c", worker, str(os.getpid())]).pid, flush=True)
 while not os.path.exists({str(tmp_path / "ready")!r}):
     time.sleep(0.01)
 os._exit(0)

@@ -18,12 +18,13 @@ CELLS = '{cf: ["encoder=none", "ranker=cf"], text: ["encoder=tfidf", "encoder.n_
 StudyOf = Callable[..., DictConfig]
 
 
-def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS) -> list[str]:
+def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS, knowledge: str = "train") -> list[str]:
     """Of a study of two cells and popularity, two seeds, two epochs."""
+    settings = ["trainer.max_epochs=2", "features.dim=8", "batches.batch_size=512", f"test_knowledge={knowledge}"]
     return [
         "study=default",
         "study.name=tiny",
-        f"study.common={json.dumps([*TINY, 'trainer.max_epochs=2', 'features.dim=8', 'batches.batch_size=512'])}",
+        f"study.common={json.dumps([*TINY, *settings])}",
         f"study.cells={cells}",
         'study.baselines=[["ranker=popularity"]]',
         "study.baseline=popularity",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import weakref
@@ -48,15 +49,34 @@ class TestFreedMemoryKept:
         assert resident_mb() < before + 30
 
 
-def test_a_cycle_that_was_alive_at_an_earlier_call_is_freed_by_a_later_one():
-    class Node:
-        def __init__(self):
-            self.itself = self
+class Node:
+    def __init__(self, n_numbers):
+        self.itself, self.tensor = self, torch.ones(n_numbers)
 
-    node = Node()
+
+def test_a_cycle_that_was_alive_at_an_earlier_call_is_freed_by_a_later_one():
+    node = Node(1_000)
     reference = weakref.ref(node)
     free_what_is_left()
     assert reference() is node
     del node
+    Node(LARGE)
     free_what_is_left()
     assert reference() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_small_cycles_are_freed_once_they_are_large_together():
+    free_what_is_left()
+    gc.collect()
+    gc.disable()
+    try:
+        free_what_is_left()
+        small = [weakref.ref(Node(1_000)), weakref.ref(Node(1_000))]
+        free_what_is_left()
+        assert all(reference() is not None for reference in small)
+        large = weakref.ref(Node(LARGE))
+        free_what_is_left()
+        assert not any(reference() is not None for reference in [*small, large])
+    finally:
+        gc.enable()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.schema import RecsysError
+from recsys.schema import RecordError, RecsysError
 from recsys.tracking import environment
 from recsys.tracking.record import Record, canonical_json
 
@@ -64,6 +64,29 @@ def damaged(text: str, content: dict) -> dict[str, str]:
         "another version": json.dumps({**content, "schema_version": 99}),
         "no version": json.dumps({key: value for key, value in content.items() if key != "schema_version"}),
     }
+
+
+WRONG_TYPES = {
+    "seed": ("0", "seed is '0', expected a whole number"),
+    "metrics": ([], "metrics is [], expected an object of which each value is a number"),
+    "segments": ({"items=cold": 1}, "segments is {'items=cold': 1}"),
+    "curve": ([1], "curve is [1], expected a list"),
+    "tags": ("mine", "tags is 'mine', expected a list of which each value is a text"),
+    "tuning": ({"trials": "20"}, "tuning.trials is '20', expected a whole number"),
+    "fitted_on": ({"epochs": True}, "fitted_on.epochs is True, expected a whole number or null"),
+    "config": ({"metrics": 5}, "config.metrics is 5, expected an object"),
+    "checksums": ({"model.safetensors": 5}, "checksums is"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "message"), [(name, *case) for name, case in WRONG_TYPES.items()])
+def test_values_of_another_type_are_named(record, tmp_path, name, value, message):
+    path = tmp_path / "record.json"
+    record.write(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(RecordError) as refused:
+        Record.read(path)
+    assert str(refused.value).startswith(f"{path} is damaged: {message}")
 
 
 @pytest.mark.parametrize("case", damaged("", {}))

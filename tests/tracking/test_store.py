@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 
 from recsys.schema import BusyError, RecsysError
+from recsys.tracking.checksums import checksum
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.store import Store
 
@@ -80,6 +81,29 @@ def test_missing_or_damaged_values_per_user_are_named(store):
     path.write_bytes(b"PAR1")
     with pytest.raises(RecsysError, match=str(path)):
         store.per_user("aaaaaaaaaaaa")
+
+
+def test_a_changed_file_is_named_and_not_read(store):
+    record = store.save(make_record(), PER_USER)
+    path = store.folder(record.run_id) / "per_user.parquet"
+    assert store.is_whole(record)
+    PER_USER.with_columns(pl.lit(0.9).alias("ndcg@10")).write_parquet(path)  # whole, but of other values
+    assert not store.is_whole(record)
+    with pytest.raises(RecsysError, match=rf"{path} is damaged: its checksum .* rerun=true"):
+        store.per_user(record.run_id)
+    path.unlink()
+    assert not store.is_whole(record)
+
+
+def test_weights_may_be_missing_but_not_changed(store, caplog):
+    record = store.save(make_record(checksums={"model.safetensors": checksum(b"weights")}))
+    path = store.folder(record.run_id) / "model.safetensors"
+    assert store.is_whole(record)
+    path.write_bytes(b"weights")
+    assert store.is_whole(record)
+    path.write_bytes(b"weighty")
+    assert not store.is_whole(record)
+    assert str(path) in caplog.text
 
 
 def test_values_per_user_need_their_keys(store):

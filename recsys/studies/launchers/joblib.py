@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ class JoblibLauncher(Launcher):
             parallel = Parallel(self.n_workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
             try:
                 with _interrupts_blocked():
-                    ended = parallel(delayed(_placed)(perform, *entry) for entry in left.copy().items())
+                    ended = parallel(delayed(_placed)(os.getpid(), perform, *entry) for entry in left.copy().items())
                 for place, outcome in ended:
                     del left[place]
                     yield outcome
@@ -58,6 +59,6 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _placed(perform: Perform, place: int, job: Job) -> tuple[int, Outcome]:
-    end_with_parent()
+def _placed(parent: int, perform: Perform, place: int, job: Job) -> tuple[int, Outcome]:
+    end_with_parent(parent)
     return place, perform(job)
