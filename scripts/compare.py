@@ -1,6 +1,8 @@
-"""Command line: `python scripts/compare.py --help`."""
+"""The same as `recsys compare`, from a checkout."""
 
-from recsys.cli import compare
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    compare()
+    main(["compare", *sys.argv[1:]])

@@ -1,6 +1,8 @@
-"""Command line: `python scripts/evaluate.py --help`."""
+"""The same as `recsys evaluate`, from a checkout."""
 
-from recsys.cli import evaluate
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    evaluate()
+    main(["evaluate", *sys.argv[1:]])

@@ -1,6 +1,8 @@
-"""Command line: `python scripts/export.py --help`."""
+"""The same as `recsys export`, from a checkout."""
 
-from recsys.cli import export
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    export()
+    main(["export", *sys.argv[1:]])

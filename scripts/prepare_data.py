@@ -1,6 +1,8 @@
-"""Command line: `python scripts/prepare_data.py --help`."""
+"""The same as `recsys prepare_data`, from a checkout."""
 
-from recsys.cli import prepare_data
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    prepare_data()
+    main(["prepare_data", *sys.argv[1:]])

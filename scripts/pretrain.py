@@ -1,6 +1,8 @@
-"""Command line: `python scripts/pretrain.py --help`."""
+"""The same as `recsys pretrain`, from a checkout."""
 
-from recsys.cli import pretrain
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    pretrain()
+    main(["pretrain", *sys.argv[1:]])

@@ -1,6 +1,8 @@
-"""Command line: `python scripts/profiles.py --help`."""
+"""The same as `recsys profiles`, from a checkout."""
 
-from recsys.cli import profiles
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    profiles()
+    main(["profiles", *sys.argv[1:]])

@@ -1,6 +1,8 @@
-"""Command line: `python scripts/recommend.py --help`."""
+"""The same as `recsys recommend`, from a checkout."""
 
-from recsys.cli import recommend
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    recommend()
+    main(["recommend", *sys.argv[1:]])

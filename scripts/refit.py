@@ -1,6 +1,8 @@
-"""Command line: `python scripts/refit.py --help`."""
+"""The same as `recsys refit`, from a checkout."""
 
-from recsys.cli import refit
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    refit()
+    main(["refit", *sys.argv[1:]])

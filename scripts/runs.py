@@ -1,6 +1,8 @@
-"""Command line: `python scripts/runs.py --help`."""
+"""The same as `recsys runs`, from a checkout."""
 
-from recsys.cli import runs
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    runs()
+    main(["runs", *sys.argv[1:]])

@@ -1,6 +1,8 @@
-"""Command line: `python scripts/study.py --help`."""
+"""The same as `recsys study`, from a checkout."""
 
-from recsys.cli import study
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    study()
+    main(["study", *sys.argv[1:]])

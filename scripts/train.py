@@ -1,6 +1,8 @@
-"""Command line: `python scripts/train.py --help`."""
+"""The same as `recsys train`, from a checkout."""
 
-from recsys.cli import train
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    train()
+    main(["train", *sys.argv[1:]])

@@ -1,6 +1,8 @@
-"""Command line: `python scripts/update_readme.py --help`."""
+"""The same as `recsys update_readme`, from a checkout."""
 
-from recsys.cli import update_readme
+import sys
+
+from recsys.commands.main import main
 
 if __name__ == "__main__":
-    update_readme()
+    main(["update_readme", *sys.argv[1:]])

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from hydra.core.global_hydra import GlobalHydra
 
-from recsys import cli
+from recsys.commands.main import main
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class _Stream(io.TextIOWrapper):
 
 
 def call(command: str, arguments: Sequence[str]) -> Said:
-    """Run `recsys.cli.<command>`; an exception that the command lets out is raised here, too."""
+    """Run `recsys <command>`; an exception that the command lets out is raised here, too."""
     out, error, status = _Stream(), _Stream(), 0
     handlers = logging.root.handlers[:]
-    with patch.object(sys, "argv", [command, *arguments]), redirect_stdout(out), redirect_stderr(error):
+    with patch.object(sys, "argv", ["recsys", command, *arguments]), redirect_stdout(out), redirect_stderr(error):
         try:
-            getattr(cli, command)()
+            main()
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else int(end.code is not None)
         finally:

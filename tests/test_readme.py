@@ -10,19 +10,21 @@ from pathlib import Path
 import pytest
 
 import recsys
+from recsys.commands import registry
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = ("recsys ", "python scripts/")
 TEXT = {page: page.read_text() for page in PAGES}
 
 
 def commands() -> list[tuple[str, str]]:
-    """(page, command) of each `python scripts/…` line, continued lines joined."""
+    """(page, command) of each `recsys …` and `python scripts/…` line, continued lines joined."""
     found = []
     for page, text in TEXT.items():
         for block in re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL):
             lines = block.replace("\\\n", " ").splitlines()
-            found += [(page.name, line) for line in lines if line.startswith("python scripts/")]
+            found += [(page.name, line) for line in lines if line.startswith(COMMANDS)]
     return found
 
 
@@ -38,13 +40,18 @@ def spread(overrides: list[str]) -> list[list[str]]:
 
 @pytest.mark.parametrize(("page", "command"), commands())
 def test_a_command_composes(page, command):
-    _, script, *arguments = shlex.split(command, comments=True)
-    assert (ROOT / script).exists()
+    _, name, *arguments = shlex.split(command, comments=True)
+    if name.startswith("scripts/"):
+        assert (ROOT / name).exists()
+    name = Path(name).stem
+    if name.startswith("-"):  # options of `recsys` itself
+        return
+    assert name in registry.COMMANDS
     overrides = [argument for argument in arguments if not argument.startswith("-")]
     if "<" in command:  # a placeholder such as <run id>
         overrides = [override for override in overrides if "<" not in override]
     for run in spread(overrides) if "-m" in arguments else [overrides]:
-        assert recsys.compose(run, Path(script).stem)
+        assert recsys.compose(run, name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

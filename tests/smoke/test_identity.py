@@ -106,7 +106,8 @@ def test_a_mended_part_is_another_run_of_another_process(parts, small_data, tmp_
     for text in (PARTS, PARTS.replace(*EDITS[part])):
         parts.write_text(text)
         (tmp_path / "train.py").write_text(
-            f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom recsys.cli import train\ntrain()\n"
+            f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom recsys.commands.main import main\n"
+            "main(['train', *sys.argv[1:]])\n"
         )
         arguments = [*small_data, "features.dim=8", *CHOSEN[part], *paths]
         assert Command(tmp_path / "train.py", *arguments, cwd=tmp_path).finish().returncode == 0

@@ -1,4 +1,4 @@
-"""One command line from its arguments to its exit status; see `recsys.cli`."""
+"""A subcommand as a Hydra application, from its arguments to its exit status."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FULL_ERROR = "HYDRA_FULL_ERROR"  # variable of the environment that Hydra reads
 MENDABLE, UNEXPECTED = 2, 1  # exit statuses
 
 
-def run_command(function: Function, config_name: str) -> None:
+def run_application(function: Function, config_name: str, arguments: Sequence[str]) -> None:
     """Compose the configuration and call the function with it; with `-m`, once for each job of the sweep.
 
     A job of a sweep that fails does not end the sweep. The failures are listed at the end.
@@ -40,21 +40,21 @@ def run_command(function: Function, config_name: str) -> None:
     Args:
         function: Of the configuration.
         config_name: The yaml of the command.
+        arguments: What follows the name of the subcommand: overrides and Hydra's options.
 
     Raises:
         SystemExit: With the exit status of a command that fails.
     """
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may not show every character
     register()
     sweep = _Sweep(function, config_name)
     try:
-        with _errors_raised():
+        with _errors_raised(), sweep.argv_of_hydra(arguments):
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(sweep.job)()
     except Exception as error:
         if sweep.begun and not isinstance(error, COMPOSITION_ERRORS):
             raise
-        arguments = "" if isinstance(error, COMPOSITION_ERRORS) else f"{' '.join(sys.argv[1:])}: "
-        _print_error(ConfigError(f"{arguments}{sentence_of(error)}"))
+        where = "" if isinstance(error, COMPOSITION_ERRORS) else f"{' '.join(arguments)}: "
+        _print_error(ConfigError(f"{where}{sentence_of(error)}"))
         sys.exit(MENDABLE)
     if sweep.failures:
         sys.exit(sweep.report())
@@ -78,6 +78,7 @@ class _Sweep:
         self.failures: list[tuple[str, str, int]] = []  # overrides, error, exit status
         self.process = os.getpid()
         self.begun = False  # whether a configuration was composed
+        self.argv = sys.argv  # as typed
 
         def call(cfg: DictConfig) -> Any:
             if config_name != "train":  # whose own checks have more to say
@@ -87,6 +88,7 @@ class _Sweep:
         @wraps(function)
         def job(cfg: DictConfig) -> Any:
             self.begun = True
+            sys.argv = self.argv
             hydra_cfg = HydraConfig.get()
             sources = [own for own in hydra_cfg.runtime.config_sources if own.provider not in _BUILT_IN and own.path]
             config_folders.add((own.schema, own.path) for own in sources)
@@ -98,6 +100,18 @@ class _Sweep:
             return self._kept(call, composed, overrides)
 
         self.job = job
+
+    @contextmanager
+    def argv_of_hydra(self, arguments: Sequence[str]) -> Iterator[None]:
+        """Have Hydra, which reads `sys.argv`, read these arguments until the first job begins.
+
+        A job has the original `sys.argv`, with which Lightning starts the other processes of a distributed run.
+        """
+        sys.argv = [self.argv[0], *arguments]
+        try:
+            yield
+        finally:
+            sys.argv = self.argv
 
     def _kept(self, function: Function, cfg: DictConfig, overrides: Sequence[str]) -> Any:
         try:

@@ -1,0 +1,82 @@
+"""The command `recsys`: finds the subcommand, and passes it the rest of the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from recsys.commands import registry
+
+HELP, VERSION, COMPLETION = ("--help", "-h"), "--version", ("--shell-completion", "-sc")
+USAGE_ERROR = 2  # exit status
+N_NEAREST = 3  # names of subcommands in the message about an unknown one
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: The subcommand and its arguments; None for those of the process.
+
+    Raises:
+        SystemExit: With status 2 for an error that the user can correct, 1 for any other, 130 after SIGINT, 143 after
+            SIGTERM.
+    """
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal may not show every character
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    first, rest = (words[0], words[1:]) if words else ("", [])
+    name = registry.command_named(first)
+    if name is not None:
+        _run(name, rest)
+    elif first in COMPLETION:
+        from recsys.commands.completion import complete
+
+        complete(rest)
+    elif first in HELP:
+        print(_overview())
+    elif first == VERSION:
+        _print_version()
+    else:
+        sys.exit(_usage_error(first))
+
+
+def _run(name: str, arguments: Sequence[str]) -> None:
+    if set(HELP) & set(arguments):
+        from recsys.commands.help_text import help_text
+
+        print(help_text(name, arguments))
+    elif VERSION in arguments:
+        _print_version()
+    else:
+        registry.run(name, arguments)
+
+
+def _print_version() -> None:
+    from recsys import __version__
+
+    print(f"recsys {__version__}")
+
+
+def _overview() -> str:
+    lines = ["Usage: recsys COMMAND [key=value ...]", ""]
+    for group, names in registry.GROUPS.items():
+        lines += [f"{group}:", *(f"  {name:<15}{registry.summary(name)}" for name in names), ""]
+    lines += ["recsys COMMAND --help explains a command. recsys --version prints the version."]
+    return "\n".join(lines)
+
+
+def _usage_error(word: str) -> int:
+    """Print what is wrong with the first word; gives the exit status."""
+    if not word:
+        print(_overview(), file=sys.stderr)
+    elif word.startswith("-") or "=" in word:
+        print(f"error: {word}: the command comes first, as in recsys train {word}.", file=sys.stderr)
+    else:
+        print(f"error: {word} is no command; the nearest are {_nearest(word)}. See recsys --help.", file=sys.stderr)
+    return USAGE_ERROR
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches
+
+    return ", ".join(get_close_matches(word, registry.COMMANDS, n=N_NEAREST, cutoff=0))

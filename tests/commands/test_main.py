@@ -1,0 +1,77 @@
+"""`recsys` itself: its help, its version, and what is no subcommand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import recsys
+from recsys.commands import registry
+from recsys.commands.main import main
+
+LIBRARIES = ("hydra", "omegaconf", "yaml", "rich", "polars", "numpy", "torch")
+
+
+def test_help_lists_every_command_once_with_its_summary(capsys):
+    main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    for name in registry.COMMANDS:
+        assert [line for line in lines if line.split()[:1] == [name]] == [f"  {name:<15}{registry.summary(name)}"]
+    for group in registry.GROUPS:
+        assert f"{group}:" in lines
+    assert max(map(len, lines)) <= 100
+
+
+def test_every_config_file_has_a_command_and_a_script():
+    root = Path(__file__).parents[2]
+    assert {path.stem for path in (root / "conf").glob("*.yaml")} == set(registry.COMMANDS)
+    assert {path.stem for path in (root / "scripts").glob("*.py")} == set(registry.COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["train", "--version"]])
+def test_version(capsys, arguments):
+    main(arguments)
+    assert capsys.readouterr().out == f"recsys {recsys.__version__}\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_neither_help_nor_version_imports_a_library(option):
+    code = f"""
+import sys
+from recsys.commands.main import main
+main([{option!r}])
+print([name for name in {LIBRARIES} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.endswith("\n[]\n"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "error: trian is no command; the nearest are train, pretrain, runs. See recsys --help.\n"),
+        (["encoder=bert"], "error: encoder=bert: the command comes first, as in recsys train encoder=bert.\n"),
+        (["-m", "train"], "error: -m: the command comes first, as in recsys train -m.\n"),
+        ([], "Usage: recsys COMMAND"),
+    ],
+)
+def test_what_is_no_command_ends_with_status_2(capsys, arguments, message):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(message)
+    assert captured.out == ""
+
+
+def test_a_command_may_be_written_with_hyphens(capsys):
+    main(["prepare-data", "--help"])
+    assert capsys.readouterr().out.startswith("Usage: recsys prepare_data ")
+
+
+def test_the_package_runs_as_a_module(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "recsys", "--version"], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"recsys {recsys.__version__}\n"
