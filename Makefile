@@ -24,7 +24,7 @@ $(VENV)/.ready: pyproject.toml
 	@touch $@
 
 demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 5 minutes, then a table and a report
-	$(BIN)/python scripts/study.py study=demo
+	$(BIN)/recsys study study=demo
 
 test: setup  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -88,5 +88,5 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
     record = Store(folder.parent).find(folder.name)
     if record is None or not record.is_finished:
-        raise ConfigError(f"there is no finished run in {folder}; recsys-compare lists the runs of a store.")
+        raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
     return Run(record, folder, recorded(record.config, folder / RECORD))

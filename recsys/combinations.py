@@ -40,7 +40,7 @@ def _check_test_knowledge(cfg: DictConfig) -> None:
         )
     if cfg.test_knowledge == ALL and (cfg.test or _monitors(cfg)):
         raise ConfigError(
-            "test_knowledge=all leaves nothing to validate or test: use scripts/refit.py run=<id>, which takes the "
+            "test_knowledge=all leaves nothing to validate or test: use recsys refit run=<id>, which takes the "
             "number of epochs from a finished run, or test=false callbacks=none and your own trainer.max_epochs."
         )
 

@@ -67,7 +67,7 @@ def refit_command(cfg: DictConfig) -> None:
     Screen().print(
         f"{made.record.name}, fitted on all {known['interactions']:,} interactions{epochs}, the test part included: it "
         f"has no test metrics and is in no comparison.\nRun: {made.folder}\n"
-        f"Next: python scripts/recommend.py run={made.record.run_id} user=<id>",
+        f"Next: recsys recommend run={made.record.run_id} user=<id>",
         markup=False,
         highlight=False,
         soft_wrap=True,

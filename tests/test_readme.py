@@ -47,7 +47,7 @@ def test_a_command_composes(page, command):
     if name.startswith("-"):  # options of `recsys` itself
         return
     assert name in registry.COMMANDS
-    overrides = [argument for argument in arguments if not argument.startswith("-")]
+    overrides = [word for word in arguments if re.match(r"~|[^-]*=", word)]
     if "<" in command:  # a placeholder such as <run id>
         overrides = [override for override in overrides if "<" not in override]
     for run in spread(overrides) if "-m" in arguments else [overrides]:

@@ -29,7 +29,7 @@ def one_run(cfg: DictConfig, key: str) -> Record:
     """
     store = store_of(cfg)
     if cfg[key] is None:
-        raise ConfigError(f"action={cfg.action} needs {key}=<a run's id>; scripts/runs.py lists them.")
+        raise ConfigError(f"action={cfg.action} needs {key}=<a run's id>; recsys runs lists them.")
     wanted = one_id(cfg, key)
     found = store.find(wanted) if is_name(wanted) else None
     return found or _by_beginning(wanted, key, store)
@@ -42,7 +42,7 @@ def _by_beginning(wanted: str, key: str, store: Store) -> Record:
         return record
     if len(ids) > 1:
         raise ConfigError(f"{key}={wanted} is the beginning of {', '.join(ids)}; give one of them.")
-    raise ConfigError(f"{key}={wanted} is no run in {store.root}; scripts/runs.py lists them.")
+    raise ConfigError(f"{key}={wanted} is no run in {store.root}; recsys runs lists them.")
 
 
 def chosen_runs(cfg: DictConfig) -> list[Record]:
@@ -53,5 +53,5 @@ def chosen_runs(cfg: DictConfig) -> list[Record]:
     """
     records = store_of(cfg).records()
     if not records:
-        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
+        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with recsys train or recsys study.")
     return select_runs(records, list(cfg.select), cfg.tag, tested_only=False)

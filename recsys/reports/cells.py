@@ -11,7 +11,7 @@ from recsys.schema import ComparisonError
 from recsys.tracking.record import Record, canonical_json, fingerprint
 from recsys.tracking.run_id import cell_of, flatten, influential
 
-TRAIN_COMMAND = "python scripts/train.py"
+TRAIN_COMMAND = "recsys train"
 _SHOWN_DIGITS = 12  # of a hash in a message
 _SHOWN = 5  # run ids in a message before the rest is only counted
 _MISSING = "(missing)"
@@ -174,7 +174,7 @@ def _check_repeated_seeds(cells: Sequence[Cell]) -> None:
             "some cells have several runs of one seed:\n"
             + "\n".join(lines)
             + "\nSelect one run of each seed by its id, "
-            "or delete the others, as in python scripts/runs.py action=delete run=<run id> confirm=true."
+            "or delete the others, as in recsys runs action=delete run=<run id> confirm=true."
         )
 
 

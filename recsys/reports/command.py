@@ -167,11 +167,11 @@ def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Rec
     store = Store(Path(cfg.runs_dir))
     records = store.records()
     if not records:
-        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with scripts/train.py or scripts/study.py.")
+        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with recsys train or recsys study.")
     if study is not None:
         records = [record for record in records if _of_study(record, study)]
     return store, select_runs(records, cfg.select, cfg.tag)
 
 
 def _command(cfg: DictConfig) -> str:
-    return redacted(shlex.join(["python", "scripts/compare.py", *(cfg.get("overrides") or [])]))
+    return redacted(shlex.join(["recsys", "compare", *(cfg.get("overrides") or [])]))

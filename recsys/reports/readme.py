@@ -42,7 +42,7 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     comparison = compare(runs, store, study.baseline, metrics, labels=study.labels, varied=varied)
     report = Path(cfg.report)
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
-    command = redacted(shlex.join(["python", "scripts/update_readme.py", *(cfg.get("overrides") or [])]))
+    command = redacted(shlex.join(["recsys", "update_readme", *(cfg.get("overrides") or [])]))
     before = _read(file)
     after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
     if after != before:

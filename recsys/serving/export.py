@@ -100,7 +100,7 @@ def item_vectors(served: Served) -> NDArray[np.float32]:
         raise ConfigError(
             f"export writes vectors whose products are a run's scores, and those of ranker={ranker} are "
             "no products. Use a run with ranker=dot, cf, two_tower or als, or write its recommendations: "
-            "scripts/recommend.py users=all output=recs.parquet."
+            "recsys recommend users=all output=recs.parquet."
         )
     return vectors.contiguous().numpy()
 

@@ -44,7 +44,7 @@ def study_command(cfg: DictConfig) -> int:
         _print_plan(cfg, console)
         return FINISHED
     view = StudyView(cfg, console if console.is_terminal else Screen(stderr=True))
-    command = redacted(shlex.join(["python", "scripts/study.py", *cfg.overrides]))
+    command = redacted(shlex.join(["recsys", "study", *cfg.overrides]))
     with view.shown():
         result = run_study(cfg, command, view)
     _report(cfg, result, console)

@@ -1,4 +1,4 @@
-"""The actions of `scripts/runs.py` on hand-made runs."""
+"""The actions of `recsys runs` on hand-made runs."""
 
 from __future__ import annotations
 

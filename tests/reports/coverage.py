@@ -1,7 +1,7 @@
 """The tables of docs/comparing.md: `PYTHONPATH=tests python -m reports.coverage [PER_USER.parquet]` takes ten minutes.
 
 With the values per user of a run, false positives are simulated with these too, for example with
-`runs/<id>/per_user.parquet` of `python scripts/train.py ranker=itemknn`.
+`runs/<id>/per_user.parquet` of `recsys train ranker=itemknn`.
 """
 
 from __future__ import annotations

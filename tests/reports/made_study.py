@@ -68,7 +68,7 @@ def made_study(store: Store, n_seeds: int = 3, n_users: int = 671) -> tuple[Stud
         runs = {str(record.seed): record.run_id for record in own}
         parameters = best.parameters if best else {}
         cells.append(StudyCell(cell.label, cell.kind, [f"ranker={cell.ranker}"], runs, parameters, trials))
-    command = "python scripts/study.py study=made"
+    command = "recsys study study=made"
     search = {"n_trials": 30, "sampler": "tpe"}
     study = StudyRecord("made", command, list(range(n_seeds)), METRICS, "popularity", "val/ndcg@10", search, cells)
     study.write(store.root)

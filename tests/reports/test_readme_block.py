@@ -60,7 +60,7 @@ def test_a_block_is_written_from_records_and_a_second_time_nothing_changes(store
     assert "| popularity | 0.2500" in before
     assert "gpt2" not in before
     assert "by hand" not in written
-    assert before.startswith("# Title\n\n<!-- mine table: begin (python scripts/update_readme.py block=mine) -->\n|")
+    assert before.startswith("# Title\n\n<!-- mine table: begin (recsys update_readme block=mine) -->\n|")
     assert after == TEXT.partition(block)[2]
     assert not update(store, file)
     assert file.read_text() == written

@@ -36,8 +36,8 @@ def test_missing_seeds_are_refused_with_the_command_that_makes_them(store):
     with pytest.raises(ComparisonError) as refusal:
         compare(runs, store, None, ["ndcg@10"])
     text = str(refusal.value)
-    assert "popularity lacks seed 1, 2: python scripts/train.py encoder=none ranker=popularity seed=1,2 -m" in text
-    assert "bert+dot lacks seed 2: python scripts/train.py encoder=bert ranker=dot seed=2\n" in text
+    assert "popularity lacks seed 1, 2: recsys train encoder=none ranker=popularity seed=1,2 -m" in text
+    assert "bert+dot lacks seed 2: recsys train encoder=bert ranker=dot seed=2\n" in text
     assert "tfidf" not in text
 
 

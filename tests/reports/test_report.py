@@ -130,7 +130,7 @@ def test_headline_names_the_best(comparison):
 
 
 def test_the_report_holds_everything(comparison, tmp_path):
-    paths = write_report(comparison, tmp_path / "new" / "report", "Title of it", "python scripts/compare.py study=x")
+    paths = write_report(comparison, tmp_path / "new" / "report", "Title of it", "recsys compare study=x")
     assert {format: path.name for format, path in paths.items()} == FILES
     text = paths["md"].read_text()
     assert text.startswith("# Title of it\n\nbert+dot has the best nDCG@10")
@@ -144,9 +144,9 @@ def test_the_report_holds_everything(comparison, tmp_path):
     assert "| tied.cuts | 0.5 |" in text
     assert "(figures/leaderboard.svg)" in text
     assert "**Which is best?** bert+dot\n\n- nDCG@10 0.6250 [" in text
-    assert "python scripts/compare.py study=x\n" in text
-    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("python scripts/train.py")]
-    assert commands[0] == ["python", "scripts/train.py", "encoder=bert", "ranker=dot", "seed=0,1", "-m"]
+    assert "recsys compare study=x\n" in text
+    commands = [shlex.split(line) for line in text.splitlines() if line.startswith("recsys train")]
+    assert commands[0] == ["recsys", "train", "encoder=bert", "ranker=dot", "seed=0,1", "-m"]
     assert len(commands) == 3
     for heading in re.findall(r"^## .*$", text, re.MULTILINE):
         assert not re.search(rf"{re.escape(heading)}\n\n(## |$)", text), f"{heading} is empty"

@@ -1,4 +1,4 @@
-"""`scripts/recommend.py` by its configuration, on a trained run."""
+"""`recsys recommend` by its configuration, on a trained run."""
 
 from __future__ import annotations
 

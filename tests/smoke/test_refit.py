@@ -192,7 +192,7 @@ def test_the_refit_command_says_what_the_model_knows(small_data, cache_dir, tmp_
     ("overrides", "message"),
     [
         (["test_knowledge=val"], "test_knowledge is 'val'; expected refit"),
-        (["test_knowledge=all"], "leaves nothing to validate or test: use scripts/refit.py"),
+        (["test_knowledge=all"], "leaves nothing to validate or test: use recsys refit"),
     ],
 )
 def test_an_impossible_test_knowledge_is_refused_before_data_is_read(overrides, message):

@@ -1,4 +1,4 @@
-"""`scripts/runs.py` as a user types it, on real runs."""
+"""`recsys runs` as a user types it, on real runs."""
 
 from __future__ import annotations
 

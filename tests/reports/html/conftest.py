@@ -21,6 +21,6 @@ def made(tmp_path_factory):
     failed = failed_run(store, "llm", "dot", 0)
     comparison = compare([*records, failed], store, study.baseline, study.metrics, labels=labels)
     path = write_report(
-        comparison, store.root / "report", "A <study> & more", "python scripts/study.py study=made", ["html"], study
+        comparison, store.root / "report", "A <study> & more", "recsys study study=made", ["html"], study
     )
     return comparison, study, path["html"]

@@ -142,8 +142,8 @@ def test_the_command_of_every_run_is_there(made, text):
     for record in comparison.records:
         assert f'<td class="word">{record.run_id}</td>' in text
         assert f"seed={record.seed}</td>" in text
-    assert "python scripts/study.py study=made" in text
-    assert text.count("python scripts/train.py") == len(comparison.records)
+    assert "recsys study study=made" in text
+    assert text.count("recsys train") == len(comparison.records)
 
 
 def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
