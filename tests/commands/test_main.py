@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ def test_version(capsys, arguments):
 def test_neither_help_nor_version_imports_a_library(option):
     code = f"""
 import sys
+import tomllib
 from recsys.commands.main import main
 main([{option!r}])
 print([name for name in {LIBRARIES} if name in sys.modules])
@@ -75,3 +77,9 @@ def test_a_command_may_be_written_with_hyphens(capsys):
 def test_the_package_runs_as_a_module(tmp_path):
     done = subprocess.run([sys.executable, "-m", "recsys", "--version"], capture_output=True, text=True, timeout=60)
     assert done.stdout == f"recsys {recsys.__version__}\n"
+
+
+def test_the_distribution_installs_one_program():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"recsys": f"{main.__module__}:{main.__name__}"}
+    assert project["version"] == recsys.__version__
