@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         complete(rest)
     elif first in HELP:
-        print(_overview())
+        _print(_overview())
     elif first == VERSION:
         _print_version()
     else:
@@ -44,7 +45,7 @@ def _run(name: str, arguments: Sequence[str]) -> None:
     if set(HELP) & set(arguments):
         from recsys.commands.help_text import help_text
 
-        print(help_text(name, arguments))
+        _print(help_text(name, arguments))
     elif VERSION in arguments:
         _print_version()
     else:
@@ -54,7 +55,16 @@ def _run(name: str, arguments: Sequence[str]) -> None:
 def _print_version() -> None:
     from recsys import __version__
 
-    print(f"recsys {__version__}")
+    _print(f"recsys {__version__}")
+
+
+def _print(text: str) -> None:
+    """Print, and end without a traceback if the reader has closed the pipe, as `head` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        sys.exit(1)
 
 
 def _overview() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -77,6 +78,16 @@ def test_a_command_may_be_written_with_hyphens(capsys):
 def test_the_package_runs_as_a_module(tmp_path):
     done = subprocess.run([sys.executable, "-m", "recsys", "--version"], capture_output=True, text=True, timeout=60)
     assert done.stdout == f"recsys {recsys.__version__}\n"
+
+
+def test_a_closed_pipe_is_no_error_with_a_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "recsys", "--help"], stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_the_distribution_installs_one_program():
