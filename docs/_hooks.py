@@ -6,9 +6,18 @@ from os.path import normpath
 from pathlib import Path
 from typing import Any
 
+from _config_reference import config_reference
+from mkdocs.structure.files import File, Files
+
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#:\s]+)(?:#[^)\s]*)?\)")
 log = logging.getLogger("mkdocs.hooks.docs")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the generated pages."""
+    files.append(File.generated(config, "reference/configuration.md", content=config_reference(ROOT / "conf")))
+    return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:

@@ -23,6 +23,8 @@ def test_the_site_builds_and_loads_nothing_from_the_network(tmp_path):
     page = (tmp_path / "how-to" / "studies.html").read_text()
     assert 'src="http' not in page
     assert "fonts.googleapis" not in page
+    keys = (tmp_path / "reference" / "configuration.html").read_text()
+    assert "regularization" in keys[keys.index("ranker=ease") :]
 
 
 @pytest.mark.slow

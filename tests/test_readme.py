@@ -12,6 +12,7 @@ import pytest
 import recsys
 
 ROOT = Path(__file__).parents[1]
+GENERATED = ROOT / "docs" / "reference" / "configuration.md"  # made when the site is built
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {page: page.read_text() for page in PAGES}
 
@@ -51,7 +52,7 @@ def test_a_command_composes(page, command):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT[page]):
         if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
+            assert (page.parent / target).exists() or (page.parent / target).resolve() == GENERATED, target
 
 
 def test_the_table_of_parts_is_that_of_conf():
