@@ -13,7 +13,8 @@ import recsys
 from recsys.commands import registry
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+GENERATED = ROOT / "docs" / "reference" / "configuration.md"  # made when the site is built
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = ("recsys ", "python scripts/")
 TEXT = {page: page.read_text() for page in PAGES}
 
@@ -58,7 +59,7 @@ def test_a_command_composes(page, command):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT[page]):
         if not target.startswith("http"):
-            assert (page.parent / target).exists(), target
+            assert (page.parent / target).exists() or (page.parent / target).resolve() == GENERATED, target
 
 
 def test_the_table_of_parts_is_that_of_conf():
@@ -70,7 +71,7 @@ def test_the_table_of_parts_is_that_of_conf():
 
 
 def test_the_encoder_of_the_docs_works_as_printed(tmp_path):
-    text = TEXT[ROOT / "docs" / "add_a_component.md"]
+    text = TEXT[ROOT / "docs" / "how-to" / "add_a_component.md"]
     code = re.search(r"```python\n(.*?class LengthEncoder.*?)```", text, flags=re.DOTALL)[1]
     scope: dict = {"__name__": "length"}
     exec(code, scope)

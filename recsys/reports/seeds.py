@@ -109,7 +109,7 @@ def two_level_error(users_variance: Floats, seeds: Floats, both: Floats, n_users
     which are too many where seeds dominate. S alone has Welch's (1947) degrees of freedom for two cells,
     f = (d + 2) / h - 2 with d = n_seeds - 1 for each cell and h the sum of the squared shares of the cells in S, at
     most d for each cell. All of the variance V then has f (V / S)^(1 + √((1 - h) / 2)), at most n_users - 1. The
-    exponent was chosen by simulation; docs/comparing.md has the rates of false positives.
+    exponent was chosen by simulation; docs/explanation/comparing.md has the rates of false positives.
 
     Args:
         users_variance: (n_columns,) U: the variance over users of the means over seeds, divided by n_users.

@@ -29,8 +29,8 @@ from recsys.reports.seeds import (
 from recsys.schema import ConfigError
 
 T, RANDOMISATION = "t", "randomisation"
-ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/comparing.md has its coverage
-ENOUGH_USERS = 10  # with other values than 0; with fewer, intervals cover less than 94 % (docs/comparing.md)
+ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/explanation/comparing.md has its coverage
+ENOUGH_USERS = 10  # with values other than 0; with fewer, intervals cover less than 94 % (see the same page)
 _NAMED = 4  # cells in a warning before the rest is only counted
 
 

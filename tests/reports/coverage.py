@@ -1,4 +1,6 @@
-"""The tables of docs/comparing.md: `PYTHONPATH=tests python -m reports.coverage [PER_USER.parquet]` takes ten minutes.
+"""The tables of docs/explanation/comparing.md.
+
+`PYTHONPATH=tests python -m reports.coverage [PER_USER.parquet]` takes ten minutes.
 
 With the values per user of a run, false positives are simulated with these too, for example with
 `runs/<id>/per_user.parquet` of `recsys train ranker=itemknn`.

@@ -1,0 +1,35 @@
+"""Hooks of mkdocs: links that leave docs/ become the path of the file, and a link to no file is an error."""
+
+import logging
+import re
+from os.path import normpath
+from pathlib import Path
+from typing import Any
+
+from _config_reference import config_reference
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#:\s]+)(?:#[^)\s]*)?\)")
+log = logging.getLogger("mkdocs.hooks.docs")
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add the generated pages."""
+    files.append(File.generated(config, "reference/configuration.md", content=config_reference(ROOT / "conf")))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Replace links to the repository's other files by their paths, since the site does not hold these files."""
+    folder = Path("docs", page.file.src_uri).parent
+
+    def replaced(match: re.Match[str]) -> str:
+        target = normpath(folder / match[2])
+        if target.startswith("docs/"):
+            return match[0]
+        if not (ROOT / target).exists():
+            log.warning("%s links to '%s', which does not exist.", page.file.src_uri, match[2])
+        return f"{match[1]} (`{target}`)"
+
+    return LINK.sub(replaced, markdown)
