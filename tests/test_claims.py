@@ -2,8 +2,8 @@
 
 A sentence that compares cells ends in a comment that a reader of the page does not see:
 `<!-- claim NAME METRIC: A > B, C ~ D -->`. NAME is a folder of docs/results; `>` is significantly higher (p < 0.05,
-corrected for all pairs of the study) and `~` is not significantly different. The paragraph names each of these cells as
-code, and each number in it (such as .1234) is a mean, a difference or an interval's end of theirs.
+corrected for all pairs of the study) and `~` is not significantly different. The paragraph or list item names each of
+these cells as code, and each number in it (such as .1234) is a mean, a difference or an interval's end of theirs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Claim:
 
 def claims_of(page: str, text: str) -> list[Claim]:
     found = []
-    for paragraph in re.split(r"\n\s*\n", text):
+    for paragraph in re.split(r"\n\s*\n|\n(?=- )", text):
         for study, metric, said in CLAIM.findall(paragraph):
             relations = tuple(relation_of(each) for each in " ".join(said.split()).split(", "))
             found.append(Claim(page, CLAIM.sub("", paragraph), study, metric, relations))
