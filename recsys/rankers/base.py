@@ -91,13 +91,13 @@ class Ranker(nn.Module, ABC):
         raise NotImplementedError(f"the score of {type(self).__name__} is no product of vectors")
 
     def solve(self, train: TrainInteractions) -> None:
-        """Compute what no loss descends; called once, before anything is scored or trained.
+        """Fit without gradients; called once, before anything is scored or trained.
 
         The result belongs into buffers whose sizes are those of the constructor, so that saved weights fit again.
         """
 
     def reconstruct(self, users: UserBatch) -> tuple[Tensor, Tensor]:
-        """Scores (B, n_items) of all that users did, made from it, and a penalty, for a loss of whole users.
+        """Scores (B, n_items) that the users' histories reconstruct, and a penalty, for a loss over whole users.
 
         Raises:
             NotImplementedError: Where the ranker is trained on positives and negatives.

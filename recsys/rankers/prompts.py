@@ -1,4 +1,4 @@
-"""What a language model is told of a user: what to expect, and the newest items of the history, one per line."""
+"""A prompt about a user: an instruction, then the newest items of the history, one per line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Prompt:
     """How users and items become text.
 
     The lines of the history stand after the instruction, the oldest first, each as "- title"; the candidate is the next
-    line. With a question, the candidate stands in the question in place of `{text}`.
+    line. With a question, the candidate's text replaces `{text}` in the question.
 
     Attributes:
         instruction: The line before the history; none if it is empty.
@@ -72,7 +72,7 @@ class PromptTokens:
         prompt: How they become text.
         texts: Of the items.
         language_model: Open.
-        asks: Whether the candidate stands in the question.
+        asks: Whether the candidate's text is part of a question.
 
     Raises:
         ConfigError: If no item has a text, or the model cannot read as long a prompt.

@@ -31,7 +31,7 @@ class Similarity:
         shrinkage: h of the factor n_ab/(n_ab + h), with n_ab columns that both rows have (Bell and Koren 2007): few
             shared columns count for less.
         bm25_k1: Of BM25: how much less a long row's columns count.
-        bm25_b: Of BM25: how far length is told from the mean length, 0 to 1.
+        bm25_b: Of BM25: how strongly a row's length, relative to the mean length, lowers its weights, 0 to 1.
 
     Raises:
         ConfigError: If a value is impossible.
