@@ -22,7 +22,7 @@ from recsys.schema import ALL, ConfigError, DataError
 from recsys.tracking.checksums import checksum
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
-from recsys.tracking.leftovers import remove_unfinished, tidy
+from recsys.tracking.leftovers import remove_checkpoints, remove_unfinished, tidy
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_id import flatten, run_id, targets
@@ -138,7 +138,10 @@ def _finished(cfg: DictConfig, identifier: str | None) -> Run | None:
     found = None if cfg.rerun else _stored(cfg, identifier)
     if found is None or not found.record.is_finished:
         return None
-    return found if Store(Path(cfg.paths.runs_dir)).is_whole(found.record) else None
+    if not Store(Path(cfg.paths.runs_dir)).is_whole(found.record):
+        return None
+    remove_checkpoints(found.folder)  # where it was killed after its record was written
+    return found
 
 
 def record_failure(cfg: DictConfig, error: str) -> Record:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from recsys.disk import remove_abandoned
+from recsys.schema import StoreError
 from recsys.tracking.files import is_locked, locked
 from recsys.tracking.store import LOCK, PER_USER, RECORD, WEIGHTS
 
@@ -41,6 +42,15 @@ def remove_unfinished(folder: Path) -> None:
     if RECORD in names or not names <= _OWN or _has_checkpoint(folder):
         return
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a finished run, unless a process works in its folder, as with `rerun=true`."""
+    if not (folder / CHECKPOINTS).is_dir():
+        return
+    with suppress(OSError, StoreError), locked(folder / LOCK, wait=False) as is_mine:
+        if is_mine:
+            shutil.rmtree(folder / CHECKPOINTS)
 
 
 def _tidy_folder(folder: Path) -> None:
