@@ -23,9 +23,9 @@ from harness import Comparison, Seconds, median
 from matrix_products import seconds_per_token
 from numpy.typing import NDArray
 
-from recsys.config import build, compose
-from recsys.encoders.cache import encode_distinct
+from recsys.config.compose import build, compose
 from recsys.encoders.transformer import TransformerEncoder
+from recsys.encoders.vector_cache import encode_distinct
 from recsys.tracking import environment
 
 Encode = Callable[[list[str]], NDArray[np.float32]]
@@ -97,7 +97,7 @@ def _ours() -> TransformerEncoder:
 def _sentence_transformers() -> Encode:
     from sentence_transformers import SentenceTransformer
 
-    from recsys.language.weights import MINILM, find_weights
+    from recsys.language_models.weights import MINILM, find_weights
 
     return SentenceTransformer(str(find_weights(MINILM)), device="cpu").encode
 

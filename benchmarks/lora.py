@@ -22,7 +22,7 @@ from harness import Comparison, Seconds, median
 from omegaconf import DictConfig
 from pytorch_lightning import Callback
 
-from recsys.config import compose
+from recsys.config.compose import compose
 from recsys.tracking import environment
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _comparison(work: Work) -> Comparison:
 def _work(scratch: Path, steps: int, data: list[str]) -> Work:
     import torch
 
-    from recsys.workspace import load_split, text_features
+    from recsys.experiment.inputs import load_split, text_features
 
     torch.set_num_threads(SETTINGS["threads"])
     folder = _without_dropout(scratch / "minilm")
@@ -125,7 +125,7 @@ def _work(scratch: Path, steps: int, data: list[str]) -> Work:
 
 def _without_dropout(folder: Path) -> Path:
     """MiniLM with a configuration whose dropout rates are 0."""
-    from recsys.language.weights import MINILM, find_weights
+    from recsys.language_models.weights import MINILM, find_weights
 
     original = find_weights(MINILM)
     folder.mkdir()
@@ -154,7 +154,7 @@ def _overrides(scratch: Path, folder: Path, steps: int) -> list[str]:
         f"features.dim={SETTINGS['dim']}",
         f"batches.batch_size={SETTINGS['batch_size']}",
         f"batches.max_history={SETTINGS['max_history']}",
-        "batches.examples_at_once=0",
+        "batches.examples_per_loop_step=0",
         "trainer.max_epochs=1",
         f"trainer.limit_train_batches={steps}",
         "trainer.limit_val_batches=0",
@@ -167,15 +167,15 @@ def _overrides(scratch: Path, folder: Path, steps: int) -> list[str]:
 def _module(work: Work) -> RecommenderModule:
     import pytorch_lightning as pl
 
-    from recsys.assembly import assemble
+    from recsys.experiment.build import assemble
 
     pl.seed_everything(work.cfg.seed, verbose=False)
     return assemble(work.cfg, work.split, work.vectors)
 
 
 def _ours(work: Work) -> Seconds:
-    from recsys.assembly import build_datamodule, build_trainer
-    from recsys.training.quiet import hush
+    from recsys.experiment.build import build_datamodule, build_trainer
+    from recsys.training.log_filters import hush
 
     hush()
     module, timer = _module(work), StepTimer()
@@ -212,7 +212,7 @@ def _batches(work: Work, module: RecommenderModule) -> list[tuple[Any, Any]]:
     """The first batches with their negatives, made before the clock starts."""
     import torch
 
-    from recsys.assembly import build_datamodule
+    from recsys.experiment.build import build_datamodule
 
     module.make_sampler(torch.device("cpu"))
     assert module.sampler is not None

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from rival_classics import ALPHA, BPR_EPOCHS, N_FACTORS, N_NEIGHBORS, REGULARIZATION, SEED, K, Log
 
 import recsys
-from recsys.config import build, compose
-from recsys.data.lists import ItemLists
+from recsys.config.compose import build, compose
+from recsys.data.ragged import ItemLists
 from recsys.metrics.topk import rank_items
 from recsys.rankers.base import ItemSide, UserSide
 from recsys.schema import ModelContext, TrainInteractions, UserBatch
@@ -43,7 +43,7 @@ def fitted(name: str, log: Log) -> tuple[Any, float]:
     train = TrainInteractions(log.users, log.items, None, n_users, n_items, no_text, SEED)
     _ = train.matrix  # implicit is given its matrix too
     start = time.perf_counter()
-    ranker.solve(train)
+    ranker.fit(train)
     return ranker, time.perf_counter() - start
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 import recsys
 from recsys.studies.jobs import Outcome
-from recsys.studies.runner import Progress, run_study
+from recsys.studies.runner import StudyProgress, run_study
 from recsys.tracking.record import Record
 
 LIMIT = 1.0  # second
@@ -24,7 +24,7 @@ SEEDS, TINY_SEEDS = 6, 2
 TINY = ["data=synthetic", "data.n_users=100", "data.n_items=50", "data.n_interactions=1000"]
 
 
-class Timed(Progress):
+class Timed(StudyProgress):
     """Keeps the wall time of each run."""
 
     def __init__(self) -> None:

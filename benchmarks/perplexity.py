@@ -19,11 +19,11 @@ from typing import Any
 
 from harness import Comparison
 
-from recsys.config import build, compose
+from recsys.config.compose import build, compose
 from recsys.encoders.pretraining import pretrained
-from recsys.language.loading import load
+from recsys.experiment.inputs import load_split
+from recsys.language_models.loading import load
 from recsys.tracking import environment
-from recsys.workspace import load_split
 
 TASK = "learning from the train texts"
 RIVAL = "3-grams"
@@ -79,8 +79,8 @@ def _tokens(encoder: Any, texts: Sequence[str], folder: Path) -> tuple[list[list
     """Tokens of the texts that the model was trained on, and of those that were held out of it."""
     import torch
 
-    from recsys.encoders.descent import hold_out
     from recsys.encoders.objectives import tokenize
+    from recsys.encoders.pretraining_loop import hold_out
 
     tokenizer, _ = load(folder, True, encoder.max_length)
     distinct = list(dict.fromkeys(text for text in texts if text.strip()))

@@ -26,7 +26,7 @@ from hydra.utils import get_class
 from rival_metrics import RIVALS, WARM_UP, Inputs, K
 from rival_process import measured
 
-from recsys.config import compose
+from recsys.config.compose import compose
 from recsys.tracking import environment
 
 N_USERS, TINY_USERS = 100_000, 300

@@ -35,7 +35,7 @@ from recsys.tracking.files import write_atomically
 
 if TYPE_CHECKING:
     from recsys.data.splits.base import Split
-    from recsys.runs import Run
+    from recsys.experiment.finished import Run
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "reference_recbole.json"
 MAX_EPOCHS = {"bpr": 200, "lightgcn": 200, "neumf": 100, "sasrec": 6, "multvae": 200}

@@ -124,7 +124,7 @@ def _overrides(log: Path, settings: dict[str, Any], folder: Path) -> list[str]:
 
 def _write_split(overrides: list[str], path: Path) -> None:
     import recsys
-    from recsys.workspace import load_split
+    from recsys.experiment.inputs import load_split
 
     split = load_split(recsys.compose(overrides))
     columns = [schema.USER, schema.ITEM, schema.TIMESTAMP]

@@ -98,15 +98,15 @@ def _timed(name: str, work: Callable[[], Any]) -> dict[str, float]:
 
 
 def _read(folder: Path) -> dict[str, float]:
-    from recsys.config import build
-    from recsys.data.cache import load_dataset
+    from recsys.config.compose import build
+    from recsys.data.dataset_cache import load_dataset
 
     cfg = _config(folder)
     return _timed(STEPS[0], lambda: load_dataset(build("data", cfg.data), Path(cfg.paths.cache_dir)))
 
 
 def _load(folder: Path) -> dict[str, float]:
-    from recsys.workspace import load_split
+    from recsys.experiment.inputs import load_split
 
     cfg = _config(folder)
     return _timed(STEPS[1], lambda: load_split(cfg))

@@ -156,7 +156,7 @@ class Contest:
             self.comparison.checks.setdefault(BARE, []).append(round(whole["bare_epoch"], 4))
         seconds = {EPOCH: whole["epoch"], EVALUATION: whole["evaluation"], LARGE_EVALUATION: whole["evaluation"]}
         for variant, overrides in self.model.variants.items():
-            run = self._our_run([*overrides, "batches.examples_at_once=0"], self.plan.steps)
+            run = self._our_run([*overrides, "batches.examples_per_loop_step=0"], self.plan.steps)
             self._note(variant, run)
             seconds[f"{EPOCH}, {variant}"] = run["epoch"]
         return seconds

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from recsys.config_comments import Key, commented_keys, description
+from recsys.config.comments import Key, commented_keys, description
 
 HEAD = "# Configuration keys\n\nThis page is generated from `conf/` whenever the site is built.\n"
 HIDDEN = ("_target_", "_partial_", "defaults", "hydra", "search", "traits")

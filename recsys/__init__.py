@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from recsys.runs import Run
+    from recsys.experiment.finished import Run
 
 __all__ = ["compose", "load", "run", "trust"]
 __version__ = "0.1.0"
@@ -32,7 +32,7 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     Raises:
         ConfigError: If an override is malformed, or names what there is not.
     """
-    from recsys.config import compose as composed
+    from recsys.config.compose import compose as composed
 
     return composed(overrides, config_name)
 
@@ -46,7 +46,7 @@ def trust(*packages: str) -> None:
     Raises:
         ConfigError: If one is no name of a package.
     """
-    from recsys.trusted import trust as let
+    from recsys.config.trust import trust as let
 
     let(*packages)
 
@@ -62,7 +62,7 @@ def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
     """
     from omegaconf import DictConfig
 
-    from recsys.experiment import run as make
+    from recsys.experiment.run import run as make
 
     return make(configuration if isinstance(configuration, DictConfig) else compose(configuration))
 
@@ -77,10 +77,10 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     Raises:
         ConfigError: If there is no finished run of that name, or its record names a class that is not trusted.
     """
-    from recsys.runs import Run
+    from recsys.config.trust import recorded
+    from recsys.experiment.finished import Run
     from recsys.schema import ConfigError
     from recsys.tracking.store import RECORD, Store
-    from recsys.trusted import recorded
 
     folder = Path(run)
     if not folder.is_dir():

@@ -19,7 +19,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 LIBRARIES = ["torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn.feature_extraction.text"]
-LIBRARIES += ["polars", "scipy.stats", "optuna", "altair", "recsys.experiment", "recsys.assembly"]
+LIBRARIES += ["polars", "scipy.stats", "optuna", "altair", "recsys.experiment.run", "recsys.experiment.build"]
 
 
 def preload_libraries() -> None:

@@ -68,7 +68,7 @@ def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str
     from encoders.tiny_models import causal_folder
 
     folder = causal_folder("llama", tmp_path_factory.mktemp("llama"))
-    ranked = ["ranker.top_n=5", "ranker.prompt.n_history=2", "ranker.measured_users=5"]
+    ranked = ["ranker.top_n=5", "ranker.prompt.n_history=2", "ranker.n_diagnostic_users=5"]
     return {
         "smollm": [f"encoder.weights={folder}"],
         "prompt": [f"ranker.language_model.weights={folder}", *ranked],

@@ -15,8 +15,8 @@ from in_process import call
 from malformed.draws import TINY, draw
 
 import recsys
-from recsys.assembly import rehearse
-from recsys.combinations import check
+from recsys.config.compatibility import check
+from recsys.experiment.build import rehearse
 
 N_DRAWS, N_AT_ONCE = (300, 20) if FULL else (40, 10)
 

@@ -75,7 +75,7 @@ def test_the_encoder_of_the_docs_works_as_printed(tmp_path):
     code = re.search(r"```python\n(.*?class LengthEncoder.*?)```", text, flags=re.DOTALL)[1]
     scope: dict = {"__name__": "length"}
     exec(code, scope)
-    from recsys.encoders.cache import encode_items
+    from recsys.encoders.vector_cache import encode_items
 
     vectors, report = encode_items(scope["LengthEncoder"](), ["ab", "", "abc"], [True, True, False], tmp_path)
     assert vectors.shape == (3, 1)

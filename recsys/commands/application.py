@@ -16,14 +16,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.text import Text
 
-from recsys import config_folders
-from recsys.config import check_kinds, with_choices
-from recsys.config_errors import COMPOSITION_ERRORS, errors_named, sentence_of
-from recsys.config_folders import conf_dir, register
+from recsys.config import folders
+from recsys.config.compose import check_kinds, with_choices
+from recsys.config.errors import COMPOSITION_ERRORS, errors_named, sentence_of
+from recsys.config.folders import conf_dir, register
+from recsys.config.trust import trust
 from recsys.schema import ConfigError, RecsysError, StoreError
-from recsys.screen import Screen
+from recsys.support.screen import Screen
 from recsys.tracking.secrets import redact_error, redacted
-from recsys.trusted import trust
 
 Function = Callable[[DictConfig], Any]
 
@@ -91,7 +91,7 @@ class _Sweep:
             sys.argv = self.argv
             hydra_cfg = HydraConfig.get()
             sources = [own for own in hydra_cfg.runtime.config_sources if own.provider not in _BUILT_IN and own.path]
-            config_folders.add((own.schema, own.path) for own in sources)
+            folders.add((own.schema, own.path) for own in sources)
             overrides = OmegaConf.to_container(hydra_cfg.overrides.task, resolve=False)
             assert isinstance(overrides, list)
             composed = with_choices(cfg, hydra_cfg.runtime.choices, overrides)

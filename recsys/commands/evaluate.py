@@ -19,6 +19,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """Test a run of the store again, from its saved weights."""
-    from recsys.evaluation import evaluate_run
+    from recsys.experiment.evaluation import evaluate_run
 
     sys.exit(evaluate_run(cfg))

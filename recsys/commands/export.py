@@ -18,6 +18,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """Write the vectors of a run's items and users."""
-    from recsys.serving.export import export_command
+    from recsys.serving.vector_export import export_command
 
     export_command(cfg)

@@ -12,8 +12,8 @@ from textwrap import wrap
 import yaml
 
 from recsys.commands.registry import module_of
-from recsys.config_comments import Key, commented_keys
-from recsys.config_folders import conf_dir, conf_dirs
+from recsys.config.comments import Key, commented_keys
+from recsys.config.folders import conf_dir, conf_dirs
 
 _COLUMN = 30  # where the explanations begin
 _WIDEST = 120

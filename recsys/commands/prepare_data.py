@@ -18,6 +18,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """Validate and cache a data set, and print its statistics."""
-    from recsys.preparation import prepare
+    from recsys.experiment.preparation import prepare
 
     prepare(cfg)

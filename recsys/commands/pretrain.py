@@ -18,6 +18,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """Pretrain a language model on the texts of the train part."""
-    from recsys.pretraining import pretrain_command
+    from recsys.experiment.text_pretraining import pretrain_command
 
     pretrain_command(cfg)

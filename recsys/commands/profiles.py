@@ -18,6 +18,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """Write a page about a run's user profiles."""
-    from recsys.profile_views import profiles_command
+    from recsys.serving.profile_page import profiles_command
 
     profiles_command(cfg)

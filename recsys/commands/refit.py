@@ -18,6 +18,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """Fit a finished run's settings on all interactions."""
-    from recsys.refitting import refit_command
+    from recsys.experiment.refitting import refit_command
 
     refit_command(cfg)

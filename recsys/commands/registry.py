@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
-from recsys.interruption import stoppable
+from recsys.support.interruption import stoppable
 
 GROUPS = {
     "Experiments": ("train", "study", "evaluate"),

@@ -19,6 +19,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """List, show, diff, reproduce, delete or export runs of the store."""
-    from recsys.bookkeeping.command import runs_command
+    from recsys.runs.command import runs_command
 
     sys.exit(runs_command(cfg))

@@ -18,7 +18,7 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> float:
     """Make one run and print its results; gives its monitored metric, which a sweep may optimise."""
-    from recsys.experiment import run as make_run
+    from recsys.experiment.run import run as make_run
     from recsys.reports.summary import print_run
     from recsys.tracking.environment import is_first_process
 

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys import schema
-from recsys.data.lists import ItemLists
+from recsys.data.ragged import ItemLists
 from recsys.data.splits.base import Split
 
 

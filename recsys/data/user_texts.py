@@ -9,9 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys import schema
-from recsys.data.lists import ItemLists
 from recsys.data.queries import Examples
-from recsys.data.sources.text import fields, render, require_fields
+from recsys.data.ragged import ItemLists
+from recsys.data.sources.templates import fields, render, require_fields
 from recsys.schema import ConfigError, UserPrompt
 
 ITEMS = "items"  # the template's field of what a user did

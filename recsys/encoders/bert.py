@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from recsys.encoders.transformer import TransformerEncoder
-from recsys.language.weights import MINILM
+from recsys.language_models.weights import MINILM
 
 
 class BertEncoder(TransformerEncoder):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
-from recsys.encoders.cache import encode_distinct
+from recsys.encoders.vector_cache import encode_distinct
 from recsys.schema import ConfigError
 
 

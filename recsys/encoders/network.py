@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from recsys.language.lengths import length_batches
+from recsys.language_models.lengths import length_batches
 from recsys.schema import ConfigError
 
 Pool = Callable[[Tensor, Tensor], Tensor]
@@ -79,8 +79,8 @@ class TextNetwork(nn.Module):
         return find_blocks(self.model)
 
     def upper_layers(self, n_layers: int) -> TextNetwork:
-        """The last layers alone, on activations that are worked out now; see `recsys.encoders.cut.UpperLayers`."""
-        from recsys.encoders.cut import UpperLayers
+        """The last layers alone, on activations that are computed now; see `recsys.encoders.upper_layers`."""
+        from recsys.encoders.upper_layers import UpperLayers
 
         return UpperLayers(self, n_layers)
 

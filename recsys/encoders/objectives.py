@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from recsys.language.lengths import padded
+from recsys.language_models.lengths import padded
 
 IGNORED = -100  # the label of a place where nothing is predicted
 MASKED_SHARE = 0.15  # of a text's tokens (Devlin et al., 2019)

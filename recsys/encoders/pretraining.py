@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from recsys.custom_code.hashes import code_of_object
-from recsys.language.files import making, replacing
-from recsys.language.weights import settings_hash, weights_hash
+from recsys.language_models.cached_files import making, replacing
+from recsys.language_models.weights import settings_hash, weights_hash
 from recsys.schema import ConfigError
+from recsys.support.custom_code.hashes import code_of_object
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ class Continued:
 
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
         """The folder's tokenizer and language model."""
-        from recsys.language.loading import load
+        from recsys.language_models.loading import load
 
         return load(self.folder, self.decoder, self.max_length, self.head)
 
@@ -196,8 +196,8 @@ def _found(folder: Path) -> dict[str, Any] | None:
 
 
 def _make(learner: Learner, texts: Sequence[str], folder: Path, state: Path) -> dict[str, Any]:
-    from recsys.encoders.descent import train
-    from recsys.language.loading import quiet
+    from recsys.encoders.pretraining_loop import train
+    from recsys.language_models.loading import quiet
 
     start = time.perf_counter()
     tokenizer, model, report = train(learner, texts, state)

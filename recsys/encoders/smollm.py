@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from recsys.encoders.transformer import TransformerEncoder
-from recsys.language.gguf import SMOLLM
+from recsys.language_models.gguf import SMOLLM
 
 N_LAYERS = 30
 

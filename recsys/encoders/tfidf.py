@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.decomposition import first_singular_vectors
 from recsys.encoders.base import Encoder
 from recsys.schema import ConfigError
+from recsys.support.decomposition import first_singular_vectors
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

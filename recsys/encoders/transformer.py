@@ -14,9 +14,9 @@ from recsys.encoders.base import Encoder
 from recsys.encoders.execution import FLOAT32, INT8, N_COMPARED, check_execution, compiled, likeness
 from recsys.encoders.pretraining import CATALOGUE, Continued, Pretraining, copied, pretrained
 from recsys.encoders.settings import ModelSizes, check_at_least, settings
-from recsys.language.lengths import length_batches
-from recsys.language.loading import check_device, found_device, stand_in
-from recsys.language.weights import MINILM, content_of, find_weights, weights_folder
+from recsys.language_models.lengths import length_batches
+from recsys.language_models.loading import check_device, found_device, stand_in
+from recsys.language_models.weights import MINILM, content_of, find_weights, weights_folder
 from recsys.schema import ConfigError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class TransformerEncoder(Encoder):
         return {**identity, **content_of(self.weights)}
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
-        from recsys.language.loading import load
+        from recsys.language_models.loading import load
 
         self.pretraining_report: dict[str, Any] = {}
         if self.weights == CATALOGUE:
@@ -154,7 +154,7 @@ class TransformerEncoder(Encoder):
             return quantized(self.model)
         if not self.compile:
             return self.model
-        from recsys.language.lengths import padded
+        from recsys.language_models.lengths import padded
 
         # Sizes of 1 are compiled apart.
         tokens = [ids for ids in self._tokens([*texts[:64], *SAMPLE]) if len(ids) > 1][:8]
@@ -167,7 +167,7 @@ class TransformerEncoder(Encoder):
     def _encode(self, texts: Sequence[str], runner: Any, batch_tokens: int) -> NDArray[np.float32]:
         import torch
 
-        from recsys.language.progress import track
+        from recsys.language_models.progress_bar import track
 
         tokens = self._tokens(texts)
         vectors = np.empty((len(texts), self.model.config.hidden_size), dtype=np.float32)
@@ -241,7 +241,7 @@ class TransformerEncoder(Encoder):
         return TextNetwork(self.model, self._tokens(texts), self._pool, self.batch_tokens).to(self.model.device)
 
     def _forward(self, tokens: list[list[int]], runner: Any) -> Tensor:
-        from recsys.language.lengths import padded
+        from recsys.language_models.lengths import padded
 
         ids, mask = (tensor.to(self.model.device) for tensor in padded(tokens))
         states = runner(input_ids=ids, attention_mask=mask).last_hidden_state

@@ -10,8 +10,8 @@ from recsys import schema
 from recsys.metrics.accuracy import AccuracyMetric
 from recsys.metrics.base import RankingMetric
 from recsys.metrics.context import MetricContext
+from recsys.metrics.item_segments import item_segments
 from recsys.metrics.ranked import RankingRules
-from recsys.metrics.segments import item_segments
 from recsys.metrics.stage import StageMetrics, labels
 from recsys.schema import ConfigError
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.lookup import take_rows
-from recsys.layers.transformer import positions, transformer
+from recsys.layers.transformer_blocks import positions, transformer
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from recsys.layers.attention import masked_softmax
+from recsys.layers.additive_attention import masked_softmax
 from recsys.layers.lookup import take_rows
 from recsys.profiles.attention import AttentionProfile
 from recsys.schema import ConfigError, ModelContext, UserBatch

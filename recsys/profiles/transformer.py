@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.lookup import take_rows
-from recsys.layers.transformer import positions, state_at, transformer
+from recsys.layers.transformer_blocks import positions, state_at, transformer
 from recsys.profiles.base import Profile, after_each
 from recsys.schema import ConfigError, ModelContext, UserBatch
 

@@ -56,7 +56,7 @@ class ALSRanker(FactorRanker):
         self.n_iterations = n_iterations
         self.mean_length = int(context.item_counts.sum()) / max(1, context.n_users)
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         generator = np.random.default_rng(train.seed)
         width = self.item_factors.shape[1]
         start = [generator.random((n, width), dtype=np.float32) * 0.01 for n in train.matrix.shape]

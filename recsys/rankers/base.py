@@ -61,7 +61,7 @@ class Ranker(nn.Module, ABC):
 
     reads_history: ClassVar[bool] = False
     reads_user: bool = False
-    measured_users: int = 0  # of the test, whom `measure` is given
+    n_diagnostic_users: int = 0  # of the test, whom `measure` is given
 
     @property
     def is_linear(self) -> bool:
@@ -90,7 +90,7 @@ class Ranker(nn.Module, ABC):
         """
         raise NotImplementedError(f"the score of {type(self).__name__} is no product of vectors")
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         """Fit without gradients; called once, before anything is scored or trained.
 
         The result belongs into buffers whose sizes are those of the constructor, so that saved weights fit again.

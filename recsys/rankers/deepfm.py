@@ -9,9 +9,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from recsys.layers.chunking import in_parts
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import row_products, take_rows
-from recsys.layers.parts import in_parts
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ConfigError, ModelContext
 

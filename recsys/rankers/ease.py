@@ -32,7 +32,7 @@ class EASERanker(HistoryRanker):
         self.regularization = regularization
         self.register_buffer("weights", torch.zeros(context.n_items, context.n_items))
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         counts = train.matrix.sum(axis=0).A1
         warm = counts.nonzero()[0]  # all others have rows and columns of zeros in B
         matrix = train.matrix[:, warm]

@@ -34,7 +34,7 @@ class ItemItemRanker(HistoryRanker):
     def solved_weights(self, train: TrainInteractions) -> csr_matrix:
         """The weights w (n_items, n_items), no more than `n_neighbors` times as many as items."""
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         self.weights.store(self.solved_weights(train))
 
     def item_weights(self, history: Tensor, items: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class LightGCNRanker(Ranker):
         self._graph: tuple[tuple[Any, ...], _Adjacency] | None = None  # A, and the buffers that it was made of
         self._kept: tuple[_Adjacency, Tensor, tuple[Tensor, Tensor]] | None = None  # A, E and what is made of them
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         of_users = csr_array(train.matrix)
         graph = block_array([[None, of_users], [of_users.T, None]], format="csr")
         graph.sort_indices()

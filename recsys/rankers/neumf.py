@@ -8,8 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from recsys.layers.chunking import in_parts
 from recsys.layers.dropout import Dropout
-from recsys.layers.parts import in_parts
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import ConfigError, ModelContext
 

@@ -42,7 +42,7 @@ class NMFRanker(FactorRanker):
             raise ConfigError(f"ranker.regularization is {regularization}; expected 0 or more.")
         self.n_iterations, self.regularization = n_iterations, regularization
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         from sklearn.decomposition import NMF
         from sklearn.exceptions import ConvergenceWarning
 

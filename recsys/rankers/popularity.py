@@ -35,7 +35,7 @@ class PopularityRanker(Ranker):
         self.half_life_days = half_life_days
         self.register_buffer("counts", context.item_counts.float())
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         if self.half_life_days is None:
             return
         if train.timestamps is None:

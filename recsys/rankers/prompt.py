@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.language.causal import CausalLM
-from recsys.language.continuations import Reduce, log_odds, mean_log_likelihood, score_continuations
+from recsys.language_models.causal import CausalLM
+from recsys.language_models.continuations import Reduce, log_odds, mean_log_likelihood, score_continuations
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.rankers.biases import mean_spearman
 from recsys.rankers.prompts import Prompt, PromptTokens, examples_of, newest, turned
@@ -43,7 +43,7 @@ class PromptRanker(Ranker):
         top_n: Candidates of each user; of no account without a retriever.
         score: "likelihood" or "yes_no".
         calibrate: Whether the score without history is subtracted.
-        measured_users: Users of the test by whom biases are measured.
+        n_diagnostic_users: Users of the test by whom biases are measured.
 
     Raises:
         ConfigError: If a value is unknown or impossible.
@@ -61,25 +61,26 @@ class PromptRanker(Ranker):
         top_n: int = 20,
         score: str = LIKELIHOOD,
         calibrate: bool = True,
-        measured_users: int = 50,
+        n_diagnostic_users: int = 50,
     ) -> None:
         super().__init__()
         if score not in SCORES:
             raise ConfigError(f"ranker.score is {score!r}; expected {' or '.join(SCORES)}.")
-        for key, value, minimum in (("top_n", top_n, 2), ("measured_users", measured_users, 0)):
+        for key, value, minimum in (("top_n", top_n, 2), ("n_diagnostic_users", n_diagnostic_users, 0)):
             if not isinstance(value, int) or value < minimum:
                 raise ConfigError(f"ranker.{key} is {value!r}; expected a whole number of at least {minimum}.")
         language_model.check()
         self.n_items, self.counts, self.texts = context.n_items, context.item_counts, context.texts
         self.language_model, self.prompt = language_model, prompt
         self.retriever = None if retriever is None else retriever(context)
-        self.top_n, self.asks, self.calibrate, self.measured_users = top_n, score == YES_NO, calibrate, measured_users
+        self.top_n, self.asks, self.calibrate = top_n, score == YES_NO, calibrate
+        self.n_diagnostic_users = n_diagnostic_users
         self.register_buffer("examples", torch.full((prompt.n_examples, prompt.n_history + 1), -1))
         self.without_history = torch.full((self.n_items,), torch.nan)
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         if self.retriever is not None:
-            self.retriever.solve(train)
+            self.retriever.fit(train)
         if self.prompt.n_examples:
             self.examples.copy_(self._drawn_examples(train))
         self.without_history.fill_(torch.nan)

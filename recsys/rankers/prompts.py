@@ -9,9 +9,9 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from recsys.language.causal import CausalLM
-from recsys.language.loading import stand_in
-from recsys.language.token_lists import TokenLists, Tokens
+from recsys.language_models.causal import CausalLM
+from recsys.language_models.loading import stand_in
+from recsys.language_models.token_lists import TokenLists, Tokens
 from recsys.schema import ConfigError, ItemTexts, UserBatch
 
 PLACE = "{text}"

@@ -25,7 +25,7 @@ class RandomScoresRanker(Ranker):
         super().__init__()
         self.register_buffer("seed", torch.tensor(0))
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         self.seed.fill_(train.seed)
 
     def score(self, users: UserSide, items: ItemSide) -> Tensor:

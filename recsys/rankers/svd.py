@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from recsys.decomposition import first_singular_vectors
 from recsys.rankers.factors import FactorRanker
 from recsys.rankers.histories import multi_hot
 from recsys.schema import ModelContext, TrainInteractions, UserBatch
+from recsys.support.decomposition import first_singular_vectors
 
 ROUNDING = 1e-7  # of the largest singular value: smaller ones are zeros, whose vectors are arbitrary
 
@@ -31,7 +31,7 @@ class SVDRanker(FactorRanker):
         super().__init__(context, n_factors)
         self.n_factors = n_factors
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         values, vectors = first_singular_vectors(train.matrix, self.n_factors)
         self.store(vectors[values > ROUNDING * values[0]].T)
 

@@ -55,7 +55,7 @@ class UserKNNRanker(HistoryRanker):
         self.register_buffer("column_weights", torch.zeros(context.n_items))
         self.register_buffer("user_scales", torch.zeros(context.n_users))
 
-    def solve(self, train: TrainInteractions) -> None:
+    def fit(self, train: TrainInteractions) -> None:
         self.items_of_users.store(train.matrix)
         self.users_of_items.store(train.matrix.T.tocsr())
         self.column_weights.copy_(torch.from_numpy(self.similarity.column_weights(train.matrix) ** 2))

@@ -21,9 +21,9 @@ from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
 from recsys.reports.statistics import Inference
 from recsys.reports.unequal import varied_keys
-from recsys.reports.wandb import log_comparison
+from recsys.reports.wandb_report import log_comparison
 from recsys.schema import ConfigError
-from recsys.screen import Screen
+from recsys.support.screen import Screen
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
 from recsys.tracking.secrets import redacted
@@ -147,7 +147,7 @@ def _baseline(cfg: DictConfig, study: StudyRecord | None) -> str | None:
 
 
 def _metrics(cfg: DictConfig, study: StudyRecord | None) -> list[str]:
-    chosen = cfg.show if cfg.show is not None else METRICS if study is None else study.metrics
+    chosen = cfg.report_metrics if cfg.report_metrics is not None else METRICS if study is None else study.metrics
     return list(chosen)
 
 

@@ -267,7 +267,7 @@ def _complete_cells(
 
 def _check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
     if not metrics:
-        raise ComparisonError("no metric to show; expected a list such as show=[ndcg@10,recall@10].")
+        raise ComparisonError("no metric to show; expected a list such as report_metrics=[ndcg@10,recall@10].")
     for metric in metrics:
         lacking = [record for record in records if recorded_name(metric) not in record.metrics]
         if lacking:

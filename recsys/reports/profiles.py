@@ -37,7 +37,7 @@ def profiles_page(users: pl.DataFrame, clusters: pl.DataFrame, title: str, summa
     """The file's content.
 
     Args:
-        users: A row for each user; see `recsys.serving.portraits.Portraits`.
+        users: A row for each user; see `recsys.serving.profile_map.Portraits`.
         clusters: A row for each cluster.
         title: The page's.
         summary: A line below it.

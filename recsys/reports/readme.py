@@ -18,7 +18,7 @@ from recsys.reports.formatting import metric_name, seconds
 from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
-from recsys.screen import Screen
+from recsys.support.screen import Screen
 from recsys.tracking.files import write_atomically
 from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.secrets import redacted
@@ -37,7 +37,7 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     """
     file, store = Path(cfg.file), Store(Path(cfg.runs_dir))
     study = StudyRecord.read(store.root, cfg.block)
-    metrics = list(cfg.show or study.metrics)
+    metrics = list(cfg.report_metrics or study.metrics)
     runs, varied = study_runs(study, store), varied_keys(study)
     comparison = compare(runs, store, study.baseline, metrics, labels=study.labels, varied=varied)
     report = Path(cfg.report)

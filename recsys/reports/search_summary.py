@@ -9,7 +9,7 @@ from typing import Any
 
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.tables import Entry, Grid
-from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, StudyCell, StudyRecord, Trial
+from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, StudyCell, StudyRecord, Trial
 
 TOP = 5  # trials whose mean is beside the best one
 FAR = 0.1  # share of that mean by which the best one may be better without a warning
@@ -32,7 +32,7 @@ def summary_grid(study: StudyRecord) -> Grid:
     for cell in _tuned(study):
         top = top_trials(cell, study.higher_is_better)
         values = [trial.value for trial in top if trial.value is not None]
-        counts = [sum(trial.state == state for trial in cell.trials) for state in (PRUNED, FAILED)]
+        counts = [sum(trial.state == state for trial in cell.trials) for state in (PRUNED, TRIAL_FAILED)]
         means = [values[0], fmean(values)] if values else [None, None]
         row = [Entry(cell.label), *(Entry(str(n), value=float(n)) for n in (len(cell.trials), *counts))]
         row += [Entry(number(mean), value=mean) for mean in means]

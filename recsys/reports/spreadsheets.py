@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.tables import Grid, segment_scores_grid
-from recsys.tracking.spreadsheets import harmless_text
+from recsys.tracking.spreadsheet_safety import harmless_text
 
 _DIFFERENCE = (
     *("mean", "low", "high", "low_with_seeds", "high_with_seeds"),

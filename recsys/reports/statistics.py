@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from recsys.reports.bootstrap import LEVEL, N_RESAMPLES, Floats, as_table, bca_interval, resampled_means, t_interval
 from recsys.reports.corrections import CORRECTIONS, HOLM
 from recsys.reports.randomisation import SignedSums, signed_sums
-from recsys.reports.seeds import (
+from recsys.reports.seed_variance import (
     SEED_INTERVALS,
     TWO_LEVEL_BOOTSTRAP,
     TWO_LEVEL_T,

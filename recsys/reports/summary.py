@@ -11,7 +11,7 @@ from rich.text import Text
 
 from recsys.reports.encoding import coverage_lines, coverage_warnings
 from recsys.reports.formatting import count, megabytes, number, seconds
-from recsys.screen import Screen
+from recsys.support.screen import Screen
 from recsys.tracking.record import Record
 
 

@@ -27,7 +27,7 @@ OF_TRAINING = (
     "batches.*",
 )
 NOT_COUNTED = (
-    "batches.examples_at_once",  # without influence on results
+    "batches.examples_per_loop_step",  # without influence on results
     "batches.max_scores",
     "tuning.study",
     "tuning.cell",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.reports.cells import Cell
 from recsys.schema import ComparisonError
-from recsys.tracking.store import KEYS, N_HISTORY, QUERY, USER, Store, segment_column
+from recsys.tracking.store import KEYS, N_HISTORY, QUERY, USER_COLUMN, Store, segment_column
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Values:
     def of_users(self, table: Floats) -> Floats:
         """Values of users likewise from a table of queries (n_queries, n_seeds, n_cells); NaN is left out."""
         defined = ~np.isnan(table[:, 0, 0])
-        users, owner = np.unique(self.queries[USER].to_numpy()[defined], return_inverse=True)
+        users, owner = np.unique(self.queries[USER_COLUMN].to_numpy()[defined], return_inverse=True)
         table = table[defined]
         if len(users) == len(table):
             return table
@@ -59,7 +59,7 @@ class Values:
     @property
     def n_users(self) -> int:
         """Users of the test."""
-        return self.queries[USER].n_unique()
+        return self.queries[USER_COLUMN].n_unique()
 
 
 def load_values(cells: Sequence[Cell], store: Store, metrics: Sequence[str], segments_of: str | None = None) -> Values:
@@ -89,8 +89,10 @@ def load_values(cells: Sequence[Cell], store: Store, metrics: Sequence[str], seg
 
 def _check_queries(frames: dict[str, pl.DataFrame]) -> None:
     first_id, first = next(iter(frames.items()))
-    keys = first.select(QUERY, USER, N_HISTORY)
-    different = [run_id for run_id, frame in frames.items() if not frame.select(QUERY, USER, N_HISTORY).equals(keys)]
+    keys = first.select(QUERY, USER_COLUMN, N_HISTORY)
+    different = [
+        run_id for run_id, frame in frames.items() if not frame.select(QUERY, USER_COLUMN, N_HISTORY).equals(keys)
+    ]
     if different:
         raise ComparisonError(
             f"runs were not tested on the same queries: {', '.join(different)} differ from {first_id}, though their "

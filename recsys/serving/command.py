@@ -13,19 +13,19 @@ from rich.console import Console
 import recsys
 from recsys import schema
 from recsys.schema import ConfigError
-from recsys.screen import Screen
-from recsys.serving.diversity import check_mmr, diverse
 from recsys.serving.explaining import check_explains, explain
-from recsys.serving.filters import allowed_items, item_rows
 from recsys.serving.ids import ids_of_key, one_id
+from recsys.serving.item_filters import allowed_items, item_rows
+from recsys.serving.mmr import check_mmr, diverse
+from recsys.serving.model import Served
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
 from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_profile_texts, with_text
 from recsys.serving.output import recommendations, show, write
 from recsys.serving.ranking import rank
-from recsys.serving.request import ALL, check_request
-from recsys.serving.served import Served
+from recsys.serving.request import ALL_USERS, check_request
 from recsys.serving.user_files import users_of_file
-from recsys.serving.users import Users, known_users, new_user
+from recsys.serving.users import ServedUsers, known_users, new_user
+from recsys.support.screen import Screen
 
 
 def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
@@ -39,17 +39,17 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     check_request(cfg)
     served = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir).served
     check_mmr(served, cfg.mmr)
-    if cfg.why is not None:
-        check_explains(served, cfg.explain)
+    if cfg.n_reasons is not None:
+        check_explains(served, cfg.explain_method)
     served = with_new_items(cfg, served, console)
     served, users = chosen_users(cfg, served, console)
     allowed = allowed_items(served.items, cfg.where, cfg.candidates)
     if not cfg.catalogue:
         allowed = only_new(served, allowed)
     # Without re-ranking a list is its own pool.
-    pool = rank(served, users, max(cfg.top_k, cfg.pool) if cfg.mmr > 0 else cfg.top_k, allowed)
+    pool = rank(served, users, max(cfg.top_k, cfg.mmr_pool) if cfg.mmr > 0 else cfg.top_k, allowed)
     ranking = diverse(served, pool, cfg.top_k, cfg.mmr)
-    reasons = None if cfg.why is None else explain(served, users, ranking, cfg.why, cfg.explain)
+    reasons = None if cfg.n_reasons is None else explain(served, users, ranking, cfg.n_reasons, cfg.explain_method)
     frame = recommendations(served, users, ranking, reasons)
     if cfg.output is None:
         show(frame, console)
@@ -87,9 +87,9 @@ def only_new(served: Served, allowed: NDArray[np.bool_] | None) -> NDArray[np.bo
     return new
 
 
-def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Served, Users]:
+def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Served, ServedUsers]:
     """The users that the configuration names, and the model with what a new user wrote."""
-    if cfg.users == ALL:
+    if cfg.users == ALL_USERS:
         return served, known_users(served)
     if cfg.users is not None:
         return users_of_file(served, Path(cfg.users).expanduser())

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.integrated_gradients import integrated_gradients
+from recsys.serving.model import Served
 from recsys.serving.ranking import Ranking, chunks
-from recsys.serving.served import Served
-from recsys.serving.users import Users
+from recsys.serving.users import ServedUsers
 
 EXACT, LEAVE_ONE_OUT, GRADIENTS = "exact sum", "leave-one-out", "integrated gradients"
-AUTO = "auto"  # the exact sum where the score is one, else leave-one-out
+AUTOMATIC = "auto"  # the exact sum where the score is one, else leave-one-out
 METHODS = {"leave_one_out": LEAVE_ONE_OUT, "integrated_gradients": GRADIENTS}  # that may be asked for
 ENTRIES_AT_ONCE = 16_000_000  # of what is computed for histories at once
 
@@ -41,7 +41,7 @@ class Reasons:
     method: str
 
 
-def check_explains(served: Served, how: str = AUTO) -> None:
+def check_explains(served: Served, how: str = AUTOMATIC) -> None:
     """Refuse reasons of a model that reads no history, or reads it as one text; or gradients where there are none.
 
     Raises:
@@ -49,26 +49,27 @@ def check_explains(served: Served, how: str = AUTO) -> None:
     """
     if served.model.user_prompt is not None:
         raise ConfigError(
-            "why=… names the items of a history that carry a score; this run has profile=text, which reads what was "
-            "written of a user as a whole. Use a run with profile=mean, attention, recurrent or transformer."
+            "n_reasons=… names the items of a history that carry a score; this run has profile=text, which reads "
+            "what was written of a user as a whole. Use a run with profile=mean, attention, recurrent or transformer."
         )
     if not served.model.reads_history:
         ranker, profile = (served.run.cfg.choices[group] for group in ("ranker", "profile"))
         raise ConfigError(
-            f"why=… names the items of a history that carry a score; this run has ranker={ranker} profile={profile}, "
+            f"n_reasons=… names the items of a history that carry a score; this run has ranker={ranker} "
+            f"profile={profile}, "
             "which reads no history: what was learnt of a user or an item as a whole cannot be attributed to one. Use "
             "a run with a profile of the history (profile=mean, attention, recurrent, transformer) or ranker=itemknn, "
             "ease or als."
         )
     if METHODS.get(how) == GRADIENTS and served.model.ranker.reads_history:
         raise ConfigError(
-            f"explain={how} follows the vectors of the history's items through a profile, and "
-            f"ranker={served.run.cfg.choices.ranker} has none. Use explain={AUTO}."
+            f"explain_method={how} follows the vectors of the history's items through a profile, and "
+            f"ranker={served.run.cfg.choices.ranker} has none. Use explain_method={AUTOMATIC}."
         )
 
 
 @torch.no_grad()
-def explain(served: Served, users: Users, ranking: Ranking, n: int, how: str = AUTO) -> Reasons:
+def explain(served: Served, users: ServedUsers, ranking: Ranking, n: int, how: str = AUTOMATIC) -> Reasons:
     """The `n` items of each user's history that add most to each of the user's recommendations.
 
     Only what the model reads is asked about: the newest items of a history, where the model reads no more.
@@ -95,9 +96,9 @@ def explain(served: Served, users: Users, ranking: Ranking, n: int, how: str = A
     return Reasons(items, parts, None if method == LEAVE_ONE_OUT else base, method)
 
 
-def method_of(served: Served, how: str = AUTO) -> str:
+def method_of(served: Served, how: str = AUTOMATIC) -> str:
     """By which method a model's scores are explained."""
-    return (EXACT if _is_exact(served) else LEAVE_ONE_OUT) if how == AUTO else METHODS[how]
+    return (EXACT if _is_exact(served) else LEAVE_ONE_OUT) if how == AUTOMATIC else METHODS[how]
 
 
 def contributions(served: Served, batch: UserBatch, items: Tensor, method: str) -> tuple[Tensor, Tensor]:
@@ -165,7 +166,7 @@ def _pairs(mask: Tensor) -> Tensor:
 
 
 def _explain_chunk(
-    served: Served, users: Users, rows: NDArray[np.int64], items: Tensor, n: int, method: str
+    served: Served, users: ServedUsers, rows: NDArray[np.int64], items: Tensor, n: int, method: str
 ) -> tuple[Tensor, Tensor, Tensor]:
     batch = users.batch(rows, served.max_history)
     parts, base = contributions(served, batch, items.clamp(min=0), method)
@@ -180,7 +181,7 @@ def _explain_chunk(
     )
 
 
-def _rows(served: Served, users: Users, top_k: int) -> Iterator[NDArray[np.int64]]:
+def _rows(served: Served, users: ServedUsers, top_k: int) -> Iterator[NDArray[np.int64]]:
     """Rows of users, as many at once as memory allows."""
     longest = min(served.max_history, int(users.history.lengths.max(initial=1)))
     entries = longest * max(longest, top_k) * max(1, served.item_vectors.shape[1])

@@ -9,7 +9,7 @@ from torch import Tensor
 from recsys.layers.lookup import take_rows
 from recsys.rankers.base import ItemSide
 from recsys.schema import ConfigError, UserBatch
-from recsys.serving.served import Served
+from recsys.serving.model import Served
 
 STEPS = (32, 128, 512)  # points of the integral; more where fewer do not do
 TOLERANCE = 0.01  # of what is shared, or of a tenth of the largest score: the gap between it and the sum of the parts
@@ -40,8 +40,9 @@ def integrated_gradients(served: Served, batch: UserBatch, items: Tensor) -> tup
             shape = len(items), n_items, batch.history.shape[1]
             return parts.view(shape).transpose(1, 2), base.view(shape[:2])
     raise ConfigError(
-        f"explain=integrated_gradients: with {STEPS[-1]} steps the parts miss a score by {float(gap.max()):.3g}, which "
-        "bends too sharply between a blank history and the user's. Use explain=leave_one_out."
+        f"explain_method=integrated_gradients: with {STEPS[-1]} steps the parts miss a score by "
+        f"{float(gap.max()):.3g}, which bends too sharply between a blank "
+        "history and the user's. Use explain_method=leave_one_out."
     )
 
 

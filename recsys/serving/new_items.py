@@ -9,10 +9,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
 from recsys.data.sources.indexing import to_index
-from recsys.data.sources.text import fields, render
+from recsys.data.sources.templates import fields, render
 from recsys.schema import ConfigError, DataError
-from recsys.serving.files import read_table
-from recsys.serving.served import Served
+from recsys.serving.model import Served
+from recsys.serving.table_files import read_table
 
 KEY = "items"
 LIST_SEPARATOR = "|"  # in a field of text that stands for a list

@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from recsys import schema
-from recsys.assembly import assemble
-from recsys.runs import Run
+from recsys.experiment.build import assemble
+from recsys.experiment.finished import Run
+from recsys.experiment.inputs import fitted_encoder
 from recsys.schema import ConfigError, RecsysError
-from recsys.serving.served import Served
-from recsys.serving.users import Users
+from recsys.serving.model import Served
+from recsys.serving.users import ServedUsers
 from recsys.training.recommender import Recommender
-from recsys.workspace import fitted_encoder
 
 N_CHECKED = 64  # texts of the catalogue that are encoded beside new ones
 TOLERANCE = 1e-4  # of a vector's entries, as a share of the largest
@@ -72,7 +72,7 @@ def with_texts(served: Served, texts: Sequence[str]) -> tuple[Served, NDArray[np
     return extended, np.flatnonzero(~extended.text_vectors[len(served.text_vectors) :].any(axis=1))
 
 
-def with_profile_texts(served: Served, users: Users, words: Sequence[str]) -> Users:
+def with_profile_texts(served: Served, users: ServedUsers, words: Sequence[str]) -> ServedUsers:
     """New users with what a profile that reads texts is given: the words of each, or, where they are empty, a text of
     what the user did."""
     texts = served.user_texts

@@ -16,11 +16,11 @@ from rich.text import Text
 from recsys import schema
 from recsys.schema import TITLE, ConfigError
 from recsys.serving.explaining import Reasons
+from recsys.serving.model import Served
 from recsys.serving.ranking import Ranking
-from recsys.serving.served import Served
-from recsys.serving.users import Users
+from recsys.serving.users import ServedUsers
 from recsys.tracking.files import write_atomically
-from recsys.tracking.spreadsheets import harmless
+from recsys.tracking.spreadsheet_safety import harmless
 
 RANK, SCORE = "rank", "score"
 WHY, BASE, METHOD, PART = "why", "why_base", "why_method", "part"
@@ -28,7 +28,9 @@ WORDS = "text"  # in place of an id: what a new user wrote
 MAX_PRINTED = 20  # users on the screen
 
 
-def recommendations(served: Served, users: Users, ranking: Ranking, reasons: Reasons | None = None) -> pl.DataFrame:
+def recommendations(
+    served: Served, users: ServedUsers, ranking: Ranking, reasons: Reasons | None = None
+) -> pl.DataFrame:
     """One row for each recommendation: `user_id`, `rank` (from 1), `item_id`, `title`, `score`.
 
     With reasons, also `why` (a list of `item_id`, `title` and `part`, the largest part first), `why_base` (null by

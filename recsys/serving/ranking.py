@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys.metrics.topk import rank_items
-from recsys.serving.served import Served
-from recsys.serving.users import Users
+from recsys.serving.model import Served
+from recsys.serving.users import ServedUsers
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ranking:
 
 
 @torch.no_grad()
-def rank(served: Served, users: Users, top_k: int, allowed: NDArray[np.bool_] | None = None) -> Ranking:
+def rank(served: Served, users: ServedUsers, top_k: int, allowed: NDArray[np.bool_] | None = None) -> Ranking:
     """The `top_k` best items of each user that the user is not known to have.
 
     Scores in memory at once are bounded by the run's `batches.max_scores`. Equal scores stand in an order of their own
@@ -54,7 +54,7 @@ def chunks(served: Served, n_users: int) -> Iterator[NDArray[np.int64]]:
 
 
 def _rank_chunk(
-    served: Served, users: Users, rows: NDArray[np.int64], top_k: int, allowed: NDArray[np.bool_] | None
+    served: Served, users: ServedUsers, rows: NDArray[np.int64], top_k: int, allowed: NDArray[np.bool_] | None
 ) -> tuple[Tensor, Tensor]:
     batch = users.batch(rows, served.max_history)
     scores = served.model.score_catalogue(batch, served.item_vectors).clone()  # some rankers give a view of their own

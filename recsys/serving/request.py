@@ -7,10 +7,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from recsys.schema import ConfigError
-from recsys.serving.explaining import AUTO, METHODS
+from recsys.serving.explaining import AUTOMATIC, METHODS
 from recsys.serving.output import check_output
 
-ALL = "all"
+ALL_USERS = "all"
 
 
 def check_request(cfg: DictConfig) -> None:
@@ -25,14 +25,14 @@ def check_request(cfg: DictConfig) -> None:
     check_output(cfg.output)
     if not is_count(cfg.top_k):
         raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")
-    if cfg.why is not None and not is_count(cfg.why):
-        raise ConfigError(f"why is {cfg.why!r}; expected how many items of the history to name, 1 or more, or null.")
-    if cfg.explain not in (AUTO, *METHODS):
-        raise ConfigError(f"explain is {cfg.explain!r}; expected {', '.join((AUTO, *METHODS))}.")
+    if cfg.n_reasons is not None and not is_count(cfg.n_reasons):
+        raise ConfigError(f"n_reasons is {cfg.n_reasons!r}; expected a whole number of at least 1, or null.")
+    if cfg.explain_method not in (AUTOMATIC, *METHODS):
+        raise ConfigError(f"explain_method is {cfg.explain_method!r}; expected {', '.join((AUTOMATIC, *METHODS))}.")
     if isinstance(cfg.mmr, bool) or not isinstance(cfg.mmr, int | float) or not 0 <= cfg.mmr <= 1:
         raise ConfigError(f"mmr is {cfg.mmr!r}; expected a number from 0 (by score alone) to 1 (by diversity alone).")
-    if not is_count(cfg.pool):
-        raise ConfigError(f"pool is {cfg.pool!r}; expected a whole number of at least 1.")
+    if not is_count(cfg.mmr_pool):
+        raise ConfigError(f"mmr_pool is {cfg.mmr_pool!r}; expected a whole number of at least 1.")
     if not cfg.catalogue and cfg["items"] is None:
         raise ConfigError("catalogue=false recommends new items alone: name their file by items=new.jsonl.")
     _check_users(cfg)
@@ -49,7 +49,7 @@ def is_count(value: object) -> bool:
 
 
 def _check_users(cfg: DictConfig) -> None:
-    if cfg.users not in (None, ALL) and not Path(str(cfg.users)).suffix:
+    if cfg.users not in (None, ALL_USERS) and not Path(str(cfg.users)).suffix:
         raise ConfigError(f"users is {cfg.users!r}; expected all, a file such as users.csv, or user=[ids].")
     is_new = cfg.history is not None or cfg.text is not None
     if (cfg.user is not None) + (cfg.users is not None) + is_new != 1:

@@ -15,7 +15,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
 from recsys.schema import ConfigError, UserBatch
-from recsys.serving.served import Served
+from recsys.serving.model import Served
 from recsys.training.recommender import Recommender
 
 HISTORY, MASK, USER = "history", "mask", "user"

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from recsys.schema import RecsysError, UserBatch
-from recsys.serving.served import Served
+from recsys.serving.model import Served
 from recsys.serving.tower import Tower, inputs_of
-from recsys.serving.users import Users, known_users
+from recsys.serving.users import ServedUsers, known_users
 
 N_USERS = 200
 SIZES = (1, 2, 29, 64)  # of the first batches; the last has the rest
@@ -63,7 +63,7 @@ def _compare(found: Tensor, expected: Tensor, name: str) -> None:
         raise RecsysError(f"{name} is not written: its best {TOP_K} items are not the model's.")
 
 
-def _batches(served: Served, users: Users) -> Iterator[UserBatch]:
+def _batches(served: Served, users: ServedUsers) -> Iterator[UserBatch]:
     """Users of the data, with histories of several lengths; the last of them once more as new ones, and with none."""
     rows = np.unique(np.linspace(0, len(users) - 1, min(N_USERS, len(users))).astype(np.int64))
     longest = served.max_history

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.schema import DataError
-from recsys.serving.files import read_ids, read_table
-from recsys.serving.filters import item_rows
+from recsys.serving.item_filters import item_rows
+from recsys.serving.model import Served
 from recsys.serving.new_items import LIST_SEPARATOR
 from recsys.serving.new_texts import check_serves_new_users, with_profile_texts, with_texts
-from recsys.serving.served import Served
-from recsys.serving.users import NEW, Users, known_users, new_users
+from recsys.serving.table_files import read_ids, read_table
+from recsys.serving.users import NEW, ServedUsers, known_users, new_users
 
 KEY = "users"
 
 
-def users_of_file(served: Served, path: Path) -> tuple[Served, Users]:
+def users_of_file(served: Served, path: Path) -> tuple[Served, ServedUsers]:
     """The users of a file, and the model with what new ones wrote.
 
     Rows with a column `history` or `text` are new users, whom `user_id` only names; all others are users of the data.
@@ -43,7 +43,7 @@ def users_of_file(served: Served, path: Path) -> tuple[Served, Users]:
     return _new(served, frame, ids, path)
 
 
-def _new(served: Served, frame: pl.DataFrame, ids: pl.Series, path: Path) -> tuple[Served, Users]:
+def _new(served: Served, frame: pl.DataFrame, ids: pl.Series, path: Path) -> tuple[Served, ServedUsers]:
     lists, texts = _histories(frame, path), _texts(frame)
     for row, (items, text) in enumerate(zip(lists, texts, strict=True)):
         if not items and not text:

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys import schema
-from recsys.data.lists import ItemLists
+from recsys.data.ragged import ItemLists
 from recsys.data.sources.indexing import to_index
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.ids import ids_of
-from recsys.serving.served import Served
+from recsys.serving.model import Served
 from recsys.training.batches import TensorLists
 
 NEW = "new"  # what a new user is called
 
 
 @dataclass(frozen=True)
-class Users:
+class ServedUsers:
     """Users U with what they did.
 
     Attributes:
@@ -56,7 +56,7 @@ class Users:
         return UserBatch(torch.from_numpy(self.idx[rows]), history, mask, texts)
 
 
-def known_users(served: Served, user_ids: Any = None) -> Users:
+def known_users(served: Served, user_ids: Any = None) -> ServedUsers:
     """Users of the data by their raw ids (None for all), with what is known of them when the test is served.
 
     Args:
@@ -69,7 +69,7 @@ def known_users(served: Served, user_ids: Any = None) -> Users:
     dataset = served.run.split.dataset
     ids = dataset.users[schema.USER_ID]
     if user_ids is None:
-        return Users(ids, np.arange(len(ids)), served.known, served.known_texts, served.masked)
+        return ServedUsers(ids, np.arange(len(ids)), served.known, served.known_texts, served.masked)
     asked = pl.Series(schema.USER_ID, ids_of(user_ids), dtype=pl.String)
     idx = to_index(asked, ids)
     if idx.null_count():
@@ -81,17 +81,17 @@ def known_users(served: Served, user_ids: Any = None) -> Users:
     rows = idx.to_numpy().astype(np.int64)
     texts = None if served.known_texts is None else served.known_texts[torch.from_numpy(rows)]
     history, masked = (_lists([lists[row] for row in rows]) for lists in (served.known, served.masked))
-    return Users(asked, rows, history, texts, masked)
+    return ServedUsers(asked, rows, history, texts, masked)
 
 
-def new_user(history: NDArray[np.int64]) -> Users:
+def new_user(history: NDArray[np.int64]) -> ServedUsers:
     """A user who is not in the data, by the indices of items, oldest first."""
     return new_users(pl.Series([NEW]), [history])
 
 
-def new_users(ids: pl.Series, histories: Sequence[NDArray[np.int64]]) -> Users:
+def new_users(ids: pl.Series, histories: Sequence[NDArray[np.int64]]) -> ServedUsers:
     """Users who are not in the data, (U,) ids that only name them, and the items of each, oldest first."""
-    return Users(ids.alias(schema.USER_ID), np.full(len(ids), -1), _lists(histories))
+    return ServedUsers(ids.alias(schema.USER_ID), np.full(len(ids), -1), _lists(histories))
 
 
 def _lists(histories: Sequence[NDArray[Any]]) -> ItemLists:

@@ -8,9 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from recsys.combinations import check
-from recsys.config import compose
-from recsys.overrides import text
+from recsys.config.compatibility import check
+from recsys.config.compose import compose
+from recsys.config.overrides import text
 from recsys.schema import ConfigError
 from recsys.studies.fixed import Fixed
 from recsys.studies.space import Space, plain_space, search_space

@@ -11,23 +11,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recsys.config import build
-from recsys.experiment import find, label
+from recsys.config.compose import build
+from recsys.experiment.run import find, label
 from recsys.reports.cells import group_by
 from recsys.reports.command import print_comparison, print_paths
 from recsys.reports.comparison import compare
 from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
 from recsys.reports.unequal import varied_keys
-from recsys.reports.wandb import log_comparison
+from recsys.reports.wandb_report import log_comparison
 from recsys.schema import RecordError
-from recsys.screen import Screen
-from recsys.studies.checks import check_search
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
 from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
+from recsys.studies.search_checks import check_search
 from recsys.studies.view import StudyView
+from recsys.support.screen import Screen
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten

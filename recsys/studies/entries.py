@@ -7,12 +7,20 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.built_once import metric_suite
-from recsys.config import conf_dir, plain
+from recsys.config.compose import conf_dir, plain
+from recsys.config.signatures import check_arguments
+from recsys.config.value_checks import (
+    SEEDS,
+    check_choices,
+    check_finite,
+    check_flags,
+    check_keys,
+    check_texts,
+    check_whole,
+)
+from recsys.experiment.built_once import metric_suite
 from recsys.reports.report import FILES
 from recsys.schema import TEST, ConfigError
-from recsys.signatures import check_arguments
-from recsys.values import SEEDS, check_choices, check_finite, check_flags, check_keys, check_texts, check_whole
 
 
 def check_study(cfg: DictConfig) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from recsys.config import compose, is_choice
+from recsys.config.compose import compose, is_choice
 from recsys.schema import ConfigError
 from recsys.tracking.run_id import flatten
 

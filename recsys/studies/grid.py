@@ -16,7 +16,7 @@ from recsys.studies.cell_space import CellSpace
 from recsys.studies.space import grid_of
 
 
-class Grid:
+class SearchGrid:
     """The combinations of a cell's search space; for each combination of group options, all values of its keys.
 
     Args:

@@ -10,8 +10,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from recsys.config import plain
-from recsys.experiment import find, record_failure, run
+from recsys.config.compose import plain
+from recsys.experiment.run import find, record_failure, run
 from recsys.schema import BusyError, RecordError, RecsysError, StoreError
 from recsys.studies.plan import PlannedCell
 from recsys.studies.tuning import tune
@@ -23,7 +23,7 @@ from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import Trial
 
-MADE, FOUND, FAILED, BUSY = "made", "found", "failed", "busy"
+MADE, FOUND, JOB_FAILED, BUSY = "made", "found", "failed", "busy"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _run(job: Job) -> dict[str, Any]:
         found, cfg = None, _rerun(cfg)
     if found is not None and _stays(found.record, store, job.retry_failed):
         record = store.tag(found.record, list(cfg.tags), plain(cfg.tuning))
-        return {**_told(record, cfg.monitor), "state": FOUND if record.is_finished else FAILED}
+        return {**_told(record, cfg.monitor), "state": FOUND if record.is_finished else JOB_FAILED}
     try:
         return {**_told(run(cfg, wait=job.wait).record, cfg.monitor), "state": MADE}
     except BusyError:
@@ -135,11 +135,14 @@ def _tune(job: Job) -> dict[str, Any]:
 def _failed(job: Job, error: Exception) -> dict[str, Any]:
     text = traceback.format_exc()
     if job.planned is not None:
-        return {"state": FAILED, "error": redacted(str(error) if isinstance(error, RecsysError) else last_line(text))}
+        return {
+            "state": JOB_FAILED,
+            "error": redacted(str(error) if isinstance(error, RecsysError) else last_line(text)),
+        }
     if isinstance(error, RecordError):  # the file stays for the user to look at
-        return {"state": FAILED, "error": redacted(str(error))}
+        return {"state": JOB_FAILED, "error": redacted(str(error))}
     record = record_failure(job.cfg, text)
-    return {"state": FAILED, "error": redacted(last_line(text)), "run_id": record.run_id}
+    return {"state": JOB_FAILED, "error": redacted(last_line(text)), "run_id": record.run_id}
 
 
 def _disk_error(job: Job, error: Exception) -> StoreError:

@@ -8,13 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from recsys.combinations import check
-from recsys.config import compose, plain
-from recsys.experiment import label
-from recsys.overrides import override
+from recsys.config.compatibility import check
+from recsys.config.compose import compose, plain
+from recsys.config.overrides import override
+from recsys.experiment.run import label
 from recsys.schema import ConfigError
+from recsys.studies.cell_definitions import CellDefinition, expand
 from recsys.studies.cell_space import CellSpace
-from recsys.studies.cells import Cell, expand
 from recsys.studies.entries import check_metrics, check_study
 from recsys.studies.fixed import Fixed
 from recsys.tracking.names import check_name
@@ -34,7 +34,7 @@ class PlannedCell:
     """
 
     label: str
-    cell: Cell
+    cell: CellDefinition
     cfg: DictConfig
 
     def with_seed(self, seed: int) -> DictConfig:
@@ -99,7 +99,7 @@ def space_of(cfg: DictConfig, planned: PlannedCell) -> CellSpace:
     return CellSpace(overrides, lambda further: compose_run(cfg, [*overrides, *further]), cfg.study.space)
 
 
-def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
+def _labels(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> list[str]:
     names = [cell.label or label(run_cfg) for cell, run_cfg in zip(cells, composed, strict=True)]
     return [
         name if cell.label or names.count(name) == 1 else f"{name} ({_further(cell)})"
@@ -107,7 +107,7 @@ def _labels(cells: Sequence[Cell], composed: Sequence[DictConfig]) -> list[str]:
     ]
 
 
-def _further(cell: Cell) -> str:
+def _further(cell: CellDefinition) -> str:
     """What a cell's overrides say beyond the name that its parts give it."""
     further = [own for own in cell.own if own.split("=")[0] not in NAMED_BY_PARTS]
     return ", ".join(further) or "default"

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from recsys.config import build, plain
+from recsys.config.compose import build, plain
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
-from recsys.studies.checks import check_search
-from recsys.studies.jobs import BUSY, FAILED, FOUND, MADE, Job, Outcome, perform
+from recsys.studies.jobs import BUSY, FOUND, JOB_FAILED, MADE, Job, Outcome, perform
 from recsys.studies.launchers.base import Launcher
 from recsys.studies.plan import PlannedCell, plan, retuned
+from recsys.studies.search_checks import check_search
 from recsys.studies.tuning import maximises, tuning_seeds
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyCell, StudyRecord, Trial
 
 
-class Progress:
+class StudyProgress:
     """Is told how a study goes on, and here does nothing with it."""
 
     def begin(self, jobs: Sequence[Job]) -> None:
@@ -57,7 +57,7 @@ class Result:
     seconds: float = 0.0
 
 
-def run_study(cfg: DictConfig, command: str = "", progress: Progress | None = None) -> Result:
+def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None = None) -> Result:
     """Tune each cell if the study says so, make each run that is not done yet, and record the study.
 
     Raises:
@@ -65,13 +65,13 @@ def run_study(cfg: DictConfig, command: str = "", progress: Progress | None = No
         StoreError: If the store cannot be written.
     """
     start = time.perf_counter()
-    progress = progress or Progress()
+    progress = progress or StudyProgress()
     cells = plan(cfg)
     spaces = check_search(cfg, cells)
     check_baseline(cfg, cells)
     launcher: Launcher = build("launcher", cfg.launcher)
     tuned = _tune(cfg, cells, launcher, progress) if cfg.search.n_trials else []
-    failures = [outcome for outcome in tuned if outcome.state == FAILED]
+    failures = [outcome for outcome in tuned if outcome.state == JOB_FAILED]
     chosen = _chosen(cfg, cells, tuned)
     outcomes = _all(launcher, run_jobs(cfg, chosen), progress)
     record = _study_record(cfg, command, cells, spaces, tuned, outcomes)
@@ -80,7 +80,7 @@ def run_study(cfg: DictConfig, command: str = "", progress: Progress | None = No
     return Result(
         record,
         _records(cfg, outcomes),
-        [*failures, *(outcome for outcome in outcomes if outcome.state == FAILED)],
+        [*failures, *(outcome for outcome in outcomes if outcome.state == JOB_FAILED)],
         counts[MADE],
         counts[FOUND],
         sum(len(outcome.trials) for outcome in tuned),
@@ -108,7 +108,7 @@ def check_baseline(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
         raise ConfigError(f"study.baseline is {cfg.study.baseline!r}; expected one of {', '.join(labels)}, or null.")
 
 
-def _tune(cfg: DictConfig, cells: Sequence[PlannedCell], launcher: Launcher, progress: Progress) -> list[Outcome]:
+def _tune(cfg: DictConfig, cells: Sequence[PlannedCell], launcher: Launcher, progress: StudyProgress) -> list[Outcome]:
     jobs = [Job(planned.label, None, cfg, planned, retry_failed=cfg.retry_failed) for planned in cells]
     outcomes = {outcome.label: outcome for outcome in _all(launcher, jobs, progress)}
     return [outcomes[planned.label] for planned in cells]
@@ -121,11 +121,11 @@ def _chosen(cfg: DictConfig, cells: Sequence[PlannedCell], tuned: Sequence[Outco
     return [
         retuned(cfg, planned, outcome.parameters, cfg.search.n_trials)
         for planned, outcome in zip(cells, tuned, strict=True)
-        if outcome.state != FAILED
+        if outcome.state != JOB_FAILED
     ]
 
 
-def _all(launcher: Launcher, jobs: Sequence[Job], progress: Progress) -> list[Outcome]:
+def _all(launcher: Launcher, jobs: Sequence[Job], progress: StudyProgress) -> list[Outcome]:
     """The outcomes of all jobs, in their order; those that another worker has are asked for again at the end."""
     progress.begin(jobs)
     ended: dict[tuple[str, int | None], Outcome] = {}

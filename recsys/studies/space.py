@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.combinations import has_text
-from recsys.overrides import text
+from recsys.config.compatibility import has_text
+from recsys.config.overrides import text
 from recsys.schema import ConfigError
-from recsys.studies.cells import points_of
+from recsys.studies.cell_definitions import points_of
 
 if TYPE_CHECKING:
     from optuna import Trial

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from recsys.built_once import metric_suite
-from recsys.config import build, plain
-from recsys.experiment import identify, run
-from recsys.overrides import text
+from recsys.config.compose import build, plain
+from recsys.config.overrides import text
+from recsys.experiment.built_once import metric_suite
+from recsys.experiment.inputs import load_split
+from recsys.experiment.run import identify, run
 from recsys.schema import RecsysError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run, space_of
@@ -34,14 +35,13 @@ from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
 from recsys.tracking.secrets import redacted
-from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, RUNNING, Trial, study_folder
-from recsys.workspace import load_split
+from recsys.tracking.study_record import FINISHED, PRUNED, RUNNING, TRIAL_FAILED, Trial, study_folder
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from recsys.studies.grid import Grid
+    from recsys.studies.grid import SearchGrid
 
 FIRST_SEED = 1000  # of trials: far from those that are tested
 ERROR = "error"  # of a failed trial, among the storage's attributes
@@ -177,10 +177,10 @@ class _Search:
         return min(len(self._grid), int(self.cfg.search.n_trials))
 
     @cached_property
-    def _grid(self) -> Grid:
-        from recsys.studies.grid import Grid
+    def _grid(self) -> SearchGrid:
+        from recsys.studies.grid import SearchGrid
 
-        return Grid(self.space, int(self.cfg.search.points), int(self.cfg.search.seed))
+        return SearchGrid(self.space, int(self.cfg.search.points), int(self.cfg.search.seed))
 
     @property
     def _is_grid(self) -> bool:
@@ -293,7 +293,7 @@ def _record(trial: FrozenTrial) -> Trial:
     import optuna
 
     state = optuna.trial.TrialState
-    names = {state.COMPLETE: FINISHED, state.PRUNED: PRUNED, state.FAIL: FAILED}
+    names = {state.COMPLETE: FINISHED, state.PRUNED: PRUNED, state.FAIL: TRIAL_FAILED}
     values = trial.values or [None]
     seconds = trial.duration.total_seconds() if trial.duration else None
     return Trial(

@@ -15,11 +15,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from recsys.experiment import identify, label
+from recsys.experiment.run import identify, label
 from recsys.reports.formatting import number, seconds
 from recsys.studies.estimate import Durations
-from recsys.studies.jobs import FAILED, FOUND, MADE, Job, Outcome
-from recsys.studies.runner import Progress
+from recsys.studies.jobs import FOUND, JOB_FAILED, MADE, Job, Outcome
+from recsys.studies.runner import StudyProgress
 from recsys.studies.storage import CLAIMS
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import study_folder
@@ -28,7 +28,7 @@ SHOWN = 6  # running or failed jobs by name before the rest is only counted
 REFRESH = 2  # times a second
 
 
-class StudyView(Progress):
+class StudyView(StudyProgress):
     """A view on the terminal; where there is none, a line for each job that ends.
 
     Args:
@@ -69,7 +69,7 @@ class StudyView(Progress):
         """The view as it is now."""
         outcomes = list(self.ended.values())
         done = sum(outcome.state in (MADE, FOUND) for outcome in outcomes)
-        failed = [outcome for outcome in outcomes if outcome.state == FAILED]
+        failed = [outcome for outcome in outcomes if outcome.state == JOB_FAILED]
         head = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=max(1, len(self.jobs)), completed=len(outcomes), width=30)
         counts = Text(f"{len(outcomes)}/{len(self.jobs)} {self._phase()}: {done} done, {len(failed)} failed")
@@ -113,9 +113,9 @@ class StudyView(Progress):
     def _line(self, outcome: Outcome) -> str:
         place = f"[{len(self.ended)}/{len(self.jobs)}]"
         seed = "tuned" if outcome.seed is None else f"seed {outcome.seed}"
-        told = f"failed: {outcome.error}" if outcome.state == FAILED else outcome.state
+        told = f"failed: {outcome.error}" if outcome.state == JOB_FAILED else outcome.state
         value = "" if outcome.value is None else f", {number(outcome.value)} on validation"
-        trials = f", {len(outcome.trials)} trials" if outcome.seed is None and outcome.state != FAILED else ""
+        trials = f", {len(outcome.trials)} trials" if outcome.seed is None and outcome.state != JOB_FAILED else ""
         return f"{place} {outcome.label} {seed}: {told}{value}{trials}, {seconds(outcome.seconds)}"
 
 

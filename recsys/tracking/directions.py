@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from recsys.config.trust import component
 from recsys.schema import LOSS, RecsysError
 from recsys.tracking.record import Record
-from recsys.trusted import component
 
 
 def higher_is_better(record: Record, metric: str) -> bool:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recsys.disk import temporary_file
 from recsys.schema import StoreError
+from recsys.support.disk import temporary_file
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:

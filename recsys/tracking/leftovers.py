@@ -7,8 +7,8 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from recsys.disk import remove_abandoned
 from recsys.schema import StoreError
+from recsys.support.disk import remove_abandoned
 from recsys.tracking.files import is_locked, locked
 from recsys.tracking.store import LOCK, PER_USER, RECORD, WEIGHTS
 

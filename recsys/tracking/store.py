@@ -29,10 +29,10 @@ LOCK = ".lock"
 
 # Columns of per_user.parquet; each further one is a metric of the test, one value for each query.
 QUERY = "query"
-USER = "user"  # the raw id, a string
+USER_COLUMN = "user"  # the raw id, a string
 N_HISTORY = "n_history"
 N_POSITIVES = "n_positives"
-KEYS = (QUERY, USER, N_HISTORY, N_POSITIVES)
+KEYS = (QUERY, USER_COLUMN, N_HISTORY, N_POSITIVES)
 
 
 def segment_column(segment: str, metric: str) -> str:

@@ -16,7 +16,7 @@ Kind = TypeVar("Kind")
 
 FOLDER, FILE = "studies", "study.json"
 BASELINE, GRID, LISTED, BASE, CHANGE = "baseline", "grid", "listed", "base", "change"
-FINISHED, PRUNED, FAILED, RUNNING = "finished", "pruned", "failed", "running"
+FINISHED, PRUNED, TRIAL_FAILED, RUNNING = "finished", "pruned", "failed", "running"
 
 
 @dataclass(frozen=True)

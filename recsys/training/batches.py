@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.data.lists import ItemLists
 from recsys.data.queries import Examples, Queries
+from recsys.data.ragged import ItemLists
 from recsys.schema import EvaluationBatch, TrainBatch, UserBatch
+from recsys.training.encoded_user_texts import TextRows
 from recsys.training.shuffled import ShuffledBatches
-from recsys.training.user_texts import TextRows
 
 BEFORE, OTHERS, SEQUENCE = "before", "others", "sequence"
 

@@ -11,10 +11,10 @@ from recsys.data.queries import has_impressions, histories, stage_queries, train
 from recsys.data.splits.base import Split
 from recsys.schema import ConfigError
 from recsys.training.batches import BEFORE, OTHERS, SEQUENCE, EvaluationBatches, TrainBatches, WholeUserBatches
+from recsys.training.encoded_user_texts import UserTexts
 from recsys.training.sequences import SequenceBatches
 from recsys.training.shuffled import ShuffledBatches
-from recsys.training.steps import watches_steps
-from recsys.training.user_texts import UserTexts
+from recsys.training.step_batching import watches_steps
 
 
 class RecommenderDataModule(pl.LightningDataModule):
@@ -103,7 +103,7 @@ class RecommenderDataModule(pl.LightningDataModule):
 
 
 def check_batches(
-    batch_size: int, max_history: int, train_history: str, max_scores: int, examples_at_once: int = 0
+    batch_size: int, max_history: int, train_history: str, max_scores: int, examples_per_loop_step: int = 0
 ) -> None:
     """Refuse impossible values of `batches`.
 
@@ -113,8 +113,8 @@ def check_batches(
     for key, value in {"batch_size": batch_size, "max_history": max_history, "max_scores": max_scores}.items():
         if value < 1:
             raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
-    if examples_at_once < 0:
-        raise ConfigError(f"batches.examples_at_once is {examples_at_once}; expected 0 or more.")
+    if examples_per_loop_step < 0:
+        raise ConfigError(f"batches.examples_per_loop_step is {examples_per_loop_step}; expected 0 or more.")
     if train_history not in (BEFORE, OTHERS, SEQUENCE):
         raise ConfigError(
             f"batches.train_history is {train_history!r}; expected {BEFORE!r}, {OTHERS!r} or {SEQUENCE!r}."

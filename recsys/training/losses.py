@@ -40,13 +40,14 @@ def bce(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     return 0.5 * (functional.softplus(-positive).mean() + _masked_mean(functional.softplus(negative), mask))
 
 
-def softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
+def sampled_softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     """Sampled softmax: cross-entropy of the positive against itself and its negatives.
 
     The sampler's logQ correction, where it has one, is in the scores already.
 
     Example:
-        >>> loss = softmax(torch.tensor([2.0]), torch.tensor([[2.0, 2.0, 7.0]]), torch.tensor([[True, True, False]]))
+        >>> negatives, mask = torch.tensor([[2.0, 2.0, 7.0]]), torch.tensor([[True, True, False]])
+        >>> loss = sampled_softmax(torch.tensor([2.0]), negatives, mask)
         >>> round(loss.item(), 4)  # log(3)
         1.0986
     """
@@ -55,7 +56,7 @@ def softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
 
 
 def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
-    """The value of `softmax`, in a way that suits negatives that are a whole catalogue (`negatives=all`).
+    """The value of `sampled_softmax`, in a way that suits negatives that are a whole catalogue (`negatives=all`).
 
     The scores are read once and the gradient is written once, block by block, where an expression of several steps
     would pass through memory with each of them.

@@ -16,18 +16,18 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from recsys import schema
 from recsys.layers.embedding import WarmEmbedding
+from recsys.optim.lazy_adam import LazyAdam
+from recsys.optim.schedule import warm_up
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
-from recsys.training.lazy_adam import LazyAdam
 from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
-from recsys.training.schedule import warm_up
 from recsys.training.seeds import derive_seed, generator
-from recsys.training.steps import watches_fit, watches_steps
+from recsys.training.step_batching import watches_fit, watches_steps
 
 Loss = Callable[..., Tensor]  # see `recsys.training.losses`
 
 
-class StageMetrics(Protocol):
+class EvaluationMetrics(Protocol):
     """What the module asks of a stage's metrics (see `recsys.metrics`)."""
 
     def update(self, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None = None) -> None:
@@ -198,7 +198,7 @@ class RecommenderModule(pl.LightningModule):
         if stage == schema.VAL:
             self.metrics_of(stage).reset()
 
-    def metrics_of(self, stage: str) -> StageMetrics:
+    def metrics_of(self, stage: str) -> EvaluationMetrics:
         """The metrics of a stage."""
         return self.stage_metrics[stage]  # type: ignore[return-value]  # nn.ModuleDict forgets the type
 

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from recsys.features.item_features import ItemFeatures
 from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.rankers.base import ItemSide, Ranker, UserSide
 from recsys.schema import UserBatch, UserPrompt
-from recsys.training.features import ItemFeatures
 
 
 class Recommender(nn.Module):

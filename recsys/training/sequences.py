@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys.data.lists import ItemLists
+from recsys.data.ragged import ItemLists
 from recsys.schema import Places, TrainBatch, UserBatch
 from recsys.training.seeds import generator
 from recsys.training.shuffled import ShuffledBatches

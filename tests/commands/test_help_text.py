@@ -11,8 +11,8 @@ from in_process import call
 import recsys
 from recsys.commands import registry
 from recsys.commands.help_text import help_text
-from recsys.config_comments import commented_keys
-from recsys.config_folders import conf_dir
+from recsys.config.comments import commented_keys
+from recsys.config.folders import conf_dir
 
 
 def title_lines(text: str) -> list[str]:

@@ -8,8 +8,8 @@ import pytest
 from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile
-from recsys.data.sources.tables import ParquetTable
-from recsys.serving.files import read_table
+from recsys.data.sources.raw_tables import ParquetTable
+from recsys.serving.table_files import read_table
 
 NAMES = ["log[1]", "log*", "log?"]
 

@@ -11,7 +11,7 @@ import pytest
 from data.raw_ids import named_rows
 
 import recsys
-from recsys.config import build
+from recsys.config.compose import build
 from recsys.data.dataset import Dataset
 
 YAMBDA = pl.DataFrame(

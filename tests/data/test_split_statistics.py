@@ -10,12 +10,12 @@ import pytest
 from data.split_contract import dataset_of, log_rows, rows_of
 
 from recsys.data.dataset import Dataset
+from recsys.data.description import describe, render
 from recsys.data.sources.movielens_small import MovieLensSmallSource
 from recsys.data.splits.cold_users import ColdUsersSplitter
 from recsys.data.splits.given import GivenSplitter
 from recsys.data.splits.temporal import TemporalSplitter
 from recsys.data.splits.user_temporal import UserTemporalSplitter
-from recsys.data.statistics import describe, render
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from data.split_contract import (
     tie_hash,
 )
 
-from recsys.config import build, compose, conf_dir
+from recsys.config.compose import build, compose, conf_dir
 from recsys.data.splits.base import Splitter
 from recsys.data.splits.cold_items import ColdItemsSplitter
 from recsys.data.splits.cold_users import ColdUsersSplitter

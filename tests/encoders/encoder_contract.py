@@ -11,7 +11,7 @@ import torch
 from encoders.tiny_models import TEXTS, WORDS
 
 from recsys.encoders.base import Encoder
-from recsys.encoders.cache import encode_items
+from recsys.encoders.vector_cache import encode_items
 
 LONG = " ".join(WORDS * 100)  # 2,000 words
 # Of many lengths, so that batches have padding; one empty, one blank, one without a known word.

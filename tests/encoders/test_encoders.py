@@ -6,7 +6,7 @@ from encoders.encoder_contract import LONG, EncoderContract
 from encoders.tiny_models import TEXTS, gpt2_folder
 
 import recsys
-from recsys.config import build
+from recsys.config.compose import build
 from recsys.encoders.bert import BertEncoder
 from recsys.encoders.concat import ConcatEncoder
 from recsys.encoders.gpt2 import GPT2Encoder

@@ -11,13 +11,13 @@ from encoders.encoder_contract import MIXED, EncoderContract
 from encoders.tiny_models import TEXTS, bert_folder, gpt2_folder
 
 import recsys
-from recsys.combinations import check
+from recsys.config.compatibility import check
 from recsys.encoders import execution
 from recsys.encoders.bert import BertEncoder
 from recsys.encoders.execution import likeness
 from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.encoders.int8 import Int8Linear, quantized
-from recsys.experiment import label
+from recsys.experiment.run import label
 from recsys.schema import ConfigError
 
 

@@ -14,7 +14,7 @@ from encoders.tiny_models import TEXTS, auto_folder, bert_folder, gpt2_folder
 from recsys.encoders.bert import BertEncoder
 from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.encoders.transformer import TransformerEncoder
-from recsys.language.weights import MINILM, find_weights
+from recsys.language_models.weights import MINILM, find_weights
 from recsys.schema import ConfigError
 
 TINY = {"vocabulary_size": 300, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}

@@ -84,7 +84,7 @@ def causal_folder(model_type: str, folder: Path) -> Path:
 
 
 def _save(make, folder: Path) -> Path:
-    from recsys.language.loading import quiet
+    from recsys.language_models.loading import quiet
 
     with quiet(), torch.random.fork_rng():
         torch.manual_seed(1)

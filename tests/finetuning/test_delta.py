@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import EncodedItems, TextVectors
 from recsys.finetuning.delta import Delta
 from recsys.schema import ConfigError, ModelContext
-from recsys.training.features import ItemFeatures
 
 TEXT = torch.tensor([[1.0, 5.0], [3.0, 4.0], [5.0, 5.0], [100.0, 9.0]])
 WARM = torch.tensor([True, True, True, False])

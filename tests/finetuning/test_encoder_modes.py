@@ -17,8 +17,8 @@ from recsys.finetuning.encoder import layers_above
 from recsys.finetuning.full import Full
 from recsys.finetuning.last_n import LastN
 from recsys.finetuning.lora import Lora
+from recsys.optim.schedule import warm_up
 from recsys.schema import ConfigError
-from recsys.training.schedule import warm_up
 
 ITEMS = [*MIXED, MIXED[0], ""]  # two texts stand for two items each
 ENCODERS = {

@@ -12,8 +12,8 @@ from malformed.layouts import LAYOUTS, Layout
 from omegaconf import OmegaConf
 
 import recsys
-from recsys.combinations import check
-from recsys.config import conf_dir
+from recsys.config.compatibility import check
+from recsys.config.compose import conf_dir
 from recsys.schema import ConfigError
 
 TINY = ["data=synthetic", "data.n_users=40", "data.n_items=30", "data.n_interactions=300", "data.cold_user_share=0"]

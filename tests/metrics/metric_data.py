@@ -5,8 +5,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from scipy.sparse import csr_matrix
 
-from recsys.assembly import build
-from recsys.config import conf_dir
+from recsys.config.compose import conf_dir
+from recsys.experiment.build import build
 from recsys.metrics.context import MetricContext
 
 

@@ -6,7 +6,7 @@ import torch
 from metric_data import random_context, random_queries, suite
 
 from recsys.metrics.context import MetricContext
-from recsys.metrics.segments import item_segments
+from recsys.metrics.item_segments import item_segments
 from recsys.schema import ConfigError
 
 COUNTS = torch.tensor([6, 0, 3, 1, 1, 1])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from implicit.cpu.als import AlternatingLeastSquares
 from rankers.ranker_contract import N_ITEMS, N_USERS, context, train
-from rankers.test_solved import SolvedContract, dense, known, scores
+from rankers.test_closed_form import ClosedFormContract, dense, known, scores
 from scipy.sparse import csr_matrix
 
 from recsys.rankers import least_squares
@@ -20,7 +20,7 @@ from recsys.schema import ConfigError, RecsysError
 SETTINGS = {"alpha": 5.0, "regularization": 0.5}
 
 
-class TestALSRanker(SolvedContract):
+class TestALSRanker(ClosedFormContract):
     def new(self):
         return ALSRanker(context(), n_factors=3, n_iterations=4, frequency_scaling=0.0, **SETTINGS)
 
@@ -44,12 +44,12 @@ class TestALSRanker(SolvedContract):
 
     def test_the_seed_is_that_of_the_initial_factors(self, ranker):
         other = self.new()
-        other.solve(replace(train(), seed=8))
+        other.fit(replace(train(), seed=8))
         assert not np.allclose(scores(other), scores(ranker), atol=1e-4)
         assert np.array_equal(scores(self.make()), scores(ranker))
 
 
-class TestALSRankerScaledByFrequency(SolvedContract):
+class TestALSRankerScaledByFrequency(ClosedFormContract):
     """λ = λ·((α·n + N)/mean)^ν for a row of n interactions among N: every half-step is solved one row at a time."""
 
     def new(self):
@@ -69,7 +69,7 @@ class TestALSRankerScaledByFrequency(SolvedContract):
 
     def test_the_scaling_moves_the_scores(self, ranker):
         ranker.frequency_scaling = 0.0
-        ranker.solve(train())
+        ranker.fit(train())
         assert not np.allclose(scores(ranker), scores(self.make()), atol=1e-3)
 
 

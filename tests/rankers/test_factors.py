@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rankers.ranker_contract import N_ITEMS, context, train
-from rankers.test_solved import SolvedContract, dense, known, scores
+from rankers.test_closed_form import ClosedFormContract, dense, known, scores
 from sklearn.decomposition import NMF
 
 from recsys.rankers.nmf import NMFRanker
@@ -13,7 +13,7 @@ from recsys.rankers.svd import SVDRanker
 from recsys.schema import ConfigError
 
 
-class TestSVDRanker(SolvedContract):
+class TestSVDRanker(ClosedFormContract):
     def new(self):
         return SVDRanker(context(), n_factors=2)
 
@@ -23,7 +23,7 @@ class TestSVDRanker(SolvedContract):
         assert np.allclose(scores(ranker), known() @ first @ first.T, atol=1e-5)
 
 
-class TestSVDRankerOfMoreFactorsThanThereAre(SolvedContract):
+class TestSVDRankerOfMoreFactorsThanThereAre(ClosedFormContract):
     def new(self):
         return SVDRanker(context(), n_factors=50)
 
@@ -31,7 +31,7 @@ class TestSVDRankerOfMoreFactorsThanThereAre(SolvedContract):
         assert np.allclose(scores(ranker), known() @ np.linalg.pinv(dense()) @ dense(), atol=1e-5)
 
 
-class TestNMFRanker(SolvedContract):
+class TestNMFRanker(ClosedFormContract):
     def new(self):
         return NMFRanker(context(), n_factors=3, regularization=0.3, n_iterations=300)
 
@@ -50,7 +50,7 @@ class TestNMFRanker(SolvedContract):
         assert not ranker.item_factors[N_ITEMS - 1].any(), "nobody knows it"
 
 
-class TestNMFRankerOfMoreFactorsThanThereAre(SolvedContract):
+class TestNMFRankerOfMoreFactorsThanThereAre(ClosedFormContract):
     def new(self):
         return NMFRanker(context(), n_factors=50)
 

@@ -12,7 +12,7 @@ def solved(n_layers: int = 3) -> LightGCNRanker:
     counts = torch.from_numpy(np.bincount(part.items, minlength=N_ITEMS))
     warm_users = torch.from_numpy(np.bincount(part.users, minlength=N_USERS)) > 0
     ranker = LightGCNRanker(ModelContext(0, warm_users, counts), dim=5, n_layers=n_layers)
-    ranker.solve(part)
+    ranker.fit(part)
     return ranker.eval()
 
 
@@ -66,7 +66,7 @@ class TestLightGCNRanker(RankerContract):
         assert not torch.allclose(first, scores(), atol=1e-3)
         assert np.allclose(scores().numpy(), expected[:N_USERS] @ expected[N_USERS:].T, atol=1e-5)
         ranker.load_state_dict(solved().state_dict())
-        ranker.solve(
+        ranker.fit(
             TrainInteractions(train().users[:5], train().items[:5], None, N_USERS, N_ITEMS, train().text_vectors)
         )
         assert not torch.allclose(first, scores(), atol=1e-3)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, user_side
 
-from recsys.combinations import check
-from recsys.config import compose
-from recsys.data.lists import ItemLists
+from recsys.config.compatibility import check
+from recsys.config.compose import compose
+from recsys.data.ragged import ItemLists
 from recsys.rankers.multvae import MultVAERanker
 from recsys.schema import ConfigError
 from recsys.training.batches import WholeUserBatches

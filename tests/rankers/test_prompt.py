@@ -11,7 +11,7 @@ from rankers.ranker_contract import N_ITEMS, RankerContract, catalogue, context,
 from scipy.stats import spearmanr
 from torch.nn.functional import log_softmax
 
-from recsys.language.causal import CausalLM
+from recsys.language_models.causal import CausalLM
 from recsys.rankers.base import ItemSide
 from recsys.rankers.biases import mean_spearman
 from recsys.rankers.itemknn import ItemKNNRanker
@@ -48,7 +48,7 @@ class PromptContract(RankerContract):
     @pytest.fixture
     def ranker(self, llama):
         made = self.new(llama)
-        made.solve(train())
+        made.fit(train())
         return made.eval()
 
     def new(self, weights):
@@ -179,7 +179,7 @@ def test_below_the_best_equal_scores_stay_equal():
 
 def test_examples_are_train_users_newest_items_and_come_back_with_the_weights(llama):
     ranker = new(llama, replace(PROMPT, n_examples=2), PopularityRanker)
-    ranker.solve(train())
+    ranker.fit(train())
     data = train()
     order = np.argsort(data.timestamps, kind="stable")
     newest_items = [data.items[order][data.users[order] == user][-3:].tolist() for user in range(3)]
@@ -225,7 +225,7 @@ def test_spearman_is_scipys_with_ties_and_without_what_is_masked():
 
 def test_the_language_model_is_not_among_the_weights(llama):
     ranker = new(llama, retriever=PopularityRanker)
-    ranker.solve(train())
+    ranker.fit(train())
     assert set(ranker.state_dict()) == {"examples", "retriever.counts"}
     assert not list(ranker.parameters())
 
@@ -241,7 +241,7 @@ def test_impressions_are_scored_as_they_are(llama):
     [
         (lambda weights: new(weights, score="rating"), "ranker.score"),
         (lambda weights: new(weights, top_n=1), "ranker.top_n"),
-        (lambda weights: new(weights, measured_users=-1), "ranker.measured_users"),
+        (lambda weights: new(weights, n_diagnostic_users=-1), "ranker.n_diagnostic_users"),
         (lambda weights: Prompt("", "which one?"), "ranker.prompt.question"),
         (lambda weights: Prompt("", "{text}", n_history=0), "ranker.prompt.n_history"),
         (lambda weights: Prompt("", "{text}", item_text="plot"), "ranker.prompt.item_text"),
@@ -263,7 +263,7 @@ def test_a_model_that_reads_in_both_directions_is_refused(tmp_path):
 def test_a_model_that_predicts_no_tokens_is_refused(tmp_path):
     ranker = new(str(auto_folder("llama")(tmp_path)))
     with pytest.raises(ConfigError, match=r"ranker\.language_model\.weights: .*lacks 1 weights.*lm_head"):
-        ranker.solve(train())
+        ranker.fit(train())
 
 
 def test_a_prompt_that_is_too_long_for_the_model_is_refused(llama):
@@ -274,4 +274,4 @@ def test_a_prompt_that_is_too_long_for_the_model_is_refused(llama):
 def test_data_without_texts_is_refused(llama):
     ranker = PromptRanker(with_texts(titles=[" "] * N_ITEMS), CausalLM(llama), PROMPT)
     with pytest.raises(ConfigError, match="reads the items' texts, and the data has none"):
-        ranker.solve(train())
+        ranker.fit(train())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from rankers.ranker_contract import N_ITEMS, context, train
-from rankers.test_solved import SolvedContract, dense, known, nearest_only, scores
+from rankers.test_closed_form import ClosedFormContract, dense, known, nearest_only, scores
 
 from recsys.rankers.rp3beta import RP3BetaRanker
 from recsys.schema import ConfigError
@@ -20,7 +20,7 @@ def weights(alpha: float, beta: float) -> np.ndarray:
     return walks / np.maximum(counts, 1) ** beta
 
 
-class TestRP3BetaRanker(SolvedContract):
+class TestRP3BetaRanker(ClosedFormContract):
     def new(self):
         return RP3BetaRanker(context(), n_neighbors=4, alpha=1.3, beta=0.6)
 
@@ -30,7 +30,7 @@ class TestRP3BetaRanker(SolvedContract):
 
 def test_of_all_walks_it_is_the_probability_of_where_they_end():
     ranker = RP3BetaRanker(context(), n_neighbors=N_ITEMS, alpha=1.0, beta=0.0)
-    ranker.solve(train())
+    ranker.fit(train())
     walks = weights(1.0, 0.0)
     warm = dense().sum(axis=0) > 0
     assert np.allclose(walks[warm].sum(axis=1), 1)
@@ -40,7 +40,7 @@ def test_of_all_walks_it_is_the_probability_of_where_they_end():
 
 def test_without_powers_it_counts_who_did_both():
     ranker = RP3BetaRanker(context(), n_neighbors=N_ITEMS, alpha=0.0, beta=0.0)
-    ranker.solve(train())
+    ranker.fit(train())
     both = dense().T @ dense()
     np.fill_diagonal(both, 0)
     assert np.array_equal(scores(ranker), known() @ both)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from rankers.ranker_contract import context, train
-from rankers.test_solved import SolvedContract, cosine, known, nearest_only, scores
+from rankers.test_closed_form import ClosedFormContract, cosine, known, nearest_only, scores
 from sklearn.linear_model import ElasticNet
 
 from recsys.rankers import slim
@@ -67,7 +67,7 @@ def test_weights_that_nothing_is_known_of_are_zero():
     assert not nonnegative_weights(gram, torch.zeros(1, 2)).any()
 
 
-class TestSLIMRanker(SolvedContract):
+class TestSLIMRanker(ClosedFormContract):
     def new(self):
         return SLIMRanker(context(), n_neighbors=5, l1=0.1, l2=1.0)
 

@@ -23,7 +23,7 @@ def timed(times: np.ndarray | None) -> TrainInteractions:
 class TestDecayedPopularityRanker(RankerContract):
     def make(self):
         ranker = PopularityRanker(context(), half_life_days=2.0)
-        ranker.solve(timed(np.array([0, 4, 6]) * DAY))
+        ranker.fit(timed(np.array([0, 4, 6]) * DAY))
         return ranker
 
     def test_an_interaction_counts_half_after_each_half_life(self, ranker):
@@ -37,7 +37,7 @@ class TestRandomScoresRanker(RankerContract):
 
     def of(self, seed):
         ranker = RandomScoresRanker(context())
-        ranker.solve(replace(train(), seed=seed))
+        ranker.fit(replace(train(), seed=seed))
         return ranker
 
     def test_scores_are_uniform_and_differ_by_user_and_seed(self, ranker):
@@ -61,4 +61,4 @@ def test_a_half_life_that_is_not_positive_is_refused():
 
 def test_a_half_life_needs_times():
     with pytest.raises(DataError, match="no times"):
-        PopularityRanker(context(), half_life_days=1.0).solve(timed(None))
+        PopularityRanker(context(), half_life_days=1.0).fit(timed(None))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from rankers import ranker_contract
 from rankers.ranker_contract import N_ITEMS, N_USERS, catalogue, train, user_side
-from rankers.test_solved import SolvedContract, dense, known, scores
+from rankers.test_closed_form import ClosedFormContract, dense, known, scores
 
 from recsys.rankers.userknn import UserKNNRanker
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
@@ -21,7 +21,7 @@ def context() -> ModelContext:
 
 def solved(n_neighbors: int = N_USERS, **settings) -> UserKNNRanker:
     ranker = UserKNNRanker(context(), n_neighbors, **settings)
-    ranker.solve(train())
+    ranker.fit(train())
     return ranker
 
 
@@ -46,7 +46,7 @@ def cosine_scales(weights: np.ndarray) -> np.ndarray:
     return inverse(np.sqrt((dense() * weights).sum(axis=1)))
 
 
-class TestUserKNNRanker(SolvedContract):
+class TestUserKNNRanker(ClosedFormContract):
     def new(self):
         return UserKNNRanker(context())
 
@@ -70,7 +70,7 @@ def test_of_equally_similar_users_at_the_end_the_first_by_index_count():
     counts = torch.from_numpy(np.bincount(items, minlength=n_items))
     sizes = replace(ranker_contract.context(), warm_users=torch.ones(n_users, dtype=torch.bool), item_counts=counts)
     ranker = UserKNNRanker(sizes, n_neighbors=3)
-    ranker.solve(TrainInteractions(users, items, None, n_users, n_items, np.zeros((n_items, 0), np.float32)))
+    ranker.fit(TrainInteractions(users, items, None, n_users, n_items, np.zeros((n_items, 0), np.float32)))
     batch = UserBatch(torch.tensor([5]), torch.tensor([[0]]), torch.tensor([[True]]))
     assert ranker.score_histories(batch)[0].bool().tolist() == [True, True, True, True, False, False, False]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.reports.seeds import seed_variances, two_level_error
+from recsys.reports.seed_variance import seed_variances, two_level_error
 
 Floats = NDArray[np.float64]
 Users = Callable[[np.random.Generator, tuple[int, int], int], list[Floats]]

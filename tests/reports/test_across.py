@@ -6,7 +6,7 @@ import pytest
 from reports.made_runs import failed_run, made_run
 from rich.console import Console
 
-from recsys.config import compose
+from recsys.config.compose import compose
 from recsys.reports.across import compare_across
 from recsys.reports.command import compare_command
 from recsys.reports.ranks import ranks_grid, ranks_note
@@ -116,7 +116,7 @@ def test_too_little_to_rank_is_refused(store):
 
 def test_the_command(store):
     study(store)
-    overrides = [f"paths.runs_dir={store.root}", "across=data", "baseline=tfidf+dot", "show=[ndcg@10]"]
+    overrides = [f"paths.runs_dir={store.root}", "across=data", "baseline=tfidf+dot", "report_metrics=[ndcg@10]"]
     console = Console(file=io.StringIO(), width=140)
     compare_command(compose([*overrides, "formats=[md]"], "compare"), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from reports.made_runs import failed_run, made_run, small_study
 from reports.made_study import made_study
 from rich.console import Console
 
-from recsys.config import compose
+from recsys.config.compose import compose
 from recsys.reports.command import compare_runs
 from recsys.reports.selection import select_runs
 from recsys.reports.summary import print_run
@@ -81,7 +81,7 @@ def test_compare_a_study_by_its_own_labels_baseline_and_metrics(store):
     chosen = [
         "study.name=made",
         "baseline=cf",
-        "show=[recall@10]",
+        "report_metrics=[recall@10]",
         "title=Mine",
         "select=[encoder:none]",
         "formats=[md]",

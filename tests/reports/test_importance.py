@@ -7,7 +7,7 @@ import pytest
 
 from recsys.reports.importance import importances, varied
 from recsys.schema import ComparisonError
-from recsys.tracking.study_record import FAILED, FINISHED, PRUNED, Trial
+from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, Trial
 
 
 def trials(n: int = 40) -> list[Trial]:
@@ -44,7 +44,7 @@ def test_unfinished_trials_do_not_count():
 
 def test_too_little_to_judge_is_refused():
     with pytest.raises(ComparisonError, match="5 trials are finished, and importances need 8"):
-        importances([*trials(5), Trial(9, {}, FAILED)])
+        importances([*trials(5), Trial(9, {}, TRIAL_FAILED)])
     same = [Trial(n, {"lr": 0.1}, FINISHED, 0.5) for n in range(10)]
     with pytest.raises(ComparisonError, match="differ in no parameter"):
         importances(same)

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from reports.made_runs import made_run, small_study
 from rich.console import Console
 
-from recsys.config import conf_dir
+from recsys.config.compose import conf_dir
 from recsys.reports.readme import caption, duration, update_readme, with_block
 from recsys.schema import ConfigError
 from recsys.tracking.store import Store

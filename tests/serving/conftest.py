@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import recsys
-from recsys.serving.served import serve
+from recsys.serving.model import serve
 
 EPOCHS = "trainer.max_epochs=3"
 

@@ -11,7 +11,7 @@ from recsys.layers.lookup import take_rows
 from recsys.rankers.base import ItemSide, UserSide
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.explaining import (
-    AUTO,
+    AUTOMATIC,
     EXACT,
     GRADIENTS,
     LEAVE_ONE_OUT,
@@ -20,9 +20,9 @@ from recsys.serving.explaining import (
     explain,
     method_of,
 )
+from recsys.serving.model import serve
 from recsys.serving.output import recommendations
 from recsys.serving.ranking import rank
-from recsys.serving.served import serve
 from recsys.serving.users import known_users, new_user
 
 LINEAR = [
@@ -172,7 +172,7 @@ def test_gradients_that_miss_the_score_are_not_shown(run_of, monkeypatch):
 
 def test_what_has_no_profile_has_no_integrated_gradients(run_of):
     served = serve(run_of("ranker=als"))
-    check_explains(served, AUTO)
+    check_explains(served, AUTOMATIC)
     with pytest.raises(ConfigError, match="ranker=als has none"):
         check_explains(served, "integrated_gradients")
 

@@ -12,8 +12,8 @@ import recsys
 from recsys.data.sources.movielens_small import MovieLensSmallSource
 from recsys.schema import ConfigError, DataError
 from recsys.serving.command import recommend_command
+from recsys.serving.model import serve
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
-from recsys.serving.served import serve
 
 CATALOGUE = pl.DataFrame(
     {

@@ -10,9 +10,9 @@ import torch
 from recsys import schema
 from recsys.schema import ConfigError, RecsysError
 from recsys.serving import new_texts
+from recsys.serving.model import serve
 from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_text
 from recsys.serving.ranking import rank
-from recsys.serving.served import serve
 from recsys.serving.users import known_users, new_user
 
 ALIEN = "Alien (1979). Horror, Sci-Fi"

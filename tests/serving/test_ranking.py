@@ -8,8 +8,8 @@ import torch
 
 from recsys import schema
 from recsys.schema import ConfigError, UserBatch
+from recsys.serving.model import serve
 from recsys.serving.ranking import chunks, rank
-from recsys.serving.served import serve
 from recsys.serving.users import known_users
 
 

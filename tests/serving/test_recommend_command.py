@@ -71,11 +71,11 @@ def test_a_new_user_by_items_and_words(recommend, dot_run):
 
 
 def test_reasons_on_the_screen_and_in_files(recommend, tmp_path):
-    shown = recommend("user=42", "top_k=3", "why=2")
+    shown = recommend("user=42", "top_k=3", "n_reasons=2")
     assert "why (exact sum)" in shown
     for suffix in ("csv", "jsonl"):
         path = tmp_path / f"recs.{suffix}"
-        recommend("user=42", "top_k=3", "why=2", f"output={path}")
+        recommend("user=42", "top_k=3", "n_reasons=2", f"output={path}")
         written = READ[suffix](path)
         assert written["why_method"].to_list() == ["exact sum"] * 3
         reasons = [json.loads(row) for row in written["why"]] if suffix == "csv" else written["why"].to_list()
@@ -86,7 +86,7 @@ def test_reasons_on_the_screen_and_in_files(recommend, tmp_path):
 
 def test_reasons_by_the_method_that_is_asked_for(recommend, tmp_path):
     path = tmp_path / "recs.parquet"
-    recommend("user=42", "top_k=2", "why=20", "explain=integrated_gradients", f"output={path}")
+    recommend("user=42", "top_k=2", "n_reasons=20", "explain_method=integrated_gradients", f"output={path}")
     written = pl.read_parquet(path)
     assert written["why_method"].to_list() == ["integrated gradients"] * 2
     assert written["why_base"].null_count() == 0
@@ -104,10 +104,10 @@ def test_an_unknown_item_in_a_history_is_refused(recommend):
         (["user=1", "history=[1]"], r"found user=1 and history=\[1\]"),
         (["user=1", "users=all"], "found user=1 and users=all"),
         (["user=1", "mmr=1.5"], r"mmr is 1.5; expected a number from 0"),
-        (["user=1", "mmr=0.5", "pool=0"], "pool is 0"),
-        (["user=1", "why=0"], "why is 0; expected how many items"),
-        (["user=1", "why=true"], "why is True"),
-        (["user=1", "explain=shap"], "explain is 'shap'; expected auto, leave_one_out, integrated_gradients"),
+        (["user=1", "mmr=0.5", "mmr_pool=0"], "mmr_pool is 0"),
+        (["user=1", "n_reasons=0"], "n_reasons is 0; expected a whole number"),
+        (["user=1", "n_reasons=true"], "n_reasons is True"),
+        (["user=1", "explain_method=shap"], "explain_method is 'shap'; expected auto, leave_one_out, "),
         (["users=some"], "users is 'some'; expected all, a file such as"),
         (["user=1", "top_k=0"], "top_k is 0"),
         (["user=1", "output=recs.xlsx"], "output is 'recs.xlsx'; expected a file that ends in .parquet"),

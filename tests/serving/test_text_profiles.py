@@ -10,8 +10,8 @@ import torch
 from rich.console import Console
 
 import recsys
-from recsys.assembly import build_datamodule
-from recsys.evaluation import evaluate_again
+from recsys.experiment.build import build_datamodule
+from recsys.experiment.evaluation import evaluate_again
 from recsys.schema import ConfigError
 from recsys.serving.command import chosen_users, recommend_command
 from recsys.serving.explaining import check_explains

@@ -10,9 +10,9 @@ import torch
 import recsys
 from recsys.schema import ConfigError, DataError
 from recsys.serving.command import recommend_command
+from recsys.serving.model import serve
 from recsys.serving.new_texts import with_text
 from recsys.serving.ranking import rank
-from recsys.serving.served import serve
 from recsys.serving.user_files import users_of_file
 from recsys.serving.users import known_users, new_user
 

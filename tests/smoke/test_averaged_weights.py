@@ -7,7 +7,8 @@ import torch
 from pytorch_lightning import Callback
 from safetensors.torch import load_file
 
-from recsys import compose, experiment
+from recsys import compose
+from recsys.experiment import run as experiment
 
 DATA = ["data=synthetic", "data.n_users=200", "data.n_items=80", "data.n_interactions=3000", "data.cold_user_share=0"]
 CELL = ["encoder=none", "ranker=cf", "loss=bpr", "negatives.n_negatives=1", "features.dim=8", "batches.batch_size=128"]
@@ -17,8 +18,8 @@ FIT = [
     "logger=none",
     "callbacks.early_stopping.patience=9",
 ]
-LAZY = ["optimizer.lazy_share=1", "optimizer.lazy_numbers=0"]
-SINGLE = ["batches.examples_at_once=0", "optimizer.lazy_share=0"]
+LAZY = ["optimizer.lazy_max_fraction=1", "optimizer.lazy_min_elements=0"]
+SINGLE = ["batches.examples_per_loop_step=0", "optimizer.lazy_max_fraction=0"]
 OF_LIGHTNING = "+callbacks.extra={_target_: pytorch_lightning.callbacks.%s}"
 SWA = OF_LIGHTNING % "StochasticWeightAveraging, swa_lrs: 0.05, swa_epoch_start: 2, annealing_epochs: 1"
 EMA = OF_LIGHTNING % "EMAWeightAveraging, decay: 0.5"

@@ -56,7 +56,7 @@ def test_multirun_makes_each_run_and_finds_what_is_there(small_data, tmp_path, c
     done = run("train", *sweep, cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2
-    compared = run("compare", "show=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
+    compared = run("compare", "report_metrics=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
     assert compared.returncode == 0, compared.stderr
     assert "2 seeds" in compared.stdout
 
@@ -143,7 +143,7 @@ def test_a_typing_error_is_one_sentence(argument, message, tmp_path, cache_dir):
 
 def test_update_readme_wants_a_study_that_was_made(tmp_path, cache_dir):
     (tmp_path / "README.md").write_text("<!-- mine table: begin -->\n<!-- mine table: end -->\n")
-    done = run("update_readme", "block=mine", "show=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
+    done = run("update_readme", "block=mine", "report_metrics=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 2
     assert "there is no study 'mine' in runs" in done.stderr
 

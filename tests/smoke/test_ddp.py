@@ -10,12 +10,12 @@ from commands import run as typed
 from polars.testing import assert_frame_equal
 
 import recsys
-from recsys.config import compose
+from recsys.config.compose import compose
 from recsys.data.queries import train_examples
-from recsys.evaluation import evaluate_again
-from recsys.runs import Run
+from recsys.experiment.evaluation import evaluate_again
+from recsys.experiment.finished import Run
+from recsys.experiment.inputs import load_split
 from recsys.tracking.store import Store
-from recsys.workspace import load_split
 
 # Nothing here is drawn by each process on its own, as dropout and sampled negatives are; ID embeddings have no ties.
 CELL = ["encoder=none", "ranker=cf", "loss=full_softmax", "negatives=all", "trainer.max_epochs=3", "num_threads=1"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import recsys
-from recsys.combinations import check
+from recsys.config.compatibility import check
 from recsys.schema import ConfigError
 
 GROUPS = ("encoder", "features", "profile", "loss", "negatives", "ranker")

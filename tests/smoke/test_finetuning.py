@@ -11,12 +11,12 @@ from encoders.tiny_models import gpt2_folder
 from pytorch_lightning import Callback
 
 import recsys
-from recsys import experiment
-from recsys.assembly import rehearse
-from recsys.config import conf_dir
-from recsys.encoders import cut
+from recsys.config.compose import conf_dir
+from recsys.encoders import upper_layers
 from recsys.encoders.network import TextNetwork
-from recsys.evaluation import evaluate_again
+from recsys.experiment import run as experiment
+from recsys.experiment.build import rehearse
+from recsys.experiment.evaluation import evaluate_again
 from recsys.schema import ConfigError
 from recsys.serving.new_texts import with_items
 
@@ -98,14 +98,14 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_never_stopped(mode, make)
 @pytest.mark.parametrize("mode", ["full", "last_n"])
 def test_each_text_is_encoded_once_a_step_and_the_catalogue_once_an_evaluation(mode, make, monkeypatch):
     trained, evaluated, cuts = [], [], []
-    forward, activations = TextNetwork.forward, cut._activations
+    forward, activations = TextNetwork.forward, upper_layers._activations
 
     def counted(network, rows):
         (trained if torch.is_grad_enabled() else evaluated).append(rows.tolist())
         return forward(network, rows)
 
     monkeypatch.setattr(TextNetwork, "forward", counted)
-    monkeypatch.setattr(cut, "_activations", lambda *args: cuts.append(1) or activations(*args))
+    monkeypatch.setattr(upper_layers, "_activations", lambda *args: cuts.append(1) or activations(*args))
     run = make(*CELLS[mode], "trainer.max_epochs=1", "test_knowledge=train", folder="counted")
     texts = len(set(run.split.dataset.texts))
     assert all(len(set(rows)) == len(rows) for rows in trained)

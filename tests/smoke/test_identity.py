@@ -11,7 +11,7 @@ from commands import Command
 from omegaconf import OmegaConf
 
 import recsys
-from recsys.experiment import label
+from recsys.experiment.run import label
 from recsys.reports.comparison import compare
 from recsys.schema import ComparisonError
 from recsys.tracking.store import Store

@@ -6,8 +6,8 @@ import pytest
 from pytorch_lightning import Callback
 
 import recsys
-from recsys import experiment
-from recsys.training.lazy_adam import LazyAdam
+from recsys.experiment import run as experiment
+from recsys.optim.lazy_adam import LazyAdam
 
 CELLS = {
     "ids": ["encoder=none", "ranker=cf", "loss=bpr", "negatives.n_negatives=1"],
@@ -15,7 +15,7 @@ CELLS = {
     "deepfm": ["encoder=tfidf", "ranker=deepfm"],
 }
 SMALL = ["features.dim=8", "batches.batch_size=48", "trainer.max_epochs=3", "callbacks.early_stopping.patience=9"]
-ALWAYS, NEVER = ["optimizer.lazy_share=1", "optimizer.lazy_numbers=0"], ["optimizer.lazy_share=0"]
+ALWAYS, NEVER = ["optimizer.lazy_max_fraction=1", "optimizer.lazy_min_elements=0"], ["optimizer.lazy_max_fraction=0"]
 
 
 class Stopped(Exception):

@@ -10,7 +10,7 @@ import pytest
 
 import recsys
 from recsys import schema
-from recsys.data.lists import ItemLists
+from recsys.data.ragged import ItemLists
 
 
 def run(cache_dir, store, *overrides):

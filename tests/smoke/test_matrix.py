@@ -15,9 +15,9 @@ from omegaconf import OmegaConf
 from tiny_runs import TINY_GPT2
 
 import recsys
-from recsys.assembly import build_datamodule
-from recsys.combinations import check
-from recsys.config import conf_dir
+from recsys.config.compatibility import check
+from recsys.config.compose import conf_dir
+from recsys.experiment.build import build_datamodule
 from recsys.schema import ConfigError
 
 

@@ -11,9 +11,9 @@ import pytest
 from commands import Command, run
 
 import recsys
-from recsys.pretraining import _check, train_texts
+from recsys.experiment.inputs import load_split
+from recsys.experiment.text_pretraining import _check, train_texts
 from recsys.schema import ITEM, TIMESTAMP, USER
-from recsys.workspace import load_split
 
 SIZES = ["encoder.sizes={vocabulary_size: 400, n_layers: 1, n_heads: 2, hidden_dim: 16}", "encoder.max_length=48"]
 

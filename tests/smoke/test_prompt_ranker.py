@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 import recsys
-from recsys.combinations import check
-from recsys.evaluation import evaluate_again
-from recsys.experiment import identify, protocol
+from recsys.config.compatibility import check
+from recsys.experiment.evaluation import evaluate_again
+from recsys.experiment.run import identify, protocol
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError
 
@@ -58,7 +58,7 @@ def test_it_recommends_candidates_of_the_retriever_first(run):
 def test_other_weights_under_the_same_name_are_another_run(run, overrides, monkeypatch):
     cfg = recsys.compose([*overrides, "encoder=tfidf"])
     before = identify(cfg)
-    monkeypatch.setattr("recsys.language.causal.content_of", lambda *_: {"sha256": "other"})
+    monkeypatch.setattr("recsys.language_models.causal.content_of", lambda *_: {"sha256": "other"})
     assert identify(cfg) != before
 
 

@@ -12,8 +12,8 @@ from commands import Command, run
 
 import recsys
 from recsys.data.queries import histories
-from recsys.evaluation import evaluate_again
-from recsys.refitting import refit_run
+from recsys.experiment.evaluation import evaluate_again
+from recsys.experiment.refitting import refit_run
 from recsys.schema import ConfigError, UserBatch
 from recsys.tracking.store import Store
 from recsys.training.batches import TensorLists

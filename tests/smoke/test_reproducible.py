@@ -8,7 +8,7 @@ import pytest
 from commands import Command
 
 import recsys
-from recsys.evaluation import evaluate_again
+from recsys.experiment.evaluation import evaluate_again
 from recsys.tracking.store import Store
 
 CELL = ["encoder=tfidf", "ranker=mlp", "profile=transformer", "features.dim=8"]  # has dropout, negatives and a shuffle

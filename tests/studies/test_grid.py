@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recsys.studies.grid import Grid
+from recsys.studies.grid import SearchGrid
 
 
 class Space:
@@ -22,7 +22,7 @@ class Space:
 
 
 def test_each_combination_is_there_once():
-    grid = Grid(Space(), points=3, seed=0)  # type: ignore[arg-type]
+    grid = SearchGrid(Space(), points=3, seed=0)  # type: ignore[arg-type]
     found = [tuple(sorted((key, str(value)) for key, value in grid[number].items())) for number in range(len(grid))]
     assert len(grid) == 2 * 3 + 3
     assert len(set(found)) == len(grid)
@@ -31,7 +31,7 @@ def test_each_combination_is_there_once():
 
 
 def test_the_order_is_random_and_repeats_itself():
-    first, again, other = (Grid(Space(), points=3, seed=seed) for seed in (0, 0, 1))  # type: ignore[arg-type]
+    first, again, other = (SearchGrid(Space(), points=3, seed=seed) for seed in (0, 0, 1))  # type: ignore[arg-type]
     orders = [[grid[number] for number in range(len(grid))] for grid in (first, again, other)]
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]

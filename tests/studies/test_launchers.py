@@ -9,9 +9,9 @@ import pytest
 from studies.conftest import contents
 from toys import Toy, toy_perform
 
-from recsys.config import build
+from recsys.config.compose import build
 from recsys.schema import StoreError
-from recsys.studies.jobs import FAILED, MADE, Job
+from recsys.studies.jobs import JOB_FAILED, MADE, Job
 from recsys.studies.runner import run_study
 
 ONE_SEED = ["study.seeds=[0]"]
@@ -59,7 +59,7 @@ def test_a_worker_that_dies_fails_its_job(launcher, study_of, monkeypatch):
     cfg = study_of(*LOCAL[launcher], *(["launcher.retries=0"] if launcher == "ray" else []))
     jobs: list[Job] = [Toy("fine"), Toy("dies")]  # type: ignore[list-item]
     outcomes = {outcome.label: outcome for outcome in build("launcher", cfg.launcher).launch(toy_perform, jobs)}
-    assert outcomes["dies"].state == FAILED
+    assert outcomes["dies"].state == JOB_FAILED
     assert "its worker died" in outcomes["dies"].error
     if launcher != "joblib":  # whose pool dies as a whole
         assert outcomes["fine"].state == MADE

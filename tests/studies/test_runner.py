@@ -12,7 +12,7 @@ import optuna
 import pytest
 from studies.conftest import contents, maker
 
-from recsys.config import compose
+from recsys.config.compose import compose
 from recsys.reports.comparison import compare
 from recsys.schema import RecsysError
 from recsys.studies.cell_space import CellSpace

@@ -8,7 +8,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import Trial
 
 import recsys
-from recsys.config import conf_dir
+from recsys.config.compose import conf_dir
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.space import grid_of, search_space, suggest

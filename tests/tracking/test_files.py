@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from recsys.language.files import making
+from recsys.language_models.cached_files import making
 from recsys.schema import RecsysError
 from recsys.tracking.files import is_locked, locked, write_atomically
 

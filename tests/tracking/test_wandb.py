@@ -14,8 +14,8 @@ import wandb
 import yaml
 from tracking.wandb_files import read
 
-from recsys.combinations import check
-from recsys.config import compose
+from recsys.config.compatibility import check
+from recsys.config.compose import compose
 from recsys.schema import ConfigError
 from recsys.tracking import wandb as tracking
 

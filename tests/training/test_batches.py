@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.data.lists import ItemLists
 from recsys.data.queries import Examples, Queries
+from recsys.data.ragged import ItemLists
 from recsys.training.batches import EvaluationBatches, TensorLists, TrainBatches
 
 # User 0 did 5, 6, 7 in this order, user 1 nothing, user 2 did 8.

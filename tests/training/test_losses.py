@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 import torch
 
-from recsys.training.losses import CACHED_SCORES, full_softmax, gbce, softmax
+from recsys.training.losses import CACHED_SCORES, full_softmax, gbce, sampled_softmax
 
 
 def sigmoid(score: float) -> float:
@@ -58,7 +58,7 @@ def test_full_softmax_and_its_gradient_are_those_of_softmax(width):
     mask = torch.rand(8, width, generator=generator) < 0.9
     mask[3] = False  # nothing is a negative
     negative[4, 0], mask[4, 0] = 1000.0, True  # whose exponent is no number of 32 bits
-    made = [_with_gradients(loss, positive, negative, mask) for loss in (full_softmax, softmax)]
+    made = [_with_gradients(loss, positive, negative, mask) for loss in (full_softmax, sampled_softmax)]
     for own, expected in zip(*made, strict=True):
         torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-7)
 
@@ -69,7 +69,7 @@ def test_full_softmax_of_distinct_users_is_that_of_their_rows_repeated():
     positive, negative = torch.randn(6, generator=generator), torch.randn(3, 9, generator=generator)
     mask = torch.rand(3, 9, generator=generator) < 0.7
     own = _with_gradients(partial(full_softmax, rows=rows), positive, negative, mask)
-    repeated = _with_gradients(softmax, positive, negative[rows], mask[rows])
+    repeated = _with_gradients(sampled_softmax, positive, negative[rows], mask[rows])
     torch.testing.assert_close(own[:2], repeated[:2])
     torch.testing.assert_close(own[2], torch.zeros(3, 9).index_add_(0, rows, repeated[2]))
 

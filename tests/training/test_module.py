@@ -5,13 +5,13 @@ from functools import partial
 import pytest
 import torch
 
+from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
 from recsys.profiles.id import IdProfile
 from recsys.profiles.mean import MeanProfile
 from recsys.rankers.cf import CFRanker
 from recsys.schema import ModelContext, TrainBatch, UserBatch
-from recsys.training.features import ItemFeatures
-from recsys.training.losses import full_softmax, softmax
+from recsys.training.losses import full_softmax, sampled_softmax
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import AllNegatives, KnownPositives, UniformNegatives
 from recsys.training.recommender import Recommender
@@ -42,7 +42,7 @@ def test_users_scored_once_have_the_loss_and_gradients_of_a_row_for_each_positiv
     module = module_of(full_softmax)
     assert module.scores_users_once
     once = loss_and_gradients(module, BATCH.by_user())
-    repeated = loss_and_gradients(module_of(softmax), BATCH)
+    repeated = loss_and_gradients(module_of(sampled_softmax), BATCH)
     for own, expected in zip(once, repeated, strict=True):
         torch.testing.assert_close(own, expected)
 
@@ -56,7 +56,7 @@ def test_by_user_keeps_each_positives_user():
 @pytest.mark.parametrize(
     "parts",
     [
-        {"loss": softmax},
+        {"loss": sampled_softmax},
         {"loss": full_softmax, "sampler": UniformNegatives},
         {"loss": full_softmax, "profile": MeanProfile},
     ],

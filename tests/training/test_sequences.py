@@ -3,17 +3,17 @@ import pytest
 import torch
 
 import recsys
-from recsys.assembly import rehearse
-from recsys.data.lists import ItemLists
 from recsys.data.queries import Examples
+from recsys.data.ragged import ItemLists
+from recsys.experiment.build import rehearse
+from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
 from recsys.profiles.recurrent import RecurrentProfile
 from recsys.profiles.transformer import TransformerProfile
 from recsys.rankers.dot import DotRanker
 from recsys.schema import ConfigError, ModelContext
 from recsys.training.batches import TrainBatches
-from recsys.training.features import ItemFeatures
-from recsys.training.losses import softmax
+from recsys.training.losses import sampled_softmax
 from recsys.training.recommender import Recommender
 from recsys.training.sequences import LAST_ALONE, SequenceBatches
 
@@ -97,7 +97,7 @@ def test_a_sequence_at_once_has_the_loss_of_its_examples_one_by_one(make):
     def loss_and_gradient(batch):
         model.zero_grad()
         own, others = model.score_with_shared(batch.users, batch.positives.unsqueeze(1), torch.arange(N_ITEMS))
-        loss = softmax(own.squeeze(1), others, torch.arange(N_ITEMS) != batch.positives.unsqueeze(1))
+        loss = sampled_softmax(own.squeeze(1), others, torch.arange(N_ITEMS) != batch.positives.unsqueeze(1))
         loss.backward()
         return loss, [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
 

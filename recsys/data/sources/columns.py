@@ -11,7 +11,7 @@ import polars as pl
 from recsys import schema
 from recsys.data.sources import times
 from recsys.data.sources.csv_table import is_value
-from recsys.data.sources.tables import ParquetTable, RawTable
+from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.schema import DataError
 
 _YEAR_1971 = 31_536_000

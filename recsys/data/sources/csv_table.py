@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.data.sources.raw import UNIT_SEPARATOR, RawFile, plain_text, wrong_byte
+from recsys.data.sources.raw_tables import RawTable
 from recsys.data.sources.records import StrayQuoteError, lines_of, survey
-from recsys.data.sources.tables import RawTable
 from recsys.schema import ConfigError, DataError
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")

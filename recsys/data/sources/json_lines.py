@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.data.sources.raw import RawFile, plain_text, wrong_byte
-from recsys.data.sources.tables import UNREADABLE, RawTable
+from recsys.data.sources.raw_tables import UNREADABLE, RawTable
 from recsys.schema import DataError
 
 _INFERRED_ROWS = 10_000

@@ -20,7 +20,7 @@ from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.indexing import distinct_ids, index, to_index
 from recsys.data.sources.raw import RawFile, existing, find
 from recsys.data.sources.reading import read_columns, read_side_table
-from recsys.data.sources.text import render, require_fields
+from recsys.data.sources.templates import render, require_fields
 from recsys.schema import DataError
 
 _TIME_FORMAT = "%m/%d/%Y %I:%M:%S %p"

@@ -18,9 +18,9 @@ from recsys.data.sources.columns import identifier, rating, require, timestamp
 from recsys.data.sources.csv_table import CsvTable
 from recsys.data.sources.indexing import index
 from recsys.data.sources.raw import RawFile, existing, find
+from recsys.data.sources.raw_tables import RawTable
 from recsys.data.sources.reading import read_columns, read_side_table, refuse_unknown
-from recsys.data.sources.tables import RawTable
-from recsys.data.sources.text import render, require_fields
+from recsys.data.sources.templates import render, require_fields
 from recsys.schema import ConfigError, DataError
 
 TEMPLATE = "{title}. {genres}"

@@ -10,7 +10,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.sources.base import Source
 from recsys.data.sources.movielens import TEMPLATE, assemble
 from recsys.data.sources.raw import RawFile
-from recsys.data.sources.tables import ParquetTable
+from recsys.data.sources.raw_tables import ParquetTable
 
 FOLDER = Path(str(files("recsys.data") / "movielens_small"))
 

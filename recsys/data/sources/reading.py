@@ -21,7 +21,7 @@ from recsys.data.sources.columns import (
     with_unit,
 )
 from recsys.data.sources.faults import BadRows
-from recsys.data.sources.tables import ROW, RawTable
+from recsys.data.sources.raw_tables import ROW, RawTable
 from recsys.schema import ConfigError, DataError
 
 log = logging.getLogger(__name__)

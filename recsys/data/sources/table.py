@@ -22,10 +22,10 @@ from recsys.data.sources.faults import BadRows
 from recsys.data.sources.indexing import IDLE_USERS, index
 from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
+from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.data.sources.reading import UnknownItems, read_columns, read_side_table, refuse_unknown
 from recsys.data.sources.table_keys import check_texts, names_of
-from recsys.data.sources.tables import ParquetTable, RawTable
-from recsys.data.sources.text import render, require_fields
+from recsys.data.sources.templates import render, require_fields
 from recsys.schema import ConfigError, DataError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"} | dict.fromkeys(ATOMIC, "\t")

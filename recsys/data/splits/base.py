@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.filters import filter_interactions
-from recsys.data.sources.text import render, require_fields
-from recsys.data.splits.checks import check_count, check_min_rating, check_seed
+from recsys.data.sources.templates import render, require_fields
+from recsys.data.splits.parameter_checks import check_count, check_min_rating, check_seed
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
 from recsys.schema import ALL, REFIT, ConfigError
 
@@ -39,8 +39,8 @@ class Split:
         fingerprint: A hash of the data's fingerprint, the strategy and all of its parameters.
         statistics: Sizes, cold shares, the share of tied cuts, and what each filter dropped.
         warnings: Sentences that every report repeats, such as one on a test part that is too small.
-        withheld: Train interactions that nothing learns from (see `thinned`), though they are known when users are
-            served, and evaluation is as it would be without; None for none.
+        withheld: Train interactions that nothing learns from (see `subsample_train`), though they are known when
+            users are served, and evaluation is as it would be without; None for none.
         low_rated: Interactions below the rating threshold, with the `part` (a number of PARTS) from which on they are
             known: their items are not recommended again. None without a threshold.
         data_texts: The data's own item texts where models read others (see `reading`): lists are judged by these.
@@ -123,7 +123,7 @@ class Split:
         assert self.withheld is not None
         return replace(self, train=pl.concat([self.train, self.withheld]), withheld=None)
 
-    def thinned(self, share: float = 1.0, per_user: int | None = None) -> Split:
+    def subsample_train(self, share: float = 1.0, per_user: int | None = None) -> Split:
         """The split with a random share of its train interactions to learn from, and at most `per_user` of each user.
 
         Both are drawn from one order, so that what is learnt from is part of what a larger share or number would give.

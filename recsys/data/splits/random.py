@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits.base import Splitter
-from recsys.data.splits.checks import SEEDS, check_shares
+from recsys.data.splits.parameter_checks import SPLIT_SEEDS, check_shares
 from recsys.data.splits.ties import pair_hash, user_order
 from recsys.data.splits.user_temporal import newest_shares
 
@@ -33,7 +33,7 @@ class RandomSplitter(Splitter):
         """Counted from each user's end, in the order of a hash."""
         users, items = interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy()
         # A stream of its own, so that the draw has nothing to do with how equal timestamps are ordered.
-        order = user_order(users, None, pair_hash(dataset, users, items, self.seed + SEEDS))
+        order = user_order(users, None, pair_hash(dataset, users, items, self.seed + SPLIT_SEEDS))
         part = np.empty(len(users), dtype=np.int8)
         part[order] = newest_shares(users[order], self.test_share, self.validation_share)
         return part

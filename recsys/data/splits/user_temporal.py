@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
-from recsys.data.splits.checks import check_shares, check_timestamps
+from recsys.data.splits.parameter_checks import check_shares, check_timestamps
 from recsys.data.splits.ties import place_in_user
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
-from recsys.studies.jobs import FAILED, Job, Outcome
+from recsys.studies.jobs import JOB_FAILED, Job, Outcome
 
 Perform = Callable[[Job], Outcome]
 
@@ -26,4 +26,4 @@ class Launcher(ABC):
 
 def lost(job: Job, error: BaseException) -> Outcome:
     """The outcome of a job whose worker has died: the next try goes on from the run's last checkpoint."""
-    return Outcome(job.label, job.seed, FAILED, error=f"its worker died: {type(error).__name__}: {error}")
+    return Outcome(job.label, job.seed, JOB_FAILED, error=f"its worker died: {type(error).__name__}: {error}")

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from recsys.interruption import end_with_parent
 from recsys.studies.jobs import Job, Outcome
 from recsys.studies.launchers.base import Launcher, Perform, lost
+from recsys.support.interruption import end_with_parent
 
 
 class JoblibLauncher(Launcher):

@@ -1,0 +1,252 @@
+"""Refusing combinations that make no sense, by what the yamls say of themselves."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config.compose import check_kinds, compose, is_none, is_of_whole_users, plain
+from recsys.config.value_checks import (
+    SEEDS,
+    check_finite,
+    check_flags,
+    check_keys,
+    check_number,
+    check_texts,
+    check_whole,
+)
+from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
+
+
+def check(cfg: DictConfig) -> None:
+    """Refuse combinations that make no sense, by what the yamls say of themselves.
+
+    Raises:
+        ConfigError: Naming the keys, why they do not go together, and what to use.
+    """
+    choices = cfg.choices
+    check_run_keys(cfg)
+    check_finite(plain(cfg))
+    _check_numbers(cfg)
+    check_kinds(cfg)
+    _check_retriever(cfg, choices)
+    if is_none(cfg.loss):
+        _check_not_trained(cfg, choices)
+    else:
+        _check_trained(cfg, choices)
+        _check_finetuning(cfg, choices)
+        _check_user_texts(cfg, choices)
+    check_data(cfg)
+    _check_test_knowledge(cfg)
+    _check_item_text(cfg)
+
+
+def _check_test_knowledge(cfg: DictConfig) -> None:
+    if cfg.test_knowledge not in TEST_KNOWLEDGE:
+        raise ConfigError(
+            f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the chosen setting is fitted again on train "
+            "and validation) or train (the tested model knows the train part alone)."
+        )
+    if cfg.test_knowledge == ALL and (cfg.test or _monitors(cfg)):
+        raise ConfigError(
+            "test_knowledge=all leaves nothing to validate or test: use recsys refit run=<id>, which takes the "
+            "number of epochs from a finished run, or test=false callbacks=none and your own trainer.max_epochs."
+        )
+
+
+def _monitors(cfg: DictConfig) -> bool:
+    """Whether a callback monitors a metric of validation."""
+    trained = not is_none(cfg.loss)
+    return trained and any(node is not None and node.get("monitor") for node in (cfg.callbacks or {}).values())
+
+
+def _check_item_text(cfg: DictConfig) -> None:
+    if cfg.get("item_text") is not None and not has_text(cfg):
+        raise ConfigError(
+            f"item_text={cfg.item_text!r} is read by no one, as encoder={cfg.choices.encoder} reads no text: leave it "
+            "out, or choose a text encoder."
+        )
+
+
+def check_data(cfg: DictConfig) -> None:
+    """Refuse a data set whose files are not named.
+
+    Raises:
+        ConfigError: Naming the missing keys.
+    """
+    missing = sorted(OmegaConf.missing_keys(cfg.data))
+    if missing:
+        raise ConfigError(
+            f"data={cfg.choices.data} needs {', '.join(missing)}: give it on the command line, as in {missing[0]}=…"
+        )
+
+
+def has_text(cfg: DictConfig) -> bool:
+    """Whether a run's encoder makes vectors of texts; `encoder=none` makes none."""
+    return not is_none(cfg.encoder) and cfg.encoder.get("traits", {}).get("text", True)
+
+
+def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
+    reads_text = cfg.ranker.get("traits", {}).get("reads_text", False)
+    for group in ("encoder", "finetune", "features", "profile", "negatives", "optimizer"):
+        used = has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg.get(group))
+        if used:
+            raise ConfigError(
+                f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "
+                f"of its encoders or losses would compare equal runs. Leave {group} out, or choose another ranker."
+            )
+
+
+def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
+    retriever = cfg.ranker.get("retriever")
+    if "retriever" not in cfg.ranker:
+        return
+    name = None if retriever is None else str(retriever.get("_target_")).rpartition(".")[2]
+    traits = {} if retriever is None else retriever.get("traits", {})
+    is_trained = traits.get("trained", retriever is not None)
+    if is_trained or (retriever is not None and "language_model" in retriever):
+        why = "trained by descent" if is_trained else "too dear for a whole catalogue"
+        raise ConfigError(
+            f"ranker.retriever is {name}, which is {why}: choose one that is solved, as in "
+            "ranker@ranker.retriever=itemknn (or popularity, ease, userknn, …)."
+        )
+    if has_text(cfg) and not traits.get("reads_text", False):
+        raise ConfigError(
+            f"ranker.retriever={name} ignores encoder={choices.encoder}, and the language model reads the texts "
+            "themselves: leave encoder out, or retrieve by text with ranker@ranker.retriever=itemknn."
+        )
+
+
+def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
+    if not cfg.ranker.get("traits", {}).get("trained", True):
+        raise ConfigError(f"ranker={choices.ranker} is not trained by descent: leave loss={choices.loss} out.")
+    _check_whole_users(cfg, choices)
+    own_vectors = cfg.ranker.get("traits", {}).get("own_vectors", False)
+    needed = () if own_vectors else ("profile", "features")
+    for group in (*needed, *(() if is_of_whole_users(cfg.loss) else ("negatives",)), "optimizer"):
+        if is_none(cfg[group]):
+            raise ConfigError(
+                f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none."
+            )
+    if own_vectors:
+        _check_own_vectors(cfg, choices)
+    elif not has_text(cfg) and cfg.features.ids is False:
+        raise ConfigError(
+            f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
+            "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."
+        )
+    _check_negatives(choices)
+
+
+def _check_whole_users(cfg: DictConfig, choices: DictConfig) -> None:
+    if is_of_whole_users(cfg.ranker) != is_of_whole_users(cfg.loss):
+        kinds = ("users and all that they did", "positives and negatives")
+        of_ranker, of_loss = kinds if is_of_whole_users(cfg.ranker) else kinds[::-1]
+        raise ConfigError(
+            f"ranker={choices.ranker} is trained on {of_ranker}, and loss={choices.loss} is a loss of {of_loss}: "
+            "leave loss out, or choose another ranker."
+        )
+    if is_of_whole_users(cfg.loss) and not is_none(cfg.negatives):
+        raise ConfigError(
+            f"loss={choices.loss} sums over the whole catalogue and draws nothing: it needs negatives=none, not "
+            f"{choices.negatives}."
+        )
+
+
+def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
+    used = {"encoder": has_text(cfg), **{group: not is_none(cfg[group]) for group in ("features", "profile")}}
+    for group in (group for group, is_used in used.items() if is_used):
+        raise ConfigError(
+            f"ranker={choices.ranker} learns vectors of users and items itself and ignores {group}={choices[group]}: a "
+            f"comparison of those would compare equal runs. Leave {group} out, or choose another ranker."
+        )
+
+
+def _check_negatives(choices: DictConfig) -> None:
+    if choices.loss == "full_softmax" and choices.negatives != "all":
+        raise ConfigError(
+            f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not {choices.negatives}; "
+            "for sampled negatives use loss=sampled_softmax."
+        )
+    if choices.loss == "gbce" and choices.negatives not in ("uniform", "all"):
+        raise ConfigError(
+            f"loss=gbce corrects for the share of the catalogue that is sampled uniformly, which is unknown for "
+            f"negatives={choices.negatives}: use negatives=uniform, or loss=bce."
+        )
+
+
+def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
+    finetune = cfg.get("finetune")
+    if is_none(finetune):
+        return
+    if not has_text(cfg):
+        raise ConfigError(
+            f"finetune={choices.finetune} encoder={choices.encoder}: there is no text vector to start from. Choose an "
+            "encoder, or finetune=frozen features=hybrid for learnt IDs."
+        )
+    needs_layers = finetune.get("traits", {}).get("layers", False)
+    if needs_layers and not cfg.encoder.get("traits", {}).get("layers", False):
+        raise ConfigError(
+            f"finetune={choices.finetune} trains layers of a transformer, and encoder={choices.encoder} has none. "
+            "Choose encoder=bert, gpt2 or transformer; finetune=delta fits any encoder."
+        )
+    if needs_layers and cfg.encoder.get("precision", "float32") != "float32":
+        raise ConfigError(
+            f"finetune={choices.finetune} encoder.precision={cfg.encoder.precision}: no gradient reaches weights of 8 "
+            "bits. Use encoder.precision=float32, or finetune=frozen or delta."
+        )
+
+
+def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
+    if is_none(cfg.profile) or not cfg.profile.get("traits", {}).get("reads_text", False):
+        return
+    if not has_text(cfg) or not cfg.encoder.get("traits", {}).get("words", True):
+        raise ConfigError(
+            f"profile={choices.profile} encoder={choices.encoder}: the profile is what an encoder makes of a text "
+            "about the user, and this one knows no words. Choose encoder=bert, gpt2, transformer or tfidf, or another "
+            "profile."
+        )
+    if not is_none(cfg.get("finetune")):
+        raise ConfigError(
+            f"profile={choices.profile} finetune={choices.finetune}: texts about users are encoded once, by the frozen "
+            "encoder, and would not follow what training makes of the items. Use finetune=frozen, or profile=mean."
+        )
+
+
+def check_run_keys(cfg: DictConfig) -> None:
+    """Refuse keys that no run reads, as `+encodr=…` or a user's own yaml adds them.
+
+    Raises:
+        ConfigError: Naming the key and the nearest known one.
+    """
+    known = compose()
+    check_keys("", cfg, [*known, "hydra"])
+    for node in ("batches", "paths"):
+        check_keys(node, cfg[node], known[node])
+
+
+def _check_numbers(cfg: DictConfig) -> None:
+    for key in ("batch_size", "max_history", "max_scores"):
+        check_whole(f"batches.{key}", cfg.batches[key], 1)
+    check_whole("batches.examples_per_loop_step", cfg.batches.examples_per_loop_step, 0)
+    check_whole("features.dim", cfg.features.dim, 0 if is_none(cfg.features) else 1)
+    check_whole("seed", cfg.seed, 0, below=SEEDS)
+    check_number("train_share", cfg.train_share, above=0, at_most=1)
+    check_whole("train_per_user", cfg.train_per_user, 1, optional=True)
+    check_number("learning_rate", cfg.learning_rate, above=0)
+    check_whole("num_threads", cfg.num_threads, 1, optional=True)
+    check_texts("tags", plain(cfg)["tags"])
+    check_flags(cfg, "test", "rerun")
+    _check_trainer(cfg.trainer)
+
+
+def _check_trainer(trainer: DictConfig) -> None:
+    for key in ("max_epochs", "min_epochs"):
+        check_whole(f"trainer.{key}", trainer.get(key), -1 if key == "max_epochs" else 1, optional=True)
+    for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches"):
+        value = trainer.get(key)
+        if isinstance(value, float):
+            check_number(f"trainer.{key}", value, at_least=0, at_most=1)
+        else:
+            check_whole(f"trainer.{key}", value, 0, optional=True, reason="; or a share from 0.0 to 1.0")
+    if trainer.get("gradient_clip_val") is not None:
+        check_number("trainer.gradient_clip_val", trainer.gradient_clip_val, at_least=0)

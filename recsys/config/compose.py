@@ -1,0 +1,229 @@
+"""Composing a configuration, and making components of it, with nothing heavy imported."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobRuntime
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from hydra.version import VersionBase
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
+
+from recsys.config.errors import errors_named
+from recsys.config.folders import conf_dir, conf_dirs, register
+from recsys.config.parsed_files import parse_once
+from recsys.config.signatures import check_arguments
+from recsys.config.value_checks import check_keys, check_like
+from recsys.schema import ConfigError, RecsysError
+
+__all__ = [
+    "build",
+    "check_kinds",
+    "chosen_target",
+    "compose",
+    "conf_dir",
+    "is_none",
+    "is_of_whole_users",
+    "plain",
+    "with_choices",
+]
+
+UNKNOWN = "unknown"  # the target of an option that cannot be read off its yaml
+META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
+
+
+def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
+    """The configuration that the command line would have with these overrides.
+
+    Example:
+        >>> compose(["encoder=none", "ranker=cf"]).choices.profile
+        'id'
+
+    Raises:
+        ConfigError: If an override is malformed, or names what there is not.
+    """
+    with errors_named():
+        return _with_overrides(list(overrides), config_name)
+
+
+def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    chosen = tuple(override.input_line or "" for override in parsed if is_choice(override))
+    cfg: DictConfig = pickle.loads(_composed(config_name, chosen, tuple(conf_dirs()), _newest_change(conf_dirs())))
+    ConfigLoaderImpl._apply_overrides_to_config([override for override in parsed if not is_choice(override)], cfg)
+    with open_dict(cfg):
+        cfg.overrides = overrides
+    return cfg
+
+
+def is_choice(override: Override) -> bool:
+    """Whether an override chooses an option of a config group; all others change values of what is composed."""
+    key = override.key_or_group
+    if isinstance(override.value(), dict):  # as in features={dim: 16}
+        return False
+    return override.is_sweep_override() or key.startswith("hydra") or "@" in key or _is_group(key)
+
+
+def _is_group(key: str) -> bool:
+    return any((folder / key).is_dir() for folder in conf_dirs())
+
+
+@lru_cache(maxsize=512)
+def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...], changed_at: int) -> bytes:  # noqa: ARG001
+    """What Hydra composes from the chosen options alone, pickled: that is copied ten times as fast as a config.
+
+    Reading and merging thirty files takes most of composing, and a study's runs differ in values more often than in
+    options.
+    """
+    with _own_hydra(), initialize_config_dir(str(conf[0]), version_base="1.3"):
+        parse_once()
+        try:
+            cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
+        except ValueError as error:  # Hydra's, of an option that is no text
+            raise ConfigError(f"{' '.join(chosen)}: {error}.") from error
+    return pickle.dumps(with_choices(cfg, cfg.hydra.runtime.choices, chosen))
+
+
+@contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Hydra's global state for one composition; that of the session is as it was afterwards."""
+    register()
+    singletons = GlobalHydra, VersionBase, JobRuntime
+    before = {kind: copy.copy(vars(kind.instance())) for kind in singletons}
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        for kind, state in before.items():
+            vars(kind.instance()).update(state)
+
+
+def _newest_change(folders: Sequence[Path]) -> int:
+    paths = (path for folder in folders for path in (folder, *folder.rglob("*.yaml"), *folder.iterdir()))
+    return max(path.stat().st_mtime_ns for path in paths)
+
+
+def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> DictConfig:
+    """`cfg` without Hydra's own node, with what was chosen in each group and the overrides that led there."""
+    chosen = {group: choice for group, choice in choices.items() if "/" not in group and "@" not in group}
+    with open_dict(cfg):
+        cfg.pop("hydra", None)
+        cfg.choices = chosen
+        cfg.overrides = list(overrides)
+    return cfg
+
+
+def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] = (), **extra: Any) -> Any:
+    """The component of a config node, without its `search`, `traits` and the keys of `drop`; None for `none`.
+
+    Args:
+        group: The node's place in the configuration, for messages.
+        node: Has a `_target_`.
+        args: Completes a component whose yaml leaves it partial.
+        drop: Keys that are not the constructor's.
+        extra: Further arguments of the constructor.
+
+    Raises:
+        ConfigError: If the component refuses its values.
+    """
+    if node is None or is_none(node):
+        return None
+    kept = _without(OmegaConf.to_container(node, resolve=True), (*META_KEYS, *drop))
+    check_arguments(group, kept, types=group != "data")  # ids and names of data may look like numbers
+    try:
+        made = instantiate(OmegaConf.create(kept), **extra)
+        return made(*args) if args else _light(made)
+    except InstantiationException as error:
+        raise _config_error(group, error.__cause__ or error) from error
+    except (TypeError, ValueError) as error:
+        raise _config_error(group, error) from error
+
+
+def chosen_target(group: str, option: str) -> str | None:
+    """The `_target_` that an option's yaml has; None for `none`, UNKNOWN where there is no such file or key.
+
+    Example:
+        >>> chosen_target("ranker", "dot")
+        'recsys.rankers.dot.DotRanker'
+    """
+    paths = (folder / group / f"{option}.yaml" for folder in conf_dirs())
+    path = next((path for path in paths if path.is_file()), None)
+    return UNKNOWN if path is None else _target_in(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _target_in(path: Path, changed_at: int) -> str | None:  # noqa: ARG001 (a changed file is another entry)
+    node = OmegaConf.load(path)
+    return node["_target_"] if isinstance(node, DictConfig) and "_target_" in node else UNKNOWN
+
+
+def plain(node: DictConfig) -> dict[str, Any]:
+    """A config node as a dictionary, with everything resolved."""
+    with errors_named():
+        container = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def _light(made: Any) -> Any:
+    """A partial as a plain one: Hydra's own checks its target at each call, which takes longer than most losses."""
+    return partial(made.func, *made.args, **made.keywords) if isinstance(made, partial) else made
+
+
+def _without(value: Any, keys: Sequence[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(inner, keys) for key, inner in value.items() if key not in keys}
+    return value
+
+
+def _config_error(group: str, cause: BaseException) -> RecsysError:
+    return cause if isinstance(cause, RecsysError) else ConfigError(f"{group}: {type(cause).__name__}: {cause}")
+
+
+def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
+    """Refuse unknown top-level keys, and values there and in `paths` and `batches` of another kind than their defaults.
+
+    Raises:
+        ConfigError: Naming the key, the value and what is expected.
+    """
+    known = compose((), config_name)
+    check_keys("", cfg, [*known, "hydra"])
+    groups = (*known.choices, "choices", "overrides", "trust")
+    check_like("", _resolved(cfg), {key: value for key, value in _resolved(known).items() if key not in groups})
+    for node in ("paths", "batches"):
+        if node in known:
+            check_like(node, plain(cfg[node]), plain(known[node]))
+
+
+def _resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Top-level values as they are read, without those that depend on a key that is still missing."""
+    values = {}
+    for key in map(str, cfg):
+        with errors_named(), suppress(MissingMandatoryValue, InterpolationToMissingValueError):
+            value = cfg[key]
+            values[key] = OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value
+    return values
+
+
+def is_none(node: DictConfig | None) -> bool:
+    """Whether a group's choice is `none`: it has no target."""
+    return node is None or node.get("_target_") is None
+
+
+def is_of_whole_users(node: DictConfig) -> bool:
+    """Whether a ranker is trained on users and all that they did, or a loss is one of these."""
+    return bool(node.get("traits", {}).get("whole_users", False))

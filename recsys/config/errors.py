@@ -1,0 +1,64 @@
+"""Errors of Hydra, OmegaConf and YAML as one sentence that names the key, or the file and its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from recsys.config.value_checks import nearest
+from recsys.schema import ConfigError
+
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError)
+_HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "full_key:", "To append to your config")
+
+
+@contextmanager
+def errors_named() -> Iterator[None]:
+    """Raise what goes wrong in composing a configuration as an error that the user can mend.
+
+    Raises:
+        ConfigError: Instead of an error of Hydra, OmegaConf or YAML.
+    """
+    try:
+        yield
+    except COMPOSITION_ERRORS as error:
+        raise ConfigError(sentence_of(error)) from error
+
+
+def sentence_of(error: BaseException) -> str:
+    """What is wrong, in one line.
+
+    Example:
+        >>> sentence_of(OverrideParseException("seed=[1", "no viable alternative\\nSee https://hydra.cc for details"))
+        'seed=[1 cannot be read: no viable alternative'
+    """
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} cannot be read: {_line(str(error))}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        hint = nearest(option, error.options)
+        return f"{group}={option} is no option; expected one of {', '.join(error.options)}{hint}"
+    cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        return _of_key(cause)
+    return _line(str(error))
+
+
+def _of_key(error: OmegaConfBaseException) -> str:
+    key, parent = error.full_key, error.parent_node
+    if "is not in struct" in str(error) and isinstance(parent, DictConfig):
+        known = [str(name) for name in parent]
+        hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}"
+        return f"{key} is an unknown key{hint}"
+    message = _line(str(error))
+    return f"{key}: {message}" if key and key not in message else message
+
+
+def _line(message: str) -> str:
+    lines = (line.strip() for line in message.splitlines())
+    return " ".join(line for line in lines if line and not line.startswith(_HINTS))

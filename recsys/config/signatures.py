@@ -1,0 +1,91 @@
+"""Whether a config node's keys and values fit the constructor that it names."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hydra.utils import get_object
+
+from recsys.config.value_checks import check_keys
+from recsys.schema import ConfigError
+
+_RESERVED = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "int": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+    "float": (_is_number, "a number"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "str": (lambda value: isinstance(value, str), "a text"),
+    "None": (lambda value: value is None, "null"),
+    "Sequence": (lambda value: isinstance(value, list), "a list"),
+    "list": (lambda value: isinstance(value, list), "a list"),
+    "Mapping": (lambda value: isinstance(value, dict), "keys with values"),
+}
+
+
+def check_arguments(group: str, node: Mapping[str, Any], ignored: tuple[str, ...] = (), types: bool = True) -> None:
+    """Refuse arguments that a component's constructor does not have, or whose type it does not take.
+
+    Args:
+        group: The node's place in the configuration, for messages.
+        node: Has a `_target_`; the nodes in it are checked too.
+        ignored: Keys that are not the constructor's.
+        types: Whether types are checked beside names.
+
+    Raises:
+        ConfigError: Naming the key, the value and what is expected.
+    """
+    target = node.get("_target_")
+    parameters = _parameters(str(target)) if target is not None else None
+    own = {key: value for key, value in node.items() if key not in (*_RESERVED, *ignored)}
+    if parameters is not None:
+        if all(parameter.kind != parameter.VAR_KEYWORD for parameter in parameters.values()):
+            check_keys(group, own, parameters)
+        for key, value in own.items() if types else ():
+            if key in parameters:
+                _check_type(f"{group}.{key}", value, parameters[key].annotation)
+    for key, value in own.items():
+        if isinstance(value, Mapping):
+            check_arguments(f"{group}.{key}", value, ignored, types)
+
+
+def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
+    """A constructor's parameters by name; None where they cannot be found out."""
+    try:
+        made = get_object(target)
+        found = dict(inspect.signature(made).parameters)
+        bases = made.__mro__[1:] if isinstance(made, type) and made.__module__.startswith("recsys.") else ()
+        for base in bases:  # which get the further arguments
+            further = [name for name, parameter in found.items() if parameter.kind == parameter.VAR_KEYWORD]
+            if further and "__init__" in vars(base) and base is not object:
+                del found[further[0]]
+                found = {**inspect.signature(vars(base)["__init__"]).parameters, **found}
+    except Exception:  # making the component reports what is wrong with its target
+        return None
+    return found
+
+
+def _check_type(key: str, value: Any, annotation: Any) -> None:
+    """Refuse a value of a wrong type, where the annotation has only plain types."""
+    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", text.replace("typing.", ""))
+    if re.fullmatch(r"Union\[[\w., ]*\]", text):
+        text = text[len("Union[") : -1].replace(", ", " | ").replace("NoneType", "None")
+    names = [re.sub(r"\[.*", "", name) for name in re.split(r"\s*\|\s*(?![^\[]*\])", text)]
+    if isinstance(value, dict) and "_target_" in value:
+        return
+    if any(name not in KINDS for name in names):
+        if isinstance(value, bool) and not re.search(r"bool|Any|object|_empty", text):
+            raise ConfigError(f"{key} is {value!r}; expected {text}.")
+        return
+    if not any(KINDS[name][0](value) for name in names):
+        expected = " or ".join(dict.fromkeys(KINDS[name][1] for name in names))
+        raise ConfigError(f"{key} is {value!r}; expected {expected}.")

@@ -1,0 +1,179 @@
+"""Which classes a record may name: a run's record is a file, and may come from somebody else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.schema import ConfigError
+from recsys.support.custom_code.modules import is_custom
+
+TARGET, PATH = "_target_", "path"
+ENVIRONMENT = "RECSYS_TRUST"  # packages, separated by commas
+LOOKUPS = tuple(f"hydra.utils.get_{kind}" for kind in ("class", "method", "object", "static_method"))  # of their `path`
+
+_LIGHTNING = ("pytorch_lightning", "torch.optim")
+# Packages whose classes a record may name, by config group.
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "data": ("recsys.data.sources",),
+    "split": ("recsys.data.splits",),
+    "encoder": ("recsys.encoders",),
+    "finetune": ("recsys.finetuning",),
+    "features": ("recsys.features",),
+    "profile": ("recsys.profiles",),
+    "negatives": ("recsys.training.negatives",),
+    "loss": ("recsys.training.losses",),
+    "ranker": ("recsys.rankers", "recsys.language_models.causal"),
+    "metrics": ("recsys.metrics",),
+    "optimizer": ("recsys.optim", *_LIGHTNING),
+    "trainer": ("recsys.training", *_LIGHTNING),
+    "callbacks": ("recsys.training", *_LIGHTNING),
+    "logger": ("recsys.tracking.wandb", *_LIGHTNING),
+    "search": ("recsys.studies.grid", "optuna.samplers", "optuna.pruners"),
+}
+FUNCTIONS = ("recsys.training.losses", "recsys.tracking.wandb")  # where functions are components too
+# Of other packages than recsys, only subclasses of these.
+_BASES = (
+    *("pytorch_lightning.Trainer", "pytorch_lightning.Callback", "pytorch_lightning.loggers.Logger"),
+    *("pytorch_lightning.profilers.Profiler", "pytorch_lightning.strategies.Strategy"),
+    *("torch.optim.Optimizer", "torch.optim.lr_scheduler.LRScheduler"),
+    *("optuna.samplers.BaseSampler", "optuna.pruners.BasePruner"),
+)
+
+_trusted: set[str] = set()
+
+
+def trust(*packages: str) -> None:
+    """Let records name classes and functions of these packages, which may then run any code.
+
+    Args:
+        packages: Such as "my_package", or "my_package.encoders" for a part of one. The trust lasts until Python ends.
+
+    Raises:
+        ConfigError: If one is no name of a package.
+
+    Example:
+        >>> trust("my_package")
+    """
+    for package in packages:
+        if not isinstance(package, str) or not all(map(str.isidentifier, package.split("."))):
+            raise ConfigError(f"trust: {package!r} is no name of a package; expected one such as my_package.")
+    _trusted.update(packages)
+
+
+def trusted_packages() -> tuple[str, ...]:
+    """The packages that the user trusts: those of `trust`, and those of the variable RECSYS_TRUST."""
+    named = (name.strip() for name in os.environ.get(ENVIRONMENT, "").split(","))
+    return tuple(sorted(_trusted.union(filter(None, named))))
+
+
+def recorded(config: Mapping[str, Any], file: Path) -> DictConfig:
+    """The configuration of a record, to build components of; every class that it names may be used.
+
+    Args:
+        config: Of the record.
+        file: The record's, for messages.
+
+    Raises:
+        ConfigError: If it names a class or function that is not trusted, or has an interpolation.
+    """
+    for place, value in _leaves(config, ()):
+        key = ".".join(place)
+        if isinstance(value, str) and "${" in value:
+            raise ConfigError(f"{file}: config.{key} is {value!r}; expected a value, since records are resolved.")
+        if place[-1] == TARGET and value is not None:
+            _check(place[0], _named(config, place, value), f"{file}: config.{key}")
+    made = OmegaConf.create(dict(config))
+    assert isinstance(made, DictConfig)
+    return made
+
+
+def component(group: str, target: str) -> Any:
+    """The class or function of a record's target, imported; None where a record may not name it, or there is none."""
+    packages = _of_group(group)
+    if not _is_in(target, (*packages, *trusted_packages())):
+        return None
+    try:
+        found = get_object(target)
+    except Exception:  # Hydra's own kinds, and whatever a package raises when it is imported
+        return None
+    return found if _is_component(found, packages) else None
+
+
+def _check(group: str, target: object, place: str) -> None:
+    if isinstance(target, str) and component(group, target) is not None:
+        return
+    own = str(target).partition(".")[0]
+    advice = (
+        f"If you trust the package {own}, call recsys.trust({own!r}), set {ENVIRONMENT}={own}, or add trust=[{own}] to "
+        "the command."
+        if is_custom(own)
+        else f"Expected a class of {', '.join(_of_group(group)) or 'no package'}."
+    )
+    missing = "cannot be imported, or is no class or function" if _may_be_named(group, target) else "is not trusted"
+    raise ConfigError(f"{place} is {target!r}, which {missing}. A record may come from somebody else. {advice}")
+
+
+def _named(config: Mapping[str, Any], place: tuple[str, ...], target: Any) -> Any:
+    """The target, or the path that it looks up."""
+    if target not in LOOKUPS:
+        return target
+    node: Any = config
+    for key in place[:-1]:
+        node = node[int(key) if isinstance(node, list | tuple) else key]
+    return node.get(PATH)
+
+
+def _leaves(value: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Values that are neither mappings nor lists, with the keys that lead to them; a target is one whatever it is."""
+    if place and place[-1] == TARGET:
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*place, str(key)))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, (*place, str(number)))
+    else:
+        yield place, value
+
+
+def _of_group(group: str) -> tuple[str, ...]:
+    return PACKAGES.get(group, ())
+
+
+def _may_be_named(group: str, target: object) -> bool:
+    return isinstance(target, str) and _is_in(target, (*_of_group(group), *trusted_packages()))
+
+
+def _is_in(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def _is_component(found: object, packages: tuple[str, ...]) -> bool:
+    """Whether this is a class or function that these packages, or trusted ones, define and do not only import."""
+    home = getattr(found, "__module__", None)
+    if not isinstance(found, type | FunctionType) or not isinstance(home, str):
+        return False
+    if isinstance(found, FunctionType) and "." in found.__qualname__:  # a method
+        return False
+    if _is_in(home, trusted_packages()):
+        return True
+    if not _is_in(home, packages):
+        return False
+    if _is_in(home, ("recsys",)):
+        return isinstance(found, type) or _is_in(home, FUNCTIONS)
+    return isinstance(found, type) and any(map(partial(issubclass, found), _bases(home)))
+
+
+def _bases(home: str) -> list[type]:
+    """The classes whose subclasses a record may name, of the library that `home` belongs to."""
+    library = home.partition(".")[0]
+    return [get_object(name) for name in _BASES if _is_in(name, (library,))]

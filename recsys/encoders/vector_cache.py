@@ -1,0 +1,125 @@
+"""Texts are encoded once: vectors are kept by the content of everything that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from recsys.encoders.base import Encoder
+from recsys.language_models.cached_files import making, replacing
+from recsys.schema import DataError
+from recsys.support.custom_code.hashes import code_of_object
+
+log = logging.getLogger(__name__)
+
+VERSION = 1  # raised when an encoder's code changes what it gives for the same identity
+VECTORS = "vectors"
+Encoded = tuple[NDArray[np.float32], dict[str, Any]]
+
+
+def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_], cache_dir: Path) -> Encoded:
+    """Vectors (n_items, dim) of all texts, by an encoder that is fitted on the train items' texts alone.
+
+    Args:
+        encoder: Not fitted yet.
+        texts: Of all items.
+        train: (n_items,) True for items with train interactions.
+        cache_dir: Vectors of the same content are found here and not made again.
+
+    Returns:
+        The vectors, and a report: how many texts are empty, repeated or cut and how many have a vector of zeros, what
+        made the vectors, and the seconds that this took when it was done (`cached` tells whether that was now).
+
+    Raises:
+        DataError: If the encoder gives vectors that are not finite.
+    """
+    train_texts = [text for text, chosen in zip(texts, train, strict=True) if chosen]
+    return encode_texts(encoder, texts, train_texts, cache_dir)
+
+
+def encode_texts(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+    """Vectors (len(texts), dim) of any texts, by an encoder that is fitted on `train_texts`, with the same report."""
+    distinct = list(dict.fromkeys(texts))
+    vectors, report = encode_distinct(encoder, distinct, train_texts, cache_dir)
+    row = {text: place for place, text in enumerate(distinct)}
+    vectors = vectors[[row[text] for text in texts]]
+    counts = {
+        "n_texts": len(texts),
+        "n_empty": sum(not text.strip() for text in texts),
+        "n_duplicate": len(texts) - len(distinct),
+        "n_zero": int((~vectors.any(axis=1)).sum()) if vectors.shape[1] else 0,
+    }
+    return vectors, {**counts, **report}
+
+
+def encode_distinct(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+    """Vectors (len(texts), dim) of texts that do not repeat, found or made, with the report of when they were made."""
+    path = cache_dir / "features" / f"{_key(encoder, texts, train_texts)}.safetensors"
+    found = _read(path, len(texts)) if path.exists() else None  # even where the cache cannot be written
+    if found is not None:
+        return found
+    with making(path):
+        found = _read(path, len(texts))
+        if found is not None:
+            return found
+        vectors, report = _encode(encoder, texts, train_texts, cache_dir)
+        _write(path, vectors, report)
+    return vectors, {**report, "cached": False}
+
+
+def _encode(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+    start = time.perf_counter()
+    encoder.fit(train_texts, cache_dir)
+    vectors = encoder.encode(texts)
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise DataError(f"the encoder gave vectors that are not finite for {(~finite).sum()} of {len(texts)} texts.")
+    measured = {"dim": int(vectors.shape[1]), "seconds": time.perf_counter() - start}
+    return vectors, {**encoder.coverage(texts), **measured, "identity": encoder.identity()}
+
+
+def _key(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str]) -> str:
+    identity, code = encoder.identity(), code_of_object(encoder)
+    content = [VERSION, identity, code] if code else [VERSION, identity]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
+    for part in (texts, train_texts if identity.get("fitted") else ()):
+        digest.update(hashlib.sha256(json.dumps(list(part)).encode()).digest())
+    return digest.hexdigest()[:32]
+
+
+def _read(path: Path, n_texts: int) -> Encoded | None:
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "np") as file:
+            vectors, metadata = file.get_tensor(VECTORS), file.metadata()
+        report = json.loads(metadata["report"])
+        is_whole = vectors.dtype == np.float32 and vectors.ndim == 2 and len(vectors) == n_texts
+        if is_whole and _content_hash(vectors) == metadata["sha256"] and {"dim", "seconds"} <= report.keys():
+            return vectors, {**report, "cached": True}
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        log.debug("%s: %s", path, error)
+    log.warning("%s is damaged: encoding its texts again.", path)
+    return None
+
+
+def _write(path: Path, vectors: NDArray[np.float32], report: dict[str, Any]) -> None:
+    vectors = np.ascontiguousarray(vectors)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(
+            save({VECTORS: vectors}, {"report": json.dumps(report), "sha256": _content_hash(vectors)})
+        )
+
+
+def _content_hash(vectors: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()

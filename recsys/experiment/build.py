@@ -1,0 +1,302 @@
+"""Parts into a whole: a configuration's components, completed with the sizes that only the data knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from recsys import schema
+from recsys.config.compose import build, is_none, is_of_whole_users, plain
+from recsys.config.signatures import check_arguments
+from recsys.data.categories import category_table
+from recsys.data.queries import has_impressions
+from recsys.data.sources.templates import fields
+from recsys.data.user_texts import check_prompt
+from recsys.encoders.base import Encoder
+from recsys.experiment.built_once import Settings, metric_suite
+from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_texts
+from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
+from recsys.metrics.context import MetricContext
+from recsys.rankers.base import UserSide
+from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteractions
+from recsys.tracking.files import write_atomically
+from recsys.training.batches import SEQUENCE
+from recsys.training.callbacks import with_mode
+from recsys.training.checkpoints import AtomicCheckpointIO
+from recsys.training.datamodule import RecommenderDataModule, check_batches
+from recsys.training.module import RecommenderModule
+from recsys.training.negatives import KnownPositives
+from recsys.training.recommender import Recommender
+from recsys.training.step_batching import steps_at_once, takes_plain_steps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from recsys.data.splits.base import Split
+
+# Keys that no component is made of, so that the seeds of a cell are rehearsed once.
+UNREHEARSED = ("seed", "paths", "tags", "tuning", "overrides", "rerun", "choices")
+
+
+def build_recommender(cfg: DictConfig, context: ModelContext, text: TextVectors) -> Recommender:
+    """The model for a data set of these sizes, with freshly initialised weights."""
+    features = build("features", cfg.features, context, text, drop=["dim"])  # the width is the context's
+    return Recommender(features, build("profile", cfg.profile, context), build("ranker", cfg.ranker, context))
+
+
+def build_module(
+    cfg: DictConfig,
+    recommender: Recommender,
+    context: ModelContext,
+    known: Callable[[], KnownPositives],
+    metrics_of: MetricContext,
+) -> RecommenderModule:
+    """The LightningModule around a model."""
+    suite = metric_suite(cfg)
+    module = RecommenderModule(
+        recommender,
+        context,
+        loss=build("loss", cfg.loss, **_sizes_for_loss(cfg, context)),
+        sampler=_sampler(cfg, known),
+        optimizer=build("optimizer", cfg.optimizer),
+        stage_metrics={stage: suite.build(stage, metrics_of) for stage in (schema.VAL, schema.TEST)},
+        seed=cfg.seed,
+    )
+    module.automatic_optimization = _steps_at_once(cfg) == 1
+    module.takes_plain_steps = takes_plain_steps(plain(cfg.trainer))
+    return module
+
+
+def _sizes_for_loss(cfg: DictConfig, context: ModelContext) -> dict[str, Any]:
+    if not cfg.loss.get("traits", {}).get("n_items", False):
+        return {}
+    return {"n_items": int(context.warm_items.sum())}  # what negatives are drawn from
+
+
+def _steps_at_once(cfg: DictConfig) -> int:
+    return steps_at_once(plain(cfg.trainer), cfg.batches.batch_size, cfg.batches.examples_per_loop_step)
+
+
+def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[ModelContext], Any] | None:
+    if is_none(cfg.negatives):
+        return None
+    return lambda context: build("negatives", cfg.negatives, context, known())
+
+
+def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -> RecommenderModule:
+    """The LightningModule for a split."""
+    _check_candidates(cfg, split)
+    context = model_context(cfg, split, text_vectors.shape[1])
+    vectors, encoder = torch.from_numpy(text_vectors), partial(fitted_encoder, cfg, split)
+    items = EncodedItems(vectors, context.warm_items, context.trains_on_cold, split.dataset.texts, encoder)
+    recommender = build_recommender(cfg, context, _text(build("finetune", cfg.get("finetune")), items))
+    return build_module(cfg, recommender, context, lambda: known_positives(split), metric_context(split))
+
+
+def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
+    if finetuning is None:
+        return TextVectors(items.vectors)
+    # From a copy of the run's randomness, so that all else begins as it does upon frozen vectors.
+    with torch.random.fork_rng():
+        return finetuning.text_vectors(items)
+
+
+def model_context(cfg: DictConfig, split: Split, text_dim: int) -> ModelContext:
+    """Sizes of the data and train counts."""
+    warm_users, item_counts = torch.from_numpy(split.warm_users), torch.from_numpy(split.item_counts)
+    data, (categories, n_categories) = split.dataset, category_table(split)
+    return ModelContext(
+        cfg.features.dim,
+        warm_users,
+        item_counts,
+        trains_on_cold=has_impressions(split),
+        text_dim=text_dim,
+        categories=torch.from_numpy(categories),
+        n_categories=n_categories,
+        texts=ItemTexts(lambda: data.titles, lambda: data.texts, cache_dir(cfg)),
+    )
+
+
+def known_positives(split: Split) -> KnownPositives:
+    """The train positives."""
+    users, items = (torch.from_numpy(split.train[column].to_numpy().copy()) for column in (schema.USER, schema.ITEM))
+    return KnownPositives(users, items, split.dataset.n_users, split.dataset.n_items)
+
+
+def fit_ranker(module: RecommenderModule, split: Split, text_vectors: NDArray[np.float32], seed: int) -> None:
+    """Let a ranker that is solved and not descended see the train part, and nothing of validation and test."""
+    users, items = (split.train[column].to_numpy().astype("int64") for column in (schema.USER, schema.ITEM))
+    times = split.train[schema.TIMESTAMP].to_numpy() if split.dataset.has_timestamps else None
+    sizes = split.dataset.n_users, split.dataset.n_items
+    module.recommender.ranker.fit(TrainInteractions(users, items, times, *sizes, text_vectors, seed))
+
+
+def measure_ranker(module: RecommenderModule, datamodule: RecommenderDataModule) -> dict[str, Any]:
+    """What the ranker says of its own biases, by the first users of the test."""
+    ranker = module.recommender.ranker
+    batch = next(iter(datamodule.test_dataloader()), None) if ranker.n_diagnostic_users else None
+    if batch is None:
+        return {}
+    users = batch.users.split(ranker.n_diagnostic_users)[0]
+    candidates = None if batch.candidates is None else batch.candidates[: ranker.n_diagnostic_users]
+    with torch.inference_mode():
+        return ranker.measure(UserSide(users, torch.empty(len(users.idx), 0)), candidates)
+
+
+def metric_context(split: Split) -> MetricContext:
+    """What metrics may know of the data."""
+    whole = split.whole
+    counts = torch.from_numpy(whole.item_counts)
+    return MetricContext(
+        n_items=whole.dataset.n_items,
+        item_counts=counts,
+        n_train_users=int(whole.warm_users.sum()),
+        warm_items=counts > 0,
+        item_text_vectors=text_rows(split),
+    )
+
+
+def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) -> RecommenderDataModule:
+    """The data module for a split."""
+    batches = {key: value for key, value in cfg.batches.items() if key != "examples_per_loop_step"}
+    batches |= {"steps_at_once": _steps_at_once(cfg), "whole_users": is_of_whole_users(cfg.loss)}
+    batches["mask_share"] = getattr(recommender.profile, "mask_share", None)
+    batches["texts"] = user_texts(cfg, split, recommender.user_prompt)
+    return RecommenderDataModule(split, recommender.history_length, cfg.seed, **batches)
+
+
+def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:
+    """Lightning's Trainer, with the callbacks and loggers of the configuration, and `further` callbacks."""
+    callbacks = [build(key, node) for key, node in _callbacks(cfg).items()]
+    loggers = [build(f"logger.{name}", node) for name, node in (cfg.logger or {}).items()]
+    for logger in loggers:
+        if hasattr(logger, "declare"):
+            logger.declare(_validation_directions(cfg))
+    parts: dict[str, Any] = {"callbacks": [*callbacks, *further], "logger": loggers or False}
+    parts["plugins"] = [AtomicCheckpointIO(write_atomically)]
+    return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
+
+
+def _callbacks(cfg: DictConfig) -> dict[str, DictConfig]:
+    """The configuration's callbacks by key, each with the mode of the metric that it monitors."""
+    if is_none(cfg.loss):  # no epochs: nothing to stop early or to keep the best of
+        return {}
+    directions = metric_suite(cfg).directions()
+    nodes = {f"callbacks.{name}": plain(node) for name, node in (cfg.callbacks or {}).items() if node}
+    return {key: OmegaConf.create(with_mode(key, node, directions)) for key, node in nodes.items()}
+
+
+def _validation_directions(cfg: DictConfig) -> dict[str, bool]:
+    """Whether higher is better, by the full name of each metric of validation."""
+    suite = metric_suite(cfg)
+    directions = suite.directions()
+    return {f"{schema.VAL}/{name}": directions[name] for name in suite.names(schema.VAL)}
+
+
+def build_evaluator(cfg: DictConfig) -> pl.Trainer:
+    """A Trainer that only evaluates: it writes nothing."""
+    silent: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return build("trainer", cfg.trainer, callbacks=[], **silent)
+
+
+def set_threads(n: int | None) -> None:
+    """Use `n` CPU threads; None leaves torch's choice."""
+    if n is not None:
+        torch.set_num_threads(n)
+
+
+def rehearse(cfg: DictConfig) -> None:
+    """Assemble the model for a toy data set, so that an impossible value is refused before any data is read.
+
+    Raises:
+        ConfigError: As the component that refuses says.
+    """
+    values = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(values, dict)
+    _rehearse(Settings(cfg, {key: value for key, value in values.items() if key not in UNREHEARSED}))
+
+
+@lru_cache(maxsize=32)
+def _rehearse(settings: Settings) -> None:
+    """Nothing is remembered of a configuration that is refused."""
+    cfg = settings.node
+    for group in ("data", "split"):
+        build(group, cfg[group])
+    fields(cfg.get("item_text") or "", "item_text")
+    check_batches(**cfg.batches)
+    counts = torch.tensor([2, 1, 0])
+    categories = torch.tensor([[0], [1], [-1]])
+    text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
+    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, True, text_dim, categories, 2)
+    _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
+    recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
+    if recommender.user_prompt is not None:
+        check_prompt(recommender.user_prompt)
+    _check_sequences(cfg, recommender)
+    known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
+    toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
+    module = build_module(cfg, recommender, context, lambda: known, toy)
+    module.make_sampler(torch.device("cpu"))
+    _check_monitor(cfg)
+    _callbacks(cfg)
+    check_arguments("trainer", plain(cfg.trainer))
+    for group in ("callbacks", "logger"):
+        check_arguments(group, plain(cfg[group]) if cfg[group] else {})
+    if module.make_optimizer is not None:
+        build("optimizer", cfg.optimizer, recommender.parameter_groups())
+
+
+def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> None:
+    if finetuning is None or encoder is None or not finetuning.n_layers:
+        return
+    there = encoder.n_layers()
+    if there is not None and finetuning.n_layers > there:
+        raise ConfigError(f"finetune.n_layers is {finetuning.n_layers}, but the encoder has {there} layers.")
+
+
+def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
+    if cfg.batches.train_history != SEQUENCE or is_none(cfg.loss) or is_of_whole_users(cfg.loss):
+        return
+    if recommender.profile is None or not recommender.profile.learns_sequences:
+        raise ConfigError(
+            f"batches.train_history={SEQUENCE} needs a profile that tells each item of a sequence from others, and "
+            f"profile={cfg.choices.profile} does not: use profile=transformer profile.count_from=oldest, recurrent or "
+            "bidirectional, or batches.train_history=before."
+        )
+
+
+def _check_monitor(cfg: DictConfig) -> None:
+    measured = [f"{schema.VAL}/{name}" for name in metric_suite(cfg).names(schema.VAL)]
+    if cfg.monitor not in measured:
+        raise ConfigError(
+            f"monitor is {cfg.monitor!r}, but validation computes {', '.join(measured)}. "
+            "Choose one of them, or add the metric to metrics.val."
+        )
+
+
+def _check_candidates(cfg: DictConfig, split: Split) -> None:
+    if has_impressions(split) and cfg.ranker.get("retriever") is not None:
+        raise ConfigError(
+            f"data={cfg.choices.data} lists the candidates of each query, and ranker.retriever would choose others: "
+            "set ranker.retriever=null."
+        )
+
+
+def check_validation(cfg: DictConfig, split: Split) -> None:
+    """Refuse callbacks that monitor a validation which the split does not have.
+
+    Raises:
+        ConfigError: Naming the keys.
+    """
+    monitors = any(node is not None and node.get("monitor") is not None for node in (cfg.callbacks or {}).values())
+    if split.validation.is_empty() and monitors and not is_none(cfg.loss):
+        raise ConfigError(
+            f"split={split.name} leaves no validation interactions, which callbacks={cfg.choices.callbacks} monitors: "
+            "set split.validation_share, or use callbacks=none to test the last epoch."
+        )

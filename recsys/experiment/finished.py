@@ -1,0 +1,116 @@
+"""A finished run as an object: its record, and its model reopened on demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from omegaconf import DictConfig
+
+from recsys.schema import ConfigError
+from recsys.tracking.checksums import check_intact
+from recsys.tracking.record import Record
+from recsys.tracking.store import WEIGHTS
+
+if TYPE_CHECKING:
+    from recsys.data.splits.base import Split
+    from recsys.serving.model import Served
+    from recsys.training.module import RecommenderModule
+    from recsys.training.recommender import Recommender
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass
+class Run:
+    """One run of the store.
+
+    Attributes:
+        record: What it was and what it gave.
+        folder: Where its files are.
+        cfg: Its configuration.
+    """
+
+    record: Record
+    folder: Path
+    cfg: DictConfig = field(repr=False)
+
+    @property
+    def weights(self) -> Path:
+        """The file of the weights that were tested.
+
+        Raises:
+            ConfigError: If the run was made without a test, and so kept no weights.
+            RecsysError: If the file has changed since the run was recorded.
+        """
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise ConfigError(f"{self.folder} has no {WEIGHTS}: make the run with test=true rerun=true to keep them.")
+        check_intact(path, self.record.checksums.get(WEIGHTS))
+        return path
+
+    @cached_property
+    def split(self) -> Split:
+        """The data, split as for the model that was tested: its train part is what the model was fitted on.
+
+        Raises:
+            ConfigError: If the data is another by now, since weights belong to its users and items by index.
+        """
+        from recsys.experiment.inputs import load_tested_split
+
+        split, expected = load_tested_split(self.cfg), self.record.protocol.get("split_fingerprint")
+        if expected not in (None, split.fingerprint):
+            raise ConfigError(
+                f"the data of run {self.record.run_id} has changed: its split has the fingerprint {split.fingerprint}, "
+                f"expected {expected}. Another version of recsys may number users and items differently, too. Make the "
+                "run again."
+            )
+        return split
+
+    @cached_property
+    def model(self) -> Recommender:
+        """The model with the weights that were tested, in evaluation mode.
+
+        Raises:
+            RecsysError: If the weights are missing or damaged, see `weights`.
+        """
+        from recsys.training.trainer import load_weights
+
+        weights = self.weights
+        model = self.new_module().recommender.eval()
+        load_weights(model, weights)
+        return model
+
+    def new_module(self) -> RecommenderModule:
+        """A module with the tested model's architecture and untrained weights."""
+        from recsys.experiment.build import assemble
+        from recsys.experiment.inputs import text_features
+
+        return assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors)
+
+    @cached_property
+    def served(self) -> Served:
+        """The model with the vectors of its items, computed once."""
+        from recsys.serving.model import serve
+
+        return serve(self)
+
+    def recommend(self, user_id: Any, top_k: int = 10) -> pl.DataFrame:
+        """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
+
+        Args:
+            user_id: One id, or a list, array, series or frame of ids: texts or whole numbers.
+            top_k: Items for each user.
+
+        Raises:
+            ConfigError: If a user is not in the data.
+        """
+        from recsys.serving.output import recommendations
+        from recsys.serving.ranking import rank
+        from recsys.serving.users import known_users
+
+        users = known_users(self.served, user_id)
+        return recommendations(self.served, users, rank(self.served, users, top_k))

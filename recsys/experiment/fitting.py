@@ -1,0 +1,183 @@
+"""Fitting a setting on a split: first to choose its number of epochs, then once more for the test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig, open_dict
+from pytorch_lightning.loggers.logger import DummyLogger
+
+from recsys import schema
+from recsys.config.compose import is_none
+from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
+from recsys.experiment.inputs import text_features, user_texts
+from recsys.tracking.field_types import wrong_field
+from recsys.tracking.files import write_atomically
+from recsys.tracking.memory import freed_memory_kept
+from recsys.training import trainer as training
+from recsys.training.datamodule import RecommenderDataModule
+from recsys.training.interrupts import signals_passed_on
+from recsys.training.module import RecommenderModule
+from recsys.training.progress import FitProgress
+
+if TYPE_CHECKING:
+    from recsys.data.splits.base import Split
+
+SELECTION = "selection.json"  # in the folder of checkpoints: what validation chose, while the setting is fitted again
+REFIT_CHECKPOINTS = "refit"  # in the folder of checkpoints
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What validation came to.
+
+    Attributes:
+        metrics: Of validation, by name.
+        epochs: Epochs that were trained; None for a ranker that is not trained by gradient descent.
+        best_epochs: Epochs until the best validation, which the refit trains.
+        curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
+        seconds: By stage.
+        encoding: How the encoder read the texts.
+    """
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    epochs: int | None = None
+    best_epochs: int | None = None
+    curve: list[dict[str, float]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    encoding: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Keep it in a run's folder, so that a run that is killed in the refit goes on there."""
+        write_atomically(folder / training.CHECKPOINTS / SELECTION, json.dumps(asdict(self)).encode())
+
+    @classmethod
+    def read(cls, folder: Path) -> Selection | None:
+        """That of a run's folder; None if validation has not ended, or the file is damaged."""
+        try:
+            values = json.loads((folder / training.CHECKPOINTS / SELECTION).read_bytes())
+            return cls(**values) if wrong_field(cls, values) is None else None
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+            return None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that was fitted on a split's train part.
+
+    Attributes:
+        module: With the model.
+        datamodule: Of the split.
+        encoding: How the encoder read the texts.
+        epochs: Epochs that were trained; None for a ranker that is not trained by gradient descent.
+        seconds: Of `encode` (when the vectors were made, whichever run that was) and `fit`.
+    """
+
+    module: RecommenderModule
+    datamodule: RecommenderDataModule
+    encoding: dict[str, Any]
+    epochs: int | None
+    seconds: dict[str, float]
+
+
+def fit(
+    cfg: DictConfig,
+    split: Split,
+    trainer: pl.Trainer,
+    progress: FitProgress,
+    stages: Sequence[str],
+    checkpoints: Path,
+) -> Fitted:
+    """A model from the run's seed, fitted on the train part of a split.
+
+    Args:
+        cfg: The configuration.
+        split: The data.
+        trainer: With `progress` among its callbacks.
+        progress: Measures the training.
+        stages: What is evaluated afterwards, so that texts about its users are encoded now.
+        checkpoints: The folder that a killed run goes on from.
+    """
+    check_validation(cfg, split)
+    features = text_features(cfg, split)
+    pl.seed_everything(cfg.seed, verbose=False)
+    module = assemble(cfg, split, features.vectors)
+    texts = user_texts(cfg, split, module.recommender.user_prompt)
+    users = {} if texts is None else texts.encode_all(stages)
+    datamodule = build_datamodule(cfg, split, module.recommender)
+    progress.restart()
+    fit_ranker(module, split, features.vectors, cfg.seed)
+    if module.loss is not None:
+        with freed_memory_kept(), signals_passed_on():
+            last = training.last_checkpoint(checkpoints)
+            trainer.fit(module, datamodule, ckpt_path=last, weights_only=True)
+        training.check_finite(module)
+    made = features.report["seconds"] + sum(report["seconds"] for report in users.values())
+    return Fitted(
+        module,
+        datamodule,
+        {**features.report, **({"users": users} if users else {})},
+        None if module.loss is None else trainer.fit_loop.epoch_progress.current.completed,
+        {"encode": made, "fit": progress.seconds},
+    )
+
+
+def refit(cfg: DictConfig, split: Split, best_epochs: int | None, folder: Path) -> Fitted:
+    """The chosen setting, fitted from the run's seed on the larger train part, for as many epochs as validation chose.
+
+    Args:
+        cfg: The configuration of the run.
+        split: See `Split.refit`.
+        best_epochs: Of training; None for a ranker that is not trained by gradient descent.
+        folder: Of the run.
+    """
+    checkpoints = folder / training.CHECKPOINTS / REFIT_CHECKPOINTS
+    refitted, progress = refit_config(cfg, best_epochs, checkpoints), FitProgress()
+    trainer = build_trainer(refitted, [progress])
+    trainer.logger = DummyLogger()  # callbacks such as LearningRateMonitor need one
+    return fit(refitted, split, trainer, progress, [schema.TEST], checkpoints)
+
+
+def refit_config(cfg: DictConfig, best_epochs: int | None, checkpoints: Path) -> DictConfig:
+    """The configuration of a fit that validates nothing: no callback monitors a metric, and none stops it early."""
+    refitted = cfg.copy()
+    with open_dict(refitted):
+        trainer, callbacks = refitted.trainer, refitted.callbacks or {}
+        keeps_last = any(node.get("save_last") for node in callbacks.values() if node is not None)
+        if best_epochs is not None:
+            trainer.max_epochs, trainer.min_epochs = best_epochs, None
+        trainer.limit_val_batches, trainer.num_sanity_val_steps = 0, 0
+        refitted.logger = None
+        refitted.callbacks = {
+            name: node for name, node in callbacks.items() if not is_none(node) and node.get("monitor") is None
+        }
+        if keeps_last:
+            refitted.callbacks.refit_checkpoint = {
+                "_target_": "pytorch_lightning.callbacks.ModelCheckpoint",
+                "dirpath": str(checkpoints),
+                "save_last": True,
+                "save_top_k": 0,
+                "save_on_train_epoch_end": True,
+                "enable_version_counter": False,
+            }
+    return refitted
+
+
+def knowledge_of(split: Split, parts: Sequence[str]) -> dict[str, Any]:
+    """What a served model was fitted on, for its record.
+
+    Args:
+        split: Of which it was fitted on the train part.
+        parts: The parts of the data's own split that this train part is made of.
+    """
+    known: dict[str, Any] = {"parts": list(parts), "interactions": split.train.height}
+    if split.dataset.has_timestamps and split.train.height:
+        newest = int(split.train[schema.TIMESTAMP].max())  # type: ignore[arg-type]
+        known["until"] = datetime.fromtimestamp(newest / schema.MICROSECONDS, UTC).isoformat()
+    return known

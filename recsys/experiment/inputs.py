@@ -1,0 +1,208 @@
+"""Data, splits and encoded texts of a process: made once, shared by all of its runs."""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config.compose import build, plain
+from recsys.data.dataset import Dataset, frame_hash
+from recsys.data.dataset_cache import cached_fingerprint, entry_folder, load_dataset
+from recsys.data.splits.base import Split
+from recsys.schema import ALL, REFIT, TRAIN_ONLY, ConfigError
+from recsys.support.custom_code.hashes import code_of_names
+from recsys.tracking.run_id import targets
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+    from recsys.encoders.base import Encoder
+    from recsys.schema import UserPrompt
+    from recsys.training.encoded_user_texts import UserTexts
+
+KEPT = 6  # the most recent of each kind that stay in memory
+
+
+class _Memory:
+    """The most recent results by key."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[str, Any] = OrderedDict()
+
+    def get(self, key: str, make: Callable[[], Any]) -> Any:
+        if key not in self.kept:
+            self.kept[key] = make()
+        self.kept.move_to_end(key)
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)
+        return self.kept[key]
+
+
+_datasets, _splits, _features, _text_rows, _user_texts = (_Memory() for _ in range(5))
+_frame_hashes: dict[int, tuple[weakref.ref[pl.DataFrame], str]] = {}
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """What an encoder made of the catalogue: `vectors` (n_items, text_dim) and the `report` of how that went."""
+
+    vectors: NDArray[np.float32]
+    report: dict[str, Any]
+
+
+def cached_data_fingerprint(cfg: DictConfig) -> str | None:
+    """The fingerprint of the data if its parsed form is cached, else None; reads no data."""
+    return cached_fingerprint(build("data", cfg.data), cache_dir(cfg))
+
+
+def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
+    """The data, split; with what `train_share` and `train_per_user` leave to learn from, and `item_text` to read.
+
+    Args:
+        cfg: The configuration.
+        knowledge: What is learnt from: the train part alone, or more of the data, see `Split.refit`.
+    """
+    source = build("data", cfg.data)
+    data = str(entry_folder(source, cache_dir(cfg)))
+    share, per_user, template = cfg.get("train_share", 1.0), cfg.get("train_per_user"), cfg.get("item_text")
+    whole = f"{data} {_key(cfg.split)}"
+
+    def load() -> Dataset:
+        return _datasets.get(data, lambda: load_dataset(source, cache_dir(cfg)))
+
+    def make() -> Split:
+        split = _splits.get(whole, lambda: build("split", cfg.split).split(load()))
+        split = split if knowledge == TRAIN_ONLY else split.refit(knowledge)
+        return split.subsample_train(share, per_user).reading(template)
+
+    return _splits.get(f"{whole} {knowledge} {share} {per_user} {template}", make)
+
+
+def load_first_split(cfg: DictConfig) -> Split:
+    """The split that a run begins with: its train part alone, or everything for a model that is not tested."""
+    return load_split(cfg, ALL if cfg.test_knowledge == ALL else TRAIN_ONLY)
+
+
+def load_tested_split(cfg: DictConfig) -> Split:
+    """The split of the model that is tested and served: its train part is what `test_knowledge` allows."""
+    split = load_first_split(cfg)
+    return load_split(cfg, REFIT) if is_refitted(cfg, split) else split
+
+
+def is_refitted(cfg: DictConfig, split: Split) -> bool:
+    """Whether the chosen setting is fitted once more, on train and validation, before the test."""
+    return bool(cfg.test) and cfg.test_knowledge == REFIT and not split.validation.is_empty()
+
+
+def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
+    """The catalogue's texts, encoded by an encoder that was fitted on the train items alone."""
+    from recsys.encoders.vector_cache import encode_items
+
+    def encode() -> TextFeatures:
+        encoder = build("encoder", cfg.encoder)
+        return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, cache_dir(cfg)))
+
+    return _features.get(_encoding_key(cfg, split), encode)
+
+
+def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> UserTexts | None:
+    """What is written of users, encoded by the run's encoder, which is fitted on the train items alone."""
+    if prompt is None:
+        return None
+    from recsys.encoders.vector_cache import encode_texts
+    from recsys.training.encoded_user_texts import UserTexts
+
+    def encode(texts: Sequence[str]) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        return encode_texts(build("encoder", cfg.encoder), texts, _train_texts(split), cache_dir(cfg))
+
+    key = f"{_encoding_key(cfg, split)} {_content_of(split)} {prompt}"
+    return _user_texts.get(key, lambda: UserTexts(split, prompt, encode))
+
+
+def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
+    """A new encoder with its weights loaded, fitted on the train items' texts alone."""
+    encoder = build("encoder", cfg.encoder)
+    encoder.fit(_train_texts(split), cache_dir(cfg))
+    return encoder
+
+
+def text_rows(split: Split) -> csr_matrix | None:
+    """The TF-IDF rows of the items by which every run of the protocol measures the diversity of its lists."""
+    from recsys.metrics.texts import text_rows as make
+
+    texts, warm = split.data_texts or split.dataset.texts, split.whole.warm_items
+    return _text_rows.get(f"{split.dataset.fingerprint} {_mask_hash(warm)}", lambda: make(texts, warm))
+
+
+def _encoding_key(cfg: DictConfig, split: Split) -> str:
+    """All that vectors of texts depend on: the texts, which of them are fitted on, and the encoder."""
+    return f"{_hash_of(split.dataset.items)} {_mask_hash(split.warm_items)} {_key(cfg.encoder)}"
+
+
+def _mask_hash(mask: NDArray[np.bool_]) -> str:
+    return hashlib.sha256(mask.tobytes()).hexdigest()
+
+
+def _content_of(split: Split) -> str:
+    """A hash of all interactions, impressions, users and items of a split, part by part."""
+    hashes = [f"{name}={_hash_of(frame)}" for name, frame in _frames(split)]
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def _frames(part: Split | Dataset) -> Iterator[tuple[str, pl.DataFrame | None]]:
+    for entry in fields(part):
+        value = getattr(part, entry.name)
+        if isinstance(value, Dataset):
+            yield from _frames(value)
+        elif value is None or hasattr(value, "get_columns"):
+            yield entry.name, value
+
+
+def _hash_of(frame: pl.DataFrame | None) -> str | None:
+    """The frame's hash, computed once while it is in memory."""
+    if frame is None:
+        return None
+    place = id(frame)
+    if place not in _frame_hashes:
+        reference = weakref.ref(frame, lambda _: _frame_hashes.pop(place, None))
+        _frame_hashes[place] = reference, frame_hash(frame)
+    return _frame_hashes[place][1]
+
+
+def _train_texts(split: Split) -> list[str]:
+    return [text for text, warm in zip(split.dataset.texts, split.warm_items, strict=True) if warm]
+
+
+def cache_dir(cfg: DictConfig) -> Path:
+    """The folder of what is kept between runs."""
+    return expanded(cfg.paths.cache_dir)
+
+
+def expanded(folder: str) -> Path:
+    """A folder of the configuration, with `~` for the user's home.
+
+    Raises:
+        ConfigError: If the user has no home.
+    """
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{folder} needs a home folder, and there is none: set HOME, RECSYS_CACHE or paths.cache_dir."
+        ) from error
+
+
+def _key(node: DictConfig) -> str:
+    """A component's settings, and its code where it is not the package's own."""
+    settings = OmegaConf.to_yaml(node, resolve=True, sort_keys=True)
+    return f"{settings} {code_of_names(targets(plain(node)))}"

@@ -1,0 +1,27 @@
+"""The prepare_data command: validate, cache, describe."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from recsys.config.compatibility import check_data
+from recsys.data.description import describe, render
+from recsys.experiment.inputs import load_split
+from recsys.support.screen import Screen
+
+
+def prepare(cfg: DictConfig) -> None:
+    """Read a data set (or find it in the cache) and print its statistics and those of its split.
+
+    Raises:
+        ConfigError: If the configuration is impossible.
+        DataError: If the data is malformed.
+    """
+    check_data(cfg)
+    split = load_split(cfg)
+    console = Screen()
+    for table in render(describe(split.dataset, split)):
+        console.print(table)
+    for warning in split.warnings:
+        console.print(f"warning: {warning}", style="yellow")
+    console.print(f"{split.dataset.name}, split {split.name} ({split.fingerprint}), is ready in {cfg.paths.cache_dir}.")

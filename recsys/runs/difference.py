@@ -1,0 +1,84 @@
+"""What differs between two runs: settings, protocol, versions and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recsys.reports.formatting import number
+from recsys.runs.choosing import one_run
+from recsys.runs.facts import settings
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten, influential
+
+ABSENT = "(absent)"
+
+
+def diff_runs(cfg: DictConfig, console: Console) -> int:
+    """Print the settings that differ between two runs, and all of their metrics with the differences."""
+    one, other = one_run(cfg, "run"), one_run(cfg, "other")
+    heads = [f"{record.name} seed {record.seed}\n{record.run_id}" for record in (one, other)]
+    moving, still = config_differences(one, other)
+    _print_pairs("settings that differ", moving, heads, console)
+    _print_pairs("settings that differ and move no result", still, heads, console)
+    _print_pairs("made with", differences(made_with(one), made_with(other)), heads, console)
+    protocol = differences(dict(flatten(one.protocol)), dict(flatten(other.protocol)))
+    _print_pairs("protocol", protocol, heads, console)
+    console.print(metrics_table(one.metrics, other.metrics, heads))
+    if protocol:
+        console.print("The protocols differ: these metrics must not be compared.", style="yellow")
+    return 0
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Both values of each key where they differ.
+
+    Example:
+        >>> differences({"a": 1, "b": 2}, {"b": 3, "c": 4})
+        {'a': (1, '(absent)'), 'b': (2, 3), 'c': ('(absent)', 4)}
+    """
+    pairs = {key: (one.get(key, ABSENT), other.get(key, ABSENT)) for key in [*one, *other]}
+    return {key: (a, b) for key, (a, b) in pairs.items() if (type(a), a) != (type(b), b)}
+
+
+def config_differences(one: Record, other: Record) -> tuple[dict[str, tuple[Any, Any]], dict[str, tuple[Any, Any]]]:
+    """Config keys that differ: those that results depend on, and the others."""
+    known = influential(one.config).keys() | influential(other.config).keys()
+    found = differences(settings(one), settings(other))
+    found |= {key: pair for key, pair in differences(one.choices, other.choices).items() if key not in found}
+    moving = {key: pair for key, pair in found.items() if key in known or key in one.choices}
+    return moving, {key: pair for key, pair in found.items() if key not in moving}
+
+
+def made_with(record: Record) -> dict[str, Any]:
+    """Versions, checkout and machine of a run, by one word each."""
+    return {**record.versions, **(record.git or {}), **record.machine}
+
+
+def metrics_table(one: Mapping[str, float], other: Mapping[str, float], heads: list[str]) -> Table:
+    """Two runs' metrics side by side, with the second's less the first's."""
+    table = Table("metric", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    for head in [*heads, "difference"]:
+        table.add_column(Text(head), justify="right")
+    for name in dict.fromkeys([*one, *other]):
+        a, b = one.get(name), other.get(name)
+        change = None if a is None or b is None else b - a
+        table.add_row(Text(name), number(a), number(b), number(change, signed=True))
+    return table
+
+
+def _print_pairs(title: str, pairs: Mapping[str, tuple[Any, Any]], heads: list[str], console: Console) -> None:
+    if not pairs:
+        return
+    table = Table(title, box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    for head in heads:
+        table.add_column(Text(head), overflow="fold")
+    for key, values in pairs.items():
+        table.add_row(Text(key), *(Text("null" if value is None else str(value)) for value in values))
+    console.print(table)

@@ -1,0 +1,90 @@
+"""A table of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recsys.reports.formatting import ABSENT, number, seconds
+from recsys.runs.choosing import chosen_runs, store_of
+from recsys.runs.facts import fact, monitored, summary
+from recsys.schema import TEST, VAL, ConfigError
+from recsys.tracking.record import Record
+from recsys.tracking.store import Store
+
+WORDS = ("id", "name", "status", "tags", "data/split", "created")
+
+
+def list_runs(cfg: DictConfig, console: Console) -> int:
+    """Print the chosen runs, and the folders that have no record yet."""
+    store = store_of(cfg)
+    if store.ids() or not store.unrecorded():
+        console.print(runs_table(sort_runs(chosen_runs(cfg), cfg.sort)))
+    _print_unrecorded(store, console)
+    return 0
+
+
+def sort_runs(records: Sequence[Record], sort: str) -> list[Record]:
+    """Runs in the order of a column, a metric or a config key, those without it last; `-` before it turns it round.
+
+    Raises:
+        ConfigError: If no run has it.
+    """
+    key, descending = sort.removeprefix("-"), sort.startswith("-")
+    known = [record for record in records if _is_known(fact(record, key))]
+    if not known:
+        columns = ", ".join(summary(records[0]))
+        raise ConfigError(f"sort={sort}: no run has {key!r}. Give one of {columns}, a metric or a config key.")
+    known.sort(key=lambda record: _comparable(fact(record, key)), reverse=descending)
+    return [*known, *(record for record in records if record not in known)]
+
+
+def runs_table(records: Sequence[Record], title: str | None = None) -> Table:
+    """One line for each run."""
+    metrics = {str(record.config.get("monitor", "")).partition("/")[2] for record in records}
+    metric = metrics.pop() if len(metrics) == 1 else "monitored"
+    headers = ["id", "name", "seed", "status", "tags", "data/split", f"val {metric}", f"test {metric}", "time"]
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for header in [*headers, "created"]:
+        whole = header in ("id", "created")
+        table.add_column(Text(header), justify="left" if header in WORDS else "right", no_wrap=whole, overflow="fold")
+    for record in records:
+        table.add_row(*map(Text, _texts(record)), style=None if record.is_finished else "red")
+    return table
+
+
+def _texts(record: Record) -> list[str]:
+    facts = summary(record)
+    return [
+        record.run_id,
+        record.name,
+        str(record.seed),
+        record.status,
+        facts["tags"],
+        f"{facts['data'] or ABSENT}/{facts['split'] or ABSENT}",
+        number(monitored(record, VAL)),
+        number(monitored(record, TEST)),
+        seconds(facts["seconds"]),
+        record.created[:16].replace("T", " "),
+    ]
+
+
+def _print_unrecorded(store: Store, console: Console) -> None:
+    for run_id in store.unrecorded():
+        state = "is being made" if store.is_locked(run_id) else "was left unfinished: its command goes on with it"
+        console.print(f"{run_id} {state}.", style="yellow", highlight=False)
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None and value == value
+
+
+def _comparable(value: Any) -> tuple[int, Any]:
+    """Numbers before words, so that a key whose runs have both still has an order."""
+    return (0, value) if isinstance(value, (int, float)) else (1, str(value))

@@ -1,0 +1,138 @@
+"""Making a run again from its record alone, and holding every number against it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+from omegaconf import DictConfig, OmegaConf
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recsys.config.compose import plain
+from recsys.config.trust import recorded
+from recsys.experiment.run import run as make
+from recsys.runs.choosing import one_run, store_of
+from recsys.runs.difference import differences, made_with
+from recsys.runs.facts import in_folder
+from recsys.schema import ConfigError
+from recsys.tracking.environment import is_first_process
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+from recsys.tracking.store import KEYS, QUERY, RECORD, USER_COLUMN, Store
+
+TOLERANCE = 1e-6
+EQUAL, CLOSE, DIFFERS = "equal to the last bit", f"within {TOLERANCE:g}", "differs"
+COLOURS = {EQUAL: "green", CLOSE: "yellow", DIFFERS: "red"}
+
+
+def reproduce_run(cfg: DictConfig, console: Console) -> int:
+    """Make a run again in a temporary store, and compare every number; 1 if one differs by more than 1e-6.
+
+    Raises:
+        ConfigError: If the run failed, so that there is nothing to reproduce.
+    """
+    record = one_run(cfg, "run")
+    if not record.is_finished:
+        raise ConfigError(f"run={record.run_id} failed; action=show run={record.run_id} tells why.")
+    with TemporaryDirectory(prefix="recsys-") as folder:
+        again = make(recorded_config(record, Path(folder), cfg)).record
+        if not is_first_process():
+            return 0
+        verdicts = compare_numbers(numbers(record), numbers(again))
+        if record.config.get("test", True):
+            stores = store_of(cfg), Store(Path(folder))
+            verdicts |= compare_queries(stores[0].per_user(record.run_id), stores[1].per_user(again.run_id))
+    console.print(_table(record, again, verdicts))
+    _print_circumstances(record, again, console)
+    counts = {verdict: list(verdicts.values()).count(verdict) for verdict in (EQUAL, CLOSE, DIFFERS)}
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    console.print(f"{len(verdicts)} numbers compared: {told}.", style=COLOURS[_worst(verdicts)], highlight=False)
+    return 1 if counts[DIFFERS] else 0
+
+
+def recorded_config(record: Record, folder: Path, cfg: DictConfig) -> DictConfig:
+    """The recorded configuration, with its store in `folder`, the cache of `cfg` or none, and without loggers.
+
+    Raises:
+        ConfigError: If it names a class that is not trusted.
+    """
+    config = plain(recorded(record.config, store_of(cfg).folder(record.run_id) / RECORD))
+    made: Any = OmegaConf.create(in_folder(config, config["paths"]["run_dir"]))
+    made.paths.runs_dir, made.paths.run_dir = str(folder), str(folder / "unnamed")
+    made.paths.cache_dir = str(folder / "cache") if cfg.fresh_cache else cfg.paths.cache_dir
+    made.logger, made.rerun = None, False
+    # Sums in another order differ in their last bits.
+    made.num_threads = made.num_threads or record.machine.get("threads")
+    return made
+
+
+def numbers(record: Record) -> dict[str, float]:
+    """All that a run's record has measured, by name: metrics, segments, and the curve of its epochs."""
+    found = {**record.metrics, **dict(flatten(record.segments))}
+    for line in record.curve:
+        found |= {f"epoch {line['epoch']:.0f}: {name}": value for name, value in line.items() if name != "epoch"}
+    return found
+
+
+def compare_numbers(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, str]:
+    """EQUAL, CLOSE or DIFFERS for each name; what only one of them has differs.
+
+    Example:
+        >>> compare_numbers({"a": 0.5, "b": 0.25}, {"a": 0.5, "b": 0.5})
+        {'a': 'equal to the last bit', 'b': 'differs'}
+    """
+    return {name: _verdict(one.get(name), other.get(name)) for name in dict.fromkeys([*one, *other])}
+
+
+def compare_queries(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, str]:
+    """The same of the values of each query, by "per query: metric": the worst over the queries."""
+    if not one.select(QUERY, USER_COLUMN).equals(other.select(QUERY, USER_COLUMN)):
+        return {"per query": DIFFERS}
+    metrics = [name for name in dict.fromkeys([*one.columns, *other.columns]) if name not in KEYS]
+    shared = [name for name in metrics if name in one.columns and name in other.columns]
+    found = {name: _worst(dict(enumerate(map(_verdict, one[name], other[name])))) for name in shared}
+    return {f"per query: {name}": found.get(name, DIFFERS) for name in metrics}
+
+
+def _verdict(one: float | None, other: float | None) -> str:
+    if one is None or other is None:
+        return DIFFERS
+    if one == other or (math.isnan(one) and math.isnan(other)):
+        return EQUAL
+    return CLOSE if math.isclose(one, other, rel_tol=0, abs_tol=TOLERANCE) else DIFFERS
+
+
+def _worst(verdicts: Mapping[Any, str]) -> str:
+    return max(verdicts.values(), key=list(COLOURS).index, default=EQUAL)
+
+
+def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> Table:
+    """The metrics, and of all else what is not equal."""
+    title = Text(f"{record.name}, seed {record.seed} ({record.run_id}), made again")
+    table = Table("metric", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("record", "again", ""):
+        table.add_column(head, justify="right" if head else "left")
+    before, after = numbers(record), numbers(again)
+    for name, verdict in verdicts.items():
+        if name in record.metrics or verdict != EQUAL:
+            texts = (f"{found[name]:.9g}" if name in found else "" for found in (before, after))
+            table.add_row(Text(name), *texts, verdict, style=None if verdict == EQUAL else COLOURS[verdict])
+    return table
+
+
+def _print_circumstances(record: Record, again: Record, console: Console) -> None:
+    changed = differences(made_with(record), made_with(again))
+    for key, (before, now) in changed.items():
+        console.print(f"{key} was {before} and is {now}.", style="yellow", markup=False, highlight=False)
+    if not changed:
+        console.print("Versions, commit and machine are those of the record.", highlight=False)
+    protocol = differences(dict(flatten(record.protocol)), dict(flatten(again.protocol)))
+    for key, (before, now) in protocol.items():
+        console.print(f"protocol: {key} was {before} and is {now}.", style="red", markup=False, highlight=False)

@@ -1,0 +1,55 @@
+"""All that a record tells of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recsys.experiment.finished import Run
+from recsys.reports.cells import repeat_command
+from recsys.reports.summary import print_run
+from recsys.runs.choosing import one_run, store_of
+from recsys.runs.facts import settings
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+
+
+def show_run(cfg: DictConfig, console: Console) -> int:
+    """Print a run: its metrics, cost, settings, data, protocol and where it was made; a failed one's traceback."""
+    record = one_run(cfg, "run")
+    print_run(Run(record, store_of(cfg).folder(record.run_id), cfg), console)
+    for heading, pairs in _parts(record).items():
+        if pairs:
+            console.print(_key_values(heading, pairs))
+    console.print(f"Repeat: {repeat_command(record, [record.seed])}", markup=False, highlight=False, soft_wrap=True)
+    if record.error:
+        console.print(record.error, style="red", markup=False, highlight=False)
+    return 0
+
+
+def _parts(record: Record) -> dict[str, Mapping[str, Any]]:
+    about: dict[str, Any] = {"id": record.run_id, "status": record.status, "created": record.created}
+    about |= {"seed": record.seed, "tags": " ".join(record.tags)}
+    return {
+        "run": about,
+        "choices": record.choices,
+        "configuration": settings(record),
+        "tuning": dict(flatten(record.tuning)),
+        "protocol": dict(flatten(record.protocol)),
+        "data": dict(flatten(record.data_statistics)),
+        "encoding": dict(flatten(record.encoding)),
+        "ranking": dict(flatten(record.ranking)),
+        "made with": {**record.versions, **(record.git or {}), **record.machine},
+    }
+
+
+def _key_values(heading: str, pairs: Mapping[str, Any]) -> Table:
+    table = Table(heading, "", box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for key, value in pairs.items():
+        table.add_row(Text(str(key)), Text("null" if value is None else str(value), overflow="fold"))
+    return table

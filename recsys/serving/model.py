@@ -1,0 +1,85 @@
+"""What is asked: a run's model, and all that it can recommend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys import schema
+from recsys.data.dataset import titles
+from recsys.data.queries import histories, masked_items
+from recsys.data.ragged import ItemLists
+from recsys.experiment.finished import Run
+from recsys.training.encoded_user_texts import UserTexts
+from recsys.training.recommender import Recommender
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model with its items.
+
+    Attributes:
+        run: The run that the model is of.
+        model: In evaluation mode.
+        items: Row i is item i of the model: first what may be recommended, then texts that users gave for a history.
+        text_vectors: (n_items, text_dim) what the run's encoder makes of their texts.
+        n_items: How many may be recommended.
+    """
+
+    run: Run
+    model: Recommender
+    items: pl.DataFrame
+    text_vectors: NDArray[np.float32]
+    n_items: int
+
+    @cached_property
+    def item_vectors(self) -> Tensor:
+        """Vectors (n_items, dim) of all items, computed once."""
+        with torch.no_grad():
+            return self.model.item_vectors(self.items.height)
+
+    @cached_property
+    def known(self) -> ItemLists:
+        """What is known of each user of the data when the test is served, oldest first."""
+        return histories(self.run.split, schema.TEST)
+
+    @cached_property
+    def masked(self) -> ItemLists:
+        """The items that are not recommended to each user of the data, as in the test."""
+        return masked_items(self.run.split, schema.TEST)
+
+    @cached_property
+    def titles(self) -> pl.Series:
+        """What an item is called: its title where the data has titles, else its text."""
+        return titles(self.items)
+
+    @cached_property
+    def user_texts(self) -> UserTexts | None:
+        """What is written of users, for a profile that reads it."""
+        from recsys.experiment.inputs import user_texts
+
+        return user_texts(self.run.cfg, self.run.split, self.model.user_prompt)
+
+    @cached_property
+    def known_texts(self) -> Tensor | None:
+        """(n_users, text_dim) what the profile reads of each user of the data, when the test is served."""
+        return None if self.user_texts is None else self.user_texts.known_users()
+
+    @property
+    def max_history(self) -> int:
+        """How many of the newest items of a history the model reads; 0 if it reads none."""
+        return self.model.history_length(self.run.cfg.batches.max_history)
+
+
+def serve(run: Run) -> Served:
+    """A run's model with the catalogue that it was made on."""
+    from recsys.experiment.inputs import text_features
+
+    items = run.split.dataset.items
+    return Served(run, run.model, items, text_features(run.cfg, run.split).vectors, items.height)

@@ -1,0 +1,182 @@
+"""What a run's profiles look like: a map of the users, clusters of them, and the items and words that tell each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from recsys import schema
+from recsys.data.ragged import ItemLists
+from recsys.rankers.base import ItemSide
+from recsys.schema import ConfigError
+from recsys.serving.model import Served
+from recsys.serving.ranking import chunks
+from recsys.serving.top_terms import favourites, telling_words
+from recsys.serving.users import ServedUsers
+
+X, Y, CLUSTER, FAVOURITE, N_KNOWN = "x", "y", "cluster", "favourite", "n_known"
+NEWEST, NEAREST, WORDS, N_USERS = "newest", "nearest", "words", "n_users"
+FEWEST_USERS = 10  # that make a map
+
+
+@dataclass(frozen=True)
+class PortraitSettings:
+    """How profiles are looked at.
+
+    Attributes:
+        n_clusters: Clusters of users.
+        n_items: Items that are named for a profile, and of a history.
+        n_words: Words that are named for a profile.
+        n_read: The items nearest to a profile, out of whose texts the words are taken.
+        perplexity: Of t-SNE: about how many neighbours a user has on the map.
+        seed: Of clusters and map.
+    """
+
+    n_clusters: int
+    n_items: int
+    n_words: int
+    n_read: int
+    perplexity: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """Profiles as tables.
+
+    Attributes:
+        users: A row for each user: `user_id`, `x`, `y`, `cluster` (from 1, the largest first), `favourite` category
+            (empty where nothing is known), `n_known` items, and the lists `newest` (titles), `nearest` (titles) and
+            `words`.
+        clusters: A row for each cluster: `cluster`, `n_users`, `favourite`, `nearest`, `words`.
+    """
+
+    users: pl.DataFrame
+    clusters: pl.DataFrame
+
+
+def check_has_profiles(served: Served) -> None:
+    """Refuse a run without user vectors.
+
+    Raises:
+        ConfigError: If so.
+    """
+    if served.model.profile is None:
+        ranker = served.run.cfg.choices.ranker
+        raise ConfigError(
+            f"ranker={ranker} has no user profile to look at: use a run with profile=mean, attention, recurrent, "
+            "transformer, id or text."
+        )
+
+
+def portraits(served: Served, users: ServedUsers, settings: PortraitSettings) -> Portraits:
+    """Profiles of users, in two passes over them.
+
+    An item is nearest to a profile if the model scores it highest above its mean over these users, so that items that
+    everybody is recommended tell nothing. The words of a profile are those whose mean TF-IDF weight in the texts of its
+    nearest items is highest above that of the catalogue. Clusters are k-means', the map is t-SNE's (van der Maaten and
+    Hinton, JMLR 2008), both of user vectors of length 1.
+
+    Raises:
+        ConfigError: If the run has no profile, or there are too few users.
+    """
+    check_has_profiles(served)
+    if len(users) < max(FEWEST_USERS, settings.n_clusters):
+        raise ConfigError(f"{len(users)} users make no map; expected {max(FEWEST_USERS, settings.n_clusters)} or more.")
+    vectors, mean_scores = _vectors(served, users)
+    unit = normalize(vectors, dim=1).double().numpy()
+    clusters = _clusters(unit, settings)
+    nearest, of_clusters = _nearest(served, users, mean_scores, clusters, settings)
+    texts = served.items[schema.TEXT].head(served.n_items).to_list()
+    words = telling_words(texts, [nearest, of_clusters], settings.n_words)
+    liked = favourites(served.items, users.history)
+    place = _map(unit, settings)
+    table = pl.DataFrame(
+        {
+            schema.USER_ID: users.ids,
+            X: place[:, 0],
+            Y: place[:, 1],
+            CLUSTER: clusters + 1,
+            FAVOURITE: liked,
+            N_KNOWN: users.history.lengths,
+            NEWEST: _newest(served, users.history, settings.n_items),
+            NEAREST: _titles(served, nearest[:, : settings.n_items]),
+            WORDS: words[0],
+        }
+    )
+    return Portraits(table, _cluster_table(served, table, of_clusters[:, : settings.n_items], words[1]))
+
+
+@torch.no_grad()
+def _vectors(served: Served, users: ServedUsers) -> tuple[Tensor, Tensor]:
+    """(U, dim) profiles, and the mean score (n_items,) of each item."""
+    found, total = [], torch.zeros(served.n_items, dtype=torch.float64)
+    for rows in chunks(served, len(users)):
+        vectors, scores = _scored(served, users, rows)
+        found.append(vectors)
+        total += scores.double().sum(dim=0)
+    return torch.cat(found), (total / len(users)).float()
+
+
+@torch.no_grad()
+def _nearest(
+    served: Served, users: ServedUsers, mean_scores: Tensor, clusters: NDArray[np.int64], settings: PortraitSettings
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(U, n_read) the nearest items of each profile, and (n_clusters, n_read) those of each cluster's mean."""
+    n = min(settings.n_read, served.n_items)
+    found, total = [], torch.zeros(settings.n_clusters, served.n_items)
+    for rows in chunks(served, len(users)):
+        above = _scored(served, users, rows)[1] - mean_scores
+        found.append(above.topk(n, dim=1).indices)
+        total.index_add_(0, torch.from_numpy(clusters[rows]), above)
+    counts = torch.from_numpy(np.bincount(clusters, minlength=settings.n_clusters)).unsqueeze(1)
+    return torch.cat(found).numpy(), (total / counts.clamp(min=1)).topk(n, dim=1).indices.numpy()
+
+
+def _scored(served: Served, users: ServedUsers, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    batch = users.batch(rows, served.max_history)
+    side = served.model.user_side(batch, served.item_vectors, batch.history)
+    n = served.n_items
+    return side.vectors, served.model.ranker.score_catalogue(side, ItemSide(torch.arange(n), served.item_vectors[:n]))
+
+
+def _clusters(unit: NDArray[np.float64], settings: PortraitSettings) -> NDArray[np.int64]:
+    """(U,) the cluster of each user, from 0, the largest first."""
+    from sklearn.cluster import KMeans
+
+    found = KMeans(settings.n_clusters, n_init=10, random_state=settings.seed).fit_predict(unit)
+    order = np.argsort(-np.bincount(found, minlength=settings.n_clusters), kind="stable")
+    return np.argsort(order)[found]
+
+
+def _map(unit: NDArray[np.float64], settings: PortraitSettings) -> NDArray[np.float64]:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(settings.perplexity, (len(unit) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=settings.seed).fit_transform(unit)
+
+
+def _newest(served: Served, history: ItemLists, n: int) -> list[list[str]]:
+    return [served.titles.gather(items[::-1][:n]).to_list() for items in map(history.__getitem__, range(len(history)))]
+
+
+def _titles(served: Served, items: NDArray[np.int64]) -> list[list[str]]:
+    flat = served.titles.gather(items.ravel())
+    return flat.reshape(items.shape).to_list() if items.size else [[] for _ in items]
+
+
+def _cluster_table(
+    served: Served, users: pl.DataFrame, nearest: NDArray[np.int64], words: list[list[str]]
+) -> pl.DataFrame:
+    counted = users.group_by(CLUSTER).agg(
+        pl.len().alias(N_USERS), pl.col(FAVOURITE).filter(pl.col(FAVOURITE) != "").mode().sort().first()
+    )
+    told = {CLUSTER: np.arange(len(nearest)) + 1, NEAREST: _titles(served, nearest), WORDS: words}
+    clusters = pl.DataFrame(told).join(counted, on=CLUSTER, how="left", maintain_order="left")
+    return clusters.with_columns(pl.col(N_USERS).fill_null(0))  # of equal profiles there are fewer clusters

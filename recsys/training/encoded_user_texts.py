@@ -1,0 +1,140 @@
+"""Users as a language model reads them: texts of what they did, encoded once, by example and by query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys import schema
+from recsys.data.queries import Queries, histories, stage_queries, train_examples
+from recsys.data.ragged import ItemLists
+from recsys.data.splits.base import Split
+from recsys.data.user_texts import people_of, snapshot_ends, write_texts
+from recsys.layers.lookup import take_rows
+from recsys.layers.scaling import centering
+from recsys.schema import UserPrompt
+
+Encode = Callable[[Sequence[str]], tuple[NDArray[np.float32], dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class TextRows:
+    """Vectors (n, text_dim) of texts, and the row (T,) of each example or query among them."""
+
+    vectors: Tensor
+    rows: Tensor
+
+    def take(self, chosen: Tensor) -> Tensor:
+        """Vectors (B, text_dim) of the examples or queries `chosen` (B,)."""
+        return take_rows(self.vectors, self.rows[chosen])
+
+
+class UserTexts:
+    """The texts about the users of a split, and their vectors.
+
+    The texts that training reads end before the positive of each of their examples; those of a stage tell all that is
+    known when the stage is served. Vectors are centred and scaled by the statistics of the distinct texts of training.
+
+    Args:
+        split: The data.
+        prompt: How texts are written.
+        encode: Vectors of texts, by the run's encoder, with a report of how it read them.
+    """
+
+    def __init__(self, split: Split, prompt: UserPrompt, encode: Encode) -> None:
+        self.split, self.prompt, self.encode = split, prompt, encode
+        self.reports: dict[str, dict[str, Any]] = {}
+        self._stages: dict[str, TextRows] = {}
+
+    @cached_property
+    def train_texts(self) -> list[str]:
+        """The text of each training example."""
+        examples = train_examples(self.split)
+        ends = snapshot_ends(examples, self.prompt.n_snapshots)
+        snapshots, of_example = np.unique(np.stack([examples.rows, ends]), axis=1, return_inverse=True)
+        owners = np.zeros(len(examples.history), dtype=np.int64)
+        owners[examples.rows] = examples.users
+        texts = self.write(examples.history, snapshots[0], snapshots[1], owners[snapshots[0]])
+        return [texts[row] for row in of_example.reshape(-1)]
+
+    @cached_property
+    def train(self) -> TextRows:
+        """By training example."""
+        return TextRows(self.scaled(self._train[0]), self._train[1])
+
+    def encode_all(self, stages: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Encode the texts of training and of these stages; what the encoder says of them, by stage."""
+        _ = self.train
+        for stage in stages:
+            self.stage(stage)
+        return self.reports
+
+    def stage(self, stage: str) -> TextRows:
+        """By query of `schema.VAL` or `schema.TEST`."""
+        if stage not in self._stages:
+            queries = stage_queries(self.split, stage)
+            vectors, rows = self._encoded(self.stage_texts(queries), stage)
+            self._stages[stage] = TextRows(self.scaled(vectors), rows[torch.from_numpy(queries.rows)])
+        return self._stages[stage]
+
+    def stage_texts(self, queries: Queries) -> list[str]:
+        """The text of each of the lists that a stage's queries have their histories from."""
+        owners = np.arange(len(queries.history))
+        owners[queries.rows] = queries.users
+        return self._whole(queries.history, owners)
+
+    def known_users(self) -> Tensor:
+        """(n_users, text_dim) for each user of the data, with all that is known when the test is served."""
+        lists = histories(self.split, schema.TEST)
+        vectors, rows = self._encoded(self._whole(lists, np.arange(len(lists))), None)
+        return take_rows(self.scaled(vectors), rows)
+
+    def new_users(self, lists: ItemLists, item_texts: pl.Series) -> list[str]:
+        """The texts of users who are not in the data, by what they did of items with these texts."""
+        return self._whole(lists, np.full(len(lists), -1), item_texts)
+
+    def scaled(self, vectors: Tensor) -> Tensor:
+        """Vectors of the encoder as training has them."""
+        mean, scale = self._centering
+        return ((vectors - mean) * scale).float()
+
+    def write(
+        self,
+        lists: ItemLists,
+        rows: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        owners: NDArray[np.int64],
+        item_texts: pl.Series | None = None,
+    ) -> list[str]:
+        """The texts of lists `rows` (T,) up to `ends` (T,), of users `owners` (T,)."""
+        texts = self.split.dataset.items[schema.TEXT] if item_texts is None else item_texts
+        return write_texts(self.prompt, lists, rows, ends, texts, people_of(self.split.dataset.users, owners))
+
+    def _whole(self, lists: ItemLists, owners: NDArray[np.int64], item_texts: pl.Series | None = None) -> list[str]:
+        return self.write(lists, np.arange(len(lists)), lists.lengths, owners, item_texts)
+
+    def _encoded(self, texts: Sequence[str], stage: str | None) -> tuple[Tensor, Tensor]:
+        """Vectors of the distinct texts, and each text's row; what the encoder says of them is reported for a stage."""
+        places: dict[str, int] = {}
+        rows = torch.tensor([places.setdefault(text, len(places)) for text in texts], dtype=torch.long)
+        vectors, report = self.encode(list(places))
+        if stage is not None:
+            unknown = sum(text == self.prompt.empty for text in texts)
+            self.reports[stage] = {"n_read": len(texts), "n_nothing_known": unknown, **report}
+        return torch.from_numpy(vectors), rows
+
+    @cached_property
+    def _train(self) -> tuple[Tensor, Tensor]:
+        return self._encoded(self.train_texts, schema.TRAIN)
+
+    @cached_property
+    def _centering(self) -> tuple[Tensor, Tensor]:
+        return centering(self._train[0])

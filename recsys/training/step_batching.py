@@ -1,0 +1,125 @@
+"""How many optimizer steps one training step of Lightning's loop may take, and whether rows may be updated lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pytorch_lightning import Callback, callbacks
+
+# Settings of a Trainer that mean the same, whether or not Lightning sees each step; with all others it is to see them.
+INDIFFERENT = {
+    "accelerator",
+    "benchmark",
+    "callbacks",
+    "check_val_every_n_epoch",
+    "default_root_dir",
+    "deterministic",
+    "detect_anomaly",
+    "enable_checkpointing",
+    "enable_model_summary",
+    "enable_progress_bar",
+    "limit_predict_batches",
+    "limit_test_batches",
+    "limit_val_batches",
+    "log_every_n_steps",
+    "logger",
+    "max_epochs",
+    "min_epochs",
+    "num_sanity_val_steps",
+    "profiler",
+    "use_distributed_sampler",
+}
+# Hooks during training. A callback that has one of them may need each optimizer step to be one of Lightning's loop.
+STEP_HOOKS = (
+    "on_train_start",
+    "on_train_end",
+    "on_train_epoch_start",
+    "on_train_epoch_end",
+    "on_train_batch_start",
+    "on_train_batch_end",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_zero_grad",
+    "on_before_optimizer_step",
+)
+# Further hooks of a fit. A callback that has one of them may read or change weights.
+FIT_HOOKS = (
+    "on_fit_start",
+    "on_fit_end",
+    "on_validation_start",
+    "on_validation_end",
+    "on_validation_epoch_start",
+    "on_validation_epoch_end",
+    "on_validation_batch_start",
+    "on_validation_batch_end",
+    "on_save_checkpoint",
+)
+# Lightning's classes whose hooks neither depend on single steps nor touch weights, but for `_counts_steps`.
+INDIFFERENT_CALLBACKS = (
+    callbacks.EarlyStopping,
+    callbacks.LearningRateMonitor,
+    callbacks.ModelCheckpoint,
+    callbacks.ModelSummary,
+    callbacks.ProgressBar,
+    callbacks.RichModelSummary,
+    callbacks.RichProgressBar,
+    callbacks.TQDMProgressBar,
+)
+PLAIN = {"devices": (1, "1"), "precision": (32, "32", "32-true", 64, "64", "64-true")}
+
+
+def steps_at_once(trainer: Mapping[str, Any], batch_size: int, examples_per_loop_step: int) -> int:
+    """Optimizer steps that one training step of Lightning's loop takes: as many as `examples_per_loop_step` allows.
+
+    It is 1 where Lightning has a part in each step: where it clips or accumulates gradients, scales losses for a
+    precision, joins processes, or counts batches.
+
+    Args:
+        trainer: Settings of the Trainer.
+        batch_size: Examples of a step.
+        examples_per_loop_step: How many may be prepared together.
+
+    Example:
+        >>> steps_at_once({"max_epochs": 3, "gradient_clip_val": None}, 100, 1000)
+        10
+        >>> steps_at_once({"max_epochs": 3, "gradient_clip_val": 1.0}, 100, 1000)
+        1
+    """
+    return max(1, examples_per_loop_step // batch_size) if takes_plain_steps(trainer) else 1
+
+
+def takes_plain_steps(trainer: Mapping[str, Any]) -> bool:
+    """Whether Lightning has no part in a step."""
+    return all(value in PLAIN.get(key, (None, False)) for key, value in trainer.items() if not _is_indifferent(key))
+
+
+def watches_steps(callback: Callback) -> bool:
+    """Whether a callback may need each optimizer step to be one training step of Lightning's loop.
+
+    It does if it has a hook during training (`STEP_HOOKS`), unless that hook is one of Lightning's that is known not to
+    depend on steps, or its class sets `watches_training = False`.
+    """
+    return _counts_steps(callback) or any(_has_hook(callback, hook) for hook in STEP_HOOKS)
+
+
+def watches_fit(callback: Callback) -> bool:
+    """Whether a callback may read or change weights during a fit: it watches steps, or has one of `FIT_HOOKS`."""
+    return watches_steps(callback) or any(_has_hook(callback, hook) for hook in FIT_HOOKS)
+
+
+def _has_hook(callback: Callback, hook: str) -> bool:
+    if hook in vars(callback):  # as LambdaCallback sets them
+        return True
+    owner = next(cls for cls in type(callback).__mro__ if hook in vars(cls))
+    return owner not in (Callback, *INDIFFERENT_CALLBACKS) and vars(owner).get("watches_training", True)
+
+
+def _counts_steps(callback: Callback) -> bool:
+    if isinstance(callback, callbacks.ModelCheckpoint):
+        return bool(callback._every_n_train_steps) or callback._train_time_interval is not None
+    return isinstance(callback, callbacks.LearningRateMonitor) and callback.logging_interval != "epoch"
+
+
+def _is_indifferent(key: str) -> bool:
+    return key.startswith("_") or key in INDIFFERENT

@@ -1,0 +1,16 @@
+"""Whatever a text holds, Hydra reads it back from the override."""
+
+from __future__ import annotations
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from recsys.config.overrides import override
+
+TEXTS = ["a", "josé", "x (1)", "dt=2024", "a,b", "it's", "[b]", "a#b", "{title}. {x}", "12", "true", "", "a\\", "a\\'b"]
+TEXTS += ["1e5", '"q"', " lead", "-x", "null", "a:b", "sqlite:///x?y=1", "*", "a\tb", "~/.cache", "glob(*)", "5min"]
+
+
+@pytest.mark.parametrize("value", [*TEXTS, None, True, 3, 0.5, [1, "it's"], {"k": "a b"}])
+def test_an_override_gives_its_value_back(value):
+    assert OverridesParser.create().parse_override(override("key", value)).value() == value
