@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from recsys.training.module import RecommenderModule
     from recsys.training.recommender import Recommender
 
-CHECKPOINTS = "checkpoints"
-
 
 @dataclass
 class Run:

@@ -20,6 +20,7 @@ from recsys.experiment.inputs import text_features, user_texts
 from recsys.tracking.field_types import wrong_field
 from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept
+from recsys.tracking.run_folder import CHECKPOINTS
 from recsys.training import trainer as training
 from recsys.training.datamodule import RecommenderDataModule
 from recsys.training.interrupts import signals_passed_on
@@ -55,13 +56,13 @@ class Selection:
 
     def write(self, folder: Path) -> None:
         """Keep it in a run's folder, so that a run that is killed in the refit goes on there."""
-        write_atomically(folder / training.CHECKPOINTS / SELECTION, json.dumps(asdict(self)).encode())
+        write_atomically(folder / CHECKPOINTS / SELECTION, json.dumps(asdict(self)).encode())
 
     @classmethod
     def read(cls, folder: Path) -> Selection | None:
         """That of a run's folder; None if validation has not ended, or the file is damaged."""
         try:
-            values = json.loads((folder / training.CHECKPOINTS / SELECTION).read_bytes())
+            values = json.loads((folder / CHECKPOINTS / SELECTION).read_bytes())
             return cls(**values) if wrong_field(cls, values) is None else None
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
             return None
@@ -137,7 +138,7 @@ def refit(cfg: DictConfig, split: Split, best_epochs: int | None, folder: Path) 
         best_epochs: Of training; None for a ranker that is not trained by gradient descent.
         folder: Of the run.
     """
-    checkpoints = folder / training.CHECKPOINTS / REFIT_CHECKPOINTS
+    checkpoints = folder / CHECKPOINTS / REFIT_CHECKPOINTS
     refitted, progress = refit_config(cfg, best_epochs, checkpoints), FitProgress()
     trainer = build_trainer(refitted, [progress])
     trainer.logger = DummyLogger()  # callbacks such as LearningRateMonitor need one

@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 from recsys import schema
 from recsys.config.compose import plain
 from recsys.experiment.finished import Run
-from recsys.runs.facts import in_folder
 from recsys.schema import ConfigError
 from recsys.serving.ids import one_id
 from recsys.support.screen import Screen
 from recsys.tracking.environment import is_first_process
+from recsys.tracking.run_folder import in_folder
 
 
 def refit_run(run: Run, cache_dir: str | None = None) -> Run:

@@ -16,7 +16,7 @@ from recsys import __version__, schema
 from recsys.config.compatibility import check
 from recsys.config.compose import UNKNOWN, build, chosen_target, is_none, plain
 from recsys.experiment.built_once import metric_suite
-from recsys.experiment.finished import CHECKPOINTS, Run
+from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
 from recsys.schema import ALL, ConfigError, DataError
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
@@ -26,6 +26,7 @@ from recsys.tracking.files import write_atomically
 from recsys.tracking.leftovers import remove_checkpoints, remove_unfinished, tidy
 from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
 from recsys.tracking.record import FAILED, Record
+from recsys.tracking.run_folder import CHECKPOINTS
 from recsys.tracking.run_id import flatten, run_id, targets
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import WEIGHTS, Store
@@ -234,7 +235,7 @@ def _select(
     tests_it = cfg.test and not is_refitted(cfg, split)
     validates = not split.validation.is_empty() and cfg.trainer.get("limit_val_batches") != 0
     stages = [*([schema.VAL] if validates else []), *([schema.TEST] if tests_it else [])]
-    checkpoints = Path(cfg.paths.run_dir) / training.CHECKPOINTS
+    checkpoints = Path(cfg.paths.run_dir) / CHECKPOINTS
     fitted = fit(cfg, split, trainer, progress, stages, checkpoints)
     watch.seconds |= fitted.seconds
     best_epochs = None if fitted.epochs is None else training.load_best(fitted.module, trainer)

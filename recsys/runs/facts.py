@@ -6,10 +6,10 @@ from typing import Any
 
 from recsys import schema
 from recsys.tracking.record import Record
+from recsys.tracking.run_folder import in_folder
 from recsys.tracking.run_id import flatten
 
 NO_SETTINGS = ("choices", "overrides", "paths", "tags", "seed")  # said elsewhere of a run, or where files are
-RUN_DIR = "${paths.run_dir}"
 
 
 def settings(record: Record) -> dict[str, Any]:
@@ -17,20 +17,6 @@ def settings(record: Record) -> dict[str, Any]:
     own = {key: value for key, value in record.config.items() if key not in NO_SETTINGS}
     flat = flatten(in_folder(own, str(record.config.get("paths", {}).get("run_dir"))))
     return {key: value for key, value in flat if not {"search", "traits"} & set(key.split("."))}
-
-
-def in_folder(value: Any, run_dir: str) -> Any:
-    """A configuration in which paths inside the run's folder are told from `${paths.run_dir}`.
-
-    Example:
-        >>> in_folder({"csv": {"save_dir": "runs/a1/log"}, "name": "runs"}, "runs/a1")
-        {'csv': {'save_dir': '${paths.run_dir}/log'}, 'name': 'runs'}
-    """
-    if isinstance(value, dict):
-        return {key: in_folder(inner, run_dir) for key, inner in value.items()}
-    if isinstance(value, str) and (value == run_dir or value.startswith(f"{run_dir}/")):
-        return RUN_DIR + value.removeprefix(run_dir)
-    return value
 
 
 def identity(record: Record) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from recsys.config.trust import recorded
 from recsys.experiment.run import run as make
 from recsys.runs.choosing import one_run, store_of
 from recsys.runs.difference import differences, made_with
-from recsys.runs.facts import in_folder
 from recsys.schema import ConfigError
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.record import Record
+from recsys.tracking.run_folder import in_folder
 from recsys.tracking.run_id import flatten
 from recsys.tracking.store import KEYS, QUERY, RECORD, USER_COLUMN, Store
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from recsys.schema import StoreError
 from recsys.support.disk import remove_abandoned
 from recsys.tracking.files import is_locked, locked
+from recsys.tracking.run_folder import CHECKPOINTS
 from recsys.tracking.store import LOCK, PER_USER, RECORD, WEIGHTS
 
-CHECKPOINTS = "checkpoints"
 _OWN = {LOCK, CHECKPOINTS, PER_USER, WEIGHTS, "metrics", "tensorboard", "wandb"}  # files of a run
 
 _tidied: set[Path] = set()

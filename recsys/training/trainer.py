@@ -19,10 +19,9 @@ from recsys import schema
 from recsys.data.queries import stage_queries
 from recsys.data.splits.base import Split
 from recsys.schema import RecsysError
+from recsys.tracking.run_folder import CHECKPOINTS
 from recsys.training.checkpoints import is_whole, set_aside
 from recsys.training.module import RecommenderModule
-
-CHECKPOINTS = "checkpoints"  # in the run's folder, as conf/callbacks says
 
 
 def last_checkpoint(folder: Path) -> Path | None:

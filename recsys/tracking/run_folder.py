@@ -1,0 +1,22 @@
+"""A run's folder: names of what is in it, and paths that follow it when it moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CHECKPOINTS = "checkpoints"  # as conf/callbacks says
+RUN_DIR = "${paths.run_dir}"
+
+
+def in_folder(value: Any, run_dir: str) -> Any:
+    """A configuration in which paths inside the run's folder begin with `${paths.run_dir}`.
+
+    Example:
+        >>> in_folder({"csv": {"save_dir": "runs/a1/log"}, "name": "runs"}, "runs/a1")
+        {'csv': {'save_dir': '${paths.run_dir}/log'}, 'name': 'runs'}
+    """
+    if isinstance(value, dict):
+        return {key: in_folder(inner, run_dir) for key, inner in value.items()}
+    if isinstance(value, str) and (value == run_dir or value.startswith(f"{run_dir}/")):
+        return RUN_DIR + value.removeprefix(run_dir)
+    return value
