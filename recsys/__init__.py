@@ -11,14 +11,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import polars as pl
     from omegaconf import DictConfig
 
     from recsys.experiment.finished import Run
 
-__all__ = ["compose", "load", "run", "trust"]
+__all__ = ["compose", "load", "recommend", "run", "trust"]
 __version__ = "0.1.0"
 
 
@@ -58,7 +59,7 @@ def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
         configuration: A composed configuration, or the overrides of one, such as `["encoder=bert", "seed=1"]`.
 
     Returns:
-        The run: `.record` tells what it gave, `.model` is the trained model, `.recommend(user_id)` asks it.
+        The run: `.record` has its metrics, `.model` is the trained model. `recsys.recommend` makes recommendations.
     """
     from omegaconf import DictConfig
 
@@ -90,3 +91,24 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     if record is None or not record.is_finished:
         raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
     return Run(record, folder, recorded(record.config, folder / RECORD))
+
+
+def recommend(run: Run, user_id: Any, top_k: int = 10) -> pl.DataFrame:
+    """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
+
+    Args:
+        run: With its model.
+        user_id: One id, or a list, array, series or frame of ids: texts or whole numbers.
+        top_k: Items for each user.
+
+    Raises:
+        ConfigError: If a user is not in the data.
+    """
+    from recsys.serving.model import serve
+    from recsys.serving.output import recommendations
+    from recsys.serving.ranking import rank
+    from recsys.serving.users import known_users
+
+    served = serve(run)
+    users = known_users(served, user_id)
+    return recommendations(served, users, rank(served, users, top_k))

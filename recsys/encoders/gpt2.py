@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from recsys.encoders.pretraining import CATALOGUE
+from recsys.encoders.learner import CATALOGUE
 from recsys.encoders.transformer import TransformerEncoder
 
 

@@ -78,12 +78,6 @@ class TextNetwork(nn.Module):
         """
         return find_blocks(self.model)
 
-    def upper_layers(self, n_layers: int) -> TextNetwork:
-        """The last layers alone, on activations that are computed now; see `recsys.encoders.upper_layers`."""
-        from recsys.encoders.upper_layers import UpperLayers
-
-        return UpperLayers(self, n_layers)
-
     def _vectors(self, rows: Tensor) -> Tensor:
         return self.pool(*self.states(rows))
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Generator
 
+from recsys.encoders.learner import Learner
 from recsys.encoders.objectives import make_batches, make_inputs, summed_loss, tokenize
-from recsys.encoders.pretraining import Learner
 from recsys.language_models.cached_files import replacing
 from recsys.language_models.progress_bar import track
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.execution import FLOAT32, INT8, N_COMPARED, check_execution, compiled, likeness
-from recsys.encoders.pretraining import CATALOGUE, Continued, Pretraining, copied, pretrained
+from recsys.encoders.learner import CATALOGUE, Pretraining
+from recsys.encoders.pretraining import Continued, copied, pretrained
 from recsys.encoders.settings import ModelSizes, check_at_least, settings
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import check_device, found_device, stand_in

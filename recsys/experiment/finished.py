@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from omegaconf import DictConfig
 
 from recsys.schema import ConfigError
@@ -17,7 +16,6 @@ from recsys.tracking.store import WEIGHTS
 
 if TYPE_CHECKING:
     from recsys.data.splits.base import Split
-    from recsys.serving.model import Served
     from recsys.training.module import RecommenderModule
     from recsys.training.recommender import Recommender
 
@@ -30,11 +28,13 @@ class Run:
         record: What it was and what it gave.
         folder: Where its files are.
         cfg: Its configuration.
+        kept: Results that other parts compute from the run once, by name.
     """
 
     record: Record
     folder: Path
     cfg: DictConfig = field(repr=False)
+    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def weights(self) -> Path:
@@ -88,27 +88,3 @@ class Run:
         from recsys.experiment.inputs import text_features
 
         return assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors)
-
-    @cached_property
-    def served(self) -> Served:
-        """The model with the vectors of its items, computed once."""
-        from recsys.serving.model import serve
-
-        return serve(self)
-
-    def recommend(self, user_id: Any, top_k: int = 10) -> pl.DataFrame:
-        """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
-
-        Args:
-            user_id: One id, or a list, array, series or frame of ids: texts or whole numbers.
-            top_k: Items for each user.
-
-        Raises:
-            ConfigError: If a user is not in the data.
-        """
-        from recsys.serving.output import recommendations
-        from recsys.serving.ranking import rank
-        from recsys.serving.users import known_users
-
-        users = known_users(self.served, user_id)
-        return recommendations(self.served, users, rank(self.served, users, top_k))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recsys.encoders.network import TextNetwork
+from recsys.encoders.upper_layers import UpperLayers
 from recsys.finetuning.encoder import EncoderFineTuning, freeze
 from recsys.schema import ConfigError
 
@@ -27,7 +28,7 @@ class LastN(EncoderFineTuning):
         self.n_layers = n_layers
 
     def choose(self, network: TextNetwork) -> TextNetwork:
-        upper = network.upper_layers(self.n_layers)
+        upper = UpperLayers(network, self.n_layers)
         stack, _ = upper.blocks()
         names = {name for name, _ in upper.model.named_parameters()}
         freeze(upper.model, {name for name in names if not name.startswith(f"{stack}.")})

@@ -19,6 +19,8 @@ from recsys.experiment.finished import Run
 from recsys.training.encoded_user_texts import UserTexts
 from recsys.training.recommender import Recommender
 
+SERVED = "served"
+
 
 @dataclass(frozen=True)
 class Served:
@@ -78,8 +80,13 @@ class Served:
 
 
 def serve(run: Run) -> Served:
-    """A run's model with the catalogue that it was made on."""
+    """A run's model with the catalogue that it was trained on, made once for each run."""
     from recsys.experiment.inputs import text_features
 
-    items = run.split.dataset.items
-    return Served(run, run.model, items, text_features(run.cfg, run.split).vectors, items.height)
+    if SERVED not in run.kept:
+        items = run.split.dataset.items
+        vectors = text_features(run.cfg, run.split).vectors
+        run.kept[SERVED] = Served(run, run.model, items, vectors, items.height)
+    found = run.kept[SERVED]
+    assert isinstance(found, Served)
+    return found

@@ -1,0 +1,91 @@
+"""A language model to pretrain, and the settings of its pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from recsys.schema import ConfigError
+
+CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
+VERSION = 1  # raised when a change of code changes what the same settings give
+
+
+class Learner(Protocol):
+    """What can be pretrained: an encoder with a fresh tokenizer and model."""
+
+    @property
+    def head(self) -> str:
+        """The name of the model's layer that predicts tokens."""
+
+    @property
+    def decoder(self) -> bool | None:
+        """Whether the model reads from left to right only."""
+
+    @property
+    def pretraining(self) -> Pretraining:
+        """How it is trained."""
+
+    @property
+    def max_length(self) -> int:
+        """Tokens after which texts are cut."""
+
+    def recipe(self) -> dict[str, Any]:
+        """All that the weights depend on besides the texts."""
+
+    def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
+        """A tokenizer learnt from texts and an untrained model."""
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """Settings of pretraining.
+
+    Attributes:
+        epochs: Passes over the texts.
+        batch_size: Texts of a step.
+        learning_rate: The highest, after a warm-up of a tenth of the steps; it then falls linearly to zero.
+        held_out_share: Of the texts, to measure the loss on.
+        seed: Of weights, order, dropout and masks.
+        patience: Stop after so many epochs without a lower loss on the held-out texts, and keep the weights of the
+            epoch that had the lowest; None goes through all epochs and keeps the last.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    epochs: int = 3
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    held_out_share: float = 0.05
+    seed: int = 0
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "batch_size"):
+            if getattr(self, key) < 1:
+                raise ConfigError(f"encoder.pretraining.{key} is {getattr(self, key)}; expected 1 or more.")
+        if not self.learning_rate > 0:
+            raise ConfigError(f"encoder.pretraining.learning_rate is {self.learning_rate}; expected a positive number.")
+        if not 0 <= self.held_out_share < 1:
+            raise ConfigError(
+                f"encoder.pretraining.held_out_share is {self.held_out_share}; expected 0 or more, below 1."
+            )
+        self._check_patience()
+
+    def _check_patience(self) -> None:
+        if self.patience is None:
+            return
+        if not isinstance(self.patience, int) or self.patience < 1:
+            raise ConfigError(f"encoder.pretraining.patience is {self.patience!r}; expected null, or 1 or more.")
+        if self.held_out_share == 0:
+            raise ConfigError(
+                f"encoder.pretraining.patience={self.patience} stops by the loss on held-out texts, and "
+                "encoder.pretraining.held_out_share is 0; hold some out, or leave patience out."
+            )
+
+    def identity(self) -> dict[str, Any]:
+        """All settings that are in use, as plain values."""
+        used = {key: value for key, value in asdict(self).items() if key != "patience" or value is not None}
+        return {"version": VERSION, **used}
