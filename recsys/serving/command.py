@@ -17,7 +17,7 @@ from recsys.serving.explaining import check_explains, explain
 from recsys.serving.ids import ids_of_key, one_id
 from recsys.serving.item_filters import allowed_items, item_rows
 from recsys.serving.mmr import check_mmr, diverse
-from recsys.serving.model import Served
+from recsys.serving.model import Served, serve
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
 from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_profile_texts, with_text
 from recsys.serving.output import recommendations, show, write
@@ -37,7 +37,7 @@ def recommend_command(cfg: DictConfig, console: Console | None = None) -> None:
     """
     console = console or Screen()
     check_request(cfg)
-    served = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir).served
+    served = serve(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir))
     check_mmr(served, cfg.mmr)
     if cfg.n_reasons is not None:
         check_explains(served, cfg.explain_method)

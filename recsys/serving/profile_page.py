@@ -10,6 +10,7 @@ from rich.console import Console
 
 import recsys
 from recsys.schema import ConfigError
+from recsys.serving.model import serve
 from recsys.support.screen import Screen
 from recsys.tracking.files import write_atomically
 
@@ -30,10 +31,10 @@ def profiles_command(cfg: DictConfig, console: Console | None = None) -> None:
 
     check_view(cfg)
     run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
-    check_has_profiles(run.served)
-    users, n_all = _chosen(run.served, cfg)
+    check_has_profiles(serve(run))
+    users, n_all = _chosen(serve(run), cfg)
     settings = PortraitSettings(cfg.n_clusters, cfg.n_items, cfg.n_words, cfg.n_read, cfg.perplexity, cfg.seed)
-    found = portraits(run.served, users, settings)
+    found = portraits(serve(run), users, settings)
     whom = (
         f"{len(users):,} users"
         if len(users) == n_all

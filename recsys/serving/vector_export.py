@@ -21,7 +21,7 @@ from recsys.rankers.base import ItemSide
 from recsys.schema import ConfigError
 from recsys.serving.command import with_new_items
 from recsys.serving.ids import one_id
-from recsys.serving.model import Served
+from recsys.serving.model import Served, serve
 from recsys.serving.ranking import chunks
 from recsys.serving.request import ALL_USERS
 from recsys.serving.tower import FORMATS, check_has_tower, export_program, fixed_length
@@ -45,7 +45,7 @@ def export_command(cfg: DictConfig, console: Console | None = None) -> None:
     """
     console = console or Screen()
     check_export(cfg)
-    served = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir).served
+    served = serve(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir))
     item_vectors(served)  # refuses before anything is encoded
     if cfg.tower is not None:
         check_has_tower(served)

@@ -68,7 +68,7 @@ def test_what_is_no_id_in_python(value):
 
 
 def test_one_numpy_integer_asks_for_one_user(dot_run):
-    assert dot_run.recommend(np.int64(42), 2).equals(dot_run.recommend("42", 2))
+    assert recsys.recommend(dot_run, np.int64(42), 2).equals(recsys.recommend(dot_run, "42", 2))
 
 
 def test_files_of_ids(tmp_path):

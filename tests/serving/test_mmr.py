@@ -74,7 +74,7 @@ def test_the_command_chooses_out_of_the_pool(dot_run, tmp_path):
     path = tmp_path / "recs.parquet"
     overrides = [f"run={dot_run.folder}", "users=all", "top_k=5", "mmr=0.5", "mmr_pool=20", f"output={path}"]
     recommend_command(recsys.compose(overrides, "recommend"))
-    served = dot_run.served
+    served = serve(dot_run)
     expected = diverse(served, rank(served, known_users(served), 20), 5, 0.5)
     assert (
         pl.read_parquet(path)["item_id"].to_list() == served.items["item_id"].gather(expected.items.flatten()).to_list()

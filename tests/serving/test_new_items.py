@@ -103,7 +103,7 @@ def test_new_items_are_ranked_with_the_catalogue_or_alone(dot_run, new_items):
     assert set(alone["item_id"]) == {*pl.read_csv(new_items)["item_id"]}
     _, together = recommended(dot_run, "user=42", f"items={new_items}", "top_k=1000")
     scores = dict(together.select("item_id", "score").iter_rows())
-    expected = dict(dot_run.recommend("42", top_k=1000).select("item_id", "score").iter_rows())
+    expected = dict(recsys.recommend(dot_run, "42", top_k=1000).select("item_id", "score").iter_rows())
     assert {key: scores[key] for key in expected} == pytest.approx(expected, abs=1e-5)
     for item_id in alone["item_id"]:
         original = item_id.removesuffix("-again")

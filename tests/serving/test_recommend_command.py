@@ -27,7 +27,7 @@ def recommend(dot_run):
 
 
 def test_a_user_on_the_screen(recommend, dot_run):
-    expected = dot_run.recommend("42", top_k=3)
+    expected = recsys.recommend(dot_run, "42", top_k=3)
     shown = recommend("user=42", "top_k=3")
     assert "user 42" in shown
     for title, score in zip(expected["title"], expected["score"], strict=True):
@@ -48,7 +48,7 @@ def test_files_hold_what_the_run_recommends(recommend, dot_run, tmp_path, suffix
     path = tmp_path / f"recs.{suffix}"
     assert f"6 recommendations for 2 users: {path}" in recommend("user=[42,7]", "top_k=3", f"output={path}")
     written = READ[suffix](path)
-    expected = dot_run.recommend(["42", "7"], top_k=3)
+    expected = recsys.recommend(dot_run, ["42", "7"], top_k=3)
     assert written.drop("score").rows() == expected.drop("score").rows()
     assert written["rank"].to_list() == [1, 2, 3, 1, 2, 3]
     assert written["score"].to_list() == pytest.approx(expected["score"].to_list(), rel=1e-6)

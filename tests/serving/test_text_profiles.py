@@ -15,6 +15,7 @@ from recsys.experiment.evaluation import evaluate_again
 from recsys.schema import ConfigError
 from recsys.serving.command import chosen_users, recommend_command
 from recsys.serving.explaining import check_explains
+from recsys.serving.model import serve
 from recsys.serving.new_texts import with_profile_texts
 from recsys.serving.ranking import rank
 from recsys.serving.users import known_users, new_user
@@ -37,7 +38,7 @@ def fused(run_of):
 @torch.no_grad()
 def test_known_users_are_served_as_they_were_tested(name, request):
     run = request.getfixturevalue(name)
-    served = run.served
+    served = serve(run)
     batch = next(iter(build_datamodule(run.cfg, run.split, run.model).test_dataloader()))
     tested = run.model.score_catalogue(batch.users, served.item_vectors)
     users = known_users(served, [served.run.split.dataset.users["user_id"][int(row)] for row in batch.users.idx])
@@ -61,7 +62,7 @@ def test_the_record_tells_how_texts_about_users_were_read(alone):
 
 @pytest.mark.parametrize("name", ["alone", "fused"])
 def test_a_new_user_with_a_known_users_items_gets_the_same(name, request):
-    served = request.getfixturevalue(name).served
+    served = serve(request.getfixturevalue(name))
     user = known_users(served, ["42"])
     new = with_profile_texts(served, new_user(user.history[0].astype(np.int64)), [""])
     torch.testing.assert_close(new.texts, user.texts, atol=1e-5, rtol=0)
@@ -70,7 +71,7 @@ def test_a_new_user_with_a_known_users_items_gets_the_same(name, request):
 
 @pytest.mark.parametrize("name", ["alone", "fused"])
 def test_the_words_of_a_new_user_are_the_profile(name, request):
-    served = request.getfixturevalue(name).served
+    served = serve(request.getfixturevalue(name))
     text = "Liked comedies, and Alien (1979). Horror, Sci-Fi"
     cfg = recsys.compose([f"run={served.run.folder}", f"text='{text}'"], "recommend")
     _, users = chosen_users(cfg, served, Console(file=io.StringIO()))
@@ -89,4 +90,4 @@ def test_a_file_of_new_users_by_items_and_words(fused, tmp_path):
 
 def test_the_whole_text_cannot_be_told_apart_into_items(alone):
     with pytest.raises(ConfigError, match="reads what was written of a user as a whole"):
-        check_explains(alone.served)
+        check_explains(serve(alone))

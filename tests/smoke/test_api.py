@@ -45,7 +45,7 @@ def test_load_says_what_is_missing(tmp_path):
 
 def test_recommendations_are_new_to_the_user_and_best_first(run):
     user = run.split.dataset.users["user_id"][3]
-    items = run.recommend(user, top_k=20)
+    items = recsys.recommend(run, user, top_k=20)
     known = run.split.dataset.items[histories(run.split, TEST)[3].tolist()]["item_id"]
     assert items.height == 20
     assert not set(items["item_id"]) & set(known)
@@ -54,4 +54,4 @@ def test_recommendations_are_new_to_the_user_and_best_first(run):
 
 def test_an_unknown_user_is_refused(run):
     with pytest.raises(ConfigError, match="user 'nobody' is not in"):
-        run.recommend("nobody")
+        recsys.recommend(run, "nobody")

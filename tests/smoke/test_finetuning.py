@@ -18,6 +18,7 @@ from recsys.experiment import run as experiment
 from recsys.experiment.build import rehearse
 from recsys.experiment.evaluation import evaluate_again
 from recsys.schema import ConfigError
+from recsys.serving.model import serve
 from recsys.serving.new_texts import with_items
 
 
@@ -119,7 +120,7 @@ def test_each_text_is_encoded_once_a_step_and_the_catalogue_once_an_evaluation(m
 
 @pytest.mark.parametrize("mode", ["full", "last_n"])
 def test_a_text_that_the_run_never_saw_goes_through_the_trained_layers(mode, make):
-    served = make(*CELLS[mode]).served
+    served = serve(make(*CELLS[mode]))
     extended = with_items(served, pl.DataFrame({"item_id": ["new"], "text": [served.items["text"][5]]}))
     torch.testing.assert_close(extended.item_vectors[-1], served.item_vectors[5], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(extended.item_vectors[:-1], served.item_vectors, atol=1e-5, rtol=1e-4)

@@ -68,7 +68,7 @@ def test_a_solved_ranker_sees_whole_histories_and_is_solved_on_train_alone(small
     assert made.record.metrics["test/ndcg@10"] == pytest.approx(expected, abs=1e-4)
     assert made.record.times["fit"] > 0
     user = split.dataset.users["user_id"][0]
-    first = made.recommend(user, top_k=1)
+    first = recsys.recommend(made, user, top_k=1)
     assert first["score"][0] == pytest.approx(np.where(known[0] > 0, -np.inf, known[0] @ weights).max(), abs=1e-5)
 
 

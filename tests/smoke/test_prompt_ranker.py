@@ -51,7 +51,7 @@ def test_the_biases_are_printed_with_the_run(run):
 
 def test_it_recommends_candidates_of_the_retriever_first(run):
     user = run.split.dataset.users["user_id"][0]
-    scores = run.recommend(user, 7)["score"].to_list()
+    scores = recsys.recommend(run, user, 7)["score"].to_list()
     assert [score > -1000 for score in scores] == [True] * 5 + [False] * 2
 
 

@@ -167,7 +167,7 @@ def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothin
     assert made.record.fitted_on["epochs"] == tested.record.fitted_on["epochs"]
     user = tested.split.dataset.users["user_id"][0]
     known = made.split.dataset.interactions.filter(pl.col("user") == 0)["item"]
-    recommended = set(made.recommend(user, 20)["item_id"])
+    recommended = set(recsys.recommend(made, user, 20)["item_id"])
     assert not recommended & set(made.split.dataset.items["item_id"].gather(known))
     paths = [f"runs_dir={tmp_path / 'runs'}", f"output={tmp_path / 'report'}"]
     compared = run("compare", *paths, cwd=tmp_path, cache=cache_dir)
