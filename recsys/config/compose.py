@@ -26,6 +26,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 from recsys.config.errors import errors_named
 from recsys.config.folders import conf_dir, conf_dirs, register
 from recsys.config.parsed_files import parse_once
+from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
 from recsys.config.value_checks import check_keys, check_like
 from recsys.schema import ConfigError, RecsysError
@@ -54,13 +55,14 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
         'id'
 
     Raises:
-        ConfigError: If an override is malformed, or names what there is not.
+        ConfigError: If an override is malformed, or names what there is not, or has a key's old name.
     """
     with errors_named():
         return _with_overrides(list(overrides), config_name)
 
 
 def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:
+    check_typed(overrides, config_name)
     parsed = OverridesParser.create().parse_overrides(overrides)
     chosen = tuple(override.input_line or "" for override in parsed if is_choice(override))
     cfg: DictConfig = pickle.loads(_composed(config_name, chosen, tuple(conf_dirs()), _newest_change(conf_dirs())))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from recsys.config import renamed
 from recsys.schema import ConfigError
 
 MISSING = "???"  # the default of a key that must be given
@@ -96,7 +97,9 @@ def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
     for key in map(str, keys):
         if key not in names:
             full = f"{node}.{key}" if node else key
-            hint = nearest(key, names) or f"; {node or 'the configuration'} has {', '.join(names)}"
+            hint = (
+                renamed.hint(full) or nearest(key, names) or f"; {node or 'the configuration'} has {', '.join(names)}"
+            )
             raise ConfigError(f"{full} is an unknown key{hint}.")
 
 

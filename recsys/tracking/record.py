@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recsys.config.renamed import KEYS, new_override, with_new_names
 from recsys.schema import RecordError
 from recsys.tracking.field_types import wrong_field, wrong_part
 from recsys.tracking.files import write_atomically
@@ -161,7 +162,16 @@ class Record:
             content[key] = _with_numbers(content[key], null=None if key == "config" else math.nan)
         if wrong_type := wrong_field(cls, content) or wrong_part(content, _PARTS):
             raise RecordError(f"{path} is damaged: {wrong_type}. Delete it to make the run again.")
-        return cls(**content)
+        return cls(**_with_new_names(content))
+
+
+def _with_new_names(content: dict[str, Any]) -> dict[str, Any]:
+    """A record's content with the names that config keys and modules have today."""
+    tuning = dict(content["tuning"])
+    if "parameters" in tuning:
+        tuning["parameters"] = {KEYS.get(key, key): value for key, value in tuning["parameters"].items()}
+    overrides = [new_override(text) for text in content["overrides"]]
+    return {**content, "config": with_new_names(content["config"]), "overrides": overrides, "tuning": tuning}
 
 
 def fingerprint(protocol: dict[str, Any]) -> str:

@@ -1,0 +1,112 @@
+"""Old and new names: a typed old key raises an error that has the new one, and old records are read by new names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from recsys.schema import ConfigError
+
+# New names of the keys of runs, by their dotted name of before.
+KEYS = {
+    "batches.examples_at_once": "batches.examples_per_loop_step",
+    "optimizer.lazy_share": "optimizer.lazy_max_fraction",
+    "optimizer.lazy_numbers": "optimizer.lazy_min_elements",
+    "ranker.measured_users": "ranker.n_diagnostic_users",
+}
+# The same of the keys that a command has for itself, by the name of its yaml.
+COMMAND_KEYS = {
+    "recommend": {"why": "n_reasons", "explain": "explain_method", "pool": "mmr_pool"},
+    "compare": {"show": "report_metrics"},
+    "update_readme": {"show": "report_metrics"},
+}
+# New places of modules, functions and classes that records name.
+PLACES = {
+    "recsys.training.features": "recsys.features.item_features",
+    "recsys.training.views": "recsys.features.views",
+    "recsys.training.lazy_adam": "recsys.optim.lazy_adam",
+    "recsys.training.losses.softmax": "recsys.training.losses.sampled_softmax",
+    "recsys.language.causal": "recsys.language_models.causal",
+}
+
+
+def hint(key: str) -> str:
+    """The end of a message about an unknown dotted key: its new name, or nothing where it was not renamed.
+
+    Example:
+        >>> hint("optimizer.lazy_share")
+        '; it is called optimizer.lazy_max_fraction now'
+    """
+    return f"; it is called {KEYS[key]} now" if key in KEYS else ""
+
+
+def check_typed(arguments: Iterable[str], config_name: str) -> None:
+    """Refuse old names of keys among the arguments of a command line.
+
+    Args:
+        arguments: Such as "seed=1", or options of Hydra.
+        config_name: The command's yaml, such as "train".
+
+    Raises:
+        ConfigError: Naming the old key and the new one.
+
+    Example:
+        >>> check_typed(["why=3"], "train")  # a key of `recommend` alone
+    """
+    known = {**KEYS, **COMMAND_KEYS.get(config_name, {})}
+    for argument in arguments:
+        key = argument.lstrip("+~").partition("=")[0]
+        if key in known:
+            raise ConfigError(f"{key} is an unknown key; it is called {known[key]} now.")
+
+
+def with_new_names(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a record, whenever it was made, with the keys and places of today.
+
+    Example:
+        >>> with_new_names({"optimizer": {"_target_": "recsys.training.lazy_adam.LazyAdam", "lazy_share": 0}})
+        {'optimizer': {'_target_': 'recsys.optim.lazy_adam.LazyAdam', 'lazy_max_fraction': 0}}
+    """
+    return {key: _renewed(value, key) for key, value in config.items()}
+
+
+def new_override(override: str) -> str:
+    """An override of a record, with today's key.
+
+    Example:
+        >>> new_override("batches.examples_at_once=0"), new_override("seed=1")
+        ('batches.examples_per_loop_step=0', 'seed=1')
+    """
+    key, equals, value = override.partition("=")
+    return f"{KEYS.get(key, key)}{equals}{value}"
+
+
+def new_place(name: str) -> str:
+    """Where a class or function is now.
+
+    Example:
+        >>> new_place("recsys.training.views.ViewFeatures"), new_place("my_package.Loss")
+        ('recsys.features.views.ViewFeatures', 'my_package.Loss')
+    """
+    for old, new in PLACES.items():
+        if name == old or name.startswith(f"{old}."):
+            return new + name.removeprefix(old)
+    return name
+
+
+def _renewed(value: Any, place: str) -> Any:
+    """A value with the names of today; `place` is its dotted key."""
+    if isinstance(value, Mapping):
+        is_own = str(value.get("_target_", "recsys.")).startswith("recsys.")  # another package's keys are its own
+        return {
+            _new_key(f"{place}.{key}", key) if is_own else key: _renewed(inner, f"{place}.{key}")
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_renewed(inner, f"{place}.{number}") for number, inner in enumerate(value)]
+    is_name = place.rpartition(".")[2] in ("_target_", "path")
+    return new_place(value) if is_name and isinstance(value, str) else value
+
+
+def _new_key(full: str, key: str) -> str:
+    return KEYS[full].rpartition(".")[2] if full in KEYS else key
