@@ -20,6 +20,7 @@ from recsys.config import folders
 from recsys.config.compose import check_kinds, with_choices
 from recsys.config.errors import COMPOSITION_ERRORS, errors_named, sentence_of
 from recsys.config.folders import conf_dir, register
+from recsys.config.renamed import check_typed
 from recsys.config.trust import trust
 from recsys.schema import ConfigError, RecsysError, StoreError
 from recsys.support.screen import Screen
@@ -46,6 +47,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
         SystemExit: With the exit status of a command that fails.
     """
     register()
+    _check_typed(arguments, config_name)
     sweep = _Sweep(function, config_name)
     try:
         with _errors_raised(), sweep.argv_of_hydra(arguments):
@@ -58,6 +60,15 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
         sys.exit(MENDABLE)
     if sweep.failures:
         sys.exit(sweep.report())
+
+
+def _check_typed(arguments: Sequence[str], config_name: str) -> None:
+    """End the command if an argument has the old name of a key; Hydra knows only that it is unknown."""
+    try:
+        check_typed(arguments, config_name)
+    except ConfigError as error:
+        _print_error(error)
+        sys.exit(MENDABLE)
 
 
 @contextmanager
