@@ -50,7 +50,7 @@ def test_new_keys_are_known_and_places_exist():
 def test_an_old_key_in_a_component_is_named_where_unknown_keys_are():
     node = OmegaConf.create({**plain(recsys.compose([]).optimizer), "lazy_share": 0.5})
     with pytest.raises(
-        ConfigError, match="optimizer.lazy_share is an unknown key; it is called optimizer.lazy_max_fra"
+        ConfigError, match=r"optimizer.lazy_share is an unknown key; it is called optimizer.lazy_max_fra"
     ):
         build("optimizer", node)
 
@@ -87,5 +87,5 @@ def test_keys_of_other_packages_stay_and_trust_is_checked_after_the_names():
     own = {"ranker": {"_target_": "my_package.Ranker", "measured_users": 3}}
     assert with_new_names(own) == own
     evil = with_new_names({"optimizer": {"_target_": "recsys.training.lazy_adam.os.system", "command": "x"}})
-    with pytest.raises(ConfigError, match="is not trusted|cannot be imported"):
+    with pytest.raises(ConfigError, match=r"is not trusted|cannot be imported"):
         recorded(evil, FILE)
