@@ -25,11 +25,11 @@ from recsys.tracking.run_id import cell_id
 COMPONENTS = ["encoder", "finetune", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics"]
 COMPONENTS += ["split", "data"]
 PRIMARY = sorted(path.stem for path in conf_dir().glob("*.yaml"))
-FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("*.yaml") if path.parent != conf_dir())
+FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("[!_]*.yaml") if path.parent != conf_dir())
 
 
 def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    return sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml"))
 
 
 @pytest.mark.parametrize("name", PRIMARY)

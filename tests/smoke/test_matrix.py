@@ -22,7 +22,7 @@ from recsys.schema import ConfigError
 
 
 def choices(group: str) -> list[str]:
-    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+    return sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml"))
 
 
 def traits(group: str, choice: str) -> dict:
