@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from omegaconf import DictConfig, OmegaConf
 
 from recsys.config.compose import check_kinds, compose, is_none, is_of_whole_users, plain
+from recsys.config.folders import conf_dirs
 from recsys.config.value_checks import (
     SEEDS,
     check_finite,
@@ -134,7 +137,7 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
             f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
             "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."
         )
-    _check_negatives(choices)
+    _check_negatives(cfg, choices)
 
 
 def _check_whole_users(cfg: DictConfig, choices: DictConfig) -> None:
@@ -161,17 +164,23 @@ def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
         )
 
 
-def _check_negatives(choices: DictConfig) -> None:
-    if choices.loss == "full_softmax" and choices.negatives != "all":
-        raise ConfigError(
-            f"loss=full_softmax sums over the whole catalogue and needs negatives=all, not {choices.negatives}; "
-            "for sampled negatives use loss=sampled_softmax."
-        )
-    if choices.loss == "gbce" and choices.negatives not in ("uniform", "all"):
-        raise ConfigError(
-            f"loss=gbce corrects for the share of the catalogue that is sampled uniformly, which is unknown for "
-            f"negatives={choices.negatives}: use negatives=uniform, or loss=bce."
-        )
+def _check_negatives(cfg: DictConfig, choices: DictConfig) -> None:
+    """Refuse negatives of another distribution than those that the loss is defined for; most losses take any."""
+    distributions = cfg.loss.get("traits", {}).get("distributions")
+    if distributions is None or cfg.negatives.get("traits", {}).get("distribution") in distributions:
+        return
+    fitting = " or ".join(f"negatives={option}" for option in _negatives_of(distributions))
+    raise ConfigError(
+        f"loss={choices.loss} needs {fitting}, not negatives={choices.negatives}: it is defined for these alone. For "
+        "other negatives use loss=sampled_softmax or bce."
+    )
+
+
+def _negatives_of(distributions: Collection[str]) -> list[str]:
+    """The options of `negatives` with one of these distributions, of the package and of the user."""
+    paths = sorted(path for folder in conf_dirs() for path in (folder / "negatives").glob("[!_]*.yaml"))
+    traits = {path.stem: OmegaConf.load(path).get("traits") or {} for path in paths}
+    return [option for option, own in traits.items() if own.get("distribution") in distributions]
 
 
 def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
