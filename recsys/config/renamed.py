@@ -8,7 +8,7 @@ from typing import Any
 from recsys.schema import ConfigError
 
 # New names of the keys of runs, by their dotted name of before.
-KEYS = {
+RUN_KEYS = {
     "batches.examples_at_once": "batches.examples_per_loop_step",
     "optimizer.lazy_share": "optimizer.lazy_max_fraction",
     "optimizer.lazy_numbers": "optimizer.lazy_min_elements",
@@ -37,7 +37,7 @@ def hint(key: str) -> str:
         >>> hint("optimizer.lazy_share")
         '; it is called optimizer.lazy_max_fraction now'
     """
-    return f"; it is called {KEYS[key]} now" if key in KEYS else ""
+    return f"; it is called {RUN_KEYS[key]} now" if key in RUN_KEYS else ""
 
 
 def check_typed(arguments: Iterable[str], config_name: str) -> None:
@@ -53,7 +53,7 @@ def check_typed(arguments: Iterable[str], config_name: str) -> None:
     Example:
         >>> check_typed(["why=3"], "train")  # a key of `recommend` alone
     """
-    known = {**KEYS, **COMMAND_KEYS.get(config_name, {})}
+    known = {**RUN_KEYS, **COMMAND_KEYS.get(config_name, {})}
     for argument in arguments:
         key = argument.lstrip("+~").partition("=")[0]
         if key in known:
@@ -78,7 +78,7 @@ def new_override(override: str) -> str:
         ('batches.examples_per_loop_step=0', 'seed=1')
     """
     key, equals, value = override.partition("=")
-    return f"{KEYS.get(key, key)}{equals}{value}"
+    return f"{RUN_KEYS.get(key, key)}{equals}{value}"
 
 
 def new_place(name: str) -> str:
@@ -109,4 +109,4 @@ def _renewed(value: Any, place: str) -> Any:
 
 
 def _new_key(full: str, key: str) -> str:
-    return KEYS[full].rpartition(".")[2] if full in KEYS else key
+    return RUN_KEYS[full].rpartition(".")[2] if full in RUN_KEYS else key

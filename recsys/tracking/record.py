@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recsys.config.renamed import KEYS, new_override, with_new_names
+from recsys.config.renamed import RUN_KEYS, new_override, with_new_names
 from recsys.schema import RecordError
 from recsys.tracking.field_types import wrong_field, wrong_part
 from recsys.tracking.files import write_atomically
@@ -169,7 +169,7 @@ def _with_new_names(content: dict[str, Any]) -> dict[str, Any]:
     """A record's content with the names that config keys and modules have today."""
     tuning = dict(content["tuning"])
     if "parameters" in tuning:
-        tuning["parameters"] = {KEYS.get(key, key): value for key, value in tuning["parameters"].items()}
+        tuning["parameters"] = {RUN_KEYS.get(key, key): value for key, value in tuning["parameters"].items()}
     overrides = [new_override(text) for text in content["overrides"]]
     return {**content, "config": with_new_names(content["config"]), "overrides": overrides, "tuning": tuning}
 

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 import recsys
 from recsys.config.compose import build, plain
-from recsys.config.renamed import COMMAND_KEYS, KEYS, PLACES, check_typed, with_new_names
+from recsys.config.renamed import COMMAND_KEYS, PLACES, RUN_KEYS, check_typed, with_new_names
 from recsys.config.trust import recorded
 from recsys.schema import ConfigError
 from recsys.tracking.record import Record
@@ -20,10 +20,10 @@ from recsys.tracking.run_id import cell_of
 FILE = Path("store/a1/record.json")
 
 
-@pytest.mark.parametrize("old", KEYS)
+@pytest.mark.parametrize("old", RUN_KEYS)
 def test_a_typed_old_key_of_a_run_is_an_error_that_has_the_new_one(old):
     for typed in (f"{old}=1", f"+{old}=1", f"++{old}=1", f"~{old}"):
-        with pytest.raises(ConfigError, match=f"{old} is an unknown key; it is called {KEYS[old]} now"):
+        with pytest.raises(ConfigError, match=f"{old} is an unknown key; it is called {RUN_KEYS[old]} now"):
             recsys.compose(["ranker=prompt", typed])
 
 
@@ -38,11 +38,11 @@ def test_the_same_of_a_command_and_only_of_that_one(command, old):
 
 def test_new_keys_are_known_and_places_exist():
     cfg = recsys.compose(["ranker=prompt", "loss=sampled_softmax", "optimizer=adam"])
-    for new in KEYS.values():
+    for new in RUN_KEYS.values():
         if not new.startswith("optimizer."):
             assert OmegaConf.select(cfg, new) is not None
     optimizer = recsys.compose([]).optimizer
-    assert {key.rpartition(".")[2] for key in KEYS.values() if key.startswith("optimizer.")} <= optimizer.keys()
+    assert {key.rpartition(".")[2] for key in RUN_KEYS.values() if key.startswith("optimizer.")} <= optimizer.keys()
     for new in PLACES.values():
         assert get_object(new) is not None
 
