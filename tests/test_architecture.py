@@ -37,7 +37,7 @@ ALLOWED = {
         "training",
     },
     "reports": {"schema", "support", "tracking"},
-    "runs": {"schema", "config", "experiment", "reports", "tracking"},
+    "runs": {"schema", "support", "config", "experiment", "reports", "tracking"},
     "studies": {"schema", "support", "config", "experiment", "reports", "tracking", "training"},
     "serving": {
         *("schema", "support", "config", "data", "encoders", "layers", "metrics", "profiles", "rankers", "tracking"),

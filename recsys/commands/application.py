@@ -39,7 +39,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
     A job of a sweep that fails does not end the sweep. The failures are listed at the end.
 
     Args:
-        function: Of the configuration.
+        function: Of the configuration; a whole number that it gives is the exit status.
         config_name: The yaml of the command.
         arguments: What follows the name of the subcommand: overrides and Hydra's options.
 
@@ -94,7 +94,10 @@ class _Sweep:
         def call(cfg: DictConfig) -> Any:
             if config_name != "train":  # whose own checks have more to say
                 check_kinds(cfg, config_name)
-            return function(cfg)
+            found = function(cfg)
+            if isinstance(found, int) and found:
+                sys.exit(found)
+            return found
 
         @wraps(function)
         def job(cfg: DictConfig) -> Any:

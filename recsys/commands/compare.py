@@ -5,19 +5,140 @@ Only runs with the same data, split and evaluation protocol are compared.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from dataclasses import fields
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.text import Text
+
+from recsys.reports.across import Across, compare_across
+from recsys.reports.comparison import Comparison, compare
+from recsys.reports.printing import print_comparison, print_paths, print_ranks
+from recsys.reports.ranks import write_ranks
+from recsys.reports.report import write_report
+from recsys.reports.selection import select_runs
+from recsys.reports.statistics import Inference
+from recsys.reports.unequal import varied_keys
+from recsys.reports.wandb_report import log_comparison
+from recsys.schema import ConfigError
+from recsys.support.screen import Screen
+from recsys.tracking.names import as_name
+from recsys.tracking.record import Record
+from recsys.tracking.secrets import redacted
+from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
 
 EXAMPLES = (
     "recsys compare baseline=tfidf+dot",
     "recsys compare tag=demo formats=[html]",
 )
+ACROSS_DATA = "data"
+METRICS = ("ndcg@10", "recall@10", "coverage@10")  # shown where neither the command nor a study says which
 
 
-def run(cfg: DictConfig) -> None:
-    """Compare runs of the store."""
-    from recsys.reports.command import compare_command
+def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across:
+    """Compare the chosen runs; with `across=data`, on each data set by itself and then over all of them.
 
-    compare_command(cfg)
+    Raises:
+        ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
+        ComparisonError: If the runs must not be compared.
+    """
+    if cfg.across not in (None, ACROSS_DATA):
+        raise ConfigError(f"across={cfg.across}; expected {ACROSS_DATA}, or null for runs of one data set.")
+    return compare_runs(cfg, console) if cfg.across is None else compare_data_sets(cfg, console)
+
+
+def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
+    """Compare the chosen runs, print the tables, and write the report.
+
+    Raises:
+        ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
+        ComparisonError: If the runs must not be compared.
+    """
+    inference = inference_of(cfg)
+    study = _study(cfg)
+    store, chosen = _chosen(cfg, study)
+    labels = None if study is None else study.labels
+    baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
+    comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
+    paths = write_report(comparison, Path(cfg.output), _title(cfg), _command(cfg), cfg.formats, study)
+    log_comparison(cfg.wandb, comparison, paths, _title(cfg))
+    console = console or Screen()
+    print_comparison(comparison, console)
+    print_paths(paths, console)
+    return comparison
+
+
+def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across:
+    """Compare the chosen runs on each data set, print and write each comparison, then the ranks over all.
+
+    Raises:
+        ConfigError: As in `compare_runs`.
+        ComparisonError: If the runs of a data set must not be compared, or there are too few data sets or cells.
+    """
+    inference = inference_of(cfg)
+    study = _study(cfg)
+    store, chosen = _chosen(cfg, study)
+    across = compare_across(chosen, store, _baseline(cfg, study), _metrics(cfg, study), cfg.seed, inference)
+    console, folder = console or Screen(), Path(cfg.output)
+    for name, comparison in across.comparisons.items():
+        console.rule(Text(name))
+        print_comparison(comparison, console)
+        paths = write_report(comparison, folder / as_name(name), f"{_title(cfg)}: {name}", _command(cfg), cfg.formats)
+        log_comparison(cfg.wandb, comparison, paths, f"{_title(cfg)}: {name}")
+        print_paths(paths, console)
+    console.rule(f"all {len(across.comparisons)} data sets")
+    print_ranks(across, console)
+    print_paths({"md": write_ranks(across, folder, _title(cfg), _command(cfg), cfg.formats)}, console)
+    return across
+
+
+def inference_of(cfg: DictConfig) -> Inference:
+    """How a configuration wants differences to be judged.
+
+    Raises:
+        ConfigError: If a key has a value that it cannot have.
+    """
+    return Inference(**{entry.name: cfg[entry.name] for entry in fields(Inference)})
+
+
+def _study(cfg: DictConfig) -> StudyRecord | None:
+    """The study whose report is wanted."""
+    return None if cfg.study.name is None else StudyRecord.read(Path(cfg.runs_dir), cfg.study.name)
+
+
+def _baseline(cfg: DictConfig, study: StudyRecord | None) -> str | None:
+    return study.baseline if study is not None and cfg.baseline is None else cfg.baseline
+
+
+def _metrics(cfg: DictConfig, study: StudyRecord | None) -> list[str]:
+    chosen = cfg.report_metrics if cfg.report_metrics is not None else METRICS if study is None else study.metrics
+    return list(chosen)
+
+
+def _title(cfg: DictConfig) -> str:
+    if cfg.title is not None:
+        return str(cfg.title)
+    return "Comparison of runs" if cfg.study.name is None else f"Study {cfg.study.name}"
+
+
+def _of_study(record: Record, study: StudyRecord) -> bool:
+    """Whether a run is one of a study's cells, or failed as one; what its tuning tried is neither."""
+    return record.run_id in study.labels or (not record.is_finished and study.name in record.tags)
+
+
+def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Record]]:
+    """The store, and the runs of it that are wanted."""
+    store = Store(Path(cfg.runs_dir))
+    records = store.records()
+    if not records:
+        raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with recsys train or recsys study.")
+    if study is not None:
+        records = [record for record in records if _of_study(record, study)]
+    return store, select_runs(records, cfg.select, cfg.tag)
+
+
+def _command(cfg: DictConfig) -> str:
+    return redacted(shlex.join(["recsys", "compare", *(cfg.get("overrides") or [])]))

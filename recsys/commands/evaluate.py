@@ -5,11 +5,17 @@ Every metric is compared with the record. The exit status is 1 if one differs.
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+import math
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from omegaconf import DictConfig
+from rich.table import Table
+from rich.text import Text
+
+from recsys import schema
+from recsys.experiment.evaluation import evaluate_again
+from recsys.support.ids import one_id
+from recsys.support.screen import Screen
+from recsys.tracking.environment import is_first_process
 
 EXAMPLES = (
     "recsys evaluate run=<id>",
@@ -17,8 +23,24 @@ EXAMPLES = (
 )
 
 
-def run(cfg: DictConfig) -> None:
-    """Test a run of the store again, from its saved weights."""
-    from recsys.experiment.evaluation import evaluate_run
+def run(cfg: DictConfig) -> int:
+    """Print a run's recorded and repeated metrics side by side; 1 if one differs by more than 1e-6, else 0."""
+    import recsys
 
-    sys.exit(evaluate_run(cfg))
+    run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
+    again = evaluate_again(run)
+    table = Table(title=Text(f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})"), title_justify="left")
+    for column in ("metric", "record", "again"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    differing = 0
+    for name, value in again.items():
+        recorded = run.record.metrics.get(name, math.nan)
+        same = math.isclose(recorded, value, rel_tol=0, abs_tol=1e-6) or (math.isnan(recorded) and math.isnan(value))
+        differing += not same
+        table.add_row(
+            Text(name.removeprefix(f"{schema.TEST}/")), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red"
+        )
+    console = Screen(quiet=not is_first_process())
+    console.print(table)
+    console.print(f"{differing} of {len(again)} metrics differ from the record.", highlight=False)
+    return 1 if differing else 0

@@ -5,10 +5,37 @@ The products of the vectors are the model's scores, so that other programs can s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+import polars as pl
+from omegaconf import DictConfig
+from rich.console import Console
+
+import recsys
+from recsys import schema
+from recsys.schema import ConfigError
+from recsys.serving.command_inputs import with_new_items
+from recsys.serving.model import serve
+from recsys.serving.request import ALL_USERS
+from recsys.serving.tower import FORMATS, check_has_tower
+from recsys.serving.users import known_users
+from recsys.serving.vector_export import (
+    FAISS,
+    INDEX,
+    ITEMS,
+    USERS,
+    faiss_index,
+    formats_of,
+    item_vectors,
+    parquet,
+    towers,
+    users_table,
+    vector_column,
+)
+from recsys.support.ids import one_id
+from recsys.support.screen import Screen
+from recsys.tracking.files import write_atomically
 
 EXAMPLES = (
     "recsys export run=<id> output=exported users=all",
@@ -16,8 +43,52 @@ EXAMPLES = (
 )
 
 
-def run(cfg: DictConfig) -> None:
-    """Write the vectors of a run's items and users."""
-    from recsys.serving.vector_export import export_command
+def run(cfg: DictConfig, console: Console | None = None) -> None:
+    """Write `items.parquet`, and `items.faiss`, `users.parquet` and `user_tower.*` where they are asked for.
 
-    export_command(cfg)
+    Raises:
+        ConfigError: If a value is unknown, or the run's score is no product of vectors.
+        RecsysError: If a tower does not give the model's scores.
+        DataError: If the file of new items is malformed.
+    """
+    console = console or Screen()
+    check_export(cfg)
+    served = serve(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir))
+    item_vectors(served)  # refuses before anything is encoded
+    if cfg.tower is not None:
+        check_has_tower(served)
+    served = with_new_items(cfg, served, console)
+    vectors, folder = item_vectors(served), Path(cfg.output).expanduser()
+    items = pl.DataFrame([served.items[schema.ITEM_ID], served.titles, vector_column(vectors)])
+    files = {ITEMS: parquet(items)}
+    if cfg.index is not None:
+        files[INDEX] = faiss_index(vectors)
+    if cfg.users == ALL_USERS:
+        files[USERS] = parquet(users_table(served, known_users(served)))
+    files.update(towers(served, vectors, formats_of(cfg.tower), console))
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    shape = f"{vectors.shape[0]} items in {vectors.shape[1]} dimensions"
+    console.print(f"{shape}: {', '.join(files)} in {folder}", highlight=False, markup=False)
+
+
+def check_export(cfg: DictConfig) -> None:
+    """Refuse what cannot be written, before the run is loaded.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    if cfg.index not in (None, FAISS):
+        raise ConfigError(f"index is {cfg.index!r}; expected {FAISS}, or null.")
+    if cfg.index == FAISS and find_spec("faiss") is None:
+        raise ConfigError(
+            'index=faiss needs the library FAISS: pip install "recsys[serve]", or write none by index=null.'
+        )
+    for name in formats_of(cfg.tower):
+        if name not in FORMATS:
+            raise ConfigError(f"tower is {cfg.tower!r}; expected {', '.join(FORMATS)}, a list of them, or null.")
+        missing = [library for library in FORMATS[name].needs if find_spec(library) is None]
+        if missing:
+            raise ConfigError(f'tower={name} needs {", ".join(missing)}: pip install "recsys[export]".')
+    if cfg.users not in (None, ALL_USERS):
+        raise ConfigError(f"users is {cfg.users!r}; expected {ALL_USERS}, or null.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import shutil
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -11,7 +10,7 @@ from textwrap import wrap
 
 import yaml
 
-from recsys.commands.registry import module_of
+from recsys.commands.registry import description
 from recsys.config.comments import Key, commented_keys
 from recsys.config.folders import conf_dir, conf_dirs
 
@@ -42,11 +41,11 @@ def help_text(name: str, arguments: Sequence[str] = ()) -> str:
         arguments: Of the command line; a folder given by `--config-dir` adds its choices.
     """
     folders = [*conf_dirs(), *_given_folders(arguments)]
-    module, config = module_of(name), conf_dir() / f"{name}.yaml"
+    own, config = description(name), conf_dir() / f"{name}.yaml"
     keys = [*commented_keys(config), *_keys_of_paths()]
     sections = {
-        f"Usage: recsys {name} [key=value ...]\n": [inspect.getdoc(module) or ""],
-        "Examples:": [f"  {example}" for example in module.EXAMPLES],
+        f"Usage: recsys {name} [key=value ...]\n": [own.text],
+        "Examples:": [f"  {example}" for example in own.examples],
         "Groups (group=default, then all choices):": _entries(_groups(config, folders)),
         "Keys (key=default, then the meaning):": _entries(_key_entry(key) for key in keys if _is_explained(key)),
         "Overrides:": _entries(_OVERRIDES),

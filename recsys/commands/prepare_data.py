@@ -5,10 +5,12 @@ The statistics of the split are printed as well. Nothing is trained.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from omegaconf import DictConfig
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from recsys.config.compatibility import check_data
+from recsys.data.description import describe, render
+from recsys.experiment.inputs import load_split
+from recsys.support.screen import Screen
 
 EXAMPLES = (
     "recsys prepare_data split=temporal",
@@ -17,7 +19,17 @@ EXAMPLES = (
 
 
 def run(cfg: DictConfig) -> None:
-    """Validate and cache a data set, and print its statistics."""
-    from recsys.experiment.preparation import prepare
+    """Read a data set (or find it in the cache) and print its statistics and those of its split.
 
-    prepare(cfg)
+    Raises:
+        ConfigError: If the configuration is impossible.
+        DataError: If the data is malformed.
+    """
+    check_data(cfg)
+    split = load_split(cfg)
+    console = Screen()
+    for table in render(describe(split.dataset, split)):
+        console.print(table)
+    for warning in split.warnings:
+        console.print(f"warning: {warning}", style="yellow")
+    console.print(f"{split.dataset.name}, split {split.name} ({split.fingerprint}), is ready in {cfg.paths.cache_dir}.")

@@ -5,19 +5,69 @@ Only the train part is read: masked training for encoder=bert, causal for encode
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config.compatibility import check_data
+from recsys.config.compose import build
+from recsys.experiment.inputs import load_split
+from recsys.experiment.text_pretraining import TEXTS, train_texts
+from recsys.schema import ConfigError
+from recsys.support.screen import Screen
 
 EXAMPLES = (
     "recsys pretrain encoder=gpt2 output=models/gpt2",
     "recsys pretrain encoder=bert texts=both",
 )
+REPORT_FILE = "pretraining.json"
 
 
 def run(cfg: DictConfig) -> None:
-    """Pretrain a language model on the texts of the train part."""
-    from recsys.experiment.text_pretraining import pretrain_command
+    """Pretrain on the train part's texts, and print where the model is and how well it predicts held-out texts.
 
-    pretrain_command(cfg)
+    Raises:
+        ConfigError: If the configuration is impossible.
+        DataError: If the data is malformed.
+    """
+    _check(cfg)
+    encoder = build("encoder", cfg.encoder)
+    texts = train_texts(load_split(cfg), cfg.texts, cfg.items_per_text)
+    output = None if cfg.output is None else Path(cfg.output).expanduser()
+    folder, report = encoder.pretrain(texts, Path(cfg.paths.cache_dir).expanduser(), output)
+    _show(cfg, folder, report)
+
+
+def _check(cfg: DictConfig) -> None:
+    check_data(cfg)
+    if "sizes" not in cfg.encoder:  # what a model is made of
+        raise ConfigError(
+            f"encoder={cfg.choices.encoder} has no language model that can be pretrained: choose encoder=gpt2 or bert."
+        )
+    if cfg.texts not in TEXTS:
+        raise ConfigError(f"texts is {cfg.texts!r}; expected {', '.join(TEXTS)}.")
+    if not isinstance(cfg.items_per_text, int) or cfg.items_per_text < 1:
+        raise ConfigError(f"items_per_text is {cfg.items_per_text!r}; expected a whole number of at least 1.")
+    if OmegaConf.select(cfg, "output") is not None:
+        _check_output(Path(cfg.output).expanduser())
+
+
+def _check_output(folder: Path) -> None:
+    is_ours = (folder / REPORT_FILE).is_file() or (folder.is_dir() and not any(folder.iterdir()))
+    if folder.exists() and not is_ours:
+        raise ConfigError(
+            f"output={folder} is there and is no earlier pretraining (it has no {REPORT_FILE}): give another folder."
+        )
+
+
+def _show(cfg: DictConfig, folder: Path, report: dict[str, Any]) -> None:
+    console = Screen(soft_wrap=True)
+    loss = report.get("held_out_perplexity")
+    judged = "nothing was held out" if loss is None else f"held-out perplexity {loss:.2f}"
+    console.print(
+        f"{judged}: {report['n_texts']:,} texts, {report['n_tokens']:,} tokens, {report['n_steps']:,} steps, "
+        f"{report['seconds']:.1f} s",
+        highlight=False,
+    )
+    console.print(f"Use it: encoder={cfg.choices.encoder} encoder.weights={folder}", highlight=False)

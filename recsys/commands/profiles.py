@@ -5,10 +5,17 @@ Each cluster is described by its nearest items and most typical words.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+import recsys
+from recsys.schema import ConfigError
+from recsys.serving.model import Served, serve
+from recsys.serving.users import ServedUsers
+from recsys.support.screen import Screen
+from recsys.tracking.files import write_atomically
 
 EXAMPLES = (
     "recsys profiles run=<id> output=profiles.html",
@@ -16,8 +23,73 @@ EXAMPLES = (
 )
 
 
-def run(cfg: DictConfig) -> None:
-    """Write a page about a run's user profiles."""
-    from recsys.serving.profile_page import profiles_command
+def run(cfg: DictConfig, console: Console | None = None) -> None:
+    """Write the page.
 
-    profiles_command(cfg)
+    Raises:
+        ConfigError: If a value is impossible, or the run has no profiles.
+    """
+    from recsys.reports.profiles import profiles_page
+    from recsys.serving.profile_map import PortraitSettings, check_has_profiles, portraits
+    from recsys.support.ids import one_id
+
+    check_view(cfg)
+    run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
+    check_has_profiles(serve(run))
+    users, n_all = _chosen(serve(run), cfg)
+    settings = PortraitSettings(cfg.n_clusters, cfg.n_items, cfg.n_words, cfg.n_read, cfg.perplexity, cfg.seed)
+    found = portraits(serve(run), users, settings)
+    whom = (
+        f"{len(users):,} users"
+        if len(users) == n_all
+        else f"{len(users):,} of {n_all:,} users, drawn by seed {cfg.seed}"
+    )
+    choices = run.record.choices
+    summary = (
+        f"{run.record.name}, profile={choices['profile']}, on {choices['data']}, seed {run.record.seed}, run "
+        f"{run.record.run_id}: {whom}, with what was known of them when the test was served"
+    )
+    path = Path(cfg.output).expanduser()
+    write_atomically(
+        path, profiles_page(found.users, found.clusters, f"Profiles of {run.record.name}", summary).encode()
+    )
+    (console or Screen()).print(f"{whom} in {cfg.n_clusters} clusters: {path}", highlight=False, markup=False)
+
+
+def check_view(cfg: DictConfig) -> None:
+    """Refuse what cannot be shown, before the run is loaded.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    from recsys.reports.profiles import MOST_COLOURS
+
+    bounds = {"n_users": (10, None), "n_clusters": (2, MOST_COLOURS), "n_items": (1, None), "n_words": (1, None)}
+    bounds |= {"n_read": (cfg.n_items if isinstance(cfg.n_items, int) else 1, None), "seed": (0, None)}
+    for key, (least, most) in bounds.items():
+        value = cfg[key]
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or value < least
+            or (most is not None and value > most)
+        ):
+            upper = "" if most is None else f", and {most} at most, as many colours as a reader tells apart"
+            raise ConfigError(f"{key} is {value!r}; expected a whole number of at least {least}{upper}.")
+    if isinstance(cfg.perplexity, bool) or not isinstance(cfg.perplexity, int | float) or not cfg.perplexity > 0:
+        raise ConfigError(f"perplexity is {cfg.perplexity!r}; expected a positive number.")
+    if Path(str(cfg.output)).suffix != ".html":
+        raise ConfigError(f"output is {cfg.output!r}; expected a file that ends in .html.")
+
+
+def _chosen(served: Served, cfg: DictConfig) -> tuple[ServedUsers, int]:
+    """All users of the data, or as many as are shown, and how many there are."""
+    import numpy as np
+
+    from recsys.serving.users import known_users
+
+    everybody = known_users(served)
+    if len(everybody) <= cfg.n_users:
+        return everybody, len(everybody)
+    rows = np.sort(np.random.default_rng(cfg.seed).choice(len(everybody), cfg.n_users, replace=False))
+    return known_users(served, everybody.ids[rows.tolist()].to_list()), len(everybody)

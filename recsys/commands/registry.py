@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
-from types import ModuleType
+from pathlib import Path
 
 from recsys.support.interruption import stoppable
 
@@ -17,20 +20,35 @@ GROUPS = {
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 
+@dataclass(frozen=True)
+class Description:
+    """The docstring of a subcommand's module, and its EXAMPLES."""
+
+    text: str
+    examples: tuple[str, ...]
+
+
 def command_named(word: str) -> str | None:
     """The subcommand of that name, with `-` or `_` between words; None if there is none."""
     name = word.replace("-", "_")
     return name if name in COMMANDS else None
 
 
-def module_of(name: str) -> ModuleType:
-    """The module of a subcommand: its docstring, its EXAMPLES, and `run(cfg)`. Nothing heavy is imported."""
-    return import_module(f"recsys.commands.{name}")
+@lru_cache
+def description(name: str) -> Description:
+    """What a subcommand says of itself, read from its source, so that help needs none of its imports."""
+    tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    assigned = {node.targets[0].id: node.value for node in tree.body if _is_named(node)}  # type: ignore[attr-defined]
+    return Description(ast.get_docstring(tree) or "", ast.literal_eval(assigned["EXAMPLES"]))
+
+
+def _is_named(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
 
 
 def summary(name: str) -> str:
     """What a subcommand does, in one line."""
-    return (module_of(name).__doc__ or "").splitlines()[0]
+    return description(name).text.splitlines()[0]
 
 
 def run(name: str, arguments: Sequence[str]) -> None:
@@ -42,4 +60,5 @@ def run(name: str, arguments: Sequence[str]) -> None:
     with stoppable():  # before the first library is imported
         from recsys.commands.application import run_application
 
-        run_application(module_of(name).run, name, arguments)
+        module = import_module(f"recsys.commands.{name}")
+        run_application(module.run, name, arguments)

@@ -5,20 +5,42 @@ The key `action` chooses what is done; without it, all runs are listed.
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from omegaconf import DictConfig
+from rich.console import Console
+
+from recsys.runs.deletion import delete_runs
+from recsys.runs.difference import diff_runs
+from recsys.runs.export_table import export_runs
+from recsys.runs.listing import list_runs
+from recsys.runs.reproduction import reproduce_run
+from recsys.runs.showing import show_run
+from recsys.schema import ConfigError
+from recsys.support.screen import Screen
 
 EXAMPLES = (
     "recsys runs sort=-test/ndcg@10",
     "recsys runs action=diff run=b428 other=ba4e",
 )
 
+ACTIONS: dict[str, Callable[[DictConfig, Console], int]] = {
+    "list": list_runs,
+    "show": show_run,
+    "diff": diff_runs,
+    "reproduce": reproduce_run,
+    "delete": delete_runs,
+    "export": export_runs,
+}
 
-def run(cfg: DictConfig) -> None:
-    """List, show, diff, reproduce, delete or export runs of the store."""
-    from recsys.runs.command import runs_command
 
-    sys.exit(runs_command(cfg))
+def run(cfg: DictConfig, console: Console | None = None) -> int:
+    """Do what `action` says; gives the exit status.
+
+    Raises:
+        ConfigError: If there is no such action, or it lacks what it needs.
+    """
+    action = ACTIONS.get(cfg.action)
+    if action is None:
+        raise ConfigError(f"action is {cfg.action!r}; expected one of {', '.join(ACTIONS)}.")
+    return action(cfg, console or Screen())

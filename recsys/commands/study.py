@@ -5,20 +5,147 @@ A study that was stopped continues with the runs that are missing.
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recsys.config.compose import build
+from recsys.experiment.run import find, label
+from recsys.reports.cells import group_by
+from recsys.reports.comparison import compare
+from recsys.reports.formatting import seconds
+from recsys.reports.printing import print_comparison, print_paths
+from recsys.reports.report import write_report
+from recsys.reports.unequal import varied_keys
+from recsys.reports.wandb_report import log_comparison
+from recsys.schema import RecordError
+from recsys.studies.estimate import Durations
+from recsys.studies.jobs import Job
+from recsys.studies.plan import plan
+from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
+from recsys.studies.search_checks import check_search
+from recsys.studies.view import StudyView
+from recsys.support.screen import Screen
+from recsys.tracking.names import as_name
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+from recsys.tracking.secrets import redacted
+from recsys.tracking.store import Store
 
 EXAMPLES = (
     "recsys study study=demo",
     "recsys study study=sweep launcher=joblib launcher.n_workers=2",
 )
+FAILED, FINISHED = 1, 0
 
 
-def run(cfg: DictConfig) -> None:
-    """Make all runs of a study, then compare them."""
-    from recsys.studies.command import study_command
+def run(cfg: DictConfig) -> int:
+    """Run a study and print and write its comparison; the exit status is 1 if a run failed."""
+    console = Screen()
+    if cfg.dry_run:
+        _print_plan(cfg, console)
+        return FINISHED
+    view = StudyView(cfg, console if console.is_terminal else Screen(stderr=True))
+    command = redacted(shlex.join(["recsys", "study", *cfg.overrides]))
+    with view.shown():
+        result = run_study(cfg, command, view)
+    _report(cfg, result, console)
+    return FAILED if result.failures else FINISHED
 
-    sys.exit(study_command(cfg))
+
+def _report(cfg: DictConfig, result: Result, console: Console) -> None:
+    finished = [record for record in result.records if record.is_finished]
+    protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
+    names = _protocol_names(protocols)
+    for name, records in zip(names, protocols, strict=True):
+        _compare(cfg, result, records, name, console)
+    trials = f", {result.n_trials} trials" if result.n_trials else ""
+    summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
+    console.print(summary, highlight=False)
+    for outcome in result.failures:
+        seed = "tuning" if outcome.seed is None else f"seed {outcome.seed}"
+        console.print(f"failed: {outcome.label}, {seed}: {outcome.error}", style="red", markup=False, highlight=False)
+    if result.failures:
+        told = Text.assemble((f"{len(result.failures)} runs failed", "red"), "; retry_failed=true runs them again.")
+        console.print(told)
+
+
+def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: str, console: Console) -> None:
+    failures = [record for record in result.records if not record.is_finished]
+    labels = {label for record in records for label in result.record.labels[record.run_id]}
+    baseline = result.record.baseline if result.record.baseline in labels else None
+    store = Store(Path(cfg.paths.runs_dir))
+    runs = [*records, *failures]
+    varied, metrics = varied_keys(result.record), list(cfg.study.metrics)
+    comparison = compare(runs, store, baseline, metrics, labels=result.record.labels, varied=varied)
+    title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
+    folder, command = Path(cfg.output) / name, result.record.command
+    paths = write_report(comparison, folder, title, command, cfg.formats, study=result.record)
+    log_comparison(cfg.wandb, comparison, paths, title)
+    if name:
+        console.rule(Text(title))
+    print_comparison(comparison, console)
+    print_paths(paths, console)
+
+
+def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
+    """What tells protocols apart, in words that do for a folder; nothing where there is one."""
+    if len(protocols) < 2:
+        return [""] * len(protocols)
+    own = [dict(flatten(records[0].protocol)) for records in protocols]
+    differing = [key for key in own[0] if len({str(one.get(key)) for one in own}) > 1 and "fingerprint" not in key]
+    names = [as_name("-".join(str(one.get(key)) for key in differing)) for one in own]
+    return [name if names.count(name) == 1 else f"{name}-{place + 1}" for place, name in enumerate(names)]
+
+
+def _print_plan(cfg: DictConfig, console: Console) -> None:
+    cells = plan(cfg)
+    spaces = check_search(cfg, cells)
+    check_baseline(cfg, cells)
+    jobs = run_jobs(cfg, cells)
+    store = Store(Path(cfg.paths.runs_dir))
+    durations = Durations(store.records() if store.root.is_dir() else [])
+    table = Table(title=Text(f"study {cfg.study.name}"))
+    for column in ("run", "seed", "state", "takes about", "overrides"):
+        table.add_column(column)
+    todo = []
+    for job in jobs:
+        state = _state(job, cfg.search.n_trials)
+        estimate = durations.of(label(job.cfg))
+        is_done = state == "finished"
+        if not is_done:
+            todo.append(label(job.cfg))
+        shown = "" if is_done or estimate is None else seconds(estimate)
+        overrides = redacted(" ".join(job.cfg.overrides))
+        table.add_row(*map(Text, (job.label, str(job.seed), state, shown, overrides)))
+    console.print(table)
+    for planned, space in zip(cells, spaces, strict=False):
+        for key, reason in space.left_out.items():
+            console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
+    _print_estimate(cfg, [label(planned.cfg) for planned in cells], todo, durations, console)
+
+
+def _state(job: Job, n_trials: int) -> str:
+    if n_trials:
+        return "after tuning"
+    try:
+        found = find(job.cfg)
+    except RecordError:
+        return "record unreadable"
+    return "to do" if found is None else found.record.status
+
+
+def _print_estimate(
+    cfg: DictConfig, cells: Sequence[str], todo: Sequence[str], durations: Durations, console: Console
+) -> None:
+    n_workers = build("launcher", cfg.launcher).n_workers
+    trials = [name for name in cells for _ in range(cfg.search.n_trials * cfg.search.seeds)]
+    total = durations.total([*trials, *todo], n_workers)
+    told = "the store has no run to tell how long" if total is None else f"about {seconds(total)}"
+    tuning = f" after {len(cells)} × {cfg.search.n_trials} trials" if cfg.search.n_trials else ""
+    console.print(f"{len(todo)} runs to do{tuning}, {n_workers} at a time: {told}.", highlight=False)

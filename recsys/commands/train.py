@@ -5,10 +5,11 @@ A run with the same settings that has finished before is found and not made agai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from omegaconf import DictConfig
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from recsys.experiment.run import run as make_run
+from recsys.reports.summary import print_run
+from recsys.tracking.environment import is_first_process
 
 EXAMPLES = (
     "recsys train encoder=bert ranker=cf",
@@ -18,10 +19,6 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> float:
     """Make one run and print its results; gives its monitored metric, which a sweep may optimise."""
-    from recsys.experiment.run import run as make_run
-    from recsys.reports.summary import print_run
-    from recsys.tracking.environment import is_first_process
-
     made = make_run(cfg)
     if is_first_process():
         print_run(made)

@@ -5,10 +5,9 @@ The table replaces what is between two markers that name the study.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from omegaconf import DictConfig
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from recsys.reports.readme import update_readme
 
 EXAMPLES = (
     "recsys update_readme block=demo",
@@ -18,6 +17,4 @@ EXAMPLES = (
 
 def run(cfg: DictConfig) -> None:
     """Write a study's results table into a text file."""
-    from recsys.reports.readme import update_readme
-
     update_readme(cfg)

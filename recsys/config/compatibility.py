@@ -179,8 +179,8 @@ def _check_negatives(cfg: DictConfig, choices: DictConfig) -> None:
 def _negatives_of(distributions: Collection[str]) -> list[str]:
     """The options of `negatives` with one of these distributions, of the package and of the user."""
     paths = sorted(path for folder in conf_dirs() for path in (folder / "negatives").glob("[!_]*.yaml"))
-    contents = {path.stem: plain(OmegaConf.load(path)) for path in paths}
-    traits = {option: own.get("traits") or {} for option, own in contents.items()}
+    contents = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in paths}
+    traits = {option: own.get("traits") or {} for option, own in contents.items() if isinstance(own, dict)}
     return [option for option, own in traits.items() if own.get("distribution") in distributions]
 
 

@@ -11,9 +11,6 @@ from recsys import schema
 from recsys.config.compose import plain
 from recsys.experiment.finished import Run
 from recsys.schema import ConfigError
-from recsys.serving.ids import one_id
-from recsys.support.screen import Screen
-from recsys.tracking.environment import is_first_process
 from recsys.tracking.run_folder import in_folder
 
 
@@ -47,28 +44,3 @@ def production_config(run: Run, cache_dir: str | None = None) -> DictConfig:
     made.test, made.test_knowledge, made.rerun = False, schema.ALL, False
     made.tags = [f"refit of {record.run_id}"]
     return made
-
-
-def refit_command(cfg: DictConfig) -> None:
-    """Refit a run, and print where the new one is and what it knows.
-
-    Raises:
-        ConfigError: If `on` is not `all`, or there is no such finished run.
-    """
-    import recsys
-
-    if cfg.on != schema.ALL:
-        raise ConfigError(f"on is {cfg.on!r}; expected all, which is every interaction of the data.")
-    made = refit_run(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir), cfg.paths.cache_dir)
-    if not is_first_process():
-        return
-    known = made.record.fitted_on
-    epochs = f" for {known['epochs']} epochs" if known.get("epochs") else ""
-    Screen().print(
-        f"{made.record.name}, fitted on all {known['interactions']:,} interactions{epochs}, the test part included: it "
-        f"has no test metrics and is in no comparison.\nRun: {made.folder}\n"
-        f"Next: recsys recommend run={made.record.run_id} user=<id>",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from recsys.reports.selection import select_runs
 from recsys.schema import ConfigError
-from recsys.serving.ids import one_id
+from recsys.support.ids import one_id
 from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store

@@ -16,8 +16,8 @@ from recsys import schema
 from recsys.data.ragged import ItemLists
 from recsys.data.sources.indexing import to_index
 from recsys.schema import ConfigError, UserBatch
-from recsys.serving.ids import ids_of
 from recsys.serving.model import Served
+from recsys.support.ids import ids_of
 from recsys.training.batches import TensorLists
 
 NEW = "new"  # what a new user is called

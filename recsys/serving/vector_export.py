@@ -1,89 +1,30 @@
-"""The command `export`: vectors whose products are a run's scores, for other programs to serve."""
+"""Vectors whose products are a run's scores, for other programs to serve."""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from omegaconf import DictConfig, ListConfig
+from omegaconf import ListConfig
 from rich.console import Console
 
-import recsys
 from recsys import schema
 from recsys.rankers.base import ItemSide
 from recsys.schema import ConfigError
-from recsys.serving.command import with_new_items
-from recsys.serving.ids import one_id
-from recsys.serving.model import Served, serve
+from recsys.serving.model import Served
 from recsys.serving.ranking import chunks
-from recsys.serving.request import ALL_USERS
-from recsys.serving.tower import FORMATS, check_has_tower, export_program, fixed_length
+from recsys.serving.tower import FORMATS, export_program, fixed_length
 from recsys.serving.tower_check import check_tower
-from recsys.serving.users import ServedUsers, known_users
-from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.serving.users import ServedUsers
 
 ITEMS, USERS, INDEX, TOWER = "items.parquet", "users.parquet", "items.faiss", "user_tower"
 FAISS = "faiss"
 VECTOR, KNOWN = "vector", "known"
-
-
-def export_command(cfg: DictConfig, console: Console | None = None) -> None:
-    """Write `items.parquet`, and `items.faiss`, `users.parquet` and `user_tower.*` where they are asked for.
-
-    Raises:
-        ConfigError: If a value is unknown, or the run's score is no product of vectors.
-        RecsysError: If a tower does not give the model's scores.
-        DataError: If the file of new items is malformed.
-    """
-    console = console or Screen()
-    check_export(cfg)
-    served = serve(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir))
-    item_vectors(served)  # refuses before anything is encoded
-    if cfg.tower is not None:
-        check_has_tower(served)
-    served = with_new_items(cfg, served, console)
-    vectors, folder = item_vectors(served), Path(cfg.output).expanduser()
-    items = pl.DataFrame([served.items[schema.ITEM_ID], served.titles, _column(vectors)])
-    files = {ITEMS: _parquet(items)}
-    if cfg.index is not None:
-        files[INDEX] = faiss_index(vectors)
-    if cfg.users == ALL_USERS:
-        files[USERS] = _parquet(_users_table(served, known_users(served)))
-    files.update(towers(served, vectors, formats_of(cfg.tower), console))
-    for name, content in files.items():
-        write_atomically(folder / name, content)
-    shape = f"{vectors.shape[0]} items in {vectors.shape[1]} dimensions"
-    console.print(f"{shape}: {', '.join(files)} in {folder}", highlight=False, markup=False)
-
-
-def check_export(cfg: DictConfig) -> None:
-    """Refuse what cannot be written, before the run is loaded.
-
-    Raises:
-        ConfigError: Naming the key.
-    """
-    if cfg.index not in (None, FAISS):
-        raise ConfigError(f"index is {cfg.index!r}; expected {FAISS}, or null.")
-    if cfg.index == FAISS and find_spec("faiss") is None:
-        raise ConfigError(
-            'index=faiss needs the library FAISS: pip install "recsys[serve]", or write none by index=null.'
-        )
-    for name in formats_of(cfg.tower):
-        if name not in FORMATS:
-            raise ConfigError(f"tower is {cfg.tower!r}; expected {', '.join(FORMATS)}, a list of them, or null.")
-        missing = [library for library in FORMATS[name].needs if find_spec(library) is None]
-        if missing:
-            raise ConfigError(f'tower={name} needs {", ".join(missing)}: pip install "recsys[export]".')
-    if cfg.users not in (None, ALL_USERS):
-        raise ConfigError(f"users is {cfg.users!r}; expected {ALL_USERS}, or null.")
 
 
 @torch.no_grad()
@@ -149,21 +90,24 @@ def faiss_index(vectors: NDArray[np.float32]) -> bytes:
     return faiss.serialize_index(index).tobytes()
 
 
-def _users_table(served: Served, users: ServedUsers) -> pl.DataFrame:
+def users_table(served: Served, users: ServedUsers) -> pl.DataFrame:
+    """Users with their vectors, and the items that are not recommended to them."""
     ids = served.items[schema.ITEM_ID]
     owners = np.repeat(np.arange(len(users)), users.not_recommended.lengths)
     known = pl.DataFrame({"row": owners, KNOWN: ids.gather(users.not_recommended.values)})
     lists = known.group_by("row", maintain_order=True).agg(KNOWN)
     every = pl.DataFrame({"row": np.arange(len(users))}).join(lists, on="row", how="left", maintain_order="left")
     filled = every[KNOWN].fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
-    return pl.DataFrame([users.ids, filled, _column(user_vectors(served, users))])
+    return pl.DataFrame([users.ids, filled, vector_column(user_vectors(served, users))])
 
 
-def _column(vectors: NDArray[np.float32]) -> pl.Series:
+def vector_column(vectors: NDArray[np.float32]) -> pl.Series:
+    """(n, d) vectors as a column of arrays."""
     return pl.Series(VECTOR, vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
 
 
-def _parquet(frame: pl.DataFrame) -> bytes:
+def parquet(frame: pl.DataFrame) -> bytes:
+    """A table as the content of a file."""
     content = io.BytesIO()
     frame.write_parquet(content)
     return content.getvalue()

@@ -42,7 +42,7 @@ def test_help_explains_every_commented_key_of_the_command(name):
 
 @pytest.mark.parametrize("name", registry.COMMANDS)
 def test_the_examples_compose(name):
-    for example in registry.module_of(name).EXAMPLES:
+    for example in registry.description(name).examples:
         program, command, *arguments = shlex.split(example)
         assert (program, command) == ("recsys", name)
         overrides = [word.split(",")[0] if "-m" in arguments else word for word in arguments if word != "-m"]

@@ -6,9 +6,9 @@ import pytest
 from reports.made_runs import failed_run, made_run
 from rich.console import Console
 
+from recsys.commands.compare import run as compare_command
 from recsys.config.compose import compose
 from recsys.reports.across import compare_across
-from recsys.reports.command import compare_command
 from recsys.reports.ranks import ranks_grid, ranks_note
 from recsys.schema import ComparisonError, ConfigError
 from recsys.tracking.record import Record

@@ -9,8 +9,8 @@ from reports.made_runs import failed_run, made_run, small_study
 from reports.made_study import made_study
 from rich.console import Console
 
+from recsys.commands.compare import compare_runs
 from recsys.config.compose import compose
-from recsys.reports.command import compare_runs
 from recsys.reports.selection import select_runs
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError, RecsysError

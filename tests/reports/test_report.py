@@ -218,7 +218,7 @@ def test_importing_reports_imports_nothing_heavy():
 
     heavy = ("torch", "scipy", "altair", "vl_convert", "jinja2", "optuna", "sklearn")
     code = (
-        "import sys, recsys.reports.command, recsys.reports.summary; "
+        "import sys, recsys.commands.compare, recsys.reports.summary; "
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -10,8 +10,8 @@ from reports.made_runs import made_run
 from rich.console import Console
 
 from recsys.reports import tables
-from recsys.reports.command import print_comparison
 from recsys.reports.comparison import compare
+from recsys.reports.printing import print_comparison
 from recsys.reports.readme import caption, results
 from recsys.reports.report import write_report
 from recsys.reports.unequal import Unequal, varied_keys

@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from reports.made_runs import failed_run, made_run
 from rich.console import Console
 
+from recsys.commands.runs import run as runs_command
 from recsys.config.compose import conf_dir
-from recsys.runs.command import runs_command
 from recsys.runs.difference import config_differences
 from recsys.runs.export_table import runs_frame
 from recsys.runs.listing import sort_runs

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import recsys
+from recsys.commands.recommend import run as recommend_command
 from recsys.schema import ConfigError
-from recsys.serving.command import recommend_command
 from recsys.serving.mmr import check_mmr, diverse, intra_list_diversity
 from recsys.serving.model import serve
 from recsys.serving.ranking import Ranking, rank

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 import recsys
+from recsys.commands.recommend import run as recommend_command
 from recsys.data.sources.movielens_small import MovieLensSmallSource
 from recsys.schema import ConfigError, DataError
-from recsys.serving.command import recommend_command
 from recsys.serving.model import serve
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
 

@@ -13,11 +13,11 @@ import torch
 from rich.console import Console
 
 import recsys
+from recsys.commands.profiles import run as profiles_command
 from recsys.data.ragged import ItemLists
 from recsys.reports.profiles import profiles_page
 from recsys.schema import ConfigError
 from recsys.serving.profile_map import PortraitSettings, portraits
-from recsys.serving.profile_page import profiles_command
 from recsys.serving.top_terms import favourites, telling_words
 from recsys.serving.users import known_users
 

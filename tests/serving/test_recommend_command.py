@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 import recsys
+from recsys.commands.recommend import run as recommend_command
 from recsys.schema import ConfigError, DataError
-from recsys.serving.command import recommend_command
 
 
 @pytest.fixture

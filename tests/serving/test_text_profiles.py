@@ -10,10 +10,11 @@ import torch
 from rich.console import Console
 
 import recsys
+from recsys.commands.recommend import run as recommend_command
 from recsys.experiment.build import build_datamodule
 from recsys.experiment.evaluation import evaluate_again
 from recsys.schema import ConfigError
-from recsys.serving.command import chosen_users, recommend_command
+from recsys.serving.command_inputs import chosen_users
 from recsys.serving.explaining import check_explains
 from recsys.serving.model import serve
 from recsys.serving.new_texts import with_profile_texts

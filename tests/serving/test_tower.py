@@ -11,13 +11,14 @@ import torch
 from rich.console import Console
 
 import recsys
+from recsys.commands.export import run as export_command
 from recsys.schema import ConfigError, RecsysError
 from recsys.serving.model import serve
 from recsys.serving.ranking import rank
 from recsys.serving.tower import FORMATS, Format, export_program, fixed_length, inputs_of
 from recsys.serving.tower_check import check_tower
 from recsys.serving.users import known_users
-from recsys.serving.vector_export import export_command, item_vectors
+from recsys.serving.vector_export import item_vectors
 
 PROFILES = ["mean", "attention", "self_attention", "recurrent", "transformer", "bidirectional", "id"]
 RUNS = [["encoder=tfidf", "ranker=dot", f"profile={profile}"] for profile in PROFILES]
@@ -149,6 +150,6 @@ def test_runs_without_a_tower_are_refused(run_of, tmp_path, overrides, message):
 def test_unknown_formats_and_missing_libraries_are_told(dot_run, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"tower is .*tflite.*; expected pt2, onnx, a list of them, or null"):
         exported(dot_run, tmp_path, "tower=[pt2,tflite]")
-    monkeypatch.setattr("recsys.serving.vector_export.find_spec", lambda name: None)
+    monkeypatch.setattr("recsys.commands.export.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r'onnx, onnxscript, onnxruntime: pip install "recsys\[export\]"'):
         exported(dot_run, tmp_path, "tower=onnx")

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import recsys
+from recsys.commands.recommend import run as recommend_command
 from recsys.schema import ConfigError, DataError
-from recsys.serving.command import recommend_command
 from recsys.serving.model import serve
 from recsys.serving.new_texts import with_text
 from recsys.serving.ranking import rank

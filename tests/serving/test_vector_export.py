@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 
 import recsys
+from recsys.commands.export import run as export_command
 from recsys.schema import ConfigError
 from recsys.serving.model import serve
 from recsys.serving.ranking import rank
 from recsys.serving.users import known_users
-from recsys.serving.vector_export import export_command, item_vectors
+from recsys.serving.vector_export import item_vectors
 
 
 def exported(run, folder, *overrides: str) -> str:
@@ -79,6 +80,6 @@ def test_what_cannot_be_written_is_refused(dot_run, tmp_path, override, message)
 
 
 def test_without_faiss_its_installation_is_told(dot_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("recsys.serving.vector_export.find_spec", lambda name: None)
+    monkeypatch.setattr("recsys.commands.export.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r'pip install "recsys\[serve\]"'):
         exported(dot_run, tmp_path)

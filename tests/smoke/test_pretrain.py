@@ -11,8 +11,9 @@ import pytest
 from commands import Command, run
 
 import recsys
+from recsys.commands.pretrain import _check
 from recsys.experiment.inputs import load_split
-from recsys.experiment.text_pretraining import _check, train_texts
+from recsys.experiment.text_pretraining import train_texts
 from recsys.schema import ITEM, TIMESTAMP, USER
 
 SIZES = ["encoder.sizes={vocabulary_size: 400, n_layers: 1, n_heads: 2, hidden_dim: 16}", "encoder.max_length=48"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from studies.conftest import contents
 
-from recsys.studies.command import study_command
+from recsys.commands.study import run as study_command
 from recsys.studies.estimate import Durations
 from recsys.studies.plan import plan
 from recsys.studies.runner import run_jobs, run_study

@@ -9,8 +9,8 @@ import pytest
 
 import recsys
 from recsys.schema import ConfigError, DataError
-from recsys.serving.ids import ids_of, ids_of_key
 from recsys.serving.table_files import read_ids, read_table
+from recsys.support.ids import ids_of, ids_of_key
 
 
 @pytest.mark.parametrize(

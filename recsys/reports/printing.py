@@ -1,0 +1,52 @@
+"""Comparisons on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from recsys.reports import tables
+from recsys.reports.across import Across
+from recsys.reports.comparison import Comparison
+from recsys.reports.findings import headline
+from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
+from recsys.reports.ranks import ranks_grid, ranks_note
+
+
+def print_ranks(across: Across, console: Console) -> None:
+    """Average ranks over data sets, by metric."""
+    for metric in across.metrics:
+        console.print(tables.to_rich(ranks_grid(across, metric)))
+        console.print(ranks_note(across, metric), markup=False, highlight=False)
+    _print_warnings(across.warnings, console)
+
+
+def print_paths(paths: Mapping[str, Path], console: Console) -> None:
+    """Where a report is."""
+    console.print("Report:", *dict.fromkeys(map(str, paths.values())), soft_wrap=True, highlight=False, markup=False)
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Tables of quality and cost, what they mean, and what failed."""
+    console.print(tables.to_rich(tables.quality_grid(comparison, brief=True)))
+    if tables.has_seeds(comparison):
+        console.print(tables.to_rich(tables.seeds_grid(comparison)))
+    if len(comparison.metrics) > 1:
+        console.print(tables.to_rich(tables.others_grid(comparison)))
+    console.print(tables.full_note(comparison), markup=False, highlight=False)
+    console.print(tables.to_rich(tables.cost_grid(comparison)))
+    if has_matrix(comparison):
+        console.print(tables.to_rich(significance_grid(comparison, brief=True)))
+        console.print(matrix_note(comparison, brief=True), markup=False, highlight=False)
+    console.print(headline(comparison), markup=False, highlight=False)
+    _print_warnings(comparison.warnings, console)
+    for run in comparison.failures:
+        text = f"failed: {run.name} seed {run.seed} ({run.run_id}): {(run.error or '').strip().rsplit(chr(10), 1)[-1]}"
+        console.print(text, style="red", markup=False, highlight=False)
+
+
+def _print_warnings(warnings: Iterable[str], console: Console) -> None:
+    for warning in warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
