@@ -19,7 +19,7 @@ import recsys
 from recsys.config.compose import build, compose
 from recsys.data.ragged import ItemLists
 from recsys.metrics.topk import rank_items
-from recsys.rankers.base import ItemSide, UserSide
+from recsys.rankers.base import SharedItems, UserSide
 from recsys.schema import ModelContext, TrainInteractions, UserBatch
 from recsys.training.batches import TensorLists
 
@@ -53,7 +53,7 @@ def top_items(ranker: Any, log: Log) -> NDArray[np.int64]:
     n_users, n_items = map(int, log.sizes)
     lists = ItemLists.from_pairs(log.users, log.items, n_users)
     histories, found = TensorLists(lists), []
-    items = ItemSide(torch.arange(n_items), torch.empty(n_items, 0))
+    items = SharedItems(torch.arange(n_items), torch.empty(n_items, 0))
     for users in torch.arange(n_users).split(max(1, MAX_SCORES // n_items)):
         batch = UserBatch(users, *histories.newest(users, None, sys.maxsize))
         scores = ranker.score_catalogue(UserSide(batch, torch.empty(len(users), 0)), items).clone()

@@ -22,7 +22,7 @@ from recsys.experiment.built_once import Settings, metric_suite
 from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_texts
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
-from recsys.rankers.base import UserSide
+from recsys.rankers.base import Diagnosable, Fittable, UserSide
 from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteractions
 from recsys.tracking.files import write_atomically
 from recsys.training.batches import SEQUENCE
@@ -130,17 +130,19 @@ def known_positives(split: Split) -> KnownPositives:
 
 
 def fit_ranker(module: RecommenderModule, split: Split, text_vectors: NDArray[np.float32], seed: int) -> None:
-    """Let a ranker that is solved and not descended see the train part, and nothing of validation and test."""
+    """Fit what the ranker fits without gradients, on the train part and nothing of validation and test."""
+    ranker = module.recommender.ranker
+    if not isinstance(ranker, Fittable):
+        return
     users, items = (split.train[column].to_numpy().astype("int64") for column in (schema.USER, schema.ITEM))
     times = split.train[schema.TIMESTAMP].to_numpy() if split.dataset.has_timestamps else None
     sizes = split.dataset.n_users, split.dataset.n_items
-    module.recommender.ranker.fit(TrainInteractions(users, items, times, *sizes, text_vectors, seed))
+    ranker.fit(TrainInteractions(users, items, times, *sizes, text_vectors, seed))
 
 
-def measure_ranker(module: RecommenderModule, datamodule: RecommenderDataModule) -> dict[str, Any]:
-    """What the ranker says of its own biases, by the first users of the test."""
-    ranker = module.recommender.ranker
-    batch = next(iter(datamodule.test_dataloader()), None) if ranker.n_diagnostic_users else None
+def measure_ranker(ranker: Diagnosable, datamodule: RecommenderDataModule) -> dict[str, Any]:
+    """The biases that a ranker measures of itself, by the first users of the test."""
+    batch = next(iter(datamodule.test_dataloader()), None)
     if batch is None:
         return {}
     users = batch.users.split(ranker.n_diagnostic_users)[0]

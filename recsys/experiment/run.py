@@ -166,6 +166,7 @@ def record_failure(cfg: DictConfig, error: str) -> Record:
 def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, callbacks: Sequence[Callback]) -> Record:
     from recsys.experiment.build import build_trainer, measure_ranker, set_threads
     from recsys.experiment.fitting import Selection, knowledge_of, refit
+    from recsys.rankers.base import Diagnosable
     from recsys.training import trainer as training
     from recsys.training.interrupts import signals_passed_on
     from recsys.training.log_filters import hush
@@ -197,9 +198,10 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     if cfg.test:
         with watch.measure("test"), freed_memory_kept(), signals_passed_on():
             metrics |= trainer.test(module, fitted.datamodule, verbose=False)[0]
-        if module.recommender.ranker.n_diagnostic_users:
+        ranker = module.recommender.ranker
+        if isinstance(ranker, Diagnosable) and ranker.n_diagnostic_users:
             with watch.measure("measure"):
-                ranking = measure_ranker(module, fitted.datamodule)
+                ranking = measure_ranker(ranker, fitted.datamodule)
     checksums = {}
     if trainer.is_global_zero and (cfg.test or cfg.test_knowledge == ALL):
         weights = training.weights_of(module.recommender)

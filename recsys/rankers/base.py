@@ -1,122 +1,167 @@
-"""The contract of a ranker: user and item in, one raw score out."""
+"""The contract of a ranker: users and items in, scores out; and what some rankers can do beside that.
+
+Every ranker is a `Ranker`: it scores. Further abilities are five small protocols: `Fittable`, `Factorised`,
+`Explainable`, `Reconstructing` and `Diagnosable`. A ranker has an ability if it has the protocol's members. The rest of
+the package asks `isinstance(ranker, Fittable)`, and never for a certain ranker. A protocol among the bases of a class
+lets Python and mypy check that no member is missing.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from recsys.layers.lookup import plain_row_products, row_products, take_rows
+from recsys.layers.lookup import row_products, take_rows
 from recsys.schema import TrainInteractions, UserBatch
 
 
 @dataclass
 class UserSide:
-    """Users to be ranked for: who they are and what they did, and `vectors` (B, dim) of their profiles."""
+    """Users to score for: a `batch` with ids and histories, and the `vectors` (B, dim) of their profiles.
+
+    Without a profile, `vectors` are (B, 0).
+    """
 
     batch: UserBatch
     vectors: Tensor
 
 
 @dataclass
-class ItemSide:
-    """Items to be scored: (I,) for all users, or (B, N) for each user its own.
+class SharedItems:
+    """Items that are scored for all users alike, as in a whole catalogue: `idx` (I,) and their `vectors` (I, dim).
+
+    Without features, `vectors` are (I, 0).
+    """
+
+    idx: Tensor
+    vectors: Tensor
+
+
+@dataclass
+class OwnItems:
+    """Items that each user has its own of, as its positives or candidates.
 
     Attributes:
-        idx: (I,) or (B, N) item indices.
-        table: Their vectors, (I, dim) or (B, N, dim); or, with `rows`, the vectors (n, dim) of all that occur.
+        idx: (B, N) item indices.
+        table: (n, dim) vectors of distinct items; (n, 0) without features.
         rows: (B, N) the row of `table` of each item.
     """
 
     idx: Tensor
     table: Tensor
-    rows: Tensor | None = None
+    rows: Tensor
 
     @property
     def vectors(self) -> Tensor:
-        """Vectors (I, dim) or (B, N, dim) of the items."""
-        return self.apply(lambda table: table)
+        """Vectors (B, N, dim) of the items."""
+        return take_rows(self.table, self.rows)
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """`function` of the items' vectors, computed once for each row of the table where it acts on rows alone."""
-        return function(self.table) if self.rows is None else take_rows(function(self.table), self.rows)
+        """`function` of the items' vectors, computed once for each distinct item: (B, N, …)."""
+        return take_rows(function(self.table), self.rows)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> OwnItems:
+        """The same items with `function` of their vectors in place of these."""
+        return OwnItems(self.idx, function(self.table), self.rows)
 
     def products(self, user_vectors: Tensor) -> Tensor:
         """Products (B, N) of each user's vector (B, dim) with those of its own items."""
-        if self.rows is None:
-            return plain_row_products(user_vectors, self.table)
         return row_products(user_vectors, self.table, self.rows)
 
 
-class Ranker(nn.Module, ABC):
-    """Scores how well items suit users; a higher score is a better match, raw and unbounded.
+@runtime_checkable
+class Scorer(Protocol):
+    """Scores how well items suit users. A higher score is a better match; scores are raw and unbounded.
 
     Attributes:
-        reads_history: Whether it reads what users did itself, all of it, however a profile's history may be cut.
-        reads_user: Whether `user_factors_of` reads who the user is (`UserBatch.idx`), beside what a profile may.
+        reads_history: Whether it reads the users' whole histories itself. A profile reads the newest items only.
+        reads_user: Whether it reads the user's index (`UserBatch.idx`).
     """
 
-    reads_history: ClassVar[bool] = False
+    reads_history: bool = False
     reads_user: bool = False
-    n_diagnostic_users: int = 0  # of the test, whom `measure` is given
 
-    @property
-    def is_linear(self) -> bool:
-        """Whether the score is linear in the user's vector, up to what only the item or only the user adds."""
-        return False
+    @abstractmethod
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
+        """Scores (B, N) of each user's own items (B, N)."""
 
-    def item_weights(self, history: Tensor, items: Tensor) -> Tensor | None:
-        """(B, L, N) what each item of a history (B, L) adds to the scores of `items` (B, N), where that sum is all.
+    @abstractmethod
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
+        """Scores (B, I) of the same items (I,) for all users. They equal those of `score` up to rounding."""
 
-        None where the score is no such sum.
-        """
-        return None
 
-    def item_factors_of(self, items: ItemSide) -> Tensor | None:
-        """Vectors (I, d) of the items `items.idx` (I,) whose products with those of users are the scores.
+class Ranker(nn.Module, Scorer):
+    """A scorer that is a torch module: what it learns is in parameters, what it fits otherwise is in buffers."""
 
-        None where the score is no such product.
-        """
-        return None
 
-    def user_factors_of(self, users: UserSide) -> Tensor:
-        """Vectors (B, d) of users, for those of `item_factors_of`.
+@runtime_checkable
+class Fittable(Protocol):
+    """A ranker that fits something without gradients."""
 
-        Raises:
-            NotImplementedError: Where the score is no product.
-        """
-        raise NotImplementedError(f"the score of {type(self).__name__} is no product of vectors")
-
+    @abstractmethod
     def fit(self, train: TrainInteractions) -> None:
-        """Fit without gradients; called once, before anything is scored or trained.
+        """Fit everything that is not learnt by gradient descent. Called once, before training and scoring.
 
-        The result belongs into buffers whose sizes are those of the constructor, so that saved weights fit again.
+        The results belong in buffers whose sizes the constructor knows, so that saved weights can be loaded again.
         """
 
+
+@runtime_checkable
+class Factorised(Protocol):
+    """A ranker whose scores are products of user factors and item factors, so that other programs can serve it.
+
+    Attributes:
+        is_linear: Whether the user's factors are an affine function of the profile's vector.
+    """
+
+    is_linear: bool = False
+
+    @abstractmethod
+    def item_factors_of(self, items: SharedItems) -> Tensor:
+        """Factors (I, d) of the items."""
+
+    @abstractmethod
+    def user_factors_of(self, users: UserSide) -> Tensor:
+        """Factors (B, d) of the users."""
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A ranker whose score is a sum over the items of the user's history."""
+
+    @abstractmethod
+    def item_weights(self, history: Tensor, items: Tensor) -> Tensor:
+        """What each item of the histories (B, L) adds to the scores of `items` (B, N): (B, L, N)."""
+
+
+@runtime_checkable
+class Reconstructing(Protocol):
+    """A ranker that is trained by a user-level reconstruction loss, such as an autoencoder."""
+
+    @abstractmethod
     def reconstruct(self, users: UserBatch) -> tuple[Tensor, Tensor]:
-        """Scores (B, n_items) that the users' histories reconstruct, and a penalty, for a loss over whole users.
+        """Scores (B, n_items) reconstructed from the users' histories, and a penalty () that is added to the loss."""
 
-        Raises:
-            NotImplementedError: Where the ranker is trained on positives and negatives.
-        """
-        raise NotImplementedError(f"{type(self).__name__} is not trained on whole users")
 
+@runtime_checkable
+class Diagnosable(Protocol):
+    """A ranker that measures biases of its own, which the run's record then has.
+
+    Attributes:
+        n_diagnostic_users: Users of the test that it is measured by; 0 for no measurement.
+    """
+
+    n_diagnostic_users: int
+
+    @abstractmethod
     def measure(self, users: UserSide, candidates: Tensor | None) -> dict[str, Any]:
-        """What it can say of its own biases, by users as the test has them; nothing, for most.
+        """Values for the record, by name.
 
         Args:
-            users: Some of the test's.
-            candidates: (B, C) the items that each is shown, padded with -1; None for the whole catalogue.
+            users: Users of the test.
+            candidates: (B, C) the candidates of each, padded with -1; None for the whole catalogue.
         """
-        return {}
-
-    @abstractmethod
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
-        """Scores (B, N) of each user's own N items: `items.idx` is (B, N)."""
-
-    @abstractmethod
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
-        """Scores (B, I) of the same I items for all users: `items.idx` is (I,)."""

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.lookup import take_rows
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Factorised, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ModelContext
 
 
-class CFRanker(Ranker):
+class CFRanker(Ranker, Factorised):
     """score(u, i) = b_i + p_u·q_i (+ b_u), with q_i the item's ID embedding plus its projected text.
 
     Koren, Bell and Volinsky, "Matrix Factorization Techniques for Recommender Systems", Computer 2009, equation 4; the
@@ -26,6 +26,7 @@ class CFRanker(Ranker):
 
     warm_items: Tensor
     warm_users: Tensor
+    is_linear = True
 
     def __init__(self, context: ModelContext, item_bias: bool = True, user_bias: bool = False) -> None:
         super().__init__()
@@ -35,11 +36,7 @@ class CFRanker(Ranker):
         self.register_buffer("warm_items", context.warm_items.clone(), persistent=False)
         self.register_buffer("warm_users", context.warm_users.clone(), persistent=False)
 
-    @property
-    def is_linear(self) -> bool:
-        return True
-
-    def item_factors_of(self, items: ItemSide) -> Tensor:
+    def item_factors_of(self, items: SharedItems) -> Tensor:
         one = items.vectors.new_ones(len(items.idx), 1)
         columns = [] if self.item_bias is None else [self._item_bias(items).unsqueeze(1)]
         return torch.cat([items.vectors, *columns, *([] if self.user_bias is None else [one])], dim=1)
@@ -50,18 +47,18 @@ class CFRanker(Ranker):
         columns += [] if self.user_bias is None else [self._with_user_bias(one - 1, users)]
         return torch.cat([users.vectors, *columns], dim=1)
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
         scores = items.products(users.vectors)
         scores = scores if self.item_bias is None else scores + self._item_bias(items)
         return self._with_user_bias(scores, users)
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         # The items' biases enter with the product, in one pass over the scores.
         zero = users.vectors.new_zeros(())
         bias = zero if self.item_bias is None else self._item_bias(items)
         return self._with_user_bias(torch.addmm(bias, users.vectors, items.vectors.T), users)
 
-    def _item_bias(self, items: ItemSide) -> Tensor:
+    def _item_bias(self, items: OwnItems | SharedItems) -> Tensor:
         assert self.item_bias is not None
         return self._of_warm(self.item_bias, self.warm_items, items.idx)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from recsys.layers.chunking import in_parts
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import row_products, take_rows
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
 
 
@@ -80,13 +80,13 @@ class DeepFMRanker(Ranker):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
-        of_users, (of_items, rows) = self._user_fields(users), self._item_rows(items)
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
+        of_users, of_items, rows = self._user_fields(users), self._distinct_fields(items), items.rows
         hidden = of_users.hidden.unsqueeze(1) + take_rows(of_items.hidden, rows)  # (B, N, width)
         first = of_users.scalar.unsqueeze(1) + take_rows(of_items.scalar, rows)
         return first + row_products(of_users.total, of_items.total, rows) + self._perceptron(hidden)
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         of_users, of_items = self._user_fields(users), self._item_fields(items.idx, items.vectors)
         n_users = max(1, self.max_hidden // max(1, of_items.hidden.numel()))
         deep = in_parts(lambda part: self._perceptron(part.unsqueeze(1) + of_items.hidden), of_users.hidden, n_users)
@@ -99,14 +99,11 @@ class DeepFMRanker(Ranker):
         first = known[:, -1] + self.profile_weight(users.vectors).squeeze(-1)
         return _fields([known[:, :-1], users.vectors], first, self.user_part)
 
-    def _item_rows(self, items: ItemSide) -> tuple[Fields, Tensor]:
-        """The fields of the distinct items, and the row (B, N) of each of `items` in them."""
-        if items.rows is None:
-            rows = torch.arange(items.idx.numel(), device=items.idx.device).view(items.idx.shape)
-            return self._item_fields(items.idx.reshape(-1), items.table.flatten(0, -2)), rows
-        # The table may hold items of histories alone: whatever stands for these is asked for by no pair.
+    def _distinct_fields(self, items: OwnItems) -> Fields:
+        """The fields of the items of `items.table`."""
+        # The table may have items of histories too. Item 0 is a placeholder for these, as no pair asks for them.
         idx = items.idx.new_zeros(len(items.table)).index_copy(0, items.rows.reshape(-1), items.idx.reshape(-1))
-        return self._item_fields(idx, items.table), items.rows
+        return self._item_fields(idx, items.table)
 
     def _item_fields(self, idx: Tensor, vectors: Tensor) -> Fields:
         known = self.items(idx)

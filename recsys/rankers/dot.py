@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Factorised, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
 
 
-class DotRanker(Ranker):
+class DotRanker(Ranker, Factorised):
     """score(u, i) = u·i / temperature, or the cosine of u and i in place of the product.
 
     Args:
@@ -27,22 +27,18 @@ class DotRanker(Ranker):
             raise ConfigError(f"ranker.temperature is {temperature}; expected a positive number.")
         self.cosine = cosine
         self.temperature = temperature
+        self.is_linear = not cosine
 
-    @property
-    def is_linear(self) -> bool:
-        return not self.cosine
-
-    def item_factors_of(self, items: ItemSide) -> Tensor:
+    def item_factors_of(self, items: SharedItems) -> Tensor:
         return self._scaled(items.vectors)
 
     def user_factors_of(self, users: UserSide) -> Tensor:
         return self._scaled(users.vectors) / self.temperature
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
-        scaled = ItemSide(items.idx, self._scaled(items.table), items.rows)
-        return scaled.products(self.user_factors_of(users))
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
+        return items.map(self._scaled).products(self.user_factors_of(users))
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         return self.user_factors_of(users) @ self.item_factors_of(items).T
 
     def _scaled(self, vectors: Tensor) -> Tensor:

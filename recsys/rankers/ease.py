@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from recsys.rankers.base import Explainable, Fittable
 from recsys.rankers.histories import HistoryRanker, multi_hot
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 
 
-class EASERanker(HistoryRanker):
+class EASERanker(HistoryRanker, Fittable, Explainable):
     """score(u, i) = Σ B_ji over the items j of u's history; B minimises ‖X − XB‖² + λ‖B‖² with a diagonal of zeros.
 
     Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019: P = (XᵀX + λI)⁻¹ and B_ij = −P_ij / P_jj.

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys.rankers.base import ItemSide, UserSide
+from recsys.rankers.base import Factorised, Fittable, SharedItems, UserSide
 from recsys.rankers.histories import HistoryRanker
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
 
-class FactorRanker(HistoryRanker):
+class FactorRanker(HistoryRanker, Fittable, Factorised):
     """score(u, i) = p_u·q_i; q is solved on the train part, and p_u computed of u's history when u is served.
 
     Args:
@@ -40,7 +40,7 @@ class FactorRanker(HistoryRanker):
     def user_factors(self, users: UserBatch) -> Tensor:
         """The factors p (B, n_factors) of users."""
 
-    def item_factors_of(self, items: ItemSide) -> Tensor:
+    def item_factors_of(self, items: SharedItems) -> Tensor:
         return self.item_factors[items.idx]
 
     def user_factors_of(self, users: UserSide) -> Tensor:

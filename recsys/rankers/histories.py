@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import UserBatch
 
 SCORES_AT_ONCE = 4_000_000  # in memory while pairs are scored
@@ -23,7 +22,7 @@ class HistoryRanker(Ranker):
         n_items: The size of the catalogue.
     """
 
-    reads_history: ClassVar[bool] = True
+    reads_history = True
 
     def __init__(self, n_items: int) -> None:
         super().__init__()
@@ -33,12 +32,12 @@ class HistoryRanker(Ranker):
     def score_histories(self, users: UserBatch) -> Tensor:
         """Scores (B, n_items) of the whole catalogue."""
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
         at_once = max(1, SCORES_AT_ONCE // self.n_items)
         parts = zip(users.batch.split(at_once), items.idx.split(at_once), strict=True)
         return torch.cat([self.score_histories(batch).gather(1, idx) for batch, idx in parts])
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         return self.score_histories(users.batch).index_select(1, items.idx)
 
 

@@ -7,12 +7,13 @@ from abc import abstractmethod
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsys.rankers.base import Explainable, Fittable
 from recsys.rankers.histories import HistoryRanker, multi_hot
 from recsys.rankers.sparse_rows import SparseRows
 from recsys.schema import ConfigError, TrainInteractions, UserBatch
 
 
-class ItemItemRanker(HistoryRanker):
+class ItemItemRanker(HistoryRanker, Fittable, Explainable):
     """score(u, i) = Σ w_ji over the items j of u's history.
 
     Args:

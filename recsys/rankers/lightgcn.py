@@ -12,11 +12,11 @@ from torch.autograd.function import once_differentiable
 
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import bag_sums, row_products, take_rows
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 
 
-class LightGCNRanker(Ranker):
+class LightGCNRanker(Ranker, Fittable):
     """score(u, i) = e_u·e_i with e the mean of E, AE, …, AᴷE, where E are learnt vectors of users and items.
 
     He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation", SIGIR 2020, equations
@@ -61,11 +61,11 @@ class LightGCNRanker(Ranker):
         self.starts = torch.from_numpy(graph.indptr.astype(np.int64))
         self.neighbors.zero_()[: graph.nnz] = torch.from_numpy(graph.indices.astype(np.int64))
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
         of_users, of_items = self.propagated()
         return row_products(self._chosen(of_users, users), of_items, items.idx)
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         of_users, of_items = self.propagated()
         return self._chosen(of_users, users) @ take_rows(of_items, items.idx).T
 

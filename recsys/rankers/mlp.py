@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -63,12 +63,12 @@ class MLPRanker(Ranker):
         self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
         product = self.product_part(users.vectors.unsqueeze(1) * items.vectors)
         hidden = self.user_part(users.vectors).unsqueeze(1) + items.apply(self.item_part) + product  # (B, N, width)
         return self._output(hidden).squeeze(-1)
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         width = self.item_part.out_features
         parts = items.vectors.split(max(1, self.max_hidden // (USERS_AT_ONCE * width)))
         blocks = users.vectors.split(USERS_AT_ONCE)

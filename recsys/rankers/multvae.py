@@ -8,11 +8,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from recsys.rankers.base import Reconstructing
 from recsys.rankers.histories import HistoryRanker, multi_hot
 from recsys.schema import ConfigError, ModelContext, UserBatch
 
 
-class MultVAERanker(HistoryRanker):
+class MultVAERanker(HistoryRanker, Reconstructing):
     """score(u, ·) = f(μ(x_u)): x_u has a 1 for each item of u's history, and μ and f are perceptrons with tanh.
 
     Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018. Training descends equation 6 with

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from recsys.layers.chunking import in_parts
 from recsys.layers.dropout import Dropout
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
 
 
@@ -56,13 +56,13 @@ class NeuMFRanker(Ranker):
         self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
         # Zeros in place of the other half leave it out of the product.
         weighted = torch.cat([self._weighted(users), torch.zeros_like(users.vectors[:, self.product_dim :])], dim=1)
         hidden = self._user_hidden(users).unsqueeze(1) + items.apply(self._item_hidden)  # (B, N, width)
         return items.products(weighted) + self._perceptron(hidden)
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         of_items = self._item_hidden(items.vectors)
         n_users = max(1, self.max_hidden // max(1, of_items.numel()))
         hidden = self._user_hidden(users)

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import MICROSECONDS, ConfigError, DataError, ModelContext, TrainInteractions
 
 DAY = 86_400 * MICROSECONDS
 
 
-class PopularityRanker(Ranker):
+class PopularityRanker(Ranker, Fittable):
     """score(u, i) = Σ 2^(−age / half_life_days) over the train interactions of i; their number without a half-life.
 
     Ages are counted from the newest train interaction. Ji et al., "A Re-visit of the Popularity Baseline in Recommender
@@ -47,8 +47,8 @@ class PopularityRanker(Ranker):
         decayed = np.bincount(train.items, np.exp2(-days / self.half_life_days), train.n_items)
         self.counts = torch.from_numpy(decayed).float()
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
         return self.counts[items.idx]
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         return self.counts[items.idx].expand(len(users.batch.idx), -1)

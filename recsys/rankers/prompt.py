@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recsys.language_models.causal import CausalLM
 from recsys.language_models.continuations import Reduce, log_odds, mean_log_likelihood, score_continuations
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Diagnosable, Fittable, OwnItems, Ranker, SharedItems, UserSide
 from recsys.rankers.biases import mean_spearman
 from recsys.rankers.prompts import Prompt, PromptTokens, examples_of, newest, turned
 from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order
@@ -23,7 +23,7 @@ ANSWERS = [" yes", " no"]
 PAIRS_AT_ONCE = 50_000  # of users and items, as tokens in memory
 
 
-class PromptRanker(Ranker):
+class PromptRanker(Ranker, Fittable, Diagnosable):
     """score(u, i) = ℓ(i | newest items of u) − ℓ(i | no items), where ℓ is a language model's, and nothing is trained.
 
     ℓ is the mean log-probability of the tokens of i's text as the next line of the history, or the log-odds of the
@@ -49,7 +49,7 @@ class PromptRanker(Ranker):
         ConfigError: If a value is unknown or impossible.
     """
 
-    reads_history: ClassVar[bool] = True
+    reads_history = True
     examples: Tensor
 
     def __init__(
@@ -79,21 +79,21 @@ class PromptRanker(Ranker):
         self.without_history = torch.full((self.n_items,), torch.nan)
 
     def fit(self, train: TrainInteractions) -> None:
-        if self.retriever is not None:
+        if isinstance(self.retriever, Fittable):
             self.retriever.fit(train)
         if self.prompt.n_examples:
             self.examples.copy_(self._drawn_examples(train))
         self.without_history.fill_(torch.nan)
         self.tokens  # noqa: B018 (opens the language model now, so that its time is that of solving)
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
         if self.retriever is None:
-            return self._scores(users.batch, items.idx, torch.ones_like(items.idx, dtype=torch.bool))
+            return self._scores_of_all(users.batch, items.idx)
         return self._reranked(users).gather(1, items.idx)
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         if self.retriever is None:
-            return self.score(users, ItemSide(items.idx.expand(len(users.batch.idx), -1), items.table))
+            return self._scores_of_all(users.batch, items.idx.expand(len(users.batch.idx), -1))
         return self._reranked(users).index_select(1, items.idx)
 
     def measure(self, users: UserSide, candidates: Tensor | None) -> dict[str, Any]:
@@ -145,11 +145,14 @@ class PromptRanker(Ranker):
     def _retrieved(self, users: UserSide) -> Tensor:
         assert self.retriever is not None
         everything = torch.arange(self.n_items, device=users.batch.idx.device)
-        return self.retriever.score_catalogue(users, ItemSide(everything, users.vectors.new_empty(self.n_items, 0)))
+        return self.retriever.score_catalogue(users, SharedItems(everything, users.vectors.new_empty(self.n_items, 0)))
 
     def _candidates(self, users: UserSide, retrieved: Tensor | None = None) -> tuple[Tensor, Tensor]:
         items, mask = best_unseen(self._retrieved(users) if retrieved is None else retrieved, users.batch, self.top_n)
         return items, mask & users.batch.history_mask.any(dim=1, keepdim=True)
+
+    def _scores_of_all(self, users: UserBatch, items: Tensor) -> Tensor:
+        return self._scores(users, items, torch.ones_like(items, dtype=torch.bool))
 
     def _scores(self, users: UserBatch, items: Tensor, mask: Tensor) -> Tensor:
         """Scores (B, N) of users' own items (B, N) where `mask`, and 0 elsewhere."""

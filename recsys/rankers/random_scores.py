@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ModelContext, TrainInteractions
 
 # Multipliers of SplitMix64 (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
-class RandomScoresRanker(Ranker):
+class RandomScoresRanker(Ranker, Fittable):
     """score(u, i) is uniform in [0, 1), a hash of the seed, the user and the item: the same for a pair wherever it is.
 
     Args:
@@ -28,12 +28,15 @@ class RandomScoresRanker(Ranker):
     def fit(self, train: TrainInteractions) -> None:
         self.seed.fill_(train.seed)
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
-        of_users = _mixed(_mixed(self.seed) + users.batch.idx)
-        return _uniform(_mixed(of_users.unsqueeze(1) + items.idx))
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
+        return self._scores(users, items.idx)
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
-        return self.score(users, items)
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
+        return self._scores(users, items.idx)
+
+    def _scores(self, users: UserSide, items: Tensor) -> Tensor:
+        of_users = _mixed(_mixed(self.seed) + users.batch.idx)
+        return _uniform(_mixed(of_users.unsqueeze(1) + items))
 
 
 def _mixed(number: Tensor) -> Tensor:

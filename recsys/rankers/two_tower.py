@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recsys.layers.embedding import WarmEmbedding
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Factorised, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
 
 
-class TwoTowerRanker(Ranker):
+class TwoTowerRanker(Ranker, Factorised):
     """score(u, i) = cos(f(u), g(i)) / τ with perceptrons f and g, ReLU between their layers.
 
     Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019, equations 1
@@ -59,7 +59,7 @@ class TwoTowerRanker(Ranker):
         self.user_tower = _tower([context.dim * (2 if user_ids else 1), *widths], dropout)
         self.item_tower = _tower([context.dim, *widths], dropout)
 
-    def item_factors_of(self, items: ItemSide) -> Tensor:
+    def item_factors_of(self, items: SharedItems) -> Tensor:
         return self._items(items.vectors)
 
     def user_factors_of(self, users: UserSide) -> Tensor:
@@ -70,11 +70,10 @@ class TwoTowerRanker(Ranker):
             vectors = torch.cat([vectors, known], dim=1)
         return functional.normalize(self.user_tower(vectors), dim=-1) / self.temperature
 
-    def score(self, users: UserSide, items: ItemSide) -> Tensor:
-        towered = ItemSide(items.idx, self._items(items.table), items.rows)
-        return towered.products(self.user_factors_of(users))
+    def score(self, users: UserSide, items: OwnItems) -> Tensor:
+        return items.map(self._items).products(self.user_factors_of(users))
 
-    def score_catalogue(self, users: UserSide, items: ItemSide) -> Tensor:
+    def score_catalogue(self, users: UserSide, items: SharedItems) -> Tensor:
         return self.user_factors_of(users) @ self._items(items.vectors).T
 
     def _items(self, vectors: Tensor) -> Tensor:

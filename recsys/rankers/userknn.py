@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from recsys.rankers.base import Fittable
 from recsys.rankers.histories import SCORES_AT_ONCE, HistoryRanker, multi_hot
 from recsys.rankers.similarity import Similarity, largest
 from recsys.rankers.sparse_rows import SparseRows
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 
 
-class UserKNNRanker(HistoryRanker):
+class UserKNNRanker(HistoryRanker, Fittable):
     """score(u, i) = Σ s_uv over those of the `n_neighbors` users v most similar to u who have i in the train part.
 
     Herlocker, Konstan, Borchers and Riedl, "An Algorithmic Framework for Performing Collaborative Filtering", SIGIR

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsys.rankers.base import Explainable, Factorised
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.integrated_gradients import integrated_gradients
 from recsys.serving.model import Served
@@ -119,17 +120,16 @@ def contributions(served: Served, batch: UserBatch, items: Tensor, method: str) 
 
 
 def _is_exact(served: Served) -> bool:
-    model = served.model
-    if model.ranker.reads_history:
-        one = torch.zeros(1, 1, dtype=torch.long)
-        return model.profile is None and model.ranker.item_weights(one, one) is not None
-    return model.profile is not None and model.profile.is_mean and model.ranker.is_linear
+    ranker, profile = served.model.ranker, served.model.profile
+    if ranker.reads_history:
+        return profile is None and isinstance(ranker, Explainable)
+    return profile is not None and profile.is_mean and isinstance(ranker, Factorised) and ranker.is_linear
 
 
 def _exact(served: Served, batch: UserBatch, items: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    weights = served.model.ranker.item_weights(batch.history, items)
-    length = batch.history.shape[1]
-    if weights is not None:
+    ranker, length = served.model.ranker, batch.history.shape[1]
+    if isinstance(ranker, Explainable):
+        weights = ranker.item_weights(batch.history, items)
         return weights, weights.new_zeros(items.shape)
     # Linear in a mean: the score is the mean of what those who did one of the items each are scored.
     none = UserBatch(batch.idx, batch.history[:, :0], batch.history_mask[:, :0])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from recsys.layers.lookup import take_rows
-from recsys.rankers.base import ItemSide
+from recsys.rankers.base import OwnItems
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.model import Served
 
@@ -68,7 +68,7 @@ def _scores(served: Served, users: UserBatch, items: Tensor, vectors: Tensor) ->
     """Scores (B,) of each user's one item (B, 1), for histories of other vectors (B, L, dim)."""
     rows = torch.arange(users.history.numel()).view(users.history.shape)
     side = served.model.user_side(users, vectors.flatten(0, 1), rows)
-    return served.model.ranker.score(side, ItemSide(items, served.item_vectors, items)).squeeze(1)
+    return served.model.ranker.score(side, OwnItems(items, served.item_vectors, items)).squeeze(1)
 
 
 def _repeated(batch: UserBatch, n: int) -> UserBatch:

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from recsys import schema
 from recsys.data.ragged import ItemLists
-from recsys.rankers.base import ItemSide
+from recsys.rankers.base import SharedItems
 from recsys.schema import ConfigError
 from recsys.serving.model import Served
 from recsys.serving.ranking import chunks
@@ -143,7 +143,8 @@ def _scored(served: Served, users: ServedUsers, rows: NDArray[np.int64]) -> tupl
     batch = users.batch(rows, served.max_history)
     side = served.model.user_side(batch, served.item_vectors, batch.history)
     n = served.n_items
-    return side.vectors, served.model.ranker.score_catalogue(side, ItemSide(torch.arange(n), served.item_vectors[:n]))
+    items = SharedItems(torch.arange(n), served.item_vectors[:n])
+    return side.vectors, served.model.ranker.score_catalogue(side, items)
 
 
 def _clusters(unit: NDArray[np.float64], settings: PortraitSettings) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental.symbolic_shapes import is_concrete_int
 
+from recsys.rankers.base import Factorised
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.model import Served
 from recsys.training.recommender import Recommender
@@ -43,6 +44,7 @@ class UserTower(nn.Module):
         """User vectors (B, d) of histories (B, L) int64 with their mask (B, L) bool, and of users (B,) int64."""
         users = _users(history, mask, user)
         side = self.model.user_side(users, self.item_vectors, users.history)
+        assert isinstance(self.model.ranker, Factorised), "only such a ranker has item vectors to export"
         return self.model.ranker.user_factors_of(side)
 
 

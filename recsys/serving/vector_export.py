@@ -14,7 +14,7 @@ from omegaconf import ListConfig
 from rich.console import Console
 
 from recsys import schema
-from recsys.rankers.base import ItemSide
+from recsys.rankers.base import Factorised, SharedItems
 from recsys.schema import ConfigError
 from recsys.serving.model import Served
 from recsys.serving.ranking import chunks
@@ -34,16 +34,8 @@ def item_vectors(served: Served) -> NDArray[np.float32]:
     Raises:
         ConfigError: If the run's score is no product of vectors.
     """
-    n = served.n_items
-    vectors = served.model.ranker.item_factors_of(ItemSide(torch.arange(n), served.item_vectors[:n]))
-    if vectors is None:
-        ranker = served.run.cfg.choices.ranker
-        raise ConfigError(
-            f"export writes vectors whose products are a run's scores, and those of ranker={ranker} are "
-            "no products. Use a run with ranker=dot, cf, two_tower or als, or write its recommendations: "
-            "recsys recommend users=all output=recs.parquet."
-        )
-    return vectors.contiguous().numpy()
+    items = SharedItems(torch.arange(served.n_items), served.item_vectors[: served.n_items])
+    return _factorised(served).item_factors_of(items).contiguous().numpy()
 
 
 @torch.no_grad()
@@ -53,8 +45,19 @@ def user_vectors(served: Served, users: ServedUsers) -> NDArray[np.float32]:
     for rows in chunks(served, len(users)):
         batch = users.batch(rows, served.max_history)
         side = served.model.user_side(batch, served.item_vectors, batch.history)
-        found.append(served.model.ranker.user_factors_of(side))
+        found.append(_factorised(served).user_factors_of(side))
     return torch.cat(found).numpy()
+
+
+def _factorised(served: Served) -> Factorised:
+    ranker = served.model.ranker
+    if not isinstance(ranker, Factorised):
+        raise ConfigError(
+            "export writes vectors whose products are a run's scores, and those of "
+            f"ranker={served.run.cfg.choices.ranker} are no products. Use a run with ranker=dot, cf, two_tower or als, "
+            "or write its recommendations: recsys recommend users=all output=recs.parquet."
+        )
+    return ranker
 
 
 def formats_of(tower: str | ListConfig | None) -> list[str]:

@@ -18,6 +18,7 @@ from recsys import schema
 from recsys.layers.embedding import WarmEmbedding
 from recsys.optim.lazy_adam import LazyAdam
 from recsys.optim.schedule import warm_up
+from recsys.rankers.base import Reconstructing
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
 from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
@@ -210,7 +211,9 @@ class RecommenderModule(pl.LightningModule):
 
     def _loss_of_users(self, users: UserBatch) -> Tensor:
         assert self.loss is not None
-        scores, penalty = self.recommender.ranker.reconstruct(users)
+        ranker = self.recommender.ranker
+        assert isinstance(ranker, Reconstructing), "a user-level loss goes with such a ranker alone"
+        scores, penalty = ranker.reconstruct(users)
         return self.loss(scores, users.history, users.history_mask) + penalty
 
     def _loss_of_positives(self, batch: TrainBatch, drawn: Negatives) -> Tensor:
@@ -227,23 +230,22 @@ class RecommenderModule(pl.LightningModule):
         assert self.sampler.columns is not None
         assert self.loss is not None
         nothing = batch.positives.new_empty(len(batch.users.idx), 0)
-        _, scores = self.recommender.score_with_shared(batch.users, nothing, negatives.items)
+        _, scores = self.recommender.score(batch.users, nothing, negatives.items)
         columns = self.sampler.columns.index_select(0, batch.positives)
         return self.loss(scores[rows, columns], scores, negatives.mask, rows)
 
     def _training_scores(self, batch: TrainBatch, negatives: Negatives) -> tuple[Tensor, Tensor]:
         own = batch.positives.unsqueeze(1)
         if negatives.items.dim() == 1:
-            positive, negative = self.recommender.score_with_shared(batch.users, own, negatives.items)
-            positive = positive.squeeze(1)
+            positive, negative = self.recommender.score(batch.users, own, negatives.items)
         else:
-            scores = self.recommender.score(batch.users, torch.cat([own, negatives.items], dim=1))
+            scores, _ = self.recommender.score(batch.users, torch.cat([own, negatives.items], dim=1))
             positive, negative = scores.split([1, scores.shape[1] - 1], dim=1)
-            positive = positive.squeeze(1)
+        positive = positive.squeeze(1)
         if negatives.log_q is not None and negatives.positive_log_q is not None:
             positive, negative = positive - negatives.positive_log_q, negative - negatives.log_q
         return positive, negative
 
     @torch.no_grad()
     def _score_without_gradient(self, users: UserBatch, items: Tensor) -> Tensor:
-        return self.recommender.score(users, items)
+        return self.recommender.score(users, items)[0]

@@ -11,12 +11,16 @@ from torch import Tensor, nn
 from recsys.features.item_features import ItemFeatures
 from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import UserBatch, UserPrompt
 
 
 class Recommender(nn.Module):
     """score(user, item) = ranker(profile(history of the user), features(item)).
+
+    All scores are made in three steps: `features` make a table of item vectors, the `profile` makes user vectors of the
+    histories' rows in it, and the `ranker` compares both. In training (`score`) the table has the items of the batch;
+    in evaluation (`score_catalogue` and `score_candidates`) it is the whole catalogue's, made once for all batches.
 
     Args:
         features: Item vectors; None for a ranker that uses neither text nor the features' learnt IDs.
@@ -71,45 +75,51 @@ class Recommender(nn.Module):
             return torch.empty(n_items, 0, device=device)
         return self.features.catalogue()
 
-    def user_side(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> UserSide:
-        """Users with their profiles' vectors; `rows` (B, L) are their histories' rows in `item_vectors`."""
+    def user_side(self, users: UserBatch, table: Tensor, rows: Tensor) -> UserSide:
+        """Users with the vectors of their profiles.
+
+        Args:
+            users: Users B.
+            table: (n, dim) item vectors.
+            rows: (B, L) the row of `table` of each item of the histories.
+        """
         if self.profile is None:
-            return UserSide(users, item_vectors.new_empty(len(users.idx), 0))
+            return UserSide(users, table.new_empty(len(users.idx), 0))
         profile = self.profile if users.places is None else self.profile.at_places
-        return UserSide(users, profile(users, item_vectors, rows))
+        return UserSide(users, profile(users, table, rows))
 
-    def score(self, users: UserBatch, items: Tensor) -> Tensor:
-        """Scores (B, N) of each user's own items (B, N)."""
-        if self.features is None:
-            no_vectors = torch.empty(*items.shape, 0, device=items.device)
-            return self.ranker.score(UserSide(users, no_vectors[:, 0]), ItemSide(items, no_vectors))
-        table, (history, rows) = self.features.table(self._history(users), items)
-        return self.ranker.score(self.user_side(users, table, history), ItemSide(items, table, rows))
+    def score(self, users: UserBatch, own: Tensor, shared: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Scores for training: (B, N) of each user's own items (B, N), and (B, M) of items (M,) shared by all users.
 
-    def score_with_shared(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (B, N) of each user's own items (B, N), and (B, M) of the same M items for all users."""
-        if self.features is None:
-            side = UserSide(users, torch.empty(len(users.idx), 0, device=shared.device))
-            no_vectors = torch.empty(len(shared), 0, device=shared.device)
-            return self.score(users, own), self.ranker.score_catalogue(side, ItemSide(shared, no_vectors))
-        table, (history, own_rows, shared_rows) = self.features.table(self._history(users), own, shared)
+        Vectors are computed for the items of the batch alone, once for each, and pass gradients.
+        """
+        no_items = own.new_empty(0)
+        table, (history, own_rows, shared_rows) = self._table(users, own, no_items if shared is None else shared)
         side = self.user_side(users, table, history)
-        return (
-            self.ranker.score(side, ItemSide(own, table, own_rows)),
-            self.ranker.score_catalogue(side, ItemSide(shared, take_rows(table, shared_rows))),
-        )
+        own_scores = self.ranker.score(side, OwnItems(own, table, own_rows))
+        if shared is None:
+            return own_scores, own_scores.new_empty(len(own), 0)
+        return own_scores, self.ranker.score_catalogue(side, SharedItems(shared, take_rows(table, shared_rows)))
 
     def score_catalogue(self, users: UserBatch, item_vectors: Tensor) -> Tensor:
         """Scores (B, n_items) of the whole catalogue, given its `item_vectors` (n_items, dim)."""
+        side = self.user_side(users, item_vectors, users.history)
         idx = torch.arange(len(item_vectors), device=item_vectors.device)
-        return self.ranker.score_catalogue(
-            self.user_side(users, item_vectors, users.history), ItemSide(idx, item_vectors)
-        )
+        return self.ranker.score_catalogue(side, SharedItems(idx, item_vectors))
 
     def score_candidates(self, users: UserBatch, items: Tensor, item_vectors: Tensor) -> Tensor:
         """Scores (B, C) of each user's own candidates `items` (B, C), given the catalogue's vectors."""
         side = self.user_side(users, item_vectors, users.history)
-        return self.ranker.score(side, ItemSide(items, item_vectors, items))
+        return self.ranker.score(side, OwnItems(items, item_vectors, items))
 
-    def _history(self, users: UserBatch) -> Tensor:
-        return users.history if self.reads_history else users.history[:, :0]
+    def _table(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Vectors of the distinct items of histories, `own` and `shared`, and the rows of each of the three in them."""
+        history = users.history if self.reads_history else users.history[:, :0]
+        indices = [history, own, shared]
+        if self.features is not None:
+            return self.features.table(*indices)
+        # No item has a vector: a table of no columns, with a row for each entry.
+        rows = torch.arange(sum(idx.numel() for idx in indices), device=own.device)
+        parts = rows.split([idx.numel() for idx in indices])
+        no_vectors = torch.empty(len(rows), 0, device=own.device)
+        return no_vectors, [part.view(idx.shape) for part, idx in zip(parts, indices, strict=True)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recsys.rankers.base import ItemSide, Ranker, UserSide
+from recsys.rankers.base import Explainable, Factorised, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ModelContext, TrainInteractions, UserBatch
 
 DIM, N_USERS, N_ITEMS = 8, 4, 30
@@ -32,8 +32,8 @@ def train(text_dim: int = 0) -> TrainInteractions:
     return TrainInteractions(users, items, rng.integers(0, 10**6, len(users)), N_USERS, N_ITEMS, text)
 
 
-def catalogue() -> ItemSide:
-    return ItemSide(torch.arange(N_ITEMS), torch.randn(N_ITEMS, DIM, generator=torch.Generator().manual_seed(2)))
+def catalogue() -> SharedItems:
+    return SharedItems(torch.arange(N_ITEMS), torch.randn(N_ITEMS, DIM, generator=torch.Generator().manual_seed(2)))
 
 
 class RankerContract:
@@ -51,12 +51,12 @@ class RankerContract:
     def test_scores_of_pairs_equal_those_of_the_catalogue(self, ranker):
         items = catalogue()
         rows = torch.tensor([[3, 29, 0], [5, 5, 7], [1, 2, 3], [9, 8, 7]])
-        pairs = ranker.score(user_side(), ItemSide(rows, items.vectors[rows]))
+        pairs = ranker.score(user_side(), OwnItems(rows, items.vectors, rows))
         assert torch.allclose(ranker.score_catalogue(user_side(), items).gather(1, rows), pairs, atol=1e-5)
 
     def test_candidate_order_changes_nothing(self, ranker):
         items, order = catalogue(), torch.randperm(N_ITEMS)
-        shuffled = ItemSide(items.idx[order], items.vectors[order])
+        shuffled = SharedItems(items.idx[order], items.vectors[order])
         expected = ranker.score_catalogue(user_side(), items)[:, order]
         assert torch.allclose(ranker.score_catalogue(user_side(), shuffled), expected, atol=1e-5)
 
@@ -77,3 +77,30 @@ class RankerContract:
         users = user_side()
         users.batch.idx = torch.full((N_USERS,), -1)
         assert torch.isfinite(ranker.score_catalogue(users, catalogue())).all()
+
+    def test_repeated_vectors_in_the_table_change_nothing(self, ranker):
+        """A table may hold each item once, or once for each pair."""
+        items, rows = catalogue(), torch.tensor([[3, 29, 0], [5, 5, 7], [1, 2, 3], [9, 8, 7]])
+        repeated = OwnItems(rows, items.vectors[rows].flatten(0, 1), torch.arange(rows.numel()).view(rows.shape))
+        expected = ranker.score(user_side(), OwnItems(rows, items.vectors, rows))
+        assert torch.allclose(ranker.score(user_side(), repeated), expected, atol=1e-5)
+
+    def test_products_of_factors_are_the_scores(self, ranker):
+        if isinstance(ranker, Factorised):
+            products = ranker.user_factors_of(user_side()) @ ranker.item_factors_of(catalogue()).T
+            assert torch.allclose(products, ranker.score_catalogue(user_side(), catalogue()), atol=1e-4)
+
+    def test_linear_factors_of_a_mean_are_the_mean_of_the_factors(self, ranker):
+        if isinstance(ranker, Factorised) and not ranker.reads_history:
+            one, two, mean = user_side(), user_side(), user_side()
+            two.vectors = one.vectors.flip(1) * 3
+            mean.vectors = (one.vectors + two.vectors) / 2
+            factors = [ranker.user_factors_of(each) for each in (one, two, mean)]
+            assert torch.allclose((factors[0] + factors[1]) / 2, factors[2], atol=1e-5) == ranker.is_linear
+
+    def test_weights_of_the_history_add_up_to_the_score(self, ranker):
+        if isinstance(ranker, Explainable):
+            batch = user_side().batch
+            items = torch.arange(N_ITEMS).expand(N_USERS, -1)
+            weights = ranker.item_weights(batch.history, items) * batch.history_mask.unsqueeze(2)
+            assert torch.allclose(weights.sum(dim=1), ranker.score_catalogue(user_side(), catalogue()), atol=1e-4)

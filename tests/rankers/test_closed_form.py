@@ -9,7 +9,7 @@ from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue,
 from scipy.sparse import csr_matrix
 
 from recsys.rankers import histories, similarity, sparse_rows
-from recsys.rankers.base import ItemSide
+from recsys.rankers.base import OwnItems
 from recsys.rankers.ease import EASERanker
 from recsys.rankers.itemknn import ItemKNNRanker
 from recsys.schema import ConfigError
@@ -74,7 +74,7 @@ class ClosedFormContract(RankerContract):
 
     def test_bounded_memory_changes_nothing(self, ranker, monkeypatch):
         rows = torch.tensor([[3, 29, 0], [5, 5, 7], [1, 2, 3], [9, 8, 7]])
-        items = ItemSide(rows, torch.zeros(4, 3, 0))
+        items = OwnItems(rows, torch.zeros(N_ITEMS, 0), rows)
         expected = ranker.score(user_side(), items)
         for module, name in [
             (histories, "SCORES_AT_ONCE"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from rankers.ranker_contract import DIM, N_ITEMS, RankerContract, catalogue, context, user_side
 
-from recsys.rankers.base import ItemSide
+from recsys.rankers.base import OwnItems
 from recsys.rankers.deepfm import DeepFMRanker
 from recsys.schema import ConfigError
 
@@ -46,7 +46,7 @@ class TestDeepFMRanker(RankerContract):
     def test_distinct_items_with_those_of_histories_among_them_are_scored_as_pairs(self, ranker):
         items, distinct = catalogue(), torch.tensor([2, 5, 9, 11])  # of which 5 is in histories alone
         rows = torch.tensor([[0, 2], [3, 3], [2, 0], [0, 0]])
-        found = ranker.score(user_side(), ItemSide(distinct[rows], items.vectors[distinct], rows))
+        found = ranker.score(user_side(), OwnItems(distinct[rows], items.vectors[distinct], rows))
         assert torch.allclose(found, ranker.score_catalogue(user_side(), items).gather(1, distinct[rows]), atol=1e-4)
 
     def test_the_memory_bound_changes_nothing(self, ranker):

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from torch.nn.functional import log_softmax
 
 from recsys.language_models.causal import CausalLM
-from recsys.rankers.base import ItemSide
+from recsys.rankers.base import OwnItems
 from recsys.rankers.biases import mean_spearman
 from recsys.rankers.itemknn import ItemKNNRanker
 from recsys.rankers.popularity import PopularityRanker
@@ -232,7 +232,7 @@ def test_the_language_model_is_not_among_the_weights(llama):
 
 def test_impressions_are_scored_as_they_are(llama):
     rows = torch.tensor([[3, 29], [5, 5], [1, 2], [9, 8]])
-    found = new(llama).score(user_side(), ItemSide(rows, torch.empty(4, 2, 0)))
+    found = new(llama).score(user_side(), OwnItems(rows, torch.empty(len(catalogue().idx), 0), rows))
     assert torch.allclose(found, new(llama).score_catalogue(user_side(), catalogue()).gather(1, rows), atol=1e-5)
 
 

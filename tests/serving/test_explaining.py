@@ -8,7 +8,7 @@ import torch
 from captum.attr import IntegratedGradients
 
 from recsys.layers.lookup import take_rows
-from recsys.rankers.base import ItemSide, UserSide
+from recsys.rankers.base import OwnItems, UserSide
 from recsys.schema import ConfigError, UserBatch
 from recsys.serving.explaining import (
     AUTOMATIC,
@@ -44,7 +44,7 @@ def scores_of(served, history: list[int], items: torch.Tensor, user: int = -1) -
     row = torch.tensor([history], dtype=torch.long)
     batch = UserBatch(torch.tensor([user]), row, torch.ones_like(row, dtype=torch.bool))
     with torch.no_grad():
-        return served.model.score(batch, items.unsqueeze(0))[0]
+        return served.model.score(batch, items.unsqueeze(0))[0][0]
 
 
 @pytest.fixture(params=[*LINEAR, *OTHERS], ids=lambda overrides: "-".join(part.split("=")[1] for part in overrides))
@@ -114,7 +114,7 @@ def test_integrated_gradients_and_the_score_of_average_items_are_the_score(run_o
     parts, base = contributions(served, batch, ranking.items, GRADIENTS)
     average = served.item_vectors.mean(dim=0).expand_as(served.item_vectors)
     blank = served.model.profile(batch, average, batch.history)
-    side = ItemSide(ranking.items, served.item_vectors, ranking.items)
+    side = OwnItems(ranking.items, served.item_vectors, ranking.items)
     torch.testing.assert_close(base, served.model.ranker.score(UserSide(batch, blank), side))
     allowed = 0.011 * (ranking.scores - base).abs().clamp(min=0.1 * ranking.scores.abs().max())
     assert ((parts.sum(dim=1) + base - ranking.scores).abs() <= allowed).all()
@@ -148,7 +148,7 @@ def test_integrated_gradients_are_those_of_captum(run_of):
         idx, history, mask = (each.repeat_interleave(n, 0) for each in (batch.idx, batch.history, batch.history_mask))
         many, chosen = UserBatch(idx, history, mask), items.expand(n, 1)
         side = served.model.user_side(many, histories.flatten(0, 1), torch.arange(history.numel()).view(history.shape))
-        return served.model.ranker.score(side, ItemSide(chosen, served.item_vectors, chosen))
+        return served.model.ranker.score(side, OwnItems(chosen, served.item_vectors, chosen))
 
     theirs = IntegratedGradients(score).attribute(vectors, blank, target=0, n_steps=128).sum(dim=2)
     ours, _ = contributions(served, batch, items, GRADIENTS)

@@ -21,7 +21,7 @@ def scores_one_by_one(served, user: int) -> np.ndarray:
     newest = history[-length:].unsqueeze(0) if length else history[:0].unsqueeze(0)
     batch = UserBatch(torch.tensor([user]), newest, torch.ones_like(newest, dtype=torch.bool))
     with torch.no_grad():
-        scores = served.model.score(batch, torch.arange(served.items.height).unsqueeze(0))[0].clone()
+        scores = served.model.score(batch, torch.arange(served.items.height).unsqueeze(0))[0][0].clone()
     scores[history] = -torch.inf
     return scores.numpy()
 

@@ -96,7 +96,7 @@ def test_a_sequence_at_once_has_the_loss_of_its_examples_one_by_one(make):
 
     def loss_and_gradient(batch):
         model.zero_grad()
-        own, others = model.score_with_shared(batch.users, batch.positives.unsqueeze(1), torch.arange(N_ITEMS))
+        own, others = model.score(batch.users, batch.positives.unsqueeze(1), torch.arange(N_ITEMS))
         loss = sampled_softmax(own.squeeze(1), others, torch.arange(N_ITEMS) != batch.positives.unsqueeze(1))
         loss.backward()
         return loss, [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
