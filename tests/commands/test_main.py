@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -94,3 +95,16 @@ def test_the_distribution_installs_one_program():
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert project["scripts"] == {"recsys": f"{main.__module__}:{main.__name__}"}
     assert project["version"] == recsys.__version__
+
+
+def test_texts_that_name_an_extra_use_the_distribution_and_one_of_its_extras():
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    files = [root / "README.md", root / "pyproject.toml"]
+    for folder, pattern in (("recsys", "*.py"), ("conf", "*.yaml"), ("docs", "*.md")):
+        files += (root / folder).rglob(pattern)
+    named = [found for file in files for found in re.findall(r"\b(recsys[\w-]*)\[([a-z,]+)\]", file.read_text())]
+    assert len(named) > 10
+    for distribution, extras in named:
+        assert distribution == project["name"]
+        assert set(extras.split(",")) <= set(project["optional-dependencies"])

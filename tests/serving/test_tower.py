@@ -151,5 +151,5 @@ def test_unknown_formats_and_missing_libraries_are_told(dot_run, tmp_path, monke
     with pytest.raises(ConfigError, match=r"tower is .*tflite.*; expected pt2, onnx, a list of them, or null"):
         exported(dot_run, tmp_path, "tower=[pt2,tflite]")
     monkeypatch.setattr("recsys.commands.export.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r'onnx, onnxscript, onnxruntime: pip install "recsys\[export\]"'):
+    with pytest.raises(ConfigError, match=r'onnx, onnxscript, onnxruntime: pip install "recsys-experiments\[export\]"'):
         exported(dot_run, tmp_path, "tower=onnx")

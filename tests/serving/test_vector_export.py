@@ -81,5 +81,5 @@ def test_what_cannot_be_written_is_refused(dot_run, tmp_path, override, message)
 
 def test_without_faiss_its_installation_is_told(dot_run, tmp_path, monkeypatch):
     monkeypatch.setattr("recsys.commands.export.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r'pip install "recsys\[serve\]"'):
+    with pytest.raises(ConfigError, match=r'pip install "recsys-experiments\[serve\]"'):
         exported(dot_run, tmp_path)

@@ -36,7 +36,7 @@ class RayLauncher(Launcher):
         try:
             import ray  # noqa: F401
         except ImportError as error:
-            raise ConfigError('launcher=ray needs Ray: pip install "recsys[ray]".') from error
+            raise ConfigError('launcher=ray needs Ray: pip install "recsys-experiments[ray]".') from error
         self.address, self.n_cpus, self.retries = address, n_cpus, retries
         self.cpus_per_run, self.gpus_per_run = cpus_per_run, gpus_per_run
 

@@ -35,7 +35,7 @@ class SlurmLauncher(Launcher):
         try:
             import submitit  # noqa: F401
         except ImportError as error:
-            raise ConfigError('launcher=slurm needs submitit: pip install "recsys[slurm]".') from error
+            raise ConfigError('launcher=slurm needs submitit: pip install "recsys-experiments[slurm]".') from error
         self.folder, self.cluster = folder, cluster
         self.parameters, self.poll_seconds = dict(parameters or {}), poll_seconds
         self.n_workers = int(self.parameters.get("slurm_array_parallelism", 256))
