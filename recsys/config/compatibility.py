@@ -230,8 +230,7 @@ def check_run_keys(cfg: DictConfig) -> None:
     """
     known = compose()
     check_keys("", cfg, [*known, "hydra"])
-    for node in ("batches", "paths"):
-        check_keys(node, cfg[node], known[node])
+    check_keys("batches", cfg.batches, known.batches)
 
 
 def _check_numbers(cfg: DictConfig) -> None:

@@ -25,6 +25,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from recsys.config.errors import errors_named
 from recsys.config.folders import conf_dir, conf_dirs, register
+from recsys.config.overrides import override
 from recsys.config.parsed_files import parse_once
 from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
@@ -39,6 +40,7 @@ __all__ = [
     "conf_dir",
     "is_none",
     "is_of_whole_users",
+    "keys_of",
     "plain",
     "with_choices",
 ]
@@ -204,11 +206,29 @@ def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
     """
     known = compose((), config_name)
     check_keys("", cfg, [*known, "hydra"])
+    if "paths" in known:
+        check_keys("paths", cfg.paths, keys_of("paths", cfg.choices.get("paths"), config_name))
     groups = (*known.choices, "choices", "overrides", "trust")
     check_like("", _resolved(cfg), {key: value for key, value in _resolved(known).items() if key not in groups})
     for node in ("paths", "batches"):
         if node in known:
             check_like(node, plain(cfg[node]), plain(known[node]))
+
+
+def keys_of(group: str, option: str | None, config_name: str = "train") -> list[str]:
+    """The keys of a group with this option, in whichever folder of configs its yaml is.
+
+    They are those of the default option where there is no such file, as for the record of another machine.
+
+    Example:
+        >>> keys_of("paths", "default")
+        ['runs_dir', 'cache_dir', 'run_dir']
+    """
+    try:
+        composed = compose([override(group, option)], config_name)
+    except ConfigError:
+        composed = compose((), config_name)
+    return list(map(str, composed[group]))
 
 
 def _resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -12,7 +12,25 @@ from hydra.utils import get_object
 from recsys.config.value_checks import check_keys
 from recsys.schema import ConfigError
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _RESERVED = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
+
+
+# Keys that a constructor passes on to another function, with their types, by the constructor's full name.
+PASSED_ON: dict[str, dict[str, str]] = {
+    "pytorch_lightning.loggers.tensorboard.TensorBoardLogger": {
+        "purge_step": "int | None",
+        "max_queue": "int",
+        "flush_secs": "int",
+        "filename_suffix": "str",
+    },
+    "recsys.tracking.wandb.make_logger": {
+        **dict.fromkeys(["name", "entity", "notes", "id", "fork_from", "resume_from"], "str | None"),
+        **dict.fromkeys(["config_exclude_keys", "config_include_keys"], "list | None"),
+        **dict.fromkeys(["allow_val_change", "force", "save_code", "monitor_gym", "sync_tensorboard"], "bool | None"),
+        "config": "Mapping | None",
+    },
+}
 
 
 def _is_number(value: Any) -> bool:
@@ -68,6 +86,10 @@ def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
             if further and "__init__" in vars(base) and base is not object:
                 del found[further[0]]
                 found = {**inspect.signature(vars(base)["__init__"]).parameters, **found}
+        passed_on = PASSED_ON.get(f"{made.__module__}.{made.__qualname__}")
+        if passed_on is not None:
+            found = {name: own for name, own in found.items() if own.kind != own.VAR_KEYWORD}
+            found |= {name: inspect.Parameter(name, _KEYWORD, annotation=kind) for name, kind in passed_on.items()}
     except Exception:  # making the component reports what is wrong with its target
         return None
     return found

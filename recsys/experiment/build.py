@@ -20,6 +20,7 @@ from recsys.data.user_texts import check_prompt
 from recsys.encoders.base import Encoder
 from recsys.experiment.built_once import Settings, metric_suite
 from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_texts
+from recsys.experiment.loggers import build_loggers, check_loggers
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import Diagnosable, Fittable, UserSide
@@ -176,7 +177,7 @@ def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) ->
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:
     """Lightning's Trainer, with the callbacks and loggers of the configuration, and `further` callbacks."""
     callbacks = [build(key, node) for key, node in _callbacks(cfg).items()]
-    loggers = [build(f"logger.{name}", node) for name, node in (cfg.logger or {}).items()]
+    loggers = build_loggers(cfg)
     for logger in loggers:
         if hasattr(logger, "declare"):
             logger.declare(_validation_directions(cfg))
@@ -248,8 +249,8 @@ def _rehearse(settings: Settings) -> None:
     _check_monitor(cfg)
     _callbacks(cfg)
     check_arguments("trainer", plain(cfg.trainer))
-    for group in ("callbacks", "logger"):
-        check_arguments(group, plain(cfg[group]) if cfg[group] else {})
+    check_arguments("callbacks", plain(cfg.callbacks) if cfg.callbacks else {})
+    check_loggers(cfg)
     if module.make_optimizer is not None:
         build("optimizer", cfg.optimizer, recommender.parameter_groups())
 

@@ -65,8 +65,8 @@ def recorded_config(record: Record, folder: Path, cfg: DictConfig) -> DictConfig
     """
     config = plain(recorded(record.config, store_of(cfg).folder(record.run_id) / RECORD))
     made: Any = OmegaConf.create(in_folder(config, config["paths"]["run_dir"]))
-    made.paths.runs_dir, made.paths.run_dir = str(folder), str(folder / "unnamed")
-    made.paths.cache_dir = str(folder / "cache") if cfg.fresh_cache else cfg.paths.cache_dir
+    cache = str(folder / "cache") if cfg.fresh_cache else cfg.paths.cache_dir
+    made.paths = {"runs_dir": str(folder), "run_dir": str(folder / "unnamed"), "cache_dir": cache}
     made.logger, made.rerun = None, False
     # Sums in another order differ in their last bits.
     made.num_threads = made.num_threads or record.machine.get("threads")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config.compose import conf_dir, plain
+from recsys.config.compose import keys_of, plain
 from recsys.config.signatures import check_arguments
 from recsys.config.value_checks import (
     SEEDS,
@@ -17,6 +17,7 @@ from recsys.config.value_checks import (
     check_keys,
     check_texts,
     check_whole,
+    nearest,
 )
 from recsys.experiment.built_once import metric_suite
 from recsys.reports.report import FILES
@@ -29,9 +30,9 @@ def check_study(cfg: DictConfig) -> None:
     Raises:
         ConfigError: Naming the key.
     """
-    known = [str(key) for key in OmegaConf.load(conf_dir() / "study" / "default.yaml")]
-    own = re.findall(r"\$\{study\.(\w+)", OmegaConf.to_yaml(cfg.study, resolve=False))  # as cold_start's `split`
-    check_keys("study", cfg.study, [*known, *own])
+    known = keys_of("study", "default", "study")
+    _check_group(cfg, "study", known)
+    _check_group(cfg, "search", keys_of("search", "none", "study"))
     check_finite(plain(cfg))
     for part in ("sampler", "pruner"):
         if cfg.search[part] is not None:
@@ -42,8 +43,6 @@ def check_study(cfg: DictConfig) -> None:
     study = plain(cfg.study)
     if not isinstance(study["name"], str):
         raise ConfigError(f"study.name is {study['name']!r}; expected a text.")
-    searches = [OmegaConf.load(path) for path in (conf_dir() / "search").glob("*.yaml")]
-    check_keys("search", cfg.search, {str(key) for own in searches for key in own if key != "defaults"})
     if not isinstance(study["seeds"], list):
         raise ConfigError(f"study.seeds is {study['seeds']!r}; expected a list such as [0,1,2].")
     for seed in study["seeds"]:
@@ -53,6 +52,21 @@ def check_study(cfg: DictConfig) -> None:
         raise ConfigError("study.metrics is empty; expected a list such as [ndcg@10,recall@10].")
     check_choices("formats", plain(cfg)["formats"], list(FILES))
     check_flags(cfg, "dry_run", "retry_failed", "quiet")
+
+
+def _check_group(cfg: DictConfig, group: str, read: Sequence[str]) -> None:
+    """Refuse keys of a group that neither recsys reads nor the yaml of the chosen option has.
+
+    A key of the user's own yaml is accepted. One that nothing refers to, as in `${study.split}`, may be a misspelling.
+
+    Args:
+        cfg: The configuration.
+        group: `study` or `search`.
+        read: The keys that recsys reads.
+    """
+    referred = re.findall(rf"\$\{{{group}\.(\w+)", OmegaConf.to_yaml(cfg, resolve=False))
+    own = [key for key in keys_of(group, cfg.choices.get(group), "study") if key in read or not nearest(key, read)]
+    check_keys(group, cfg[group], [*read, *own, *referred])
 
 
 def check_metrics(cfg: DictConfig, runs: Sequence[DictConfig]) -> None:

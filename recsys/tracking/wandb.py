@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from recsys.config.value_checks import check_number
 from recsys.schema import ConfigError
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.wandb_logger import run_logger
@@ -50,17 +51,33 @@ def make_logger(
         tags: Of wandb.
         offline: True keeps files only; False uploads; "auto" uploads where there is a key, unless WANDB_MODE says else.
         timeout: Seconds for the server to answer, before files are kept only.
-        options: Further arguments of `wandb.init`, such as `name` or `entity`.
+        options: Further arguments of `wandb.init`, such as `name` or `entity`: those that
+            `recsys.config.signatures.PASSED_ON` lists.
 
     Raises:
-        ConfigError: If `offline` is none of these.
+        ConfigError: If `offline` is none of these, or `timeout` is not positive.
     """
-    if offline not in (True, False, AUTO):
-        raise ConfigError(f"logger.wandb.offline is {offline!r}; expected true, false or {AUTO}.")
+    check_connection("logger.wandb", offline, timeout)
     own = {"project": project, "group": group, "job_type": job_type, "tags": list(tags), **options}
     if not is_first_process():
         return run_logger()(project=project, save_dir=save_dir)
     return run_logger()(project=project, save_dir=save_dir, experiment=begin(save_dir, offline, timeout, **own))
+
+
+def check_connection(key: str, offline: Any, timeout: Any) -> None:
+    """Refuse values of `offline` and `timeout` that `make_logger` does not take.
+
+    Args:
+        key: The logger's node, for messages.
+        offline: As in `make_logger`.
+        timeout: Likewise.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    if not isinstance(offline, bool) and offline != AUTO:
+        raise ConfigError(f"{key}.offline is {offline!r}; expected true, false or {AUTO}.")
+    check_number(f"{key}.timeout", timeout, above=0)
 
 
 def begin(save_dir: str, offline: bool | str, timeout: float, **options: Any) -> Any:

@@ -6,7 +6,9 @@ import pytest
 
 import recsys
 from recsys.config.compatibility import check
+from recsys.config.compose import check_kinds
 from recsys.config.signatures import check_arguments
+from recsys.experiment.loggers import build_loggers, check_loggers
 from recsys.schema import ConfigError
 from recsys.studies.entries import check_metrics, check_study
 
@@ -64,6 +66,64 @@ def test_a_malformed_study_is_refused(override, message):
     with pytest.raises(ConfigError) as refused:
         check_study(recsys.compose(["study=default", override], "study"))
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("group", "own", "further", "wrong"),
+    [
+        ("search", "defaults: [tpe, _self_]\nn_trials: 3\npopulation: 5", "search.population=6", "n_trails: 4"),
+        ("study", "defaults: [default, _self_]\nowner: me\ncells: {a: [seed=1]}", "study.owner=you", "chagnes: {}"),
+    ],
+)
+def test_a_yaml_of_ones_own_may_have_further_keys(group, own, further, wrong, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSYS_CONF", str(tmp_path))
+    (tmp_path / group).mkdir()
+    (tmp_path / group / "mine.yaml").write_text(own)
+    (tmp_path / group / "misspelt.yaml").write_text(f"{own}\n{wrong}")
+    check_study(recsys.compose(["study=default", f"{group}=mine", further], "study"))
+    with pytest.raises(ConfigError, match=rf"{group}\.{wrong.split(':')[0]} is an unknown key; did you mean"):
+        check_study(recsys.compose(["study=default", f"{group}=misspelt"], "study"))
+    with pytest.raises(ConfigError, match=rf"{group}\.nosuch is an unknown key"):
+        check_study(recsys.compose(["study=default", f"{group}=mine", f"+{group}.nosuch=1"], "study"))
+
+
+def test_paths_of_ones_own_may_have_further_keys(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECSYS_CONF", str(tmp_path))
+    (tmp_path / "paths").mkdir()
+    (tmp_path / "paths" / "mine.yaml").write_text("defaults: [default, _self_]\ndata_dir: /data")
+    check(recsys.compose(["ranker=dot", "paths=mine"]))
+    check_kinds(recsys.compose(["paths=mine"], "compare"), "compare")
+    with pytest.raises(ConfigError, match=r"paths\.nosuch is an unknown key"):
+        check_kinds(recsys.compose(["paths=mine", "+paths.nosuch=1"], "compare"), "compare")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+logger.wandb.nosuch=1", "logger.wandb.nosuch is an unknown key"),
+        ("logger.wandb.timeout=0", "logger.wandb.timeout is 0; expected a finite number above 0"),
+        ("logger.wandb.offline=1", "logger.wandb.offline is 1; expected true, false or auto"),
+        ("+logger.wandb.notes=[a]", "logger.wandb.notes is ['a']; expected a text or null"),
+        ("+logger.tensorboard.nosuch=1", "logger.tensorboard.nosuch is an unknown key"),
+        ("+logger.tensorboard.max_queue=a", "logger.tensorboard.max_queue is 'a'; expected a whole number"),
+        ("+logger.tensorboard.filename_suffix=a/b", "logger.tensorboard.filename_suffix is 'a/b'"),
+        ("+logger.csv.flush_logs_every_n_steps=0", "logger.csv.flush_logs_every_n_steps is 0; expected a whole"),
+        ("logger.csv=5", "logger.csv is 5; expected a logger with its _target_, or null"),
+    ],
+)
+def test_a_logger_is_checked_before_anything_is_written(override, message, tmp_path):
+    chosen = next((name for name in ("wandb", "tensorboard") if name in override), "csv")
+    paths = [f"paths.{name}_dir={tmp_path}/{name}" for name in ("runs", "cache")]
+    with pytest.raises(ConfigError) as refused:
+        recsys.run(["ranker=popularity", f"logger={chosen}", override, *paths])
+    assert message in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_logger_that_is_set_to_null_is_left_out():
+    cfg = recsys.compose(["ranker=popularity", "logger.csv=null"])
+    check_loggers(cfg)
+    assert build_loggers(cfg) == []
 
 
 def test_a_metric_that_no_test_computes_is_refused():
