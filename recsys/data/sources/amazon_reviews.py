@@ -18,8 +18,9 @@ from recsys.data.sources.indexing import index
 from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
 from recsys.data.sources.raw_tables import RawTable
-from recsys.data.sources.reading import UnknownItems, read_columns, read_side_table
+from recsys.data.sources.reading import read_columns, read_side_table
 from recsys.data.sources.templates import render, require_fields
+from recsys.data.sources.unknown_ids import UnknownItems
 
 _TEXT_FIELDS = ["title", "features", "description", "categories"]
 _ID = "parent_asin"

@@ -15,20 +15,18 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.id_hashes import hash_order
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import Column, identifier, timestamp
 from recsys.data.sources.csv_table import CsvTable
+from recsys.data.sources.faults import BadRows
 from recsys.data.sources.indexing import distinct_ids, index, to_index
+from recsys.data.sources.mind_behaviors import NUMBER, read_behaviors
 from recsys.data.sources.raw import RawFile, existing, find
-from recsys.data.sources.reading import read_columns, read_side_table
+from recsys.data.sources.reading import read_side_table, refuse_nothing_left
 from recsys.data.sources.templates import render, require_fields
 from recsys.schema import DataError
 
-_TIME_FORMAT = "%m/%d/%Y %I:%M:%S %p"
 _DAY = 86_400 * schema.MICROSECONDS
-_SLICE = 200_000  # impressions whose lists are taken apart at once: bounds the memory
 _NEWS = ["news_id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
-_NUMBER = "impression_id"  # the last key of the order of impressions
-_BEHAVIORS = [_NUMBER, "user_id", "time", "history", "impressions"]
+_BEHAVIORS = [NUMBER, "user_id", "time", "history", "impressions"]
 _KEPT_NEWS = ["category", "subcategory", "title", "abstract"]
 
 
@@ -45,6 +43,8 @@ class MindSource(Source):
         dev: Name of the dev folder or zip; null takes the one whose name has `dev` in it.
         validation_days: How many of the newest days of the train folder are the validation.
         template: Of an item's text, over `title`, `abstract`, `category`, `subcategory`.
+        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind. An impression
+            with an unknown item is such a row.
     """
 
     name = "mind"
@@ -56,26 +56,34 @@ class MindSource(Source):
         dev: str | None = None,
         validation_days: float = 1.0,
         template: str = "{title}. {abstract}",
+        bad_rows: str = "error",
     ) -> None:
         self.path, self.train, self.dev = Path(path).expanduser(), train, dev
-        self.validation_days, self.template = validation_days, template
+        self.validation_days, self.template, self.bad_rows = validation_days, template, bad_rows
+        BadRows(bad_rows, "data.bad_rows")
 
     def files(self) -> list[Path]:
         """Behaviours and news of train and dev, or the two zips."""
         return list(dict.fromkeys(file.path for file in self._raw_files()))
 
     def identity(self) -> dict[str, Any]:
-        """Days of validation and template."""
-        return {"source": "mind", "validation_days": self.validation_days, "template": self.template}
+        """Days of validation, template and what becomes of faulty rows."""
+        settings = {"validation_days": self.validation_days, "template": self.template, "bad_rows": self.bad_rows}
+        return {"source": "mind", **settings}
 
     def read(self) -> Dataset:
         """The data set, with `impressions`."""
+        bad = BadRows(self.bad_rows, "data.bad_rows")
         with TemporaryDirectory(prefix="recsys-") as folder:
             open_table = partial(CsvTable, scratch=Path(folder), separator="\t", quote=None)
             train, train_news, dev, dev_news = self._raw_files()
-            news = self._read_news([open_table(file, names=_NEWS) for file in (train_news, dev_news)])
-            shown = [_read_behaviors(open_table(file, names=_BEHAVIORS), news) for file in (train, dev)]
-        return _assemble(self.name, _in_parts(shown[0], shown[1], self.validation_days), news)
+            news = self._read_news([open_table(file, names=_NEWS) for file in (train_news, dev_news)], bad)
+            tables = [open_table(file, names=_BEHAVIORS) for file in (train, dev)]
+            shown = [read_behaviors(table, news[schema.ITEM_ID], bad) for table in tables]
+            dropped = bad.finish()
+            for table, impressions in zip(tables, shown, strict=True):
+                refuse_nothing_left(table, impressions.height, dropped)
+        return _assemble(self.name, _in_parts(shown[0], shown[1], self.validation_days), news, dropped)
 
     def _raw_files(self) -> list[RawFile]:
         """Behaviours and news of train, then of dev."""
@@ -95,8 +103,8 @@ class MindSource(Source):
             raise DataError(f"data.path: {self.path} has {names}; choose one with data.{key}.")
         return folders[0]
 
-    def _read_news(self, tables: list[CsvTable]) -> pl.DataFrame:
-        frames = [read_side_table(table, "news_id", schema.ITEM_ID) for table in tables]
+    def _read_news(self, tables: list[CsvTable], bad: BadRows) -> pl.DataFrame:
+        frames = [read_side_table(table, "news_id", schema.ITEM_ID, bad=bad) for table in tables]
         news = pl.concat(frames).unique(schema.ITEM_ID, keep="first", maintain_order=True)
         news = news[hash_order(news[schema.ITEM_ID])]
         require_fields(_KEPT_NEWS, self.template, tables[0].label)
@@ -112,7 +120,7 @@ def _in_parts(train: pl.DataFrame, dev: pl.DataFrame, validation_days: float) ->
     is_late = time > time.max() - validation_days * _DAY
     part = pl.when(is_late).then(pl.lit(schema.VAL)).otherwise(pl.lit(schema.TRAIN)).alias(schema.PART)
     shown = pl.concat([train.with_columns(part), dev.with_columns(pl.lit(schema.TEST).alias(schema.PART))])
-    return shown.sort(schema.TIMESTAMP, schema.USER_ID, _NUMBER, maintain_order=True).drop(_NUMBER)
+    return shown.sort(schema.TIMESTAMP, schema.USER_ID, NUMBER, maintain_order=True).drop(NUMBER)
 
 
 def _is_place(path: Path) -> bool:
@@ -126,62 +134,12 @@ def _file(place: Path, name: str) -> RawFile:
     return file
 
 
-def _read_behaviors(table: CsvTable, news: pl.DataFrame) -> pl.DataFrame:
-    """`impression_id`, `user_id`, `timestamp`, `history`, `candidates`, `clicked`."""
-    labelled = "ids with labels, as in 'N1-0 N2-1' (the leaderboard's test set has none and cannot be used)"
-    columns = {
-        _NUMBER: Column(_NUMBER, lambda text: text.fill_null(""), "the impression's number"),
-        schema.USER_ID: identifier("user_id"),
-        schema.TIMESTAMP: timestamp("time", _TIME_FORMAT),
-        schema.HISTORY: Column("history", lambda text: text.fill_null(""), "ids of news between spaces"),
-        schema.CANDIDATES: Column("impressions", _labelled, labelled),
-    }
-    frame = read_columns(table, columns)
-    result = pl.concat([_with_lists(part, news[schema.ITEM_ID]) for part in frame.iter_slices(_SLICE)])
-    for name in (schema.HISTORY, schema.CANDIDATES):
-        is_unknown = result[name].list.contains(-1)
-        if is_unknown.any():
-            _refuse_unknown(table, columns[name].raw, frame[name].filter(is_unknown)[0], news[schema.ITEM_ID])
-    return result
-
-
-def _labelled(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.contains(r"^\S+-[01]( \S+-[01])*$")).then(text)
-
-
-def _with_lists(frame: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
-    """The strings of ids as lists of item indices, -1 for one that is unknown, and the labels."""
-
-    def places(id_expression: pl.Expr) -> pl.Expr:
-        indices = pl.arange(len(ids), dtype=pl.Int32, eager=True)
-        return id_expression.replace_strict(ids, indices, default=-1, return_dtype=pl.Int32)
-
-    history, candidates = (pl.col(name).str.split(" ") for name in (schema.HISTORY, schema.CANDIDATES))
-    one = pl.element()
-    return frame.select(
-        _NUMBER,
-        schema.USER_ID,
-        schema.TIMESTAMP,
-        history.list.eval(places(one.filter(one != ""))).alias(schema.HISTORY),
-        candidates.list.eval(places(one.str.head(-2))).alias(schema.CANDIDATES),
-        candidates.list.eval(one.str.ends_with("1")).alias(schema.CLICKED),
-    )
-
-
-def _refuse_unknown(table: CsvTable, column: str, value: str, known: pl.Series) -> None:
-    """Raise for the first news of a row (whose text is `value`) that is unknown."""
-    named = pl.Series([word.removesuffix("-0").removesuffix("-1") for word in value.split()])
-    unknown = named.filter(~named.is_in(known.implode()))[0]
-    place = table.place(table.first_row(pl.col(column) == value))
-    raise DataError(f"{place}: column '{column}': found {unknown!r}, expected a news_id of news.tsv.")
-
-
-def _assemble(name: str, shown: pl.DataFrame, news: pl.DataFrame) -> Dataset:
+def _assemble(name: str, shown: pl.DataFrame, news: pl.DataFrame, dropped: dict[str, int]) -> Dataset:
     """The data set of impressions that still bear raw user ids."""
     user_ids = distinct_ids(shown[schema.USER_ID])
     interactions = pl.concat([_clicks(shown), _history_clicks(shown)])
     named = interactions.with_columns(news[schema.ITEM_ID].gather(interactions[schema.ITEM]).alias(schema.ITEM_ID))
-    dataset = index(name, named.drop(schema.ITEM), news, user_ids=user_ids)
+    dataset = index(name, named.drop(schema.ITEM), news, dropped=dropped, user_ids=user_ids)
     impressions = shown.select(
         to_index(shown[schema.USER_ID], user_ids).alias(schema.USER),
         *[schema.TIMESTAMP, schema.PART, schema.HISTORY, schema.CANDIDATES, schema.CLICKED],

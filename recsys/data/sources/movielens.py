@@ -16,11 +16,13 @@ from recsys.data.sources import download
 from recsys.data.sources.base import Source
 from recsys.data.sources.columns import identifier, rating, require, timestamp
 from recsys.data.sources.csv_table import CsvTable
+from recsys.data.sources.faults import BadRows
 from recsys.data.sources.indexing import index
 from recsys.data.sources.raw import RawFile, existing, find
 from recsys.data.sources.raw_tables import RawTable
-from recsys.data.sources.reading import read_columns, read_side_table, refuse_unknown
+from recsys.data.sources.reading import read_columns, read_side_table, refuse_nothing_left
 from recsys.data.sources.templates import render, require_fields
+from recsys.data.sources.unknown_ids import refuse_unknown
 from recsys.schema import ConfigError, DataError
 
 TEMPLATE = "{title}. {genres}"
@@ -94,6 +96,7 @@ class MovieLensSource(Source):
         template: Of an item's text, over `title`, `genres` and the release's further columns.
         download: Fetch the zip from GroupLens into `path` if the release is not there. Never without being asked.
         md5: The checksum that a fetched zip must have; null takes the one that GroupLens publishes beside it.
+        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
     """
 
     def __init__(
@@ -104,13 +107,15 @@ class MovieLensSource(Source):
         template: str = TEMPLATE,
         download: bool = False,
         md5: str | None = None,
+        bad_rows: str = "error",
     ) -> None:
         if version is not None and version not in LAYOUTS:
             raise ConfigError(f"data.version={version} is unknown; use one of {', '.join(LAYOUTS)}, or null.")
         if download and version is None:
             raise ConfigError(f"data.download=true needs data.version: one of {', '.join(LAYOUTS)}.")
         self.path, self.version, self.encoding = Path(path).expanduser(), version, encoding
-        self.template, self.download, self.md5 = template, download, md5
+        self.template, self.download, self.md5, self.bad_rows = template, download, md5, bad_rows
+        BadRows(bad_rows, "data.bad_rows")
         self.name = f"movielens-{version}" if version else "movielens"
 
     def files(self) -> list[Path]:
@@ -119,8 +124,9 @@ class MovieLensSource(Source):
         return [place] if place.is_file() else [file.path for file in self._raw_files(place).values()]
 
     def identity(self) -> dict[str, Any]:
-        """Version, encoding and template."""
+        """Version, encoding, template and what becomes of faulty rows."""
         known = {"version": self.version, "encoding": self.encoding, "template": self.template}
+        known["bad_rows"] = self.bad_rows
         return {"source": "movielens", **known}
 
     def read(self) -> Dataset:
@@ -140,7 +146,8 @@ class MovieLensSource(Source):
                 for role, separator, columns in roles
                 if role in files
             }
-            return assemble(self.name, tables["ratings"], tables["movies"], tables.get("users"), self.template)
+            bad = BadRows(self.bad_rows, "data.bad_rows")
+            return assemble(self.name, tables["ratings"], tables["movies"], tables.get("users"), self.template, bad)
 
     def _place(self) -> Path:
         """The folder or zip that holds the release, fetched if asked for."""
@@ -178,27 +185,52 @@ class MovieLensSource(Source):
         return {role: file for role, file in files.items() if file is not None}
 
 
-def assemble(name: str, ratings: RawTable, movies: RawTable, users: RawTable | None, template: str) -> Dataset:
-    """The data set of a release's tables, whatever their format."""
-    films = _read_films(movies, template)
+def assemble(
+    name: str, ratings: RawTable, movies: RawTable, users: RawTable | None, template: str, bad: BadRows | None = None
+) -> Dataset:
+    """The data set of a release's tables, whatever their format.
+
+    Args:
+        name: Of the data set.
+        ratings: The interactions.
+        movies: The items.
+        users: The users, if the release has a table of them.
+        template: Of an item's text.
+        bad: Takes the rows that cannot be read; None raises an error for them.
+
+    Raises:
+        DataError: If a row cannot be read and is not to be dropped, or no rating is left.
+    """
+    bad = BadRows() if bad is None else bad
     columns = {
         schema.USER_ID: identifier("userId"),
         schema.ITEM_ID: identifier("movieId"),
         schema.VALUE: rating("rating"),
         schema.TIMESTAMP: timestamp("timestamp"),
     }
-    interactions = read_columns(ratings, columns)
-    refuse_unknown(ratings, "movieId", interactions[schema.ITEM_ID], films[schema.ITEM_ID], f"a film of {movies.label}")
+    interactions = read_columns(ratings, columns, bad)
+    films = _read_films(movies, template, bad)
+    interactions = _known(ratings, "movieId", interactions, films, f"a film of {movies.label}", bad)
     people = None
     if users is not None:
-        people = read_side_table(users, schema.USER_ID, schema.USER_ID)
-        expected = f"a user of {users.label}"
-        refuse_unknown(ratings, "userId", interactions[schema.USER_ID], people[schema.USER_ID], expected)
-    return index(name, interactions, films, people)
+        people = read_side_table(users, schema.USER_ID, schema.USER_ID, bad=bad)
+        interactions = _known(ratings, "userId", interactions, people, f"a user of {users.label}", bad)
+    dropped = bad.finish()
+    refuse_nothing_left(ratings, interactions.height, dropped)
+    return index(name, interactions, films, people, dropped)
 
 
-def _read_films(movies: RawTable, template: str) -> pl.DataFrame:
-    films = read_side_table(movies, "movieId", schema.ITEM_ID)
+def _known(
+    ratings: RawTable, column: str, interactions: pl.DataFrame, table: pl.DataFrame, expected: str, bad: BadRows
+) -> pl.DataFrame:
+    """The interactions whose id in a raw column is in a table of items or users."""
+    name, kind = (schema.ITEM_ID, "items") if column == "movieId" else (schema.USER_ID, "users")
+    kind = f"interactions with unknown {kind}"
+    return interactions.filter(refuse_unknown(ratings, column, interactions[name], table[name], expected, bad, kind))
+
+
+def _read_films(movies: RawTable, template: str, bad: BadRows) -> pl.DataFrame:
+    films = read_side_table(movies, "movieId", schema.ITEM_ID, bad=bad)
     is_flagged = any(column.startswith(_FLAG) for column in films.columns)
     require(movies, dict.fromkeys(["title"] if is_flagged else ["title", "genres"], ""))
     films = _with_genre_list(films)

@@ -23,10 +23,11 @@ from recsys.data.sources.indexing import IDLE_USERS, index
 from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
-from recsys.data.sources.reading import UnknownItems, read_columns, read_side_table, refuse_unknown
+from recsys.data.sources.reading import read_columns, read_side_table, refuse_nothing_left
 from recsys.data.sources.table_keys import check_texts, names_of
 from recsys.data.sources.templates import render, require_fields
-from recsys.schema import ConfigError, DataError
+from recsys.data.sources.unknown_ids import UnknownItems, refuse_unknown
+from recsys.schema import ConfigError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"} | dict.fromkeys(ATOMIC, "\t")
 BELOW = "interactions below min_rating"
@@ -216,9 +217,7 @@ class TableSource(Source):
                 interactions = self._with_known_users(tables, interactions, users, bad)
             for kind, count in bad.finish().items():
                 dropped[kind] = dropped.get(kind, 0) + count
-        if not interactions.height:
-            kinds = ", ".join(f"{kind} {count:,}" for kind, count in dropped.items())
-            raise DataError(f"{table.label}: no row is left ({kinds}).")
+        refuse_nothing_left(table, interactions.height, dropped)
         return self._filtered(index(self.name, interactions, items, users, dropped))
 
     def _with_known_users(

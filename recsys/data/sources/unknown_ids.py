@@ -1,0 +1,97 @@
+"""Interactions whose item or user the tables of items and users lack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from recsys import schema
+from recsys.data.sources.faults import BadRows
+from recsys.data.sources.raw_tables import ROW, RawTable
+from recsys.schema import ConfigError
+
+
+def refuse_unknown(
+    table: RawTable,
+    column: str,
+    ids: pl.Series,
+    known: pl.Series,
+    expected: str,
+    bad: BadRows | None = None,
+    kind: str = "interactions with unknown items",
+) -> pl.Series:
+    """Check that all `ids`, read from `column`, are among the `known`; gives whether each is.
+
+    Args:
+        table: That the ids are of.
+        column: Their raw column.
+        ids: Without those of rows that cannot be read.
+        known: What they may be.
+        expected: What an id should have been, for the message.
+        bad: Takes the rows with unknown ids; None raises an error for them.
+        kind: What these rows are.
+
+    Raises:
+        DataError: If one is unknown and `bad` is None; the message names the first lines with unknown ones.
+    """
+    faults = BadRows() if bad is None else bad
+    unknown = ids.unique().to_frame("id").join(known.to_frame("id"), on="id", how="anti")["id"]
+    if not len(unknown):
+        return pl.repeat(True, len(ids), dtype=pl.Boolean, eager=True)
+    is_unknown = ids.is_in(unknown.implode())
+
+    def find(n: int) -> list[tuple[int, str]]:
+        wrong = table.frame.with_row_index(ROW).filter(pl.col(column).is_in(unknown.implode()))
+        rows = table.collect(wrong.select(ROW, column).head(n + len(table.ragged))).rows()
+        ragged = set(table.ragged.tolist())
+        return [
+            (row, f"column '{column}': found {value!r}, expected {expected}")
+            for row, value in rows
+            if row not in ragged
+        ]
+
+    faults.add(kind, int(is_unknown.sum()), find, table.places)
+    if bad is None:
+        faults.finish()
+    return ~is_unknown
+
+
+@dataclass(frozen=True)
+class UnknownItems:
+    """What to do with interactions of items that the items' table lacks.
+
+    Attributes:
+        choice: `error` or `drop`.
+        key: The configuration's key of the choice.
+        label: How messages name the items' table.
+    """
+
+    choice: str
+    key: str
+    label: str
+
+    def __post_init__(self) -> None:
+        if self.choice not in ("error", "drop"):
+            raise ConfigError(f"{self.key}={self.choice} is unknown; use error or drop.")
+
+    def apply(
+        self,
+        table: RawTable,
+        column: str,
+        interactions: pl.DataFrame,
+        items: pl.DataFrame,
+        bad: BadRows | None = None,
+    ) -> tuple[pl.DataFrame, dict[str, int]]:
+        """The interactions with known items, and how many were dropped by this choice.
+
+        Raises:
+            DataError: If the choice is `error`, an item is unknown, and there is no `bad` to take its rows.
+        """
+        ids, known = interactions[schema.ITEM_ID], items[schema.ITEM_ID]
+        if self.choice == "error":
+            expected = f"an item of {self.label} (or {self.key}=drop)"
+            return interactions.filter(refuse_unknown(table, column, ids, known, expected, bad)), {}
+        kept = interactions.filter(pl.col(schema.ITEM_ID).is_in(known.implode()))
+        lost = interactions.height - kept.height
+        return kept, ({"interactions with unknown items": lost} if lost else {})
