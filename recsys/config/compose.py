@@ -26,7 +26,7 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 from recsys.config.errors import errors_named
 from recsys.config.folders import conf_dir, conf_dirs, register
 from recsys.config.overrides import override
-from recsys.config.parsed_files import parse_once
+from recsys.config.parsed_files import composing_fast
 from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
 from recsys.config.value_checks import check_keys, check_like
@@ -93,8 +93,7 @@ def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...],
     Reading and merging thirty files takes most of composing, and a study's runs differ in values more often than in
     options.
     """
-    with _own_hydra(), initialize_config_dir(str(conf[0]), version_base="1.3"):
-        parse_once()
+    with _own_hydra(), initialize_config_dir(str(conf[0]), version_base="1.3"), composing_fast():
         try:
             cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
         except ValueError as error:  # Hydra's, of an option that is no text

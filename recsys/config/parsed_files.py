@@ -1,17 +1,21 @@
-"""Hydra's reading of config files, with each file parsed once in a process."""
+"""Hydra's composition without its repeated work: each file is parsed once in a process, and copied once."""
 
 from __future__ import annotations
 
+import copy
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import DictConfig, OmegaConf
 
 _State = tuple[int, ...]  # of a file: it changes with the content
 _parsed: dict[tuple[str, str, str], tuple[_State, bytes]] = {}  # by the source and the config's name
@@ -44,10 +48,39 @@ class ParsedFiles(ConfigRepository):
         return found
 
 
-def parse_once() -> None:
-    """Have Hydra, which has been initialised, parse no file twice."""
+@contextmanager
+def composing_fast() -> Iterator[None]:
+    """Have Hydra, which has been initialised, parse no file twice and skip what a composition does not use."""
     loader = cast(ConfigLoaderImpl, GlobalHydra.instance().config_loader())
     loader.repository = ParsedFiles(loader.repository.get_sources())
+    loader._embed_result_config = _embedded  # type: ignore[method-assign]
+    whole = defaults_list._create_interpolation_map
+
+    def choices(overrides: Any, defaults: Any, self_added: bool) -> DictConfig:
+        """All choices so far, for the interpolations of a defaults list; most lists have none."""
+        return whole(overrides, defaults, self_added) if any(map(_is_interpolated, defaults)) else OmegaConf.create()
+
+    defaults_list._create_interpolation_map = choices
+    try:
+        yield
+    finally:
+        defaults_list._create_interpolation_map = whole
+
+
+def _is_interpolated(default: Any) -> bool:
+    return not default.is_self() and default.is_interpolation()
+
+
+def _embedded(result: ConfigResult, package_override: str | None) -> ConfigResult:
+    """A file's config in its package, as Hydra embeds it, without a copy: `load_config` has made one."""
+    package = result.header["package"] if package_override is None else package_override
+    if not package:
+        return result
+    found, cfg = copy.copy(result), OmegaConf.create(flags={"no_deepcopy_set_nodes": True})
+    OmegaConf.update(cfg, package, result.config, merge=False)
+    cfg._set_flag("no_deepcopy_set_nodes", None)
+    found.config = cfg
+    return found
 
 
 def _state(source: ConfigSource, config_path: str) -> _State | None:
