@@ -31,7 +31,10 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Overrides for a piece of real MovieLens, small enough for a run in under a second: 80 users, about 300 films."""
+    """Overrides for a piece of real MovieLens, small enough for a run in under a second: 80 users, about 300 films.
+
+    A run is tested as it was validated; tests of the second fit set `test_knowledge=refit`.
+    """
     import polars as pl
 
     from recsys.data.sources.movielens_small import FOLDER
@@ -55,6 +58,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "data.items.file=movies.csv",
         "data.items.id=movieId",
         "data.items.template='{title}. {genres}'",
+        "test_knowledge=train",
         "trainer.max_epochs=1",
         "trainer.enable_progress_bar=false",
         "batches.batch_size=256",

@@ -19,6 +19,7 @@ import reference  # noqa: E402
 import scale  # noqa: E402
 from commands import Command  # noqa: E402
 from epoch_timer import FirstBatches  # noqa: E402
+from full import only_full  # noqa: E402
 from harness import Comparison  # noqa: E402
 from rival_process import measured  # noqa: E402
 from synthetic_log import drawn_pairs, write_log  # noqa: E402
@@ -35,7 +36,9 @@ def run(script: str, *arguments: str, **environment: str) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", compared_models.MODELS)
+@pytest.mark.parametrize(
+    "model", [pytest.param(name, marks=only_full if n else []) for n, name in enumerate(compared_models.MODELS)]
+)
 def test_training_and_evaluation_are_timed(model):
     shown = run("train_and_evaluate.py", "--model", model)
     assert "one epoch" in shown
@@ -45,6 +48,7 @@ def test_training_and_evaluation_are_timed(model):
     assert ("RecBole is left out" in shown) is not environments.recbole_is_installed()
 
 
+@only_full
 @pytest.mark.slow
 def test_models_are_compared_with_the_reference():
     shown = run("reference.py", "--model", "bpr", "sasrec")  # fails where the parts or the evaluators differ
@@ -98,6 +102,7 @@ def test_saved_scores_are_judged_by_the_position_of_the_test_item(tmp_path):
     assert reference.judge(tmp_path / "scores.npz", split) == pytest.approx((1 + 1 / math.log2(4)) / 2)
 
 
+@only_full
 @pytest.mark.slow
 def test_encoders_agree_and_are_timed():
     pytest.importorskip("sentence_transformers")
@@ -108,6 +113,7 @@ def test_encoders_agree_and_are_timed():
     assert "times as fast from the cache" in shown
 
 
+@only_full
 @pytest.mark.slow
 def test_fine_tuning_agrees_with_a_plain_loop_and_is_timed():
     pytest.importorskip("peft")
@@ -117,6 +123,7 @@ def test_fine_tuning_agrees_with_a_plain_loop_and_is_timed():
     assert "largest difference of a loss" in shown
 
 
+@only_full
 @pytest.mark.slow
 def test_pretraining_is_measured_on_the_same_tokens_as_3_grams():
     shown = run("perplexity.py")  # fails where the two predict other tokens
@@ -125,6 +132,7 @@ def test_pretraining_is_measured_on_the_same_tokens_as_3_grams():
     assert " inf" not in shown
 
 
+@only_full
 @pytest.mark.slow
 def test_metrics_agree_with_other_libraries_and_are_timed():
     pytest.importorskip("ranx")
@@ -137,7 +145,7 @@ def test_metrics_agree_with_other_libraries_and_are_timed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rival", ["implicit", "lenskit"])
+@pytest.mark.parametrize("rival", ["implicit", pytest.param("lenskit", marks=only_full)])
 def test_classic_models_agree_with_other_libraries_and_are_timed(rival):
     pytest.importorskip("implicit")
     shown = run("classics.py", "--rival", rival)  # fails where the numbers differ
@@ -148,6 +156,7 @@ def test_classic_models_agree_with_other_libraries_and_are_timed(rival):
         assert "lenskit is left out" in shown
 
 
+@only_full
 @pytest.mark.slow
 def test_sasrec_is_timed():
     shown = run("sasrec.py")

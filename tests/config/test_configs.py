@@ -13,7 +13,7 @@ from hydra import compose as compose_whole
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 import recsys
 from recsys.config.compatibility import check
@@ -42,6 +42,11 @@ def test_an_option_composes(file: Path):
     group, option = file.parent.as_posix(), file.stem
     cfg = recsys.compose([f"{group}={option}"], "study" if group in ("study", "search", "launcher") else "train")
     assert cfg.choices[group] == option
+    if group in COMPONENTS:  # here, so that each option is composed once
+        check_that_no_value_follows_the_seed(group, option)
+        check_that_keys_are_those_of_the_constructor(cfg[group], group, option)
+        if group == "encoder":
+            assert build("encoder", cfg.encoder) is not None, "it is built without loading anything"
 
 
 @pytest.mark.parametrize(
@@ -103,25 +108,21 @@ def test_an_option_says_what_it_is_for(file: Path):
     assert comments, "the first line is a comment with the file's purpose"
 
 
-@pytest.mark.parametrize("group", COMPONENTS)
-def test_runs_of_two_seeds_are_of_one_cell(group):
-    for option in options(group):
-        first, second = (plain(recsys.compose([f"{group}={option}", f"seed={seed}"])) for seed in (0, 1))
-        assert cell_id(first) == cell_id(second), f"{group}={option} has a value that follows the seed"
+def check_that_no_value_follows_the_seed(group: str, option: str) -> None:
+    """Or runs of two seeds would be of two cells."""
+    first, second = (plain(recsys.compose([f"{group}={option}", f"seed={seed}"])) for seed in (0, 1))
+    assert cell_id(first) == cell_id(second), f"{group}={option} has a value that follows the seed"
 
 
-@pytest.mark.parametrize("group", COMPONENTS)
-def test_keys_are_those_of_the_constructor(group):
-    for option in options(group):
-        node = recsys.compose([f"{group}={option}"])[group]
-        if node.get("_target_") is None:
-            continue
-        module, name = node._target_.rsplit(".", 1)
-        target = getattr(importlib.import_module(module), name)
-        known = parameters(target)
-        keys = {key for key in OmegaConf.to_container(node, resolve=False) if not key.startswith("_")}
-        extra = keys - known - set(META_KEYS) - ({"dim"} if group == "features" else set())
-        assert not extra, f"{group}={option}"
+def check_that_keys_are_those_of_the_constructor(node: DictConfig, group: str, option: str) -> None:
+    if node.get("_target_") is None:
+        return
+    module, name = node._target_.rsplit(".", 1)
+    target = getattr(importlib.import_module(module), name)
+    known = parameters(target)
+    keys = {key for key in OmegaConf.to_container(node, resolve=False) if not key.startswith("_")}
+    extra = keys - known - set(META_KEYS) - ({"dim"} if group == "features" else set())
+    assert not extra, f"{group}={option}"
 
 
 def parameters(target) -> set[str]:
@@ -134,11 +135,6 @@ def parameters(target) -> set[str]:
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in signature.parameters.values()):
             break
     return found
-
-
-@pytest.mark.parametrize("option", options("encoder"))
-def test_an_encoder_builds_without_loading_anything(option):
-    assert build("encoder", recsys.compose([f"encoder={option}"]).encoder) is not None
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_popularity_on_the_embedded_data_equals_a_plain_reading(cache_dir, tmp_p
 
 
 def test_a_solved_ranker_sees_whole_histories_and_is_solved_on_train_alone(small_data, cache_dir, tmp_path):
-    settings = ["ranker=ease", "ranker.regularization=50", "batches.max_history=1"]
+    settings = ["ranker=ease", "ranker.regularization=50", "batches.max_history=1", "test_knowledge=refit"]
     made = run(cache_dir, tmp_path, *small_data, *settings)
     split = made.split
     train, known, wanted = (_ones(split, part) for part in (split.train, split.known(schema.TEST), split.test))

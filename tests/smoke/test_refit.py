@@ -76,6 +76,7 @@ def test_both_kinds_of_models_know_the_validation_item_or_neither_does(planted_d
 
 
 CELL = ["encoder=tfidf", "ranker=mlp", "profile=transformer", "features.dim=8", "trainer.max_epochs=4"]
+CELL += ["test_knowledge=refit"]
 
 
 def small_run(small_data, cache_dir, folder, *extra):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from commands import Command
+from full import only_full
 
 LONG = ["encoder=none", "ranker=cf", "trainer.max_epochs=100000", "callbacks.early_stopping.patience=100000"]
 BUSY = """
@@ -27,7 +28,9 @@ with interruption.stoppable():
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=only_full)]
+)
 def test_a_signal_in_a_fit_ends_the_run(small_data, tmp_path, cache_dir, number, status):
     command = Command("train", *small_data, *LONG, cwd=tmp_path, environment={"RECSYS_CACHE": str(cache_dir)})
     while command.is_running() and not list(tmp_path.glob("runs/*/checkpoints/last.ckpt")):

@@ -10,19 +10,21 @@ from pathlib import Path
 
 import pytest
 from commands import Command
+from full import FULL
 from studies.conftest import contents, overrides
 
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
 ONE = '{text: ["encoder=tfidf", "encoder.n_components=8", "ranker=dot"]}'
+N_KILLS = 4 if FULL else 2
 TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
 
 
 def start(store: Path, cache: Path, *further: str, largest_file: int | None = None) -> Command:
     return Command(
         "study",
-        *overrides(store, cache, *further, cells=ONE, knowledge="refit"),
+        *overrides(store, cache, *further, cells=ONE, knowledge="refit" if FULL else "train"),
         cwd=store.parent,
         largest_file=largest_file,
     )
@@ -54,7 +56,7 @@ def test_a_study_killed_at_random_moments_ends_as_if_never_killed(undisturbed, t
         seen, n_further = n_paths(killed), moments.randint(1, 20)  # how far it may come, however fast the machine is
         while process.is_running() and n_paths(killed) < seen + n_further:
             time.sleep(0.01)
-        if not process.is_running() or n_kills == 4:
+        if not process.is_running() or n_kills == N_KILLS:
             break
         process.kill()
         n_kills += 1

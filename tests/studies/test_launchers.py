@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from full import only_full
 from studies.conftest import contents
 from toys import Toy, toy_perform
 
@@ -21,6 +22,9 @@ LOCAL = {
     "ray": ["launcher=ray", "launcher.n_cpus=2"],
     "slurm": ["launcher=slurm", "launcher.cluster=local", "launcher.poll_seconds=0.1"],
 }
+
+# Their workers import everything anew: 20 s of computing time for each pair of workers.
+JOBLIB_FIRST = ["joblib", *(pytest.param(name, marks=only_full) for name in LOCAL if name != "joblib")]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +43,7 @@ def here(tmp_path_factory, cache_dir):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", LOCAL)
+@pytest.mark.parametrize("launcher", JOBLIB_FIRST)
 def test_runs_are_the_same_wherever_they_are_made(launcher, here, study_of, tmp_path):
     result = run_study(study_of(*ONE_SEED, *LOCAL[launcher], cells=TWO_RUNS))
     assert result.failures == []
@@ -67,7 +71,7 @@ def test_a_worker_that_dies_fails_its_job(launcher, study_of, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["in_process", *LOCAL])
+@pytest.mark.parametrize("launcher", ["in_process", *JOBLIB_FIRST])
 def test_a_full_disk_ends_the_study(launcher, study_of):
     cfg = study_of(*LOCAL.get(launcher, []))
     with pytest.raises(StoreError, match="cannot write /store: no space"):

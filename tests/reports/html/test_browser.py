@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from full import only_full
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -86,7 +87,8 @@ def opened(browser, made):
     """By viewport and colour scheme, each opened once."""
     windows: dict[tuple[int, str], Opened] = {}
 
-    def get(viewport: dict, scheme: str = "light") -> Opened:
+    def get(viewport: dict, scheme: str | None = None) -> Opened:
+        scheme = scheme or ("light" if viewport == DESKTOP else "dark")
         key = (viewport["width"], scheme)
         if key not in windows:
             windows[key] = Opened(browser, made[2], viewport, scheme)
@@ -97,12 +99,19 @@ def opened(browser, made):
         window.context.close()
 
 
-BOTH = pytest.mark.parametrize("scheme", ["light", "dark"])
+SCREENS = pytest.mark.parametrize(
+    ("viewport", "scheme"),
+    [
+        pytest.param(DESKTOP, "light", id="desktop-light"),
+        pytest.param(PHONE, "dark", id="phone-dark"),
+        pytest.param(DESKTOP, "dark", id="desktop-dark", marks=only_full),
+        pytest.param(PHONE, "light", id="phone-light", marks=only_full),
+    ],
+)
 WIDTHS = pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 
 
-@BOTH
-@WIDTHS
+@SCREENS
 def test_it_opens_without_a_word_or_a_request(opened, made, viewport, scheme):
     window = opened(viewport, scheme)
     assert window.logged == []
@@ -159,8 +168,7 @@ def test_letters_in_figures_can_be_read(opened, viewport):
     assert min(sizes) >= 11
 
 
-@BOTH
-@WIDTHS
+@SCREENS
 def test_contrast_of_every_text_is_enough(opened, viewport, scheme):
     page = opened(viewport, scheme).page
     page.evaluate("document.querySelectorAll('details').forEach(node => { node.open = true; })")

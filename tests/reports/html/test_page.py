@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from full import only_full
 from reports.html.conftest import HOSTILE
 from reports.made_runs import made_run, small_study
 
@@ -161,7 +162,8 @@ def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
 
 
 @pytest.mark.slow
-def test_200_runs_of_671_users_are_all_in_one_small_page(tmp_path):
+@pytest.mark.parametrize("n_runs", [50, pytest.param(200, marks=only_full)])
+def test_many_runs_of_671_users_are_all_in_one_small_page(n_runs, tmp_path):
     store = Store(tmp_path)
     values = [0.1 + 0.8 * (user * 37 % 101) / 101 for user in range(671)]
     curve = [{"epoch": float(epoch), "train/loss": 1 / (epoch + 1), "val/ndcg@10": 0.01 * epoch} for epoch in range(30)]
@@ -169,12 +171,12 @@ def test_200_runs_of_671_users_are_all_in_one_small_page(tmp_path):
         made_run(
             store, "bert", "dot", 0, [value * (1 - cell / 400) for value in values], config={"n": cell}, curve=curve
         )
-        for cell in range(200)
+        for cell in range(n_runs)
     ]
     comparison = compare(store.records(), store, runs[0].run_id, ["ndcg@10", "recall@10", "coverage@10"])
-    path = write_report(comparison, tmp_path / "report", "200 runs", None, ["html"])["html"]
+    path = write_report(comparison, tmp_path / "report", "Many runs", None, ["html"])["html"]
     assert path.stat().st_size < LIMIT
     page = Page(path.read_text())
     cells = page.texts["td"]
     assert {run.run_id for run in runs} <= set(cells)
-    assert len({text for text in page.texts["th"] if text.startswith("bert+dot (n=")}) == 200
+    assert len({text for text in page.texts["th"] if text.startswith("bert+dot (n=")}) == n_runs

@@ -1,0 +1,26 @@
+"""Importances of equal trials are computed once, since they take most of the time of a report with a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from recsys.reports.importance import Importance, importances
+from recsys.reports.plots import search
+from recsys.tracking.study_record import Trial
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _importances_once() -> Iterator[None]:
+    kept: dict[str, list[Importance]] = {}
+
+    def once(trials: Sequence[Trial]) -> list[Importance]:
+        key = repr(list(trials))
+        if key not in kept:
+            kept[key] = importances(trials)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "importances", once)
+        yield
