@@ -27,7 +27,7 @@ def _section(path: Path, group: str) -> str:
     content = yaml.safe_load(path.read_text()) or {}
     searched = content.get("search") or {}
     rows = [_row(key, searched) for key in commented_keys(path) if key.name.split(".")[0] not in HIDDEN]
-    extra = [f"| `{key}` | | | | {_cell(value)} |" for key, value in _extra(path, searched).items()]
+    extra = [f"| `{key}` | | | | {_range(value)} |" for key, value in _extra(path, searched).items()]
     table = "\n| key | default | type | meaning | search range |\n| --- | --- | --- | --- | --- |\n"
     body = table + "\n".join([*rows, *extra]) + "\n" if rows or extra else ""
     return f"\n### {title}\n\n{description(path).replace('<', '&lt;')}\n{body}"
@@ -42,7 +42,32 @@ def _extra(path: Path, searched: object) -> dict[str, object]:
 def _row(key: Key, searched: object) -> str:
     found = searched.get(key.name) if isinstance(searched, dict) else None
     default = _cell(key.default) if key.default is not None else ""
-    return f"| `{key.name}` | {default} | {_type(key.default)} | {_text(key.comment)} | {_cell(found)} |"
+    return f"| `{key.name}` | {default} | {_type(key.default)} | {_text(key.comment)} | {_range(found)} |"
+
+
+def _range(found: object) -> str:
+    """A search range as text.
+
+    Example:
+        >>> _range({"low": 0.03, "high": 2.0, "log": True})
+        '0.03 to 2.0, log scale'
+        >>> _range({"choice": [20, 50, None], "only": "text"})
+        'one of 20, 50, null (only with text)'
+    """
+    if not isinstance(found, dict):
+        return ""
+    if "choice" in found:
+        text = "one of " + ", ".join(_value(value) for value in found["choice"])
+    else:
+        text = f"{found.get('low')} to {found.get('high')}" + (", log scale" if found.get("log") else "")
+        text += f", steps of {found['step']}" if found.get("step") else ""
+    only = {"text": " (only with text)", "no_text": " (only without text)"}.get(str(found.get("only")), "")
+    return _text(text + only)
+
+
+def _value(value: object) -> str:
+    """As one types it in a yaml."""
+    return yaml.safe_dump(value, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
 
 
 def _type(default: str | None) -> str:

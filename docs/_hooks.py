@@ -8,6 +8,7 @@ from typing import Any
 
 from _config_reference import config_reference
 from _notebooks import NOTEBOOKS, page
+from _record_reference import record_reference
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +19,7 @@ log = logging.getLogger("mkdocs.hooks.docs")
 def on_files(files: Files, config: Any) -> Files:
     """Add the generated pages."""
     files.append(File.generated(config, "reference/configuration.md", content=config_reference(ROOT / "conf")))
+    files.append(File.generated(config, "reference/records.md", content=record_reference()))
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         files.append(File.generated(config, f"notebooks/{path.stem}.md", content=page(path)))
     return files
