@@ -20,6 +20,7 @@ from recsys.serving.model import Served, serve
 from recsys.serving.output import recommendations, show, write
 from recsys.serving.ranking import rank
 from recsys.serving.request import check_request
+from recsys.serving.table_files import TextFormat
 from recsys.support.ids import one_id
 from recsys.support.screen import Screen
 
@@ -44,7 +45,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         check_explains(served, cfg.explain_method)
     served = with_new_items(cfg, served, console)
     served, users = chosen_users(cfg, served, console)
-    allowed = allowed_items(served.items, cfg.where, cfg.candidates)
+    allowed = allowed_items(served.items, cfg.where, cfg.candidates, TextFormat.of(cfg.data))
     if not cfg.catalogue:
         allowed = only_new(served, allowed)
     # Without re-ranking a list is its own pool.

@@ -15,6 +15,7 @@ from recsys.serving.model import Served
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
 from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_profile_texts, with_text
 from recsys.serving.request import ALL_USERS
+from recsys.serving.table_files import TextFormat
 from recsys.serving.user_files import users_of_file
 from recsys.serving.users import ServedUsers, known_users, new_user
 from recsys.support.ids import ids_of_key
@@ -26,7 +27,7 @@ def with_new_items(cfg: DictConfig, served: Served, console: Console) -> Served:
         return served
     check_serves_new_items(served)
     path = Path(cfg["items"]).expanduser()
-    extended = with_items(served, read_items(path, served.items, template_of(served.run.cfg)))
+    extended = with_items(served, read_items(path, served.items, template_of(served.run.cfg), TextFormat.of(cfg.data)))
     new = extended.text_vectors[served.n_items :]
     blank = np.flatnonzero(~new.any(axis=1))
     told = f"{len(new)} new items: {path}"
@@ -42,7 +43,7 @@ def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Ser
     if cfg.users == ALL_USERS:
         return served, known_users(served)
     if cfg.users is not None:
-        return users_of_file(served, Path(cfg.users).expanduser())
+        return users_of_file(served, Path(cfg.users).expanduser(), TextFormat.of(cfg.data))
     if cfg.user is not None:
         return served, known_users(served, ids_of_key(cfg, "user"))
     check_serves_new_users(served, cfg.text is not None)

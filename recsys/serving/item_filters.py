@@ -11,11 +11,22 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.sources.indexing import to_index
 from recsys.schema import ConfigError, DataError
-from recsys.serving.table_files import read_ids, read_table
+from recsys.serving.table_files import PLAIN, TextFormat, read_ids, read_table
 
 
-def allowed_items(items: pl.DataFrame, where: str | None, candidates: str | None) -> NDArray[np.bool_] | None:
+def allowed_items(
+    items: pl.DataFrame,
+    where: str | None,
+    candidates: str | None,
+    text: TextFormat = PLAIN,
+) -> NDArray[np.bool_] | None:
     """(n_items,) what both filters let through; None where there is none.
+
+    Args:
+        items: Of the run.
+        where: A condition over their columns.
+        candidates: A file of ids.
+        text: How it is written, if it is text.
 
     Raises:
         ConfigError: If the condition is none over the columns of the items, or nothing is left.
@@ -27,7 +38,7 @@ def allowed_items(items: pl.DataFrame, where: str | None, candidates: str | None
     if where is not None:
         allowed &= _where(items, where)
     if candidates is not None:
-        allowed &= _listed(items, Path(candidates).expanduser())
+        allowed &= _listed(items, Path(candidates).expanduser(), text)
     if not allowed.any():
         given = {"where": where, "candidates": candidates}
         named = " and ".join(f"{key}={value}" for key, value in given.items() if value is not None)
@@ -48,10 +59,10 @@ def _where(items: pl.DataFrame, where: str) -> NDArray[np.bool_]:
     return kept.fill_null(False).to_numpy()
 
 
-def _listed(items: pl.DataFrame, path: Path) -> NDArray[np.bool_]:
-    ids = read_ids(path)
+def _listed(items: pl.DataFrame, path: Path, text: TextFormat) -> NDArray[np.bool_]:
+    ids = read_ids(path, text)
     if ids is None:
-        ids = read_table(path, "candidates", [schema.ITEM_ID])[schema.ITEM_ID]
+        ids = read_table(path, "candidates", [schema.ITEM_ID], text)[schema.ITEM_ID]
     allowed = np.zeros(items.height, dtype=np.bool_)
     allowed[item_rows(items, ids, f"candidates: {path}")] = True
     return allowed

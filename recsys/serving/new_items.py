@@ -12,7 +12,7 @@ from recsys.data.sources.indexing import to_index
 from recsys.data.sources.templates import fields, render
 from recsys.schema import ConfigError, DataError
 from recsys.serving.model import Served
-from recsys.serving.table_files import read_table
+from recsys.serving.table_files import PLAIN, TextFormat, read_table
 
 KEY = "items"
 LIST_SEPARATOR = "|"  # in a field of text that stands for a list
@@ -40,7 +40,12 @@ def template_of(cfg: DictConfig) -> str | None:
     )
 
 
-def read_items(path: Path, catalogue: pl.DataFrame, template: str | None) -> pl.DataFrame:
+def read_items(
+    path: Path,
+    catalogue: pl.DataFrame,
+    template: str | None,
+    text: TextFormat = PLAIN,
+) -> pl.DataFrame:
     """New items: `item_id`, `text`, and the file's further columns, in the catalogue's types where it has them.
 
     The text is the template's where the file has all of its columns, else the column `text`.
@@ -49,12 +54,13 @@ def read_items(path: Path, catalogue: pl.DataFrame, template: str | None) -> pl.
         path: A csv, jsonl or parquet file with a column `item_id`.
         catalogue: The items that the run was made on.
         template: Of the texts of the run's data; None if it has none.
+        text: How the file is written, if it is text.
 
     Raises:
         DataError: If the file is malformed, an id is there twice or in the catalogue already, an item has no text, or
             a value does not fit the catalogue's column.
     """
-    frame = read_table(path, KEY, [schema.ITEM_ID])
+    frame = read_table(path, KEY, [schema.ITEM_ID], text)
     if frame.is_empty():
         raise DataError(f"{KEY}: {path} has no rows; expected an item in each.")
     _refuse_known(frame[schema.ITEM_ID], catalogue, path)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from recsys.schema import ConfigError
 from recsys.serving.explaining import AUTOMATIC, METHODS
 from recsys.serving.output import check_output
+from recsys.serving.table_files import TextFormat
 
 ALL_USERS = "all"
 
@@ -23,6 +24,7 @@ def check_request(cfg: DictConfig) -> None:
         if cfg[key] is not None and not (isinstance(cfg[key], str) and cfg[key]):
             raise ConfigError(f"{key} is {cfg[key]!r}; expected a text, or null.")
     check_output(cfg.output)
+    TextFormat.of(cfg.data)
     if not is_count(cfg.top_k):
         raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")
     if cfg.n_reasons is not None and not is_count(cfg.n_reasons):

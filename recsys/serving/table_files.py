@@ -2,43 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 
-from recsys.data.sources.csv_table import CsvTable
-from recsys.data.sources.json_lines import literal
-from recsys.data.sources.raw import RawFile, plain_text, wrong_byte
+from recsys.config.value_checks import check_keys
+from recsys.data.sources.columns import shown
+from recsys.data.sources.csv_table import CsvTable, mark_of, separator_of
+from recsys.data.sources.faults import BadRows
+from recsys.data.sources.json_lines import JsonLinesTable, literal
+from recsys.data.sources.raw import RawFile, is_utf8, wrong_byte
+from recsys.data.sources.reading import add_ragged, check_height
 from recsys.schema import DataError
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 LISTS = (".txt", "")
 
 
-def read_ids(path: Path) -> pl.Series | None:
+@dataclass(frozen=True)
+class TextFormat:
+    """How text files are written, by the keys of `data=table` that have these names.
+
+    Attributes:
+        separator: Of columns; None is a comma for csv and a tab for tsv.
+        encoding: Of csv, tsv, jsonl and txt files.
+        quote: Around fields that hold a separator; None where quotes mean nothing.
+        escape: Before a quote within a field in quotes; None where such quotes are doubled.
+    """
+
+    separator: str | None = None
+    encoding: str = "utf-8"
+    quote: str | None = '"'
+    escape: str | None = None
+
+    @classmethod
+    def of(cls, node: Mapping[str, Any]) -> TextFormat:
+        """The format that the node `data` of a command describes.
+
+        Raises:
+            ConfigError: If a key is unknown, or a value impossible.
+        """
+        check_keys("data", node, cls.__dataclass_fields__)
+        encoding = node.get("encoding", cls.encoding)
+        is_utf8(encoding)
+        quote, escape = node.get("quote", cls.quote), node.get("escape")
+        marks = mark_of(quote, "data.quote", "'\"'"), mark_of(escape, "data.escape", r"'\\'")
+        return cls(separator_of(node.get("separator")), encoding, *marks)
+
+
+PLAIN = TextFormat()
+
+
+def read_ids(path: Path, text: TextFormat = PLAIN) -> pl.Series | None:
     """The ids of a file that has one on each line (.txt); None for a file of another format.
 
     Raises:
-        DataError: If it is not UTF-8.
+        DataError: If it is in another encoding.
     """
     if path.suffix not in LISTS or not path.is_file():
         return None
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise wrong_byte(RawFile(path), "utf-8") or error from None
+        content = path.read_text(encoding="utf-8-sig" if is_utf8(text.encoding) else text.encoding)
+    except UnicodeError as error:
+        unfit = f"{path}: cannot be read as {text.encoding} ({error}); data.encoding names the file's own."
+        raise wrong_byte(RawFile(path), text.encoding) or DataError(unfit) from None
+    lines = content.removeprefix("\ufeff").split("\n")
     return pl.Series([line.strip() for line in lines if line.strip()], dtype=pl.String)
 
 
-def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
+def read_table(path: Path, key: str, ids: Sequence[str], text: TextFormat = PLAIN) -> pl.DataFrame:
     """A table whose columns `ids` must be there, and are read as text.
 
     Args:
         path: Its file.
         key: The configuration's key that named it, for messages.
         ids: Columns of ids.
+        text: How it is written, if it is text.
 
     Raises:
         DataError: If the file is missing, malformed, of an unknown format or without one of these columns, or an id is
@@ -50,14 +93,16 @@ def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
         raise DataError(f"{key}: {path} is of an unknown format; expected a file that ends in {', '.join(FORMATS)}.")
     try:
         with TemporaryDirectory(prefix="recsys-") as folder:
-            frame = _read(path, Path(folder), ids)
+            frame = _read(RawFile(path), Path(folder), ids, text)
     except DataError as error:
         raise DataError(f"{key}: {error}") from error
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{key}: {path} cannot be read ({error}).") from error
     for column in ids:
         if column not in frame.columns:
-            raise DataError(f"{key}: {path} has no column {column!r}; it has {', '.join(frame.columns)}.")
+            found = ", ".join(map(shown, frame.columns))
+            hint = " The header has tabs: set data.separator=tab." if "\t" in frame.columns[0] else ""
+            raise DataError(f"{key}: {path} has no column {column!r}; it has {found}.{hint}")
         values = frame[column]
         if values.dtype.is_nested():
             raise DataError(f"{key}: {path}: column {column!r} is {values.dtype}; expected one id in each row.")
@@ -68,23 +113,29 @@ def read_table(path: Path, key: str, ids: Sequence[str]) -> pl.DataFrame:
     return frame.with_columns(pl.col(column).cast(pl.String) for column in ids)
 
 
-def _read(path: Path, scratch: Path, ids: Sequence[str]) -> pl.DataFrame:
-    if path.suffix == ".parquet":
-        return pl.read_parquet(path, glob=False)
-    if path.suffix == ".jsonl":
-        return _read_json_lines(plain_text(RawFile(path), scratch), ids)
-    table = CsvTable(RawFile(path), scratch, "\t" if path.suffix == ".tsv" else ",")
-    if len(table.ragged):
-        row = int(table.ragged[0])
-        raise DataError(f"{table.place(row)}: {table.ragged_fault(row)}.")
+def _read(file: RawFile, scratch: Path, ids: Sequence[str], text: TextFormat) -> pl.DataFrame:
+    if file.suffix == ".parquet":
+        return pl.read_parquet(file.path, glob=False)
+    if file.suffix == ".jsonl":
+        return _read_json_lines(JsonLinesTable(file, scratch, text.encoding), ids)
+    separator = text.separator or ("\t" if file.suffix == ".tsv" else ",")
+    table = CsvTable(file, scratch, separator, text.encoding, text.quote, escape=text.escape)
+    faults = BadRows()
+    add_ragged(table, faults)
+    faults.finish()
     frame = table.collect(table.frame)
-    if frame.height != table.n_rows:
-        raise DataError(f"{table.label}: {frame.height} rows were read of {table.n_rows} in the file.")
+    check_height(table, frame.height)
     is_blank = pl.arange(frame.height, eager=True).is_in(table.blank.tolist())
     return frame.filter(~is_blank)
 
 
-def _read_json_lines(path: Path, ids: Sequence[str]) -> pl.DataFrame:
-    types = pl.read_ndjson(literal(path), infer_schema_length=None).schema
-    texts = {name: pl.String for name in ids if name in types and not types[name].is_nested()}
-    return pl.read_ndjson(literal(path), schema_overrides=texts, infer_schema_length=None)
+def _read_json_lines(table: JsonLinesTable, ids: Sequence[str]) -> pl.DataFrame:
+    """The table with ids as text, and all else in the types that its values have."""
+    texts = {name: pl.String for name in ids if name in table.columns}
+    for name in texts:
+        wrong = table.containers(name, table.collect(table.frame.select(name))[name])
+        if len(wrong):
+            raise DataError(
+                f"{table.place(int(wrong[0]))}: column {name!r}: found a list or an object, expected an id."
+            )
+    return table.collect(pl.scan_ndjson(literal(table.path), schema_overrides=texts, infer_schema_length=None))

@@ -15,28 +15,39 @@ from recsys.serving.item_filters import item_rows
 from recsys.serving.model import Served
 from recsys.serving.new_items import LIST_SEPARATOR
 from recsys.serving.new_texts import check_serves_new_users, with_profile_texts, with_texts
-from recsys.serving.table_files import read_ids, read_table
+from recsys.serving.table_files import PLAIN, TextFormat, read_ids, read_table
 from recsys.serving.users import NEW, ServedUsers, known_users, new_users
 
 KEY = "users"
 
 
-def users_of_file(served: Served, path: Path) -> tuple[Served, ServedUsers]:
+def users_of_file(
+    served: Served,
+    path: Path,
+    text: TextFormat = PLAIN,
+) -> tuple[Served, ServedUsers]:
     """The users of a file, and the model with what new ones wrote.
 
     Rows with a column `history` or `text` are new users, whom `user_id` only names; all others are users of the data.
+
+    Args:
+        served: The model.
+        path: The file.
+        text: How it is written, if it is text.
 
     Raises:
         ConfigError: If a user is not in the data, or the model can say nothing of a new one.
         DataError: If the file is malformed, a user stands there twice, or an item is unknown.
     """
-    if (ids := read_ids(path)) is not None:
+    if (ids := read_ids(path, text)) is not None:
         return served, known_users(served, _checked(ids, path))
-    frame = read_table(path, KEY, [])
+    frame = read_table(path, KEY, [], text)
     if not {schema.HISTORY, schema.TEXT} & set(frame.columns):
-        return served, known_users(served, _checked(read_table(path, KEY, [schema.USER_ID])[schema.USER_ID], path))
+        return served, known_users(
+            served, _checked(read_table(path, KEY, [schema.USER_ID], text)[schema.USER_ID], path)
+        )
     if schema.USER_ID in frame.columns:
-        ids = read_table(path, KEY, [schema.USER_ID])[schema.USER_ID]
+        ids = read_table(path, KEY, [schema.USER_ID], text)[schema.USER_ID]
     else:
         ids = pl.Series([f"{NEW} {row + 1}" for row in range(frame.height)], dtype=pl.String)
     _checked(ids, path)

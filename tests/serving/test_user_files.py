@@ -90,3 +90,7 @@ def test_a_model_that_knows_nothing_of_new_users_says_so(run_of, tmp_path):
     (tmp_path / "u.jsonl").write_text('{"history": [1]}\n')
     with pytest.raises(ConfigError, match="profile=id, which learns users of the data one by one"):
         users_of_file(serve(run_of("encoder=none", "ranker=cf")), tmp_path / "u.jsonl")
+
+
+def test_one_numpy_integer_asks_for_one_user(dot_run):
+    assert recsys.recommend(dot_run, np.int64(42), 2).equals(recsys.recommend(dot_run, "42", 2))

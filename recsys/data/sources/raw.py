@@ -105,8 +105,7 @@ def plain_text(
         ConfigError: If there is no such encoding.
     """
     change = _Change(encoding, separator if _is_wide(separator) else "", quote or "", escape if quote else "")
-    is_utf8 = _is_utf8(encoding)
-    if not file.is_packed and is_utf8 and not change.is_needed and not _has_odd_start(file.path):
+    if not file.is_packed and is_utf8(encoding) and not change.is_needed and not _has_odd_start(file.path):
         path = file.path
     else:
         path = folder / f"{len(list(folder.iterdir()))}.txt"
@@ -130,6 +129,22 @@ def wrong_byte(file: RawFile, encoding: str) -> DataError | None:
                     f"is not {encoding}; if the file is in another encoding, name it: data.encoding=latin-1."
                 )
     return None
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether a name is one of UTF-8.
+
+    Raises:
+        ConfigError: If there is no such encoding of text.
+    """
+    known = "use a name such as utf-8, latin-1, cp1252"
+    try:
+        found = codecs.lookup(encoding)
+    except (LookupError, TypeError) as error:
+        raise ConfigError(f"data.encoding={encoding} is unknown; {known}.") from error
+    if not getattr(found, "_is_text_encoding", True):
+        raise ConfigError(f"data.encoding={encoding} is no encoding of text; {known}.")
+    return found.name in ("utf-8", "utf-8-sig")
 
 
 @dataclass(frozen=True)
@@ -166,7 +181,7 @@ def _is_mac(head: bytes | str) -> bool:
 def _copy(file: RawFile, target: Path, change: _Change) -> None:
     try:
         with file.open() as source, target.open("wb") as out:
-            if _is_utf8(change.encoding) and not change.is_needed:
+            if is_utf8(change.encoding) and not change.is_needed:
                 head = source.read(_HEAD)
                 is_mac = _is_mac(head)
                 out.write(head.removeprefix(codecs.BOM_UTF8).replace(b"\r", b"\n" if is_mac else b"\r"))
@@ -197,14 +212,3 @@ def _members(path: Path) -> list[str]:
 
 def _is_wide(separator: str) -> bool:
     return len(separator.encode()) > 1
-
-
-def _is_utf8(encoding: str) -> bool:
-    known = "use a name such as utf-8, latin-1, cp1252"
-    try:
-        found = codecs.lookup(encoding)
-    except (LookupError, TypeError) as error:
-        raise ConfigError(f"data.encoding={encoding} is unknown; {known}.") from error
-    if not getattr(found, "_is_text_encoding", True):
-        raise ConfigError(f"data.encoding={encoding} is no encoding of text; {known}.")
-    return found.name in ("utf-8", "utf-8-sig")

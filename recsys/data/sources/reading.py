@@ -48,10 +48,10 @@ def read_columns(table: RawTable, columns: Mapping[str, Column], bad: BadRows | 
     columns = {name: with_unit(table, column) for name, column in columns.items()}
     parsed = [column.parse(pl.col(column.raw)).alias(name) for name, column in columns.items()]
     frame = table.collect(table.frame.select(parsed))
-    _check_height(table, frame.height)
+    check_height(table, frame.height)
     if len(table.ragged):
         frame = frame.filter(_kept(frame, table.ragged))
-        _add_ragged(table, faults)
+        add_ragged(table, faults)
     frame = _without_containers(table, columns, frame, faults)
     whole = frame.drop_nulls()
     if frame.height - whole.height > len(table.blank):
@@ -87,11 +87,11 @@ def read_side_table(
     refuse_lists(table, {new_id: column})
     refuse_first_row(table, {new_id: column})
     frame = table.collect(table.frame)
-    _check_height(table, frame.height)
+    check_height(table, frame.height)
     ids = frame[raw_id]
     is_good = ~_mask(len(ids), table.blank)
     if len(table.ragged):
-        _add_ragged(table, faults)
+        add_ragged(table, faults)
         if faults.drops:  # an error is complete where interactions with these items are not faults too
             is_good &= _kept(frame, table.ragged)
     rows = table.containers(raw_id, ids)
@@ -129,10 +129,26 @@ def refuse_nothing_left(table: RawTable, n: int, dropped: Mapping[str, int]) -> 
     raise DataError(f"{table.label}: no row is left ({kinds})." if kinds else f"{table.label}: there are no rows.")
 
 
-def _check_height(table: RawTable, found: int) -> None:
+def check_height(table: RawTable, found: int) -> None:
+    """Check that as many rows were read as the file has.
+
+    Raises:
+        DataError: If not.
+    """
     if table.n_rows is not None and found != table.n_rows:
         advice = "check data.quote, data.escape and data.separator"
         raise DataError(f"{table.label}: {found:,} rows were read of {table.n_rows:,} in the file; {advice}.")
+
+
+def add_ragged(table: RawTable, faults: BadRows) -> None:
+    """Add the rows of a table with too many or too few fields."""
+    for kind, is_long in ((TOO_MANY, True), (TOO_FEW, False)):
+        rows = table.ragged_rows(is_long)
+
+        def find(n: int, rows: NDArray[np.int64] = rows) -> list[tuple[int, str]]:
+            return [(row, table.ragged_fault(row)) for row in rows[:n].tolist()]
+
+        faults.add(kind, len(rows), find, table.places)
 
 
 def _check_rows(table: RawTable, n: int, faults: BadRows) -> None:
@@ -160,16 +176,6 @@ def _first_of(ids: pl.Series, is_good: pl.Series) -> pl.Series:
     first = np.zeros(len(ids), np.bool_)
     first[rows.filter(ids.gather(rows).is_first_distinct()).to_numpy()] = True
     return pl.Series(first)
-
-
-def _add_ragged(table: RawTable, faults: BadRows) -> None:
-    for kind, is_long in ((TOO_MANY, True), (TOO_FEW, False)):
-        rows = table.ragged_rows(is_long)
-
-        def find(n: int, rows: NDArray[np.int64] = rows) -> list[tuple[int, str]]:
-            return [(row, table.ragged_fault(row)) for row in rows[:n].tolist()]
-
-        faults.add(kind, len(rows), find, table.places)
 
 
 def _add_values(table: RawTable, column: Column, rows: NDArray[np.int64], faults: BadRows, kind: str) -> None:
