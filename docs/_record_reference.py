@@ -21,7 +21,7 @@ def record_reference() -> str:
     """Markdown with every field of a record: type, default and meaning."""
     meanings = _meanings(Record.__doc__ or "")
     rows = [
-        f"| `{field.name}` | `{str(field.type).replace('|', chr(92) + '|')}` | {_default(field)} | {meanings[field.name]} |"
+        f"| `{field.name}` | `{_in_cell(str(field.type))}` | {_default(field)} | {meanings[field.name]} |"
         for field in fields(Record)
     ]
     return HEAD + "\n".join(rows) + "\n"
@@ -32,6 +32,10 @@ def _meanings(docstring: str) -> dict[str, str]:
     body = docstring.split("Attributes:")[1]
     entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", body, flags=re.MULTILINE)
     return {name: re.sub(r"\s+", " ", text).strip().replace("|", "\\|") for name, text in entries}
+
+
+def _in_cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _default(field: object) -> str:
