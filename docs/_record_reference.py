@@ -21,7 +21,7 @@ def record_reference() -> str:
     """Markdown with every field of a record: type, default and meaning."""
     meanings = _meanings(Record.__doc__ or "")
     rows = [
-        f"| `{field.name}` | `{_in_cell(str(field.type))}` | {_default(field)} | {meanings[field.name]} |"
+        f"| `{field.name}` | `{_escaped(str(field.type))}` | {_default(field)} | {meanings[field.name]} |"
         for field in fields(Record)
     ]
     return HEAD + "\n".join(rows) + "\n"
@@ -31,11 +31,11 @@ def _meanings(docstring: str) -> dict[str, str]:
     """By name, the entries under `Attributes:`, each on one line."""
     body = docstring.split("Attributes:")[1]
     entries = re.findall(r"^ {8}(\w+): (.*(?:\n {12}.*)*)", body, flags=re.MULTILINE)
-    return {name: re.sub(r"\s+", " ", text).strip().replace("|", "\\|") for name, text in entries}
+    return {name: _escaped(re.sub(r"\s+", " ", text).strip()) for name, text in entries}
 
 
-def _in_cell(text: str) -> str:
-    return text.replace("|", r"\|")
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _default(field: object) -> str:
