@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.config.compose import check_kinds, compose, is_none, is_of_whole_users, plain
 from recsys.config.folders import conf_dirs
+from recsys.config.traits import traits_of
 from recsys.config.value_checks import (
     SEEDS,
     check_finite,
@@ -85,11 +86,11 @@ def check_data(cfg: DictConfig) -> None:
 
 def has_text(cfg: DictConfig) -> bool:
     """Whether a run's encoder makes vectors of texts; `encoder=none` makes none."""
-    return not is_none(cfg.encoder) and cfg.encoder.get("traits", {}).get("text", True)
+    return not is_none(cfg.encoder) and traits_of(cfg.encoder).get("text", True)
 
 
 def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
-    reads_text = cfg.ranker.get("traits", {}).get("reads_text", False)
+    reads_text = traits_of(cfg.ranker).get("reads_text", False)
     for group in ("encoder", "finetune", "features", "profile", "negatives", "optimizer"):
         used = has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg.get(group))
         if used:
@@ -104,7 +105,7 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
     if "retriever" not in cfg.ranker:
         return
     name = None if retriever is None else str(retriever.get("_target_")).rpartition(".")[2]
-    traits = {} if retriever is None else retriever.get("traits", {})
+    traits = traits_of(retriever)
     is_trained = traits.get("trained", retriever is not None)
     if is_trained or (retriever is not None and "language_model" in retriever):
         why = "trained by descent" if is_trained else "too dear for a whole catalogue"
@@ -120,10 +121,10 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
 
 
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
-    if not cfg.ranker.get("traits", {}).get("trained", True):
+    if not traits_of(cfg.ranker).get("trained", True):
         raise ConfigError(f"ranker={choices.ranker} is not trained by descent: leave loss={choices.loss} out.")
     _check_whole_users(cfg, choices)
-    own_vectors = cfg.ranker.get("traits", {}).get("own_vectors", False)
+    own_vectors = traits_of(cfg.ranker).get("own_vectors", False)
     needed = () if own_vectors else ("profile", "features")
     for group in (*needed, *(() if is_of_whole_users(cfg.loss) else ("negatives",)), "optimizer"):
         if is_none(cfg[group]):
@@ -166,8 +167,8 @@ def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
 
 def _check_negatives(cfg: DictConfig, choices: DictConfig) -> None:
     """Refuse negatives of another distribution than those that the loss is defined for; most losses take any."""
-    distributions = cfg.loss.get("traits", {}).get("distributions")
-    if distributions is None or cfg.negatives.get("traits", {}).get("distribution") in distributions:
+    distributions = traits_of(cfg.loss).get("distributions")
+    if distributions is None or traits_of(cfg.negatives).get("distribution") in distributions:
         return
     fitting = " or ".join(f"negatives={option}" for option in _negatives_of(distributions))
     raise ConfigError(
@@ -179,8 +180,8 @@ def _check_negatives(cfg: DictConfig, choices: DictConfig) -> None:
 def _negatives_of(distributions: Collection[str]) -> list[str]:
     """The options of `negatives` with one of these distributions, of the package and of the user."""
     paths = sorted(path for folder in conf_dirs() for path in (folder / "negatives").glob("[!_]*.yaml"))
-    contents = {path.stem: OmegaConf.to_container(OmegaConf.load(path)) for path in paths}
-    traits = {option: own.get("traits") or {} for option, own in contents.items() if isinstance(own, dict)}
+    nodes = {path.stem: OmegaConf.load(path) for path in paths}
+    traits = {option: traits_of(node) for option, node in nodes.items() if isinstance(node, DictConfig)}
     return [option for option, own in traits.items() if own.get("distribution") in distributions]
 
 
@@ -193,8 +194,8 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
             f"finetune={choices.finetune} encoder={choices.encoder}: there is no text vector to start from. Choose an "
             "encoder, or finetune=frozen features=hybrid for learnt IDs."
         )
-    needs_layers = finetune.get("traits", {}).get("layers", False)
-    if needs_layers and not cfg.encoder.get("traits", {}).get("layers", False):
+    needs_layers = traits_of(finetune).get("layers", False)
+    if needs_layers and not traits_of(cfg.encoder).get("layers", False):
         raise ConfigError(
             f"finetune={choices.finetune} trains layers of a transformer, and encoder={choices.encoder} has none. "
             "Choose encoder=bert, gpt2 or transformer; finetune=delta fits any encoder."
@@ -207,9 +208,9 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
 
 
 def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
-    if is_none(cfg.profile) or not cfg.profile.get("traits", {}).get("reads_text", False):
+    if is_none(cfg.profile) or not traits_of(cfg.profile).get("reads_text", False):
         return
-    if not has_text(cfg) or not cfg.encoder.get("traits", {}).get("words", True):
+    if not has_text(cfg) or not traits_of(cfg.encoder).get("words", True):
         raise ConfigError(
             f"profile={choices.profile} encoder={choices.encoder}: the profile is what an encoder makes of a text "
             "about the user, and this one knows no words. Choose encoder=bert, gpt2, transformer or tfidf, or another "

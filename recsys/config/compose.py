@@ -29,6 +29,7 @@ from recsys.config.overrides import override
 from recsys.config.parsed_files import composing_fast
 from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
+from recsys.config.traits import TRAITS, traits_of
 from recsys.config.value_checks import check_keys, check_like
 from recsys.schema import ConfigError, RecsysError
 
@@ -46,7 +47,7 @@ __all__ = [
 ]
 
 UNKNOWN = "unknown"  # the target of an option that cannot be read off its yaml
-META_KEYS = ("search", "traits")  # keys of a component's yaml that are not its constructor's
+META_KEYS = ("search", TRAITS)  # keys of a component's yaml that are not its constructor's
 
 
 def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
@@ -247,4 +248,4 @@ def is_none(node: DictConfig | None) -> bool:
 
 def is_of_whole_users(node: DictConfig) -> bool:
     """Whether a ranker is trained on users and all that they did, or a loss is one of these."""
-    return bool(node.get("traits", {}).get("whole_users", False))
+    return bool(traits_of(node).get("whole_users", False))

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from recsys import schema
 from recsys.config.compose import build, is_none, is_of_whole_users, plain
 from recsys.config.signatures import check_arguments
+from recsys.config.traits import traits_of
 from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
 from recsys.data.sources.templates import fields
@@ -75,7 +76,7 @@ def build_module(
 
 
 def _sizes_for_loss(cfg: DictConfig, context: ModelContext) -> dict[str, Any]:
-    if not cfg.loss.get("traits", {}).get("n_items", False):
+    if not traits_of(cfg.loss).get("n_items", False):
         return {}
     return {"n_items": int(context.warm_items.sum())}  # what negatives are drawn from
 
@@ -235,7 +236,7 @@ def _rehearse(settings: Settings) -> None:
     check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
     categories = torch.tensor([[0], [1], [-1]])
-    text_dim = 4 if cfg.encoder.get("traits", {}).get("text", True) else 0
+    text_dim = 4 if traits_of(cfg.encoder).get("text", True) else 0
     context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, True, text_dim, categories, 2)
     _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
     recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))

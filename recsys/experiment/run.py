@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from recsys import __version__, schema
-from recsys.config.compatibility import check
-from recsys.config.compose import UNKNOWN, build, chosen_target, is_none, plain
+from recsys.config.compatibility import check, has_text
+from recsys.config.compose import UNKNOWN, build, chosen_target, plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
@@ -346,7 +346,7 @@ def _limits(cfg: DictConfig) -> dict[str, Any]:
 def label(cfg: DictConfig) -> str:
     """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs alone, "popularity"."""
     encoder = _choice(cfg, "encoder")
-    text = None if is_none(cfg.encoder) or encoder == "none" else encoder
+    text = encoder if has_text(cfg) else None
     if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
         text = f"{text}-{precision}"  # vectors of its own
     return "+".join(filter(None, [text, _choice(cfg, "ranker")]))

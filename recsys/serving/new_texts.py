@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from recsys import schema
+from recsys.config.traits import traits_of
 from recsys.experiment.build import assemble
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import fitted_encoder
@@ -32,7 +33,7 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
         ConfigError: If the profile or the ranker is blind to histories, or, for a text, if the run has no text encoder.
     """
     profile, encoder = (served.run.cfg.choices[group] for group in ("profile", "encoder"))
-    own_vectors = served.run.cfg.ranker.get("traits", {}).get("own_vectors", False)
+    own_vectors = traits_of(served.run.cfg.ranker).get("own_vectors", False)
     if (own_vectors or served.model.profile is not None) and not served.model.knows_new_users:
         blind = f"ranker={served.run.cfg.choices.ranker}" if own_vectors else f"profile={profile}"
         raise ConfigError(

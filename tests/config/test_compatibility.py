@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
 import recsys
 from recsys.config.compatibility import check
+from recsys.config.folders import conf_dir
+from recsys.config.traits import traits_of
+from recsys.experiment.run import label
 from recsys.schema import ConfigError
 
 
@@ -43,3 +50,64 @@ def test_gbce_needs_a_known_share_of_items(aliases, loss):
 )
 def test_an_alias_of_negatives_fits_as_the_original(aliases, loss, negatives):
     check(recsys.compose([f"loss={loss}", f"negatives={negatives}"]))
+
+
+# Options with traits, each with a choice that it is refused with and one that it goes with.
+COMBINATIONS = [
+    ("loss", "full_softmax", "negatives=uniform", "negatives=all"),
+    ("loss", "gbce", "negatives=popularity", "negatives=uniform"),
+    ("loss", "multinomial", "ranker=dot", "ranker=multvae"),
+    ("ranker", "als", "loss=bpr", "split=temporal"),
+    ("ranker", "lightgcn", "profile=mean", "loss=bpr"),
+    ("negatives", "uniform", "loss=full_softmax", "loss=gbce"),
+    ("encoder", "none", "item_text=title", "ranker=cf"),
+    ("encoder", "random", "profile=text", "ranker=dot"),
+    ("encoder", "bert", "ranker=ease", "finetune=full"),
+    ("split", "cold_items", "test_knowledge=all", "ranker=popularity"),
+]
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory):
+    """A folder with two further yamls of each option: one has it among its defaults, the other only its class."""
+    folder = tmp_path_factory.mktemp("renamed")
+    for group, option, *_ in COMBINATIONS:
+        original = yaml.safe_load((conf_dir() / group / f"{option}.yaml").read_text())
+        same_class = {key: value for key, value in original.items() if key not in ("traits", "search")}
+        (folder / group).mkdir(exist_ok=True)
+        for kind, content in {"heir": {"defaults": [option, "_self_"]}, "class": same_class}.items():
+            (folder / group / f"{option}_{kind}.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECSYS_CONF", str(folder))
+        yield
+
+
+@lru_cache
+def verdict(group: str, option: str, name: str, other: str) -> str:
+    """Why a combination is refused, whatever the option is called; empty if it passes."""
+    try:
+        check(recsys.compose([f"{group}={name}", other]))
+    except ConfigError as error:
+        return str(error).replace(f"{group}={name}", f"{group}={option}")
+    return ""
+
+
+@pytest.mark.parametrize("kind", ["heir", "class"])
+@pytest.mark.parametrize(("group", "option", "refused", "fitting"), COMBINATIONS)
+def test_another_yaml_passes_or_is_refused_as_the_original(renamed, group, option, refused, fitting, kind):
+    expected = verdict(group, option, option, refused)
+    assert expected
+    assert verdict(group, option, f"{option}_{kind}", refused) == expected
+    assert verdict(group, option, f"{option}_{kind}", fitting) == ""
+
+
+def test_a_run_on_another_yaml_of_no_encoder_is_named_after_its_ranker_alone(renamed):
+    assert label(recsys.compose(["encoder=none_class", "ranker=cf"])) == "cf"
+
+
+def test_traits_that_a_yaml_states_replace_those_of_its_class():
+    node = {"_target_": "recsys.rankers.als.ALSRanker"}
+    assert traits_of(OmegaConf.create(node)) == {"trained": False}
+    assert traits_of(OmegaConf.create({**node, "traits": {}})) == {}
+    assert traits_of(OmegaConf.create({"_target_": None})) == {}
+    assert traits_of(OmegaConf.create({"_target_": "somebody.Else"})) == {}

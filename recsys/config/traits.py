@@ -1,0 +1,48 @@
+"""Traits of components, by which it is decided which parts go together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config.folders import conf_dirs
+
+TRAITS = "traits"
+
+
+def traits_of(node: DictConfig | None) -> Mapping[str, Any]:
+    """The traits of a component.
+
+    They are those of its yaml. A yaml without the key `traits` has those of the other yamls of the same `_target_`, so
+    that a user's own yaml of a known component is treated as the original.
+
+    Example:
+        >>> traits_of(OmegaConf.create({"_target_": "recsys.rankers.als.ALSRanker"}))
+        {'trained': False}
+    """
+    if node is None or node.get("_target_") is None:
+        return {}
+    if TRAITS in node:
+        return node[TRAITS] or {}
+    return _traits_by_target(tuple(conf_dirs())).get(str(node["_target_"]), {})
+
+
+@lru_cache(maxsize=8)
+def _traits_by_target(folders: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for target, traits in _stated(folders):
+        found.setdefault(target, traits)  # the package's own folder is the first
+    return found
+
+
+def _stated(folders: tuple[Path, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Targets with their traits, of all yamls that state any."""
+    for path in (path for folder in folders for path in sorted(folder.glob("*/*.yaml"))):
+        if f"{TRAITS}:" in path.read_text(encoding="utf-8"):
+            node = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+            if isinstance(node, dict) and isinstance(node.get(TRAITS), dict) and node.get("_target_") is not None:
+                yield str(node["_target_"]), node[TRAITS]
