@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from recsys import schema
 from recsys.config.value_checks import check_keys
 from recsys.data.sources.columns import shown
 from recsys.data.sources.csv_table import CsvTable, mark_of, separator_of
@@ -138,4 +139,7 @@ def _read_json_lines(table: JsonLinesTable, ids: Sequence[str]) -> pl.DataFrame:
             raise DataError(
                 f"{table.place(int(wrong[0]))}: column {name!r}: found a list or an object, expected an id."
             )
-    return table.collect(pl.scan_ndjson(literal(table.path), schema_overrides=texts, infer_schema_length=None))
+    try:
+        return table.collect(pl.scan_ndjson(literal(table.path), schema_overrides=texts, infer_schema_length=None))
+    except DataError:  # columns with values of several kinds become text
+        return table.with_lists(table.collect(table.frame), [schema.HISTORY])

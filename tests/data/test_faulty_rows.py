@@ -111,6 +111,19 @@ def test_a_file_without_a_header(tmp_path):
         source(tmp_path, rows, bare, Items(), columns=columns)
 
 
+@pytest.mark.parametrize("first", ["1,a", '"1', "1,a,5,1000,9,9", '"1",2,"a\nb"'])
+@pytest.mark.parametrize("blank", ["", "\n"])
+def test_the_first_row_of_a_file_without_a_header_may_be_faulty(first, blank, tmp_path):
+    text = first + '"' * (first.count('"') % 2)
+    rows = [f"{blank}{text}", "2,b,4,1000", "3,c,3,1000"]
+    keys = {"header": False, "columns": ["user_id", "item_id", "rating", "time"]}
+    with pytest.raises(DataError, match=rf"log\.csv:{1 + len(blank)}: found \d fields, expected 4"):
+        source(tmp_path, rows, LOG, Items(), **keys).read()
+    data = source(tmp_path, rows, LOG, Items(), bad_rows="drop", **keys).read()
+    assert sorted(data.interactions["value"]) == [3.0, 4.0]
+    assert sum(data.dropped.values()) == 1
+
+
 @pytest.mark.parametrize("written", ["tab", "\t", r"\t", r"\\t"])
 def test_tabs_are_written_in_several_ways(written, tmp_path):
     log = ["user_id\titem_id", "1\ta"]
@@ -127,6 +140,13 @@ def test_marks_and_encodings_of_json_lines(packed, tmp_path):
         (tmp_path / name).write_bytes(gzip.compress(text) if packed else text)
         data = TableSource(str(tmp_path), Interactions(name), encoding=encoding).read()
         assert data.items["item_id"].to_list() == ["café"]
+
+
+def test_objects_among_plain_values_are_named(tmp_path):
+    rows = [{"user_id": n, "item_id": 1, "note": {"a": 1} if n == 4 else n} for n in range(5)]
+    rows[2]["user_id"] = {"k": 1}
+    with pytest.raises(DataError, match=r"log\.jsonl:3: column 'user_id': found .*, expected an id"):
+        source(tmp_path, [json.dumps(row) for row in rows], Interactions("log.jsonl"), Items()).read()
 
 
 def test_lists_and_objects_are_no_ids_in_late_rows_either(tmp_path):

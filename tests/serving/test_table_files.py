@@ -41,6 +41,13 @@ def test_lists_of_ids_and_json_lines_have_an_encoding(tmp_path):
             read_ids(tmp_path / name) if name == "u.txt" else read_table(tmp_path / name, "users", [])
 
 
+def test_columns_with_values_of_several_kinds_are_read(tmp_path):
+    (tmp_path / "u.jsonl").write_text('{"user_id": 1, "note": 2, "history": [3]}\n{"user_id": 2, "note": {"a": 1}}\n')
+    found = read_table(tmp_path / "u.jsonl", "users", ["user_id"])
+    assert found["user_id"].to_list() == ["1", "2"]
+    assert found["history"].to_list() == [["3"], None]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

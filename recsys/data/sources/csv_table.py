@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class CsvTable(RawTable):
         self.n_rows = max(0, self.records.n - first)
         self.blank, self.ragged = self.records.blank - first, self.records.ragged - first
         frame = pl.scan_csv(
-            self.path,
+            self.path if names is None or not self._begins_short() else self._with_wide_first_row(scratch),
             glob=False,
             separator=self.separator,
             quote_char=self.quote,
@@ -70,6 +71,7 @@ class CsvTable(RawTable):
             infer_schema=False,
             schema=None if names is None else dict.fromkeys(names, pl.String),
             truncate_ragged_lines=True,  # rows with too many fields are counted by the survey
+            extra_columns="raise" if names is None else "ignore",  # those of a first row with too many fields
             skip_rows=0 if self.header else self.records.lead,  # blank lines before a header are skipped anyway
         )
         if self.separator != separator and self.quote is not None:  # separators within quotes
@@ -106,6 +108,22 @@ class CsvTable(RawTable):
     def ragged_rows(self, is_long: bool) -> NDArray[np.int64]:
         """The rows of `ragged` with too many fields, or those with too few."""
         return self.ragged[(self.records.found > self.records.n_fields) == is_long]
+
+    def _begins_short(self) -> bool:
+        """Whether the first row has too few fields; polars would read as many columns as it has."""
+        ragged = self.ragged
+        return bool(len(ragged) and ragged[0] == 0 and self.records.found[0] < self.records.n_fields)
+
+    def _with_wide_first_row(self, scratch: Path) -> Path:
+        """A copy whose first row has as many fields as there are columns; being faulty, its values are not read."""
+        target = scratch / f"{len(list(scratch.iterdir()))}.txt"
+        further = self.separator.encode() * (self.records.n_fields - int(self.records.found[0]))
+        with self.path.open("rb") as source, target.open("wb") as out:
+            for _ in range(self.records.lead):
+                out.write(source.readline())
+            out.write(further)
+            shutil.copyfileobj(source, out, 1 << 20)
+        return target
 
     def _check_width(self) -> None:
         """Refuse names of columns that no row has."""

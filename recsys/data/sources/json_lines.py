@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from glob import escape
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,7 @@ class JsonLinesTable(RawTable):
         self.file, self.label, self.nested = file, file.label, nested
         if _is_python(self.path):
             self.path = self._as_json(scratch)
-        try:
-            inferred = pl.scan_ndjson(literal(self.path), infer_schema_length=_INFERRED_ROWS).collect_schema()
-        except UNREADABLE as error:
-            raise self._diagnose(error) from error
+        inferred = self._inferred()
         self.lists = {name for name, dtype in inferred.items() if _is_list(dtype)}
         types: dict[str, Any] = dict.fromkeys(inferred, pl.String)
         if nested is not None:
@@ -89,7 +87,22 @@ class JsonLinesTable(RawTable):
                 frame = frame.with_columns(_mixed(frame[name], rows, as_lists=name in lists))
         return frame
 
-    def _nested_type(self, inferred: pl.Schema) -> pl.DataType:
+    def _inferred(self) -> Mapping[str, pl.DataType]:
+        """The types of the columns in the first rows.
+
+        Raises:
+            DataError: If a line is no JSON object.
+        """
+        try:
+            return pl.scan_ndjson(literal(self.path), infer_schema_length=_INFERRED_ROWS).collect_schema()
+        except UNREADABLE as error:
+            wrong = wrong_byte(self.file, self.encoding) or self._wrong_line()
+            if wrong is not None:
+                raise wrong from error
+        with self.path.open("rb") as text:  # a column with objects in some rows only has no type for polars
+            return types_of(json.loads(line) for line in islice(text, _INFERRED_ROWS) if line.strip())
+
+    def _nested_type(self, inferred: Mapping[str, pl.DataType]) -> pl.DataType:
         found = inferred.get(self.nested or "")
         inner = found.inner if isinstance(found, pl.List) else None
         if not isinstance(inner, pl.Struct):
@@ -153,6 +166,29 @@ def words(value: Any) -> list[str]:
     if isinstance(value, list):
         return [word for one in value for word in words(one)]
     return [value if isinstance(value, str) else json.dumps(value)]
+
+
+def types_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, pl.DataType]:
+    """The types of columns that may have objects in some rows only: lists, lists of objects, or strings.
+
+    Example:
+        >>> types_of([{"id": 1, "tags": ["a"]}, {"id": {"a": 1}, "tags": None}])
+        {'id': String, 'tags': List(String)}
+    """
+    values: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            values.setdefault(name, []).extend([] if value is None else [value])
+    return {name: _type_of(own) for name, own in values.items()}
+
+
+def _type_of(values: Sequence[Any]) -> pl.DataType:
+    if not values or not all(isinstance(value, list) for value in values):
+        return pl.String()
+    inner = [one for value in values for one in value]
+    if inner and all(isinstance(one, dict) for one in inner):
+        return pl.List(pl.Struct(dict.fromkeys((name for one in inner for name in one), pl.String)))
+    return pl.List(pl.String)
 
 
 def _is_python(path: Path) -> bool:
