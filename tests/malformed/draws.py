@@ -18,12 +18,13 @@ from recsys.schema import ConfigError
 
 TINY = ["data=synthetic", "data.n_users=40", "data.n_items=30", "data.n_interactions=300", "data.cold_user_share=0"]
 GROUPS = ["encoder", "finetune", "features", "profile", "negatives", "loss", "optimizer", "ranker", "metrics", "split"]
-GROUPS += ["trainer", "callbacks", "data", "search", "launcher", "study"]
+GROUPS += ["trainer", "callbacks", "logger", "data", "search", "launcher", "study"]
 COMMANDS = ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate", "recommend", "export"]
 COMMANDS += ["pretrain", "profiles", "refit"]
 NEEDED = {"train": TINY, "prepare_data": TINY, "recommend": ["user=0"], "study": ["dry_run=true"]}
 NEEDED["update_readme"] = ["block=tiny"]
 UNCHANGED = ("_target_", "_partial_", "_recursive_", "_convert_", "traits", "tuning", "trust", "search", "parameters")
+UNCHANGED += ("offline",)  # takes a text or a truth value
 # By the kind of a default: values that are never one of it.
 WRONG: dict[type, list[str]] = {
     bool: ["maybe", "7", "[true]", "{a: 1}"],
