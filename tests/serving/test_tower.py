@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from full import only_full
 from rich.console import Console
 
 import recsys
@@ -32,6 +33,19 @@ RUNS += [
     ["encoder=tfidf", "ranker=dot", "profile=attention", "batches.max_history=1"],
 ]
 
+USUAL = {
+    0,
+    3,
+    4,
+    6,
+    8,
+    11,
+}  # a sum, a recurrence, a transformer, ids, and the kinds of rankers; the others: make test-all
+
+
+def long_form(overrides: list[str]):
+    return pytest.param(overrides, marks=only_full)
+
 
 def name_of(overrides: list[str]) -> str:
     return "-".join(part.split("=")[1] for part in overrides)
@@ -45,7 +59,9 @@ def exported(run, folder, *overrides: str) -> str:
     return screen.file.getvalue()
 
 
-@pytest.mark.parametrize("overrides", RUNS, ids=name_of)
+@pytest.mark.parametrize(
+    "overrides", [own if n in USUAL else long_form(own) for n, own in enumerate(RUNS)], ids=name_of
+)
 def test_the_best_by_the_tower_are_the_best_of_the_model(run_of, tmp_path, overrides):
     run = run_of(*overrides)
     said = exported(run, tmp_path, "tower=pt2")
@@ -65,7 +81,7 @@ def test_the_best_by_the_tower_are_the_best_of_the_model(run_of, tmp_path, overr
     torch.testing.assert_close(scores.gather(1, expected.items), expected.scores, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("overrides", [RUNS[0], RUNS[3], RUNS[4], RUNS[6]], ids=name_of)
+@pytest.mark.parametrize("overrides", [RUNS[0], RUNS[4], *map(long_form, (RUNS[3], RUNS[6]))], ids=name_of)
 def test_the_tower_of_onnx_gives_the_same_vectors(run_of, tmp_path, overrides):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

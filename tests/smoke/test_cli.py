@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from commands import SCRIPTS, run
+from in_process import call
 
 HEAVY = ("torch", "pytorch_lightning", "transformers", "sklearn", "altair", "vl_convert", "wandb")
 
@@ -56,7 +57,7 @@ def test_multirun_makes_each_run_and_finds_what_is_there(small_data, tmp_path, c
     done = run("train", *sweep, cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "runs").glob("*/record.json"))) == 2
-    compared = run("compare", "report_metrics=[ndcg@10]", cwd=tmp_path, cache=cache_dir)
+    compared = run("compare", "report_metrics=[ndcg@10]", "formats=[md]", cwd=tmp_path, cache=cache_dir)
     assert compared.returncode == 0, compared.stderr
     assert "2 seeds" in compared.stdout
 
@@ -81,7 +82,7 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
     files = {"report.html", "report.md", "table.csv", "pairs.csv", "segments.csv", "table.tex", "figures"}
     assert {path.name for path in report.iterdir()} == files
     assert "tfidf+dot" in (report / "report.md").read_text()
-    second = run("study", *study, cwd=tmp_path, cache=cache_dir)
+    second = run("study", *study, "formats=[md]", cwd=tmp_path, cache=cache_dir)
     assert "0 runs made and 6 found" in second.stdout
 
 
@@ -118,11 +119,11 @@ def test_prepare_data_prints_statistics(tmp_path, cache_dir):
         (["data=table", "data.path=nowhere", "data.interactions.file=a.csv"], "data.path"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message, tmp_path, cache_dir):
-    done = run("train", *arguments, cwd=tmp_path, cache=cache_dir)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message, tmp_path):
+    done = call("train", [*arguments, f"paths.runs_dir={tmp_path}"])
+    assert done.status == 2
+    assert message in done.error
+    assert "Traceback" not in done.error
 
 
 @pytest.mark.parametrize(
@@ -134,11 +135,11 @@ def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message,
         ("seed=${nope}", "seed: Interpolation key 'nope' not found"),
     ],
 )
-def test_a_typing_error_is_one_sentence(argument, message, tmp_path, cache_dir):
-    done = run("train", argument, cwd=tmp_path, cache=cache_dir)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {message}")
-    assert done.stderr.count("\n") == 1
+def test_a_typing_error_is_one_sentence(argument, message):
+    done = call("train", [argument])
+    assert done.status == 2
+    assert done.error.startswith(f"error: {message}")
+    assert done.error.count("\n") == 1
 
 
 def test_update_readme_wants_a_study_that_was_made(tmp_path, cache_dir):

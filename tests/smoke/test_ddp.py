@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from commands import run as typed
+from full import only_full
 from polars.testing import assert_frame_equal
 
 import recsys
@@ -81,6 +82,7 @@ def test_two_processes_test_every_query_once(alone, together):
     assert_frame_equal(one, two, abs_tol=1e-6)
 
 
+@only_full
 @pytest.mark.slow
 def test_one_process_and_two_measure_the_same_of_the_same_weights(alone, together, place, cache_dir):
     by_two = {name: value for name, value in together.record.metrics.items() if name.startswith("test/")}

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 from encoders.tiny_models import gpt2_folder
+from full import only_full
 from pytorch_lightning import Callback
 
 import recsys
@@ -43,6 +44,7 @@ CELLS = {
     "bitfit": ["finetune=bitfit", "finetune.learning_rate=5.0e-2", "finetune.gradient_checkpointing=true"],
     "lora": ["finetune=lora", "finetune.rank=2", "finetune.learning_rate=5.0e-2", "finetune.dropout=0.1"],
 }
+SAME_WAY = ["last_n", "full", "bitfit"]  # as delta and lora, a run of these goes on after a stop
 
 
 def test_every_mode_has_a_cell():
@@ -86,7 +88,7 @@ def test_it_is_another_run_than_the_frozen_one_and_fits_its_data_better(mode, ep
     assert losses(tuned)[-1] < losses(frozen)[-1]
 
 
-@pytest.mark.parametrize("mode", CELLS)
+@pytest.mark.parametrize("mode", ["delta", "lora", *(pytest.param(name, marks=only_full) for name in SAME_WAY)])
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_never_stopped(mode, make):
     whole = make(*CELLS[mode])
     with pytest.raises(Stopped):

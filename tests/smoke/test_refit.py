@@ -170,7 +170,7 @@ def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothin
     known = made.split.dataset.interactions.filter(pl.col("user") == 0)["item"]
     recommended = set(recsys.recommend(made, user, 20)["item_id"])
     assert not recommended & set(made.split.dataset.items["item_id"].gather(known))
-    paths = [f"runs_dir={tmp_path / 'runs'}", f"output={tmp_path / 'report'}"]
+    paths = [f"runs_dir={tmp_path / 'runs'}", f"output={tmp_path / 'report'}", "formats=[csv]"]
     compared = run("compare", *paths, cwd=tmp_path, cache=cache_dir)
     assert compared.returncode == 0, compared.stderr
     assert pl.read_csv(tmp_path / "report" / "table.csv").height == 1

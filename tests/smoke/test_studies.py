@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from commands import run
+from full import only_full
+from in_process import call
 
 from recsys.tracking.study_record import StudyRecord
 
@@ -19,7 +22,7 @@ STUDIES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", ["sweep", "ablation", pytest.param("headline", marks=only_full)])
 def test_a_ready_study_ends_in_its_report(name, tmp_path, cache_dir):
     further, n_cells = STUDIES[name]
     settings = f"study.common={json.dumps([*TINY, *QUICK])}"
@@ -32,3 +35,14 @@ def test_a_ready_study_ends_in_its_report(name, tmp_path, cache_dir):
     for cell in study.cells:
         assert cell.label in report
     assert all(len(cell.trials) <= int(study.search.get("n_trials", 0)) for cell in study.cells)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_ready_study_is_planned(name, tmp_path, cache_dir):
+    further, _ = STUDIES[name]
+    paths = [f"paths.runs_dir={tmp_path}", f"paths.cache_dir={cache_dir}"]
+    said = call(
+        "study", [f"study={name}", f"study.common={json.dumps([*TINY, *QUICK])}", *further, *paths, "dry_run=true"]
+    )
+    assert said.status == 0, said.error
+    assert re.search(r"[1-9]\d* runs to do", said.out)

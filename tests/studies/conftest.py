@@ -21,6 +21,7 @@ StudyOf = Callable[..., DictConfig]
 def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS, knowledge: str = "train") -> list[str]:
     """Of a study of two cells and popularity, two seeds, two epochs."""
     settings = ["trainer.max_epochs=2", "features.dim=8", "batches.batch_size=512", f"test_knowledge={knowledge}"]
+    settings += ["trainer.enable_progress_bar=false", "logger=none"]
     return [
         "study=default",
         "study.name=tiny",

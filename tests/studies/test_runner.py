@@ -10,6 +10,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from full import only_full
 from studies.conftest import contents, maker
 
 from recsys.config.compose import compose
@@ -188,7 +189,9 @@ def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
     assert len(records) == len(folders)  # nothing is left of what was given up
 
 
-@pytest.mark.parametrize("search", ["random", "grid", "cmaes", "nsga2"])
+@pytest.mark.parametrize(
+    "search", ["cmaes", "nsga2", *(pytest.param(name, marks=only_full) for name in ("random", "grid"))]
+)
 def test_every_search_method_makes_its_trials(search, study_of):
     space = "study.space={optimizer.weight_decay: {low: 0.01, high: 0.1}, ranker.cosine: null}"
     result = run_study(study_of(f"search={search}", "search.n_trials=2", space, "study.seeds=[0]", cells=ONE))
