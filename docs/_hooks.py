@@ -10,9 +10,12 @@ from _config_reference import config_reference
 from _notebooks import NOTEBOOKS, page
 from _record_reference import record_reference
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#:\s]+)(?:#[^)\s]*)?\)")
+ORDER = ("index.md", "get_started.md", "Notebooks", "How to", "Reference", "Explanation", "Results")  # then the others
 log = logging.getLogger("mkdocs.hooks.docs")
 
 
@@ -23,6 +26,14 @@ def on_files(files: Files, config: Any) -> Files:
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         files.append(File.generated(config, f"notebooks/{path.stem}.md", content=page(path)))
     return files
+
+
+def on_nav(nav: Navigation, **_: Any) -> Navigation:
+    """Put the sections of the site into the order in which they are read."""
+    names = [item.file.src_uri if isinstance(item, Page) else item.title for item in nav.items]
+    places = {name: ORDER.index(name) if name in ORDER else len(ORDER) for name in names}
+    nav.items[:] = [item for _, item in sorted(zip(names, nav.items, strict=True), key=lambda pair: places[pair[0]])]
+    return nav
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:

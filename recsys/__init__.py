@@ -1,6 +1,6 @@
 """recsys: does a language model make my recommender better, and which part of it?
 
-Example:
+Examples:
     >>> import recsys
     >>> recsys.compose(["encoder=bert", "ranker=mlp"]).choices.encoder
     'bert'
@@ -27,11 +27,11 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     """The configuration that a command line would have with these overrides.
 
     Args:
-        overrides: As they are typed, such as `["encoder=bert", "seed=1"]`.
-        config_name: Of the command: "train", "study", …
+        overrides: As on the command line, such as `["encoder=bert", "seed=1"]`.
+        config_name: The command: "train", "study", …
 
     Raises:
-        ConfigError: If an override is malformed, or names what there is not.
+        ConfigError: If an override is malformed, or names an unknown key or option.
     """
     from recsys.config.compose import compose as composed
 
@@ -39,13 +39,13 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
 
 
 def trust(*packages: str) -> None:
-    """Let records name classes and functions of these packages, which may then run any code.
+    """Let records name classes and functions of these packages, whose code is then run.
 
     Args:
-        packages: Such as "my_package". The trust lasts until Python ends.
+        packages: Such as "my_package". Valid until Python ends.
 
     Raises:
-        ConfigError: If one is no name of a package.
+        ConfigError: If a name is not that of a package.
     """
     from recsys.config.trust import trust as let
 
@@ -53,7 +53,7 @@ def trust(*packages: str) -> None:
 
 
 def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
-    """Make a run, or find it if it was made before.
+    """Make a run, or return it if it exists.
 
     Args:
         configuration: A composed configuration, or the overrides of one, such as `["encoder=bert", "seed=1"]`.
@@ -72,8 +72,8 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     """Reopen a run of the store.
 
     Args:
-        run: Its id, or its folder.
-        runs_dir: The store, where `run` is an id; by default that of the configuration.
+        run: The run's id, or its folder.
+        runs_dir: The store, if `run` is an id; by default that of the configuration.
 
     Raises:
         ConfigError: If there is no finished run of that name, or its record names a class that is not trusted.
@@ -94,12 +94,12 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
 
 
 def recommend(run: Run, user_id: Any, top_k: int = 10) -> pl.DataFrame:
-    """The best unseen items of users of the data: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
+    """The best unseen items of known users: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
 
     Args:
-        run: With its model.
-        user_id: One id, or a list, array, series or frame of ids: texts or whole numbers.
-        top_k: Items for each user.
+        run: A run with a model.
+        user_id: One id, or a list, array, series or frame of ids: strings or integers.
+        top_k: Number of items for each user.
 
     Raises:
         ConfigError: If a user is not in the data.

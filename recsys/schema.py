@@ -1,4 +1,4 @@
-"""The names and shapes that all parts share: each is written once, here. Importing this never imports torch."""
+"""Names and shapes that all parts share. Importing this module never imports torch."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RESULTS_VERSION = 7
 
 
 class RecsysError(Exception):
-    """A problem that the user can mend; command lines print its message without a traceback."""
+    """A problem that the user can correct; command lines print its message without a traceback."""
 
 
 class ConfigError(RecsysError):
@@ -55,15 +55,15 @@ class ConfigError(RecsysError):
 
 
 class DataError(RecsysError):
-    """Malformed data; the message names file, line, column, what was found and what was expected."""
+    """Malformed data; the message names file, line, column, the found and the expected value."""
 
 
 class ComparisonError(RecsysError):
-    """Runs that must not be compared; the message lists what differs."""
+    """Runs that cannot be compared; the message lists the differences."""
 
 
 class StoreError(RecsysError):
-    """The store cannot be written, as when the disk is full: no run can end well until that is mended."""
+    """The store cannot be written, for example because the disk is full: no run can finish until that is corrected."""
 
 
 class RecordError(RecsysError):
@@ -71,12 +71,12 @@ class RecordError(RecsysError):
 
 
 class BusyError(RecsysError):
-    """Another process is making the run that was asked for."""
+    """Another process is making this run."""
 
 
 @dataclass
 class Places:
-    """Where the users of a batch stand in histories that they share: before item `place` (B,) of history `row` (B,)."""
+    """Positions of a batch's users in shared histories: before item `place` (B,) of history `row` (B,)."""
 
     row: Tensor
     place: Tensor
@@ -89,8 +89,8 @@ class Places:
 class UserBatch:
     """Users of a batch with what each did, oldest first.
 
-    `idx` is (B,); -1 stands for a user who has no index (a new one). `history` is (B, L) item indices, padded
-    with 0 where `history_mask` (B, L, bool) is False. `text` is (B, text_dim) what the run's encoder makes of a text
+    `idx` is (B,); -1 means a user without an index (a new one). `history` is (B, L) item indices, padded
+    with 0 where `history_mask` (B, L, bool) is False. `text` is (B, text_dim) the run's encoder's vector of a text
     about each user, for a profile that reads it, else None. With `places`, which training alone has, histories are
     (H, L) and hold what the users are about to do as well, for a profile that knows what not to look at.
     """
@@ -121,11 +121,11 @@ class UserBatch:
 
 @dataclass
 class TrainBatch:
-    """Training examples: `positives` is (B,) item indices; (0,) for a loss of whole users, who stand for themselves.
+    """Training examples: `positives` is (B,) item indices; (0,) for a user-level reconstruction loss.
 
     `shown` is a (B, N) table of what was shown beside the positive and not clicked, where the data logs it (padded
     where `shown_mask` is False), else None. `weight` is what its loss counts, where several processes share a batch.
-    With `rows` (B,), `users` are the batch's distinct users (U,), and `rows` says which of them each positive is of.
+    With `rows` (B,), `users` are the batch's distinct users (U,), and `rows` is the user of each positive.
     """
 
     users: UserBatch
@@ -173,7 +173,7 @@ def _move(tensor: Tensor | None, device: torch.device) -> Tensor | None:
 
 @dataclass(frozen=True)
 class UserPrompt:
-    """How a text about a user is written, out of what the user did.
+    """The template of a text about a user.
 
     Attributes:
         template: With the field `items`, and further columns of the data's users.
@@ -192,7 +192,7 @@ class UserPrompt:
 
 @dataclass(frozen=True)
 class ItemTexts:
-    """What a part is told that reads the items' texts by itself.
+    """Inputs of a part that reads the items' texts itself.
 
     Attributes:
         titles: Gives (n_items) titles, the whole text where an item has none.
@@ -215,7 +215,7 @@ class ModelContext:
         warm_users: (n_users,) bool, whether a user has a train interaction.
         item_counts: (n_items,) int64, train interactions of each item.
         trains_on_cold: Whether training examples may hold users or items without a train interaction, as impressions do
-            with what was shown and never clicked.
+            with items that were shown and never clicked.
         text_dim: Width of the encoder's vectors; 0 where it reads no text.
         categories: (n_items, C) int64 categories of each item, padded with −1; None where the data has none.
         n_categories: How many categories there are.
@@ -252,7 +252,7 @@ class ModelContext:
 
 @dataclass(frozen=True)
 class TrainInteractions:
-    """What a ranker that is solved and not descended is solved for: the train part, and nothing of what comes after.
+    """Input of a ranker's `fit`: the train part only, never validation or test.
 
     Attributes:
         users: (n,) the user of each interaction.
@@ -261,7 +261,7 @@ class TrainInteractions:
         n_users: Users of the data.
         n_items: Items of the catalogue.
         text_vectors: (n_items, text_dim) float32, the items' encoded texts; text_dim is 0 for `encoder=none`.
-        seed: The run's, of what a ranker draws.
+        seed: The run's, for the ranker's random draws.
     """
 
     users: NDArray[np.int64]

@@ -92,7 +92,7 @@ class _Sweep:
         self.argv = sys.argv  # as typed
 
         def call(cfg: DictConfig) -> Any:
-            if config_name != "train":  # whose own checks have more to say
+            if config_name != "train":  # whose own checks are more specific
                 check_kinds(cfg, config_name)
             found = function(cfg)
             if isinstance(found, int) and found:

@@ -35,7 +35,7 @@ EXAMPLES = (
     "recsys compare tag=demo formats=[html]",
 )
 ACROSS_DATA = "data"
-METRICS = ("ndcg@10", "recall@10", "coverage@10")  # shown where neither the command nor a study says which
+METRICS = ("ndcg@10", "recall@10", "coverage@10")  # shown if neither the command nor a study names metrics
 
 
 def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across:
@@ -96,7 +96,7 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
 
 
 def inference_of(cfg: DictConfig) -> Inference:
-    """How a configuration wants differences to be judged.
+    """The configured test of differences.
 
     Raises:
         ConfigError: If a key has a value that it cannot have.

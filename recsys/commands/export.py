@@ -44,7 +44,7 @@ EXAMPLES = (
 
 
 def run(cfg: DictConfig, console: Console | None = None) -> None:
-    """Write `items.parquet`, and `items.faiss`, `users.parquet` and `user_tower.*` where they are asked for.
+    """Write `items.parquet`, and `items.faiss`, `users.parquet` and `user_tower.*` as configured.
 
     Raises:
         ConfigError: If a value is unknown, or the run's score is no product of vectors.
@@ -54,7 +54,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     console = console or Screen()
     check_export(cfg)
     served = serve(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir))
-    item_vectors(served)  # refuses before anything is encoded
+    item_vectors(served)  # raises its error before anything is encoded
     if cfg.tower is not None:
         check_has_tower(served)
     served = with_new_items(cfg, served, console)

@@ -76,7 +76,7 @@ def _overview() -> str:
 
 
 def _usage_error(word: str) -> int:
-    """Print what is wrong with the first word; gives the exit status."""
+    """Print the fault of the first word; returns the exit status."""
     if not word:
         print(_overview(), file=sys.stderr)
     elif word.startswith("-") or "=" in word:

@@ -41,7 +41,7 @@ def run(cfg: DictConfig) -> None:
 
 def _check(cfg: DictConfig) -> None:
     check_data(cfg)
-    if "sizes" not in cfg.encoder:  # what a model is made of
+    if "sizes" not in cfg.encoder:  # sizes of a model from scratch
         raise ConfigError(
             f"encoder={cfg.choices.encoder} has no language model that can be pretrained: choose encoder=gpt2 or bert."
         )

@@ -47,7 +47,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     choices = run.record.choices
     summary = (
         f"{run.record.name}, profile={choices['profile']}, on {choices['data']}, seed {run.record.seed}, run "
-        f"{run.record.run_id}: {whom}, with what was known of them when the test was served"
+        f"{run.record.run_id}: {whom}, with their interactions known in the test"
     )
     path = Path(cfg.output).expanduser()
     write_atomically(
@@ -74,7 +74,7 @@ def check_view(cfg: DictConfig) -> None:
             or value < least
             or (most is not None and value > most)
         ):
-            upper = "" if most is None else f", and {most} at most, as many colours as a reader tells apart"
+            upper = "" if most is None else f", and {most} at most, the number of distinguishable colours"
             raise ConfigError(f"{key} is {value!r}; expected a whole number of at least {least}{upper}.")
     if isinstance(cfg.perplexity, bool) or not isinstance(cfg.perplexity, int | float) or not cfg.perplexity > 0:
         raise ConfigError(f"perplexity is {cfg.perplexity!r}; expected a positive number.")

@@ -21,7 +21,7 @@ EXAMPLES = (
 
 
 def run(cfg: DictConfig) -> None:
-    """Refit a run, and print where the new one is and what it knows.
+    """Refit a run, and print the new run's folder and the data that it was fitted on.
 
     Raises:
         ConfigError: If `on` is not `all`, or there is no such finished run.

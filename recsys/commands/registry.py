@@ -36,7 +36,7 @@ def command_named(word: str) -> str | None:
 
 @lru_cache
 def description(name: str) -> Description:
-    """What a subcommand says of itself, read from its source, so that help needs none of its imports."""
+    """A subcommand's docstring, read from its source, so that help needs none of its imports."""
     tree = ast.parse((Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
     assigned = {node.targets[0].id: node.value for node in tree.body if _is_named(node)}  # type: ignore[attr-defined]
     return Description(ast.get_docstring(tree) or "", ast.literal_eval(assigned["EXAMPLES"]))

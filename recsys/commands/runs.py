@@ -1,6 +1,6 @@
 """List, show, diff, reproduce, delete or export finished runs.
 
-The key `action` chooses what is done; without it, all runs are listed.
+The key `action` chooses the action; the default lists all runs.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ ACTIONS: dict[str, Callable[[DictConfig, Console], int]] = {
 
 
 def run(cfg: DictConfig, console: Console | None = None) -> int:
-    """Do what `action` says; gives the exit status.
+    """Do the configured `action`; returns the exit status.
 
     Raises:
-        ConfigError: If there is no such action, or it lacks what it needs.
+        ConfigError: If the action is unknown, or one of its keys is missing.
     """
     action = ACTIONS.get(cfg.action)
     if action is None:

@@ -94,7 +94,7 @@ def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: s
 
 
 def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
-    """What tells protocols apart, in words that do for a folder; nothing where there is one."""
+    """The differences between protocols, as names of folders; empty if there is one protocol."""
     if len(protocols) < 2:
         return [""] * len(protocols)
     own = [dict(flatten(records[0].protocol)) for records in protocols]
@@ -146,6 +146,6 @@ def _print_estimate(
     n_workers = build("launcher", cfg.launcher).n_workers
     trials = [name for name in cells for _ in range(cfg.search.n_trials * cfg.search.seeds)]
     total = durations.total([*trials, *todo], n_workers)
-    told = "the store has no run to tell how long" if total is None else f"about {seconds(total)}"
+    told = "no run in the store to estimate the time from" if total is None else f"about {seconds(total)}"
     tuning = f" after {len(cells)} × {cfg.search.n_trials} trials" if cfg.search.n_trials else ""
     console.print(f"{len(todo)} runs to do{tuning}, {n_workers} at a time: {told}.", highlight=False)

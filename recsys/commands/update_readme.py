@@ -1,6 +1,6 @@
 """Write a study's results table into a text file such as the README.
 
-The table replaces what is between two markers that name the study.
+The table replaces the text between two markers that name the study.
 """
 
 from __future__ import annotations

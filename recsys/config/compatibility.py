@@ -1,4 +1,4 @@
-"""Refusing combinations that make no sense, by what the yamls say of themselves."""
+"""Checks that the chosen components go together, by the traits in their yamls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse combinations that make no sense, by what the yamls say of themselves.
+    """Raise an error for components that do not go together, by the traits in their yamls.
 
     Raises:
         ConfigError: Naming the keys, why they do not go together, and what to use.
@@ -48,7 +48,7 @@ def _check_test_knowledge(cfg: DictConfig) -> None:
     if cfg.test_knowledge not in TEST_KNOWLEDGE:
         raise ConfigError(
             f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the chosen setting is fitted again on train "
-            "and validation) or train (the tested model knows the train part alone)."
+            "and validation) or train (the tested model knows the train part only)."
         )
     if cfg.test_knowledge == ALL and (cfg.test or _monitors(cfg)):
         raise ConfigError(
@@ -95,8 +95,9 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
         used = has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg.get(group))
         if used:
             raise ConfigError(
-                f"ranker={choices.ranker} is not trained by descent and ignores {group}={choices[group]}: a comparison "
-                f"of its encoders or losses would compare equal runs. Leave {group} out, or choose another ranker."
+                f"ranker={choices.ranker} is fitted without gradients and ignores {group}={choices[group]}: "
+                "a comparison of its encoders or losses would compare equal runs. "
+                f"Leave {group} out, or choose another ranker."
             )
 
 
@@ -108,9 +109,9 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
     traits = traits_of(retriever)
     is_trained = traits.get("trained", retriever is not None)
     if is_trained or (retriever is not None and "language_model" in retriever):
-        why = "trained by descent" if is_trained else "too dear for a whole catalogue"
+        why = "trained by gradient descent" if is_trained else "too slow for a whole catalogue"
         raise ConfigError(
-            f"ranker.retriever is {name}, which is {why}: choose one that is solved, as in "
+            f"ranker.retriever is {name}, which is {why}: choose one that is fitted without gradients, as in "
             "ranker@ranker.retriever=itemknn (or popularity, ease, userknn, …)."
         )
     if has_text(cfg) and not traits.get("reads_text", False):
@@ -122,7 +123,7 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
 
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
     if not traits_of(cfg.ranker).get("trained", True):
-        raise ConfigError(f"ranker={choices.ranker} is not trained by descent: leave loss={choices.loss} out.")
+        raise ConfigError(f"ranker={choices.ranker} is fitted without gradients: omit loss={choices.loss}.")
     _check_whole_users(cfg, choices)
     own_vectors = traits_of(cfg.ranker).get("own_vectors", False)
     needed = () if own_vectors else ("profile", "features")
@@ -172,7 +173,7 @@ def _check_negatives(cfg: DictConfig, choices: DictConfig) -> None:
         return
     fitting = " or ".join(f"negatives={option}" for option in _negatives_of(distributions))
     raise ConfigError(
-        f"loss={choices.loss} needs {fitting}, not negatives={choices.negatives}: it is defined for these alone. For "
+        f"loss={choices.loss} needs {fitting}, not negatives={choices.negatives}: it is defined for these only. For "
         "other negatives use loss=sampled_softmax or bce."
     )
 
@@ -212,14 +213,14 @@ def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
         return
     if not has_text(cfg) or not traits_of(cfg.encoder).get("words", True):
         raise ConfigError(
-            f"profile={choices.profile} encoder={choices.encoder}: the profile is what an encoder makes of a text "
+            f"profile={choices.profile} encoder={choices.encoder}: the profile is the encoder's vector of a text "
             "about the user, and this one knows no words. Choose encoder=bert, gpt2, transformer or tfidf, or another "
             "profile."
         )
     if not is_none(cfg.get("finetune")):
         raise ConfigError(
             f"profile={choices.profile} finetune={choices.finetune}: texts about users are encoded once, by the frozen "
-            "encoder, and would not follow what training makes of the items. Use finetune=frozen, or profile=mean."
+            "encoder, and would not follow the trained encoder. Use finetune=frozen, or profile=mean."
         )
 
 

@@ -58,7 +58,7 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
         'id'
 
     Raises:
-        ConfigError: If an override is malformed, or names what there is not, or has a key's old name.
+        ConfigError: If an override is malformed, or has an unknown or renamed key or option.
     """
     with errors_named():
         return _with_overrides(list(overrides), config_name)
@@ -76,7 +76,7 @@ def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:
 
 
 def is_choice(override: Override) -> bool:
-    """Whether an override chooses an option of a config group; all others change values of what is composed."""
+    """Whether an override chooses an option of a config group; all others change values."""
     key = override.key_or_group
     if isinstance(override.value(), dict):  # as in features={dim: 16}
         return False
@@ -89,7 +89,7 @@ def _is_group(key: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...], changed_at: int) -> bytes:  # noqa: ARG001
-    """What Hydra composes from the chosen options alone, pickled: that is copied ten times as fast as a config.
+    """Hydra's composition of the chosen options only, pickled: copying it is ten times as fast as copying a config.
 
     Reading and merging thirty files takes most of composing, and a study's runs differ in values more often than in
     options.
@@ -142,7 +142,7 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
         extra: Further arguments of the constructor.
 
     Raises:
-        ConfigError: If the component refuses its values.
+        ConfigError: If a value is invalid for the component.
     """
     if node is None or is_none(node):
         return None
@@ -202,7 +202,7 @@ def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
     """Refuse unknown top-level keys, and values there and in `paths` and `batches` of another kind than their defaults.
 
     Raises:
-        ConfigError: Naming the key, the value and what is expected.
+        ConfigError: Naming the key, the value and the expected values.
     """
     known = compose((), config_name)
     check_keys("", cfg, [*known, "hydra"])

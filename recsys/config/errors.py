@@ -19,7 +19,7 @@ _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "ful
 
 @contextmanager
 def errors_named() -> Iterator[None]:
-    """Raise what goes wrong in composing a configuration as an error that the user can mend.
+    """Raise errors of Hydra's composition as errors that the user can correct.
 
     Raises:
         ConfigError: Instead of an error of Hydra, OmegaConf or YAML.

@@ -10,7 +10,7 @@ _WORDS = {"null", "true", "false", "nan", "inf"}  # that it reads as something e
 
 
 def override(key: str, value: Any) -> str:
-    """The override that sets a key to a value, whatever characters a text in it has.
+    """The override that sets a key to a value; texts may have any characters.
 
     Example:
         >>> override("seed", 1), override("paths.runs_dir", "/home/it's (1)")

@@ -59,7 +59,7 @@ def check_arguments(group: str, node: Mapping[str, Any], ignored: tuple[str, ...
         types: Whether types are checked beside names.
 
     Raises:
-        ConfigError: Naming the key, the value and what is expected.
+        ConfigError: Naming the key, the value and the expected values.
     """
     target = node.get("_target_")
     parameters = _parameters(str(target)) if target is not None else None
@@ -90,7 +90,7 @@ def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
         if passed_on is not None:
             found = {name: own for name, own in found.items() if own.kind != own.VAR_KEYWORD}
             found |= {name: inspect.Parameter(name, _KEYWORD, annotation=kind) for name, kind in passed_on.items()}
-    except Exception:  # making the component reports what is wrong with its target
+    except Exception:  # making the component reports the fault of its target
         return None
     return found
 

@@ -51,13 +51,13 @@ _trusted: set[str] = set()
 
 
 def trust(*packages: str) -> None:
-    """Let records name classes and functions of these packages, which may then run any code.
+    """Let records name classes and functions of these packages, whose code is then run.
 
     Args:
         packages: Such as "my_package", or "my_package.encoders" for a part of one. The trust lasts until Python ends.
 
     Raises:
-        ConfigError: If one is no name of a package.
+        ConfigError: If a name is not that of a package.
 
     Example:
         >>> trust("my_package")
@@ -102,7 +102,7 @@ def component(group: str, target: str) -> Any:
         return None
     try:
         found = get_object(target)
-    except Exception:  # Hydra's own kinds, and whatever a package raises when it is imported
+    except Exception:  # Hydra's errors, and any error of a package's import
         return None
     return found if _is_component(found, packages) else None
 

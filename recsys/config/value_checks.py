@@ -1,4 +1,4 @@
-"""Checks of configuration values, one for each kind; each names the key, the value and what is expected."""
+"""Checks of configuration values, one for each kind; errors name the key, the value and the expected values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEEDS = 2**32  # numpy and Lightning take no larger seed
 def check_whole(
     key: str, value: Any, minimum: int, below: int | None = None, optional: bool = False, reason: str = ""
 ) -> None:
-    """Refuse what is no whole number from `minimum` on, and below `below`; `optional` allows None.
+    """Raise an error unless the value is a whole number from `minimum` on, and below `below`; `optional` allows None.
 
     Raises:
         ConfigError: If so.
@@ -35,7 +35,7 @@ def check_whole(
 def check_number(
     key: str, value: Any, above: float | None = None, at_least: float | None = None, at_most: float | None = None
 ) -> None:
-    """Refuse what is no finite number within these bounds.
+    """Raise an error unless the value is a finite number within these bounds.
 
     Raises:
         ConfigError: If so.
@@ -60,7 +60,7 @@ def check_flags(node: Mapping[str, Any], *keys: str) -> None:
 
 
 def check_texts(key: str, value: Any) -> None:
-    """Refuse what is no list of texts.
+    """Raise an error unless the value is a list of texts.
 
     Raises:
         ConfigError: If so.
@@ -70,7 +70,7 @@ def check_texts(key: str, value: Any) -> None:
 
 
 def check_choices(key: str, values: Any, known: Sequence[str]) -> None:
-    """Refuse what is no list of known names.
+    """Raise an error unless the value is a list of known names.
 
     Raises:
         ConfigError: Naming the nearest known one.
@@ -83,7 +83,7 @@ def check_choices(key: str, values: Any, known: Sequence[str]) -> None:
 
 
 def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
-    """Refuse keys of a config node that nobody reads.
+    """Raise an error for unused keys of a config node.
 
     Args:
         node: The dotted name of the node; empty for the top level.
@@ -112,7 +112,7 @@ def check_like(node: str, values: Mapping[str, Any], defaults: Mapping[str, Any]
         defaults: By key; a default of null allows every kind, and objects are not looked into.
 
     Raises:
-        ConfigError: Naming the key, the value and what is expected.
+        ConfigError: Naming the key, the value and the expected values.
     """
     for key, default in defaults.items():
         kind = next((kind for kind in _KINDS if isinstance(default, kind)), None)
@@ -126,7 +126,7 @@ def check_like(node: str, values: Mapping[str, Any], defaults: Mapping[str, Any]
             raise ConfigError(f"{node + '.' if node else ''}{key} is {value}; expected a finite number.")
 
 
-# The kind of a default: what is expected in its place. A whole number may be the default of any number.
+# The kind of a default is the expected kind. A whole number may be the default of any number.
 _KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     int: ("a number", (int, float)),

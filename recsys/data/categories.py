@@ -13,7 +13,7 @@ from recsys.data.splits.base import Split
 def category_table(split: Split) -> tuple[NDArray[np.int64], int]:
     """(n_items, C) the categories of each item, padded with −1, and how many categories there are.
 
-    They are numbered in the order of their names. Those that no item of the train part has are left out, as nothing can
+    They are numbered in the order of their names. Those that no item of the train part has are omitted, as nothing can
     be learnt of them; C is 0 where the data has none.
     """
     items = split.dataset.items

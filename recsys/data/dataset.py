@@ -1,4 +1,4 @@
-"""What every source reads its files into: interactions, items and users with indices in place of raw ids."""
+"""The result of every source: interactions, items and users, with indices instead of raw ids."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Dataset:
         interactions: One row for each (user, item) pair: `user` and `item` int32, `value` float32 (1.0 where the data
             has no ratings), `timestamp` int64 microseconds since 1970 (UTC) where the data has it.
         items: Row i is item i: `item_id` str, `text` str ("" where it has none), `categories` list[str] where the
-            data has them, and whatever further columns the source keeps.
+            data has them, and any further columns of the source.
         users: Row i is user i: `user_id` str and further columns.
-        impressions: For data that logs what was shown (MIND): one row for each impression: `user`, `timestamp`,
+        impressions: For data that logs the shown items (MIND): one row for each impression: `user`, `timestamp`,
             `part` (train, val or test), `history`, `candidates` (lists of item) and `clicked` (list of bool, aligned
             with `candidates`).
         low_rated: Interactions below a rating threshold, with the columns of `interactions`. They are no positives, but

@@ -18,7 +18,7 @@ from recsys.support.disk import temporary_folder, writing_cache
 
 log = logging.getLogger(__name__)
 
-VERSION = 3  # raised when a parser's code changes what it reads out of the same files
+VERSION = 3  # raised when a parser reads the same files differently
 MANIFEST = "manifest.json"
 FRAMES = ("interactions", "items", "users", "impressions", "low_rated")
 

@@ -15,7 +15,7 @@ from recsys.data.dataset import Dataset
 def filter_interactions(
     dataset: Dataset, min_rating: float | None, user_k_core: int | None, item_k_core: int | None
 ) -> tuple[Dataset, dict[str, int]]:
-    """The data set without what the filters drop, and how much each dropped.
+    """The filtered data set, and the number of interactions that each filter dropped.
 
     Interactions with a value below `min_rating` move to `low_rated`: they are no positives, but their users know these
     items. The k-core is the largest part of the data in which every user and every item has as many interactions. Users

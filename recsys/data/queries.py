@@ -1,4 +1,4 @@
-"""What is asked of a model in a stage: for each query a user, what is known of that user, and what is to be found."""
+"""The queries of a stage: for each one a user, the user's known interactions, and the positives."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Queries:
         users: (Q,) user of each query.
         rows: (Q,) the list of `history`, `positives`, `candidates` and `masked` that belongs to each query.
         history: What each user is known to have done, oldest first.
-        positives: What is to be ranked high: items of the catalogue, or, with `candidates`, places in the query's list.
-        candidates: What is to be ranked; None for the whole catalogue less `masked`.
+        positives: Relevant items: items of the catalogue, or, with `candidates`, positions in the query's list.
+        candidates: The items to rank; None for the whole catalogue less `masked`.
         masked: The items that are no candidates, since the user had them before the stage; None with `candidates`.
     """
 
@@ -47,7 +47,7 @@ class Examples:
         history: The lists that histories are cut from.
         rows: (T,) the list of each example.
         before: (T,) how many items of the list come before the example.
-        shown: By `rows`, what was shown and not clicked; None where the data does not log it.
+        shown: By `rows`, the items that were shown and not clicked; None if the data does not log them.
     """
 
     users: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Many lists of item indices as two flat arrays: `values`, and `offsets` that says where each list begins."""
+"""Many lists of item indices as two flat arrays: `values`, and `offsets`, where each list begins."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from recsys.data.ragged import ItemLists
 from recsys.data.sources.templates import fields, render, require_fields
 from recsys.schema import ConfigError, UserPrompt
 
-ITEMS = "items"  # the template's field of what a user did
+ITEMS = "items"  # the template's field of the user's items
 KEY = "profile.template"
 
 
@@ -50,7 +50,7 @@ def write_texts(
         rows: (T,) the list.
         ends: (T,) how many of its items are known: those from there on are in no text.
         item_texts: (n_items,) the items' texts; an item without one is not named.
-        people: (T,) rows with the users' columns; null for what is not known of a user.
+        people: (T,) rows with the users' columns; null for unknown values.
 
     Raises:
         ConfigError: If the template has a field that is neither `items` nor a column of the users.
@@ -65,7 +65,7 @@ def write_texts(
 
 
 def snapshot_ends(examples: Examples, n_snapshots: int) -> NDArray[np.int64]:
-    """(T,) how much of its list the text of each example's user may tell: never the positive, nor what came after it.
+    """(T,) number of items of its list that the text of each example's user may use: only items before the positive.
 
     A list of L items is cut at ⌊k·L / (n_snapshots + 1)⌋, k = 0…n_snapshots, and an example has the latest cut that is
     not after its positive, so that a user has at most `n_snapshots` texts beside the empty one. The history of an
@@ -81,7 +81,7 @@ def snapshot_ends(examples: Examples, n_snapshots: int) -> NDArray[np.int64]:
 
 
 def _first_places(examples: Examples) -> NDArray[np.int64]:
-    """(T,) where the positive first stands in its list; the list's length where it does not."""
+    """(T,) position at which the positive first occurs in its list; the list's length if it does not."""
     history = examples.history
     n_items = 1 + max(int(history.values.max(initial=0)), int(examples.positives.max(initial=0)))
     owners = np.repeat(np.arange(len(history)), history.lengths)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Encoder(ABC):
     """Turns item texts into vectors.
 
-    The same text gives the same vector whatever other texts are encoded beside it, in whatever order.
+    A text's vector does not depend on the other texts that are encoded with it, nor on their order.
     """
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:  # noqa: B027 (most encoders learn nothing)
@@ -43,11 +43,11 @@ class Encoder(ABC):
         """
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
-        """What the encoder itself can say of how it read the texts, such as how many were cut."""
+        """The encoder's own report of how it read the texts, such as how many were truncated."""
         return {}
 
     def n_layers(self) -> int | None:
-        """Layers of the transformer that it is, as far as its configuration says; read without its weights."""
+        """Number of the transformer's layers by its configuration; read without its weights."""
         return None
 
     def network(self, texts: Sequence[str]) -> TextNetwork:

@@ -36,7 +36,7 @@ class ConcatEncoder(Encoder):
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         distinct = list(dict.fromkeys(texts))
         row = {text: place for place, text in enumerate(distinct)}
-        # Each part by way of the cache, so that a run with one of the encoders alone shares its vectors.
+        # Each part through the cache, so that a run with only one of the encoders shares its vectors.
         made = [encode_distinct(part, distinct, self.train_texts, self.cache_dir) for part in self.parts.values()]
         self.reports = dict(zip(self.parts, (report for _, report in made), strict=True))
         together = np.concatenate([self._scaled(vectors) for vectors, _ in made], axis=1)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from recsys.schema import ConfigError
 
 CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
-VERSION = 1  # raised when a change of code changes what the same settings give
+VERSION = 1  # raised when a change of code changes the result of the same settings
 
 
 class Learner(Protocol):

@@ -32,7 +32,7 @@ class TextNetwork(nn.Module):
     def __init__(self, model: Any, tokens: Sequence[Sequence[int]], pool: Pool, batch_tokens: int) -> None:
         super().__init__()
         self.model, self.pool, self.batch_tokens = model, pool, batch_tokens
-        self.recompute = False  # gradient checkpointing: states are worked out again in the backward pass
+        self.recompute = False  # gradient checkpointing: states are recomputed in the backward pass
         self.lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
         flat = np.concatenate([np.asarray(ids, dtype=np.int64) for ids in tokens])
         self.register_buffer("tokens", torch.from_numpy(flat), persistent=False)
@@ -58,7 +58,7 @@ class TextNetwork(nn.Module):
             yield torch.from_numpy(batch)
 
     def places(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Where the tokens of `rows` (B,) stand in `tokens`, (B, L), and their mask; padding is at the right."""
+        """Positions of the tokens of `rows` (B,) in `tokens`, (B, L), and their mask; padding is at the right."""
         lengths = torch.from_numpy(self.lengths[rows.cpu().numpy()]).to(rows.device).unsqueeze(1)
         columns = torch.arange(int(lengths.max()), device=rows.device)
         mask = columns < lengths
@@ -94,6 +94,6 @@ def find_blocks(model: Any) -> tuple[str, nn.ModuleList]:
     if len(found) != 1:
         raise ConfigError(
             f"finetune: {type(model).__name__} has {len(found)} lists of {n_layers} modules where one stack of layers "
-            "is expected; use finetune=full with layer_decay=1, bitfit, lora or delta, which tell no layers apart."
+            "is expected; use finetune=full with layer_decay=1, bitfit, lora or delta, which do not distinguish layers."
         )
     return found[0]

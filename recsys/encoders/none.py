@@ -1,4 +1,4 @@
-"""No text: models learn from IDs alone."""
+"""No text: models learn from IDs only."""
 
 from __future__ import annotations
 

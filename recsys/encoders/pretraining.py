@@ -25,7 +25,7 @@ REPORT = "pretraining.json"
 
 @dataclass(frozen=True)
 class Continued:
-    """A learner that goes on from weights that are there, with their own tokenizer.
+    """A learner that continues from existing weights, with their own tokenizer.
 
     Attributes:
         learner: Of the weights' architecture.
@@ -72,7 +72,7 @@ def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple
     """The folder of a model pretrained on the distinct `texts`, and the report of how that went; found there or made.
 
     The objective is the model's own: causal for a decoder, masked for a model whose tokenizer has a mask token. What
-    was done before a kill is kept by epoch, and a later call goes on from there to the same weights.
+    was done before an interruption is kept by epoch, and a later call continues to the same weights.
 
     Raises:
         ConfigError: If there are fewer than two distinct texts.

@@ -1,4 +1,4 @@
-"""Pretraining itself: epochs of steps, each epoch's end kept, so that a killed one goes on to the same weights."""
+"""The pretraining loop. Each epoch's end is kept, so that an interrupted loop continues to the same weights."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def train(learner: Learner, texts: Sequence[str], state: Path) -> tuple[Any, Any
     Args:
         learner: With its settings.
         texts: Distinct ones.
-        state: A file for what is done so far; found there, training goes on from it.
+        state: A file with the progress; if it exists, training continues from it.
     """
     settings = learner.pretraining
     with torch.random.fork_rng():  # the run's own randomness must not depend on whether weights were found

@@ -16,7 +16,7 @@ from recsys.schema import ConfigError
 class RandomEncoder(Encoder):
     """A standard normal vector for each text, drawn by a seed and the text's hash.
 
-    It tells items apart as well as any encoder of its width, and says nothing of what they are: what a model gains over
+    It distinguishes items as well as any encoder of its width, without information about them: what a model gains over
     it, it gains from the text's meaning. Equal texts have equal vectors, as with every encoder.
 
     Args:

@@ -28,9 +28,9 @@ class TfidfEncoder(Encoder):
 
     Args:
         n_components: Dimensions kept by the SVD; where there are no more words or train texts than that, one fewer than
-            there are, and a warning says so. None for no SVD.
+            there are, with a warning. None for no SVD.
         ngram_range: Shortest and longest n-grams of words.
-        min_df: Words in fewer train texts are left out: a number of them, or a share of them if below 1.
+        min_df: Words in fewer train texts are omitted: a number of texts, or a share of them if below 1.
         max_features: Only the most frequent words are kept; None for all.
         sublinear_tf: Whether a word's count is 1 + log(count).
         stop_words: "english" leaves out common English words; None leaves out none.
@@ -76,7 +76,7 @@ class TfidfEncoder(Encoder):
         except ValueError as error:  # scikit-learn's word for an empty vocabulary
             raise ConfigError(
                 f"encoder=tfidf finds no word in the texts of {len(texts)} train items ({error}); "
-                "lower encoder.min_df, leave out encoder.stop_words, or use encoder=none."
+                "lower encoder.min_df, omit encoder.stop_words, or use encoder=none."
             ) from error
         self.components = None
         if self.n_components is not None and rows.shape[1] > 1:  # a single word is a dimension as it is
@@ -101,4 +101,4 @@ class TfidfEncoder(Encoder):
         return {"n_without_known_word": int((known == 0).sum()), "n_words": len(self.vectorizer.vocabulary_)}
 
     def _rows(self, texts: Sequence[str]) -> csr_matrix:
-        return self.vectorizer.transform(texts or [""])[: len(texts)]  # scikit-learn refuses what has no rows
+        return self.vectorizer.transform(texts or [""])[: len(texts)]  # scikit-learn raises an error for no rows

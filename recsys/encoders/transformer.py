@@ -77,7 +77,7 @@ class TransformerEncoder(Encoder):
             raise ConfigError(
                 f"encoder.pooling is {pooling!r}; {self.architecture} has {', '.join(self.poolings)} "
                 "(attention pooling has weights of its own, which a frozen encoder cannot learn; the first token of a "
-                "decoder has seen no other, so cls is BERT's alone)."
+                "decoder has seen no other, so cls is for BERT only)."
             )
         if weights == CATALOGUE and not self.head:
             raise ConfigError(
@@ -89,7 +89,7 @@ class TransformerEncoder(Encoder):
         check_device(device)
         check_execution(precision, compile)
         if precision == INT8 and device.startswith("cuda"):
-            raise ConfigError(f"encoder.precision=int8 runs on the CPU alone, and encoder.device is {device}.")
+            raise ConfigError(f"encoder.precision=int8 runs on the CPU only, and encoder.device is {device}.")
         _check_prompt(prompt)
         self.precision, self.compile = precision, compile
         self.weights, self.pooling, self.normalize = weights, pooling, normalize
@@ -115,7 +115,7 @@ class TransformerEncoder(Encoder):
         Args:
             texts: To learn from, and to hold some out of.
             cache_dir: Where the result is kept by content, and found again.
-            output: A folder to copy it to; what stands there is replaced.
+            output: A folder to copy it to; its content is replaced.
 
         Returns:
             The folder, as `save_pretrained` writes it, and the report of how that went.
@@ -201,7 +201,7 @@ class TransformerEncoder(Encoder):
             return []
         read = [self._prompted(text) for text in self._cut(texts)]
         tokens = self.tokenizer(read, truncation=True, max_length=self.max_length)["input_ids"]
-        # A decoder's tokenizer gives nothing for an empty text: its end-of-text token stands for it.
+        # A decoder's tokenizer gives nothing for an empty text: the end-of-text token represents it.
         return [ids or [stand_in(self.tokenizer)] for ids in tokens]
 
     def _prompted(self, text: str) -> str:
@@ -233,7 +233,7 @@ class TransformerEncoder(Encoder):
         try:
             config = AutoConfig.from_pretrained(find_weights(self.weights), local_files_only=True)
         except (OSError, ValueError, KeyError):
-            return None  # `fit` says what is wrong with it
+            return None  # `fit` reports the fault
         return getattr(config, "num_hidden_layers", None)
 
     def network(self, texts: Sequence[str]) -> TextNetwork:

@@ -22,13 +22,13 @@ from recsys.support.custom_code.hashes import code_of_object
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # raised when an encoder's code changes what it gives for the same identity
+VERSION = 1  # raised when an encoder's code changes the vectors of the same identity
 VECTORS = "vectors"
 Encoded = tuple[NDArray[np.float32], dict[str, Any]]
 
 
 def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_], cache_dir: Path) -> Encoded:
-    """Vectors (n_items, dim) of all texts, by an encoder that is fitted on the train items' texts alone.
+    """Vectors (n_items, dim) of all texts, by an encoder that is fitted on the train items' texts only.
 
     Args:
         encoder: Not fitted yet.
@@ -38,7 +38,7 @@ def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_
 
     Returns:
         The vectors, and a report: how many texts are empty, repeated or cut and how many have a vector of zeros, what
-        made the vectors, and the seconds that this took when it was done (`cached` tells whether that was now).
+        made the vectors, and the seconds that this took when it was done (`cached`: whether they came from the cache).
 
     Raises:
         DataError: If the encoder gives vectors that are not finite.

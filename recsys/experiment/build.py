@@ -104,7 +104,7 @@ def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -
 def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
     if finetuning is None:
         return TextVectors(items.vectors)
-    # From a copy of the run's randomness, so that all else begins as it does upon frozen vectors.
+    # From a copy of the run's random state, so that all other weights start as with frozen vectors.
     with torch.random.fork_rng():
         return finetuning.text_vectors(items)
 
@@ -216,10 +216,10 @@ def set_threads(n: int | None) -> None:
 
 
 def rehearse(cfg: DictConfig) -> None:
-    """Assemble the model for a toy data set, so that an impossible value is refused before any data is read.
+    """Build the model for a toy data set, so that an impossible value raises an error before any data is read.
 
     Raises:
-        ConfigError: As the component that refuses says.
+        ConfigError: From the component with the impossible value.
     """
     values = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(values, dict)
@@ -228,7 +228,7 @@ def rehearse(cfg: DictConfig) -> None:
 
 @lru_cache(maxsize=32)
 def _rehearse(settings: Settings) -> None:
-    """Nothing is remembered of a configuration that is refused."""
+    """Nothing is cached for a configuration that raises an error."""
     cfg = settings.node
     for group in ("data", "split"):
         build(group, cfg[group])
@@ -269,7 +269,7 @@ def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
         return
     if recommender.profile is None or not recommender.profile.learns_sequences:
         raise ConfigError(
-            f"batches.train_history={SEQUENCE} needs a profile that tells each item of a sequence from others, and "
+            f"batches.train_history={SEQUENCE} needs a profile that predicts each item of a sequence, and "
             f"profile={cfg.choices.profile} does not: use profile=transformer profile.count_from=oldest, recurrent or "
             "bidirectional, or batches.train_history=before."
         )

@@ -67,5 +67,5 @@ def _classes(values: Any) -> Iterator[Any]:
 def _named(target: str) -> Any:
     try:
         return get_object(target)
-    except Exception:  # making the component reports what is wrong with its target
+    except Exception:  # making the component reports the fault of its target
         return None

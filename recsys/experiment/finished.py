@@ -25,7 +25,7 @@ class Run:
     """One run of the store.
 
     Attributes:
-        record: What it was and what it gave.
+        record: Its settings and results.
         folder: Where its files are.
         cfg: Its configuration.
         kept: Results that other parts compute from the run once, by name.

@@ -55,7 +55,7 @@ class Selection:
     encoding: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Keep it in a run's folder, so that a run that is killed in the refit goes on there."""
+        """Keep it in a run's folder, so that a run that is interrupted in the refit continues there."""
         write_atomically(folder / CHECKPOINTS / SELECTION, json.dumps(asdict(self)).encode())
 
     @classmethod
@@ -103,7 +103,7 @@ def fit(
         trainer: With `progress` among its callbacks.
         progress: Measures the training.
         stages: What is evaluated afterwards, so that texts about its users are encoded now.
-        checkpoints: The folder that a killed run goes on from.
+        checkpoints: The folder that an interrupted run continues from.
     """
     check_validation(cfg, split)
     features = text_features(cfg, split)

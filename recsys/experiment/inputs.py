@@ -70,7 +70,7 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
 
     Args:
         cfg: The configuration.
-        knowledge: What is learnt from: the train part alone, or more of the data, see `Split.refit`.
+        knowledge: The data that models are fitted on: the train part only, or more, see `Split.refit`.
     """
     source = build("data", cfg.data)
     data = str(entry_folder(source, cache_dir(cfg)))
@@ -89,7 +89,7 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
 
 
 def load_first_split(cfg: DictConfig) -> Split:
-    """The split that a run begins with: its train part alone, or everything for a model that is not tested."""
+    """The split that a run begins with: its train part only, or everything for a model that is not tested."""
     return load_split(cfg, ALL if cfg.test_knowledge == ALL else TRAIN_ONLY)
 
 
@@ -105,7 +105,7 @@ def is_refitted(cfg: DictConfig, split: Split) -> bool:
 
 
 def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
-    """The catalogue's texts, encoded by an encoder that was fitted on the train items alone."""
+    """The catalogue's texts, encoded by an encoder that was fitted on the train items only."""
     from recsys.encoders.vector_cache import encode_items
 
     def encode() -> TextFeatures:
@@ -116,7 +116,7 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
 
 
 def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> UserTexts | None:
-    """What is written of users, encoded by the run's encoder, which is fitted on the train items alone."""
+    """Vectors of the texts about users, by the run's encoder, which is fitted on the train items only."""
     if prompt is None:
         return None
     from recsys.encoders.vector_cache import encode_texts
@@ -130,7 +130,7 @@ def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> User
 
 
 def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
-    """A new encoder with its weights loaded, fitted on the train items' texts alone."""
+    """A new encoder with its weights loaded, fitted on the train items' texts only."""
     encoder = build("encoder", cfg.encoder)
     encoder.fit(_train_texts(split), cache_dir(cfg))
     return encoder
@@ -184,7 +184,7 @@ def _train_texts(split: Split) -> list[str]:
 
 
 def cache_dir(cfg: DictConfig) -> Path:
-    """The folder of what is kept between runs."""
+    """The cache folder that runs share."""
     return expanded(cfg.paths.cache_dir)
 
 

@@ -141,7 +141,7 @@ def _finished(cfg: DictConfig, identifier: str | None) -> Run | None:
         return None
     if not Store(Path(cfg.paths.runs_dir)).is_whole(found.record):
         return None
-    remove_checkpoints(found.folder)  # where it was killed after its record was written
+    remove_checkpoints(found.folder)  # left by an interruption after the record was written
     return found
 
 
@@ -229,7 +229,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
 def _select(
     cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
 ) -> tuple[Fitted, Selection]:
-    """The model that is fitted on the train part alone, with the weights that validation chose."""
+    """The model that is fitted on the train part only, with the weights that validation chose."""
     from recsys.experiment.fitting import Selection, fit
     from recsys.training import trainer as training
     from recsys.training.interrupts import signals_passed_on
@@ -344,7 +344,7 @@ def _limits(cfg: DictConfig) -> dict[str, Any]:
 
 
 def label(cfg: DictConfig) -> str:
-    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs alone, "popularity"."""
+    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs only, "popularity"."""
     encoder = _choice(cfg, "encoder")
     text = encoder if has_text(cfg) else None
     if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":

@@ -16,12 +16,12 @@ NORMALIZATIONS = ("none", "center", "standardize")
 class ItemFeatures(nn.Module):
     """Item vectors: a learnt projection of text vectors, plus an ID embedding where `ids` is set.
 
-    An item without train interactions has no learnt ID, so its ID part is zero and its text alone speaks for it.
+    An item without train interactions has no learnt ID, so its ID part is zero: it is represented by its text only.
 
     Args:
         context: Sizes of the data; `context.dim` is the width of the vectors.
         text: Text vectors by item, frozen or not; their width is 0 for `encoder=none`.
-        ids: Whether items have a learnt ID embedding; None for the items of `encoder=none` alone.
+        ids: Whether items have a learnt ID embedding; None: only with `encoder=none`.
         normalize: `center` takes the train items' mean from the text vectors and scales them to a mean squared length
             of 1, `standardize` first scales each dimension to the same variance, `none` leaves them as they are. The
             statistics are those of the vectors before training.
@@ -67,7 +67,7 @@ class ItemFeatures(nn.Module):
     def table(self, *indices: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Vectors of the distinct items of several index tensors, and each tensor's rows in that table.
 
-        Where as many entries are asked for as there are items, the table is the whole catalogue, in its order, unless
+        If as many entries are needed as there are items, the table is the whole catalogue, in its order, unless
         text vectors are costly.
         """
         if not self.text.costly and sum(idx.numel() for idx in indices) >= self.text.n_items:

@@ -18,7 +18,7 @@ class ViewFeatures(ItemFeatures):
     """A weighted mean of views, the weights softmax(qᵀ tanh(U r + u)) over the views r of an item.
 
     Wu et al., "Neural News Recommendation with Attentive Multi-View Learning", IJCAI 2019, section 2.1. One view is
-    what `ItemFeatures` makes of the text; each category is a further one, ReLU(V e + v) of its learnt vector e.
+    the text's vector of `ItemFeatures`; each category is a further one, ReLU(V e + v) of its learnt vector e.
 
     Args:
         context: Sizes of the data, and the items' categories.

@@ -21,7 +21,7 @@ class TextVectors(nn.Module):
     """
 
     vectors: Tensor
-    costly: bool = False  # whether vectors are worked out at each look-up, so that no more than needed are asked for
+    costly: bool = False  # whether vectors are computed at each look-up, so that only needed ones are looked up
 
     def __init__(self, vectors: Tensor) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class EncodedItems:
         warm: (n_items,) bool, whether an item has train interactions.
         trains_on_cold: See `ModelContext`.
         texts: Of all items.
-        encoder: Makes the encoder, fitted on the train items' texts; asked only where its weights are needed.
+        encoder: Makes the encoder, fitted on the train items' texts; called only if its weights are needed.
     """
 
     vectors: Tensor
@@ -81,5 +81,5 @@ class FineTuning(ABC):
         """Text vectors that are those of `items` before the first step.
 
         Raises:
-            ConfigError: If the encoder has not what the mode trains.
+            ConfigError: If the encoder lacks the weights that the mode trains.
         """

@@ -14,7 +14,7 @@ from recsys.schema import ConfigError
 class Delta(FineTuning):
     """Frozen vectors plus an offset that begins at 0, for items with train interactions; a cold item keeps its text.
 
-    The projection that follows is shared: what it learns from warm items' texts serves cold ones.
+    The projection that follows is shared: cold items use what it learns from warm items' texts.
 
     Args:
         learning_rate: Of the offsets; weight decay, the optimizer's, keeps them small.

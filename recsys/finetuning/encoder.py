@@ -1,4 +1,4 @@
-"""Text vectors from an encoder's own weights: what the modes that train a transformer share."""
+"""Text vectors from an encoder's own weights: the common part of the modes that train a transformer."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class EncoderFineTuning(FineTuning):
     Args:
         learning_rate: Of the top of the transformer.
         layer_decay: Each layer has this times the learning rate of the one above it; 1 for the same everywhere.
-        warmup_steps: Steps over which the transformer's learning rates rise to what they are.
-        gradient_checkpointing: Less memory, more time: states are worked out again in the backward pass.
+        warmup_steps: Steps over which the transformer's learning rates rise from 0.
+        gradient_checkpointing: Less memory, more time: states are recomputed in the backward pass.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -113,7 +113,7 @@ def freeze(model: nn.Module, frozen: set[str]) -> None:
 
 
 def layers_above(parameter: str, stack: str, blocks: nn.ModuleList) -> int:
-    """How many layers stand above a parameter: 0 in the last layer and after it, all for embeddings.
+    """Number of layers above a parameter: 0 in the last layer and after it, all for embeddings.
 
     Args:
         parameter: Its name in the model.

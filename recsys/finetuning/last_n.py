@@ -1,4 +1,4 @@
-"""The last layers of a transformer are trained; what enters them is worked out once."""
+"""The last layers of a transformer are trained; their inputs are computed once."""
 
 from __future__ import annotations
 

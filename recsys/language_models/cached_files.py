@@ -18,7 +18,7 @@ _NEW = os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW  # follows no link that somebody
 
 @contextmanager
 def making(path: Path) -> Iterator[None]:
-    """Hold `path` against other processes: one of them makes what the others then find.
+    """Lock `path` against other processes: one of them makes the file that the others find.
 
     Raises:
         StoreError: If the folder of `path` cannot be written.

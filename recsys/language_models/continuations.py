@@ -1,4 +1,4 @@
-"""How likely texts are after others: what stands before is read once, whatever may come after it."""
+"""Log-likelihood of texts as continuations of others: each prefix is encoded once."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def length_batches(lengths: NDArray[np.int64], batch_tokens: int) -> list[NDArra
 def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
     """Ids (B, L) and their mask (B, L).
 
-    Padding stands at the right and is masked, so its id is never looked at, and a decoder's positions begin at 0.
+    Padding is at the right and masked, so its id has no influence, and a decoder's positions begin at 0.
 
     Example:
         >>> ids, mask = padded([[7, 8, 9], [5]])

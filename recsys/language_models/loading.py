@@ -136,7 +136,7 @@ def _check_complete(folder: Path, tokenizer: Any, model: Any, info: dict[str, An
 
 
 def stand_in(tokenizer: Any) -> int:
-    """The token that stands for an empty text, and at the beginning of one: the end of the text before it."""
+    """The token for an empty text and for the beginning of a text: the end-of-text token."""
     known = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
     return next((token for token in known if token is not None), 0)
 

@@ -1,4 +1,4 @@
-"""A progress bar for work that a person waits for, and none where nobody looks."""
+"""A progress bar for terminals; none if the output is not a terminal."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class TokenLists:
         self.flat = torch.from_numpy(np.concatenate(parts)) if parts else torch.empty(0, dtype=torch.int64)
 
     def joined(self, table: Tensor) -> Tokens:
-        """The sequences of each row of `table` (n, R), one after the other; -1 stands for none."""
+        """The sequences of each row of `table` (n, R), one after the other; -1 means none."""
         owners = (table >= 0).nonzero()[:, 0]
         rows = table[table >= 0]
         sizes = self.lengths[rows]

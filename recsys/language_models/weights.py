@@ -96,7 +96,7 @@ def _packaged_minilm() -> Path:
     return folder
 
 
-@lru_cache  # the hub is asked once in a process
+@lru_cache  # one request to the hub in a process
 def _from_hub(weights: str, key: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

@@ -21,8 +21,8 @@ class WarmEmbedding(nn.Embedding):
         trains_on_cold: Whether training may ask for a cold index; where it cannot, it spends no time on zeros.
 
     Attributes:
-        catch_up: Told which indices are read next (None: all), for an optimizer that leaves rows alone until then;
-            says whether it wants a gradient of these rows alone.
+        catch_up: Called with the indices that are read next (None: all), for an optimizer with lazy row updates;
+            returns whether it needs a gradient of these rows only.
     """
 
     warm: Tensor

@@ -70,7 +70,7 @@ def _sparse_fits(values: Tensor, table: Tensor, rows: Tensor) -> bool:
 
 
 def _accept_sparse_csr() -> None:
-    """Let torch give its warning that sparse CSR tensors may yet change, which it gives once, where nobody reads it."""
+    """Suppress torch's warning that sparse CSR tensors are in beta, which it gives once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.sparse_csr_tensor(torch.tensor([0, 1]), torch.tensor([0]), torch.ones(1), (1, 1))

@@ -1,4 +1,4 @@
-"""Vectors of texts, moved and scaled so that what they have in common does not drown what tells them apart."""
+"""Standardisation of text vectors, so that their common part does not dominate their differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def centering(vectors: Tensor, each: bool = False) -> tuple[Tensor, Tensor]:
     vectors = vectors.double()
     mean = vectors.mean(dim=0)
     variance = (vectors - mean).square().mean(dim=0)
-    # A dimension that does not vary says nothing, and is not blown up.
+    # A constant dimension has no information, and is not scaled up.
     varies = variance > 1e-12
     squared_length = variance * varies.sum() if each else variance.sum()
     return mean, torch.where(varies, squared_length.expand_as(variance).rsqrt(), torch.zeros_like(variance))

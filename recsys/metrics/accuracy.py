@@ -1,4 +1,4 @@
-"""How well the relevant items are ranked. The formulas stand in `functional`."""
+"""Accuracy metrics of the ranking. The formulas are in `functional`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recsys.schema import ConfigError
 
 
 class AccuracyMetric(QueryMetric):
-    """A function of where the relevant items stand in the list; reported for segments of items too."""
+    """A function of the ranks of the relevant items; reported for segments of items too."""
 
     higher_is_better = True
     formula: ClassVar[staticmethod[[Tensor, Tensor, int], Tensor]]

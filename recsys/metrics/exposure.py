@@ -1,4 +1,4 @@
-"""What of the catalogue is recommended, over all queries together."""
+"""Metrics of the recommended items over all queries together."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ExposureMetric(TopKMetric):
 
 
 class Coverage(ExposureMetric):
-    """Share of the catalogue that is recommended to anybody."""
+    """Share of the catalogue that is recommended to at least one user."""
 
     higher_is_better = True
 

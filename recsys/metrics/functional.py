@@ -116,12 +116,12 @@ def _sorted_rows(values: Tensor) -> Tensor:
 
 
 def coverage(counts: Tensor) -> Tensor:
-    """Share of the catalogue that is recommended at all; `counts` (n_items,) says how often each item is."""
+    """Share of the catalogue that is recommended at least once; `counts` (n_items,) of recommendations."""
     return (counts > 0).double().mean()
 
 
 def gini(counts: Tensor) -> Tensor:
-    """Gini index of how often each item of the catalogue is recommended: 0 if all equally, 1 - 1/n if one alone.
+    """Gini index of how often each item of the catalogue is recommended: 0 if all equally, 1 - 1/n if only one.
 
     Σᵢ (2i - n - 1) cᵢ / (n Σ c) with counts c in ascending order, i from 1 to n; NaN if nothing is recommended.
 
@@ -136,7 +136,7 @@ def gini(counts: Tensor) -> Tensor:
 
 
 def self_information(item_counts: Tensor, n_users: int) -> Tensor:
-    """-log2 of the share of users who know each item, in bits; one that nobody knows counts as known by one user."""
+    """-log2 of the share of users who know each item, in bits; at least one user is assumed."""
     return -(item_counts.clamp(min=1).float() / max(1, n_users)).log2()
 
 

@@ -1,4 +1,4 @@
-"""How popular, or how little known, the recommended items are."""
+"""Popularity and novelty of the recommended items."""
 
 from __future__ import annotations
 

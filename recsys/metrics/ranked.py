@@ -68,7 +68,7 @@ class RankedBatch(Hits):
     def rank(
         cls, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None, rules: RankingRules
     ) -> RankedBatch:
-        """Rank a chunk; queries without positives are left out."""
+        """Rank a chunk; queries without positives are omitted."""
         n_positives = true_in_rows(positives)
         answerable = n_positives > 0
         if not answerable.all():

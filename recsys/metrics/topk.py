@@ -16,8 +16,8 @@ LONG = 256  # times k: rows from this length on are searched by blocks
 def rank_items(scores: Tensor, k: int, query: Tensor, seed: int, items: Tensor | None = None) -> Tensor:
     """Columns of the k best scores of each row, best first, (B, k); -1 where fewer than k scores are above -∞.
 
-    Equal scores stand in the order of a seeded hash of query and item. So a constant scorer lands at chance wherever
-    the positives stand, and neither chunks nor the order of columns change a result.
+    Equal scores are in the order of a seeded hash of query and item. So a constant scorer is at the level of
+    chance, and neither chunks nor the order of columns change a result.
 
     Args:
         scores: (B, C); -∞ is never recommended.

@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 2**14  # of a whole table, so that they stay in a processor's cac
 
 
 class LazyAdam(torch.optim.Adam):
-    """Adam, or AdamW, whose cost is that of the rows that a step reads, and not of the tables that they stand in.
+    """Adam, or AdamW, whose cost depends on the rows that a step reads, and not on the size of their tables.
 
     Adam moves every row in every step, by what is left of its earlier gradients where it has none. Those steps have a
     sum (`MissedSteps`), so a row makes them up at once: when it is read next, when the table is read whole, and before

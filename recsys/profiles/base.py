@@ -23,8 +23,7 @@ class Profile(nn.Module, ABC):
             none.
         is_mean: Whether a user's vector is the mean of those of users who did one of the items each.
         learns_sequences: Whether it has `at_places`, and so learns from many places of a sequence at once.
-        mask_share: The share of a sequence's items that it is to be asked for with all others known; None where it
-            tells each from those before.
+        mask_share: Masking probability of the Cloze task; None for next-item training.
     """
 
     reads_history: bool = True
@@ -47,7 +46,7 @@ class Profile(nn.Module, ABC):
     def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
         """User vectors (B, dim) at `users.places` of shared histories, `rows` (H, L).
 
-        What stands at a place and, unless the profile has a `mask_share`, after it, is not looked at.
+        The item at a position and, unless the profile has a `mask_share`, later ones have no influence.
 
         Raises:
             NotImplementedError: If the profile does not learn from sequences.

@@ -55,7 +55,7 @@ class RecurrentProfile(Profile):
         self.starts = starts
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        # Padding stands at the right, so the state after the newest item is untouched by it.
+        # Padding is at the right, so it does not change the state after the newest item.
         row, lengths = torch.arange(rows.shape[0], device=rows.device), users.history_mask.sum(dim=1)
         return self._after(users.idx, item_vectors, rows, row, lengths)
 

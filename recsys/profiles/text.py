@@ -1,4 +1,4 @@
-"""What a language model makes of a text about the user, alone or beside another profile."""
+"""The encoder's vector of a text about the user, alone or fused with another profile."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TextProfile(Profile):
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
         if users.text is None:
-            raise ValueError("UserBatch.text is None, but profile=text reads what the encoder makes of users' texts.")
+            raise ValueError("UserBatch.text is None, but profile=text reads the vectors of users' texts.")
         text = self.project(users.text)
         if self.other is None or self.join is None:
             return text

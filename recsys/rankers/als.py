@@ -19,7 +19,7 @@ class ALSRanker(FactorRanker):
     """score(u, i) = p_u·q_i; P and Q minimise Σ c_ui (x_ui − p_u·q_i)² + Σ λ_u‖p_u‖² + Σ λ_i‖q_i‖² over all pairs.
 
     Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008; x_ui is 1 and c_ui is
-    α for an interaction, 0 and 1 without one. Q is solved on the train part; p_u is the least-squares solution for
+    α for an interaction, 0 and 1 without one. Q is fitted on the train part; p_u is the least-squares solution for
     u's history given Q, so new users are served like all others.
 
     How much λ, α, ν and the number of factors matter: Rendle, Krichene, Zhang and Koren, "Revisiting the Performance
@@ -33,7 +33,7 @@ class ALSRanker(FactorRanker):
         alpha: α, the weight of an interaction beside 1 for a pair without.
         regularization: λ.
         frequency_scaling: ν, how much more users and items with many interactions are regularised: 0 for all the same.
-        n_iterations: Times that P and Q are solved in turn, each exactly.
+        n_iterations: Number of alternations; each solves for P and then for Q exactly.
 
     Raises:
         ConfigError: If a value is impossible.

@@ -14,7 +14,7 @@ class CFRanker(Ranker, Factorised):
     """score(u, i) = b_i + p_u·q_i (+ b_u), with q_i the item's ID embedding plus its projected text.
 
     Koren, Bell and Volinsky, "Matrix Factorization Techniques for Recommender Systems", Computer 2009, equation 4; the
-    global mean is left out, as it changes no ranking. With `profile=id`, p_u is learnt for each user; with a profile of
+    global mean is omitted, as it changes no ranking. With `profile=id`, p_u is learnt for each user; with a profile of
     the history it is made of the q of what the user did (as in FISM), and serves new users as well. Biases of users and
     items without train interactions are 0.
 

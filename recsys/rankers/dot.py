@@ -10,7 +10,7 @@ from recsys.schema import ConfigError, ModelContext
 
 
 class DotRanker(Ranker, Factorised):
-    """score(u, i) = u·i / temperature, or the cosine of u and i in place of the product.
+    """score(u, i) = u·i / temperature, or the cosine of u and i instead of the product.
 
     Args:
         context: Sizes of the data.

@@ -15,7 +15,7 @@ from recsys.schema import ConfigError, ModelContext, UserBatch
 
 
 class FactorRanker(HistoryRanker, Fittable, Factorised):
-    """score(u, i) = p_u·q_i; q is solved on the train part, and p_u computed of u's history when u is served.
+    """score(u, i) = p_u·q_i; q is fitted on the train part, and p_u is computed from u's history when u is served.
 
     Args:
         context: Sizes of the data.

@@ -32,11 +32,11 @@ class ItemItemRanker(HistoryRanker, Fittable, Explainable):
         self.weights = SparseRows(n_items, n_items, n_items * self.n_neighbors)
 
     @abstractmethod
-    def solved_weights(self, train: TrainInteractions) -> csr_matrix:
+    def fitted_weights(self, train: TrainInteractions) -> csr_matrix:
         """The weights w (n_items, n_items), no more than `n_neighbors` times as many as items."""
 
     def fit(self, train: TrainInteractions) -> None:
-        self.weights.store(self.solved_weights(train))
+        self.weights.store(self.fitted_weights(train))
 
     def item_weights(self, history: Tensor, items: Tensor) -> Tensor:
         return self.weights.entries(history.unsqueeze(2), items.unsqueeze(1))

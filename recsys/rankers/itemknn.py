@@ -14,7 +14,7 @@ class ItemKNNRanker(ItemItemRanker):
 
     Deshpande and Karypis, "Item-Based Top-N Recommendation Algorithms", ACM TOIS 2004. s is the similarity of the sets
     of users of both items in the train part. With a text encoder it is the cosine of both texts' vectors, so that items
-    without a train interaction are recommended too (content-based filtering); weighting and shrinkage then do nothing.
+    without a train interaction are recommended too (content-based filtering); weighting and shrinkage have no effect.
 
     Args:
         context: Sizes of the data.
@@ -40,7 +40,7 @@ class ItemKNNRanker(ItemItemRanker):
         super().__init__(context.n_items, n_neighbors)
         self.similarity = Similarity(weighting, shrinkage, bm25_k1, bm25_b)
 
-    def solved_weights(self, train: TrainInteractions) -> csr_matrix:
+    def fitted_weights(self, train: TrainInteractions) -> csr_matrix:
         users_of_items = train.matrix.T.tocsr()
         if train.has_text:
             return nearest(cosine_blocks(train.text_vectors), self.n_neighbors)

@@ -56,7 +56,7 @@ def _solve_long(vectors: Tensor, diagonals: Tensor, alpha: float) -> Tensor:
 
 
 def _solve_short(vectors: Tensor, diagonals: Tensor, alpha: float) -> Tensor:
-    """The same as α D⁻¹Vᵀ (1 + (α − 1) V D⁻¹Vᵀ)⁻¹ 1, whose systems are (L, L) in place of (d, d)."""
+    """The same as α D⁻¹Vᵀ (1 + (α − 1) V D⁻¹Vᵀ)⁻¹ 1, whose systems are (L, L) instead of (d, d)."""
     scaled = vectors / diagonals.unsqueeze(1)
     ones = torch.ones_like(vectors[:, :, 0])
     systems = torch.diag_embed(ones).baddbmm_(scaled, vectors.mT, alpha=alpha - 1)

@@ -72,7 +72,7 @@ class LightGCNRanker(Ranker, Fittable):
     def propagated(self) -> tuple[Tensor, Tensor]:
         """Vectors (n_users, dim) of all users and (n_items, dim) of all items, after all layers.
 
-        Where no gradient is asked for, as in an evaluation, they are kept until the weights change.
+        Without gradients, as in an evaluation, they are kept until the weights change.
         """
         adjacency, vectors = self._adjacency(), torch.cat([self.users.table(), self.items.table()])
         if torch.is_grad_enabled():
@@ -92,7 +92,7 @@ class LightGCNRanker(Ranker, Fittable):
 
     def _adjacency(self) -> _Adjacency:
         """A, made once for each graph."""
-        if self.starts.is_inference() or self.neighbors.is_inference():  # which do not tell whether they have changed
+        if self.starts.is_inference() or self.neighbors.is_inference():  # which do not record whether they have changed
             return self._new_adjacency()
         marks = [(part.data_ptr(), part._version) for part in (self.starts, self.neighbors)]
         made_of = (*marks, self.users.weight.dtype)

@@ -16,7 +16,7 @@ from recsys.schema import ConfigError, ModelContext, UserBatch
 class MultVAERanker(HistoryRanker, Reconstructing):
     """score(u, ·) = f(μ(x_u)): x_u has a 1 for each item of u's history, and μ and f are perceptrons with tanh.
 
-    Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018. Training descends equation 6 with
+    Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018. Training minimises equation 6 with
     `loss=multinomial`: −E[log p(x|z)] + β·KL(q(z|x)‖N(0, 1)) for z ~ q(z|x) = N(μ(x), σ²(x)), where x is scaled to
     length 1 and loses entries by dropout before it is encoded; β rises from 0 to `anneal_cap` in `anneal_steps` steps.
     Users are served by μ alone. Items without train interactions are no outcomes of the softmax, and are ranked last. A
@@ -26,7 +26,7 @@ class MultVAERanker(HistoryRanker, Reconstructing):
         context: Sizes of the data.
         hidden_dims: Widths of the encoder's hidden layers; the decoder has the same in reverse.
         latent_dim: Width of z.
-        dropout: Share of what a user did that the encoder is not told, in training.
+        dropout: Share of a user's interactions that are masked from the encoder in training.
         anneal_cap: The final β; 0 leaves the divergence out.
         anneal_steps: Steps in which β rises; 0 has it at once.
         noise: By what σ(x) is multiplied where z is drawn in training: 1 is the paper's, 0 trains on the mean.
@@ -58,7 +58,7 @@ class MultVAERanker(HistoryRanker, Reconstructing):
         self.encoder = _perceptron([context.n_items, *widths, 2 * latent_dim])
         self.decoder = _perceptron([latent_dim, *widths[::-1], context.n_items])
         self.register_buffer("warm", context.warm_items.clone(), persistent=False)
-        self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))  # taken so far; a resumed run goes on
+        self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))  # taken so far; a resumed run continues
 
     @property
     def beta(self) -> float:

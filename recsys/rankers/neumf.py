@@ -57,7 +57,7 @@ class NeuMFRanker(Ranker):
         self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
 
     def score(self, users: UserSide, items: OwnItems) -> Tensor:
-        # Zeros in place of the other half leave it out of the product.
+        # Zeros for the other half remove it from the product.
         weighted = torch.cat([self._weighted(users), torch.zeros_like(users.vectors[:, self.product_dim :])], dim=1)
         hidden = self._user_hidden(users).unsqueeze(1) + items.apply(self._item_hidden)  # (B, N, width)
         return items.products(weighted) + self._perceptron(hidden)

@@ -16,7 +16,7 @@ class PopularityRanker(Ranker, Fittable):
     """score(u, i) = Σ 2^(−age / half_life_days) over the train interactions of i; their number without a half-life.
 
     Ages are counted from the newest train interaction. Ji et al., "A Re-visit of the Popularity Baseline in Recommender
-    Systems", SIGIR 2020, on why the recent ones tell more.
+    Systems", SIGIR 2020, on why the recent ones predict better.
 
     Args:
         context: Sizes of the data and train counts.

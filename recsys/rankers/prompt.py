@@ -27,19 +27,19 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
     """score(u, i) = ℓ(i | newest items of u) − ℓ(i | no items), where ℓ is a language model's, and nothing is trained.
 
     ℓ is the mean log-probability of the tokens of i's text as the next line of the history, or the log-odds of the
-    answer "yes" to a question. The second term, how likely an item's text is to the model anyway, may be left out.
+    answer "yes" to a question. The second term, the likelihood of an item's text without a history, is optional.
     Language models that rank without training: Hou et al., "Large Language Models are Zero-Shot
     Rankers for Recommender Systems", ECIR 2024; the correction is the domain-conditional mutual information of Holtzman
     et al., "Surface Form Competition", EMNLP 2021.
 
-    With a retriever, the language model ranks the `top_n` best unseen items of each user, and all others stand below in
-    the retriever's order, as everything does for a user without history. Without one it scores all that it is asked.
+    With a retriever, the language model ranks the `top_n` best unseen items of each user, and all others rank below in
+    the retriever's order, as all items do for a user without history. Without one it scores all candidates.
 
     Args:
         context: Sizes of the data, and the items' texts.
         language_model: Which one, opened at the first score.
         prompt: How users and items become text.
-        retriever: Makes a ranker that is solved and reads no vectors; None for candidates that the data lists.
+        retriever: Makes a ranker that is fitted without gradients and reads no vectors; None to score all candidates.
         top_n: Candidates of each user; of no account without a retriever.
         score: "likelihood" or "yes_no".
         calibrate: Whether the score without history is subtracted.
@@ -172,8 +172,8 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
         wanted = items[mask].unique().cpu()
         missing = wanted[self.without_history[wanted].isnan()]
         if len(missing):
-            nobody = torch.full((1, self.prompt.n_history), -1)
-            self.without_history[missing] = self._continued(nobody, torch.zeros_like(missing), missing)
+            empty = torch.full((1, self.prompt.n_history), -1)
+            self.without_history[missing] = self._continued(empty, torch.zeros_like(missing), missing)
         return self.without_history.to(items.device)[items].masked_fill(~mask, 0.0)
 
     def _continued(self, history: Tensor, owners: Tensor, items: Tensor) -> Tensor:

@@ -23,15 +23,15 @@ FIELDS = ("title", "text")
 class Prompt:
     """How users and items become text.
 
-    The lines of the history stand after the instruction, the oldest first, each as "- title"; the candidate is the next
+    The lines of the history follow the instruction, the oldest first, each as "- title"; the candidate is the next
     line. With a question, the candidate's text replaces `{text}` in the question.
 
     Attributes:
         instruction: The line before the history; none if it is empty.
-        question: With `{text}` where the candidate stands; asked where the answer is scored.
+        question: With `{text}` for the candidate; used if the answer is scored.
         item_text: "title" (the whole text where the data has no titles) or "text".
-        n_history: The newest items of a history that are told.
-        n_examples: Histories of train users that are told before the user's own (few-shot); 0 for none.
+        n_history: Number of a history's newest items in the prompt.
+        n_examples: Number of train users' histories before the user's own (few-shot); 0 for none.
         max_item_tokens: Longer texts of items are cut.
 
     Raises:
@@ -99,11 +99,11 @@ class PromptTokens:
         self._check_length(prompt, language_model)
 
     def prefixes(self, history: Tensor, examples: Tensor) -> Tokens:
-        """What stands before a candidate of users with a history (B, n), the newest last; -1 stands for none.
+        """The prompt before a candidate, of users with a history (B, n), the newest last; -1 means none.
 
         Args:
             history: Items.
-            examples: (E, n) items of further histories, which all users are told of.
+            examples: (E, n) items of the histories that are in every prompt.
         """
         told = [self._parts(Part.START)]
         for example in examples[(examples >= 0).any(dim=1)]:

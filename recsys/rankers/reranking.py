@@ -13,7 +13,7 @@ FLOOR = -1000.0  # below what is ranked anew; a log-likelihood of a token does n
 def best_unseen(scores: Tensor, users: UserBatch, n: int) -> tuple[Tensor, Tensor]:
     """The `n` best items (B, N) of a catalogue's scores (B, I) that are not in the history, and which of them count.
 
-    Items that are equal at the edge are all left out, since the retriever does not say which of them are better.
+    Items with equal scores at the edge are all omitted, since the retriever does not order them.
     """
     rows, places = users.history_mask.nonzero(as_tuple=True)
     unseen = scores.index_put((rows, users.history[rows, places]), scores.new_tensor(-torch.inf))

@@ -16,7 +16,7 @@ class RP3BetaRanker(ItemItemRanker):
     Paudel, Christoffel, Newell and Bernstein, "Updatable, Accurate, Diverse, and Scalable Recommendations for
     Interactive Applications", ACM TiiS 2016: the probability that a walk from u by an item and a user ends at i, each
     step's to the power of α (P3α, Cooper et al. 2014), over the end's popularity to the power of β. d counts train
-    interactions. The probability of the first step is the same for all items of u's history and left out.
+    interactions. The probability of the first step is the same for all items of u's history and omitted.
 
     Args:
         context: Sizes of the data.
@@ -35,7 +35,7 @@ class RP3BetaRanker(ItemItemRanker):
                 raise ConfigError(f"ranker.{key} is {value}; expected 0 or more.")
         self.alpha, self.beta = alpha, beta
 
-    def solved_weights(self, train: TrainInteractions) -> csr_matrix:
+    def fitted_weights(self, train: TrainInteractions) -> csr_matrix:
         of_users, of_items = np.diff(train.matrix.indptr), train.matrix.sum(axis=0).A1
         to_users = diags_array(inverse_power(of_items, self.alpha)) @ train.matrix.T
         to_items = diags_array(inverse_power(of_users, self.alpha)) @ train.matrix

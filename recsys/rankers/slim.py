@@ -22,9 +22,9 @@ class SLIMRanker(ItemItemRanker):
 
     Ning and Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011. As in their fsSLIM, an
     item's weights are those of its `n_neighbors` most similar items (cosine); with as many as the catalogue has, it is
-    SLIM. All items are solved together by coordinate descent, as an elastic net each: in scikit-learn's terms over n
+    SLIM. All items are fitted together by coordinate descent, as an elastic net each: in scikit-learn's terms over n
     users, alpha·l1_ratio·n is λ and alpha·(1 − l1_ratio)·n is β. Time grows with n_items·n_neighbors².
-    It needs 4·n² bytes for a catalogue of n items while it is solved, and the sparse matrix of which items share users.
+    It needs 4·n² bytes for a catalogue of n items while it is fitted, and the sparse matrix of which items share users.
 
     Args:
         context: Sizes of the data.
@@ -43,7 +43,7 @@ class SLIMRanker(ItemItemRanker):
                 raise ConfigError(f"ranker.{key} is {value}; expected 0 or more.")
         self.l1, self.l2 = l1, l2
 
-    def solved_weights(self, train: TrainInteractions) -> csr_matrix:
+    def fitted_weights(self, train: TrainInteractions) -> csr_matrix:
         of_items = train.matrix.T.tocsr().astype(np.float32)
         columns, similarities = Similarity().most_similar(of_items, self.n_neighbors)
         gram = torch.from_numpy((of_items @ of_items.T).toarray())  # of counts, which float32 holds exactly
@@ -66,7 +66,7 @@ class SLIMRanker(ItemItemRanker):
 
 
 def _blocks(widths: Tensor) -> Iterator[Tensor]:
-    """Items to be solved together, those with the most candidates first; those without any are left out."""
+    """Items to be fitted together, those with the most candidates first; those without any are omitted."""
     order = widths.argsort(descending=True, stable=True)
     order, start = order[: int((widths > 0).sum())], 0
     while start < len(order):

@@ -18,7 +18,7 @@ class SparseRows(nn.Module):
     Args:
         n_rows: Rows.
         n_columns: Columns.
-        capacity: Entries that there is room for.
+        capacity: Number of entries that fit.
 
     Example:
         >>> matrix = SparseRows(2, 3, capacity=4)

@@ -88,16 +88,16 @@ def check_protocol(records: Sequence[Record]) -> None:
     lines = [f"  {key}: {_by_value(own)}" for key, own in values.items() if _n_values(own) > 1]
     if lines:
         raise ComparisonError(
-            "these runs have different protocols, and their numbers must not stand in one table:\n"
+            "these runs have different protocols, and their numbers cannot be compared:\n"
             + "\n".join(lines)
             + "\nSelect runs of one protocol, as in select=[data:movielens_small,split:user_temporal]."
         )
 
 
 def check_identity(records: Sequence[Record]) -> None:
-    """Refuse runs in which one component or one name of weights stands for different things.
+    """Raise an error for runs with different code or weights under one name.
 
-    Different components may be compared; what is refused is one module with two versions of its code, one folder with
+    Different components may be compared; an error means one module with two versions of its code, one folder with
     two models, and two major versions of torch.
 
     Raises:
@@ -110,7 +110,7 @@ def check_identity(records: Sequence[Record]) -> None:
     lines = [f"  {subject}: {_by_value(own)}" for subject, own in found.items() if _n_values(own) > 1]
     if lines:
         raise ComparisonError(
-            "these runs were made with different code or weights under the same name, and their numbers must not stand "
+            "these runs were made with different code or weights under the same name, and their numbers cannot be "
             "in one table:\n" + "\n".join(lines) + "\nMake the older runs again, and select runs by their ids, as in "
             "select=[<run id>,<run id>], or by the tag of a study."
         )
@@ -234,7 +234,7 @@ def _given(group: Sequence[Record], given: Mapping[str, str | Sequence[str]]) ->
 def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
     """The records' name, and where cells share it, what differs between them.
 
-    That is a config group where the choice differs, else a key; a key that goes with another is left out.
+    That is a config group where the choice differs, else a key; a key that follows from another is omitted.
     """
     made = [""] * len(groups)
     for name, places in group_by(range(len(groups)), lambda place: groups[place][0].name).items():

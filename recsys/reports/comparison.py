@@ -52,13 +52,13 @@ class Comparison:
     Attributes:
         rows: One for each cell.
         metrics: Names as in "ndcg@10"; of the test unless they name a stage.
-        baseline: The label of the cell that all are compared with, or None.
+        baseline: The label of the cell that all others are compared with, or None.
         segments: The first metric by segments of users and items.
         n_users: Users of the test.
         n_queries: Queries of the test; as many as users where each is tested once.
         failures: Failed runs.
         left_out: Labels of cells without some of their seeds, because these failed.
-        inference: How differences are judged.
+        inference: How differences are tested.
         differences: By metric, all pairs of cells in the order of the rows, each pair once; see `pairs`.
         varied: Config keys and groups that the study varies.
     """
@@ -82,7 +82,7 @@ class Comparison:
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What all runs share."""
+        """Settings that all runs share."""
         return self.records[0].protocol
 
     @property
@@ -143,7 +143,7 @@ class Comparison:
         return max(self.rows, key=lambda row: sign * row.scores[metric].mean).label
 
     def leaders(self, metric: str) -> set[str]:
-        """The labels of all cells with the best value of a metric; nobody leads where all are equal."""
+        """The labels of all cells with the best value of a metric; none if all are equal."""
         values = {row.label: row.scores[metric].mean for row in self.rows}
         best = values[self.best(metric)]
         leaders = {label for label, value in values.items() if value == best}
@@ -162,7 +162,7 @@ class Comparison:
         return p is not None and p < self.inference.alpha
 
     def pairs(self, metric: str) -> list[Pair]:
-        """All pairs of cells, each once: `a` stands before `b` in the rows; empty without values per user."""
+        """All pairs of cells, each once: `a` is before `b` in the rows; empty without values per user."""
         return self.differences.get(metric, [])
 
     def pair(self, metric: str, a: str, b: str) -> Pair:
@@ -187,7 +187,7 @@ def compare(
     labels: Mapping[str, str | Sequence[str]] | None = None,
     varied: Collection[str] = (),
 ) -> Comparison:
-    """Compare runs by what their records and values per user say.
+    """Compare runs by their records and values per user.
 
     Args:
         records: Finished and failed runs.
@@ -195,7 +195,7 @@ def compare(
         baseline: A cell's label or name, or the id of one of its runs; None for no differences.
         metrics: Of the test, such as "ndcg@10"; of another stage as in "val/ndcg@10", then without intervals.
         seed: Of the resampling.
-        inference: How differences are judged.
+        inference: How differences are tested.
         labels: One or several, by run id, such as a study's; each makes a cell. None for names out of what differs.
         varied: Config keys and groups that the study varies; cells may differ in them.
 
@@ -309,6 +309,6 @@ def _judge(
 
 
 def _ordered(pairs: Iterable[Pair], order: dict[str, int]) -> list[Pair]:
-    """Pairs as their cells stand in the rows."""
+    """Pairs in the order of the rows."""
     turned = (pair if order[pair.a] < order[pair.b] else pair.reversed for pair in pairs)
     return sorted(turned, key=lambda pair: (order[pair.a], order[pair.b]))

@@ -12,7 +12,7 @@ from recsys.tracking.record import Record
 
 @dataclass(frozen=True)
 class Cost:
-    """What a cell's runs took; None where no run says.
+    """The cost of a cell's runs; None if no run has it.
 
     Attributes:
         trainable: Trained weights.

@@ -73,7 +73,7 @@ class Section:
 
 
 def sections(comparison: Comparison, command: str | None = None, study: StudyRecord | None = None) -> list[Section]:
-    """Those that have something to say, in order; figures have distinct names."""
+    """Sections with content, in order; figures have distinct names."""
     made = [
         Section("warnings", "Warnings", comparison.warnings),
         _results(comparison),
@@ -199,11 +199,11 @@ def _last_line(error: str | None) -> str:
 
 def _protocol(comparison: Comparison, study: StudyRecord | None) -> Section:
     record = comparison.records[0]
-    made = [Table("What all runs share", tables.key_value_grid(list(flatten(comparison.protocol))))]
+    made = [Table("Settings that all runs share", tables.key_value_grid(list(flatten(comparison.protocol))))]
     environment = _environment(comparison)
     if environment:
         made.append(Table("Where they were made", tables.key_value_grid(environment)))
-    sentences = [f"Fingerprint `{record.protocol_fingerprint}`; runs with another are refused."]
+    sentences = [f"Fingerprint `{record.protocol_fingerprint}`; runs with another one are not compared."]
     if study is not None:
         sentences.append(f"Study {study.name}: {len(study.cells)} cells, seeds {', '.join(map(str, study.seeds))}.")
     return Section("protocol", "Protocol", sentences, tables=made)

@@ -21,8 +21,8 @@ def coverage_lines(encoding: Mapping[str, Any]) -> list[str]:
         return []
     users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
     return [f"Texts of items: {_read(encoding)}."] + [
-        f"Texts {STAGES[stage]}: {_read(report)}; {report['n_nothing_known']:,} of {report['n_read']:,} readings tell "
-        "of nothing known."
+        f"Texts {STAGES[stage]}: {_read(report)}; {report['n_nothing_known']:,} of {report['n_read']:,} readings are "
+        "of the empty text."
         for stage, report in users.items()
     ]
 
@@ -64,8 +64,8 @@ def _unread(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, in
 def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
     if report.get("n_zero"):
         yield (
-            f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder finds nothing in them, and "
-            "tells them not apart."
+            f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder knows none of their "
+            "words, and cannot distinguish them."
         )
     if kind == "of items" and report.get("n_empty"):
         yield f"{report['n_empty']:,} items have no text; they share the vector that the encoder gives to an empty one."

@@ -1,4 +1,4 @@
-"""What a comparison says, in sentences; every word follows from its numbers."""
+"""The findings of a comparison as sentences, derived from its numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recsys.reports.formatting import (
 )
 from recsys.reports.statistics import PairedDifference
 
-SHORTEST = 0.1  # seconds of training that a ratio is taken of: what is counted and not trained takes less
+SHORTEST = 0.1  # seconds of training that ratios need: fits by counting take less
 
 
 def headline(comparison: Comparison) -> str:

@@ -41,7 +41,7 @@ class Importance:
 def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
     """The parameters by fANOVA (Hutter, Hoos and Leyton-Brown 2014) over the finished trials, the first one first.
 
-    Only parameters that all finished trials have, with more than one value, are judged. The ends tell how
+    Only parameters that all finished trials have, with more than one value, are rated. The ends show how
     much the shares move with other trials of the same search, by the bootstrap.
 
     Raises:
@@ -82,7 +82,7 @@ def varied(trials: Sequence[Trial]) -> list[str]:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a parameter's value stands on a numeric axis."""
+    """Whether a parameter has a numeric axis."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 

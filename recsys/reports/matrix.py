@@ -30,7 +30,7 @@ def significance_grid(comparison: Comparison, brief: bool = False) -> Grid:
 
 
 def matrix_note(comparison: Comparison, brief: bool = False) -> str:
-    """What the matrix says."""
+    """The text of the matrix."""
     metric, inference = comparison.metrics[0], comparison.inference
     n_cells, n_pairs = len(comparison.rows), len(comparison.pairs(metric))
     which = f"The best {BEST} of {n_cells} cells" if n_cells > BEST else "All cells"

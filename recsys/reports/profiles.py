@@ -1,4 +1,4 @@
-"""A page on the profiles of one run: a map of the users, their clusters, and what tells each user."""
+"""A page about the profiles of one run: a map of the users, their clusters, and the top terms of each."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _user_table(users: pl.DataFrame, names: list[str]) -> Table:
         for row in _rows(users, names)
     ]
     headers = ["user", "known items", "favourite", "cluster", "telling words", "nearest items", "history, newest first"]
-    return Table("What tells each user", Grid(headers, lines), _NEAREST)
+    return Table("Nearest items and top terms of each user", Grid(headers, lines), _NEAREST)
 
 
 def _answers(users: pl.DataFrame, clusters: pl.DataFrame) -> list[Answer]:
@@ -177,7 +177,7 @@ def _answers(users: pl.DataFrame, clusters: pl.DataFrame) -> list[Answer]:
         ),
         Answer("Which groups?", f"{clusters.height} clusters", [f"Users in each: {sizes}."]),
         Answer(
-            "What tells the largest?",
+            "What are the largest?",
             ", ".join(largest["words"][:3]) or ABSENT,
             [f"{share:.0%} of the users; nearest items: {'; '.join(largest['nearest'][:3])}."],
         ),

@@ -1,4 +1,4 @@
-"""The paired randomisation test: what the mean difference would be, had chance said which cell a value is of."""
+"""The paired randomisation test: the distribution of the mean difference under random labels of the cells."""
 
 from __future__ import annotations
 

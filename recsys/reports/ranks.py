@@ -32,7 +32,7 @@ def ranks_grid(across: Across, metric: str) -> Grid:
 
 
 def ranks_note(across: Across, metric: str) -> str:
-    """What the ranks say, and whether they could say anything."""
+    """The text about the ranks, and whether any two cells can differ significantly."""
     found = across.critical_differences[metric]
     n_cells = len(found.labels)
     text = (
@@ -42,7 +42,7 @@ def ranks_note(across: Across, metric: str) -> str:
         "share a letter do not."
     )
     if found.critical_difference > n_cells - 1:
-        text += f" No two of {n_cells} cells could be so far apart: it takes more data sets to tell any of them apart."
+        text += f" No two of {n_cells} cells can be so far apart: a significant difference needs more data sets."
     if across.left_out:
         text += f" Left out, since not all data sets have them: {', '.join(across.left_out)}."
     return text

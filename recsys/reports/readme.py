@@ -66,7 +66,7 @@ def study_runs(study: StudyRecord, store: Store) -> list[Record]:
 
 
 def with_block(text: str, name: str, content: str, command: str) -> str:
-    """A text with new content between the markers of a name; the first marker says which command has written it.
+    """A text with new content between the markers of a name; the first marker names the command that wrote it.
 
     Raises:
         ConfigError: If there is not exactly one pair of markers of this name.
@@ -93,7 +93,7 @@ def results(comparison: Comparison) -> str:
 
 
 def caption(comparison: Comparison, link: str | None = None) -> str:
-    """What the table's numbers are, and what they took."""
+    """The meaning of the table's numbers, and their cost."""
     metric, candidates = metric_name(comparison.metrics[0]), comparison.protocol.get("candidates")
     over = f" over {candidates}" if candidates else ""
     note = short_note(comparison).replace(" * ", r" \* ")

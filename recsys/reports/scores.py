@@ -1,4 +1,4 @@
-"""What a metric says of each cell, and of each pair of cells."""
+"""The scores of each cell, and of each pair of cells, by one metric."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def scores_over_users(
         values: (n_users, n_seeds, n_cells).
         reference: The place of the cell that all are compared with.
         seed: Of the resampling.
-        inference: How differences are judged.
+        inference: How differences are tested.
     """
     resampled = sample(values, seed, inference)
     pairs = list(resampled.pairs())
@@ -91,7 +91,7 @@ def scores_of_segment(
         values: (n_users, n_seeds, n_cells), at least two users.
         reference: The place of the cell that all are compared with.
         seed: Of the resampling.
-        inference: How differences are judged.
+        inference: How differences are tested.
     """
     resampled = sample(values, seed, inference)
     scores = _with_intervals(plain_scores(values.mean(axis=0).T.tolist()), resampled)

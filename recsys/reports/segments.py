@@ -88,7 +88,7 @@ def find_segments(
         metric: Its name.
         reference: The place of the cell that all are compared with.
         seed: Of the resampling.
-        inference: How differences are judged.
+        inference: How differences are tested.
     """
     inference = inference or Inference()
     found = Segments(metric)

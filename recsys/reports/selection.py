@@ -1,4 +1,4 @@
-"""Choosing runs of a store by what they are."""
+"""Selection of a store's runs by their settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def select_runs(
         tested_only: False for runs without a test, too, as tuning makes them.
 
     Raises:
-        ConfigError: If a filter or the tag fits no run at all.
+        ConfigError: If a filter or the tag matches no run.
     """
     records = [record for record in records if not tested_only or record.config.get("test", True)]
     if tag is not None:

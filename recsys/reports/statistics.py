@@ -1,6 +1,6 @@
 """Inference over users: intervals, and differences between cells on the same users.
 
-Everything here takes a value for each user, or for each user and seed. With several seeds, differences are judged for
+Everything here takes a value for each user, or for each user and seed. With several seeds, differences are tested for
 new users and new seeds. The intervals and p-values over users alone are about other users of the same kind, for these
 seeds: they are kept beside.
 """
@@ -36,7 +36,7 @@ _NAMED = 4  # cells in a warning before the rest is only counted
 
 @dataclass(frozen=True)
 class Inference:
-    """How differences are judged.
+    """How differences are tested.
 
     Attributes:
         test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users. It
@@ -68,7 +68,7 @@ class Inference:
             raise ConfigError(f"n_resamples={self.n_resamples}; expected at least 100, better 2000 or more.")
 
     def test_name(self, n_seeds: int) -> str:
-        """The test that decides, and what it covers, in words.
+        """The name of the deciding test and its scope.
 
         Example:
             >>> Inference().test_name(1)
@@ -104,7 +104,7 @@ class PairedDifference:
         p_users: Of the two-sided paired test over users alone, without correction: for new users and these seeds.
         effect_size: Cohen's d of paired values: the mean over the standard deviation of the users' differences.
         n_users: Users whose values differ between the cells.
-        p_corrected: `p` corrected for all comparisons of its family; None where nobody has.
+        p_corrected: `p` corrected for all comparisons of its family; None if not corrected.
         low_with_seeds: Lower end of the interval that contains the variance of seeds too; None with one seed.
         high_with_seeds: Upper end.
         p_with_seeds: Of the two-sided test for new users and new seeds, without correction; None with one seed.
@@ -154,7 +154,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Sample:
-    """Values of cells on the same users and seeds, with what resampling makes of them.
+    """Values of cells on the same users and seeds, and their resamples.
 
     Attributes:
         means: (n_users, n_cells), over seeds.
@@ -163,7 +163,7 @@ class Sample:
         seeds: Variances of seeds of each cell; None with one seed.
         signed: Sums over users with signs given by chance, (n_signs, n_cells); None if no test needs them.
         seed: Of the resampling.
-        inference: How differences are judged.
+        inference: How differences are tested.
     """
 
     means: Floats
@@ -273,7 +273,7 @@ def paired_differences(
         values: (n_users, n_cells), or (n_users, n_seeds, n_cells).
         baseline: (n_users,), or (n_users, n_seeds).
         seed: Of the resampling.
-        inference: How differences are judged.
+        inference: How differences are tested.
 
     Raises:
         ComparisonError: If there are fewer than two users.

@@ -44,7 +44,7 @@ class Values:
         return self.of_users(self.by_seed[metric])
 
     def of_users(self, table: Floats) -> Floats:
-        """Values of users likewise from a table of queries (n_queries, n_seeds, n_cells); NaN is left out."""
+        """Values of users likewise from a table of queries (n_queries, n_seeds, n_cells); NaN is ignored."""
         defined = ~np.isnan(table[:, 0, 0])
         users, owner = np.unique(self.queries[USER_COLUMN].to_numpy()[defined], return_inverse=True)
         table = table[defined]

@@ -15,7 +15,7 @@ _NAMED = 4  # cells in a sentence before the rest is only counted
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer in a few words, and the numbers that it stands on."""
+    """An answer in a few words, with its numbers."""
 
     question: str
     answer: str

@@ -13,7 +13,7 @@ from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
-SHORTEST = 4  # letters of an id that may stand for it
+SHORTEST = 4  # characters of an id that may abbreviate it
 
 
 def store_of(cfg: DictConfig) -> Store:

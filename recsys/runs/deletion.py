@@ -19,7 +19,7 @@ def delete_runs(cfg: DictConfig, console: Console) -> int:
     """Delete the chosen runs, or only list them without `confirm=true`; 1 if one is being made and stays.
 
     Raises:
-        ConfigError: If nothing says which runs.
+        ConfigError: If no run is selected.
     """
     store = store_of(cfg)
     records, unfinished = _targets(cfg, store)

@@ -13,7 +13,7 @@ NO_SETTINGS = ("choices", "overrides", "paths", "tags", "seed")  # said elsewher
 
 
 def settings(record: Record) -> dict[str, Any]:
-    """A run's configuration by dotted key, without what differs between any two runs or says what a tuner may try."""
+    """A run's configuration by dotted key, without keys that differ between any two runs and search ranges."""
     own = {key: value for key, value in record.config.items() if key not in NO_SETTINGS}
     flat = flatten(in_folder(own, str(record.config.get("paths", {}).get("run_dir"))))
     return {key: value for key, value in flat if not {"search", "traits"} & set(key.split("."))}

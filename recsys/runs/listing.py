@@ -77,7 +77,7 @@ def _texts(record: Record) -> list[str]:
 
 def _print_unrecorded(store: Store, console: Console) -> None:
     for run_id in store.unrecorded():
-        state = "is being made" if store.is_locked(run_id) else "was left unfinished: its command goes on with it"
+        state = "is being made" if store.is_locked(run_id) else "is unfinished: its command continues it"
         console.print(f"{run_id} {state}.", style="yellow", highlight=False)
 
 

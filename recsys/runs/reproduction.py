@@ -1,4 +1,4 @@
-"""Making a run again from its record alone, and holding every number against it."""
+"""Making a run again from its record, and comparing every number with it."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def reproduce_run(cfg: DictConfig, console: Console) -> int:
     """Make a run again in a temporary store, and compare every number; 1 if one differs by more than 1e-6.
 
     Raises:
-        ConfigError: If the run failed, so that there is nothing to reproduce.
+        ConfigError: If the run failed.
     """
     record = one_run(cfg, "run")
     if not record.is_finished:
-        raise ConfigError(f"run={record.run_id} failed; action=show run={record.run_id} tells why.")
+        raise ConfigError(f"run={record.run_id} failed; action=show run={record.run_id} shows the error.")
     with TemporaryDirectory(prefix="recsys-") as folder:
         again = make(recorded_config(record, Path(folder), cfg)).record
         if not is_first_process():
@@ -114,7 +114,7 @@ def _worst(verdicts: Mapping[Any, str]) -> str:
 
 
 def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> Table:
-    """The metrics, and of all else what is not equal."""
+    """The metrics, and all other values that differ."""
     title = Text(f"{record.name}, seed {record.seed} ({record.run_id}), made again")
     table = Table("metric", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("record", "again", ""):

@@ -1,4 +1,4 @@
-"""All that a record tells of one run."""
+"""The printed details of one run."""
 
 from __future__ import annotations
 

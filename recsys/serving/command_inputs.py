@@ -33,13 +33,13 @@ def with_new_items(cfg: DictConfig, served: Served, console: Console) -> Served:
     told = f"{len(new)} new items: {path}"
     if len(blank):
         first = extended.items[schema.ITEM_ID][served.n_items + int(blank[0])]
-        told += f"; the encoder knows no word of {len(blank)} of them, first {first!r}, and scores them blindly"
+        told += f"; the encoder knows no word of {len(blank)} of them, first {first!r}: their scores are not meaningful"
     console.print(told, highlight=False, markup=False)
     return extended
 
 
 def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Served, ServedUsers]:
-    """The users that the configuration names, and the model with what a new user wrote."""
+    """The users that the configuration names, and the model with a new user's text."""
     if cfg.users == ALL_USERS:
         return served, known_users(served)
     if cfg.users is not None:
@@ -52,7 +52,7 @@ def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Ser
     if cfg.text is not None:
         served = with_text(served, str(cfg.text))
         history = np.append(history, served.n_items)
-        console.print("The items whose texts are nearest to what was written:", highlight=False)
+        console.print("Items with the nearest texts:", highlight=False)
         for title, cosine in nearest(served, served.n_items):
             console.print(f"  {cosine:.2f}  {title}", highlight=False, markup=False)
     words = "" if cfg.text is None else str(cfg.text)

@@ -1,4 +1,4 @@
-"""Why an item was recommended: the items of the user's history that carry its score."""
+"""Explanations: the contributions of history items to the score of a recommended item."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from recsys.serving.users import ServedUsers
 
 EXACT, LEAVE_ONE_OUT, GRADIENTS = "exact sum", "leave-one-out", "integrated gradients"
 AUTOMATIC = "auto"  # the exact sum where the score is one, else leave-one-out
-METHODS = {"leave_one_out": LEAVE_ONE_OUT, "integrated_gradients": GRADIENTS}  # that may be asked for
-ENTRIES_AT_ONCE = 16_000_000  # of what is computed for histories at once
+METHODS = {"leave_one_out": LEAVE_ONE_OUT, "integrated_gradients": GRADIENTS}  # that can be chosen
+ENTRIES_AT_ONCE = 16_000_000  # entries computed for histories at once
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def check_explains(served: Served, how: str = AUTOMATIC) -> None:
         raise ConfigError(
             f"n_reasons=… names the items of a history that carry a score; this run has ranker={ranker} "
             f"profile={profile}, "
-            "which reads no history: what was learnt of a user or an item as a whole cannot be attributed to one. Use "
+            "which reads no history: a vector of a whole user or item cannot be attributed to one item. Use "
             "a run with a profile of the history (profile=mean, attention, recurrent, transformer) or ranker=itemknn, "
             "ease or als."
         )
@@ -73,17 +73,17 @@ def check_explains(served: Served, how: str = AUTOMATIC) -> None:
 def explain(served: Served, users: ServedUsers, ranking: Ranking, n: int, how: str = AUTOMATIC) -> Reasons:
     """The `n` items of each user's history that add most to each of the user's recommendations.
 
-    Only what the model reads is asked about: the newest items of a history, where the model reads no more.
+    Only items that the model reads have parts: the newest items of a history.
 
     Args:
-        served: What is asked.
-        users: Who is recommended to.
-        ranking: What is recommended to them.
+        served: The model and its catalogue.
+        users: The users that get recommendations.
+        ranking: Their recommended items.
         n: Items to name.
         how: `auto`, or one of `METHODS`.
 
     Raises:
-        ConfigError: If the model reads no history, or has no gradients that are asked for.
+        ConfigError: If the model reads no history, or has no gradients and the method needs them.
     """
     check_explains(served, how)
     method, top_k = method_of(served, how), ranking.items.shape[1]
@@ -105,7 +105,7 @@ def method_of(served: Served, how: str = AUTOMATIC) -> str:
 def contributions(served: Served, batch: UserBatch, items: Tensor, method: str) -> tuple[Tensor, Tensor]:
     """What each entry of the histories (B, L) adds to the scores of `items` (B, N): (B, L, N), and the base (B, N).
 
-    An item that stands in a history more than once has its whole part at the first place, and 0 at the others.
+    An item that is in a history more than once has its whole part at the first position, and 0 at the others.
     """
     same = (batch.history.unsqueeze(2) == batch.history.unsqueeze(1)) & _pairs(batch.history_mask)
     first = batch.history_mask & ~(same.tril(-1).any(dim=2))

@@ -12,7 +12,7 @@ from recsys.schema import ConfigError, UserBatch
 from recsys.serving.model import Served
 
 STEPS = (32, 128, 512)  # points of the integral; more where fewer do not do
-TOLERANCE = 0.01  # of what is shared, or of a tenth of the largest score: the gap between it and the sum of the parts
+TOLERANCE = 0.01  # allowed gap of the sum of the parts: a share of their total, or of a tenth of the largest score
 
 
 def integrated_gradients(served: Served, batch: UserBatch, items: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,7 +47,7 @@ def integrated_gradients(served: Served, batch: UserBatch, items: Tensor) -> tup
 
 
 def blank_vector(served: Served) -> Tensor:
-    """The mean (dim,) of the vectors of the items that the run was made on: an item that tells nothing of a user."""
+    """The mean (dim,) of the vectors of the run's items: an item without information about a user."""
     return served.item_vectors[: served.run.split.dataset.n_items].mean(dim=0)
 
 

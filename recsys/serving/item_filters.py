@@ -1,4 +1,4 @@
-"""What may be recommended: items that a file lists, and items whose columns fit."""
+"""Filters of the candidates: items that a file lists, and items whose columns fit."""
 
 from __future__ import annotations
 

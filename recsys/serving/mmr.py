@@ -77,7 +77,7 @@ def _vectors(served: Served) -> Tensor:
 
 @torch.no_grad()
 def _chosen(vectors: Tensor, items: Tensor, scores: Tensor, top_k: int, mmr: float) -> Tensor:
-    """Places (B, top_k) in the pool (B, P); what is no item comes last."""
+    """Places (B, top_k) in the pool (B, P); entries without an item are last."""
     real = items >= 0
     relevance = _scaled(scores, real)
     candidates = vectors[items.clamp(min=0)]
@@ -85,7 +85,7 @@ def _chosen(vectors: Tensor, items: Tensor, scores: Tensor, top_k: int, mmr: flo
     left, rows, places = real.clone(), torch.arange(len(items)), []
     for step in range(min(top_k, items.shape[1])):
         value = (1 - mmr) * relevance - mmr * alike
-        # The first of equal ones is the best by score; what is no item is taken when nothing else is left.
+        # The first of equal ones is the best by score; entries without an item are taken last.
         value = torch.where(left, value, torch.where(real, -torch.inf, torch.finfo(value.dtype).min))
         place = (value == value.amax(dim=1, keepdim=True)).byte().argmax(dim=1)
         cosine = torch.einsum("bpd,bd->bp", candidates, candidates[rows, place])

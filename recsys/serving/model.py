@@ -1,4 +1,4 @@
-"""What is asked: a run's model, and all that it can recommend."""
+"""A run's model with everything that it can recommend."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Served:
     Attributes:
         run: The run that the model is of.
         model: In evaluation mode.
-        items: Row i is item i of the model: first what may be recommended, then texts that users gave for a history.
-        text_vectors: (n_items, text_dim) what the run's encoder makes of their texts.
-        n_items: How many may be recommended.
+        items: Row i is item i of the model: first the items that can be recommended, then users' texts.
+        text_vectors: (n_items, text_dim) vectors of their texts.
+        n_items: The number of items that can be recommended.
     """
 
     run: Run
@@ -70,7 +70,7 @@ class Served:
 
     @cached_property
     def known_texts(self) -> Tensor | None:
-        """(n_users, text_dim) what the profile reads of each user of the data, when the test is served."""
+        """(n_users, text_dim) the vectors of texts about the data's users in the test."""
         return None if self.user_texts is None else self.user_texts.known_users()
 
     @property

@@ -15,11 +15,11 @@ from recsys.serving.model import Served
 from recsys.serving.table_files import PLAIN, TextFormat, read_table
 
 KEY = "items"
-LIST_SEPARATOR = "|"  # in a field of text that stands for a list
+LIST_SEPARATOR = "|"  # in a text field that is a list
 
 
 def check_serves_new_items(served: Served) -> None:
-    """Refuse new items to a model that knows items by their ids alone.
+    """Raise an error for new items if the model knows items by their ids only.
 
     Raises:
         ConfigError: If the model makes nothing of an item's text.
@@ -89,8 +89,7 @@ def _refuse_empty(frame: pl.DataFrame, path: Path) -> None:
     if empty.any():
         row = empty.arg_true()[0]
         raise DataError(
-            f"{KEY}: {path}: row {row + 1} (id {frame[schema.ITEM_ID][row]!r}) has no text, by which alone a new item "
-            "is known."
+            f"{KEY}: {path}: row {row + 1} (id {frame[schema.ITEM_ID][row]!r}) has no text, which a new item needs."
         )
 
 

@@ -27,7 +27,7 @@ TOLERANCE = 1e-4  # of a vector's entries, as a share of the largest
 
 
 def check_serves_new_users(served: Served, by_text: bool) -> None:
-    """Refuse a new user to a model that could say nothing of one.
+    """Raise an error if the model cannot represent new users.
 
     Raises:
         ConfigError: If the profile or the ranker is blind to histories, or, for a text, if the run has no text encoder.
@@ -54,7 +54,7 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
 
 
 def with_text(served: Served, text: str) -> Served:
-    """The model with a text that may stand in a history, and is not recommended: the item after all others.
+    """The model with a text as a further item, the last one, for histories only: it is not recommended.
 
     Raises:
         ConfigError: If the encoder finds nothing in the text.
@@ -74,8 +74,8 @@ def with_texts(served: Served, texts: Sequence[str]) -> tuple[Served, NDArray[np
 
 
 def with_profile_texts(served: Served, users: ServedUsers, words: Sequence[str]) -> ServedUsers:
-    """New users with what a profile that reads texts is given: the words of each, or, where they are empty, a text of
-    what the user did."""
+    """New users with the texts for a profile that reads texts: their words or, if empty, the template with
+    their items."""
     texts = served.user_texts
     if texts is None:
         return users
@@ -85,7 +85,7 @@ def with_profile_texts(served: Served, users: ServedUsers, words: Sequence[str])
 
 
 def with_items(served: Served, items: pl.DataFrame) -> Served:
-    """The model with further items at the end: cold ones, for which their texts alone speak.
+    """The model with further items at the end: cold items, represented by their texts only.
 
     Args:
         served: The model with the items that it has.
@@ -102,7 +102,7 @@ def with_items(served: Served, items: pl.DataFrame) -> Served:
 
 
 def encoded(served: Served, texts: Sequence[str]) -> NDArray[np.float32]:
-    """What the run's encoder makes of new texts, (len(texts), text_dim).
+    """The run's encoder's vectors of new texts, (len(texts), text_dim).
 
     Raises:
         RecsysError: If the encoder no longer gives the vectors that the run was made on.

@@ -24,7 +24,7 @@ from recsys.tracking.spreadsheet_safety import harmless
 
 RANK, SCORE = "rank", "score"
 WHY, BASE, METHOD, PART = "why", "why_base", "why_method", "part"
-WORDS = "text"  # in place of an id: what a new user wrote
+WORDS = "text"  # instead of an id: the words of a new user
 MAX_PRINTED = 20  # users on the screen
 
 

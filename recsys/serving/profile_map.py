@@ -1,4 +1,4 @@
-"""What a run's profiles look like: a map of the users, clusters of them, and the items and words that tell each."""
+"""A map of a run's user profiles, clusters of them, nearest items and top terms."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def check_has_profiles(served: Served) -> None:
 def portraits(served: Served, users: ServedUsers, settings: PortraitSettings) -> Portraits:
     """Profiles of users, in two passes over them.
 
-    An item is nearest to a profile if the model scores it highest above its mean over these users, so that items that
-    everybody is recommended tell nothing. The words of a profile are those whose mean TF-IDF weight in the texts of its
-    nearest items is highest above that of the catalogue. Clusters are k-means', the map is t-SNE's (van der Maaten and
+    An item is nearest to a profile if the model scores it highest above its mean over these users, so that generally
+    popular items are not listed. Its top terms are the words whose mean TF-IDF weight in the texts of its nearest items
+    is highest above that of the catalogue. Clusters are k-means', the map is t-SNE's (van der Maaten and
     Hinton, JMLR 2008), both of user vectors of length 1.
 
     Raises:

@@ -32,14 +32,14 @@ class Ranking:
 def rank(served: Served, users: ServedUsers, top_k: int, allowed: NDArray[np.bool_] | None = None) -> Ranking:
     """The `top_k` best items of each user that the user is not known to have.
 
-    Scores in memory at once are bounded by the run's `batches.max_scores`. Equal scores stand in an order of their own
+    Scores in memory at once are bounded by the run's `batches.max_scores`. Equal scores are in an order of their own
     for each user, that of a seeded hash.
 
     Args:
-        served: What is asked.
-        users: Who is recommended to.
-        top_k: Items for each user.
-        allowed: (n_items,) what may be recommended; None for all items.
+        served: The model and its catalogue.
+        users: The users that get recommendations.
+        top_k: Number of items for each user.
+        allowed: (n_items,) whether an item can be recommended; None for all items.
     """
     found = [_rank_chunk(served, users, rows, top_k, allowed) for rows in chunks(served, len(users))]
     items, scores = zip(*found, strict=True) if found else ([torch.empty(0, top_k).long()], [torch.empty(0, top_k)])

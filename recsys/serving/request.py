@@ -1,4 +1,4 @@
-"""What the command `recommend` is asked for, checked before anything is loaded."""
+"""The request of the command `recommend`, checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check_request(cfg: DictConfig) -> None:
     if cfg.explain_method not in (AUTOMATIC, *METHODS):
         raise ConfigError(f"explain_method is {cfg.explain_method!r}; expected {', '.join((AUTOMATIC, *METHODS))}.")
     if isinstance(cfg.mmr, bool) or not isinstance(cfg.mmr, int | float) or not 0 <= cfg.mmr <= 1:
-        raise ConfigError(f"mmr is {cfg.mmr!r}; expected a number from 0 (by score alone) to 1 (by diversity alone).")
+        raise ConfigError(f"mmr is {cfg.mmr!r}; expected a number from 0 (by score only) to 1 (by diversity only).")
     if not is_count(cfg.mmr_pool):
         raise ConfigError(f"mmr_pool is {cfg.mmr_pool!r}; expected a whole number of at least 1.")
     if not cfg.catalogue and cfg["items"] is None:

@@ -1,4 +1,4 @@
-"""Tables that a user gives to be recommended from: csv, tsv, jsonl, parquet."""
+"""Reading of users' tables: csv, tsv, jsonl, parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells a user from others: words of texts, and categories of items."""
+"""Top terms of users: words of texts, and categories of items."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ AT_ONCE = 1024  # rows of weights of all words in memory
 
 
 def telling_words(texts: Sequence[str], groups: Sequence[NDArray[np.int64]], n: int) -> list[list[list[str]]]:
-    """For each table (R, K) of items, the `n` words of each row that tell it most.
+    """For each table (R, K) of items, the `n` most characteristic words of each row.
 
-    A word tells as much as its mean TF-IDF weight in the row's texts is above that in all texts. Words that are
+    A word's score is its mean TF-IDF weight in the row's texts minus that in all texts. Words that are
     not above it are not named, nor are numbers and English stop words.
 
     Example:
@@ -53,7 +53,7 @@ def _telling(weights: csr_matrix, names: NDArray, mean: NDArray, rows: NDArray[n
 def favourites(items: pl.DataFrame, histories: ItemLists) -> list[str]:
     """The category of each user whose share in the history is highest above its mean share over users; else empty.
 
-    Of a category that nearly everybody prefers, a share says little; what is above the mean is the user's own.
+    A share above the mean is characteristic of the user; a category that nearly all users prefer is not.
 
     Example:
         >>> items = pl.DataFrame({"categories": [["Drama"], ["Drama"], ["War"], None]})

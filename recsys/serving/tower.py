@@ -1,4 +1,4 @@
-"""The user side of a run as a graph of its own: what a user did in, the user's vector out, without this package."""
+"""The user side of a run as a graph without this package: from a history to the user's vector."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _users(history: Tensor | None, mask: Tensor | None, user: Tensor | None) -> 
 
 
 def inputs_of(model: Recommender, users: UserBatch, length: int = 1) -> dict[str, Tensor]:
-    """What a tower of the model is given, by name, of what it reads: `history` and `mask` (B, L), and `user` (B,).
+    """The tower's inputs by name, as far as the model reads them: `history` and `mask` (B, L), and `user` (B,).
 
     Args:
         model: The model.

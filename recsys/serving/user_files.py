@@ -36,8 +36,8 @@ def users_of_file(
         text: How it is written, if it is text.
 
     Raises:
-        ConfigError: If a user is not in the data, or the model can say nothing of a new one.
-        DataError: If the file is malformed, a user stands there twice, or an item is unknown.
+        ConfigError: If a user is not in the data, or the model cannot represent new users.
+        DataError: If the file is malformed, a user occurs twice, or an item is unknown.
     """
     if (ids := read_ids(path, text)) is not None:
         return served, known_users(served, _checked(ids, path))

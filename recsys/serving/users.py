@@ -1,4 +1,4 @@
-"""Who is recommended to: users of the data by what the run knows of them, and new ones by what they liked."""
+"""The users that get recommendations: known users with their interactions, and new users with a history or text."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from recsys.serving.model import Served
 from recsys.support.ids import ids_of
 from recsys.training.batches import TensorLists
 
-NEW = "new"  # what a new user is called
+NEW = "new"  # the id of a new user
 
 
 @dataclass(frozen=True)
 class ServedUsers:
-    """Users U with what they did.
+    """Users (U) with their histories.
 
     Attributes:
         ids: (U,) their names, for the output.
         idx: (U,) their indices in the data; -1 for a new user.
         history: (U) lists of items, oldest first.
-        texts: (U, text_dim) what the run's encoder makes of a text about each, for a profile that reads it.
+        texts: (U, text_dim) the run's encoder's vector of a text about each, for a profile that reads it.
         masked: (U) lists of items that are not recommended; None for the history.
     """
 
@@ -57,7 +57,7 @@ class ServedUsers:
 
 
 def known_users(served: Served, user_ids: Any = None) -> ServedUsers:
-    """Users of the data by their raw ids (None for all), with what is known of them when the test is served.
+    """Users of the data by their raw ids (None for all), with their known interactions in the test.
 
     Args:
         served: The model.

@@ -29,7 +29,7 @@ VECTOR, KNOWN = "vector", "known"
 
 @torch.no_grad()
 def item_vectors(served: Served) -> NDArray[np.float32]:
-    """(n_items, d) vectors of the items that may be recommended; their products with `user_vectors` are the scores.
+    """(n_items, d) vectors of the items that can be recommended; their products with `user_vectors` are the scores.
 
     Raises:
         ConfigError: If the run's score is no product of vectors.
@@ -85,7 +85,7 @@ def towers(served: Served, vectors: NDArray[np.float32], formats: Sequence[str],
 
 def faiss_index(vectors: NDArray[np.float32]) -> bytes:
     """An index that searches (n_items, d) vectors by largest product, exactly; row i is item i."""
-    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which builds it does not find
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs which builds it does not find
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])

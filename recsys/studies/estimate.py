@@ -13,7 +13,7 @@ class Durations:
     """Seconds of a run, by its name.
 
     Args:
-        records: Of a store; failed runs and those of other data say nothing.
+        records: Of a store; failed runs and those of other data are ignored.
         data: The name of the data set; None for any.
     """
 
@@ -27,11 +27,11 @@ class Durations:
         self.by_name = {name: fmean(record.times["total"] for record in own) for name, own in by_name.items()}
 
     def add(self, name: str, seconds: float) -> None:
-        """Take in what a run has taken just now."""
+        """Add the time of a run."""
         self.by_name[name] = seconds
 
     def of(self, name: str) -> float | None:
-        """Seconds of a run of that name, or of any run if there was none; None if there was no run at all."""
+        """Seconds of a run of that name, or of any run if there was none; None without runs."""
         if not self.by_name:
             return None
         return self.by_name.get(name, fmean(self.by_name.values()))

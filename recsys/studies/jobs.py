@@ -1,4 +1,4 @@
-"""What a worker is given, does and tells: one run, or the tuning of one cell."""
+"""Jobs that workers run, and their results: one run, or the tuning of one cell."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Outcome:
 
 
 def perform(job: Job) -> Outcome:
-    """Do a job; whatever goes wrong with it is told and recorded, and does not stop the others.
+    """Do a job. An error is reported and recorded, and does not stop the others.
 
     Raises:
         StoreError: If nothing can be written: then no other job can end well either.
@@ -103,9 +103,9 @@ def _run(job: Job) -> dict[str, Any]:
         found, cfg = None, _rerun(cfg)
     if found is not None and _stays(found.record, store, job.retry_failed):
         record = store.tag(found.record, list(cfg.tags), plain(cfg.tuning))
-        return {**_told(record, cfg.monitor), "state": FOUND if record.is_finished else JOB_FAILED}
+        return {**_summary(record, cfg.monitor), "state": FOUND if record.is_finished else JOB_FAILED}
     try:
-        return {**_told(run(cfg, wait=job.wait).record, cfg.monitor), "state": MADE}
+        return {**_summary(run(cfg, wait=job.wait).record, cfg.monitor), "state": MADE}
     except BusyError:
         return {"state": BUSY}
 
@@ -121,7 +121,7 @@ def _rerun(cfg: DictConfig) -> DictConfig:
     return again
 
 
-def _told(record: Record, monitor: str) -> dict[str, Any]:
+def _summary(record: Record, monitor: str) -> dict[str, Any]:
     told = {"run_id": record.run_id, "value": record.metrics.get(monitor), "error": last_line(record.error)}
     return told if told["value"] is None else {**told, "higher_is_better": higher_is_better(record, monitor)}
 

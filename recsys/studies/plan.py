@@ -20,7 +20,7 @@ from recsys.studies.fixed import Fixed
 from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
 
-NAMED_BY_PARTS = ("encoder", "ranker")  # what a run's own label says
+NAMED_BY_PARTS = ("encoder", "ranker")  # contained in a run's own label
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
 def compose_run(
     cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any] | None = None, seed: int | None = None
 ) -> DictConfig:
-    """The configuration of a study's run, by default with the first seed; this machine says where the store is."""
+    """The configuration of a study's run, by default with the first seed, and the store of this machine."""
     with_seed = f"seed={cfg.study.seeds[0] if seed is None else seed}"
     paths = [override(f"paths.{key}", cfg.paths[key]) for key in ("runs_dir", "cache_dir")]
     run_cfg = compose([*overrides, with_seed, *paths])
@@ -108,7 +108,7 @@ def _labels(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> 
 
 
 def _further(cell: CellDefinition) -> str:
-    """What a cell's overrides say beyond the name that its parts give it."""
+    """A cell's overrides except those in the name that its parts give it."""
     further = [own for own in cell.own if own.split("=")[0] not in NAMED_BY_PARTS]
     return ", ".join(further) or "default"
 
@@ -117,7 +117,7 @@ def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig], fixed
     seen: dict[str, str] = {}
     for name, run_cfg, own in zip(labels, composed, fixed, strict=True):
         settings = plain(run_cfg)
-        # The data is not part of a cell's identity, its fingerprint is; here the source must stand for it.
+        # The data is not part of a cell's identity, its fingerprint is; here the source must represent it.
         identity = f"{cell_id(settings)} {settings['data']} {own}"
         if identity in seen:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Runs a study: what is done is found, what fails is recorded, and the rest goes on."""
+"""Runs a study: finished runs are found, failures are recorded, and the others continue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from recsys.tracking.study_record import StudyCell, StudyRecord, Trial
 
 
 class StudyProgress:
-    """Is told how a study goes on, and here does nothing with it."""
+    """Receives the progress of a study; this base class ignores it."""
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """A phase begins: the tuning of the cells, or the runs."""
@@ -58,7 +58,7 @@ class Result:
 
 
 def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None = None) -> Result:
-    """Tune each cell if the study says so, make each run that is not done yet, and record the study.
+    """Tune each cell if a search is configured, make each missing run, and record the study.
 
     Raises:
         ConfigError: If the study, or one of its runs, is impossible; before the first run.
@@ -126,7 +126,7 @@ def _chosen(cfg: DictConfig, cells: Sequence[PlannedCell], tuned: Sequence[Outco
 
 
 def _all(launcher: Launcher, jobs: Sequence[Job], progress: StudyProgress) -> list[Outcome]:
-    """The outcomes of all jobs, in their order; those that another worker has are asked for again at the end."""
+    """The outcomes of all jobs, in their order; those that another worker has are checked again at the end."""
     progress.begin(jobs)
     ended: dict[tuple[str, int | None], Outcome] = {}
     left = list(jobs)

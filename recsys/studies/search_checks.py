@@ -55,4 +55,4 @@ def _check_entry(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSp
         raise ConfigError(f"study.space has {key}, which is no key of any cell's configuration.")
     reasons = {p.label: own.left_out[key] for p, own in zip(cells, spaces, strict=True) if key in own.left_out}
     told = "; ".join(f"{label}: {reason}" for label, reason in reasons.items()) or "no cell's components can use it"
-    raise ConfigError(f"study.space has {key}, which is searched in no cell ({told}): leave it out of study.space.")
+    raise ConfigError(f"study.space has {key}, which is searched in no cell ({told}): remove it from study.space.")

@@ -107,12 +107,12 @@ def suggest(trial: Trial, space: Mapping[str, Mapping[str, Any]], sampler_of: Ca
     """Let Optuna choose a value of each key; a value that the trial has already stays.
 
     Args:
-        trial: May have some of its values: its worker was killed while it chose them.
+        trial: May have some of its values, if its worker was interrupted while choosing.
         space: Of the cell.
         sampler_of: A sampler for each key, with randomness of its own, so that a value does not depend on which others
             had been chosen before the kill.
     """
-    _ = trial.relative_params  # what is chosen together is chosen before the first
+    _ = trial.relative_params  # joint choices are made before the first
     for key, entry in sorted(space.items()):
         trial.study.sampler = sampler_of(key)
         if "choice" in entry:

@@ -119,5 +119,5 @@ class Claims:
 
 
 def key_of(*parts: str) -> str:
-    """A short name for a cell's tuning: whatever changes its trials changes it."""
+    """A short name for a cell's tuning: a hash of everything that its trials depend on."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,8 +1,8 @@
-"""Tuning a cell on the validation part: Optuna is asked and told, trial by trial, so that a killed search goes on.
+"""Tuning a cell on the validation part by Optuna's ask-and-tell interface, so that an interrupted search continues.
 
 A trial is a run without a test for each tuning seed; none of these is a seed of the study. What a trial tries depends
-on the search's seed, the trial's number and the trials before it, so one worker repeats itself exactly, killed or not;
-several workers on one storage share the budget.
+on the search's seed, the trial's number and the trials before it, so one worker repeats its search exactly,
+also after an interruption; several workers on one storage share the budget.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Tuned:
 
 
 def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambda: None) -> Tuned:
-    """Try settings of a cell until its budget is spent; goes on where it, or another worker, left off.
+    """Try settings of a cell until its budget is spent; continues the trials of earlier calls and other workers.
 
     Args:
         cfg: Of the study.
@@ -134,7 +134,7 @@ class _Search:
     study: optuna.Study
 
     def one_more(self) -> bool:
-        """Make the next trial; False if the budget is spent, or others have what is left of it."""
+        """Make the next trial; False if the budget is spent, or other workers have the remaining trials."""
         with ExitStack() as stack:
             with self.claims.all_held():
                 trial = self._abandoned(stack) or self._new(stack)
@@ -147,7 +147,7 @@ class _Search:
         import optuna
 
         for frozen in self._trials(optuna.trial.TrialState.RUNNING):
-            # Its worker may have told its end since the list was read, and let go of the claim.
+            # Its worker may have reported its end since the list was read, and released the claim.
             if self.claims.take(stack, frozen.number) and self._is_running(frozen.number):
                 return self._suggested(optuna.Trial(self._seeded(frozen.number), frozen._trial_id))
         return None
@@ -271,7 +271,7 @@ def _written(value: Any) -> str:
 
 
 def _forget(cfg: DictConfig) -> None:
-    """Remove what a run without a record has left."""
+    """Remove the files of a run without a record."""
     identifier = identify(cfg)
     if identifier is not None:
         shutil.rmtree(Path(cfg.paths.runs_dir) / identifier, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Temporary files and folders whose writer is known to live: those of killed processes are found and removed."""
+"""Temporary files and folders with a lock of their writer: those of ended processes are found and removed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def temporary_file(path: Path) -> Iterator[tuple[int, Path]]:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """A folder in `parent`, which is deleted at the end; those that killed processes have left there go first."""
+    """A folder in `parent`, which is deleted at the end; leftovers of ended processes are deleted first."""
     remove_abandoned(parent)
     descriptor, own = _made(lambda: _opened(tempfile.mkdtemp(SUFFIX, ".", parent)))
     try:
@@ -83,7 +83,7 @@ def _made(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
 
 @contextmanager
 def writing_cache(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write a cache into an error that names the path and says what to do.
+    """Turn the system's error on writing a cache into one that names the path and a remedy.
 
     Raises:
         StoreError: If so.

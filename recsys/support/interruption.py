@@ -35,7 +35,7 @@ def stoppable() -> Iterator[None]:
     """End the process with status 130 (SIGINT) or 143 (SIGTERM) and one sentence, if a signal arrives in the block.
 
     The block ends by `Interrupted`, so that files and connections are closed. A process that is still busy after GRACE
-    seconds is ended at once: whatever it writes is either whole or absent. A signal that the parent process has set to
+    seconds is ended at once: its files are either whole or absent. A signal that the parent process has set to
     be ignored, as `nohup` does, stays ignored.
     """
     if threading.current_thread() is not threading.main_thread() or _state["installed"] is not None:
@@ -95,7 +95,7 @@ def _uninstall() -> None:
 
 
 def _interrupt(number: int, frame: Any) -> None:  # noqa: ARG001 (the signature of a handler)
-    if _state["stopped_by"] is not None:  # asked a second time
+    if _state["stopped_by"] is not None:  # a second signal
         _end_now(_state["stopped_by"])
     _state["stopped_by"] = number
     raise Interrupted(number)
@@ -123,7 +123,7 @@ def _report(number: int) -> None:
         return
     name = "SIGINT (Ctrl-C)" if number == signal.SIGINT else signal.Signals(number).name
     shown = _SHOW_CURSOR if os.isatty(2) else ""
-    text = f"{shown}stopped by {name}: all finished work is kept, and the same command goes on from there.\n"
+    text = f"{shown}stopped by {name}: all finished work is kept, and the same command continues from there.\n"
     with suppress(OSError):  # a terminal that is gone
         os.write(2, text.encode())
 

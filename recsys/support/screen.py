@@ -1,4 +1,4 @@
-"""The terminal: every text is shown as it is, whatever data, names and messages have in them."""
+"""The terminal: every text is shown literally, whatever characters it has."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ class Screen(Console):
         super().__init__(**{"markup": False, "emoji": False, "highlight": False, **settings})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """The segments of what is printed."""
+        """The printed segments."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=segment.text.translate(_CONTROLS))

@@ -10,14 +10,14 @@ from recsys.tracking.record import Record
 def higher_is_better(record: Record, metric: str) -> bool:
     """Whether higher values of a metric of a run are better.
 
-    The record says so. A record from before this field existed names the metric's class, which declares it.
+    The record has it. An older record without this field names the metric's class, which declares it.
 
     Args:
         record: Of a run that has the metric.
         metric: With or without its stage, as in "ndcg@10" or "val/ndcg@10".
 
     Raises:
-        RecsysError: If neither the record nor the class says so.
+        RecsysError: If neither the record nor the class declares it.
     """
     if metric == LOSS:
         return False

@@ -30,7 +30,7 @@ _LOCAL = ("NODE_RANK", "LOCAL_RANK")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results may depend on; one that is not installed is left out."""
+    """Versions of Python and of the installed packages that results may depend on."""
     found = {package: _version(package) for package in PACKAGES}
     return {"python": platform.python_version(), **{name: text for name, text in found.items() if text is not None}}
 
@@ -58,9 +58,9 @@ def git_state() -> dict[str, Any] | None:
 
 
 def is_first_process() -> bool:
-    """Whether this is the process of several that records and prints; true for one that is alone.
+    """Whether this process records and prints: the first of several, or the only one.
 
-    Lightning's ddp starts the command again for each further process, and tells each its place in the environment, as
+    Lightning's ddp starts the command again for each further process, and gives each its rank in the environment, as
     torchrun and Slurm do.
     """
     places = ("RANK",) if "RANK" in os.environ else ("SLURM_PROCID",) if "SLURM_NTASKS" in os.environ else _LOCAL
@@ -80,7 +80,7 @@ def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says, or None where it fails or is not installed."""
+    """git's output, or None if it fails or is not installed."""
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, whatever kills the process that writes them."""
+"""Files that are either whole or absent, also if the writing process is killed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
         content: Of the file.
 
     Raises:
-        StoreError: If the folder cannot be written; what stood at `path` is untouched.
+        StoreError: If the folder cannot be written; an existing file at `path` does not change.
     """
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into an error that names the path and says what to do."""
+    """Turn the system's error on writing into one that names the path and a remedy."""
     try:
         yield
     except OSError as error:
@@ -104,6 +104,6 @@ def _is_in_place(descriptor: int, path: Path) -> bool:
 
 
 def is_disk_error(error: BaseException) -> bool:
-    """Whether the disk is full or cannot be written: not the fault of whoever tried."""
+    """Whether the disk is full or cannot be written."""
     codes = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
     return isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in codes)

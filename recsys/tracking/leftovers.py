@@ -1,4 +1,4 @@
-"""What killed or refused commands have left in a store, and no command goes on from."""
+"""Files that interrupted or failed commands left in a store and that no command uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _tidied: set[Path] = set()
 
 
 def tidy(root: Path) -> None:
-    """Remove temporary files of killed processes, and folders of runs that nothing goes on from; once in a process.
+    """Remove temporary files of killed processes, and folders of runs that cannot be continued; once in a process.
 
     Such a folder has no record and no checkpoint, no process is at work in it, and it has only files of runs.
     """
@@ -37,7 +37,7 @@ def tidy(root: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove a run's folder if nothing goes on from it; its lock must be held."""
+    """Remove a run's folder if the run cannot be continued; its lock must be held."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {RECORD}
     if RECORD in names or not names <= _OWN or _has_checkpoint(folder):
         return
@@ -66,5 +66,5 @@ def _tidy_folder(folder: Path) -> None:
 
 
 def _has_checkpoint(folder: Path) -> bool:
-    """Whether a later command goes on from something in it, at any depth."""
+    """Whether it has something, at any depth, that a later command continues from."""
     return any(not path.name.endswith(".damaged") for path in (folder / CHECKPOINTS).rglob("*") if path.is_file())

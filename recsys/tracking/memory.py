@@ -1,4 +1,4 @@
-"""Memory of this process: its peak in a stretch of work, keeping what tensors free, and freeing what is left."""
+"""Memory of this process: its peak in a stretch of work, keeping what tensors free, and freeing the rest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def peak_mb() -> float:
 def freed_memory_kept() -> Iterator[None]:
     """Meanwhile, the C library keeps what tensors free for the next ones, and gives it back to the system at the end.
 
-    glibc would give each large block back at once, and Linux fill it with zeros when it is asked for again: a fifth to
+    By default glibc returns each large block at once, and Linux fills it with zeros on the next use: a fifth to
     a third of an epoch whose steps score a whole catalogue. Nothing is done where there is another C library, or where
     the environment has settings for this one (`MALLOC_…`).
     """
@@ -75,7 +75,7 @@ def free_what_is_left() -> None:
 
 
 def _held() -> int | None:
-    """Bytes of memory that the process and its tensors on a GPU have now; None where the system does not say."""
+    """Bytes of memory that the process and its tensors on a GPU have now; None if the system does not report it."""
     if not _STATM.exists():
         return None
     resident = int(_STATM.read_text().split()[1]) * resource.getpagesize()

@@ -44,7 +44,7 @@ def _is_special(character: str) -> bool:
 
 
 def as_name(text: str) -> str:
-    """A name for a folder that stands for any text: other characters than letters, digits and `._-` become `_`.
+    """A folder name for any text: other characters than letters, digits and `._-` become `_`.
 
     Example:
         >>> as_name("ml/../x y"), as_name("..")

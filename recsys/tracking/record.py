@@ -19,7 +19,7 @@ from recsys.tracking.secrets import redacted
 SCHEMA_VERSION = 2  # raised when a field is added, removed or changes its meaning
 FINISHED = "finished"
 FAILED = "failed"
-NAN = "nan"  # stands for the number in a configuration, as "inf" does for infinity
+NAN = "nan"  # represents NaN in a configuration, as "inf" represents infinity
 
 
 # Types of what commands and reports read of a record's objects, where it is there.
@@ -41,13 +41,13 @@ def _now() -> str:
 
 @dataclass(frozen=True)
 class Record:
-    """What one run was and what it gave.
+    """Settings and results of one run.
 
     Attributes:
         run_id: See `recsys.tracking.run_id`.
         name: A short label, such as "bert+dot" or "popularity".
         choices: What was chosen in each config group: data, split, encoder, profile, ranker, loss, …
-        config: The resolved configuration; `***` stands for secrets, as in overrides, tuning and error.
+        config: The resolved configuration; secrets are `***`, also in overrides, tuning and error.
         overrides: The command line that repeats the run.
         seed: The run's seed.
         protocol: Everything that must be equal between runs that are compared.
@@ -67,7 +67,7 @@ class Record:
         code: The package's release, and a hash of each module outside the package that a component comes from.
         contents: Identities of the encoder and the language model, with hashes of the weights that they read.
         encoding: What the encoder reports of the texts: coverage, cut texts, weights.
-        ranking: What the ranker says of its own biases; empty for most.
+        ranking: Measured biases of the ranker; empty for most.
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
         fitted_on: What the tested and served model was fitted on: the `parts` of the split, how many `interactions`,
             `until` when the newest was made, and the `epochs` that it was trained, as validation chose them.

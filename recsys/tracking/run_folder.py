@@ -1,10 +1,10 @@
-"""A run's folder: names of what is in it, and paths that follow it when it moves."""
+"""A run's folder: names of its files, and paths that follow it when it moves."""
 
 from __future__ import annotations
 
 from typing import Any
 
-CHECKPOINTS = "checkpoints"  # as conf/callbacks says
+CHECKPOINTS = "checkpoints"  # as in conf/callbacks
 RUN_DIR = "${paths.run_dir}"
 
 

@@ -11,16 +11,16 @@ from typing import Any
 from recsys import schema
 from recsys.tracking.record import Record, canonical_json
 
-# Patterns of dotted config keys without influence on results; `*` stands for any text.
+# Patterns of dotted config keys without influence on results; `*` matches any text.
 EXCLUDED = (
     "hydra",
     "paths",
     "logger",
     "study",
     "search",
-    "*.search",  # what a tuner may try, not what this run has
-    "*.traits",  # what a component says of itself
-    "data",  # the fingerprint of its content stands for it, wherever its files are
+    "*.search",  # search ranges, which this run does not use
+    "*.traits",  # declarations of a component
+    "data",  # represented by the fingerprint of its content, independent of paths
     "choices",  # names of nodes that are themselves included
     "overrides",  # the way to this configuration
     "experiment",

@@ -25,7 +25,7 @@ _NO_SECRETS = ("", "null", "none", "true", "false", HIDDEN)
 
 
 def redacted(value: Any) -> Any:
-    """The value with `***` in place of every secret, at any depth of mappings and lists.
+    """The value with `***` instead of every secret, at any depth of mappings and lists.
 
     Secrets are user and password of URLs; texts of keys such as `password`, `api_key`, `token` or `client_secret`, in
     mappings, in URLs and in texts as `key=value`; and keys that are known by their form, such as `hf_…`.

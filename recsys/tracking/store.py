@@ -93,13 +93,13 @@ class Store:
         return self._folders_with(RECORD)
 
     def unrecorded(self) -> list[str]:
-        """Of runs that are being made, or were killed before their record was written."""
+        """Ids of runs that are being made, or were interrupted before their record was written."""
         return sorted(set(self._folders_with(LOCK)) - set(self.ids()))
 
     def records(self) -> list[Record]:
         """All records that can be read, in the order of their ids; a warning names each other one.
 
-        A run whose id is not its folder's name is left out, too.
+        A run whose id is not its folder's name is omitted, too.
         """
         found = (_readable(self.folder(run_id) / RECORD) for run_id in self.ids())
         return [record for record in found if record is not None]
@@ -138,7 +138,7 @@ class Store:
             The record with the checksum of the values.
 
         Raises:
-            RecsysError: If the folder cannot be written; what was there before is still whole.
+            RecsysError: If the folder cannot be written; earlier files are unchanged.
         """
         folder = self.folder(record.run_id)
         if per_user is not None:
@@ -155,7 +155,7 @@ class Store:
     def tag(self, record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None = None) -> Record:
         """The record with further tags, written if anything is new: a study's mark on a run that it found.
 
-        Where a study had tuned its way to the run, the record says so, with the largest budget of them all.
+        If studies tuned the run's settings, the record has the largest of their budgets.
         """
         if _tagged(record, tags, tuning) == record:
             return record
@@ -170,7 +170,7 @@ class Store:
 
     @contextmanager
     def lock(self, run_id: str, wait: bool = True) -> Iterator[None]:
-        """Keep other processes from making the same run; waits for the one that has it, unless told not to.
+        """Keep other processes from making the same run; waits for the process that has it, unless `wait` is false.
 
         The system frees the lock of a process that ends, however it ends.
 
@@ -187,7 +187,7 @@ class Store:
             yield
 
     def delete(self, run_id: str) -> None:
-        """Delete a run with all of its files, the record first: what is left of a deletion that is killed is no run.
+        """Delete a run with all of its files, the record first, so that an interrupted deletion leaves no run.
 
         Raises:
             BusyError: If a process is making the run; nothing is deleted.
@@ -210,10 +210,10 @@ def _readable(path: Path) -> Record | None:
     try:
         record = Record.read(path)
     except RecsysError as error:
-        log.warning("%s It is left out.", error)
+        log.warning("%s It is omitted.", error)
         return None
     if record.run_id != path.parent.name:
-        log.warning("%s The run is left out.", _foreign(path, record))
+        log.warning("%s The run is omitted.", _foreign(path, record))
         return None
     return record
 

@@ -67,14 +67,14 @@ class StudyCell:
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """What a study was; the runs' own records hold what it gave.
+    """Definition and trials of a study; results are in the runs' records.
 
     Attributes:
         name: The study's name, and a tag of all of its runs.
-        command: The command line that repeats it; `***` stands for secrets.
+        command: The command line that repeats it; secrets are `***`.
         seeds: Of each cell.
         metrics: Of the test; the first is the one that is compared.
-        baseline: The label of the cell that all are compared with, or None.
+        baseline: The label of the cell that all others are compared with, or None.
         monitor: The metric of validation that is tuned for.
         search: The tuning budget and method, the same for each cell; empty without tuning.
         cells: In the study's order.
@@ -145,7 +145,7 @@ class StudyRecord:
 
 
 def _checked(kind: type[Kind], values: dict[str, Any]) -> Kind:
-    """A dataclass of what was read from a file.
+    """A dataclass from a file's content.
 
     Raises:
         TypeError: If a field is missing, unknown or of another type.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AUTO, ONLINE, OFFLINE = "auto", "online", "offline"
-FINISH_TIMEOUT = 60.0  # seconds that a run waits for its last upload; what is left stays on the disk
+FINISH_TIMEOUT = 60.0  # seconds that a run waits for its last upload; the rest stays on the disk
 SYNC = "the files are kept, and `wandb sync` uploads them later"
 
 
@@ -41,7 +41,7 @@ def make_logger(
 ) -> WandbLogger:
     """Lightning's WandbLogger, with a wandb run of its own that is named by the run's folder.
 
-    A killed run that goes on therefore continues its wandb run.
+    So an interrupted run that continues also continues its wandb run.
 
     Args:
         project: Of wandb.
@@ -49,7 +49,7 @@ def make_logger(
         group: Such as the study.
         job_type: Of wandb.
         tags: Of wandb.
-        offline: True keeps files only; False uploads; "auto" uploads where there is a key, unless WANDB_MODE says else.
+        offline: True keeps files only; False uploads; "auto" uploads with a key, unless WANDB_MODE forbids it.
         timeout: Seconds for the server to answer, before files are kept only.
         options: Further arguments of `wandb.init`, such as `name` or `entity`: those that
             `recsys.config.signatures.PASSED_ON` lists.
@@ -106,7 +106,7 @@ def _begin_online(timeout: float, options: Mapping[str, Any]) -> Any:
 
     try:
         return _init(ONLINE, timeout, {**options, "resume": "allow"})
-    except Exception as error:  # whatever it is, it must not stop the run
+    except Exception as error:  # no error of wandb may stop the run
         _give_up(wandb.setup().settings.base_url, " ".join(str(error).split()))
         wandb.teardown()  # frees the run's id for the run that is kept in files
         return None
@@ -173,7 +173,7 @@ def _give_up(url: str, problem: str) -> None:
 
 
 def problem_of(url: str, timeout: float) -> str | None:
-    """Why a server does not answer; None if it does, whatever it answers.
+    """Why a server does not answer; None for any answer.
 
     In a thread, since the system's look-up of a name cannot be bounded.
     """
@@ -185,7 +185,7 @@ def problem_of(url: str, timeout: float) -> str | None:
 
 
 def _problem(url: str, timeout: float) -> str | None:
-    # Nothing is told to whoever answers, so that its certificate need not be known.
+    # Nothing is sent to the server, so its certificate need not be checked.
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:

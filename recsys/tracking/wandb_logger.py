@@ -20,7 +20,7 @@ def run_logger() -> type[WandbLogger]:
 
     class RunLogger(WandbLogger):
         def declare(self, directions: Mapping[str, bool]) -> None:
-            """Let wandb's summary keep the best value of each metric while the run goes on.
+            """Let wandb's summary keep the best value of each metric during the run.
 
             Args:
                 directions: Whether higher is better, by the metric's full name.
@@ -29,7 +29,7 @@ def run_logger() -> type[WandbLogger]:
                 self.experiment.define_metric(name, summary="max" if higher else "min")
 
         def close(self, summary: Mapping[str, Any]) -> None:
-            """Add what is known of the finished run, and end it; waits for the upload no longer than FINISH_TIMEOUT."""
+            """Add the finished run's results, and end it; waits for the upload no longer than FINISH_TIMEOUT."""
             self.experiment.summary.update(dict(summary))
             self.experiment.finish()
 

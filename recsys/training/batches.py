@@ -33,7 +33,7 @@ class TensorLists:
     def newest(self, rows: Tensor, ends: Tensor | None, length: int) -> tuple[Tensor, Tensor]:
         """The newest `length` items of each list of `rows` (B,) before position `ends` (B,), with their mask, (B, L).
 
-        L is the longest that occurs in the batch. `ends=None` is the whole list. Padding stands at the right.
+        L is the longest that occurs in the batch. `ends=None` is the whole list. Padding is at the right.
         """
         start = self.offsets[rows]
         sizes = self.offsets[rows + 1] - start if ends is None else ends
@@ -54,7 +54,7 @@ class TrainBatches(ShuffledBatches):
         history: `before`: what came before the positive. `others`: all that the user did in the train part but the
             positive, which gives each example more context, and each user's first ones any at all.
         texts: What is written of each example's user, for a profile that reads it; None for none.
-        order: The seed and what else `ShuffledBatches` is told.
+        order: The seed and the other arguments of `ShuffledBatches`.
     """
 
     def __init__(
@@ -103,9 +103,9 @@ class WholeUserBatches(ShuffledBatches):
     """Training batches of users with all that they did, for a loss of whole users: no positive is set apart.
 
     Args:
-        history: What each user did in the train part; users who did nothing are left out.
+        history: Each user's train interactions; users without any are omitted.
         batch_size: Train interactions of a step, over all processes together, at the users' mean number of them.
-        order: The seed and what else `ShuffledBatches` is told.
+        order: The seed and the other arguments of `ShuffledBatches`.
     """
 
     def __init__(self, history: ItemLists, batch_size: int, *order: Any) -> None:

@@ -19,10 +19,10 @@ Write = Callable[[Path, memoryview], None]
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning's own writes by way of the system's folder for temporary files: where that is another file system, a
-    kill leaves half a checkpoint, which no run goes on from.
+    interruption leaves half a checkpoint, which no run continues from.
 
     Args:
-        write: Puts a file's content in its place, whole or not at all.
+        write: Writes a file, whole or not at all.
     """
 
     def __init__(self, write: Write) -> None:
@@ -44,7 +44,7 @@ def is_whole(path: Path) -> bool:
             if archive.testzip() is not None:
                 return False
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # whatever a damaged archive or pickle leads to
+    except Exception as error:  # any error of a damaged archive or pickle
         log.debug("%s: %s", path, error)
         return False
     return isinstance(content, dict) and {"state_dict", "loops", "epoch"} <= content.keys()
@@ -54,4 +54,4 @@ def set_aside(path: Path) -> None:
     """Rename a damaged checkpoint, with a warning that names it."""
     aside = path.with_name(f"{path.name}.damaged")
     path.replace(aside)
-    log.warning("%s is damaged and now named %s: the fit goes on from an earlier state.", path, aside.name)
+    log.warning("%s is damaged and now named %s: training continues from an earlier state.", path, aside.name)

@@ -1,4 +1,4 @@
-"""Users as a language model reads them: texts of what they did, encoded once, by example and by query."""
+"""Encoded texts about users, by example and by query; each distinct text is encoded once."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class TextRows:
 class UserTexts:
     """The texts about the users of a split, and their vectors.
 
-    The texts that training reads end before the positive of each of their examples; those of a stage tell all that is
-    known when the stage is served. Vectors are centred and scaled by the statistics of the distinct texts of training.
+    The texts that training reads end before the positive of each of their examples; those of a stage contain all
+    interactions that the stage knows. Vectors are standardised by the statistics of the distinct texts of training.
 
     Args:
         split: The data.
@@ -71,7 +71,7 @@ class UserTexts:
         return TextRows(self.scaled(self._train[0]), self._train[1])
 
     def encode_all(self, stages: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Encode the texts of training and of these stages; what the encoder says of them, by stage."""
+        """Encode the texts of training and of these stages; returns the encoder's reports by stage."""
         _ = self.train
         for stage in stages:
             self.stage(stage)
@@ -98,7 +98,7 @@ class UserTexts:
         return take_rows(self.scaled(vectors), rows)
 
     def new_users(self, lists: ItemLists, item_texts: pl.Series) -> list[str]:
-        """The texts of users who are not in the data, by what they did of items with these texts."""
+        """The texts of users who are not in the data, from their histories and the items' texts."""
         return self._whole(lists, np.full(len(lists), -1), item_texts)
 
     def scaled(self, vectors: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class UserTexts:
         return self.write(lists, np.arange(len(lists)), lists.lengths, owners, item_texts)
 
     def _encoded(self, texts: Sequence[str], stage: str | None) -> tuple[Tensor, Tensor]:
-        """Vectors of the distinct texts, and each text's row; what the encoder says of them is reported for a stage."""
+        """Vectors of the distinct texts, and each text's row; the encoder's report is kept for the stage."""
         places: dict[str, int] = {}
         rows = torch.tensor([places.setdefault(text, len(places)) for text in texts], dtype=torch.long)
         vectors, report = self.encode(list(places))

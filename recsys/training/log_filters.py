@@ -9,7 +9,7 @@ NO_NEWS = (
     r".*You have overridden `transfer_batch_to_device`.*",  # meant: batches are dataclasses that move themselves
     r".*is smaller than the logging interval.*",  # the loss is logged once an epoch
     r".*does not have many workers.*",  # batches are slices of memory
-    r".*Checkpoint directory .* exists and is not empty.*",  # that of the killed run that goes on
+    r".*Checkpoint directory .* exists and is not empty.*",  # that of the interrupted run that continues
     r".*use `self.log\('(val|test)/.*sync_dist=True.*",  # metrics gather the queries of all processes themselves
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # Lightning's own use of torch
 )

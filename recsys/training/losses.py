@@ -1,7 +1,7 @@
 """Losses over the scores of a positive and its negatives. Each takes and gives the same shapes, so any can be swapped.
 
 Shapes: `positive` (B,), `negative` (B, N), `mask` (B, N, bool; False for a known positive or padding).
-`multinomial` alone is of whole users.
+`multinomial` is a user-level reconstruction loss.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _MaskedLogSumExp(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (shares,) = ctx.saved_tensors
-        # In place: what was saved serves once, and torch refuses to read it again.
+        # In place: the saved tensor is used once, and torch raises an error if it is read again.
         return shares.mul_(gradient.unsqueeze(1)), None
 
 

@@ -86,7 +86,7 @@ class RecommenderModule(pl.LightningModule):
         self.stage_metrics = nn.ModuleDict(stage_metrics)
         self.seed = seed
         self.item_vectors = torch.empty(0)
-        self.takes_plain_steps = False  # whether the optimizer alone reads and changes weights in a fit
+        self.takes_plain_steps = False  # whether only the optimizer reads and changes weights in a fit
 
     def setup(self, stage: str) -> None:
         if stage == TrainerFn.FITTING:
@@ -124,7 +124,7 @@ class RecommenderModule(pl.LightningModule):
                 optimizer.release()
 
     def on_train_epoch_start(self) -> None:
-        # All of an epoch's randomness depends on the seed and the epoch alone, so that a resumed run repeats it.
+        # All of an epoch's randomness depends on the seed and the epoch only, so that a resumed run repeats it.
         torch.manual_seed(derive_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
         self.generator = generator(self.device, self.seed, "negatives", self.current_epoch, self.global_rank)
         self.losses: list[Tensor] = []  # of the epoch's steps
@@ -177,7 +177,7 @@ class RecommenderModule(pl.LightningModule):
         return [each.to(device) for each in batch] if isinstance(batch, list) else batch.to(device)
 
     def scores(self, batch: EvaluationBatch) -> Tensor:
-        """Scores (B, columns) of the queries' candidates; −∞ for what was seen and for padding."""
+        """Scores (B, columns) of the queries' candidates; −∞ for known items and for padding."""
         if batch.candidates is None:
             scores = self.recommender.score_catalogue(batch.users, self.item_vectors).float()
             scores = scores.clone() if scores.requires_grad or scores.stride(0) == 0 else scores

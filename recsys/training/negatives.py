@@ -110,7 +110,7 @@ class NegativeSampler(ABC):
         known: The train positives.
     """
 
-    by_example: ClassVar[bool] = True  # whether a draw reads user and positive alone, so that many batches can share it
+    by_example: ClassVar[bool] = True  # whether a draw depends on user and positive only, so batches can share it
     columns: Tensor | None = None  # (n_items,) each item's place in the negatives, if these are the same for all rows
 
     def __init__(self, context: ModelContext, known: KnownPositives) -> None:

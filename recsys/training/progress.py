@@ -1,4 +1,4 @@
-"""What is told of a fit while it goes on, and survives its being killed."""
+"""Training progress that survives an interruption."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recsys import schema
 
 
 class FitProgress(Callback):
-    """Collects the metrics of each epoch and the seconds of training; a resumed run goes on from its checkpoint's.
+    """Collects the metrics of each epoch and the seconds of training; a resumed run continues from its checkpoint's.
 
     Attributes:
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.

@@ -10,7 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 
 class Pruning(Callback):
-    """Tells Optuna the monitored metric of each epoch, and ends the run if the study's pruner says so.
+    """Reports the monitored metric of each epoch to Optuna, and ends the run if the pruner decides so.
 
     Args:
         trial: The trial that the run is.
@@ -25,7 +25,7 @@ class Pruning(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != TrainerFn.FITTING:
             return
-        with warnings.catch_warnings():  # an epoch that a killed run had told already is told again, and ignored
+        with warnings.catch_warnings():  # an epoch that an interrupted run had reported is reported again, and ignored
             warnings.simplefilter("ignore")
             self.trial.report(float(trainer.callback_metrics[self.monitor]), trainer.current_epoch)
         if self.trial.should_prune():

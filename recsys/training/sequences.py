@@ -21,7 +21,7 @@ LAST_ALONE = 0.1  # share of sequences of which only the newest item is hidden, 
 class SequenceBatches(ShuffledBatches):
     """Batches of sequences: what users did, in pieces of at most `max_history` items, each with the item before it.
 
-    Every item of a piece is an example: to be told from those before it in the piece or, with `mask_share`, from all
+    Every item of a piece is an example: predicted from those before it in the piece or, with `mask_share`, from all
     that are not hidden, for those that are hidden in this epoch. That is one example for each train interaction, as
     with `train_history=before`, and a history is computed once for all of its examples; but only examples at a piece's
     end have `max_history` items before them.
@@ -30,8 +30,8 @@ class SequenceBatches(ShuffledBatches):
         lists: What each user did in the train part, oldest first.
         batch_size: Train interactions of a step, over all processes together, at the pieces' mean number of them.
         max_history: Items of a piece.
-        mask_share: Share of the items that are hidden; None hides none, and tells each from those before it.
-        order: The seed and what else `ShuffledBatches` is told.
+        mask_share: Masking probability of the Cloze task; None for next-item training.
+        order: The seed and the other arguments of `ShuffledBatches`.
     """
 
     def __init__(

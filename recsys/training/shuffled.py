@@ -1,4 +1,4 @@
-"""Training batches in an order of the seed and the epoch alone, shared by processes, in lists for one training step."""
+"""Training batches in an order that depends on seed and epoch only, shared by processes, in lists for one step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recsys.training.seeds import generator
 
 
 class ShuffledBatches(ABC):
-    """Iterates shuffled training batches, in an order of the seed and the epoch alone, so a resumed run repeats it.
+    """Iterates shuffled training batches, in an order that depends on seed and epoch only, so a resumed run repeats it.
 
     They come as lists of `steps_at_once` (the last may be shorter), for a training step that takes as many.
 
@@ -55,10 +55,10 @@ class ShuffledBatches(ABC):
 
     @abstractmethod
     def make(self, chosen: Sequence[Tensor]) -> list[TrainBatch]:
-        """The batches of what is chosen for each, by number."""
+        """The batches of the chosen examples, by number."""
 
     def count(self, chosen: Tensor) -> int:
-        """How many terms the mean of the loss has for what is chosen."""
+        """Number of terms in the mean of the loss for the chosen examples."""
         return len(chosen)
 
     def _share(self, batch: Tensor) -> tuple[Tensor, float]:

@@ -25,9 +25,9 @@ from recsys.training.module import RecommenderModule
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """Where a killed fit left off, in its folder of checkpoints; None for a new one.
+    """The checkpoint that an interrupted fit continues from; None for a new one.
 
-    A damaged checkpoint is renamed, with a warning. The fit then goes on from the best one, which is an earlier one.
+    A damaged checkpoint is renamed, with a warning. Training then continues from the best one, which is an earlier one.
     If the best one is damaged, the fit begins anew, since its end would need those weights.
     """
     last, best = folder / "last.ckpt", folder / "best.ckpt"
@@ -120,7 +120,7 @@ def finish(trainer: Trainer, folder: Path, summary: Mapping[str, Any]) -> None:
     Args:
         trainer: Of the run.
         folder: Of the run.
-        summary: What a logger that sums runs up is told at last.
+        summary: Final values for loggers with a summary.
     """
     for logger in trainer.loggers:
         logger.finalize("success")

@@ -146,7 +146,7 @@ def parameters(target) -> set[str]:
         (["ranker=popularity", "encoder=bert"], "ignores encoder=bert"),
         (["ranker=ease", "encoder=bert"], "ignores encoder=bert"),
         (["ranker=itemknn", "encoder=bert", "profile=mean"], "ignores profile=mean"),
-        (["ranker=popularity", "loss=bpr"], "not trained by descent: leave loss=bpr out"),
+        (["ranker=popularity", "loss=bpr"], "fitted without gradients: omit loss=bpr"),
         (["ranker=popularity", "finetune=delta"], "ignores finetune=delta"),
         (["encoder=tfidf", "finetune=lora"], "encoder=tfidf has none. Choose encoder=bert, gpt2 or transformer"),
         (["encoder=concat", "finetune=last_n"], "encoder=concat has none"),

@@ -193,7 +193,7 @@ def test_ids_that_stand_for_missing_values_are_ids_with_a_warning(tmp_path, capl
     with caplog.at_level(logging.WARNING):
         data = source(tmp_path, ["user_id,item_id", "nan,a", "None,a", "1,a"], Interactions("log.csv"), Items()).read()
     assert sorted(data.users["user_id"]) == ["1", "None", "nan"]
-    assert "column 'user_id': 2 rows have the id 'nan', which often stands for a missing value" in caplog.text
+    assert "column 'user_id': 2 rows have the id 'nan', which often means a missing value" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,6 @@ def test_items_that_are_there_twice_or_without_id(tmp_path):
 def test_a_format_that_says_nothing_of_its_separator(tmp_path):
     (tmp_path / "log.dat").write_text(HEADER.replace(",", "::") + GOOD.replace(",", "::"))
     log = Interactions("log.dat", rating="rating", timestamp="time")
-    with pytest.raises(ConfigError, match=r"data\.separator: say what stands between the columns of .*log\.dat"):
+    with pytest.raises(ConfigError, match=r"data\.separator: give the separator between the columns of .*log\.dat"):
         TableSource(str(tmp_path), log).read()
     assert TableSource(str(tmp_path), log, separator="::").read().n_users == 2

@@ -102,7 +102,7 @@ def test_a_global_cut_of_the_embedded_data_warns_of_its_size(movielens):
     split = TemporalSplitter(test_share=0.1, validation_share=0.1).split(movielens)
     assert split.warnings == [
         "split=temporal leaves 10,000 test interactions of 82 users, of whom 22 have any history: fewer than 1,000 "
-        "interactions or 100 users with a history tell little."
+        "interactions or 100 users with a history give uncertain metrics."
     ]
     assert describe(split.dataset, split)["parts"]["test"]["cold_users"] == 60 / 82
 

@@ -43,7 +43,7 @@ def solved(n_neighbors: int, l1: float, l2: float) -> np.ndarray:
     users, items = np.nonzero(ones())
     ranker = SLIMRanker(ModelContext(0, torch.ones(N_USERS), torch.ones(N_ITEMS)), n_neighbors, l1, l2)
     interactions = TrainInteractions(users, items, None, N_USERS, N_ITEMS, np.zeros((N_ITEMS, 0), np.float32))
-    return ranker.solved_weights(interactions).toarray()
+    return ranker.fitted_weights(interactions).toarray()
 
 
 @pytest.mark.parametrize(("n_neighbors", "l1", "l2"), [(N_ITEMS, 1.0, 2.0), (N_ITEMS, 0.1, 0.5), (10, 2.0, 10.0)])
@@ -72,7 +72,7 @@ class TestSLIMRanker(ClosedFormContract):
         return SLIMRanker(context(), n_neighbors=5, l1=0.1, l2=1.0)
 
     def test_scores_are_the_sum_of_the_weights_of_the_history(self, ranker):
-        weights = ranker.solved_weights(train()).toarray()
+        weights = ranker.fitted_weights(train()).toarray()
         assert np.count_nonzero(weights) > 20
         assert np.allclose(scores(ranker), known() @ weights, atol=1e-6)
 

@@ -79,7 +79,7 @@ def test_ranks_as_a_table(store):
 def test_too_few_data_sets_to_tell_anything_are_said_to_be(store):
     runs = [run for run in study(store) if run.protocol["data"] != "news"]
     note = ranks_note(compare_across(runs, store, None, ["ndcg@10"]), "ndcg@10")
-    assert "No two of 3 cells could be so far apart: it takes more data sets" in note  # 2.34 > 2
+    assert "No two of 3 cells can be so far apart: a significant difference needs more data sets" in note  # 2.34 > 2
 
 
 def test_cells_that_a_data_set_lacks_are_left_out_and_named(store):

@@ -78,7 +78,7 @@ def test_folders_without_a_record_are_listed_too(store):
     with store.lock("aaaaaaaaaaaa"):
         text, _ = do(store)
     assert text.strip() == "aaaaaaaaaaaa is being made."
-    assert do(store)[0].strip() == "aaaaaaaaaaaa was left unfinished: its command goes on with it."
+    assert do(store)[0].strip() == "aaaaaaaaaaaa is unfinished: its command continues it."
 
 
 def test_a_run_may_be_called_by_the_beginning_of_its_id(store):

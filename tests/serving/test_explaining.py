@@ -223,5 +223,5 @@ def test_a_user_without_a_history_has_no_reasons(served):
 
 @pytest.mark.parametrize("overrides", [["encoder=none", "ranker=cf"], ["ranker=popularity"]])
 def test_models_that_read_no_history_say_so(run_of, overrides):
-    with pytest.raises(ConfigError, match="which reads no history: what was learnt of a user or an item as a whole"):
+    with pytest.raises(ConfigError, match="which reads no history: a vector of a whole user or item"):
         check_explains(serve(run_of(*overrides)))

@@ -65,7 +65,7 @@ def test_all_users_in_one_file(recommend, dot_run, tmp_path):
 def test_a_new_user_by_items_and_words(recommend, dot_run):
     item_id, title = dot_run.split.dataset.items.select("item_id", "title").row(5)
     shown = recommend(f"history=[{item_id}]", "text='a comedy'", "top_k=3")
-    assert "nearest to what was written" in shown
+    assert "Items with the nearest texts:" in shown
     assert "user new" in shown
     assert title not in shown.split("user new")[1]
 

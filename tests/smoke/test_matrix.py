@@ -113,7 +113,7 @@ REFUSED = {
         *product(["none"], ["mean"], [*SOLVED, *OWN_VECTORS]),  # they have no use for a profile
         *product(["tfidf"], ["none"], [ranker for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in READ_TEXT]),
     ],
-    "what an encoder makes of a text": [*product(WORDLESS, READ_TEXTS, ["cf"])],
+    "the encoder's vector of a text": [*product(WORDLESS, READ_TEXTS, ["cf"])],
     "needs a profile": list(product(["tfidf"], ["none"], TRAINED)),
     "neither text nor": list(product(["none"], ["mean"], [ranker for ranker in TRAINED if ranker not in LEARN_IDS])),
 }

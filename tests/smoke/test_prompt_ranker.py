@@ -65,7 +65,7 @@ def test_other_weights_under_the_same_name_are_another_run(run, overrides, monke
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["ranker@ranker.retriever=dot"], "ranker.retriever is DotRanker, which is trained by descent"),
+        (["ranker@ranker.retriever=dot"], "ranker.retriever is DotRanker, which is trained by gradient descent"),
         (["ranker@ranker.retriever=popularity", "encoder=tfidf"], "PopularityRanker ignores encoder=tfidf"),
         (["ranker.retriever=null", "encoder=tfidf"], "ignores encoder=tfidf"),
         (["ranker@ranker.retriever=prompt"], "ranker.retriever is PromptRanker"),

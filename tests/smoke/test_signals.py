@@ -41,7 +41,7 @@ def test_a_signal_in_a_fit_ends_the_run(small_data, tmp_path, cache_dir, number,
     assert done.returncode == status
     assert time.monotonic() - start < 5
     assert done.stderr.count("stopped by") == 1
-    assert "the same command goes on from there" in done.stderr
+    assert "the same command continues from there" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert not list(tmp_path.glob("runs/*/record.json"))
     assert list(tmp_path.glob("runs/*/checkpoints/last.ckpt"))

@@ -58,7 +58,7 @@ def test_outside_a_terminal_each_run_is_a_line(study_of, capsys):
 
 def test_a_dry_run_says_what_is_done_and_how_long_the_rest_will_take(study_of, capsys):
     study_command(study_of("dry_run=true"))
-    assert "6 runs to do, 1 at a time: the store has no run to tell how long" in capsys.readouterr().out
+    assert "6 runs to do, 1 at a time: no run in the store to estimate the time from" in capsys.readouterr().out
     run_study(study_of("study.seeds=[0]"))
     study_command(study_of("dry_run=true"))
     said = capsys.readouterr().out

@@ -10,7 +10,7 @@ from recsys.data.dataset import Dataset
 
 
 class Source(ABC):
-    """Reads raw files into a `Dataset`; made of configuration values alone, so that making one reads nothing.
+    """Reads raw files into a `Dataset`; made from configuration values only: the constructor reads no files.
 
     Attributes:
         name: The data set's name, for reports.
@@ -35,5 +35,5 @@ class Source(ABC):
         """The data set.
 
         Raises:
-            DataError: If a file is malformed; the message names file, line, column, what was found and expected.
+            DataError: If a file is malformed; the message names file, line, column, the found and the expected value.
         """

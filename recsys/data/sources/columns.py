@@ -25,11 +25,11 @@ class Column:
 
     Attributes:
         raw: Its name in the file.
-        parse: Gives null for a value that is refused.
+        parse: Returns null for an invalid value.
         expected: What a value should have been, for the message.
         key: The configuration's key that names the column, if one does.
-        kind: What rows with a refused value are, in the plural, for the statistics.
-        unit_key: The configuration's key of a time's unit, if the unit is to be found out by the values.
+        kind: Name of rows with an invalid value, in the plural, for the statistics.
+        unit_key: The configuration's key of a time's unit, if the unit is detected from the values.
     """
 
     raw: str
@@ -126,7 +126,7 @@ def check_unit(found: pl.Series, unit: str, label: str, unit_key: str) -> None:
 
 
 def with_unit(table: RawTable, column: Column) -> Column:
-    """The column with the unit of its times, found out by its first values if that is asked for."""
+    """The column with the unit of its times, detected from its first values for `auto`."""
     if column.unit_key is None:
         return column
     first = table.collect(table.frame.select(column.raw).filter(pl.col(column.raw) != "").head(_SAMPLE))[column.raw]
@@ -166,7 +166,7 @@ def refuse_first_row(table: RawTable, columns: Mapping[str, Column]) -> None:
 
 
 def header_hint(table: RawTable) -> str:
-    """The end of a message about missing columns: what the first row looks like; empty for an ordinary header."""
+    """The end of a message about missing columns: the appearance of the first row; empty for an ordinary header."""
     columns = table.columns
     if table.first_row_is_data:
         n = len(columns)

@@ -31,7 +31,7 @@ class CsvTable(RawTable):
         encoding: Of the file.
         quote: Around fields that hold a separator; None where quotes mean nothing.
         names: The columns of a file without a header; None takes its first line.
-        escape: Before a quote within a field in quotes; None where it is doubled. The quote itself says that fields
+        escape: Before a quote within a field in quotes; None where it is doubled. The quote itself means that fields
             in quotes may hold line breaks, even where their lines look like rows.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Fetching a file, only ever when the user asked for it."""
+"""Downloading a file, only on the user's request."""
 
 from __future__ import annotations
 

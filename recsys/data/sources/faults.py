@@ -43,7 +43,7 @@ class BadRows:
 
     @property
     def drops(self) -> bool:
-        """Whether faulty rows are left out."""
+        """Whether faulty rows are dropped."""
         return self.choice == DROP
 
     def __bool__(self) -> bool:

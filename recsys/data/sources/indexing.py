@@ -24,15 +24,15 @@ def index(
 ) -> Dataset:
     """The data set of raw tables; the order of the rows of any table changes nothing.
 
-    Users and items are numbered in the order of a hash of their raw ids, so ties that an index breaks favour nobody.
+    Users and items are numbered in the order of a hash of their raw ids, so ties that an index breaks favour no item.
     Of a pair that is there more than once the earliest is kept, of those the one of the highest value, of those the one
     in train (else in val). The others are counted.
 
     Args:
         name: The data set's name.
-        interactions: `user_id`, `item_id`, and what there is of `value`, `timestamp` and further columns.
+        interactions: `user_id`, `item_id`, and, if present, `value`, `timestamp` and further columns.
         items: `item_id`, `text` and further columns, each id once; holds all items of the interactions.
-        users: `user_id` and further columns, each id once; those without interactions are left out and counted.
+        users: `user_id` and further columns, each id once; those without interactions are omitted and counted.
         dropped: What the source dropped before.
         user_ids: All users, as `distinct_ids` gives them, where there are more than those of the interactions.
 

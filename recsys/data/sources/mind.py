@@ -1,4 +1,4 @@
-"""MIND (Microsoft News): what users had read, what they were shown, and what they clicked."""
+"""MIND (Microsoft News): histories, impressions and clicks."""
 
 from __future__ import annotations
 

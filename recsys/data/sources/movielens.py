@@ -94,7 +94,7 @@ class MovieLensSource(Source):
         version: 100k, 1m, 10m, 20m, 25m, 32m, latest-small or latest; null finds out by the files that are there.
         encoding: Of the files; null is what GroupLens publishes.
         template: Of an item's text, over `title`, `genres` and the release's further columns.
-        download: Fetch the zip from GroupLens into `path` if the release is not there. Never without being asked.
+        download: Download the zip from GroupLens into `path` if the release is not there.
         md5: The checksum that a fetched zip must have; null takes the one that GroupLens publishes beside it.
         bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
     """
@@ -119,7 +119,7 @@ class MovieLensSource(Source):
         self.name = f"movielens-{version}" if version else "movielens"
 
     def files(self) -> list[Path]:
-        """The zip; or the ratings, the films, and what there is of users and genres."""
+        """The zip; or the ratings, the films and, if present, users and genres."""
         place = self._place()
         return [place] if place.is_file() else [file.path for file in self._raw_files(place).values()]
 
@@ -150,7 +150,7 @@ class MovieLensSource(Source):
             return assemble(self.name, tables["ratings"], tables["movies"], tables.get("users"), self.template, bad)
 
     def _place(self) -> Path:
-        """The folder or zip that holds the release, fetched if asked for."""
+        """The folder or zip that contains the release, downloaded if `download` is set."""
         folder = f"ml-{self.version}"
         nested = [self.path / folder, self.path / f"{folder}.zip"] if self.version else []
         held = [place for place in nested if place.exists()]
@@ -188,7 +188,7 @@ class MovieLensSource(Source):
 def assemble(
     name: str, ratings: RawTable, movies: RawTable, users: RawTable | None, template: str, bad: BadRows | None = None
 ) -> Dataset:
-    """The data set of a release's tables, whatever their format.
+    """The data set of a release's tables, in any of their formats.
 
     Args:
         name: Of the data set.

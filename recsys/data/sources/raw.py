@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from recsys.schema import ConfigError, DataError
 
-UNIT_SEPARATOR = "\x1f"  # stands for a separator of several characters, which polars cannot read
+UNIT_SEPARATOR = "\x1f"  # replaces a separator of several characters, which polars cannot read
 _BLOCK = 1 << 24
 _HEAD = 1 << 20
 _MARK = "\ufeff"  # a byte order mark, which Windows' programs write before a text
@@ -73,7 +73,7 @@ def existing(path: Path, key: str, is_file: bool = False) -> Path:
 
 
 def find(path: Path, name: str) -> RawFile | None:
-    """The file called `name` in a folder or a zip, in whatever folder of the zip; None if it is not there."""
+    """The file called `name` in a folder or in any folder of a zip; None if it does not exist."""
     if path.is_dir():
         return RawFile(path / name) if (path / name).is_file() else None
     members = [member for member in _members(path) if Path(member).name == name and not member.startswith("__MACOSX")]
@@ -90,7 +90,7 @@ def plain_text(
 ) -> Path:
     """The file as plain UTF-8 with separators of one byte and doubled quotes: itself, or a copy in `folder`.
 
-    A byte order mark is left out, and line ends of old Macs become new lines. Memory is bounded.
+    A byte order mark is skipped, and carriage returns of old Macs become new lines. Memory is bounded.
 
     Args:
         file: The file.
@@ -116,7 +116,7 @@ def plain_text(
 
 
 def wrong_byte(file: RawFile, encoding: str) -> DataError | None:
-    """The error of the first byte that is not in this encoding, if there is one and lines can be told without it."""
+    """The error of the first byte that is not in this encoding, if there is one and lines are known without it."""
     if "\n".encode(encoding) != b"\n":
         return None
     with file.open() as binary:

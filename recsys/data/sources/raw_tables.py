@@ -27,7 +27,7 @@ class RawTable(ABC):
         n_rows: How many rows it has, where they were counted without polars.
         blank: (B,) numbers of the rows that are blank lines.
         ragged: (R,) numbers of the rows with too many or too few fields.
-        first_row_is_data: Whether what was taken for a header looks like data.
+        first_row_is_data: Whether the assumed header looks like data.
     """
 
     n_rows: int | None = None
@@ -95,7 +95,7 @@ class RawTable(ABC):
 class ParquetTable(RawTable):
     """A parquet file; dates and times become seconds since 1970, with decimals if they have a part of a second.
 
-    Columns of types that have no text, such as bytes, durations and objects, are left out.
+    Columns of types without a text form, such as bytes, durations and objects, are ignored.
 
     Attributes:
         left_out: Their types.

@@ -35,10 +35,10 @@ def read_columns(table: RawTable, columns: Mapping[str, Column], bad: BadRows | 
     Args:
         table: To read.
         columns: By their new names.
-        bad: Takes the rows that cannot be read, which are left out of the result; None raises an error for them.
+        bad: Collects the rows that cannot be read, which are dropped from the result; None raises an error for them.
 
     Raises:
-        DataError: If a column is missing, there are no rows, or a value is refused; the message names file, line,
+        DataError: If a column is missing, there are no rows, or a value is invalid; the message names file, line,
             column, what was found and what was expected.
     """
     faults = BadRows() if bad is None else bad
@@ -75,7 +75,7 @@ def read_side_table(
         raw_id: The id's column.
         new_id: Its new name.
         key: The configuration's key of the id's column.
-        bad: Takes the rows that cannot be read, which are left out of the result; None raises an error for them.
+        bad: Collects the rows that cannot be read, which are dropped from the result; None raises an error for them.
         lists: Columns that become lists where some of their values are lists.
 
     Raises:
@@ -179,7 +179,7 @@ def _first_of(ids: pl.Series, is_good: pl.Series) -> pl.Series:
 
 
 def _add_values(table: RawTable, column: Column, rows: NDArray[np.int64], faults: BadRows, kind: str) -> None:
-    """Add rows whose value in a column is refused."""
+    """Add rows whose value in a column is invalid."""
 
     def find(n: int) -> list[tuple[int, str]]:
         wanted = pl.Series(rows[:n], dtype=pl.UInt32).implode()
@@ -204,7 +204,7 @@ def _without_containers(
 
 
 def _add_refused(table: RawTable, columns: Mapping[str, Column], faults: BadRows) -> None:
-    """Add the rows with a refused value, by the first column that has one."""
+    """Add the rows with an invalid value, by the first column that has one."""
     skipped = pl.Series(np.concatenate([table.blank, table.ragged]), dtype=pl.UInt32).implode()
     numbered = table.frame.with_row_index(ROW).filter(~pl.col(ROW).is_in(skipped))
     by_column = [
@@ -223,9 +223,9 @@ def _refused(column: Column, value: str | None) -> str:
 
 
 def _warn_of_missing(table: RawTable, column: str, ids: pl.Series) -> None:
-    """Warn of ids that usually mean that there is none; they are ids like others."""
+    """Warn of ids that usually mean a missing value; they are read as ids."""
     similar = ids.filter(ids.str.len_bytes() <= 9)
     named = similar.filter(similar.str.to_lowercase().is_in(_MISSING))
     if len(named):
-        often = "which often stands for a missing value; it is read as an id"
+        often = "which often means a missing value; it is read as an id"
         log.warning("%s: column '%s': %s rows have the id %r, %s.", table.label, column, len(named), named[0], often)

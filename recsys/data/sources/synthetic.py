@@ -1,4 +1,4 @@
-"""Made-up data with a structure that is known: topics drive what users choose and what item texts say."""
+"""Generated data with a known structure: topics determine the users' choices and the item texts."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _pairs(
     topics: NDArray[np.int64],
     popularity: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct (user, item) pairs with `counts` for each user: what was drawn before is drawn again."""
+    """Distinct (user, item) pairs with `counts` for each user: repeated draws are drawn again."""
     n_items = len(topics)
     shelf = _Shelf(topics, popularity, preferences.shape[1])
     kept, missing, rounds = np.empty(0, dtype=np.int64), counts, 0

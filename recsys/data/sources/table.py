@@ -1,4 +1,4 @@
-"""Anybody's table: csv, tsv, parquet, jsonl (also .gz), or RecBole's atomic files, by configuration alone."""
+"""The user's own table: csv, tsv, parquet, jsonl (also .gz), or RecBole's atomic files, by configuration only."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Items:
         id: Column of the item's id.
         template: Of an item's text, over the table's columns: "{title}. {genres}"; null gives no text.
         categories: Column of the item's categories; null if there is none.
-        categories_separator: What stands between categories where the column is not a list.
+        categories_separator: Separator of categories if the column is not a list.
         unknown: What to do with interactions of items that the table lacks: `error`, or `drop` and count them.
         columns: Names of the columns of a file without a header; null if it has one.
     """
@@ -179,7 +179,7 @@ class TableSource(Source):
         BadRows(bad_rows, "data.bad_rows")
 
     def files(self) -> list[Path]:
-        """The interactions, and what there is of items and users."""
+        """The interactions and, if present, items and users."""
         existing(self.path, "data.path")
         return [
             existing(self.path / name, f"data.{role}.file", is_file=True) for role, name in self._file_names().items()
@@ -253,7 +253,7 @@ class TableSource(Source):
             return JsonLinesTable(file, scratch, self.encoding, nested)
         separator = self.separator or SEPARATORS.get(file.suffix)
         if separator is None:
-            raise ConfigError(f"data.separator: say what stands between the columns of {file.label}.")
+            raise ConfigError(f"data.separator: give the separator between the columns of {file.label}.")
         if file.suffix in ATOMIC:
             return AtomicTable(file, scratch, separator, self.encoding)
         table = CsvTable(file, scratch, separator, self.encoding, self.quote, names, self.escape)

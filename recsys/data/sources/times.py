@@ -20,7 +20,7 @@ _DATE_TIME = r"^(?P<date>\d{4}-\d\d-\d\d)(?:[Tt ](?P<time>\d\d:\d\d(?::\d\d(?:[.
 
 
 def parser(unit: str, key: str = "") -> Callable[[pl.Expr], pl.Expr]:
-    """The function that parses texts of a unit; null for what is no time between 1970 and 2100.
+    """The function that parses texts of a unit; null for values that are not times between 1970 and 2100.
 
     Raises:
         ConfigError: If the unit is unknown.

@@ -21,7 +21,7 @@ def refuse_unknown(
     bad: BadRows | None = None,
     kind: str = "interactions with unknown items",
 ) -> pl.Series:
-    """Check that all `ids`, read from `column`, are among the `known`; gives whether each is.
+    """Check that all `ids`, read from `column`, are among the `known`; returns whether each is.
 
     Args:
         table: That the ids are of.

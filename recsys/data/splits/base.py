@@ -43,7 +43,7 @@ class Split:
             users are served, and evaluation is as it would be without; None for none.
         low_rated: Interactions below the rating threshold, with the `part` (a number of PARTS) from which on they are
             known: their items are not recommended again. None without a threshold.
-        data_texts: The data's own item texts where models read others (see `reading`): lists are judged by these.
+        data_texts: The data's own item texts if models read others (see `reading`): diversity is measured on these.
     """
 
     dataset: Dataset
@@ -126,7 +126,7 @@ class Split:
     def subsample_train(self, share: float = 1.0, per_user: int | None = None) -> Split:
         """The split with a random share of its train interactions to learn from, and at most `per_user` of each user.
 
-        Both are drawn from one order, so that what is learnt from is part of what a larger share or number would give.
+        Both are drawn from one order, so that a smaller sample is a subset of a larger one.
 
         Raises:
             ConfigError: If the share is not in (0, 1], `per_user` is below 1, or the data has impressions.
@@ -185,7 +185,7 @@ class Splitter(ABC):
     Every attribute of an instance is a parameter and enters the split's fingerprint.
 
     Args:
-        seed: Of whatever a strategy draws, and of the order of equal timestamps.
+        seed: Of a strategy's random draws, and of the order of equal timestamps.
         min_rating: Interactions with a lower value are no positives. None keeps all.
         mask_low_rated: Whether items that a user rated below `min_rating` before a stage are no candidates in it.
         user_k_core: Users with fewer interactions are dropped, until all have as many. None keeps all.
@@ -324,7 +324,7 @@ def _refit_impressions(dataset: Dataset, on: str) -> Dataset:
 
 
 def small_test_warnings(split: Split) -> list[str]:
-    """What every report says of a test that is too small to tell much."""
+    """The warning about a test that is too small."""
     n_all = split.dataset.n_users
     tested, known = (occurs(frame[schema.USER], n_all) for frame in (split.test, split.before(schema.TEST)))
     n_users, n_warm = int(tested.sum()), int((tested & known).sum())
@@ -332,8 +332,8 @@ def small_test_warnings(split: Split) -> list[str]:
         return []
     return [
         f"split={split.name} leaves {split.test.height:,} test interactions of {n_users:,} users, of whom {n_warm:,} "
-        f"have any history: fewer than {MIN_TEST_PAIRS:,} interactions or {MIN_WARM_USERS} users with a history tell "
-        "little."
+        f"have any history: fewer than {MIN_TEST_PAIRS:,} interactions or {MIN_WARM_USERS} users with a history "
+        "give uncertain metrics."
     ]
 
 

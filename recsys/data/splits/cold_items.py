@@ -1,4 +1,4 @@
-"""Items are held out whole: can the model recommend what nobody has tried?"""
+"""All interactions of a share of the items are held out: cold items."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ColdItemsSplitter(Splitter):
         return held_out_parts(items, hashes, self.test_share, self.validation_share)[items]
 
     def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
-        """The part of the item: what is held out is held out whole."""
+        """The part of the item: all interactions of a held-out item are held out."""
         items = low_rated[schema.ITEM].to_numpy()
         held_out = [(VALIDATION_PART, split.validation), (TEST_PART, split.test)]
         part = np.full(split.dataset.n_items, TRAIN_PART, dtype=np.int8)

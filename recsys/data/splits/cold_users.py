@@ -20,9 +20,9 @@ class ColdUsersSplitter(Splitter):
     """`test_share` of the users are the test's, `validation_share` others the validation's.
 
     Of each held-out user's interactions the oldest `fold_in_share` (drawn by the seed where there is no time) are known
-    when the user is served, the rest is to be found: strong generalisation as in Liang et al. (2018), Variational
+    when the user is served, the rest is the test: strong generalisation as in Liang et al. (2018), Variational
     Autoencoders for Collaborative Filtering, WWW. The number known is rounded to the nearest whole one (a half to the
-    even one) and at least 1; the newest interaction is to be found where a user has more than one.
+    even one) and at least 1; the newest interaction is in the test if a user has more than one.
     """
 
     name = "cold_users"

@@ -15,17 +15,17 @@ PARTS = {schema.TRAIN: TRAIN_PART, schema.VAL: VALIDATION_PART, schema.TEST: TES
 
 
 class GivenSplitter(Splitter):
-    """The column `part` of the interactions says train, val or test: of MIND, and of `data=table` where it has one."""
+    """The column `part` of the interactions has train, val or test: of MIND, and of `data=table` if it has one."""
 
     name = "given"
     takes_impressions = True
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """What the column says."""
+        """The part that the column names."""
         return self._parts(interactions, dataset)
 
     def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
-        """What the column says."""
+        """The part that the column names."""
         return self._parts(low_rated, split.dataset)
 
     def _parts(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:

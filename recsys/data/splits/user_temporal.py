@@ -19,7 +19,7 @@ class UserTemporalSplitter(Splitter):
     """Each user's newest `test_share` is the test, the next newest `validation_share` the validation.
 
     Shares are rounded to the nearest whole number (a half to the even one), and the oldest interaction always stays in
-    train, so that nobody is without history.
+    train, so that every user has a history.
     """
 
     name = "user_temporal"

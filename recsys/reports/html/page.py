@@ -25,7 +25,7 @@ _LONG = 6  # from so many rows on, a table has a filter
 
 @dataclass(frozen=True)
 class Heading:
-    """What stands above the sections, and the command that the file was made by."""
+    """The head of the page, and the command that made the file."""
 
     title: str
     summary: str
@@ -135,7 +135,7 @@ def _columns_of_words(grid: Grid) -> set[int]:
 
 
 def _json(content: Any) -> str:
-    """JSON that may stand within a script element, whatever its strings are."""
+    """JSON that is safe within a script element."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -6,7 +6,7 @@
   const charts = [...document.querySelectorAll("[data-figure]")];
   const views = new Map();
 
-  // Theme: the system's, until the button says otherwise.
+  // Theme: the system's, or that of the button.
   const system = matchMedia("(prefers-color-scheme: dark)");
   const button = document.getElementById("theme");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
@@ -26,7 +26,7 @@
   setTheme(remembered());
 
   // Figures: drawn to the width that they have.
-  const ERRORS = 1; // of Vega: its warnings tell of layouts that it mends by itself
+  const ERRORS = 1; // of Vega: its warnings are about layouts that it corrects itself
   const GAP = 28, AXIS = 78, PANEL = 180, NARROW = 560;
   function fitted(spec, width) {
     const own = structuredClone(spec);
@@ -39,7 +39,7 @@
       own.width = width;
       own.autosize = { type: "fit-x", contains: "padding" };
     }
-    // Where a label stands beside its dot was found for a wide and for a narrow plot.
+    // Positions of labels beside their dots were computed for a wide and for a narrow plot.
     if (width < NARROW) for (const rows of Object.values(own.datasets)) for (const row of rows) if ("narrow" in row) row.side = row.narrow;
     return own;
   }

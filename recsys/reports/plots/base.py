@@ -22,7 +22,7 @@ STEP = 26  # height of a line of a list of cells
 _SCALE = 2
 
 Rows = list[dict[str, Any]]
-Layers = alt.LayerChart | alt.FacetChart  # what altair says that layers are
+Layers = alt.LayerChart | alt.FacetChart  # altair's types of layers
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def named(name: str) -> alt.NamedData:
 
 
 def cell_axis(labels: Iterable[str], title: str | None = None, field: str = "cell") -> alt.Y:
-    """Cells as lines from the top, in this order; a label's part in brackets stands below its name.
+    """Cells as lines from the top, in this order; a label's part in brackets is below its name.
 
     The order is the scale's domain and not a sort: layers of several data sets would lose a sort without a word.
     """
@@ -95,7 +95,7 @@ def step(labels: Iterable[str]) -> int:
 
 
 def and_more(n: int, shown: int, what: str = "cells") -> str:
-    """A sentence that says what a figure leaves out; nothing if it shows all."""
+    """A sentence about what a figure omits; empty if it shows all."""
     return f" The {shown} first of {n} {what} are drawn; the table has all." if n > shown else ""
 
 
@@ -109,7 +109,7 @@ def _finite(rows: Rows) -> Rows:
 
 
 def _drawn(value: Any) -> Any:
-    """A value as it is drawn: six digits that count, which no screen can tell from all of them."""
+    """A value as it is drawn: six significant digits, which look the same on a screen."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.6g}") if math.isfinite(value) else None

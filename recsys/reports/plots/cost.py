@@ -52,7 +52,7 @@ def frontier(points: Sequence[tuple[float, float]], lower: bool = False) -> list
 
 
 def cost_figures(comparison: Comparison) -> list[Figure]:
-    """By time and by peak memory, where the runs say."""
+    """By time and by peak memory, if the runs have them."""
     plans = [
         (_TIME, [(row, total_seconds(row.cost)) for row in comparison.rows]),
         (_MEMORY, [(row, row.cost.peak_mb or None) for row in comparison.rows]),
@@ -78,7 +78,7 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
         f"both (the Pareto frontier); bars are {comparison.level:.0%} intervals over users. Dots without a name have "
         "one "
         "when pointed at, and in the table.",
-        "On the frontier, from cheap to dear: "
+        "On the frontier, from the lowest cost to the highest: "
         + "; ".join(f"{rows[place]['cell']} ({rows[place]['shown']}, {rows[place]['text']})" for place in best)
         + ".",
         to_spec(_chart(axis, metric, family, rows), {"rows": rows, "line": line}),

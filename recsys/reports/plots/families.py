@@ -1,4 +1,4 @@
-"""What colours and shapes of cells stand for: a config group in which cells differ, the encoder first."""
+"""The meaning of cells' colours and shapes: a config group in which cells differ, the encoder first."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Families:
 
 
 def families(comparison: Comparison) -> Families:
-    """The first config group that tells cells apart by two to seven choices."""
+    """The first config group in which cells have two to seven choices."""
     for group in _GROUPS:
         names = sorted(
             {_choice(row, group) for row in comparison.rows}, key=lambda name: (name in _NONE.values(), name)

@@ -39,7 +39,7 @@ def forest(plan: Forest, level: float) -> Figure:
         plan.name,
         plan.title,
         f"Bars are {level:.0%} intervals of the paired difference over users (thin: with seeds); left of the dashed "
-        f"line is less than {plan.reference}. A triangle stands for a difference that is significant, corrected for "
+        f"line is less than {plan.reference}. A triangle marks a significant difference, corrected for "
         f"{plan.family}.{and_more(len(plan.differences), len(rows))}",
         f"{len(plan.differences)} differences from {plan.reference}, {n_clear} of them significant: "
         + "; ".join(f"{row['cell']} {row['text']}" for row in rows[:12])

@@ -41,7 +41,7 @@ class _Box:
 
 
 def sides(points: Sequence[tuple[float, float, str]], wanted: Sequence[int], canvas: Canvas) -> dict[int, str]:
-    """On which side of its point each label stands, by the point's place; labels without room are left out.
+    """On which side of its point each label is, by the point's position; labels without room are omitted.
 
     Args:
         points: x, y and label.
@@ -67,7 +67,7 @@ def sides(points: Sequence[tuple[float, float, str]], wanted: Sequence[int], can
 
 
 def label_layers(base: alt.Chart, rows: Rows) -> list[alt.Chart]:
-    """Text marks of the rows whose `side` says where their `cell` is written, for the sides that occur."""
+    """Text marks of the rows; `side` is where their `cell` is written."""
     sided = [
         (base.transform_filter(alt.FieldEqualPredicate(field="side", equal=side)), side)
         for side in _SIDES

@@ -46,7 +46,7 @@ def leaderboard(comparison: Comparison) -> Figure:
         "leaderboard",
         f"Leaderboard: {metric_name(metric)}",
         f"Further right is {'worse' if comparison.lower_is_better(metric) else 'better'}: dots are means, thick bars "
-        f"the {comparison.level:.0%} intervals over users{_seed_words(comparison)}. Overlapping intervals do not say "
+        f"the {comparison.level:.0%} intervals over users{_seed_words(comparison)}. Overlapping intervals do not show "
         f"that two cells are equal; the significance matrix does.{and_more(len(comparison.rows), len(shown))}",
         f"A list of {len(shown)} cells by {metric_name(metric)}. {headline(comparison)} The last is "
         f"{comparison.rows[-1].label} with {number(comparison.rows[-1].scores[metric].mean)}.",

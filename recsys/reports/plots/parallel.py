@@ -16,7 +16,7 @@ from recsys.reports.plots.theme import OVER_LINES
 from recsys.reports.plots.trials import file_name, result, trial_grid, words
 from recsys.tracking.study_record import FINISHED, StudyCell, StudyRecord, Trial
 
-_VALUE = "\0value"  # stands for the tuned metric among the names of parameters
+_VALUE = "\0value"  # the tuned metric among the names of parameters
 
 
 def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
@@ -58,7 +58,7 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
 
 
 def _axes(names: Sequence[str], metric: str) -> dict[str, str]:
-    """What stands over each axis: the last part of a key, or all of it where two keys end alike."""
+    """The title of each axis: the last part of a key, or all of it if two keys end alike."""
     parameters = [name for name in names if name != _VALUE]
     ends = [name.rsplit(".", 1)[-1] for name in parameters]
     alike = len({*ends, metric}) <= len(ends)

@@ -1,4 +1,4 @@
-"""Average ranks over several data sets, and which cells they do not tell apart."""
+"""Average ranks over several data sets, and which cells do not differ significantly."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ from recsys.reports.plots.theme import SHAPES
 from recsys.reports.plots.trials import file_name, words
 from recsys.reports.tables import Entry, Grid
 
-_LEAST = 3  # values of a line: of two, a table tells as much
+_LEAST = 3  # values of a line: for two, a table is enough
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Cells that differ in one key alone, by its value."""
+    """Cells that differ in one key only, by its value."""
 
     label: str
     points: list[tuple[Any, Row]]
@@ -54,7 +54,7 @@ def _has_place(settings: dict[str, Any], key: str) -> bool:
 
 
 def _place(value: Any) -> tuple[bool, float]:
-    """Numbers in their order, then null, which mostly stands for no bound."""
+    """Numbers in their order, then null, which mostly means no limit."""
     return (True, 0.0) if value is None else (False, value)
 
 
@@ -66,7 +66,7 @@ def _figure(comparison: Comparison, key: str, lines: Sequence[_Line]) -> Figure:
     return Figure(
         f"by_{file_name(key)}",
         f"{metric_name(metric)} by {key}",
-        f"Each line has all but {key} in common, whose values stand at equal distances; bands are the "
+        f"Each line has all settings but {key} in common, whose values are drawn at equal distances; bands are the "
         f"{comparison.level:.0%} intervals over users.{and_more(len(lines), len(shown), 'lines')}",
         "; ".join(_course(line, key, metric) for line in shown) + ".",
         spec,

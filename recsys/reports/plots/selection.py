@@ -20,7 +20,7 @@ def singled_out(comparison: Comparison, among: Container[str] | None = None) -> 
 
 
 def selection_words(chosen: Sequence[str], n_cells: int, baseline: str | None) -> str:
-    """A sentence on what is grey; nothing if all cells have a colour."""
+    """A sentence about grey cells; empty if all cells have a colour."""
     n = n_cells - len(chosen)
     also = " and the baseline" if baseline in chosen else ""
     return f" The best cells{also} are in colour, the others ({n}) are thin grey lines." if n else ""

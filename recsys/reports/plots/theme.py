@@ -23,7 +23,7 @@ class Colours:
         line: Between things; grids of figures.
         accent: Of links and of what is pressed.
         warning: The edge of warnings.
-        categories: Of cells or groups of them, in order. Okabe and Ito's hues, which colour-blind readers tell apart,
+        categories: Of cells or groups of them, in order. Okabe and Ito's hues, distinguishable with colour blindness,
             darkened or lightened until each has a contrast of 3 or more to the surface; shapes go with them.
         context: Of what is not singled out.
         better: Of a difference upwards.
@@ -83,7 +83,7 @@ DARK = Colours(
 
 
 def config(colours: Colours, background: str = "transparent") -> dict[str, Any]:
-    """Vega-Lite's configuration: figures name styles, and this says what the styles look like."""
+    """Vega-Lite's configuration: the definitions of the styles that figures name."""
     c = colours
     list_axis = {"grid": False, "domain": False, "ticks": False, "labelOverlap": False}
     return {

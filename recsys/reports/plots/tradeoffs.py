@@ -53,7 +53,7 @@ def tradeoffs(comparison: Comparison) -> Figure | None:
     ]
     return Figure(
         "tradeoffs",
-        f"{metric_name(main)} and what it goes with",
+        f"{metric_name(main)} and other metrics",
         "One dot for each cell; the arrow in a panel's title points to its better side, so the best corner is at "
         "the top on "
         f"that side. Bars are {comparison.level:.0%} intervals of {metric_name(main)} over users.",

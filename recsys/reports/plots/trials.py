@@ -1,4 +1,4 @@
-"""What a search's trials say, for its figures."""
+"""A search's trials as data of figures."""
 
 from __future__ import annotations
 

@@ -25,5 +25,5 @@ class Launcher(ABC):
 
 
 def lost(job: Job, error: BaseException) -> Outcome:
-    """The outcome of a job whose worker has died: the next try goes on from the run's last checkpoint."""
+    """The outcome of a job whose worker has died: the next try continues from the run's last checkpoint."""
     return Outcome(job.label, job.seed, JOB_FAILED, error=f"its worker died: {type(error).__name__}: {error}")

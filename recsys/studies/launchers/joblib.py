@@ -14,7 +14,7 @@ from recsys.support.interruption import end_with_parent
 
 
 class JoblibLauncher(Launcher):
-    """joblib's loky processes, which stay alive from job to job and keep what they have read.
+    """joblib's loky processes, which stay alive between jobs and keep their caches.
 
     Args:
         n_workers: Processes; -1 is one for each core.

@@ -18,7 +18,7 @@ class RayLauncher(Launcher):
         address: Of a cluster; null starts one on this machine.
         cpus_per_run: Processors that a job is given, and threads that it uses.
         gpus_per_run: GPUs that a job is given; a share of one is allowed.
-        retries: How often a job is tried again whose worker has died; it goes on from its last checkpoint.
+        retries: How often a job is tried again if its worker died; it continues from its last checkpoint.
         n_cpus: Of a cluster on this machine; null takes all.
 
     Raises:

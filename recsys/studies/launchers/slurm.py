@@ -19,7 +19,7 @@ class SlurmLauncher(Launcher):
         folder: Of submitit's scripts and logs, on the shared file system.
         cluster: `slurm`; `local` runs the same jobs as processes of this machine, to try them out; null finds out.
         parameters: Of submitit's executor, such as timeout_min, cpus_per_task, gpus_per_node, slurm_partition.
-        poll_seconds: How often the jobs' states are asked for.
+        poll_seconds: Interval of the requests for the jobs' states.
 
     Raises:
         ConfigError: If submitit is not installed.

@@ -23,7 +23,7 @@ def code_of_names(names: Iterable[str]) -> dict[str, str]:
     defined in a notebook has a hash of its own.
 
     Returns:
-        SHA-256 by module. Code of recsys and of known libraries is left out: records keep their versions.
+        SHA-256 by module. Code of recsys and of known libraries is not included: records keep their versions.
     """
     found: dict[str, str] = {}
     for name in sorted(set(names)):
@@ -64,7 +64,7 @@ def _with_imports(modules: Iterable[str]) -> dict[str, str]:
 
 
 def _hash(module: str) -> str:
-    """Of the file, or of what is loaded where that is something else."""
+    """Hash of the file, or of the loaded code if it differs."""
     path, loaded = find_file(module), sys.modules.get(module)
     assert path is not None
     source = read(path)
