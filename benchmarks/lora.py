@@ -28,7 +28,7 @@ from recsys.tracking import environment
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from recsys.data.splits.base import Split
+    from recsys.data.splits.split import Split
     from recsys.training.module import RecommenderModule
 
 RIVAL = "peft and AutoModel"

@@ -34,7 +34,7 @@ from recsys.tracking import environment
 from recsys.tracking.files import write_atomically
 
 if TYPE_CHECKING:
-    from recsys.data.splits.base import Split
+    from recsys.data.splits.split import Split
     from recsys.experiment.finished import Run
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results" / "reference_recbole.json"

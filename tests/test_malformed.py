@@ -16,7 +16,7 @@ from malformed.draws import TINY, draw
 
 import recsys
 from recsys.config.compatibility import check
-from recsys.experiment.build import rehearse
+from recsys.experiment.rehearsal import rehearse
 
 N_DRAWS, N_AT_ONCE = (300, 20) if FULL else (24, 8)
 

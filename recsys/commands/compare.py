@@ -15,11 +15,11 @@ from rich.text import Text
 
 from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.inference import Inference
 from recsys.reports.printing import print_comparison, print_paths, print_ranks
 from recsys.reports.ranks import write_ranks
 from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
-from recsys.reports.statistics import Inference
 from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb_report import log_comparison
 from recsys.schema import ConfigError

@@ -15,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys.config.compose import build
-from recsys.experiment.run import find, label
-from recsys.reports.cells import group_by
+from recsys.experiment.record_fields import label
+from recsys.experiment.run import find
 from recsys.reports.comparison import compare
 from recsys.reports.formatting import seconds
+from recsys.reports.grouping import group_by
 from recsys.reports.printing import print_comparison, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.unequal import varied_keys

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys import schema
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 
 
 def category_table(split: Split) -> tuple[NDArray[np.int64], int]:

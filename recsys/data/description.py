@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import Split, occurs
+from recsys.data.splits.split import Split, occurs
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.ragged import ItemLists
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
@@ -12,25 +12,20 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
 from recsys.config.compose import build, is_none, is_of_whole_users, plain
-from recsys.config.signatures import check_arguments
 from recsys.config.traits import traits_of
 from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
-from recsys.data.sources.templates import fields
-from recsys.data.user_texts import check_prompt
-from recsys.encoders.base import Encoder
-from recsys.experiment.built_once import Settings, metric_suite
+from recsys.experiment.built_once import metric_suite
 from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_texts
-from recsys.experiment.loggers import build_loggers, check_loggers
+from recsys.experiment.loggers import build_loggers
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import Diagnosable, Fittable, UserSide
 from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteractions
 from recsys.tracking.files import write_atomically
-from recsys.training.batches import SEQUENCE
 from recsys.training.callbacks import with_mode
 from recsys.training.checkpoints import AtomicCheckpointIO
-from recsys.training.datamodule import RecommenderDataModule, check_batches
+from recsys.training.datamodule import RecommenderDataModule
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
@@ -40,10 +35,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from recsys.data.splits.base import Split
-
-# Keys that no component is made of, so that the seeds of a cell are rehearsed once.
-UNREHEARSED = ("seed", "paths", "tags", "tuning", "overrides", "rerun", "choices")
+    from recsys.data.splits.split import Split
 
 
 def build_recommender(cfg: DictConfig, context: ModelContext, text: TextVectors) -> Recommender:
@@ -104,7 +96,7 @@ def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -
 def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
     if finetuning is None:
         return TextVectors(items.vectors)
-    # From a copy of the run's random state, so that all other weights start as with frozen vectors.
+    # From a copy of the run's randomness, so that all else begins as it does upon frozen vectors.
     with torch.random.fork_rng():
         return finetuning.text_vectors(items)
 
@@ -177,7 +169,7 @@ def build_datamodule(cfg: DictConfig, split: Split, recommender: Recommender) ->
 
 def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Trainer:
     """Lightning's Trainer, with the callbacks and loggers of the configuration, and `further` callbacks."""
-    callbacks = [build(key, node) for key, node in _callbacks(cfg).items()]
+    callbacks = [build(key, node) for key, node in callback_nodes(cfg).items()]
     loggers = build_loggers(cfg)
     for logger in loggers:
         if hasattr(logger, "declare"):
@@ -187,7 +179,7 @@ def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Tr
     return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
 
 
-def _callbacks(cfg: DictConfig) -> dict[str, DictConfig]:
+def callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
     """The configuration's callbacks by key, each with the mode of the metric that it monitors."""
     if is_none(cfg.loss):  # no epochs: nothing to stop early or to keep the best of
         return {}
@@ -213,75 +205,6 @@ def set_threads(n: int | None) -> None:
     """Use `n` CPU threads; None leaves torch's choice."""
     if n is not None:
         torch.set_num_threads(n)
-
-
-def rehearse(cfg: DictConfig) -> None:
-    """Build the model for a toy data set, so that an impossible value raises an error before any data is read.
-
-    Raises:
-        ConfigError: From the component with the impossible value.
-    """
-    values = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(values, dict)
-    _rehearse(Settings(cfg, {key: value for key, value in values.items() if key not in UNREHEARSED}))
-
-
-@lru_cache(maxsize=32)
-def _rehearse(settings: Settings) -> None:
-    """Nothing is cached for a configuration that raises an error."""
-    cfg = settings.node
-    for group in ("data", "split"):
-        build(group, cfg[group])
-    fields(cfg.get("item_text") or "", "item_text")
-    check_batches(**cfg.batches)
-    counts = torch.tensor([2, 1, 0])
-    categories = torch.tensor([[0], [1], [-1]])
-    text_dim = 4 if traits_of(cfg.encoder).get("text", True) else 0
-    context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, True, text_dim, categories, 2)
-    _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
-    recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
-    if recommender.user_prompt is not None:
-        check_prompt(recommender.user_prompt)
-    _check_sequences(cfg, recommender)
-    known = KnownPositives(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]), 2, 3)
-    toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
-    module = build_module(cfg, recommender, context, lambda: known, toy)
-    module.make_sampler(torch.device("cpu"))
-    _check_monitor(cfg)
-    _callbacks(cfg)
-    check_arguments("trainer", plain(cfg.trainer))
-    check_arguments("callbacks", plain(cfg.callbacks) if cfg.callbacks else {})
-    check_loggers(cfg)
-    if module.make_optimizer is not None:
-        build("optimizer", cfg.optimizer, recommender.parameter_groups())
-
-
-def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> None:
-    if finetuning is None or encoder is None or not finetuning.n_layers:
-        return
-    there = encoder.n_layers()
-    if there is not None and finetuning.n_layers > there:
-        raise ConfigError(f"finetune.n_layers is {finetuning.n_layers}, but the encoder has {there} layers.")
-
-
-def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
-    if cfg.batches.train_history != SEQUENCE or is_none(cfg.loss) or is_of_whole_users(cfg.loss):
-        return
-    if recommender.profile is None or not recommender.profile.learns_sequences:
-        raise ConfigError(
-            f"batches.train_history={SEQUENCE} needs a profile that predicts each item of a sequence, and "
-            f"profile={cfg.choices.profile} does not: use profile=transformer profile.count_from=oldest, recurrent or "
-            "bidirectional, or batches.train_history=before."
-        )
-
-
-def _check_monitor(cfg: DictConfig) -> None:
-    measured = [f"{schema.VAL}/{name}" for name in metric_suite(cfg).names(schema.VAL)]
-    if cfg.monitor not in measured:
-        raise ConfigError(
-            f"monitor is {cfg.monitor!r}, but validation computes {', '.join(measured)}. "
-            "Choose one of them, or add the metric to metrics.val."
-        )
 
 
 def _check_candidates(cfg: DictConfig, split: Split) -> None:

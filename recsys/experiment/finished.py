@@ -15,7 +15,7 @@ from recsys.tracking.record import Record
 from recsys.tracking.store import WEIGHTS
 
 if TYPE_CHECKING:
-    from recsys.data.splits.base import Split
+    from recsys.data.splits.split import Split
     from recsys.training.module import RecommenderModule
     from recsys.training.recommender import Recommender
 

@@ -28,7 +28,7 @@ from recsys.training.module import RecommenderModule
 from recsys.training.progress import FitProgress
 
 if TYPE_CHECKING:
-    from recsys.data.splits.base import Split
+    from recsys.data.splits.split import Split
 
 SELECTION = "selection.json"  # in the folder of checkpoints: what validation chose, while the setting is fitted again
 REFIT_CHECKPOINTS = "refit"  # in the folder of checkpoints

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from recsys.config.compose import build, plain
 from recsys.data.dataset import Dataset, frame_hash
 from recsys.data.dataset_cache import cached_fingerprint, entry_folder, load_dataset
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 from recsys.schema import ALL, REFIT, TRAIN_ONLY, ConfigError
 from recsys.support.custom_code.hashes import code_of_names
 from recsys.tracking.run_id import targets

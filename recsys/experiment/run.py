@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from recsys import __version__, schema
-from recsys.config.compatibility import check, has_text
-from recsys.config.compose import UNKNOWN, build, chosen_target, plain
+from recsys.config.compatibility import check
+from recsys.config.compose import build, plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
+from recsys.experiment.record_fields import choice_of, label, logged_config, measured_fields, protocol, summary
 from recsys.schema import ALL, ConfigError, DataError
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
 from recsys.tracking.checksums import checksum
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.files import write_atomically
 from recsys.tracking.leftovers import remove_checkpoints, remove_unfinished, tidy
-from recsys.tracking.memory import freed_memory_kept, peak_mb, reset_peak
+from recsys.tracking.memory import freed_memory_kept, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_folder import CHECKPOINTS
-from recsys.tracking.run_id import flatten, run_id, targets
-from recsys.tracking.secrets import redacted
+from recsys.tracking.run_id import run_id, targets
 from recsys.tracking.store import WEIGHTS, Store
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
-    from recsys.data.splits.base import Split
+    from recsys.data.splits.split import Split
     from recsys.experiment.fitting import Fitted, Selection
     from recsys.training.progress import FitProgress
 
@@ -71,7 +71,7 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     found = _finished(cfg, identifier)
     if found is not None:
         return found
-    from recsys.experiment.build import rehearse
+    from recsys.experiment.rehearsal import rehearse
 
     rehearse(cfg)
     watch = Stopwatch()
@@ -141,7 +141,7 @@ def _finished(cfg: DictConfig, identifier: str | None) -> Run | None:
         return None
     if not Store(Path(cfg.paths.runs_dir)).is_whole(found.record):
         return None
-    remove_checkpoints(found.folder)  # left by an interruption after the record was written
+    remove_checkpoints(found.folder)  # where it was killed after its record was written
     return found
 
 
@@ -179,7 +179,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     progress = FitProgress()
     trainer = build_trainer(cfg, [progress, *callbacks])
     for logger in trainer.loggers:
-        logger.log_hyperparams(_logged_config(cfg, identifier))
+        logger.log_hyperparams(logged_config(cfg, identifier))
     refits, fitted = is_refitted(cfg, split), None
     selection = Selection.read(folder) if refits else None
     if selection is None:
@@ -209,7 +209,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         checksums[WEIGHTS] = checksum(weights)
     record = Record(
         **_identity(cfg, identifier),
-        **_measured(module, watch, metrics),
+        **measured_fields(module, watch.seconds, metrics),
         **_circumstances(cfg, split),
         epochs=selection.epochs,
         encoding=_encoding(selection, fitted),
@@ -222,14 +222,14 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     if not trainer.is_global_zero:
         return record
     record = Store(folder.parent).save(record, training.per_user(module, tested) if cfg.test else None)
-    training.finish(trainer, folder, _summary(record))
+    training.finish(trainer, folder, summary(record))
     return record
 
 
 def _select(
     cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
 ) -> tuple[Fitted, Selection]:
-    """The model that is fitted on the train part only, with the weights that validation chose."""
+    """The model that is fitted on the train part alone, with the weights that validation chose."""
     from recsys.experiment.fitting import Selection, fit
     from recsys.training import trainer as training
     from recsys.training.interrupts import signals_passed_on
@@ -264,27 +264,13 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     return {
         "run_id": identifier,
         "name": label(cfg),
-        "choices": {group: _choice(cfg, group) for group in plain(cfg.choices)},
+        "choices": {group: choice_of(cfg, group) for group in plain(cfg.choices)},
         "config": plain(cfg),
         "overrides": list(cfg.overrides),
         "seed": cfg.seed,
         "tags": list(cfg.tags),
         "tuning": plain(cfg.tuning),
         **_hashed.get(identifier, {}),
-    }
-
-
-def _measured(module: Any, watch: Stopwatch, metrics: dict[str, float]) -> dict[str, Any]:
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.recommender.parameters()]
-    total = sum(watch.seconds.values())
-    return {
-        "times": {**watch.seconds, "total": total},
-        "peak_memory_mb": peak_mb(),
-        "parameters": {
-            "trainable": sum(size for size, trained in sizes if trained),
-            "total": sum(size for size, _ in sizes),
-        },
-        "metrics": {name: float(value) for name, value in metrics.items()},
     }
 
 
@@ -303,62 +289,6 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "git": git_state(),
         "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),
     }
-
-
-def _logged_config(cfg: DictConfig, identifier: str) -> dict[str, Any]:
-    kept = {key: value for key, value in plain(cfg).items() if key not in ("paths", "overrides", "logger", "callbacks")}
-    return {"run_id": identifier, "name": label(cfg), **dict(flatten(redacted(kept)))}
-
-
-def _summary(record: Record) -> dict[str, Any]:
-    seconds = {f"seconds/{stage}": value for stage, value in record.times.items()}
-    weights = {f"weights/{kind}": number for kind, number in record.parameters.items()}
-    segments = {f"test/{name}": value for name, value in flatten(record.segments)}
-    cost = {"epochs": record.epochs, "peak_memory_mb": record.peak_memory_mb}
-    return {**record.metrics, **segments, **seconds, **weights, **cost}
-
-
-def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
-    """Everything that must be equal between runs that are compared."""
-    metrics = plain(cfg.metrics)
-    metrics.pop("_target_")
-    return {
-        **_limits(cfg),
-        "data": split.dataset.name,
-        "data_fingerprint": cached_data_fingerprint(cfg),
-        "split": split.name,
-        "split_fingerprint": split.fingerprint,
-        "test_knowledge": cfg.test_knowledge,
-        "candidates": "the whole catalogue" if split.dataset.impressions is None else "what was shown",
-        "masked": "items known before the stage" if split.dataset.impressions is None else "nothing",
-        "metrics": metrics,
-        "monitor": cfg.monitor,
-        "results_version": schema.RESULTS_VERSION,
-    }
-
-
-def _limits(cfg: DictConfig) -> dict[str, Any]:
-    """What makes Lightning test fewer queries than there are, with the size of their batches; nothing, mostly."""
-    limits = {key: cfg.trainer.get(key) for key in ("limit_test_batches", "fast_dev_run") if cfg.trainer.get(key)}
-    return {**limits, "max_scores": cfg.batches.max_scores} if limits else {}
-
-
-def label(cfg: DictConfig) -> str:
-    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs only, "popularity"."""
-    encoder = _choice(cfg, "encoder")
-    text = encoder if has_text(cfg) else None
-    if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
-        text = f"{text}-{precision}"  # vectors of its own
-    return "+".join(filter(None, [text, _choice(cfg, "ranker")]))
-
-
-def _choice(cfg: DictConfig, group: str) -> Any:
-    """What was chosen in a config group: the option's name, or the class where another took its place."""
-    option, node = cfg.choices[group], cfg.get(group)
-    target = node.get("_target_") if isinstance(node, DictConfig) else None
-    if target is None or chosen_target(group, str(option)) in (target, UNKNOWN):
-        return option
-    return str(target).rpartition(".")[2]
 
 
 def _placed(cfg: DictConfig, folder: Path) -> DictConfig:

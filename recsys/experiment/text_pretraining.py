@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 from recsys.schema import ITEM, USER
 
 TEXTS = ("items", "histories", "both")

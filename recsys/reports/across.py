@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from recsys.reports.cells import group_by
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.critical_difference import CriticalDifference, critical_difference
-from recsys.reports.statistics import Inference
+from recsys.reports.grouping import group_by
+from recsys.reports.inference import Inference
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.run_id import flatten

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
+from recsys.reports.cell_labels import NO_VALUE, labelled
+from recsys.reports.grouping import group_by
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record, canonical_json, fingerprint
 from recsys.tracking.run_id import cell_of, flatten, influential
@@ -14,10 +16,6 @@ from recsys.tracking.run_id import cell_of, flatten, influential
 TRAIN_COMMAND = "recsys train"
 _SHOWN_DIGITS = 12  # of a hash in a message
 _SHOWN = 5  # run ids in a message before the rest is only counted
-_MISSING = "(missing)"
-
-T = TypeVar("T")
-K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def make_cells(records: Iterable[Record], labels: Mapping[str, str | Sequence[st
     distinct = {record.run_id: record for record in records}.values()
     groups = list(group_by(distinct, cell_of).values())
     ordered = [tuple(sorted(group, key=lambda record: record.seed)) for group in groups]
-    return [Cell(label, group) for label, group in _labelled(ordered, labels or {})]
+    return [Cell(label, group) for label, group in labelled(ordered, labels or {})]
 
 
 def check_protocol(records: Sequence[Record]) -> None:
@@ -84,20 +82,20 @@ def check_protocol(records: Sequence[Record]) -> None:
     """
     protocols = {record.run_id: dict(flatten(record.protocol)) for record in records}
     keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
-    values = {key: {run_id: protocol.get(key, _MISSING) for run_id, protocol in protocols.items()} for key in keys}
+    values = {key: {run_id: protocol.get(key, NO_VALUE) for run_id, protocol in protocols.items()} for key in keys}
     lines = [f"  {key}: {_by_value(own)}" for key, own in values.items() if _n_values(own) > 1]
     if lines:
         raise ComparisonError(
-            "these runs have different protocols, and their numbers cannot be compared:\n"
+            "these runs have different protocols, and their numbers must not stand in one table:\n"
             + "\n".join(lines)
             + "\nSelect runs of one protocol, as in select=[data:movielens_small,split:user_temporal]."
         )
 
 
 def check_identity(records: Sequence[Record]) -> None:
-    """Raise an error for runs with different code or weights under one name.
+    """Refuse runs in which one component or one name of weights stands for different things.
 
-    Different components may be compared; an error means one module with two versions of its code, one folder with
+    Different components may be compared; what is refused is one module with two versions of its code, one folder with
     two models, and two major versions of torch.
 
     Raises:
@@ -110,7 +108,7 @@ def check_identity(records: Sequence[Record]) -> None:
     lines = [f"  {subject}: {_by_value(own)}" for subject, own in found.items() if _n_values(own) > 1]
     if lines:
         raise ComparisonError(
-            "these runs were made with different code or weights under the same name, and their numbers cannot be "
+            "these runs were made with different code or weights under the same name, and their numbers must not stand "
             "in one table:\n" + "\n".join(lines) + "\nMake the older runs again, and select runs by their ids, as in "
             "select=[<run id>,<run id>], or by the tag of a study."
         )
@@ -213,107 +211,8 @@ def repeat_command(record: Record, seeds: Sequence[int]) -> str:
     return " ".join([TRAIN_COMMAND, *map(shlex.quote, words)])
 
 
-def _labelled(
-    groups: Sequence[tuple[Record, ...]], given: Mapping[str, str | Sequence[str]]
-) -> list[tuple[str, tuple[Record, ...]]]:
-    """Groups with each label that is given to their runs, else with one by which they differ."""
-    named = [
-        (label, group)
-        for group, own in zip(groups, labels(groups), strict=True)
-        for label in _given(group, given) or [own]
-    ]
-    distinct = _distinct([label for label, _ in named], [group for _, group in named])
-    return [(label, group) for label, (_, group) in zip(distinct, named, strict=True)]
-
-
-def _given(group: Sequence[Record], given: Mapping[str, str | Sequence[str]]) -> list[str]:
-    found = [given[record.run_id] for record in group if record.run_id in given]
-    return list(dict.fromkeys(label for own in found for label in ([own] if isinstance(own, str) else own)))
-
-
-def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
-    """The records' name, and where cells share it, what differs between them.
-
-    That is a config group where the choice differs, else a key; a key that follows from another is omitted.
-    """
-    made = [""] * len(groups)
-    for name, places in group_by(range(len(groups)), lambda place: groups[place][0].name).items():
-        for place, suffix in zip(places, _suffixes([groups[place][0] for place in places]), strict=True):
-            made[place] = f"{name} ({suffix})" if suffix else name
-    return _distinct(made, groups)
-
-
-def _distinct(made: Sequence[str], groups: Sequence[Sequence[Record]]) -> list[str]:
-    """Labels with the beginning of the cell's id where several cells have the same."""
-    ambiguous = {label for label in made if made.count(label) > 1}
-    return [
-        f"{label} {cell_of(group[0])[:4]}" if label in ambiguous else label
-        for label, group in zip(made, groups, strict=True)
-    ]
-
-
-def group_by(entries: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """Lists of the entries with equal keys, in the order of their first."""
-    groups: dict[K, list[T]] = {}
-    for entry in entries:
-        groups.setdefault(key(entry), []).append(entry)
-    return groups
-
-
 def _trials(record: Record) -> int:
     return int(record.tuning.get("trials", 0))
-
-
-def differing_settings(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Of each cell the config keys in which cells differ, without keys that vary with an earlier one, and the seed."""
-    settings = [influential(cell.records[0].config) for cell in cells]
-    kept = _independent(settings, [key for key in _differing(settings) if key != "seed"])
-    return [{key: own[key] for key in kept if key in own} for own in settings]
-
-
-def _suffixes(records: Sequence[Record]) -> list[str]:
-    if len(records) == 1:
-        return [""]
-    groups = sorted({group for record in records for group in record.choices if group not in _NOT_SHOWN})
-    chosen = [{group: record.choices.get(group) for group in groups} for record in records]
-    differing = _differing(chosen)
-    nodes = {group.split("/")[0] for group in differing}
-    settings = [
-        {
-            key: value
-            for key, value in influential(record.config).items()
-            if key != "seed" and key.split(".")[0] not in nodes
-        }
-        for record in records
-    ]
-    described = [{**own, **keys} for own, keys in zip(chosen, settings, strict=True)]
-    kept = _independent(described, [*differing, *sorted(_differing(settings), key=lambda key: (key.count("."), key))])
-    short = _short_names(kept)
-    return [", ".join(f"{short[key]}={_text(own[key])}" for key in kept if key in own) for own in described]
-
-
-_NOT_SHOWN = ("data", "logger", "callbacks", "paths", "experiment", "debug", "hydra")
-
-
-def _differing(dictionaries: Sequence[dict[str, Any]]) -> list[str]:
-    keys = dict.fromkeys(key for own in dictionaries for key in own)
-    return [key for key in keys if len({_text(own.get(key, _MISSING)) for own in dictionaries}) > 1]
-
-
-def _independent(dictionaries: Sequence[dict[str, Any]], keys: Sequence[str]) -> list[str]:
-    """The keys without those that vary with an earlier one, as `optimizer.lr` does with `learning_rate`."""
-    patterns = group_by(keys, lambda key: tuple(_text(own.get(key, _MISSING)) for own in dictionaries))
-    return [first for first, *_ in patterns.values()]
-
-
-def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The last part of each dotted key where that is unambiguous."""
-    last = [key.rsplit(".", 1)[-1] for key in keys]
-    return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
-
-
-def _text(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _by_value(values: dict[str, Any]) -> str:

@@ -7,27 +7,26 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from recsys import schema
 from recsys.reports.cells import (
     Cell,
     check_identity,
     check_protocol,
     check_seeds,
-    make_cells,
     same_runs,
     uncommitted_code,
     unequal_tuning,
 )
+from recsys.reports.comparable import check_directions, check_metrics, complete_cells, find_baseline, recorded_name
 from recsys.reports.costs import Cost, cost_of
+from recsys.reports.inference import Inference, too_few_resamples, too_few_seeds, too_few_users
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
-from recsys.reports.statistics import Inference, PairedDifference, too_few_resamples, too_few_seeds, too_few_users
+from recsys.reports.statistics import PairedDifference
 from recsys.reports.unequal import Unequal, find_unequal
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
 from recsys.tracking.directions import higher_is_better
 from recsys.tracking.record import Record
-from recsys.tracking.run_id import cell_of
 from recsys.tracking.store import Store
 
 
@@ -205,7 +204,7 @@ def compare(
     """
     records = list(records)
     failures = [record for record in records if not record.is_finished]
-    cells, left_out = _complete_cells(records, failures, labels)
+    cells, left_out = complete_cells(records, failures, labels)
     finished = [record for cell in cells for record in cell.records]
     if not finished:
         raise ComparisonError(
@@ -214,9 +213,9 @@ def compare(
     check_protocol(finished)
     check_identity(finished)
     check_seeds(cells)
-    _check_metrics(metrics, finished)
-    _check_directions(metrics, finished)
-    reference = None if baseline is None else _find_baseline(baseline, cells)
+    check_metrics(metrics, finished)
+    check_directions(metrics, finished)
+    reference = None if baseline is None else find_baseline(baseline, cells)
     inference = inference or Inference()
     values = load_values(cells, store, metrics, segments_of=metrics[0])
     judged = {metric: _judge(metric, cells, values, reference, seed, inference) for metric in metrics}
@@ -241,60 +240,6 @@ def compare(
         differences={metric: _ordered(pairs, order) for metric, (_, pairs) in judged.items() if pairs},
         varied=frozenset(varied),
     )
-
-
-def recorded_name(metric: str) -> str:
-    """A metric's name in a record: with its stage, which is the test if it names none.
-
-    Example:
-        >>> recorded_name("ndcg@10")
-        'test/ndcg@10'
-    """
-    return metric if "/" in metric else f"{schema.TEST}/{metric}"
-
-
-def _complete_cells(
-    records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str | Sequence[str]] | None
-) -> tuple[list[Cell], list[str]]:
-    """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
-    cells = make_cells((record for record in records if record.is_finished), labels)
-    failed = {cell_of(record) for record in failures}
-    undisturbed = [cell for cell in cells if cell_of(cell.records[0]) not in failed]
-    wanted = {seed for cell in undisturbed or cells for seed in cell.seeds}
-    whole = [cell for cell in cells if cell in undisturbed or wanted <= set(cell.seeds)]
-    return whole, [cell.label for cell in cells if cell not in whole]
-
-
-def _check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
-    if not metrics:
-        raise ComparisonError("no metric to show; expected a list such as report_metrics=[ndcg@10,recall@10].")
-    for metric in metrics:
-        lacking = [record for record in records if recorded_name(metric) not in record.metrics]
-        if lacking:
-            known = ", ".join(name.removeprefix(f"{schema.TEST}/") for name in lacking[0].metrics)
-            raise ComparisonError(f"run {lacking[0].run_id} has no {metric!r} to show; it has {known}.")
-
-
-def _check_directions(metrics: Sequence[str], records: Sequence[Record]) -> None:
-    for metric in metrics:
-        found = {higher_is_better(record, metric): record.run_id for record in records}
-        if len(found) > 1:
-            raise ComparisonError(
-                f"higher {metric} is better in run {found[True]} and worse in run {found[False]}: the metric's class "
-                "has changed. Make these runs again with rerun=true."
-            )
-
-
-def _find_baseline(wanted: str, cells: Sequence[Cell]) -> int:
-    for matches in (
-        [place for place, cell in enumerate(cells) if wanted == cell.label or wanted in cell.run_ids],
-        [place for place, cell in enumerate(cells) if wanted == cell.name],
-    ):
-        if len(matches) == 1:
-            return matches[0]
-    known = ", ".join(repr(cell.label) for cell in cells)
-    found = "stands for several cells" if any(wanted == cell.name for cell in cells) else "is none of the cells"
-    raise ComparisonError(f"baseline {wanted!r} {found}; give one of {known}, or a run's id, or null.")
 
 
 def _judge(

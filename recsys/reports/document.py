@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recsys.reports import tables
+from recsys.reports import grids, tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings
 from recsys.reports.formatting import metric_name, safe_markdown
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.plots import (
     cost,
@@ -26,7 +27,6 @@ from recsys.reports.plots import (
 from recsys.reports.plots.base import Figure
 from recsys.reports.search_summary import SUMMARY_NOTE, search_notes, summary_grid
 from recsys.reports.statistics import PairedDifference
-from recsys.reports.tables import Entry, Grid
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 from recsys.tracking.study_record import BASE, CHANGE, StudyRecord
@@ -73,7 +73,7 @@ class Section:
 
 
 def sections(comparison: Comparison, command: str | None = None, study: StudyRecord | None = None) -> list[Section]:
-    """Sections with content, in order; figures have distinct names."""
+    """Those that have something to say, in order; figures have distinct names."""
     made = [
         Section("warnings", "Warnings", comparison.warnings),
         _results(comparison),
@@ -199,11 +199,11 @@ def _last_line(error: str | None) -> str:
 
 def _protocol(comparison: Comparison, study: StudyRecord | None) -> Section:
     record = comparison.records[0]
-    made = [Table("Settings that all runs share", tables.key_value_grid(list(flatten(comparison.protocol))))]
+    made = [Table("What all runs share", grids.key_value_grid(list(flatten(comparison.protocol))))]
     environment = _environment(comparison)
     if environment:
-        made.append(Table("Where they were made", tables.key_value_grid(environment)))
-    sentences = [f"Fingerprint `{record.protocol_fingerprint}`; runs with another one are not compared."]
+        made.append(Table("Where they were made", grids.key_value_grid(environment)))
+    sentences = [f"Fingerprint `{record.protocol_fingerprint}`; runs with another are refused."]
     if study is not None:
         sentences.append(f"Study {study.name}: {len(study.cells)} cells, seeds {', '.join(map(str, study.seeds))}.")
     return Section("protocol", "Protocol", sentences, tables=made)
@@ -223,7 +223,7 @@ def _environment(comparison: Comparison) -> list[tuple[str, Any]]:
 def _data(record: Record) -> Section:
     statistics = dict(record.data_statistics)
     parts = statistics.pop("parts", None)
-    made = [Table("The data", tables.key_value_grid(list(flatten(statistics))))] if statistics else []
+    made = [Table("The data", grids.key_value_grid(list(flatten(statistics))))] if statistics else []
     if isinstance(parts, dict) and parts:
         columns = list(dict.fromkeys(key for part in parts.values() for key in part))
         rows = [[Entry(name), *(_statistic(part.get(key)) for key in columns)] for name, part in parts.items()]

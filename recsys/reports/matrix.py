@@ -7,7 +7,7 @@ import string
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import metric_name, number
-from recsys.reports.tables import Entry, Grid
+from recsys.reports.grids import Entry, Grid
 
 BEST = 12  # cells in a matrix; more would not fit a line
 BETTER, WORSE, UNCLEAR = ">", "<", "·"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recsys.reports import tables
+from recsys.reports import grids, tables
 from recsys.reports.across import Across
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
@@ -18,7 +18,7 @@ from recsys.reports.ranks import ranks_grid, ranks_note
 def print_ranks(across: Across, console: Console) -> None:
     """Average ranks over data sets, by metric."""
     for metric in across.metrics:
-        console.print(tables.to_rich(ranks_grid(across, metric)))
+        console.print(grids.to_rich(ranks_grid(across, metric)))
         console.print(ranks_note(across, metric), markup=False, highlight=False)
     _print_warnings(across.warnings, console)
 
@@ -30,15 +30,15 @@ def print_paths(paths: Mapping[str, Path], console: Console) -> None:
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Tables of quality and cost, what they mean, and what failed."""
-    console.print(tables.to_rich(tables.quality_grid(comparison, brief=True)))
+    console.print(grids.to_rich(tables.quality_grid(comparison, brief=True)))
     if tables.has_seeds(comparison):
-        console.print(tables.to_rich(tables.seeds_grid(comparison)))
+        console.print(grids.to_rich(tables.seeds_grid(comparison)))
     if len(comparison.metrics) > 1:
-        console.print(tables.to_rich(tables.others_grid(comparison)))
+        console.print(grids.to_rich(tables.others_grid(comparison)))
     console.print(tables.full_note(comparison), markup=False, highlight=False)
-    console.print(tables.to_rich(tables.cost_grid(comparison)))
+    console.print(grids.to_rich(tables.cost_grid(comparison)))
     if has_matrix(comparison):
-        console.print(tables.to_rich(significance_grid(comparison, brief=True)))
+        console.print(grids.to_rich(significance_grid(comparison, brief=True)))
         console.print(matrix_note(comparison, brief=True), markup=False, highlight=False)
     console.print(headline(comparison), markup=False, highlight=False)
     _print_warnings(comparison.warnings, console)

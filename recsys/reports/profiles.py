@@ -9,10 +9,10 @@ import polars as pl
 
 from recsys.reports.document import Section, Table
 from recsys.reports.formatting import ABSENT
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.html.page import Heading, render
 from recsys.reports.plots.base import Figure, Rows, named, to_spec
 from recsys.reports.plots.theme import LIGHT
-from recsys.reports.tables import Entry, Grid
 from recsys.reports.verdict import Answer
 
 MOST_COLOURS = len(LIGHT.categories)

@@ -6,12 +6,12 @@ import string
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from recsys.reports import tables
+from recsys.reports import grids
 from recsys.reports.across import Across
 from recsys.reports.critical_difference import CriticalDifference
 from recsys.reports.formatting import ABSENT, metric_name, number, p_equals, safe_markdown
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.report import FIGURES, PICTURES
-from recsys.reports.tables import Entry, Grid
 from recsys.tracking.files import write_atomically
 
 REPORT = "critical_difference.md"
@@ -62,7 +62,7 @@ def write_ranks(
     if across.warnings:
         parts.append("## Warnings\n\n" + "".join(f"- {safe_markdown(warning)}\n" for warning in across.warnings))
     for metric in across.metrics:
-        grid = tables.to_markdown(ranks_grid(across, metric))
+        grid = grids.to_markdown(ranks_grid(across, metric))
         pictures = "".join(_pictures(across, metric, folder, formats))
         parts.append(f"## {metric_name(metric)}\n\n{pictures}{grid}\n{safe_markdown(ranks_note(across, metric))}\n")
     if command is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from recsys.reports import tables
+from recsys.reports import grids
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.formatting import metric_name, seconds
 from recsys.reports.short_table import short_grid, short_note
@@ -89,7 +89,7 @@ def with_block(text: str, name: str, content: str, command: str) -> str:
 
 def results(comparison: Comparison) -> str:
     """The short table of quality in markdown."""
-    return tables.to_markdown(short_grid(comparison))
+    return grids.to_markdown(short_grid(comparison))
 
 
 def caption(comparison: Comparison, link: str | None = None) -> str:

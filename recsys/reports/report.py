@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recsys.reports import tables
+from recsys.reports import grids, tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.formatting import safe_markdown
@@ -107,7 +107,7 @@ def _blocks(section: Section, picture: str | None) -> Iterable[str]:
             yield f"### {title}\n\n![{alternative}]({FIGURES}/{figure.name}.{picture})\n\n{reading}"
     for table in section.tables:
         note = safe_markdown(table.note).replace(" * ", r" \* ")
-        yield f"{tables.to_markdown(table.grid)}{note and chr(10)}{note}"
+        yield f"{grids.to_markdown(table.grid)}{note and chr(10)}{note}"
     if section.code:
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", section.code)), default=0))
         yield f"{fence}sh\n{section.code}\n{fence}"
@@ -129,10 +129,10 @@ def _write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[st
         if "csv" in formats:
             write_atomically(folder / f"{figure.name}.csv", figure.csv().encode())
         if "tex" in formats and len(figure.data.rows) <= _MOST_TEX_ROWS:
-            text = tables.to_latex(figure.data, f"{figure.title}. {figure.alternative}", f"tab:{figure.name}")
+            text = grids.to_latex(figure.data, f"{figure.title}. {figure.alternative}", f"tab:{figure.name}")
             write_atomically(folder / f"{figure.name}.tex", text.encode())
 
 
 def _latex(comparison: Comparison, title: str) -> str:
     caption = f"{title}. {tables.full_note(comparison)}"
-    return tables.to_latex(tables.quality_grid(comparison), caption, "tab:comparison")
+    return grids.to_latex(tables.quality_grid(comparison), caption, "tab:comparison")

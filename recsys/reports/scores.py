@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 from recsys.reports.bootstrap import Floats
-from recsys.reports.statistics import Inference, PairedDifference, Sample, corrected, sample
+from recsys.reports.inference import Inference
+from recsys.reports.statistics import PairedDifference, Sample, corrected, sample
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from recsys.reports.formatting import metric_name, number
-from recsys.reports.tables import Entry, Grid
+from recsys.reports.grids import Entry, Grid
 from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, StudyCell, StudyRecord, Trial
 
 TOP = 5  # trials whose mean is beside the best one

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from recsys.reports.bootstrap import Floats
 from recsys.reports.cells import Cell
+from recsys.reports.inference import ENOUGH_USERS, Inference
 from recsys.reports.scores import Score, scores_of_segment
-from recsys.reports.statistics import ENOUGH_USERS, Inference, PairedDifference, corrected
+from recsys.reports.statistics import PairedDifference, corrected
 from recsys.reports.values import Values
 from recsys.tracking.store import N_HISTORY
 

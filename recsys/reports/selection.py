@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from recsys.reports.cells import group_by
+from recsys.reports.grouping import group_by
 from recsys.schema import ConfigError
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten

@@ -5,9 +5,9 @@ from __future__ import annotations
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import ABSENT, metric_name, number, p_value, with_interval
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.scores import Score
 from recsys.reports.statistics import PairedDifference
-from recsys.reports.tables import Entry, Grid
 
 
 def short_grid(comparison: Comparison) -> Grid:

@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 
 from recsys.reports.comparison import Comparison, Row
-from recsys.reports.tables import Grid, segment_scores_grid
+from recsys.reports.grids import Grid
+from recsys.reports.tables import segment_scores_grid
 from recsys.tracking.spreadsheet_safety import harmless_text
 
 _DIFFERENCE = (

@@ -1,96 +1,30 @@
 """Inference over users: intervals, and differences between cells on the same users.
 
-Everything here takes a value for each user, or for each user and seed. With several seeds, differences are tested for
+Everything here takes a value for each user, or for each user and seed. With several seeds, differences are judged for
 new users and new seeds. The intervals and p-values over users alone are about other users of the same kind, for these
 seeds: they are kept beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recsys.reports.bootstrap import LEVEL, N_RESAMPLES, Floats, as_table, bca_interval, resampled_means, t_interval
-from recsys.reports.corrections import CORRECTIONS, HOLM
+from recsys.reports.bootstrap import Floats, as_table, bca_interval, resampled_means, t_interval
+from recsys.reports.corrections import CORRECTIONS
+from recsys.reports.inference import RANDOMISATION, Inference
 from recsys.reports.randomisation import SignedSums, signed_sums
 from recsys.reports.seed_variance import (
-    SEED_INTERVALS,
     TWO_LEVEL_BOOTSTRAP,
-    TWO_LEVEL_T,
     SeedVariances,
     TwoLevelError,
     seed_variances,
     two_level_error,
     two_level_interval,
 )
-from recsys.schema import ConfigError
-
-T, RANDOMISATION = "t", "randomisation"
-ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/explanation/comparing.md has its coverage
-ENOUGH_USERS = 10  # with values other than 0; with fewer, intervals cover less than 94 % (see the same page)
-_NAMED = 4  # cells in a warning before the rest is only counted
-
-
-@dataclass(frozen=True)
-class Inference:
-    """How differences are tested.
-
-    Attributes:
-        test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users. It
-            decides where there is one seed, or seeds change nothing; otherwise a t-test with users and seeds as samples
-            does.
-        correction: Of p-values for a family of comparisons: "holm" or "benjamini_hochberg".
-        level: Nominal coverage of intervals; corrected p-values below 1 - level are significant.
-        n_resamples: Of the bootstrap and of the randomisation test.
-        seed_interval: How the variance of seeds enters an interval: "two_level_t", as in the test, or
-            "two_level_bootstrap", which is too narrow with few seeds.
-
-    Raises:
-        ConfigError: If one of them is not among these.
-    """
-
-    test: str = T
-    correction: str = HOLM
-    level: float = LEVEL
-    n_resamples: int = N_RESAMPLES
-    seed_interval: str = TWO_LEVEL_T
-
-    def __post_init__(self) -> None:
-        _check_choice("test", self.test, (T, RANDOMISATION))
-        _check_choice("correction", self.correction, tuple(CORRECTIONS))
-        _check_choice("seed_interval", self.seed_interval, SEED_INTERVALS)
-        if not isinstance(self.level, float) or not 0.5 <= self.level < 1:
-            raise ConfigError(f"level={self.level}; expected a coverage from 0.5 to below 1, such as 0.95.")
-        if not isinstance(self.n_resamples, int) or self.n_resamples < 100:
-            raise ConfigError(f"n_resamples={self.n_resamples}; expected at least 100, better 2000 or more.")
-
-    def test_name(self, n_seeds: int) -> str:
-        """The name of the deciding test and its scope.
-
-        Example:
-            >>> Inference().test_name(1)
-            'paired t-test over users (one seed: for new users only)'
-            >>> Inference().test_name(3)
-            'two-level t-test for new users and new seeds'
-        """
-        if n_seeds > 1:
-            caution = " (two seeds: less reliable than three or more)" if n_seeds == 2 else ""
-            return f"two-level t-test for new users and new seeds{caution}"
-        name = {T: "paired t-test", RANDOMISATION: "paired randomisation test"}[self.test]
-        return f"{name} over users (one seed: for new users only)"
-
-    @property
-    def alpha(self) -> float:
-        """The threshold of corrected p-values.
-
-        Example:
-            >>> Inference(level=0.95).alpha
-            0.05
-        """
-        return round(1 - self.level, 12)
 
 
 @dataclass(frozen=True)
@@ -104,7 +38,7 @@ class PairedDifference:
         p_users: Of the two-sided paired test over users alone, without correction: for new users and these seeds.
         effect_size: Cohen's d of paired values: the mean over the standard deviation of the users' differences.
         n_users: Users whose values differ between the cells.
-        p_corrected: `p` corrected for all comparisons of its family; None if not corrected.
+        p_corrected: `p` corrected for all comparisons of its family; None where nobody has.
         low_with_seeds: Lower end of the interval that contains the variance of seeds too; None with one seed.
         high_with_seeds: Upper end.
         p_with_seeds: Of the two-sided test for new users and new seeds, without correction; None with one seed.
@@ -154,7 +88,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Sample:
-    """Values of cells on the same users and seeds, and their resamples.
+    """Values of cells on the same users and seeds, with what resampling makes of them.
 
     Attributes:
         means: (n_users, n_cells), over seeds.
@@ -163,7 +97,7 @@ class Sample:
         seeds: Variances of seeds of each cell; None with one seed.
         signed: Sums over users with signs given by chance, (n_signs, n_cells); None if no test needs them.
         seed: Of the resampling.
-        inference: How differences are tested.
+        inference: How differences are judged.
     """
 
     means: Floats
@@ -273,7 +207,7 @@ def paired_differences(
         values: (n_users, n_cells), or (n_users, n_seeds, n_cells).
         baseline: (n_users,), or (n_users, n_seeds).
         seed: Of the resampling.
-        inference: How differences are tested.
+        inference: How differences are judged.
 
     Raises:
         ComparisonError: If there are fewer than two users.
@@ -302,44 +236,6 @@ def corrected(differences: Sequence[PairedDifference], inference: Inference) -> 
     return [replace(difference, p_corrected=p) for difference, p in zip(differences, p_values, strict=True)]
 
 
-def too_few_resamples(inference: Inference, n_comparisons: int) -> str | None:
-    """A warning where the smallest p of a randomisation test stays above the threshold once it is corrected."""
-    needed = round(n_comparisons / inference.alpha)
-    if inference.test != RANDOMISATION or inference.n_resamples >= needed:
-        return None
-    return (
-        f"n_resamples={inference.n_resamples} is too few for a randomisation test that is corrected for "
-        f"{n_comparisons} comparisons: no difference could be significant by itself; use {needed} or more."
-    )
-
-
-def too_few_seeds(inference: Inference, n_seeds: int) -> str | None:
-    """A warning where the bootstrap over seeds has too few of them."""
-    if inference.seed_interval != TWO_LEVEL_BOOTSTRAP or not 1 < n_seeds < ENOUGH_SEEDS:
-        return None
-    return (
-        f"seed_interval={TWO_LEVEL_BOOTSTRAP} is too narrow with {n_seeds} seeds; use {TWO_LEVEL_T}, or "
-        f"{ENOUGH_SEEDS} seeds."
-    )
-
-
-def too_few_users(n_users: Mapping[str, int], metric: str) -> str | None:
-    """A warning where the interval of a mean rests on few users.
-
-    Args:
-        n_users: Users with values other than 0, by the cell's label.
-        metric: Of the mean.
-    """
-    few = [f"{label} ({n})" for label, n in n_users.items() if n < ENOUGH_USERS]
-    if not few:
-        return None
-    more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
-    return (
-        f"fewer than {ENOUGH_USERS} users have a value of {metric} other than 0 in {', '.join(few[:_NAMED])}{more}: "
-        "their intervals may be too narrow and their tests are approximate."
-    )
-
-
 def _variance_of_mean(table: Floats) -> Floats:
     return table.var(axis=0, ddof=1) / len(table)
 
@@ -357,8 +253,3 @@ def _t_test_p(table: Floats, effect_size: Floats) -> Floats:
 
     n = len(table)
     return 2 * stdtr(n - 1, -np.abs(effect_size) * np.sqrt(n))  # the t-statistic is d√n
-
-
-def _check_choice(key: str, found: str, known: Sequence[str]) -> None:
-    if found not in known:
-        raise ConfigError(f"{key}={found}; expected {' or '.join(known)}.")

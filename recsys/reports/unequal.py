@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from recsys.reports.cells import Cell, group_by
+from recsys.reports.cells import Cell
+from recsys.reports.grouping import group_by
 from recsys.tracking.directions import higher_is_better
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from recsys.reports.cells import group_by
+from recsys.reports.grouping import group_by
 from recsys.tracking.record import Record
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, open_dict
 from recsys.config.compatibility import check
 from recsys.config.compose import compose, plain
 from recsys.config.overrides import override
-from recsys.experiment.run import label
+from recsys.experiment.record_fields import label
 from recsys.schema import ConfigError
 from recsys.studies.cell_definitions import CellDefinition, expand
 from recsys.studies.cell_space import CellSpace

@@ -31,11 +31,12 @@ from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run, space_of
 from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, key_of, opened
+from recsys.studies.trials import trial_record
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
 from recsys.tracking.secrets import redacted
-from recsys.tracking.study_record import FINISHED, PRUNED, RUNNING, TRIAL_FAILED, Trial, study_folder
+from recsys.tracking.study_record import Trial, study_folder
 
 if TYPE_CHECKING:
     import optuna
@@ -255,14 +256,16 @@ class _Search:
 
         trials = self._trials()
         if any(trial.state == optuna.trial.TrialState.RUNNING for trial in trials):
-            return Tuned(False, {}, list(map(_record, trials)))
+            return Tuned(False, {}, list(map(trial_record, trials)))
         finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
         if not finished:
             errors = [trial.user_attrs.get(ERROR, "pruned").strip().rsplit("\n", 1)[-1] for trial in trials]
             raise RecsysError(f"none of {len(trials)} trials of {self.planned.label} came to its end: {errors[-1]}")
         sign = 1 if maximises(self.planned.cfg) else -1
         best = max(finished, key=lambda trial: (sign * trial.values[0], -trial.number))
-        return Tuned(True, {key: _written(value) for key, value in best.params.items()}, list(map(_record, trials)))
+        return Tuned(
+            True, {key: _written(value) for key, value in best.params.items()}, list(map(trial_record, trials))
+        )
 
 
 def _written(value: Any) -> str:
@@ -287,20 +290,3 @@ def _pruning(trial: optuna.Trial, monitor: str) -> Any:
     from recsys.training.pruning import Pruning
 
     return Pruning(trial, monitor)
-
-
-def _record(trial: FrozenTrial) -> Trial:
-    import optuna
-
-    state = optuna.trial.TrialState
-    names = {state.COMPLETE: FINISHED, state.PRUNED: PRUNED, state.FAIL: TRIAL_FAILED}
-    values = trial.values or [None]
-    seconds = trial.duration.total_seconds() if trial.duration else None
-    return Trial(
-        trial.number,
-        dict(trial.params),
-        names.get(trial.state, RUNNING),
-        value=values[0],
-        cost=values[1] if len(values) > 1 else None,
-        seconds=seconds,
-    )

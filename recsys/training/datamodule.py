@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from recsys import schema
 from recsys.data.queries import has_impressions, histories, stage_queries, train_examples
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 from recsys.schema import ConfigError
 from recsys.training.batches import BEFORE, OTHERS, SEQUENCE, EvaluationBatches, TrainBatches, WholeUserBatches
 from recsys.training.encoded_user_texts import UserTexts

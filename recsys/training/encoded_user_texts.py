@@ -16,7 +16,7 @@ from torch import Tensor
 from recsys import schema
 from recsys.data.queries import Queries, histories, stage_queries, train_examples
 from recsys.data.ragged import ItemLists
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 from recsys.data.user_texts import people_of, snapshot_ends, write_texts
 from recsys.layers.lookup import take_rows
 from recsys.layers.scaling import centering

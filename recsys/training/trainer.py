@@ -17,7 +17,7 @@ from torch import nn
 
 from recsys import schema
 from recsys.data.queries import stage_queries
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 from recsys.schema import RecsysError
 from recsys.tracking.run_folder import CHECKPOINTS
 from recsys.training.checkpoints import is_whole, set_aside

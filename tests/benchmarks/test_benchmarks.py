@@ -24,7 +24,7 @@ from harness import Comparison  # noqa: E402
 from rival_process import measured  # noqa: E402
 from synthetic_log import drawn_pairs, write_log  # noqa: E402
 
-from recsys.data.splits.base import Split  # noqa: E402
+from recsys.data.splits.split import Split  # noqa: E402
 
 
 def run(script: str, *arguments: str, **environment: str) -> str:

@@ -12,7 +12,7 @@ import recsys
 from recsys.config.compatibility import check
 from recsys.config.folders import conf_dir
 from recsys.config.traits import traits_of
-from recsys.experiment.run import label
+from recsys.experiment.record_fields import label
 from recsys.schema import ConfigError
 
 

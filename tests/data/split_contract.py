@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import Split, Splitter
+from recsys.data.splits.base import Splitter
+from recsys.data.splits.split import Split
 from recsys.schema import ConfigError
 
 PART_NAMES = ("train", "validation", "test", "fold_in")

@@ -6,7 +6,7 @@ import polars as pl
 from recsys import schema
 from recsys.data.categories import category_table
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 
 
 def split_with(categories: list[list[str] | None] | None) -> Split:

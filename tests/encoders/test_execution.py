@@ -17,7 +17,7 @@ from recsys.encoders.bert import BertEncoder
 from recsys.encoders.execution import likeness
 from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.encoders.int8 import Int8Linear, quantized
-from recsys.experiment.run import label
+from recsys.experiment.record_fields import label
 from recsys.schema import ConfigError
 
 

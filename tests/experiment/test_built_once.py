@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 import recsys
 from recsys.config import parsed_files
 from recsys.config.compose import _composed, plain
-from recsys.experiment import build as assembly
-from recsys.experiment.build import rehearse
+from recsys.experiment import rehearsal
 from recsys.experiment.built_once import Settings, metric_suite
+from recsys.experiment.rehearsal import rehearse
 from recsys.schema import ConfigError
 
 
@@ -47,8 +47,8 @@ def test_configurations_share_their_metrics():
 
 def test_the_seeds_of_a_cell_are_rehearsed_once(monkeypatch):
     calls = []
-    build = assembly.build_recommender
-    monkeypatch.setattr(assembly, "build_recommender", lambda *given: calls.append(given) or build(*given))
+    build = rehearsal.build_recommender
+    monkeypatch.setattr(rehearsal, "build_recommender", lambda *given: calls.append(given) or build(*given))
     for seed in range(3):
         rehearse(recsys.compose(["ranker=dot", "features.dim=7", f"seed={seed}"]))
     assert len(calls) == 1

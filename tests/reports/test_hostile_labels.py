@@ -9,11 +9,11 @@ import re
 import pytest
 from reports.made_runs import made_run
 
-from recsys.reports import tables
+from recsys.reports import grids
 from recsys.reports.comparison import compare
 from recsys.reports.formatting import safe_markdown
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.report import write_report
-from recsys.reports.tables import Entry, Grid
 from recsys.tracking.store import Store
 
 HTML = "<img src=x onerror=alert(1)>"
@@ -54,7 +54,7 @@ def test_no_cell_of_csv_is_a_formula(report):
 
 @pytest.mark.parametrize("label", ["[unknown]", "*", "[2em]x"])
 def test_latex_reads_no_label_as_an_option(label):
-    rows = tables.to_latex(Grid([label, "n"], [[Entry(label), Entry("1")]] * 2)).splitlines()
+    rows = grids.to_latex(Grid([label, "n"], [[Entry(label), Entry("1")]] * 2)).splitlines()
     assert len([row for row in rows if row.startswith("{}")]) == 3
     assert not [row for row in rows if row.startswith(("[", "*"))]
 

@@ -18,8 +18,9 @@ from scipy import stats
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
+from recsys.reports.inference import Inference
 from recsys.reports.seed_variance import TWO_LEVEL_BOOTSTRAP, seed_variances, two_level_error, two_level_interval
-from recsys.reports.statistics import Inference, paired_difference, sample
+from recsys.reports.statistics import paired_difference, sample
 
 FEW = Inference(n_resamples=1000)
 

@@ -8,9 +8,9 @@ import pytest
 from reports.made_runs import made_run, small_study
 
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.inference import Inference
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.spreadsheets import pairs_to_csv
-from recsys.reports.statistics import Inference
 from recsys.tracking.store import Store
 
 USERS = np.random.default_rng(0).uniform(0.1, 0.3, 50)

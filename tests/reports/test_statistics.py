@@ -6,16 +6,9 @@ from reports.simulated_studies import GAINS, MEAN, one_seed, several_seeds, user
 from scipy import stats
 
 from recsys.reports.bootstrap import bootstrap_interval, expanded_level
+from recsys.reports.inference import Inference, too_few_resamples, too_few_users
 from recsys.reports.randomisation import randomisation_p
-from recsys.reports.statistics import (
-    Inference,
-    corrected,
-    paired_difference,
-    paired_differences,
-    sample,
-    too_few_resamples,
-    too_few_users,
-)
+from recsys.reports.statistics import corrected, paired_difference, paired_differences, sample
 from recsys.schema import ConfigError
 
 RANDOMISATION = Inference(test="randomisation")

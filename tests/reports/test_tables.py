@@ -8,7 +8,7 @@ import pytest
 from reports.made_runs import made_run, small_study
 from rich.console import Console
 
-from recsys.reports import tables
+from recsys.reports import grids, tables
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.spreadsheets import to_csv
 from recsys.tracking.store import Store
@@ -32,9 +32,9 @@ def awkward(tmp_path) -> Comparison:
     return compare(runs, store, None, ["ndcg@10"])
 
 
-def printed(grid: tables.Grid, width: int = 120) -> str:
+def printed(grid: grids.Grid, width: int = 120) -> str:
     console = Console(width=width, file=io.StringIO())
-    console.print(tables.to_rich(grid))
+    console.print(grids.to_rich(grid))
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -44,7 +44,7 @@ def parsed_markdown(text: str) -> list[list[str]]:
 
 
 def test_markdown_parses_back(comparison):
-    head, rule, *rows = parsed_markdown(tables.to_markdown(tables.quality_grid(comparison)))
+    head, rule, *rows = parsed_markdown(grids.to_markdown(tables.quality_grid(comparison)))
     first = ["", "nDCG@10", "seed sd", "with seeds", "Δ to popularity", "Δ with seeds", "p (Holm)", "d"]
     assert head == [*first, "recall@10", "coverage@10"]
     assert rule[:2] == ["---", "---:"]
@@ -68,9 +68,9 @@ def test_a_significant_difference_is_marked_and_another_is_not(tmp_path):
     grid = tables.quality_grid(found)
     marks = {row[0].text: (row[4].is_marked, row[6].is_marked) for row in grid.rows}
     assert marks == {"bert+dot": (True, True), "gpt2+dot": (False, False), "tfidf+dot": (False, False)}
-    bert = next(row for row in parsed_markdown(tables.to_markdown(grid)) if row[0] == "bert+dot")
+    bert = next(row for row in parsed_markdown(grids.to_markdown(grid)) if row[0] == "bert+dot")
     assert bert[4].endswith("*")
-    assert next(line for line in tables.to_latex(grid).splitlines() if "bert" in line).count("$^{*}$") == 2
+    assert next(line for line in grids.to_latex(grid).splitlines() if "bert" in line).count("$^{*}$") == 2
     assert "Holm-corrected for 2 comparisons" in tables.note(found)
 
 
@@ -104,7 +104,7 @@ def test_csv_parses_back_to_the_exact_numbers(comparison):
 
 
 def test_latex_is_a_booktabs_table(comparison):
-    text = tables.to_latex(tables.quality_grid(comparison), "A & B", "tab:x")
+    text = grids.to_latex(tables.quality_grid(comparison), "A & B", "tab:x")
     assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
     assert r"\begin{tabular}{lrrrrrrrrr}" in text
     assert r"\caption{A \& B}" in text
@@ -118,10 +118,10 @@ def test_latex_is_a_booktabs_table(comparison):
 def test_awkward_labels_survive_every_format(awkward):
     label = next(row.label for row in awkward.rows if "odd" in row.label)
     grid = tables.quality_grid(awkward)
-    assert label in [row[0] for row in parsed_markdown(tables.to_markdown(grid))]
+    assert label in [row[0] for row in parsed_markdown(grids.to_markdown(grid))]
     assert label in [row["label"] for row in csv.DictReader(io.StringIO(to_csv(awkward)))]
     assert label in printed(grid)
-    latex = tables.to_latex(grid)
+    latex = grids.to_latex(grid)
     line = next(line for line in latex.splitlines() if "odd" in line)
     unescaped = re.sub(r"\\[&%$#_{}]|\$[<>]\$|\\text\w+\{\}|\$-\$", "", re.split(r"(?<!\\)&", line)[0])
     assert not re.search(r"[%$#_~^\\]", unescaped)
@@ -144,5 +144,5 @@ def test_costs_are_readable(comparison):
 def test_segments_by_cell(comparison):
     grid = tables.segment_grid(comparison)
     assert grid.headers[:3] == ["", "items=cold (n=2)", "items=head (n=4)"]
-    assert grid.rows[0][1] == tables.Entry("0.3125", is_best=True, value=0.3125)
-    assert grid.rows[1][1] == tables.Entry("0.2500", value=0.25)
+    assert grid.rows[0][1] == grids.Entry("0.3125", is_best=True, value=0.3125)
+    assert grid.rows[1][1] == grids.Entry("0.2500", value=0.25)

@@ -16,8 +16,8 @@ from recsys.config.compose import conf_dir
 from recsys.encoders import upper_layers
 from recsys.encoders.network import TextNetwork
 from recsys.experiment import run as experiment
-from recsys.experiment.build import rehearse
 from recsys.experiment.evaluation import evaluate_again
+from recsys.experiment.rehearsal import rehearse
 from recsys.schema import ConfigError
 from recsys.serving.model import serve
 from recsys.serving.new_texts import with_items

@@ -12,7 +12,7 @@ from full import only_full
 from omegaconf import OmegaConf
 
 import recsys
-from recsys.experiment.run import label
+from recsys.experiment.record_fields import label
 from recsys.reports.comparison import compare
 from recsys.schema import ComparisonError
 from recsys.tracking.store import Store

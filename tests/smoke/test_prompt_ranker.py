@@ -8,7 +8,8 @@ from rich.console import Console
 import recsys
 from recsys.config.compatibility import check
 from recsys.experiment.evaluation import evaluate_again
-from recsys.experiment.run import identify, protocol
+from recsys.experiment.record_fields import protocol
+from recsys.experiment.run import identify
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError
 

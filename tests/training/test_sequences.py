@@ -5,7 +5,7 @@ import torch
 import recsys
 from recsys.data.queries import Examples
 from recsys.data.ragged import ItemLists
-from recsys.experiment.build import rehearse
+from recsys.experiment.rehearsal import rehearse
 from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
 from recsys.profiles.recurrent import RecurrentProfile

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Split, Splitter
+from recsys.data.splits.base import Splitter
 from recsys.data.splits.held_out import held_out_parts
 from recsys.data.splits.parameter_checks import check_shares
+from recsys.data.splits.split import TEST_PART, TRAIN_PART, VALIDATION_PART, Split
 from recsys.data.splits.ties import id_hashes
 
 

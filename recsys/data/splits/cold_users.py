@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import FOLD_IN_PART, TRAIN_PART, Splitter
+from recsys.data.splits.base import Splitter
 from recsys.data.splits.held_out import held_out_parts
 from recsys.data.splits.parameter_checks import check_positive_share, check_shares
+from recsys.data.splits.split import FOLD_IN_PART, TRAIN_PART
 from recsys.data.splits.ties import id_hashes, place_in_user
 
 

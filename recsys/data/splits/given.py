@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Split, Splitter
+from recsys.data.splits.base import Splitter
+from recsys.data.splits.split import TEST_PART, TRAIN_PART, VALIDATION_PART, Split
 from recsys.schema import ConfigError
 
 PARTS = {schema.TRAIN: TRAIN_PART, schema.VAL: VALIDATION_PART, schema.TEST: TEST_PART}

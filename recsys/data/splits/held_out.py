@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART
+from recsys.data.splits.split import TEST_PART, TRAIN_PART, VALIDATION_PART
 
 
 def held_out_parts(

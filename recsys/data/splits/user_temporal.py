@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.splits.base import TEST_PART, TRAIN_PART, VALIDATION_PART, Splitter
+from recsys.data.splits.base import Splitter
 from recsys.data.splits.parameter_checks import check_shares, check_timestamps
+from recsys.data.splits.split import TEST_PART, TRAIN_PART, VALIDATION_PART
 from recsys.data.splits.ties import place_in_user
 
 

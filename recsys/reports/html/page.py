@@ -14,8 +14,8 @@ from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.document import Section, Table
 from recsys.reports.formatting import count, megabytes, seconds
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
-from recsys.reports.tables import Entry, Grid
 from recsys.reports.verdict import Answer, total_seconds, verdict
 
 MOST_ROWS = 500  # of a figure's data in the page; its file has all

@@ -11,9 +11,9 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.formatting import number
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.theme import LIGHT, config
 from recsys.reports.spreadsheets import grid_to_csv
-from recsys.reports.tables import Entry, Grid
 
 WIDTH = 640  # of a picture's plot, without its axis, in pixels at scale 1
 PANEL_WIDTH = 250  # of one of several panels

@@ -10,10 +10,10 @@ import altair as alt
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.formatting import axis_title, interval, megabytes, metric_name, number, seconds
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, named, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
-from recsys.reports.tables import Entry, Grid
 from recsys.reports.verdict import total_seconds
 
 _HEIGHT = 340

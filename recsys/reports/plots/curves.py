@@ -8,12 +8,12 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.cells import group_by
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.formatting import metric_name, number
+from recsys.reports.grids import Entry, Grid
+from recsys.reports.grouping import group_by
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
-from recsys.reports.tables import Entry, Grid
 from recsys.schema import LOSS
 
 _EPOCH = "epoch"

@@ -8,10 +8,10 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.formatting import interval, metric_name, number, p_value
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Layers, and_more, cell_axis, named, numbers, to_spec
 from recsys.reports.plots.theme import OVER_LINES
 from recsys.reports.statistics import PairedDifference
-from recsys.reports.tables import Entry, Grid
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import altair as alt
 
 from recsys.reports.formatting import metric_name
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.importance import Importance
 from recsys.reports.plots.base import WIDTH, Figure, Rows, cell_axis, named, numbers, to_spec
 from recsys.reports.plots.trials import file_name
-from recsys.reports.tables import Entry, Grid
 from recsys.tracking.study_record import FINISHED, StudyCell, StudyRecord
 
 

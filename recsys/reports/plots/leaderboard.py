@@ -7,13 +7,14 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.comparison import Comparison, Row, recorded_name
+from recsys.reports.comparable import recorded_name
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.findings import headline
 from recsys.reports.formatting import axis_title, interval, metric_name, number
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
 from recsys.reports.plots.families import families
 from recsys.reports.plots.theme import OVER_LINES
-from recsys.reports.tables import Entry, Grid
 
 
 def leaderboard(comparison: Comparison) -> Figure:

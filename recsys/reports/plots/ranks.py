@@ -6,8 +6,8 @@ import altair as alt
 
 from recsys.reports.critical_difference import CriticalDifference
 from recsys.reports.formatting import metric_name, p_equals
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, cell_axis, named, to_spec
-from recsys.reports.tables import Entry, Grid
 
 _FIRST_GROUP, _NEXT_GROUP = 0.4, 0.25  # ranks to the right of the last one, where the lines of groups stand
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.cells import differing_settings, group_by, labels
+from recsys.reports.cell_labels import differing_settings, labels
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.formatting import axis_title, interval, metric_name, number
+from recsys.reports.grids import Entry, Grid
+from recsys.reports.grouping import group_by
 from recsys.reports.importance import is_number
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
 from recsys.reports.plots.theme import SHAPES
 from recsys.reports.plots.trials import file_name, words
-from recsys.reports.tables import Entry, Grid
 
 _LEAST = 3  # values of a line: for two, a table is enough
 
@@ -30,7 +31,7 @@ class _Line:
 
 def response_figures(comparison: Comparison) -> list[Figure]:
     """One for each config key with three numbers or more that cells differ in and have all else in common."""
-    settings = differing_settings([row.cell for row in comparison.rows])
+    settings = differing_settings([row.cell.records[0] for row in comparison.rows])
     keys = dict.fromkeys(key for own in settings for key in own)
     found = {key: _lines(comparison, settings, key) for key in keys}
     return [_figure(comparison, key, lines) for key, lines in found.items() if lines]

@@ -6,9 +6,9 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.cells import group_by
 from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import metric_name, number
+from recsys.reports.grouping import group_by
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
 from recsys.reports.tables import segment_scores_grid

@@ -8,9 +8,9 @@ import altair as alt
 
 from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import interval, metric_name, number, p_value
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import Figure, cell_axis, named, step, to_spec
 from recsys.reports.scores import Pair
-from recsys.reports.tables import Entry, Grid
 
 MOST = 20  # cells in the matrix
 _TILE = 46

@@ -6,12 +6,13 @@ from statistics import fmean
 
 import altair as alt
 
-from recsys.reports.comparison import Comparison, recorded_name
+from recsys.reports.comparable import recorded_name
+from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import metric_name, number
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
-from recsys.reports.tables import Entry, Grid
 
 _OTHERS = ("coverage", "novelty", "diversity", "average_popularity", "gini")
 _UNITS = {

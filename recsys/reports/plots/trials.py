@@ -8,8 +8,8 @@ from operator import gt, lt
 from typing import Any
 
 from recsys.reports.formatting import metric_name, number, seconds
+from recsys.reports.grids import Entry, Grid
 from recsys.reports.importance import is_number
-from recsys.reports.tables import Entry, Grid
 from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecord
 
 

@@ -1,0 +1,84 @@
+"""What is compared: complete cells, metrics that all runs have, and the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from recsys import schema
+from recsys.reports.cells import (
+    Cell,
+    make_cells,
+)
+from recsys.schema import ComparisonError
+from recsys.tracking.directions import higher_is_better
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import cell_of
+
+
+def recorded_name(metric: str) -> str:
+    """A metric's name in a record: with its stage, which is the test if it names none.
+
+    Example:
+        >>> recorded_name("ndcg@10")
+        'test/ndcg@10'
+    """
+    return metric if "/" in metric else f"{schema.TEST}/{metric}"
+
+
+def complete_cells(
+    records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str | Sequence[str]] | None
+) -> tuple[list[Cell], list[str]]:
+    """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
+    cells = make_cells((record for record in records if record.is_finished), labels)
+    failed = {cell_of(record) for record in failures}
+    undisturbed = [cell for cell in cells if cell_of(cell.records[0]) not in failed]
+    wanted = {seed for cell in undisturbed or cells for seed in cell.seeds}
+    whole = [cell for cell in cells if cell in undisturbed or wanted <= set(cell.seeds)]
+    return whole, [cell.label for cell in cells if cell not in whole]
+
+
+def check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
+    """Raise an error unless all runs have all metrics.
+
+    Raises:
+        ComparisonError: Naming the run and the metrics that it has.
+    """
+    if not metrics:
+        raise ComparisonError("no metric to show; expected a list such as report_metrics=[ndcg@10,recall@10].")
+    for metric in metrics:
+        lacking = [record for record in records if recorded_name(metric) not in record.metrics]
+        if lacking:
+            known = ", ".join(name.removeprefix(f"{schema.TEST}/") for name in lacking[0].metrics)
+            raise ComparisonError(f"run {lacking[0].run_id} has no {metric!r} to show; it has {known}.")
+
+
+def check_directions(metrics: Sequence[str], records: Sequence[Record]) -> None:
+    """Raise an error where higher values of a metric are better in one run and worse in another.
+
+    Raises:
+        ComparisonError: Naming two such runs.
+    """
+    for metric in metrics:
+        found = {higher_is_better(record, metric): record.run_id for record in records}
+        if len(found) > 1:
+            raise ComparisonError(
+                f"higher {metric} is better in run {found[True]} and worse in run {found[False]}: the metric's class "
+                "has changed. Make these runs again with rerun=true."
+            )
+
+
+def find_baseline(wanted: str, cells: Sequence[Cell]) -> int:
+    """The position of the cell that a label, a cell's name or a run's id means.
+
+    Raises:
+        ComparisonError: If it means no cell, or several.
+    """
+    for matches in (
+        [place for place, cell in enumerate(cells) if wanted == cell.label or wanted in cell.run_ids],
+        [place for place, cell in enumerate(cells) if wanted == cell.name],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+    known = ", ".join(repr(cell.label) for cell in cells)
+    found = "stands for several cells" if any(wanted == cell.name for cell in cells) else "is none of the cells"
+    raise ComparisonError(f"baseline {wanted!r} {found}; give one of {known}, or a run's id, or null.")

@@ -1,0 +1,122 @@
+"""How differences are tested, and warnings where a test or an interval is unreliable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from recsys.reports.bootstrap import LEVEL, N_RESAMPLES
+from recsys.reports.corrections import CORRECTIONS, HOLM
+from recsys.reports.seed_variance import (
+    SEED_INTERVALS,
+    TWO_LEVEL_BOOTSTRAP,
+    TWO_LEVEL_T,
+)
+from recsys.schema import ConfigError
+
+T, RANDOMISATION = "t", "randomisation"
+ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/explanation/comparing.md has its coverage
+ENOUGH_USERS = 10  # with values other than 0; with fewer, intervals cover less than 94 % (see the same page)
+_NAMED = 4  # cells in a warning before the rest is only counted
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How differences are tested.
+
+    Attributes:
+        test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users. It
+            decides where there is one seed, or seeds change nothing; otherwise a t-test with users and seeds as samples
+            does.
+        correction: Of p-values for a family of comparisons: "holm" or "benjamini_hochberg".
+        level: Nominal coverage of intervals; corrected p-values below 1 - level are significant.
+        n_resamples: Of the bootstrap and of the randomisation test.
+        seed_interval: How the variance of seeds enters an interval: "two_level_t", as in the test, or
+            "two_level_bootstrap", which is too narrow with few seeds.
+
+    Raises:
+        ConfigError: If one of them is not among these.
+    """
+
+    test: str = T
+    correction: str = HOLM
+    level: float = LEVEL
+    n_resamples: int = N_RESAMPLES
+    seed_interval: str = TWO_LEVEL_T
+
+    def __post_init__(self) -> None:
+        _check_choice("test", self.test, (T, RANDOMISATION))
+        _check_choice("correction", self.correction, tuple(CORRECTIONS))
+        _check_choice("seed_interval", self.seed_interval, SEED_INTERVALS)
+        if not isinstance(self.level, float) or not 0.5 <= self.level < 1:
+            raise ConfigError(f"level={self.level}; expected a coverage from 0.5 to below 1, such as 0.95.")
+        if not isinstance(self.n_resamples, int) or self.n_resamples < 100:
+            raise ConfigError(f"n_resamples={self.n_resamples}; expected at least 100, better 2000 or more.")
+
+    def test_name(self, n_seeds: int) -> str:
+        """The name of the deciding test and its scope.
+
+        Example:
+            >>> Inference().test_name(1)
+            'paired t-test over users (one seed: for new users only)'
+            >>> Inference().test_name(3)
+            'two-level t-test for new users and new seeds'
+        """
+        if n_seeds > 1:
+            caution = " (two seeds: less reliable than three or more)" if n_seeds == 2 else ""
+            return f"two-level t-test for new users and new seeds{caution}"
+        name = {T: "paired t-test", RANDOMISATION: "paired randomisation test"}[self.test]
+        return f"{name} over users (one seed: for new users only)"
+
+    @property
+    def alpha(self) -> float:
+        """The threshold of corrected p-values.
+
+        Example:
+            >>> Inference(level=0.95).alpha
+            0.05
+        """
+        return round(1 - self.level, 12)
+
+
+def too_few_resamples(inference: Inference, n_comparisons: int) -> str | None:
+    """A warning where the smallest p of a randomisation test stays above the threshold once it is corrected."""
+    needed = round(n_comparisons / inference.alpha)
+    if inference.test != RANDOMISATION or inference.n_resamples >= needed:
+        return None
+    return (
+        f"n_resamples={inference.n_resamples} is too few for a randomisation test that is corrected for "
+        f"{n_comparisons} comparisons: no difference could be significant by itself; use {needed} or more."
+    )
+
+
+def too_few_seeds(inference: Inference, n_seeds: int) -> str | None:
+    """A warning where the bootstrap over seeds has too few of them."""
+    if inference.seed_interval != TWO_LEVEL_BOOTSTRAP or not 1 < n_seeds < ENOUGH_SEEDS:
+        return None
+    return (
+        f"seed_interval={TWO_LEVEL_BOOTSTRAP} is too narrow with {n_seeds} seeds; use {TWO_LEVEL_T}, or "
+        f"{ENOUGH_SEEDS} seeds."
+    )
+
+
+def too_few_users(n_users: Mapping[str, int], metric: str) -> str | None:
+    """A warning where the interval of a mean rests on few users.
+
+    Args:
+        n_users: Users with values other than 0, by the cell's label.
+        metric: Of the mean.
+    """
+    few = [f"{label} ({n})" for label, n in n_users.items() if n < ENOUGH_USERS]
+    if not few:
+        return None
+    more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
+    return (
+        f"fewer than {ENOUGH_USERS} users have a value of {metric} other than 0 in {', '.join(few[:_NAMED])}{more}: "
+        "their intervals may be too narrow and their tests are approximate."
+    )
+
+
+def _check_choice(key: str, found: str, known: Sequence[str]) -> None:
+    if found not in known:
+        raise ConfigError(f"{key}={found}; expected {' or '.join(known)}.")
