@@ -149,7 +149,7 @@ class _Sweep:
         self.failures.append((redacted(" ".join(overrides)), redacted(error), status))
 
     def report(self) -> int:
-        """Print the failures; gives the exit status."""
+        """Print the failures; returns the exit status."""
         screen = Screen(stderr=True, soft_wrap=True)
         for overrides, error, _ in self.failures:
             screen.print(f"failed: {overrides}: {error}", style="red")

@@ -105,7 +105,7 @@ def inference_of(cfg: DictConfig) -> Inference:
 
 
 def _study(cfg: DictConfig) -> StudyRecord | None:
-    """The study whose report is wanted."""
+    """The study of the report."""
     return None if cfg.study.name is None else StudyRecord.read(Path(cfg.runs_dir), cfg.study.name)
 
 
@@ -125,12 +125,12 @@ def _title(cfg: DictConfig) -> str:
 
 
 def _of_study(record: Record, study: StudyRecord) -> bool:
-    """Whether a run is one of a study's cells, or failed as one; what its tuning tried is neither."""
+    """Whether a run is one of a study's cells, or failed as one; trials of its tuning are neither."""
     return record.run_id in study.labels or (not record.is_finished and study.name in record.tags)
 
 
 def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Record]]:
-    """The store, and the runs of it that are wanted."""
+    """The store, and the selected runs."""
     store = Store(Path(cfg.runs_dir))
     records = store.records()
     if not records:

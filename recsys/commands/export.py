@@ -73,7 +73,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
 
 
 def check_export(cfg: DictConfig) -> None:
-    """Refuse what cannot be written, before the run is loaded.
+    """Raise an error for outputs that cannot be written, before the run is loaded.
 
     Raises:
         ConfigError: Naming the key.

@@ -57,7 +57,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
 
 
 def check_view(cfg: DictConfig) -> None:
-    """Refuse what cannot be shown, before the run is loaded.
+    """Raise an error for settings that cannot be shown, before the run is loaded.
 
     Raises:
         ConfigError: Naming the key.

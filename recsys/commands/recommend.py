@@ -60,7 +60,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
 
 
 def only_new(served: Served, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """(n_items,) what of `allowed` (None for all) the run was not made on.
+    """(n_items,) the items of `allowed` (None for all) that are new since the run.
 
     Raises:
         ConfigError: If nothing is left.

@@ -18,7 +18,7 @@ EXAMPLES = (
 
 
 def run(cfg: DictConfig) -> float:
-    """Make one run and print its results; gives its monitored metric, which a sweep may optimise."""
+    """Make one run and print its results; returns its monitored metric, which a sweep may optimise."""
     made = make_run(cfg)
     if is_first_process():
         print_run(made)

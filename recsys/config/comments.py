@@ -63,7 +63,7 @@ def _keys(node: yaml.MappingNode, text: str, comments: dict[int, str], prefix: s
 
 
 def _last_line(value: yaml.Node) -> int:
-    """The mark of a block's end is at the start of what follows it."""
+    """The mark of a block's end is at the start of the next line."""
     ends_before = value.end_mark.column == 0 and value.end_mark.line > value.start_mark.line
     return int(value.end_mark.line) - ends_before
 

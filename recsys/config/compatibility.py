@@ -72,7 +72,7 @@ def _check_item_text(cfg: DictConfig) -> None:
 
 
 def check_data(cfg: DictConfig) -> None:
-    """Refuse a data set whose files are not named.
+    """Raise an error for a data set whose files are not named.
 
     Raises:
         ConfigError: Naming the missing keys.
@@ -167,7 +167,7 @@ def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
 
 
 def _check_negatives(cfg: DictConfig, choices: DictConfig) -> None:
-    """Refuse negatives of another distribution than those that the loss is defined for; most losses take any."""
+    """Raise an error for negatives of a distribution that the loss is not defined for; most losses take any."""
     distributions = traits_of(cfg.loss).get("distributions")
     if distributions is None or traits_of(cfg.negatives).get("distribution") in distributions:
         return
@@ -225,7 +225,7 @@ def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
 
 
 def check_run_keys(cfg: DictConfig) -> None:
-    """Refuse keys that no run reads, as `+encodr=…` or a user's own yaml adds them.
+    """Raise an error for keys that no run reads, such as `+encodr=…` or those of a user's own yaml.
 
     Raises:
         ConfigError: Naming the key and the nearest known one.

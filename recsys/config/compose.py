@@ -104,7 +104,7 @@ def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...],
 
 @contextmanager
 def _own_hydra() -> Iterator[None]:
-    """Hydra's global state for one composition; that of the session is as it was afterwards."""
+    """Hydra's global state for one composition; the session's own state is restored afterwards."""
     register()
     singletons = GlobalHydra, VersionBase, JobRuntime
     before = {kind: copy.copy(vars(kind.instance())) for kind in singletons}
@@ -122,7 +122,7 @@ def _newest_change(folders: Sequence[Path]) -> int:
 
 
 def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> DictConfig:
-    """`cfg` without Hydra's own node, with what was chosen in each group and the overrides that led there."""
+    """`cfg` without Hydra's own node, with the choice of each group and the overrides."""
     chosen = {group: choice for group, choice in choices.items() if "/" not in group and "@" not in group}
     with open_dict(cfg):
         cfg.pop("hydra", None)
@@ -247,5 +247,5 @@ def is_none(node: DictConfig | None) -> bool:
 
 
 def is_of_whole_users(node: DictConfig) -> bool:
-    """Whether a ranker is trained on users and all that they did, or a loss is one of these."""
+    """Whether a ranker or a loss is for user-level reconstruction."""
     return bool(traits_of(node).get("whole_users", False))

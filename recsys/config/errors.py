@@ -31,7 +31,7 @@ def errors_named() -> Iterator[None]:
 
 
 def sentence_of(error: BaseException) -> str:
-    """What is wrong, in one line.
+    """The fault, in one line.
 
     Example:
         >>> sentence_of(OverrideParseException("seed=[1", "no viable alternative\\nSee https://hydra.cc for details"))

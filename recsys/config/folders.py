@@ -34,7 +34,7 @@ def conf_dirs() -> list[Path]:
 
 
 def add(sources: Iterable[tuple[str, str]]) -> None:
-    """Have this process and its workers read configs from further places, too.
+    """Add folders of configs for this process and its workers.
 
     Args:
         sources: The schema ("file" or "pkg") and the path of each.
@@ -66,5 +66,5 @@ class FurtherFolders(SearchPathPlugin):
 
 
 def register() -> None:
-    """Tell Hydra of the plugin; again is without effect."""
+    """Register the plugin with Hydra, once."""
     Plugins.instance().register(FurtherFolders)

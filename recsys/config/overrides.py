@@ -38,7 +38,7 @@ def text(value: Any) -> str:
 
 
 def quoted(value: str) -> str:
-    """A text, in quotes where Hydra's grammar would read it as something else than itself."""
+    """A text, in quotes if Hydra's grammar would not read it as the same text."""
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     # In quotes, backslashes are special only before a quote or at the end.

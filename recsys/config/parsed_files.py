@@ -50,7 +50,7 @@ class ParsedFiles(ConfigRepository):
 
 @contextmanager
 def composing_fast() -> Iterator[None]:
-    """Have Hydra, which has been initialised, parse no file twice and skip what a composition does not use."""
+    """Let the initialised Hydra parse no file twice, and skip parts that a composition does not use."""
     loader = cast(ConfigLoaderImpl, GlobalHydra.instance().config_loader())
     loader.repository = ParsedFiles(loader.repository.get_sources())
     loader._embed_result_config = _embedded  # type: ignore[method-assign]

@@ -41,7 +41,7 @@ def hint(key: str) -> str:
 
 
 def check_typed(arguments: Iterable[str], config_name: str) -> None:
-    """Refuse old names of keys among the arguments of a command line.
+    """Raise an error for old names of keys among the arguments of a command line.
 
     Args:
         arguments: Such as "seed=1", or options of Hydra.

@@ -76,7 +76,7 @@ def check_arguments(group: str, node: Mapping[str, Any], ignored: tuple[str, ...
 
 
 def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
-    """A constructor's parameters by name; None where they cannot be found out."""
+    """A constructor's parameters by name; None if they are unknown."""
     try:
         made = get_object(target)
         found = dict(inspect.signature(made).parameters)
@@ -96,7 +96,7 @@ def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
 
 
 def _check_type(key: str, value: Any, annotation: Any) -> None:
-    """Refuse a value of a wrong type, where the annotation has only plain types."""
+    """Raise an error for a value of a wrong type, if the annotation has only plain types."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
     text = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", text.replace("typing.", ""))
     if re.fullmatch(r"Union\[[\w., ]*\]", text):

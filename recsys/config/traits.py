@@ -1,4 +1,4 @@
-"""Traits of components, by which it is decided which parts go together."""
+"""Traits of components, which decide what parts go together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which classes a record may name: a run's record is a file, and may come from somebody else."""
+"""Classes that a record may name: a run's record is a file, and may be from another person."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _named(config: Mapping[str, Any], place: tuple[str, ...], target: Any) -> An
 
 
 def _leaves(value: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Values that are neither mappings nor lists, with the keys that lead to them; a target is one whatever it is."""
+    """Values that are neither mappings nor lists, with the keys that lead to them; each target counts as one."""
     if place and place[-1] == TARGET:
         yield place, value
     elif isinstance(value, Mapping):

@@ -49,7 +49,7 @@ def check_number(
 
 
 def check_flags(node: Mapping[str, Any], *keys: str) -> None:
-    """Refuse values of top-level keys that are neither true nor false.
+    """Raise an error for values of top-level keys that are neither true nor false.
 
     Raises:
         ConfigError: If so.
@@ -104,7 +104,7 @@ def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
 
 
 def check_like(node: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse values of another kind than their defaults: text, number, truth value or list.
+    """Raise an error for values of another kind than their defaults: text, number, truth value or list.
 
     Args:
         node: The dotted name of the node; empty for the top level.
@@ -148,7 +148,7 @@ def nearest(name: Any, known: Iterable[str]) -> str:
 
 
 def check_finite(node: Mapping[str, Any]) -> None:
-    """Refuse NaN and infinity anywhere in a configuration: scores would all be equal, or not be numbers.
+    """Raise an error for NaN and infinity in a configuration: scores would all be equal, or NaN.
 
     Raises:
         ConfigError: Naming the key.

@@ -14,7 +14,7 @@ _HASHED_ROWS = 1 << 20  # hashed at once: bounds the memory
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set; nothing in it changes after it is read.
+    """One data set; immutable.
 
     Attributes:
         name: The data set's name, for reports.
@@ -57,7 +57,7 @@ class Dataset:
 
     @property
     def has_timestamps(self) -> bool:
-        """Whether interactions bear a time."""
+        """Whether interactions have a time."""
         return schema.TIMESTAMP in self.interactions.columns
 
     @property
@@ -67,7 +67,7 @@ class Dataset:
 
     @property
     def titles(self) -> list[str]:
-        """What each item is called."""
+        """The name of each item."""
         return titles(self.items).to_list()
 
     def _content_hash(self) -> str:
@@ -80,7 +80,7 @@ class Dataset:
 
 
 def titles(items: pl.DataFrame) -> pl.Series:
-    """What items are called: their titles where the data has them, else their texts."""
+    """Names of items: their titles if the data has them, else their texts."""
     has_titles = items.schema.get(schema.TITLE) == pl.String
     named = pl.coalesce(schema.TITLE, schema.TEXT) if has_titles else pl.col(schema.TEXT)
     return items.select(named.alias(schema.TITLE))[schema.TITLE]
@@ -98,7 +98,7 @@ def frame_hash(frame: pl.DataFrame) -> str:
 
 
 def _primitive_parts(column: pl.Series) -> list[bytes]:
-    """The values as bytes, with the lengths of what has a length and the places of what is missing."""
+    """The values as bytes, with the lengths of variable-length values and the positions of missing ones."""
     nulls = column.is_null().to_numpy().tobytes() if column.null_count() else b""
     if isinstance(column.dtype, pl.List):
         lengths = column.list.len().fill_null(0).to_numpy().tobytes()

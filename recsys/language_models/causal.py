@@ -36,7 +36,7 @@ class CausalLM:
         self.model: Any = None
 
     def check(self) -> None:
-        """Refuse weights that are nowhere, or no causal language model's; nothing is loaded.
+        """Raise an error for weights that do not exist, or not of a causal language model; nothing is loaded.
 
         Raises:
             ConfigError: If so.
@@ -49,11 +49,11 @@ class CausalLM:
                 raise ConfigError(f"{GROUP}.weights: {folder} is no model of transformers ({error}).") from error
 
     def identity(self) -> dict[str, Any]:
-        """What scores depend on, but for the prompt."""
+        """Everything that scores depend on, except the prompt."""
         return {"weights": self.weights, **content_of(self.weights, f"{GROUP}.weights"), "precision": "float32"}
 
     def open(self, cache_dir: Path) -> None:
-        """Load tokenizer and model, if that is not done yet."""
+        """Load tokenizer and model, once."""
         if self.model is None:
             folder = weights_folder(self.weights, cache_dir, f"{GROUP}.weights")
             self.tokenizer, model = load(folder, True, 1, HEAD, GROUP, complete=True)
@@ -66,6 +66,6 @@ class CausalLM:
         return int(min(longest, self.tokenizer.model_max_length))
 
     def tokens(self, texts: Sequence[str], max_length: int | None = None) -> list[list[int]]:
-        """Ids of texts, without what a tokenizer puts around them, cut after `max_length`."""
+        """Ids of texts, without special tokens, truncated after `max_length`."""
         cut = {"truncation": max_length is not None, "max_length": max_length, "add_special_tokens": False}
         return self.tokenizer(list(texts), verbose=False, **cut)["input_ids"] if texts else []

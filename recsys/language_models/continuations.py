@@ -53,7 +53,7 @@ def score_continuations(
 
 
 class _Before:
-    """Prefixes that the model has read, but for the last token of each, which is read with the continuations."""
+    """Encoded prefixes without their last tokens, which are encoded with the continuations."""
 
     def __init__(self, model: Any, prefixes: Tokens) -> None:
         from transformers import DynamicCache

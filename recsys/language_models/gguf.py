@@ -1,4 +1,4 @@
-"""Weights in llama.cpp's format, GGUF, as a package carries them: written out once as transformers reads them."""
+"""Weights in llama.cpp's format, GGUF, from a package: converted once for transformers."""
 
 from __future__ import annotations
 

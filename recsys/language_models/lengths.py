@@ -1,4 +1,4 @@
-"""Texts of about one length together, so that little is padded."""
+"""Batches of texts of similar length, for little padding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def length_batches(lengths: NDArray[np.int64], batch_tokens: int) -> list[NDArray[np.int64]]:
-    """Rows of texts of about one length, the longest first, as many as `batch_tokens` holds.
+    """Rows of texts of similar length, the longest first, with at most `batch_tokens` tokens.
 
     Example:
         >>> [rows.tolist() for rows in length_batches(np.array([2, 9, 3]), batch_tokens=6)]

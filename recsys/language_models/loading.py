@@ -1,4 +1,4 @@
-"""Tokenizer and model out of a folder, without noise, without chance, and without a weight that is missing."""
+"""Loading of tokenizer and model from a folder, without output, randomness or missing weights."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _auto_class(decoder: bool | None, head: str) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' progress bars and load reports off the screen; what was set before is set again after."""
+    """Hide transformers' progress bars and load reports; earlier settings are restored afterwards."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -92,7 +92,7 @@ def quiet() -> Iterator[None]:
 
 
 def check_kind(folder: Path, decoder: bool | None, group: str = ENCODER) -> None:
-    """Refuse a model that reads in other directions than it must.
+    """Raise an error for a bidirectional model where a causal one is needed, and the reverse.
 
     Raises:
         ConfigError: If so.
@@ -142,7 +142,7 @@ def stand_in(tokenizer: Any) -> int:
 
 
 def check_device(name: str, group: str = ENCODER) -> None:
-    """Refuse what names no device.
+    """Raise an error for an unknown device.
 
     Raises:
         ConfigError: If so.

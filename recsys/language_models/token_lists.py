@@ -1,4 +1,4 @@
-"""Texts as tokens in memory, put together in any order without a loop over texts."""
+"""Texts as tokens in memory, concatenated in any order without a loop over texts."""
 
 from __future__ import annotations
 

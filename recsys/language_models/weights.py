@@ -1,4 +1,4 @@
-"""Where pretrained weights are: a local folder, the hub, or a package that carries them."""
+"""Locations of pretrained weights: a local folder, the hub, or a package."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def weights_folder(weights: str, cache_dir: Path, key: str = KEY) -> Path:
 
 
 def content_of(weights: str, key: str = KEY) -> dict[str, Any]:
-    """The hashes that name what is in `weights`, and so in its vectors; nothing is loaded.
+    """Hashes of the content of `weights`; nothing is loaded.
 
     Raises:
         ConfigError: As `weights_folder` does.
@@ -79,7 +79,7 @@ def weights_hash(folder: Path, key: str = KEY) -> str:
 
 
 def settings_hash(folder: Path) -> str:
-    """The SHA-256 of what else decides a model's output: its configuration and its tokenizer's files."""
+    """The SHA-256 of a model's configuration and its tokenizer's files."""
     return _joint_sha256([path for name in SETTINGS if (path := folder / name).is_file()])
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    """The softmax of each row (B, L) over what the mask leaves; zeros where it leaves nothing.
+    """The softmax of each row (B, L) over unmasked entries; zeros for rows without any.
 
     Example:
         >>> masked_softmax(torch.zeros(2, 3), torch.tensor([[True, True, False], [False] * 3])).tolist()

@@ -146,7 +146,7 @@ def bag_sums(weights: Tensor, table: Tensor, rows: Tensor, starts: Tensor) -> Te
 
 
 def _grouped(values: NDArray[np.int64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The order that sorts values of 0…n-1, equal ones as they come, and where each value begins in it, (n,)."""
+    """The order that sorts values of 0…n-1, stable, and where each value begins in it, (n,)."""
     # Numpy has a radix sort for 16 bits, many times as fast as other sorts; a second pass takes the upper bits.
     order = np.argsort(values.astype(np.uint16), kind="stable")
     if n > 2**16:

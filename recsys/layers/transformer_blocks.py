@@ -1,4 +1,4 @@
-"""The transformer of the profiles that read histories with one."""
+"""The transformer that profiles share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def transformer(dim: int, n_layers: int, n_heads: int, dropout: float) -> nn.Tra
 
 
 def state_at(layers: nn.TransformerEncoder, vectors: Tensor, place: Tensor) -> Tensor:
-    """What causal `layers` of `transformer` give at one place (B,) of each sequence (B, L, dim), (B, dim).
+    """Output (B, dim) of the causal `layers` of `transformer` at one position (B,) of each sequence (B, L, dim).
 
     The last layer works out that place alone, which spares two layers almost half of their work.
     """

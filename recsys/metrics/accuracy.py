@@ -67,7 +67,7 @@ class MeanReciprocalRank(AccuracyMetric):
 
 
 class MindMRR(AccuracyMetric):
-    """1 / rank averaged over all of a query's relevant items, as the evaluation script of MIND does."""
+    """1 / rank averaged over all of a query's relevant items, as in MIND's evaluation script."""
 
     formula = staticmethod(functional.mean_reciprocal_rank)
 

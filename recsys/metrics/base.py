@@ -1,4 +1,4 @@
-"""What all metrics share: states that survive several processes, each query counted once, names of the cut-offs."""
+"""The common part of metrics: states over several processes, each query counted once, names of the cut-offs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RankingMetric(Metric, ABC):
     @property
     @abstractmethod
     def row_shape(self) -> tuple[int, torch.dtype]:
-        """Width and type of what is kept of a query."""
+        """Width and type of the values of a query."""
 
     @abstractmethod
     def update(self, batch: RankedBatch) -> None:

@@ -1,4 +1,4 @@
-"""What metrics may know of the data: the catalogue and its train counts."""
+"""The data that metrics use: the catalogue and its train counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many of each row are true."""
+"""Counts of true values by row."""
 
 from __future__ import annotations
 

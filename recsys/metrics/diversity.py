@@ -1,4 +1,4 @@
-"""How different the items of a list are, by their texts."""
+"""Diversity of a list's items by their texts."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def reciprocal_rank(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:  # noq
 
 
 def mean_reciprocal_rank(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:
-    """1 / rank, averaged over all relevant items of the query and not of the first alone, (B,).
+    """1 / rank, averaged over all relevant items of the query, not only the first, (B,).
 
     What the evaluation script of MIND (Wu et al. 2020) calls MRR.
     """

@@ -1,4 +1,4 @@
-"""Random numbers for (query, item) pairs that depend on the pair and a seed alone, not on order or company."""
+"""Random numbers for (query, item) pairs that depend on the pair and a seed only."""
 
 from __future__ import annotations
 

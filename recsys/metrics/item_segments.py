@@ -1,4 +1,4 @@
-"""Segments of items by how well the train part knows them."""
+"""Segments of items by their train interactions."""
 
 from __future__ import annotations
 

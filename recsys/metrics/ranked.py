@@ -33,7 +33,7 @@ class RankingRules:
 
 @dataclass(frozen=True)
 class Hits:
-    """Where the relevant items stand.
+    """The ranks of the relevant items.
 
     Attributes:
         query: (B,) the number of each query.
@@ -48,7 +48,7 @@ class Hits:
 
 @dataclass(frozen=True)
 class RankedBatch(Hits):
-    """All that a metric may look at.
+    """All inputs of a metric.
 
     Attributes:
         top_items: (B, K) the item at each rank, -1 past the end of the list.

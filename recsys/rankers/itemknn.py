@@ -1,4 +1,4 @@
-"""Item-based nearest neighbours: what is most like the items of a user's history, by who did both or by text."""
+"""Item-based nearest neighbours: the items most similar to those of a user's history, by co-occurrence or by text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weighted least squares of many rows at once: half a step of alternating least squares, and users folded in."""
+"""Weighted least squares of many rows at once: half a step of alternating least squares, and fold-in of users."""
 
 from __future__ import annotations
 

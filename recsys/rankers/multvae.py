@@ -1,4 +1,4 @@
-"""Mult-VAE: a variational autoencoder of what a user did, with a multinomial likelihood."""
+"""Mult-VAE: a variational autoencoder of a user's interactions, with a multinomial likelihood."""
 
 from __future__ import annotations
 

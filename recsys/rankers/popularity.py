@@ -1,4 +1,4 @@
-"""The most popular items of the train part, the same for everybody: the floor of every comparison."""
+"""The most popular items of the train part, the same for all users."""
 
 from __future__ import annotations
 

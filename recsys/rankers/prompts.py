@@ -57,7 +57,7 @@ class Prompt:
 
 
 class Part(IntEnum):
-    """What else a prompt is put together of; numbered after the items."""
+    """Other parts of a prompt; numbered after the items."""
 
     START = 0  # the beginning of a text
     INSTRUCTION = 1

@@ -1,4 +1,4 @@
-"""Scores drawn at random: the level of chance, which every metric and split should show for what it is."""
+"""Random scores: the level of chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Candidates of a retriever, and scores that put them above all else in the retriever's order."""
+"""Candidates of a retriever, and scores that rank them above all other items in the retriever's order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FLOOR = -1000.0  # below what is ranked anew; a log-likelihood of a token does n
 
 
 def best_unseen(scores: Tensor, users: UserBatch, n: int) -> tuple[Tensor, Tensor]:
-    """The `n` best items (B, N) of a catalogue's scores (B, I) that are not in the history, and which of them count.
+    """The `n` best items (B, N) of a catalogue's scores (B, I) that are not in the history, and a mask of valid ones.
 
     Items with equal scores at the edge are all omitted, since the retriever does not order them.
     """

@@ -1,4 +1,4 @@
-"""Random walks of three steps between users and items, with popular ends pulled down."""
+"""Random walks of three steps between users and items, with popular items penalised."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ TIE = 2.0**-50  # subtracted from a similarity by column, so that equal ones are
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two rows of a matrix of ones are.
+    """Similarity of two rows of a matrix of ones.
 
     Attributes:
         weighting: `cosine` of the rows; `tfidf`: cosine of the rows, columns weighted by ln((1 + n)/(1 + n_c)) + 1 with
@@ -53,7 +53,7 @@ class Similarity:
             )
 
     def column_weights(self, rows: csr_matrix) -> NDArray[np.float64]:
-        """(n_columns,) what a shared column counts, before its square."""
+        """(n_columns,) weight of a shared column, before its square."""
         if self.weighting == COSINE:
             return np.ones(rows.shape[1])
         n_rows, with_column = rows.shape[0], np.bincount(rows.indices, minlength=rows.shape[1])
@@ -62,7 +62,7 @@ class Similarity:
         return np.log1p((n_rows - with_column + 0.5) / (with_column + 0.5))
 
     def row_scales(self, rows: csr_matrix) -> NDArray[np.float64]:
-        """(n_rows,) what makes up for the length of a row."""
+        """(n_rows,) normalisation of the length of a row."""
         if self.weighting == BM25:
             lengths = np.diff(rows.indptr)
             relative = lengths / max(lengths.mean(), np.finfo(float).tiny)
@@ -136,7 +136,7 @@ def most_similar_of_half(
 
 
 def _keep_best(values: Tensor, columns: Tensor, found: Tensor, first: int) -> None:
-    """Put into `values` and `columns` (R, k) what is larger in `found` (R, C), whose columns count from `first` on."""
+    """Merge the largest of `found` (R, C), with columns from `first` on, into `values` and `columns` (R, k)."""
     k, numbers = values.shape[1], torch.arange(first, first + found.shape[1])
     rows = (found.amax(dim=1) > values[:, -1]).nonzero().squeeze(1)
     best, places = (found[rows] * (1 - TIE * numbers.double())).topk(min(k, found.shape[1]), dim=1)  # none is negative
@@ -162,7 +162,7 @@ def largest(values: Tensor, k: int) -> Tensor:
 
 
 def nearest(blocks: Iterator[NDArray[Any]], k: int) -> csr_matrix:
-    """The matrix of similarities with each row's `k` most similar other rows alone."""
+    """The matrix of similarities with each row's `k` most similar other rows only."""
     return neighbors_matrix(*most_similar(blocks, k))
 
 

@@ -42,7 +42,7 @@ class SparseRows(nn.Module):
         self.register_buffer("values", torch.zeros(capacity))
 
     def store(self, matrix: csr_matrix) -> None:
-        """Become `matrix`, which has no more entries than there is room for."""
+        """Store `matrix`, which has at most `capacity` entries."""
         matrix = matrix.sorted_indices()
         self.lengths.copy_(torch.from_numpy(np.diff(matrix.indptr)))
         for buffer, entries in ((self.columns, matrix.indices), (self.values, matrix.data)):

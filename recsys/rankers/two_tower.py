@@ -1,4 +1,4 @@
-"""Two towers: one perceptron for users, one for items, and the cosine of what they give."""
+"""Two towers: one perceptron for users, one for items, and the cosine of their outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""User-based nearest neighbours: what those did whose histories are most like a user's."""
+"""User-based nearest neighbours: items of the users with the most similar histories."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class UserKNNRanker(HistoryRanker, Fittable):
         return self.items_of_users.sums(is_neighbor.nonzero(), len(users.idx), similarities[is_neighbor])
 
     def similarities(self, users: UserBatch) -> Tensor:
-        """(B, n_users) how alike the users are to those of the train part, and 0 to themselves."""
+        """(B, n_users) similarities of the users to those of the train part, and 0 to themselves."""
         known = multi_hot(users, self.n_items).nonzero()
         found = self.users_of_items.sums(known, len(users.idx), self.column_weights[known[:, 1]]) * self.user_scales
         if self.similarity.shrinkage > 0:

@@ -38,7 +38,7 @@ class Across:
 
     @property
     def warnings(self) -> list[str]:
-        """What should be equal on all data sets and is not."""
+        """Settings that should be equal on all data sets and are not."""
         protocols = {name: dict(flatten(own.protocol)) for name, own in self.comparisons.items()}
         keys = dict.fromkeys(key for own in protocols.values() for key in own if key not in _OF_DATA)
         found = []

@@ -1,4 +1,4 @@
-"""The comparison of runs of one protocol: what each cell gave, how sure that is, and what it cost."""
+"""The comparison of runs of one protocol: scores of each cell, their uncertainty and cost."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Comparison:
 
     @cached_property
     def unequal(self) -> Unequal:
-        """Cells that were given less than others."""
+        """Cells with smaller budgets than others."""
         return find_unequal([row.cell for row in self.rows], self.varied)
 
     @property

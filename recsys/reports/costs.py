@@ -1,4 +1,4 @@
-"""What the runs of a cell took."""
+"""Cost of a cell's runs."""
 
 from __future__ import annotations
 

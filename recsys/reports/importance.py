@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered in a search: fANOVA over its trials."""
+"""Importance of hyperparameters in a search: fANOVA over its trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cell is better than which: the differences of all pairs as tables."""
+"""The differences of all pairs of cells as tables."""
 
 from __future__ import annotations
 

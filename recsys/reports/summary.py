@@ -16,14 +16,14 @@ from recsys.tracking.record import Record
 
 
 class FinishedRun(Protocol):
-    """What is printed of a run."""
+    """The printed text about a run."""
 
     record: Record
     folder: Path
 
 
 def print_run(run: FinishedRun, console: Console | None = None) -> None:
-    """Print a run's metrics by stage, how texts were read, what it took, its warnings and its folder."""
+    """Print a run's metrics by stage, how texts were read, its cost, its warnings and its folder."""
     console = console or Screen()
     record = run.record
     console.print(_metrics_table(record))

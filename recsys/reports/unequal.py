@@ -1,4 +1,4 @@
-"""Cells that were given less than others: epochs, training data, batches, early stopping or trials."""
+"""Cells with smaller budgets than others: epochs, training data, batches, early stopping or trials."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ABSENT = "none"
 
 @dataclass(frozen=True)
 class Unequal:
-    """Where the cells of a comparison were not given the same.
+    """Differences between the budgets of a comparison's cells.
 
     Attributes:
         notes: Labels of cells, by what is to be said of them, such as "20 of 20 epochs, still rising".
@@ -64,7 +64,7 @@ class Unequal:
 
     @property
     def footnote(self) -> str:
-        """All notes, and the keys that differ by design; empty where all cells were given the same."""
+        """All notes, and the keys that differ by design; empty if all cells have equal budgets."""
         listed = [f"{letter}: {', '.join(self.notes[note])}: {note}" for note, letter in self.letters.items()]
         text = f"Notes: {'; '.join(listed)}." if listed else ""
         by_design = ", ".join(f"{key} ({reason})" for key, reason in self.settings.items())
@@ -107,7 +107,7 @@ def varied_keys(study: StudyRecord | None) -> set[str]:
 
 
 def _given(record: Record) -> dict[str, Any]:
-    """The keys of a run that decide how much it was given."""
+    """The keys of a run's budget."""
     flat = dict(flatten({**record.config, "tuning": {"trials": 0, **record.tuning}}))
     patterns = (*OF_ALL, *OF_TRAINING)
     return {key: value for key, value in flat.items() if _fits(key, patterns) and not _fits(key, NOT_COUNTED)}

@@ -16,7 +16,7 @@ TIMEOUT = 5.0  # seconds for the server to answer, before files are kept only
 
 
 def log_comparison(project: str | None, comparison: Comparison, paths: Mapping[str, Path], title: str) -> None:
-    """Log a report as a wandb run of its own; the same runs compared again go on with it.
+    """Log a report as a wandb run of its own; the same runs compared again continue it.
 
     Args:
         project: Of wandb; None for nothing at all.

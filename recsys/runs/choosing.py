@@ -1,4 +1,4 @@
-"""Which runs of the store a command means."""
+"""Selection of a command's runs from the store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORTEST = 4  # characters of an id that may abbreviate it
 
 
 def store_of(cfg: DictConfig) -> Store:
-    """The store that a command looks after."""
+    """The store of a command."""
     return Store(Path(cfg.runs_dir))
 
 
@@ -46,7 +46,7 @@ def _by_beginning(wanted: str, key: str, store: Store) -> Record:
 
 
 def chosen_runs(cfg: DictConfig) -> list[Record]:
-    """The runs that `select` and `tag` let through, whether they were tested or not.
+    """The runs that match `select` and `tag`, tested or not.
 
     Raises:
         ConfigError: If the store has no run, or a filter fits none.

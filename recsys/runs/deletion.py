@@ -1,4 +1,4 @@
-"""Deleting runs: said first, done when it is confirmed."""
+"""Deletion of runs: listed first, done if confirmed."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def config_differences(one: Record, other: Record) -> tuple[dict[str, tuple[Any,
 
 
 def made_with(record: Record) -> dict[str, Any]:
-    """Versions, checkout and machine of a run, by one word each."""
+    """Versions, checkout and machine of a run, by name."""
     return {**record.versions, **(record.git or {}), **record.machine}
 
 

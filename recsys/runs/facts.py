@@ -20,7 +20,7 @@ def settings(record: Record) -> dict[str, Any]:
 
 
 def identity(record: Record) -> dict[str, Any]:
-    """What a run is called and what became of it."""
+    """A run's name and state."""
     return {
         "id": record.run_id,
         "name": record.name,
@@ -41,7 +41,7 @@ def monitored(record: Record, stage: str) -> float | None:
 
 
 def summary(record: Record) -> dict[str, Any]:
-    """What a list of runs shows of one."""
+    """The columns of a list of runs."""
     return {**identity(record), **{stage: monitored(record, stage) for stage in (schema.VAL, schema.TEST)}}
 
 

@@ -82,7 +82,7 @@ def numbers(record: Record) -> dict[str, float]:
 
 
 def compare_numbers(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, str]:
-    """EQUAL, CLOSE or DIFFERS for each name; what only one of them has differs.
+    """EQUAL, CLOSE or DIFFERS for each name; a name that only one of them has differs.
 
     Example:
         >>> compare_numbers({"a": 0.5, "b": 0.25}, {"a": 0.5, "b": 0.5})

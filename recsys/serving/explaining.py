@@ -25,7 +25,7 @@ ENTRIES_AT_ONCE = 16_000_000  # entries computed for histories at once
 
 @dataclass(frozen=True)
 class Reasons:
-    """What items of each user's history add to each recommendation of U users, K each.
+    """Contributions of each user's history items to each recommendation, U users, K each.
 
     Attributes:
         items: (U, K, n) items of the history, the one that adds most first; -1 where fewer add anything.
@@ -43,7 +43,7 @@ class Reasons:
 
 
 def check_explains(served: Served, how: str = AUTOMATIC) -> None:
-    """Refuse reasons of a model that reads no history, or reads it as one text; or gradients where there are none.
+    """Raise an error for a model without a history, or with one text for it, or without the needed gradients.
 
     Raises:
         ConfigError: If so.
@@ -98,12 +98,12 @@ def explain(served: Served, users: ServedUsers, ranking: Ranking, n: int, how: s
 
 
 def method_of(served: Served, how: str = AUTOMATIC) -> str:
-    """By which method a model's scores are explained."""
+    """The method that explains a model's scores."""
     return (EXACT if _is_exact(served) else LEAVE_ONE_OUT) if how == AUTOMATIC else METHODS[how]
 
 
 def contributions(served: Served, batch: UserBatch, items: Tensor, method: str) -> tuple[Tensor, Tensor]:
-    """What each entry of the histories (B, L) adds to the scores of `items` (B, N): (B, L, N), and the base (B, N).
+    """Contributions (B, L, N) of the histories (B, L) to the scores of `items` (B, N), and the base (B, N).
 
     An item that is in a history more than once has its whole part at the first position, and 0 at the others.
     """

@@ -16,7 +16,7 @@ TOLERANCE = 0.01  # allowed gap of the sum of the parts: a share of their total,
 
 
 def integrated_gradients(served: Served, batch: UserBatch, items: Tensor) -> tuple[Tensor, Tensor]:
-    """What each entry of the histories (B, L) adds to the scores of `items` (B, N): (B, L, N), and the base (B, N).
+    """Contributions (B, L, N) of the histories (B, L) to the scores of `items` (B, N), and the base (B, N).
 
     A part is (x − b)·∫₀¹ ∇score(b + α(x − b)) dα with x the entry's item vector and b that of the blank, which is the
     mean of the catalogue's; all entries go from the one to the other together. The base is the score of a history of

@@ -20,7 +20,7 @@ def allowed_items(
     candidates: str | None,
     text: TextFormat = PLAIN,
 ) -> NDArray[np.bool_] | None:
-    """(n_items,) what both filters let through; None where there is none.
+    """(n_items,) items that pass both filters; None without filters.
 
     Args:
         items: Of the run.

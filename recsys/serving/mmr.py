@@ -1,4 +1,4 @@
-"""Lists whose items are unlike one another, by maximal marginal relevance."""
+"""Diverse lists by maximal marginal relevance."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def diverse(served: Served, pool: Ranking, top_k: int, mmr: float) -> Ranking:
 
 
 def check_mmr(served: Served, mmr: float) -> None:
-    """Refuse diversity where no items are alike.
+    """Raise an error if the items have no vectors for a similarity.
 
     Raises:
         ConfigError: If the items have no vectors.

@@ -48,7 +48,7 @@ class Served:
 
     @cached_property
     def known(self) -> ItemLists:
-        """What is known of each user of the data when the test is served, oldest first."""
+        """Known interactions of each user of the data in the test, oldest first."""
         return histories(self.run.split, schema.TEST)
 
     @cached_property
@@ -58,12 +58,12 @@ class Served:
 
     @cached_property
     def titles(self) -> pl.Series:
-        """What an item is called: its title where the data has titles, else its text."""
+        """Name of an item: its title if the data has titles, else its text."""
         return titles(self.items)
 
     @cached_property
     def user_texts(self) -> UserTexts | None:
-        """What is written of users, for a profile that reads it."""
+        """Texts about users, for a profile that reads them."""
         from recsys.experiment.inputs import user_texts
 
         return user_texts(self.run.cfg, self.run.split, self.model.user_prompt)

@@ -1,4 +1,4 @@
-"""A file of items that the run never saw, in the columns and with the text of its data."""
+"""A file of items that are new since the run, with the columns of its data."""
 
 from __future__ import annotations
 

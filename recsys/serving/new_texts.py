@@ -1,4 +1,4 @@
-"""Texts that the run never saw, as items of its model: encoded by its encoder, and cold."""
+"""New texts as cold items of a run's model, encoded by its encoder."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def with_text(served: Served, text: str) -> Served:
 
 
 def with_texts(served: Served, texts: Sequence[str]) -> tuple[Served, NDArray[np.int64]]:
-    """The model with texts as items after all others, and which of the texts the encoder finds nothing in."""
+    """The model with texts as items after all others, and which of the texts have no known word."""
     ids = {schema.ITEM_ID: [None] * len(texts), schema.TEXT: list(texts)}
     items = pl.DataFrame(ids, schema_overrides={schema.ITEM_ID: pl.String})
     extended = replace(with_items(served, items), n_items=served.n_items)

@@ -80,7 +80,7 @@ def _why(served: Served, reasons: Reasons) -> list[pl.Series]:
 
 
 def check_output(output: str | None) -> None:
-    """Refuse a file whose format is unknown, before anything is computed.
+    """Raise an error for a file with an unknown format, before anything is computed.
 
     Raises:
         ConfigError: If the ending is unknown.

@@ -27,7 +27,7 @@ FEWEST_USERS = 10  # that make a map
 
 @dataclass(frozen=True)
 class PortraitSettings:
-    """How profiles are looked at.
+    """Settings of the page about profiles.
 
     Attributes:
         n_clusters: Clusters of users.
@@ -62,7 +62,7 @@ class Portraits:
 
 
 def check_has_profiles(served: Served) -> None:
-    """Refuse a run without user vectors.
+    """Raise an error for a run without user vectors.
 
     Raises:
         ConfigError: If so.

@@ -30,7 +30,7 @@ class Ranking:
 
 @torch.no_grad()
 def rank(served: Served, users: ServedUsers, top_k: int, allowed: NDArray[np.bool_] | None = None) -> Ranking:
-    """The `top_k` best items of each user that the user is not known to have.
+    """The `top_k` best items of each user without known ones.
 
     Scores in memory at once are bounded by the run's `batches.max_scores`. Equal scores are in an order of their own
     for each user, that of a seeded hash.

@@ -28,7 +28,7 @@ def is_intact(path: Path, expected: str) -> bool:
 
 
 def check_intact(path: Path, expected: str | None) -> None:
-    """Refuse a file that has changed since its run was recorded.
+    """Raise an error for a file that has changed since its run was recorded.
 
     Args:
         path: Its path; a file that is missing is the reader's to report.

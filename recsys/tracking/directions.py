@@ -34,7 +34,7 @@ def higher_is_better(record: Record, metric: str) -> bool:
 
 
 def _of_class(record: Record, name: str) -> bool | None:
-    """What the class declares that a record's configuration names; None where that is not trusted or gone."""
+    """The declaration of the class in a record's configuration; None if it is not trusted or missing."""
     try:
         target = str(record.config["metrics"]["metrics"][name]["_target_"])
     except (KeyError, TypeError):

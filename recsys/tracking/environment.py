@@ -1,4 +1,4 @@
-"""Where a run was made: versions, checkout and machine. Nothing heavy is imported to find out."""
+"""Environment of a run: versions, checkout and machine, without heavy imports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str | None:
-    """Looked up once in a process, as the code that is loaded stays the same."""
+    """Looked up once in a process."""
     try:
         return version(package)
     except PackageNotFoundError:

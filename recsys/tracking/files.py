@@ -47,7 +47,7 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold a file's lock, which the system frees when a process ends, however it ends.
+    """Hold a file's lock, which the system releases when the process ends.
 
     Gives False where another process has it and `wait` is False.
 
@@ -67,7 +67,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether somebody holds a file's lock just now; the file need not exist, and need not be writable."""
+    """Whether a process holds a file's lock; the file need not exist, and need not be writable."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:

@@ -38,7 +38,7 @@ def peak_mb() -> float:
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Meanwhile, the C library keeps what tensors free for the next ones, and gives it back to the system at the end.
+    """Within the block the C library keeps freed memory of tensors for the next ones; it returns it at the end.
 
     By default glibc returns each large block at once, and Linux fills it with zeros on the next use: a fifth to
     a third of an epoch whose steps score a whole catalogue. Nothing is done where there is another C library, or where

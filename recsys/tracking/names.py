@@ -11,7 +11,7 @@ LONGEST = 200  # bytes; file systems allow 255, and temporary files add to a nam
 
 
 def check_name(key: str, name: object) -> str:
-    """The name, if it can be one of a file or folder and nothing else.
+    """The name, if it is valid for a file or folder.
 
     Args:
         key: What it is, for messages.
@@ -34,7 +34,7 @@ def check_name(key: str, name: object) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether `check_name` lets it pass."""
+    """Whether `check_name` accepts it."""
     is_path = text.strip() in ("", ".", "..") or any(map(_is_special, text))
     return not is_path and len(text.encode(errors="replace")) <= LONGEST
 

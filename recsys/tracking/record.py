@@ -1,4 +1,4 @@
-"""The record of a run: all that a report needs to know of it, as one file of strict JSON."""
+"""The record of a run: all that a report needs, as one file of strict JSON."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Record:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run came to its end."""
+        """Whether the run is finished."""
         return self.status == FINISHED
 
     def write(self, path: Path) -> None:

@@ -32,7 +32,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         steps_at_once: Training batches come in lists of this many; of one where a callback watches single steps.
         whole_users: Whether the loss is one of users and all that they did, and not of positives.
         mask_share: See `SequenceBatches`.
-        texts: What is written of users, for a profile that reads it.
+        texts: Texts about users, for a profile that reads them.
 
     Raises:
         ConfigError: If a number is not positive, or `train_history` is unknown or unfit for the data.

@@ -98,7 +98,7 @@ class CsvTable(RawTable):
         return [f"{self.label}:{line}" for line in lines_of(self.path, self.quote, numbers)]
 
     def ragged_fault(self, row: int) -> str:
-        """What is wrong with the fields of a row of `ragged`."""
+        """The fault of the fields of a row of `ragged`."""
         found = int(self.records.found[np.searchsorted(self.ragged, row)])
         line = self.records.lead + 1
         expected = f"{self.records.n_fields} as in {f'line {line}' if self.header else 'data.columns'}"

@@ -124,7 +124,7 @@ class MovieLensSource(Source):
         return [place] if place.is_file() else [file.path for file in self._raw_files(place).values()]
 
     def identity(self) -> dict[str, Any]:
-        """Version, encoding, template and what becomes of faulty rows."""
+        """Version, encoding, template and the treatment of faulty rows."""
         known = {"version": self.version, "encoding": self.encoding, "template": self.template}
         known["bad_rows"] = self.bad_rows
         return {"source": "movielens", **known}

@@ -1,4 +1,4 @@
-"""Raw files: on their own, gzipped, or in a zip, in any encoding, made plain for polars."""
+"""Raw files: on their own, gzipped, or in a zip, in any encoding, converted for polars."""
 
 from __future__ import annotations
 

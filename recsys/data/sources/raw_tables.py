@@ -1,4 +1,4 @@
-"""Raw tables as lazy frames of strings that know on which line of their file a row is."""
+"""Raw tables as lazy frames of strings, with the line of each row in its file."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RawTable(ABC):
             raise self._diagnose(error) from error
 
     def collect(self, frame: pl.LazyFrame) -> pl.DataFrame:
-        """What a query over `frame` gives.
+        """The result of a query over `frame`.
 
         Raises:
             DataError: If the file is malformed; the message names the line.
@@ -73,7 +73,7 @@ class RawTable(ABC):
         """`file:line` of rows in ascending order."""
 
     def ragged_fault(self, row: int) -> str:
-        """What is wrong with the fields of a row of `ragged`."""
+        """The fault of the fields of a row of `ragged`."""
         raise NotImplementedError
 
     def ragged_rows(self, is_long: bool) -> NDArray[np.int64]:

@@ -215,7 +215,7 @@ def _fields(
 
 
 def _check_quotes(block: _Block, separator: int, opened: int) -> int:
-    """Check each quote of a block; gives the line of the last one that opens a field."""
+    """Check each quote of a block; returns the line of the last one that opens a field."""
     quotes = block.quotes
     if not len(quotes):
         return opened

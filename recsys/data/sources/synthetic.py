@@ -26,7 +26,7 @@ _CHUNK = 1 << 20  # draws at once: bounds the memory
 
 
 class SyntheticSource(Source):
-    """A log of `n_interactions` distinct (user, item) pairs over one year.
+    """`n_interactions` distinct (user, item) pairs over one year.
 
     A user chooses a topic by its own preferences (one favourite, one second), then an item of the topic by popularity
     (Zipf). An item's text is made of words of its topic and of common words. Cold items appear in the last tenth of

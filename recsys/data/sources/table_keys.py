@@ -10,7 +10,7 @@ from recsys.schema import ConfigError
 
 
 def check_texts(table: Any, key: str, *filled: str) -> None:
-    """Refuse values of a table's keys that are no texts; those of `filled` must not be null or empty."""
+    """Raise an error for values of a table's keys that are not texts; those of `filled` must not be null or empty."""
     others = {"min_rating", "columns"}
     for field in fields(table):
         value = getattr(table, field.name)

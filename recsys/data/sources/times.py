@@ -35,7 +35,7 @@ def parser(unit: str, key: str = "") -> Callable[[pl.Expr], pl.Expr]:
 
 
 def expected(unit: str, key: str = "") -> str:
-    """What a time of a unit should have been, for messages."""
+    """The expected form of a time of a unit, for messages."""
     if "%" in unit:
         return f"a time written as {unit}" + (f" ({key})" if key else "")
     if unit == ISO:

@@ -1,4 +1,4 @@
-"""Interactions whose item or user the tables of items and users lack."""
+"""Interactions whose item or user is not in the tables of items and users."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def refuse_unknown(
 
 @dataclass(frozen=True)
 class UnknownItems:
-    """What to do with interactions of items that the items' table lacks.
+    """Treatment of interactions whose item is not in the items' table.
 
     Attributes:
         choice: `error` or `drop`.

@@ -1,4 +1,4 @@
-"""Users are held out whole, and served from a part of their history that nothing was fitted on."""
+"""Cold users: all interactions of some users are held out, and a part of their history represents them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The split that the data brings."""
+"""The split that the data contains."""
 
 from __future__ import annotations
 

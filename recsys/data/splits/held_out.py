@@ -1,4 +1,4 @@
-"""Holding out whole users or whole items."""
+"""Holding out all interactions of users or of items."""
 
 from __future__ import annotations
 

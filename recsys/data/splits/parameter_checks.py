@@ -1,4 +1,4 @@
-"""What a splitter's parameters and its data must be."""
+"""Checks of a splitter's parameters and data."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check_min_rating(value: Any) -> float | None:
 
 
 def check_shares(test_share: Any, validation_share: Any) -> None:
-    """A share for the test and one for the validation, which may be 0, that leave something to train on.
+    """A share for the test and one for the validation, which may be 0, that leave train interactions.
 
     Raises:
         ConfigError: Naming the keys.
@@ -73,7 +73,7 @@ def check_positive_share(key: str, share: Any) -> float:
 
 
 def check_timestamps(dataset: Dataset, name: str) -> None:
-    """Refuse a temporal strategy on data without time.
+    """Raise an error for a temporal strategy on data without times.
 
     Raises:
         ConfigError: Saying what to use.

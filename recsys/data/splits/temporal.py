@@ -1,4 +1,4 @@
-"""One cut in time for everybody: nothing in train is later than anything in the test."""
+"""One cut in time for all users: nothing in train is later than anything in the test."""
 
 from __future__ import annotations
 

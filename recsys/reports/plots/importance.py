@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered in a search."""
+"""Importance of hyperparameters in a search."""
 
 from __future__ import annotations
 
