@@ -209,6 +209,13 @@ def test_ids_that_stand_for_missing_values_are_ids_with_a_warning(tmp_path, capl
         ("auto", "1600000000123456", 1600000000_123456),
         ("auto", "1600000000123456789", 1600000000_123456),
         ("auto", "2020-09-13T14:26:40+02", 1600000000_000000),
+        ("s", "1.6e9", 1600000000_000000),
+        ("ms", "1600000000123.5", 1600000000_123500),
+        ("us", "1600000000123456.7", 1600000000_123457),
+        ("ns", "1600000000123456789", 1600000000_123456),
+        ("%Y-%m-%d %H:%M:%S.%f", "2020-09-13 12:26:40.000025", 1600000000_000025),
+        ("%Y-%m-%dT%H:%M:%S.%f%z", "2020-09-13T14:26:40.25+0200", 1600000000_250000),
+        ("%Y-%m-%dT%H:%M:%S%z", "2020-09-13T12:26:40Z", 1600000000_000000),
         ("%a %b %d %H:%M:%S %z %Y", "Sun Sep 13 05:26:40 -0700 2020", 1600000000_000000),
     ],
 )
@@ -216,6 +223,11 @@ def test_times_of_many_forms(unit, written, expected, tmp_path):
     log = Interactions("log.csv", timestamp="time", timestamp_unit=unit)
     data = source(tmp_path, ["user_id,item_id,time", f"1,a,{written}"], log, Items()).read()
     assert data.interactions["timestamp"].to_list() == [expected]
+
+
+def test_a_fraction_without_its_point_is_refused():
+    with pytest.raises(ConfigError, match=r"timestamp_unit=%H%f: write a fraction of a second as %S\.%f"):
+        _ = Interactions("log.csv", timestamp="time", timestamp_unit="%H%f").columns
 
 
 @pytest.mark.parametrize("written", ["2020-13-01", "20200913", "2020-09-13T25:00", "noon"])

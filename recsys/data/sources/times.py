@@ -26,6 +26,8 @@ def parser(unit: str, key: str = "") -> Callable[[pl.Expr], pl.Expr]:
         ConfigError: If the unit is unknown.
     """
     if isinstance(unit, str) and "%" in unit:
+        if "%f" in unit.replace(".%f", ""):
+            raise ConfigError(f"{key or 'timestamp unit'}={unit}: write a fraction of a second as %S.%f.")
         return partial(_written, unit=unit)
     if unit == ISO:
         return _iso
@@ -73,7 +75,12 @@ def _counted(text: pl.Expr, unit: str) -> pl.Expr:
 
 
 def _written(text: pl.Expr, unit: str) -> pl.Expr:
-    time = text.str.strip_chars().str.to_datetime(unit, strict=False, time_unit="us").dt.epoch("us")
+    """Times of a format; `.%f` is a fraction of a second as in Python, and `%z` takes Z for UTC."""
+    trimmed = text.str.strip_chars()
+    if unit.endswith("%z"):
+        trimmed = trimmed.str.replace(r"[Zz]$", "+0000")
+    form = unit.replace(".%f", "%.f")
+    time = trimmed.str.to_datetime(form, strict=False, time_unit="us").dt.epoch("us")
     return _in_range(time, schema.MICROSECONDS)
 
 
