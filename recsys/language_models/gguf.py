@@ -60,6 +60,8 @@ def converted(path: Path, cache_dir: Path, key: str) -> Path:
         ConfigError: If the package that reads GGUF is not installed.
     """
     folder = cache_dir / "converted" / f"{sha256(path)[:32]}-{VERSION}"
+    if _is_whole(folder):  # even where the cache cannot be written
+        return folder
     with making(folder):
         if not _is_whole(folder):
             if find_spec("gguf") is None:

@@ -11,6 +11,7 @@ import torch
 from encoders.encoder_contract import NotAgain
 from encoders.tiny_models import WORDS
 
+from recsys.encoders import pretraining
 from recsys.encoders.bert import BertEncoder
 from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.schema import ConfigError
@@ -64,9 +65,11 @@ def test_more_epochs_lower_the_held_out_perplexity(kind, tmp_path):
     assert (short["n_texts"], short["n_steps"], long["n_steps"]) == (192, 12, 96)  # 4/5 of 240, in batches of 16
 
 
-def test_a_finished_pretraining_is_found(kind, tmp_path):
+def test_a_finished_pretraining_is_found_and_nothing_is_written(kind, tmp_path, monkeypatch):
     first = fitted(make(kind), tmp_path)
     again = make(kind)
+    locking = pretraining.making
+    monkeypatch.setattr(pretraining, "making", lambda path: pytest.fail(f"{path} is written though it is there"))
 
     def fresh(_):
         raise NotAgain
@@ -74,6 +77,7 @@ def test_a_finished_pretraining_is_found(kind, tmp_path):
     again.fresh = fresh
     assert np.array_equal(fitted(again, tmp_path).encode(CATALOGUE), first.encode(CATALOGUE))
     assert again.pretraining_report == first.pretraining_report
+    monkeypatch.setattr(pretraining, "making", locking)
     with pytest.raises(NotAgain):
         again.fit([*CATALOGUE, "another text"], tmp_path)
 

@@ -46,6 +46,7 @@ def test_it_is_made_once_and_made_again_when_damaged(tiny, monkeypatch):
     made = []
     with monkeypatch.context() as patch:
         patch.setattr(gguf, "_convert", lambda *_: made.append(1))
+        patch.setattr(gguf, "making", lambda path: pytest.fail(f"{path} is written though it is there"))
         assert converted(path, path.parent, KEY) == folder
         assert not made
     weights = folder / "model.safetensors"
