@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import polars as pl
     import torch
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
@@ -206,6 +207,19 @@ class ItemTexts:
 
 
 @dataclass(frozen=True)
+class RawIds:
+    """The raw ids of the data, for a part that reads files of other programs.
+
+    Attributes:
+        users: Gives (n_users) ids.
+        items: Gives (n_items) ids.
+    """
+
+    users: Callable[[], pl.Series]
+    items: Callable[[], pl.Series]
+
+
+@dataclass(frozen=True)
 class ModelContext:
     """What a profile, a ranker or a sampler may know of the data: sizes, train counts and categories of items, and
     nothing of the test.
@@ -220,6 +234,7 @@ class ModelContext:
         categories: (n_items, C) int64 categories of each item, padded with −1; None where the data has none.
         n_categories: How many categories there are.
         texts: The items' texts; None where no run is made, as in a rehearsal.
+        ids: The raw ids; None likewise.
     """
 
     dim: int
@@ -230,6 +245,7 @@ class ModelContext:
     categories: Tensor | None = None
     n_categories: int = 0
     texts: ItemTexts | None = None
+    ids: RawIds | None = None
 
     @property
     def n_users(self) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from recsys.support.interruption import stoppable
 
 GROUPS = {
-    "Experiments": ("train", "study", "evaluate"),
+    "Experiments": ("train", "study", "score", "evaluate"),
     "Results": ("compare", "runs", "profiles", "update_readme"),
     "Serving": ("recommend", "export", "refit"),
     "Data and language models": ("prepare_data", "pretrain"),

@@ -72,16 +72,18 @@ def _check_item_text(cfg: DictConfig) -> None:
 
 
 def check_data(cfg: DictConfig) -> None:
-    """Raise an error for a data set whose files are not named.
+    """Raise an error for a data set, or lists of another program, whose files are not named.
 
     Raises:
         ConfigError: Naming the missing keys.
     """
-    missing = sorted(OmegaConf.missing_keys(cfg.data))
-    if missing:
-        raise ConfigError(
-            f"data={cfg.choices.data} needs {', '.join(missing)}: give it on the command line, as in {missing[0]}=…"
-        )
+    for group in ("data", "ranker"):
+        missing = sorted(OmegaConf.missing_keys(cfg[group])) if group in cfg else []
+        if missing:
+            raise ConfigError(
+                f"{group}={cfg.choices[group]} needs {', '.join(missing)}: give it on the command line, as in "
+                f"{missing[0]}=…"
+            )
 
 
 def has_text(cfg: DictConfig) -> bool:

@@ -41,6 +41,7 @@ __all__ = [
     "conf_dir",
     "is_none",
     "is_of_whole_users",
+    "is_outside",
     "keys_of",
     "plain",
     "with_choices",
@@ -249,3 +250,8 @@ def is_none(node: DictConfig | None) -> bool:
 def is_of_whole_users(node: DictConfig) -> bool:
     """Whether a ranker or a loss is for user-level reconstruction."""
     return bool(traits_of(node).get("whole_users", False))
+
+
+def is_outside(node: DictConfig) -> bool:
+    """Whether a ranker reads lists that another program made, so that there is nothing to fit or to validate."""
+    return bool(traits_of(node).get("outside", False))

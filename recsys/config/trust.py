@@ -30,7 +30,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "profile": ("recsys.profiles",),
     "negatives": ("recsys.training.negatives",),
     "loss": ("recsys.training.losses",),
-    "ranker": ("recsys.rankers", "recsys.language_models.causal"),
+    "ranker": ("recsys.rankers", "recsys.language_models.causal", "recsys.data.outside_lists"),
     "metrics": ("recsys.metrics",),
     "optimizer": ("recsys.optim", *_LIGHTNING),
     "trainer": ("recsys.training", *_LIGHTNING),

@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
-from recsys.config.compose import build, is_none, is_of_whole_users, plain
+from recsys.config.compose import build, is_none, is_of_whole_users, is_outside, plain
 from recsys.config.traits import traits_of
 from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
@@ -21,7 +21,7 @@ from recsys.experiment.loggers import build_loggers
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import Diagnosable, Fittable, UserSide
-from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteractions
+from recsys.schema import ConfigError, ItemTexts, ModelContext, RawIds, TrainInteractions
 from recsys.tracking.files import write_atomically
 from recsys.training.callbacks import with_mode
 from recsys.training.checkpoints import AtomicCheckpointIO
@@ -114,6 +114,7 @@ def model_context(cfg: DictConfig, split: Split, text_dim: int) -> ModelContext:
         categories=torch.from_numpy(categories),
         n_categories=n_categories,
         texts=ItemTexts(lambda: data.titles, lambda: data.texts, cache_dir(cfg)),
+        ids=RawIds(lambda: data.users[schema.USER_ID], lambda: data.items[schema.ITEM_ID]),
     )
 
 
@@ -208,6 +209,11 @@ def set_threads(n: int | None) -> None:
 
 
 def _check_candidates(cfg: DictConfig, split: Split) -> None:
+    if has_impressions(split) and is_outside(cfg.ranker):
+        raise ConfigError(
+            f"data={cfg.choices.data} ranks what each impression showed, and ranker={cfg.choices.ranker} has one list "
+            "for each user: use data without impressions."
+        )
     if has_impressions(split) and cfg.ranker.get("retriever") is not None:
         raise ConfigError(
             f"data={cfg.choices.data} lists the candidates of each query, and ranker.retriever would choose others: "

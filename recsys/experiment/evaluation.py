@@ -8,7 +8,9 @@ from recsys.tracking.memory import freed_memory_kept
 
 def evaluate_again(run: Run) -> dict[str, float]:
     """The test's metrics of a run's saved weights, named as in its record."""
+    from recsys import schema
     from recsys.experiment.build import build_datamodule, build_evaluator, set_threads
+    from recsys.experiment.outside import measured
     from recsys.training.interrupts import signals_passed_on
     from recsys.training.log_filters import hush
     from recsys.training.trainer import load_weights
@@ -19,4 +21,5 @@ def evaluate_again(run: Run) -> dict[str, float]:
     load_weights(module.recommender, run.weights)
     datamodule = build_datamodule(run.cfg, run.split, module.recommender)
     with freed_memory_kept(), signals_passed_on():
-        return dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
+        metrics = dict(build_evaluator(run.cfg).test(module, datamodule, verbose=False)[0])
+    return measured(run.cfg, module, metrics, f"{schema.TEST}/")

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from recsys import schema
 from recsys.config.compatibility import has_text
-from recsys.config.compose import UNKNOWN, chosen_target, plain
+from recsys.config.compose import UNKNOWN, chosen_target, is_outside, plain
 from recsys.experiment.inputs import cached_data_fingerprint
 from recsys.tracking.memory import peak_mb
 from recsys.tracking.record import Record
@@ -75,7 +75,9 @@ def _limits(cfg: DictConfig) -> dict[str, Any]:
 
 
 def label(cfg: DictConfig) -> str:
-    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs only, "popularity"."""
+    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs only, or the name of outside lists."""
+    if is_outside(cfg.ranker):
+        return str(cfg.ranker.name)
     encoder = choice_of(cfg, "encoder")
     text = encoder if has_text(cfg) else None
     if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from recsys import __version__, schema
 from recsys.config.compatibility import check
-from recsys.config.compose import build, plain
+from recsys.config.compose import build, is_outside, plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
@@ -28,7 +28,7 @@ from recsys.tracking.leftovers import remove_checkpoints, remove_unfinished, tid
 from recsys.tracking.memory import freed_memory_kept, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_folder import CHECKPOINTS
-from recsys.tracking.run_id import run_id, targets
+from recsys.tracking.run_id import LISTS, run_id, targets
 from recsys.tracking.store import WEIGHTS, Store
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
     contents = {} if encoder is None else {"encoder_content": encoder.identity()}
     if cfg.ranker.get("language_model") is not None:
         contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
+    if cfg.ranker.get(LISTS) is not None:
+        contents[LISTS] = build("ranker.lists", cfg.ranker.lists).identity()
     code = {"recsys": __version__, **code_of_names(targets(settings)), **code_of_object(encoder)}
     return {"code": code, "contents": contents}
 
@@ -166,6 +168,7 @@ def record_failure(cfg: DictConfig, error: str) -> Record:
 def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, callbacks: Sequence[Callback]) -> Record:
     from recsys.experiment.build import build_trainer, measure_ranker, set_threads
     from recsys.experiment.fitting import Selection, knowledge_of, refit
+    from recsys.experiment.outside import describe_lists, measured, measured_segments
     from recsys.rankers.base import Diagnosable
     from recsys.training import trainer as training
     from recsys.training.interrupts import signals_passed_on
@@ -182,6 +185,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         logger.log_hyperparams(logged_config(cfg, identifier))
     refits, fitted = is_refitted(cfg, split), None
     selection = Selection.read(folder) if refits else None
+    if refits and is_outside(cfg.ranker):
+        selection = Selection()  # nothing to select
     if selection is None:
         fitted, selection = _select(cfg, split, trainer, progress, watch)
     else:
@@ -195,9 +200,11 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         watch.seconds["refit"] = sum(fitted.seconds.values())
     assert fitted is not None, "it was fitted now, or is refitted"
     module, metrics, ranking = fitted.module, dict(selection.metrics), {}
+    outside, warnings = describe_lists(cfg, module.recommender.ranker, tested)
     if cfg.test:
         with watch.measure("test"), freed_memory_kept(), signals_passed_on():
-            metrics |= trainer.test(module, fitted.datamodule, verbose=False)[0]
+            tested_metrics = trainer.test(module, fitted.datamodule, verbose=False)[0]
+        metrics |= measured(cfg, module, tested_metrics, f"{schema.TEST}/")
         ranker = module.recommender.ranker
         if isinstance(ranker, Diagnosable) and ranker.n_diagnostic_users:
             with watch.measure("measure"):
@@ -210,18 +217,20 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     record = Record(
         **_identity(cfg, identifier),
         **measured_fields(module, watch.seconds, metrics),
-        **_circumstances(cfg, split),
+        **_circumstances(cfg, split, warnings),
         epochs=selection.epochs,
         encoding=_encoding(selection, fitted),
         ranking=ranking,
         curve=selection.curve,
         fitted_on={**knowledge_of(tested, _parts_of(cfg, refits)), "epochs": selection.best_epochs},
-        segments=module.metrics_of(schema.TEST).segments() if cfg.test else {},
+        outside=outside,
+        segments=measured_segments(cfg, module) if cfg.test else {},
         checksums=checksums,
     )
     if not trainer.is_global_zero:
         return record
-    record = Store(folder.parent).save(record, training.per_user(module, tested) if cfg.test else None)
+    per_user = measured(cfg, module, training.per_user(module, tested)) if cfg.test else None
+    record = Store(folder.parent).save(record, per_user)
     training.finish(trainer, folder, summary(record))
     return record
 
@@ -236,6 +245,7 @@ def _select(
 
     tests_it = cfg.test and not is_refitted(cfg, split)
     validates = not split.validation.is_empty() and cfg.trainer.get("limit_val_batches") != 0
+    validates = validates and not is_outside(cfg.ranker)
     stages = [*([schema.VAL] if validates else []), *([schema.TEST] if tests_it else [])]
     checkpoints = Path(cfg.paths.run_dir) / CHECKPOINTS
     fitted = fit(cfg, split, trainer, progress, stages, checkpoints)
@@ -274,7 +284,7 @@ def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
     }
 
 
-def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
+def _circumstances(cfg: DictConfig, split: Split, warnings: Sequence[str]) -> dict[str, Any]:
     import torch
 
     from recsys.data.description import describe
@@ -284,7 +294,7 @@ def _circumstances(cfg: DictConfig, split: Split) -> dict[str, Any]:
         "protocol": protocol(cfg, split),
         "data_statistics": describe(split.dataset, split.whole),
         "directions": metric_suite(cfg).directions(),
-        "warnings": split.warnings,
+        "warnings": [*split.warnings, *warnings],
         "versions": versions(),
         "git": git_state(),
         "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),

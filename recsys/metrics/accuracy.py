@@ -77,6 +77,7 @@ class AUC(QueryMetric):
 
     higher_is_better = True
     reads_ranking = False
+    needs_all_scores = True
 
     def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:
         if top_k is not None:

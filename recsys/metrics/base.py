@@ -33,6 +33,7 @@ class RankingMetric(Metric, ABC):
     full_state_update = False
     is_differentiable = False
     reads_ranking: ClassVar[bool] = True  # whether it looks at ranked lists, and not at scores alone
+    needs_all_scores: ClassVar[bool] = False  # whether it has no value for lists that lack items of the catalogue
     needs_text: ClassVar[bool] = False  # whether it is omitted if the data has no texts
 
     def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:

@@ -18,6 +18,7 @@ class SampledMetric(QueryMetric):
     """An accuracy metric of a query's positives among `metrics.n_negatives` sampled candidates."""
 
     higher_is_better = True
+    needs_all_scores = True
     formula: ClassVar[staticmethod[[Tensor, Tensor, int], Tensor]]
 
     def measure(self, batch: RankedBatch, k: int | None) -> Tensor:

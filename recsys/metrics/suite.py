@@ -75,6 +75,17 @@ class MetricSuite:
             for text in labels(name, cuts)
         }
 
+    def beyond(self, length: int) -> list[str]:
+        """The values of the test that lists of at most `length` items do not have, such as `auc` and `ndcg@20`."""
+        chosen = self.chosen[schema.TEST].items()
+        needs_all = {name: self.metrics[name].func.needs_all_scores for name, _ in chosen}
+        values = [
+            (text, needs_all[name], k)
+            for name, cuts in chosen
+            for text, k in zip(labels(name, cuts), cuts or [None], strict=True)
+        ]
+        return [text for text, needs_all_scores, k in values if needs_all_scores or k is None or k > length]
+
     def build(self, stage: str, context: MetricContext) -> StageMetrics:
         """Fresh metrics for a stage (`schema.VAL` or `schema.TEST`) of this data."""
         chosen = {

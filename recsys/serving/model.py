@@ -13,7 +13,7 @@ from torch import Tensor
 
 from recsys import schema
 from recsys.data.dataset import titles
-from recsys.data.queries import histories, masked_items
+from recsys.data.queries import has_impressions, histories, masked_items, stage_queries
 from recsys.data.ragged import ItemLists
 from recsys.experiment.finished import Run
 from recsys.training.encoded_user_texts import UserTexts
@@ -55,6 +55,17 @@ class Served:
     def masked(self) -> ItemLists:
         """The items that are not recommended to each user of the data, as in the test."""
         return masked_items(self.run.split, schema.TEST)
+
+    @cached_property
+    def tie_numbers(self) -> NDArray[np.int64]:
+        """(n_users,) the numbers by which users' ties are ordered: those of their queries in the test.
+
+        So a list here is the list that the test ranked. Users who are not tested have the numbers after these.
+        """
+        split = self.run.split
+        users = np.arange(split.dataset.n_users)
+        queries = users if has_impressions(split) else stage_queries(split, schema.TEST).users
+        return np.argsort(np.append(queries, np.setdiff1d(users, queries)))
 
     @cached_property
     def titles(self) -> pl.Series:

@@ -63,6 +63,8 @@ def _rank_chunk(
     scores[:, served.n_items :] = -torch.inf
     if allowed is not None:
         scores[:, torch.from_numpy(~allowed)] = -torch.inf
-    best = rank_items(scores, top_k, torch.from_numpy(users.idx[rows]), served.run.cfg.seed)
+    idx = users.idx[rows]
+    numbers = np.where(idx < 0, idx, served.tie_numbers[idx])
+    best = rank_items(scores, top_k, torch.from_numpy(numbers), served.run.cfg.metrics.get("seed", 0))
     chosen = scores.gather(1, best.clamp(min=0))
     return best, chosen.masked_fill(best < 0, -torch.inf)

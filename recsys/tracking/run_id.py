@@ -20,6 +20,7 @@ EXCLUDED = (
     "search",
     "*.search",  # search ranges, which this run does not use
     "*.traits",  # declarations of a component
+    "ranker.lists.path",  # a hash of its content is among the contents
     "data",  # represented by the fingerprint of its content, independent of paths
     "choices",  # names of nodes that are themselves included
     "overrides",  # the way to this configuration
@@ -40,6 +41,7 @@ EXCLUDED = (
 
 
 TARGET = "_target_"
+LISTS = "lists"  # the content of a file of lists, which another program made for this seed alone
 
 
 def run_id(
@@ -74,7 +76,8 @@ def cell_id(
 ) -> str:
     """The same for all runs of one protocol that differ in nothing but the seed; see `run_id` for the arguments."""
     settings = {key: value for key, value in influential(config).items() if key != "seed"}
-    return _hash({"config": settings, "code": code or {}, "contents": contents or {}})
+    shared = {key: value for key, value in (contents or {}).items() if key != LISTS}
+    return _hash({"config": settings, "code": code or {}, "contents": shared})
 
 
 def cell_of(record: Record) -> str:

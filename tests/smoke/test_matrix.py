@@ -36,7 +36,8 @@ def traits(group: str, choice: str) -> dict:
 ENCODERS, PROFILES = choices("encoder"), choices("profile")
 HAVE_TEXT = [encoder for encoder in ENCODERS if traits("encoder", encoder).get("text", True)]
 TRAINED = [ranker for ranker in choices("ranker") if traits("ranker", ranker).get("trained", True)]
-SOLVED = [ranker for ranker in choices("ranker") if ranker not in TRAINED]
+OUTSIDE = [ranker for ranker in choices("ranker") if traits("ranker", ranker).get("outside")]  # test_score.py
+SOLVED = [ranker for ranker in choices("ranker") if ranker not in [*TRAINED, *OUTSIDE]]
 OWN_VECTORS = [ranker for ranker in TRAINED if traits("ranker", ranker).get("own_vectors")]
 TRAINED = [ranker for ranker in TRAINED if ranker not in OWN_VECTORS]
 LEARN_IDS = [ranker for ranker in TRAINED if recsys.compose([f"ranker={ranker}"]).features.ids]

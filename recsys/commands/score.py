@@ -1,0 +1,76 @@
+"""Score recommendation lists that another program made, as a run of the store.
+
+The lists are tested under the same protocol as every other run, and are in all tables, tests and plots.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from recsys.config.compose import compose
+from recsys.experiment.run import run as make_run
+from recsys.reports.summary import print_run
+from recsys.schema import ConfigError
+from recsys.support.ids import one_id
+from recsys.tracking.environment import is_first_process
+
+EXAMPLES = (
+    "recsys score file=recs.csv name=LightFM",
+    "recsys score file=recs.parquet like=<id>",
+    "recsys score -m 'file=recs-${seed}.csv' name=LightFM seed=0,1,2",
+)
+PROTOCOL = ("data", "split", "metrics", "test_knowledge", "monitor")  # keys that `like` decides
+RUN_KEYS = (*PROTOCOL, "paths", "seed", "tags", "rerun")  # keys that mean the same in recsys train
+
+
+def run(cfg: DictConfig) -> None:
+    """Score the lists and print the results.
+
+    Raises:
+        ConfigError: If a key is set that `like` decides.
+        DataError: If the file is malformed, or has no user and item of the data.
+    """
+    made = make_run(run_config(cfg))
+    if is_first_process():
+        print_run(made)
+
+
+def run_config(cfg: DictConfig) -> DictConfig:
+    """The configuration of the run that `recsys train ranker=lists` would make."""
+    name = Path(cfg.file).stem if cfg.name is None else str(cfg.name)
+    columns = {role: column for role, column in cfg["columns"].items() if column is not None}
+    given = {"ranker.name": name, "ranker.lists.path": str(cfg.file)}
+    given |= {f"ranker.lists.{role}": column for role, column in columns.items()}
+    own = [override for override in cfg.overrides if _head(override) in RUN_KEYS]
+    made = compose(["ranker=lists", *(f"{key}={_quoted(value)}" for key, value in given.items()), *own])
+    return made if cfg.like is None else _like(cfg, made)
+
+
+def _like(cfg: DictConfig, made: DictConfig) -> DictConfig:
+    """The configuration with the protocol of another run."""
+    import recsys
+
+    decided = [override for override in cfg.overrides if _head(override) in PROTOCOL]
+    if decided:
+        raise ConfigError(f"{decided[0]}: like={cfg.like} decides this key. Leave one of them out.")
+    other: Any = recsys.load(one_id(cfg, "like"), cfg.paths.runs_dir)
+    for key in PROTOCOL:
+        OmegaConf.update(made, key, other.cfg[key], merge=False, force_add=True)
+        if key in made.choices:
+            made.choices[key] = other.record.choices[key]
+    own = [override for override in other.record.overrides if _head(override) in PROTOCOL]
+    made.overrides = [*made.overrides, *own]
+    return made
+
+
+def _head(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0].partition(".")[0].partition("@")[0]
+
+
+def _quoted(value: str) -> str:
+    """A text as Hydra's grammar writes it, whatever characters it has."""
+    escaped = str(value).replace("\\", "\\\\") if str(value).endswith("\\") else str(value)
+    return "'" + escaped.replace("'", "\\'") + "'"

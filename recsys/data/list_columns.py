@@ -1,0 +1,99 @@
+"""The columns of a table of recommendation lists, by the names that recommender libraries give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from recsys.schema import DataError
+
+ROLES = ("user", "item", "rank", "score")
+# In lower case, without `_`, and without the `:type` of RecBole's atomic files.
+NAMES = {
+    "user": ("user", "userid", "uid"),
+    "item": ("item", "itemid", "iid"),
+    "rank": ("rank", "position"),
+    "score": ("score", "scores", "prediction", "rating"),
+}
+NEEDED = ("user", "item")
+ITEMS = "items"  # LensKit's column of lists
+
+
+def one_item_per_row(frame: pl.DataFrame) -> pl.DataFrame:
+    """The table with a row for each item of columns that hold whole lists, as LensKit's native parquet files do.
+
+    Example:
+        >>> lists = pl.DataFrame({"user_id": [7], "items": [[{"item_id": 3, "rank": 1}, {"item_id": 5, "rank": 2}]]})
+        >>> one_item_per_row(lists).rows()
+        [(7, 3, 1), (7, 5, 2)]
+    """
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List | pl.Array)]
+    if not lists:
+        return frame
+    rows = frame.explode(lists)
+    for name in lists:
+        if isinstance(rows.schema[name], pl.Struct):
+            rows = rows.unnest(name)
+    if ITEMS in rows.columns:
+        rows = rows.rename({ITEMS: "item"})
+    items = [name for name in rows.columns if _plain(name) in NAMES["item"]]
+    return rows.drop_nulls(items)  # empty lists
+
+
+def find_columns(frame: pl.DataFrame, named: Mapping[str, str | None], place: str) -> dict[str, str]:
+    """The column of each role.
+
+    Args:
+        frame: With a row for each item.
+        named: The columns that the configuration names, by role.
+        place: Of the file, for messages.
+
+    Raises:
+        DataError: If a column is missing or ambiguous.
+
+    Example:
+        >>> find_columns(pl.DataFrame({"user_id:token": ["a"], "itemID": [7]}), {}, "here")
+        {'user': 'user_id:token', 'item': 'itemID'}
+    """
+    found = {}
+    for role in ROLES:
+        fitting = [name for name in frame.columns if _plain(name) in NAMES[role]]
+        wanted = named.get(role)
+        chosen = fitting if wanted is None else [name for name in frame.columns if name == wanted]
+        if len(chosen) > 1:
+            raise DataError(f"{place} has the columns {', '.join(chosen)}: say which one is the {role}, {_key(role)}.")
+        if not chosen and (wanted is not None or role in NEEDED):
+            have = ", ".join(frame.columns)
+            raise DataError(f"{place} has no column {wanted or role!r}; it has {have}. Name it, {_key(role)}.")
+        found |= dict.fromkeys([role], chosen[0]) if chosen else {}
+    return found
+
+
+def _key(role: str) -> str:
+    return f"as in columns.{role}=… (ranker.lists.{role}=… in a study)"
+
+
+def _plain(name: str) -> str:
+    return name.partition(":")[0].strip().lower().replace("_", "")
+
+
+def id_texts(column: pl.Series, place: str) -> pl.Series:
+    """A column of ids as texts; whole numbers in a column of decimals are written without a point.
+
+    Raises:
+        DataError: If a row has no id.
+
+    Example:
+        >>> id_texts(pl.Series("item", [7.0, 8.0]), "here").to_list()
+        ['7', '8']
+    """
+    if column.dtype.is_nested():
+        raise DataError(f"{place}: column {column.name!r} is {column.dtype}; expected one id in each row.")
+    if column.dtype.is_float() and (column.drop_nulls() == column.drop_nulls().round()).all():
+        column = column.cast(pl.Int64)
+    ids = column.cast(pl.String)
+    missing = ids.is_null() | (ids == "").fill_null(True)
+    if missing.any():
+        raise DataError(f"{place}: row {missing.arg_true()[0] + 1} has no {column.name}; expected an id in each row.")
+    return ids

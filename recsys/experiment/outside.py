@@ -1,0 +1,99 @@
+"""Runs whose lists another program made: what is reported of them, and which metrics they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+from omegaconf import DictConfig
+
+from recsys import schema
+from recsys.config.compose import is_outside
+from recsys.data.queries import masked_items
+from recsys.data.splits.split import Split
+from recsys.experiment.built_once import metric_suite
+from recsys.training.module import RecommenderModule
+
+Values = TypeVar("Values", pl.DataFrame, dict[str, float])
+
+
+def describe_lists(cfg: DictConfig, ranker: Any, split: Split) -> tuple[dict[str, Any], list[str]]:
+    """The facts of a run's lists for its record, and the sentences that every report repeats.
+
+    Args:
+        cfg: The run's.
+        ranker: Fitted, so that it has read the file.
+        split: Of the test.
+
+    Returns:
+        Nothing and no sentence for a run of recsys's own models.
+    """
+    if not is_outside(cfg.ranker):
+        return {}, []
+    facts = {**ranker.facts, **_of_test(ranker, split)}
+    unmeasured = _unmeasured(cfg, ranker)
+    return facts, [f"{cfg.ranker.name}: {sentence}" for sentence in _sentences(facts, unmeasured)]
+
+
+def _of_test(ranker: Any, split: Split) -> dict[str, int]:
+    """Of the test's users: those without a list, and what is in their lists though they had it before."""
+    tested = np.unique(split.targets(schema.TEST)[schema.USER].to_numpy())
+    offsets, items = ranker.offsets.cpu().numpy(), ranker.items.cpu().numpy()
+    lengths = np.diff(offsets)
+    masked, n_items = masked_items(split, schema.TEST), split.dataset.n_items
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    is_tested = np.isin(owners, tested)
+    listed = (owners * n_items + items)[is_tested]
+    known_owner, known_item = masked.pairs(tested)
+    return {
+        "tested_users": len(tested),
+        "users_without_list": int((lengths[tested] == 0).sum()),
+        "known_items_listed": int(np.isin(listed, tested[known_owner] * n_items + known_item).sum()),
+    }
+
+
+def _sentences(facts: Mapping[str, Any], unmeasured: list[str]) -> list[str]:
+    provenance = facts["provenance"]
+    origin = "provenance unknown"
+    if provenance:
+        origin = "provenance: " + ", ".join(f"{key} {value}" for key, value in provenance.items())
+    counts = {
+        "{} of " + f"{facts['tested_users']:,} tested users have no list and count as zero": "users_without_list",
+        "{} listed items are not ranked, since their users had them before the test": "known_items_listed",
+        "{} rows of users that the data lacks are left out": "rows_of_unknown_users",
+        "{} rows of items that the data lacks are left out": "rows_of_unknown_items",
+        "{} repeated pairs of user and item are left out": "repeated_pairs",
+    }
+    said = [text.format(f"{facts[key]:,}") for text, key in counts.items() if facts[key]]
+    if unmeasured:
+        said.append(f"lists of at most {facts['longest_list']} items have no {', '.join(unmeasured)}")
+    return [f"lists of another program, read from {facts['file']} ({origin})", *said]
+
+
+def measured(cfg: DictConfig, module: RecommenderModule, values: Values, prefix: str = "") -> Values:
+    """The test's values, with NaN for metrics that the lists are too short for; of most runs the values as they are.
+
+    Args:
+        cfg: The run's.
+        module: With the ranker.
+        values: Of all queries by name, or of each query by column; names may begin with a segment, as "items=cold/".
+        prefix: Before the metric's name, as "test/".
+    """
+    unmeasured = {f"{prefix}{name}" for name in _unmeasured(cfg, module.recommender.ranker)}
+    if isinstance(values, pl.DataFrame):
+        blank = [name for name in values.columns if name.rpartition("/")[2] in unmeasured]
+        return values.with_columns(pl.lit(np.nan, values.schema[name]).alias(name) for name in blank)
+    return {name: np.nan if name in unmeasured else value for name, value in values.items()}
+
+
+def measured_segments(cfg: DictConfig, module: RecommenderModule) -> dict[str, dict[str, float]]:
+    """The test's values by segment of items, likewise."""
+    found = module.metrics_of(schema.TEST).segments()
+    return {name: measured(cfg, module, values) for name, values in found.items()}
+
+
+def _unmeasured(cfg: DictConfig, ranker: Any) -> list[str]:
+    is_short = is_outside(cfg.ranker) and ranker.longest_list is not None
+    return metric_suite(cfg).beyond(ranker.longest_list) if is_short else []
