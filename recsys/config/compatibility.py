@@ -72,12 +72,12 @@ def _check_item_text(cfg: DictConfig) -> None:
 
 
 def check_data(cfg: DictConfig) -> None:
-    """Raise an error for a data set, or lists of another program, whose files are not named.
+    """Raise an error for a data set, a server or lists of another program that are not named.
 
     Raises:
         ConfigError: Naming the missing keys.
     """
-    for group in ("data", "ranker"):
+    for group in ("data", "encoder", "ranker"):
         missing = sorted(OmegaConf.missing_keys(cfg[group])) if group in cfg else []
         if missing:
             raise ConfigError(

@@ -1,0 +1,124 @@
+"""A small server with /v1/embeddings that fails in the ways that servers do, one way for each request in turn."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+
+DIM = 6
+
+
+def vector_of(text: str, dim: int = DIM) -> list[float]:
+    """Numbers that only the text decides."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return [float(np.float32(byte / 255 - 0.5)) for byte in digest[:dim]]
+
+
+def answer_to(body: dict[str, Any]) -> dict[str, Any]:
+    rows = [vector_of(text, body.get("dimensions") or DIM) for text in body["input"]]
+    if body.get("encoding_format") == "base64":
+        rows = [base64.b64encode(np.array(row, dtype="<f4").tobytes()).decode() for row in rows]
+    data = [{"object": "embedding", "index": place, "embedding": row} for place, row in enumerate(rows)]
+    tokens = sum(len(text.split()) for text in body["input"])
+    return {"object": "list", "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+
+
+class Fault:
+    """Something that goes wrong with one request: a status with headers, or a change of the answer."""
+
+    def __init__(
+        self,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        change: Callable[[dict[str, Any]], Any] | None = None,
+        delay: float = 0.0,
+        said: str = "",
+    ) -> None:
+        self.status, self.headers, self.change, self.delay, self.said = status, headers or {}, change, delay, said
+
+
+class Server:
+    """What is asked of the stub, and what it does.
+
+    Attributes:
+        faults: For the next requests, in this order.
+        texts: How often each text was answered.
+        requests: Bodies, with the header `authorization`.
+        service: Seconds that each request takes.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[Fault | None] = []
+        self.texts: Counter[str] = Counter()
+        self.requests: list[dict[str, Any]] = []
+        self.times: list[float] = []
+        self.service = 0.0
+        self.lock = threading.Lock()
+        self.url = ""
+
+    def take(self, body: dict[str, Any]) -> Fault | None:
+        with self.lock:
+            self.requests.append(body)
+            self.times.append(time.monotonic())
+            return self.faults.pop(0) if self.faults else None
+
+    def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        fault = self.take(body)
+        time.sleep(self.service + (fault.delay if fault else 0.0))
+        if fault is not None and fault.status != 200:
+            return fault.status, fault.headers, fault.said.encode()
+        content: Any = answer_to(body)
+        if fault is not None and fault.change is not None:
+            content = fault.change(content)
+        with self.lock:
+            self.texts.update(body["input"])
+        return 200, {}, content if isinstance(content, bytes) else json.dumps(content).encode()
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """A stub on a free port."""
+    server = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body["authorization"] = self.headers.get("Authorization")
+            status, headers, content = server.answer(body) if self.path == "/v1/embeddings" else (404, {}, b"no")
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except (ConnectionError, TimeoutError):  # a client that gave up
+                self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    server.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        http.shutdown()
+        http.server_close()
