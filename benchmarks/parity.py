@@ -1,7 +1,7 @@
 """The same recommendation lists, judged by recsys, RecTools, LensKit, ranx and RecBole, metric by metric.
 
-The lists are ItemKNN's ten best items on the embedded data, read by `ranker=lists`: once as they are, and once cut to 1 to
-10 items with every tenth user's list left out. Each library has its default settings.
+The lists are ItemKNN's ten best items on the embedded data, read by `ranker=lists`: once as they are, and once cut to 1
+to 10 items with every tenth user's list left out. Each library has its default settings.
 
 Example:
     python benchmarks/parity.py                # writes the tables of docs/explanation/parity.md

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,16 +68,19 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Overrides by the choice that would read a real decoder language model, for a random Llama of two layers."""
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[str]]]:
+    """Overrides by the choice that would need a real language model: a random Llama or a small server."""
+    from encoders.embedding_server import serving
     from encoders.tiny_models import causal_folder
 
     folder = causal_folder("llama", tmp_path_factory.mktemp("llama"))
     ranked = ["ranker.top_n=5", "ranker.prompt.n_history=2", "ranker.n_diagnostic_users=5"]
-    return {
-        "smollm": [f"encoder.weights={folder}"],
-        "prompt": [f"ranker.language_model.weights={folder}", *ranked],
-    }
+    with serving() as server:
+        yield {
+            "smollm": [f"encoder.weights={folder}"],
+            "prompt": [f"ranker.language_model.weights={folder}", *ranked],
+            "endpoint": [f"encoder.url={server.url}", "encoder.model=stub"],
+        }
 
 
 @pytest.fixture
