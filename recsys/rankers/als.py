@@ -32,7 +32,7 @@ class ALSRanker(FactorRanker):
         n_factors: Width of p and q.
         alpha: α, the weight of an interaction beside 1 for a pair without.
         regularization: λ.
-        frequency_scaling: ν, how much more users and items with many interactions are regularised: 0 for all the same.
+        frequency_scaling: ν, power of the number of interactions in the regularisation; 0: the same for all.
         n_iterations: Number of alternations; each solves for P and then for Q exactly.
 
     Raises:

@@ -18,7 +18,7 @@ class JoblibLauncher(Launcher):
 
     Args:
         n_workers: Processes; -1 is one for each core.
-        threads: CPU threads of each; null divides the cores among them.
+        threads: CPU threads of each; null divides the cores evenly.
     """
 
     def __init__(self, n_workers: int = -1, threads: int | None = None) -> None:
