@@ -136,7 +136,7 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
             )
     if own_vectors:
         _check_own_vectors(cfg, choices)
-    elif not has_text(cfg) and cfg.features.ids is False:
+    elif not has_text(cfg) and cfg.features.get("ids") is False:
         raise ConfigError(
             f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
             "nor learnt IDs, so there is nothing to score. Choose an encoder, or features=hybrid, or ranker=cf."

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from recsys.finetuning.base import TextVectors
 from recsys.layers.embedding import WarmEmbedding
+from recsys.layers.post_processing import PostProcessing
 from recsys.layers.scaling import centering
 from recsys.schema import ConfigError, ModelContext
 
@@ -25,6 +26,8 @@ class ItemFeatures(nn.Module):
         normalize: `center` takes the train items' mean from the text vectors and scales them to a mean squared length
             of 1, `standardize` first scales each dimension to the same variance, `none` leaves them as they are. The
             statistics are those of the vectors before training.
+        vectors: Further linear steps after `normalize`, fitted on the train items: truncation (which comes first),
+            removal of top directions, PCA, whitening. None for none.
         hidden_dim: Width of a hidden layer in the projection; null for a linear projection.
         dropout: Dropout rate on the text vectors, in training.
         init_std: Standard deviation of the initial ID embedding.
@@ -39,6 +42,7 @@ class ItemFeatures(nn.Module):
         text: TextVectors,
         ids: bool | None = False,
         normalize: str = "center",
+        vectors: PostProcessing | None = None,
         hidden_dim: int | None = None,
         dropout: float = 0.0,
         init_std: float = 0.1,
@@ -47,7 +51,9 @@ class ItemFeatures(nn.Module):
         if normalize not in NORMALIZATIONS:
             raise ConfigError(f"features.normalize is {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}.")
         self.text = text
-        _normalize(text, context.warm_items, normalize)
+        if context.texts is not None and text.dim and vectors is not None:  # not so in a rehearsal, on toy vectors
+            vectors.check_width(text.dim)
+        _normalize(text, context.warm_items, normalize, vectors or PostProcessing())
         self.projection = _projection(text.dim, context.dim, hidden_dim, dropout)
         ids = text.dim == 0 if ids is None else ids
         self.ids = WarmEmbedding(context.warm_items, context.dim, init_std, context.trains_on_cold) if ids else None
@@ -85,10 +91,19 @@ def _sum(text: Tensor | None, ids: Tensor | None) -> Tensor:
     return text + ids
 
 
-def _normalize(text: TextVectors, warm_items: Tensor, normalize: str) -> None:
-    if normalize == "none" or text.dim == 0 or not bool(warm_items.any()):
+def _normalize(text: TextVectors, warm_items: Tensor, normalize: str, steps: PostProcessing) -> None:
+    if text.dim == 0 or not bool(warm_items.any()):
         return
-    text.normalize(*centering(text.vectors[warm_items], each=normalize == "standardize"))
+    if steps.is_identity:
+        if normalize != "none":
+            text.normalize(*centering(text.vectors[warm_items], each=normalize == "standardize"))
+        return
+    train = text.vectors[warm_items][:, : steps.truncate].double()
+    mean, scale = torch.zeros_like(train[0]), torch.ones_like(train[0])
+    if normalize != "none":
+        mean, scale = centering(train, each=normalize == "standardize")
+    matrix = torch.diag(scale)
+    text.transform(mean, matrix @ steps.matrix((train - mean) * scale) if steps.rotates else matrix)
 
 
 def _projection(text_dim: int, dim: int, hidden_dim: int | None, dropout: float) -> nn.Module | None:

@@ -39,6 +39,10 @@ class TextVectors(nn.Module):
         """From now on give (vector − mean) · scale, both (text_dim,)."""
         self.vectors = ((self.vectors - mean) * scale).float()
 
+    def transform(self, mean: Tensor, matrix: Tensor) -> None:
+        """From now on give (vector[:n] − mean) · matrix, with `mean` (n,) and `matrix` (n, n), n ≤ text_dim."""
+        self.vectors = ((self.vectors[:, : len(mean)] - mean) @ matrix).float()
+
     def forward(self, idx: Tensor) -> Tensor:
         """Vectors (n, text_dim) of the items `idx` (n,)."""
         return take_rows(self.vectors, idx)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.layers.embedding import WarmEmbedding
@@ -46,6 +46,12 @@ class OffsetVectors(TextVectors):
         super().__init__(items.vectors)
         self.learning_rate = learning_rate
         self.offsets = WarmEmbedding(items.warm, self.dim, 0.0, items.trains_on_cold)
+
+    def transform(self, mean: Tensor, matrix: Tensor) -> None:
+        super().transform(mean, matrix)
+        if len(mean) < self.offsets.embedding_dim:
+            self.offsets.embedding_dim = len(mean)
+            self.offsets.weight = nn.Parameter(self.offsets.weight.detach()[:, : len(mean)].clone())
 
     def forward(self, idx: Tensor) -> Tensor:
         return super().forward(idx) + self.offsets(idx)

@@ -80,6 +80,7 @@ class EncodedVectors(TextVectors):
     text_of: Tensor
     mean: Tensor
     scale: Tensor
+    matrix: Tensor | None
     costly = True
 
     def __init__(self, vectors: Tensor, network: TextNetwork, text_of: Tensor, groups: list[dict[str, Any]]) -> None:
@@ -88,13 +89,22 @@ class EncodedVectors(TextVectors):
         self.register_buffer("text_of", text_of, persistent=False)
         self.register_buffer("mean", torch.zeros(self.dim), persistent=False)
         self.register_buffer("scale", torch.ones(self.dim), persistent=False)
+        self.register_buffer("matrix", None, persistent=False)
+
+    @property
+    def dim(self) -> int:
+        return len(self.mean) if "mean" in self._buffers else super().dim
 
     def normalize(self, mean: Tensor, scale: Tensor) -> None:
         self.mean, self.scale = mean.float(), scale.float().expand_as(mean).contiguous()
 
+    def transform(self, mean: Tensor, matrix: Tensor) -> None:
+        self.mean, self.matrix = mean.float(), matrix.float()
+
     def forward(self, idx: Tensor) -> Tensor:
         texts, rows = torch.unique(take_rows(self.text_of, idx), return_inverse=True)
-        return take_rows((self.network(texts) - self.mean) * self.scale, rows)
+        vectors = self.network(texts)[:, : self.dim] - self.mean
+        return take_rows(vectors * self.scale if self.matrix is None else vectors @ self.matrix, rows)
 
     def catalogue(self) -> Tensor:
         return self(torch.arange(self.n_items, device=self.text_of.device))

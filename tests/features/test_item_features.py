@@ -2,8 +2,10 @@ import pytest
 import torch
 
 from recsys.features.item_features import ItemFeatures
-from recsys.finetuning.base import TextVectors
-from recsys.schema import ConfigError, ModelContext
+from recsys.finetuning.base import EncodedItems, TextVectors
+from recsys.finetuning.delta import Delta
+from recsys.layers.post_processing import PostProcessing
+from recsys.schema import ConfigError, ItemTexts, ModelContext
 
 COUNTS = torch.tensor([3, 2, 1, 0])
 TEXT = torch.tensor([[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [100.0, 9.0]])
@@ -54,3 +56,36 @@ def test_a_table_gives_each_index_its_vector(n):
     table, (rows, row) = features.table(first, second)
     assert torch.allclose(table[rows], features(torch.arange(4))[first])
     assert torch.allclose(table[row], features(torch.arange(4))[second])
+
+
+def whitened(text: TextVectors, **settings) -> ItemFeatures:
+    torch.manual_seed(0)
+    return ItemFeatures(context(), text, vectors=PostProcessing(**settings))
+
+
+def test_centred_vectors_are_whitened():
+    text = torch.tensor([[0.0, 0.0], [4.0, 2.0], [1.0, 5.0], [9.0, 9.0]])
+    expected = PostProcessing(whitening=1.0).applied(text, COUNTS > 0)
+    assert torch.allclose(whitened(TextVectors(text), whitening=1.0).text.vectors, expected, atol=1e-5)
+
+
+def test_without_centring_directions_are_those_about_zero():
+    text = torch.tensor([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0], [9.0, 9.0]])
+    features = ItemFeatures(context(), TextVectors(text), normalize="none", vectors=PostProcessing(remove_top=1))
+    assert torch.allclose(features.text.vectors[:, 0], torch.zeros(4), atol=1e-6)
+    assert torch.isclose(features.text.vectors[3, 1], 9 * torch.tensor(5.0).sqrt(), atol=1e-4)  # length is kept
+
+
+@pytest.mark.parametrize("settings", [{"truncate": 1}, {"whitening": 0.5}, {"truncate": 2, "rank": 1}])
+def test_offsets_begin_as_the_frozen_vectors(settings):
+    items = EncodedItems(TEXT, COUNTS > 0, False, list("abcd"), lambda: None)
+    delta = whitened(Delta().text_vectors(items), **settings)
+    assert torch.equal(delta(torch.arange(4)), whitened(TextVectors(TEXT), **settings)(torch.arange(4)))
+    delta(torch.arange(4)).sum().backward()
+    assert torch.isfinite(delta.text.offsets.weight.grad).all()
+
+
+def test_more_dimensions_than_the_encoder_has_are_an_error():
+    known = ModelContext(3, torch.tensor([True]), COUNTS, texts=ItemTexts(list, list, None))
+    with pytest.raises(ConfigError, match="have 2 dimensions"):
+        ItemFeatures(known, TextVectors(TEXT), vectors=PostProcessing(truncate=3))

@@ -11,14 +11,16 @@ from recsys.encoders.bert import BertEncoder
 from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.encoders.tfidf import TfidfEncoder
 from recsys.encoders.transformer import TransformerEncoder
-from recsys.finetuning.base import EncodedItems
+from recsys.features.item_features import ItemFeatures
+from recsys.finetuning.base import EncodedItems, TextVectors
 from recsys.finetuning.bitfit import BitFit
 from recsys.finetuning.encoder import layers_above
 from recsys.finetuning.full import Full
 from recsys.finetuning.last_n import LastN
 from recsys.finetuning.lora import Lora
+from recsys.layers.post_processing import PostProcessing
 from recsys.optim.schedule import warm_up
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, ModelContext
 
 ITEMS = [*MIXED, MIXED[0], ""]  # two texts stand for two items each
 ENCODERS = {
@@ -60,6 +62,18 @@ def test_it_begins_as_the_frozen_encoder_for_all_items_and_for_some(encoder, mod
     torch.testing.assert_close(text.catalogue(), items.vectors, atol=1e-5, rtol=0)
     some = torch.tensor([14, 3, 3, 0, 7])
     torch.testing.assert_close(text(some), items.vectors[some], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [{"truncate": 3}, {"whitening": 0.5}, {"truncate": 5, "rank": 2}])
+def test_post_processing_is_that_of_the_frozen_vectors(steps, tmp_path):
+    items = items_of("bert", tmp_path)
+    context = ModelContext(4, torch.tensor([True]), torch.arange(len(ITEMS)))
+    texts = (Full().text_vectors(items).eval(), TextVectors(items.vectors))
+    trained, frozen = (ItemFeatures(context, text, vectors=PostProcessing(**steps)).text for text in texts)
+    assert trained.dim == frozen.dim
+    torch.testing.assert_close(trained.catalogue(), frozen.catalogue(), atol=1e-4, rtol=0)
+    some = torch.tensor([14, 3, 3, 0, 7])
+    torch.testing.assert_close(trained(some), frozen(some), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(("encoder", "mode"), [cell for cell in CELLS if cell[0] in ("bert", "gpt2")])

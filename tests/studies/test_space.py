@@ -25,6 +25,8 @@ def test_a_space_is_what_the_chosen_components_declare():
         "features.dropout",
         "features.hidden_dim",
         "features.normalize",
+        "features.vectors.whitening",
+        "features.vectors.rank",
         "profile.attention_dim",
         "batches.max_history",
         "loss",

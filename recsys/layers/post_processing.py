@@ -1,0 +1,124 @@
+"""Post-processing of an encoder's vectors: truncation, removal of top directions, PCA and whitening."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from recsys.layers.scaling import centering
+from recsys.schema import ConfigError
+
+NEGLIGIBLE = 1e-8  # share of the largest variance: a direction with less is dropped and not amplified
+
+
+@dataclass(frozen=True)
+class PostProcessing:
+    """A linear map of vectors, fitted on those of the train items alone.
+
+    The steps, in this order: keep the first `truncate` dimensions (Kusupati et al., "Matryoshka Representation
+    Learning", NeurIPS 2022); drop the `remove_top` principal directions (Mu and Viswanath, "All-but-the-Top", ICLR
+    2018); keep the `rank` directions after them (PCA); divide each by its standard deviation to the power of
+    `whitening` (Zhang et al., "Are ID Embeddings Necessary? Whitening Pre-trained Text Embeddings for Effective
+    Sequential Recommendation", ICDE 2024, is 1). The map is symmetric, so it does not depend on signs and order of the
+    directions, and it keeps the mean squared length of the train items' vectors.
+
+    Attributes:
+        truncate: Dimensions that are kept, the first ones; None for all.
+        remove_top: Principal directions that are dropped, those of the largest variance.
+        rank: Directions that are kept after these, at most; None for all.
+        whitening: 0 for none to 1 for equal variance in all kept directions.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    truncate: int | None = None
+    remove_top: int = 0
+    rank: int | None = None
+    whitening: float = 0.0
+
+    def __post_init__(self) -> None:
+        for key, minimum, optional in (("truncate", 1, True), ("remove_top", 0, False), ("rank", 1, True)):
+            value = getattr(self, key)
+            if not (optional and value is None) and (not isinstance(value, int) or value < minimum):
+                null = ", or null" if optional else ""
+                raise ConfigError(f"vectors.{key} is {value!r}; expected a whole number of at least {minimum}{null}.")
+        if not 0 <= self.whitening <= 1:
+            raise ConfigError(f"vectors.whitening is {self.whitening!r}; expected 0 (none) to 1 (full).")
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing."""
+        return self.truncate is None and not self.rotates
+
+    @property
+    def rotates(self) -> bool:
+        """Whether it drops or scales principal directions."""
+        return self.remove_top > 0 or self.rank is not None or self.whitening > 0
+
+    def check_width(self, dim: int) -> None:
+        """Refuse values that no vector of this width allows.
+
+        Raises:
+            ConfigError: If there are fewer dimensions than `truncate`, or none after `remove_top`.
+        """
+        if self.truncate is not None and self.truncate > dim:
+            raise ConfigError(f"vectors.truncate is {self.truncate}, but the encoder's vectors have {dim} dimensions.")
+        width = dim if self.truncate is None else self.truncate
+        if self.remove_top >= width:
+            raise ConfigError(f"vectors.remove_top is {self.remove_top}, which leaves none of {width} directions.")
+
+    def matrix(self, vectors: Tensor) -> Tensor:
+        """The map (dim, dim), fitted on truncated vectors (n, dim); directions are those of their second moment.
+
+        Example:
+            >>> PostProcessing(whitening=1.0).matrix(torch.tensor([[2.0, 0.0], [0.0, 1.0]])).round(decimals=4)
+            tensor([[0.7906, 0.0000],
+                    [0.0000, 1.5811]], dtype=torch.float64)
+        """
+        vectors = vectors.double()
+        ascending, directions = torch.linalg.eigh(vectors.T @ vectors / max(1, len(vectors)))
+        variances, directions = ascending.flip(0).clamp(min=0), directions.flip(1)
+        kept = variances > NEGLIGIBLE * variances[0]
+        kept[: self.remove_top] = False
+        if self.rank is not None:
+            kept[self.remove_top + self.rank :] = False
+        gains = torch.where(kept, variances, 1.0).pow(-self.whitening / 2) * kept
+        length = (variances * gains.square()).sum()
+        scale = (variances.sum() / length).sqrt() if length > 0 else length
+        return (directions * (gains * scale)) @ directions.T
+
+    def applied(self, vectors: Tensor, fitted_on: Tensor) -> Tensor:
+        """Vectors (n, dim) after the map, as float32, centred first.
+
+        Args:
+            vectors: (n, text_dim).
+            fitted_on: (n,) bool, True for train items, by whose statistics all are centred and mapped.
+
+        Raises:
+            ConfigError: As `check_width`.
+        """
+        self.check_width(vectors.shape[1])
+        vectors = vectors[:, : self.truncate].double()
+        mean, scale = centering(vectors[fitted_on])
+        vectors = (vectors - mean) * scale
+        return (vectors @ self.matrix(vectors[fitted_on]) if self.rotates else vectors).float()
+
+
+def principal_components(vectors: Tensor, fitted_on: Tensor, n: int) -> Tensor:
+    """The first `n` principal components (len(vectors), n) of vectors, fewer where there are fewer directions.
+
+    Args:
+        vectors: (n, dim).
+        fitted_on: (n,) bool, True for train items, whose mean and directions are used.
+        n: Components.
+    """
+    centred = vectors.double() - vectors[fitted_on].double().mean(dim=0)
+    train = centred[fitted_on]
+    variances, directions = torch.linalg.eigh(train.T @ train)
+    n = min(n, int((variances > NEGLIGIBLE * variances[-1]).sum()))
+    directions = directions.flip(1)[:, :n]
+    largest = directions.abs().argmax(dim=0)
+    return centred @ (directions * directions[largest, torch.arange(n)].sign())
