@@ -29,7 +29,7 @@ demo: setup  ## nine comparable cells on real MovieLens, with their floor, then 
 test: setup  ## the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-all: setup  ## the test suite with its long forms: 300 malformed inputs, kills at each file event, notebooks
+test-all: setup  ## the test suite with its long forms: all pairs of parts, all launchers, kills at each file event, notebooks
 	RECSYS_TEST_ALL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup  ## ruff (lint and format) and mypy
