@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -37,6 +37,7 @@ __all__ = [
     "build",
     "check_kinds",
     "chosen_target",
+    "complete",
     "compose",
     "conf_dir",
     "is_none",
@@ -150,10 +151,27 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
     kept = _without(OmegaConf.to_container(node, resolve=True), (*META_KEYS, *drop))
     check_arguments(group, kept, types=group != "data")  # ids and names of data may look like numbers
     try:
-        made = instantiate(OmegaConf.create(kept), **extra)
-        return made(*args) if args else _light(made)
+        made = _light(instantiate(OmegaConf.create(kept), **extra))
     except InstantiationException as error:
         raise _config_error(group, error.__cause__ or error) from error
+    except (TypeError, ValueError) as error:
+        raise _config_error(group, error) from error
+    return complete(group, made, *args) if args else made
+
+
+def complete(group: str, made: Callable[..., Any], *args: Any) -> Any:
+    """The component of a partial one and its missing arguments.
+
+    Args:
+        group: The node's place in the configuration, for messages.
+        made: What `build` gave for a node with `_partial_: true`.
+        args: The missing arguments.
+
+    Raises:
+        ConfigError: If the component refuses its values.
+    """
+    try:
+        return made(*args)
     except (TypeError, ValueError) as error:
         raise _config_error(group, error) from error
 

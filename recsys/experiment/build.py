@@ -15,7 +15,7 @@ from recsys.config.compose import build, is_none, is_of_whole_users, is_outside,
 from recsys.config.traits import traits_of
 from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
-from recsys.experiment.built_once import metric_suite
+from recsys.experiment.built_once import completed, metric_suite, shared
 from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_texts
 from recsys.experiment.loggers import build_loggers
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
@@ -26,7 +26,7 @@ from recsys.tracking.files import write_atomically
 from recsys.training.callbacks import with_mode
 from recsys.training.checkpoints import AtomicCheckpointIO
 from recsys.training.datamodule import RecommenderDataModule
-from recsys.training.module import RecommenderModule
+from recsys.training.module import Loss, RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
 from recsys.training.step_batching import steps_at_once, takes_plain_steps
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 def build_recommender(cfg: DictConfig, context: ModelContext, text: TextVectors) -> Recommender:
     """The model for a data set of these sizes, with freshly initialised weights."""
-    features = build("features", cfg.features, context, text, drop=["dim"])  # the width is the context's
-    return Recommender(features, build("profile", cfg.profile, context), build("ranker", cfg.ranker, context))
+    features = completed("features", cfg.features, context, text, drop=("dim",))  # the width is the context's
+    return Recommender(features, completed("profile", cfg.profile, context), completed("ranker", cfg.ranker, context))
 
 
 def build_module(
@@ -56,9 +56,9 @@ def build_module(
     module = RecommenderModule(
         recommender,
         context,
-        loss=build("loss", cfg.loss, **_sizes_for_loss(cfg, context)),
+        loss=_loss(cfg, context),
         sampler=_sampler(cfg, known),
-        optimizer=build("optimizer", cfg.optimizer),
+        optimizer=shared("optimizer", cfg.optimizer),
         stage_metrics={stage: suite.build(stage, metrics_of) for stage in (schema.VAL, schema.TEST)},
         seed=cfg.seed,
     )
@@ -67,10 +67,13 @@ def build_module(
     return module
 
 
-def _sizes_for_loss(cfg: DictConfig, context: ModelContext) -> dict[str, Any]:
+def _loss(cfg: DictConfig, context: ModelContext) -> Loss | None:
     if not traits_of(cfg.loss).get("n_items", False):
-        return {}
-    return {"n_items": int(context.warm_items.sum())}  # what negatives are drawn from
+        loss: Loss | None = shared("loss", cfg.loss)
+        return loss
+    n_items = int(context.warm_items.sum())  # what negatives are drawn from
+    with_size: Loss = build("loss", cfg.loss, n_items=n_items)
+    return with_size
 
 
 def _steps_at_once(cfg: DictConfig) -> int:
@@ -80,7 +83,7 @@ def _steps_at_once(cfg: DictConfig) -> int:
 def _sampler(cfg: DictConfig, known: Callable[[], KnownPositives]) -> Callable[[ModelContext], Any] | None:
     if is_none(cfg.negatives):
         return None
-    return lambda context: build("negatives", cfg.negatives, context, known())
+    return lambda context: completed("negatives", cfg.negatives, context, known())
 
 
 def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -> RecommenderModule:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import get_object
 from omegaconf import DictConfig
 
-from recsys.config.compose import build, plain
+from recsys.config.compose import build, complete, is_none, plain
 
 if TYPE_CHECKING:
     from recsys.metrics.suite import MetricSuite
+
+
+STATELESS = ("data", "split")  # groups of objects that keep no state between their uses
 
 
 class Settings:
@@ -51,6 +54,43 @@ def metric_suite(cfg: DictConfig) -> MetricSuite:
 def _metric_suite(settings: Settings) -> MetricSuite:
     suite: MetricSuite = build("metrics", settings.node)
     return suite
+
+
+def shared(group: str, node: DictConfig | None, drop: tuple[str, ...] = ()) -> Any:
+    """The component of a config node, built once for equal settings if it has no state, else at each call.
+
+    Data sources and splitters have none, and neither have partial components that hold no further components.
+
+    Args:
+        group: The node's place in the configuration, for messages.
+        node: The node.
+        drop: Keys that are not the constructor's.
+
+    Raises:
+        ConfigError: If the component refuses its values.
+    """
+    if node is None or is_none(node):
+        return None
+    values = plain(node)
+    has_parts = any(isinstance(value, dict) and "_target_" in value for value in values.values())
+    if group in STATELESS or (values.get("_partial_") and not has_parts):
+        return _shared(group, Settings(node, values), drop)
+    return build(group, node, drop=drop)
+
+
+@lru_cache(maxsize=64)
+def _shared(group: str, settings: Settings, drop: tuple[str, ...]) -> Any:
+    return build(group, settings.node, drop=drop)
+
+
+def completed(group: str, node: DictConfig | None, *args: Any, drop: tuple[str, ...] = ()) -> Any:
+    """A new component of a node that is partial, given its missing arguments; None for `none`.
+
+    Raises:
+        ConfigError: If the component refuses its values.
+    """
+    made = shared(group, node, drop)
+    return None if made is None else complete(group, made, *args)
 
 
 def _classes(values: Any) -> Iterator[Any]:

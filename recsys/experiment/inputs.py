@@ -16,6 +16,7 @@ from recsys.config.compose import build, plain
 from recsys.data.dataset import Dataset, frame_hash
 from recsys.data.dataset_cache import cached_fingerprint, entry_folder, load_dataset
 from recsys.data.splits.split import Split
+from recsys.experiment.built_once import shared
 from recsys.schema import ALL, REFIT, TRAIN_ONLY, ConfigError
 from recsys.support.custom_code.hashes import code_of_names
 from recsys.tracking.run_id import targets
@@ -62,7 +63,7 @@ class TextFeatures:
 
 def cached_data_fingerprint(cfg: DictConfig) -> str | None:
     """The fingerprint of the data if its parsed form is cached, else None; reads no data."""
-    return cached_fingerprint(build("data", cfg.data), cache_dir(cfg))
+    return cached_fingerprint(shared("data", cfg.data), cache_dir(cfg))
 
 
 def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
@@ -72,7 +73,7 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
         cfg: The configuration.
         knowledge: The data that models are fitted on: the train part only, or more, see `Split.refit`.
     """
-    source = build("data", cfg.data)
+    source = shared("data", cfg.data)
     data = str(entry_folder(source, cache_dir(cfg)))
     share, per_user, template = cfg.get("train_share", 1.0), cfg.get("train_per_user"), cfg.get("item_text")
     whole = f"{data} {_key(cfg.split)}"
@@ -81,7 +82,7 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
         return _datasets.get(data, lambda: load_dataset(source, cache_dir(cfg)))
 
     def make() -> Split:
-        split = _splits.get(whole, lambda: build("split", cfg.split).split(load()))
+        split = _splits.get(whole, lambda: shared("split", cfg.split).split(load()))
         split = split if knowledge == TRAIN_ONLY else split.refit(knowledge)
         return split.subsample_train(share, per_user).reading(template)
 

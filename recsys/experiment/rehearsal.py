@@ -15,7 +15,7 @@ from recsys.data.sources.templates import fields
 from recsys.data.user_texts import check_prompt
 from recsys.encoders.base import Encoder
 from recsys.experiment.build import build_module, build_recommender, callback_nodes
-from recsys.experiment.built_once import Settings, metric_suite
+from recsys.experiment.built_once import Settings, completed, metric_suite, shared
 from recsys.experiment.loggers import check_loggers
 from recsys.finetuning.base import FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
@@ -45,7 +45,7 @@ def _rehearse(settings: Settings) -> None:
     """Nothing is cached for a configuration that raises an error."""
     cfg = settings.node
     for group in ("data", "split"):
-        build(group, cfg[group])
+        shared(group, cfg[group])
     fields(cfg.get("item_text") or "", "item_text")
     check_batches(**cfg.batches)
     counts = torch.tensor([2, 1, 0])
@@ -67,7 +67,7 @@ def _rehearse(settings: Settings) -> None:
     check_arguments("callbacks", plain(cfg.callbacks) if cfg.callbacks else {})
     check_loggers(cfg)
     if module.make_optimizer is not None:
-        build("optimizer", cfg.optimizer, recommender.parameter_groups())
+        completed("optimizer", cfg.optimizer, recommender.parameter_groups())
 
 
 def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from types import ModuleType
 
 import pytest
 from omegaconf import OmegaConf
 
 import recsys
+from recsys.config import compose as compose_module
 from recsys.config import parsed_files
 from recsys.config.compose import _composed, plain
 from recsys.experiment import rehearsal
-from recsys.experiment.built_once import Settings, metric_suite
+from recsys.experiment.built_once import Settings, _shared, completed, metric_suite, shared
 from recsys.experiment.rehearsal import rehearse
 from recsys.schema import ConfigError
 
@@ -76,3 +78,39 @@ def test_a_file_is_parsed_once(monkeypatch):
     _composed.cache_clear()
     assert plain(recsys.compose(["ranker=mlp", "profile=recurrent"])) == expected
     assert len(parsed) > 10
+
+
+def test_a_part_is_built_once_for_equal_settings():
+    first, same, other = (recsys.compose([f"ranker.temperature={value}"]).ranker for value in (0.5, 0.5, 0.7))
+    assert shared("ranker", first) is shared("ranker", same)
+    assert shared("ranker", first) is not shared("ranker", other)
+    assert shared("loss", recsys.compose(["loss=none", "ranker=ease"]).loss) is None
+
+
+def test_what_may_have_a_state_is_built_at_each_call():
+    encoder = recsys.compose(["encoder=tfidf"]).encoder
+    assert shared("encoder", encoder) is not shared("encoder", encoder)
+    retriever = {"_target_": "builtins.dict"}
+    holder = OmegaConf.create({"_target_": "builtins.dict", "_partial_": True, "inner": retriever})
+    assert shared("ranker", holder) is not shared("ranker", holder)
+
+
+def test_impossible_values_name_their_group():
+    node = OmegaConf.create({"_target_": "builtins.int", "_partial_": True})
+    with pytest.raises(ConfigError, match="ranker: ValueError: invalid literal"):
+        completed("ranker", node, "x")
+    assert completed("ranker", node, "3") == 3
+
+
+def test_a_run_builds_no_part_twice(small_data, cache_dir, tmp_path, monkeypatch):
+    built = Counter()
+    instantiate = compose_module.instantiate
+    monkeypatch.setattr(
+        compose_module, "instantiate", lambda node, **extra: built.update([node._target_]) or instantiate(node, **extra)
+    )
+    _shared.cache_clear()
+    recsys.run([*small_data, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}", "trainer.max_epochs=1"])
+    often = {target.rpartition(".")[2] for target, n in built.items() if n > 1}
+    # Each fit has a trainer and an encoder of its own; one more encoder names the run.
+    assert often <= {"Trainer", "TfidfEncoder"}
+    assert sum(built.values()) <= 20
