@@ -12,7 +12,7 @@ MEANINGS = {
     "split": "what is held out ([splits](docs/reference/splits.md))",
     "encoder": "item text → vector ([encoders](docs/how-to/encoders.md))",
     "finetune": "the trained part of the encoder ([fine-tuning](docs/how-to/finetuning.md))",
-    "features": "vector → item features, with or without a learnt ID",
+    "features": "vector → item features, with or without a learnt ID ([text features](docs/how-to/text_features.md))",
     "profile": "history → user vector ([profiles](docs/how-to/profiles.md))",
     "ranker": "user and item → score ([published models](docs/reference/published_models.md))",
     "loss": "training loss",
