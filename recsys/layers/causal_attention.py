@@ -1,0 +1,59 @@
+"""Multi-head self-attention in which an item attends to itself and to earlier items."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recsys.schema import ConfigError
+
+
+def causal_mask(length: int, device: torch.device) -> Tensor:
+    """(L, L) bool, True where an item (row) may attend to another (column): to itself and to earlier ones."""
+    steps = torch.arange(length, device=device)
+    return steps <= steps.unsqueeze(1)
+
+
+def check_layers(dim: int, n_layers: int, n_heads: int) -> None:
+    """Check the sizes of a stack of attention layers.
+
+    Raises:
+        ConfigError: If `n_heads` does not divide the width, or there is no layer.
+    """
+    if n_layers < 1:
+        raise ConfigError(f"profile.n_layers is {n_layers}; expected a positive number.")
+    if n_heads < 1 or dim % n_heads:
+        raise ConfigError(f"profile.n_heads is {n_heads}; expected a divisor of features.dim, which is {dim}.")
+
+
+class CausalAttention(nn.Module):
+    """Scaled dot-product attention by torch's fused kernel.
+
+    Args:
+        dim: Width of the vectors.
+        n_heads: Number of heads; must divide `dim`.
+        dropout: Dropout rate of the attention weights in training.
+    """
+
+    def __init__(self, dim: int, n_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.n_heads, self.dropout = n_heads, dropout
+        self.project_in, self.project_out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        nn.init.xavier_uniform_(self.project_in.weight)
+        nn.init.zeros_(self.project_in.bias)
+        nn.init.zeros_(self.project_out.bias)
+
+    def forward(self, vectors: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Outputs (B, L, dim) for vectors (B, L, dim).
+
+        Args:
+            vectors: The items' vectors, oldest first.
+            mask: Bool, broadcast to (B, n_heads, L, L), True where an item may attend to another; None is causal.
+        """
+        heads = self.project_in(vectors).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = heads.unbind(0)  # (B, n_heads, L, dim / n_heads) each
+        rate = self.dropout if self.training else 0.0
+        attended = functional.scaled_dot_product_attention(query, key, value, mask, rate, is_causal=mask is None)
+        output: Tensor = self.project_out(attended.transpose(1, 2).flatten(2))
+        return output
