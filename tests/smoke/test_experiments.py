@@ -19,6 +19,8 @@ GROUPS = ("encoder", "features", "profile", "loss", "negatives", "ranker")
         (["experiment=sasrec", "loss=gbce"], "none text_or_ids transformer gbce uniform dot"),
         (["experiment=gru4rec", "loss=bpr", "negatives=in_batch"], "none text_or_ids recurrent bpr in_batch dot"),
         (["experiment=bert4rec"], "none text_or_ids bidirectional full_softmax all dot"),
+        (["experiment=esasrec"], "none text_or_ids ligr sampled_softmax uniform dot"),
+        (["experiment=hstu"], "none text_or_ids hstu sampled_softmax uniform dot"),
     ],
 )
 def test_a_sequential_model_is_its_parts(overrides, expected):
@@ -49,6 +51,11 @@ def test_a_news_model_is_its_parts(experiment, expected):
         (["experiment=sasrec", "loss=gbce", "negatives.n_negatives=16"], False, True),
         (["experiment=gru4rec", "encoder=tfidf"], True, False),
         (["experiment=bert4rec", "encoder=tfidf"], True, False),
+        *[
+            ([f"experiment={model}", *text], bool(text), text != ["encoder=tfidf"])
+            for model in ("esasrec", "bsarec", "hstu")
+            for text in ([], ["encoder=tfidf"], ["encoder=tfidf", "features=hybrid"])
+        ],
     ],
 )
 def test_text_or_ids_is_the_choice_of_the_encoder(overrides, has_text, has_ids, small_data, cache_dir, tmp_path):

@@ -8,6 +8,8 @@ from recsys.data.ragged import ItemLists
 from recsys.experiment.rehearsal import rehearse
 from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
+from recsys.profiles.hstu import HSTUProfile
+from recsys.profiles.ligr import LiGRProfile
 from recsys.profiles.recurrent import RecurrentProfile
 from recsys.profiles.transformer import TransformerProfile
 from recsys.rankers.dot import DotRanker
@@ -80,6 +82,8 @@ SEQUENTIAL = [
     RecurrentProfile,
     lambda context: RecurrentProfile(context, user_state=True),
     lambda context: TransformerProfile(context, count_from="oldest"),
+    LiGRProfile,
+    HSTUProfile,
 ]
 
 
@@ -106,7 +110,7 @@ def test_a_sequence_at_once_has_the_loss_of_its_examples_one_by_one(make):
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(gradients, further, strict=True))
 
 
-@pytest.mark.parametrize("profile", ["mean", "transformer"])
+@pytest.mark.parametrize("profile", ["mean", "transformer", "bsarec"])
 def test_a_profile_that_cannot_is_refused(profile):
     cfg = recsys.compose([f"profile={profile}", "batches.train_history=sequence"])
     with pytest.raises(ConfigError, match=rf"profile={profile} does not"):
