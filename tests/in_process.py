@@ -25,16 +25,16 @@ class Said:
 
 
 class _Stream(io.TextIOWrapper):
-    def __init__(self) -> None:
-        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+    def __init__(self, encoding: str) -> None:
+        super().__init__(io.BytesIO(), encoding=encoding, write_through=True)
 
     def text(self) -> str:
-        return self.buffer.getvalue().decode()
+        return self.buffer.getvalue().decode(self.encoding)
 
 
-def call(command: str, arguments: Sequence[str]) -> Said:
-    """Run `recsys <command>`; an exception that the command lets out is raised here, too."""
-    out, error, status = _Stream(), _Stream(), 0
+def call(command: str, arguments: Sequence[str], encoding: str = "utf-8") -> Said:
+    """Run `recsys <command>` on a terminal of an encoding; an exception that the command lets out is raised here."""
+    out, error, status = _Stream(encoding), _Stream(encoding), 0
     handlers = logging.root.handlers[:]
     with patch.object(sys, "argv", ["recsys", command, *arguments]), redirect_stdout(out), redirect_stderr(error):
         try:

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from in_process import call
 
 import recsys
 from recsys.commands import registry
@@ -108,3 +109,13 @@ def test_texts_that_name_an_extra_use_the_distribution_and_one_of_its_extras():
     for distribution, extras in named:
         assert distribution == project["name"]
         assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", "caf? ?"), ("latin-1", "café ?")])
+def test_output_replaces_what_its_encoding_lacks(encoding, shown, tmp_path, cache_dir):
+    (tmp_path / "log.csv").write_text("user_id,item_id,time\n1,a,1000\n1,b,2000\n1,c,3000\n")
+    keys = [f"data.path={tmp_path}", "data.interactions.file=log.csv", "data.interactions.timestamp=time"]
+    named = ["data=table", "data.name='café ☕'", f"paths.cache_dir={cache_dir}"]
+    said = call("prepare_data", [*named, *keys], encoding)
+    assert said.status == 0
+    assert shown in said.out
