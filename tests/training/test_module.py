@@ -1,26 +1,37 @@
 """The loss that the module makes of a batch."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
 from recsys.profiles.id import IdProfile
 from recsys.profiles.mean import MeanProfile
 from recsys.rankers.cf import CFRanker
-from recsys.schema import ModelContext, TrainBatch, UserBatch
-from recsys.training.losses import full_softmax, sampled_softmax
+from recsys.rankers.multvae import MultVAERanker
+from recsys.rankers.popularity import PopularityRanker
+from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
+from recsys.training.losses import full_softmax, multinomial, sampled_softmax
 from recsys.training.module import RecommenderModule
-from recsys.training.negatives import AllNegatives, KnownPositives, UniformNegatives
+from recsys.training.negatives import (
+    AllNegatives,
+    HardNegatives,
+    InBatchNegatives,
+    KnownPositives,
+    PopularityNegatives,
+    UniformNegatives,
+)
 from recsys.training.recommender import Recommender
 
 USERS, ITEMS = torch.tensor([2, 0, 0, 1, 2, 2]), torch.tensor([0, 0, 3, 1, 1, 4])  # item 2 is cold
 BATCH = TrainBatch(UserBatch.without_history(USERS), ITEMS)
 
 
-def module_of(loss, sampler=AllNegatives, profile=IdProfile):
+def module_of(loss, sampler=AllNegatives, profile=IdProfile) -> RecommenderModule:
     torch.manual_seed(0)
     context = ModelContext(4, torch.ones(3).bool(), torch.bincount(ITEMS, minlength=5))
     features = ItemFeatures(context, TextVectors(torch.randn(5, 3)), ids=True)
@@ -63,3 +74,157 @@ def test_by_user_keeps_each_positives_user():
 )
 def test_users_are_scored_for_each_positive_where_rows_may_differ(parts):
     assert not module_of(**parts).scores_users_once
+
+
+class Recorded:
+    """A loss that keeps its inputs."""
+
+    def __call__(self, positive, negative, mask):
+        self.positive, self.negative, self.mask = positive.detach(), negative.detach(), mask
+        return positive.sum() * 0 + 3.0
+
+
+def scores_given_to_the_loss(sampler, **settings):
+    """The scores that the loss gets, those of the model, and the negatives, for the batch above."""
+    recorded = Recorded()
+    module = module_of(recorded, partial(sampler, **settings))
+    negatives = module.sampler.draw(BATCH, torch.Generator().manual_seed(0))
+    module._loss_of_positives(BATCH, negatives)
+    items = negatives.items.expand(len(ITEMS), -1) if negatives.items.dim() == 1 else negatives.items
+    positive = module.recommender.score(BATCH.users, ITEMS.unsqueeze(1))[0].squeeze(1)
+    return recorded, (positive.detach(), module.recommender.score(BATCH.users, items)[0].detach()), items
+
+
+@pytest.mark.parametrize(
+    ("sampler", "settings"),
+    [(UniformNegatives, {"n_negatives": 3}), (PopularityNegatives, {"n_negatives": 3}), (AllNegatives, {})],
+)
+def test_without_a_correction_the_loss_gets_the_scores_of_the_model(sampler, settings):
+    recorded, (positive, negative), _ = scores_given_to_the_loss(sampler, **settings)
+    torch.testing.assert_close(recorded.positive, positive)
+    torch.testing.assert_close(recorded.negative, negative)
+    assert recorded.mask.shape == negative.shape
+
+
+@pytest.mark.parametrize(
+    ("sampler", "settings"),
+    [(PopularityNegatives, {"n_negatives": 3, "alpha": 1.0, "log_q": True}), (InBatchNegatives, {})],
+)
+def test_the_log_of_the_drawing_probability_is_subtracted_from_both_sides(sampler, settings):
+    recorded, (positive, negative), items = scores_given_to_the_loss(sampler, **settings)
+    # Items 0, 1, 3, 4 have 2, 2, 1, 1 of the 6 train interactions.
+    log_q = torch.tensor([2 / 6, 2 / 6, 1.0, 1 / 6, 1 / 6]).log()
+    torch.testing.assert_close(recorded.positive, positive - log_q[ITEMS])
+    torch.testing.assert_close(recorded.negative, negative - log_q[items])
+
+
+def test_hard_negatives_are_chosen_by_the_scores_of_the_model():
+    module = module_of(Recorded(), partial(HardNegatives, n_negatives=1, pool_size=64))
+    everything = module.recommender.score_catalogue(BATCH.users, module.recommender.item_vectors(5)).detach()
+    everything[:, 2] = -torch.inf  # cold
+    for row in range(len(USERS)):
+        everything[row, ITEMS[USERS == USERS[row]]] = -torch.inf
+    module._loss_of_positives(BATCH, module.sampler.draw(BATCH, torch.Generator().manual_seed(0)))
+    torch.testing.assert_close(module.loss.negative.squeeze(1), everything.max(dim=1).values)
+
+
+def test_the_loss_of_a_share_of_a_batch_is_multiplied_by_its_weight():
+    module = module_of(Recorded())
+    module.losses = []
+    drawn = module.sampler.draw(BATCH, torch.Generator())
+    assert module._batch_loss(BATCH, drawn).item() == 3.0
+    assert module._batch_loss(replace(BATCH, weight=0.5), drawn).item() == 1.5
+    assert module.mean_loss.item() == (3.0 + 1.5) / 2
+
+
+def test_the_mean_loss_before_the_first_step_is_zero():
+    module = module_of(Recorded())
+    module.losses = []
+    assert module.mean_loss.item() == 0.0
+
+
+def test_a_user_level_loss_gets_the_reconstruction_and_its_penalty_is_added():
+    context = ModelContext(4, torch.ones(3).bool(), torch.bincount(ITEMS, minlength=5))
+    ranker = MultVAERanker(context, hidden_dims=[4], latent_dim=2)
+    scores = torch.arange(10.0).view(2, 5)
+    ranker.reconstruct = lambda users: (scores, torch.tensor(0.25))
+    module = RecommenderModule(Recommender(None, None, ranker), context, multinomial, None, None, {}, seed=0)
+    module.losses = []
+    users = UserBatch(torch.arange(2), torch.tensor([[0, 3], [1, 0]]), torch.tensor([[True, True], [True, False]]))
+    loss = module._batch_loss(TrainBatch(users, torch.empty(0, dtype=torch.long)), None)
+    assert loss.item() == pytest.approx(multinomial(scores, users.history, users.history_mask).item() + 0.25)
+
+
+def evaluation(candidates=None, seen=((0, 0, 1), (1, 4, 0))):
+    users = UserBatch.without_history(torch.tensor([2, 0]))
+    pairs = torch.tensor(seen, dtype=torch.long), torch.tensor([[0], [3]])
+    return EvaluationBatch(torch.tensor([5, 6]), users, *pairs, candidates)
+
+
+@torch.no_grad()
+def test_known_items_are_masked_in_the_ranking_and_no_others():
+    module = module_of(Recorded())
+    module.on_validation_epoch_start()
+    scores = module.scores(evaluation())
+    expected = module.recommender.score_catalogue(evaluation().users, module.recommender.item_vectors(5))
+    assert scores.isneginf().nonzero().tolist() == [[0, 1], [0, 4], [1, 0]]
+    kept = ~scores.isneginf()
+    torch.testing.assert_close(scores[kept], expected[kept])
+
+
+@torch.no_grad()
+def test_padding_of_candidates_is_masked_and_the_others_have_the_scores_of_the_catalogue():
+    module = module_of(Recorded())
+    module.on_test_epoch_start()
+    candidates = torch.tensor([[4, 1, -1], [0, -1, -1]])
+    scores = module.scores(evaluation(candidates, seen=((), ())))
+    expected = module.recommender.score_catalogue(evaluation().users, module.item_vectors)
+    torch.testing.assert_close(scores[0, :2], expected[0, [4, 1]])
+    torch.testing.assert_close(scores[1, 0], expected[1, 0])
+    assert (scores == -torch.inf).tolist() == [[False, False, True], [False, True, True]]
+
+
+@torch.no_grad()
+def test_masking_a_row_that_all_users_share_leaves_the_rankers_own_scores_as_they_are():
+    context = ModelContext(4, torch.ones(3).bool(), torch.bincount(ITEMS, minlength=5))
+    ranker = PopularityRanker(context)
+    module = RecommenderModule(Recommender(None, None, ranker), context, None, None, None, {}, seed=0)
+    module.on_validation_epoch_start()
+    first = module.scores(evaluation())
+    assert first.isneginf().sum() == 3
+    assert torch.equal(module.scores(evaluation()), first)
+
+
+def test_positives_are_marked_for_the_metrics_of_the_stage():
+    class Kept(nn.Module):
+        def update(self, *values):
+            self.values = values
+
+    module = module_of(Recorded())
+    module.stage_metrics = nn.ModuleDict({"val": Kept(), "test": Kept()})
+    with torch.no_grad():
+        module.on_validation_epoch_start()
+        module.validation_step(evaluation(), 0)
+    scores, positives, query, items = module.stage_metrics["val"].values
+    assert positives.nonzero().tolist() == [[0, 3]]
+    assert query.tolist() == [5, 6]
+    assert items is None
+    assert scores.isneginf().sum() == 3
+    assert not hasattr(module.stage_metrics["test"], "values")
+    with torch.no_grad():
+        module.test_step(evaluation(), 0)
+    assert torch.equal(module.stage_metrics["test"].values[1], positives)
+
+
+def test_randomness_of_an_epoch_depends_on_seed_and_epoch_alone(monkeypatch):
+    def draws(seed, epoch):
+        module = module_of(Recorded())
+        module.seed = seed
+        monkeypatch.setattr(type(module), "current_epoch", epoch)
+        torch.rand(epoch + 3)  # whatever was drawn before
+        module.on_train_epoch_start()
+        return torch.rand(1).item(), torch.rand(1, generator=module.generator).item()
+
+    assert draws(0, 1) == draws(0, 1)
+    found = [draws(seed, epoch) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
+    assert len({own[0] for own in found}) == len({own[1] for own in found}) == 3
