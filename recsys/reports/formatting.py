@@ -35,15 +35,15 @@ def axis_title(metric: str) -> str:
 
 
 def number(value: float | None, signed: bool = False) -> str:
-    """Four decimals, or two from ten on; a true minus.
+    """Four decimals, or two from ten on; a true minus, and none before zero.
 
     Example:
-        >>> number(0.12345), number(-0.5, signed=True), number(123.456), number(None)
-        ('0.1235', '−0.5000', '123.46', '–')
+        >>> number(0.12345), number(-0.5, signed=True), number(123.456), number(None), number(-0.0)
+        ('0.1235', '−0.5000', '123.46', '–', '0.0000')
     """
     if value is None or value != value:
         return ABSENT
-    text = f"{value:{'+' if signed else ''}.{2 if abs(value) >= 10 else 4}f}"
+    text = f"{value:{'+' if signed else ''}z.{2 if abs(value) >= 10 else 4}f}"
     return text.replace("-", "−")
 
 
