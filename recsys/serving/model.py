@@ -15,6 +15,7 @@ from recsys import schema
 from recsys.data.dataset import titles
 from recsys.data.queries import has_impressions, histories, masked_items, stage_queries
 from recsys.data.ragged import ItemLists
+from recsys.data.splits.base import Split
 from recsys.experiment.finished import Run
 from recsys.training.encoded_user_texts import UserTexts
 from recsys.training.recommender import Recommender
@@ -32,6 +33,7 @@ class Served:
         items: Row i is item i of the model: first the items that can be recommended, then users' texts.
         text_vectors: (n_items, text_dim) vectors of their texts.
         n_items: The number of items that can be recommended.
+        tie_numbers: (n_users,) the numbers that order equal scores of the data's users; None for the users' indices.
     """
 
     run: Run
@@ -39,6 +41,7 @@ class Served:
     items: pl.DataFrame
     text_vectors: NDArray[np.float32]
     n_items: int
+    tie_numbers: NDArray[np.int64] | None = None
 
     @cached_property
     def item_vectors(self) -> Tensor:
@@ -55,17 +58,6 @@ class Served:
     def masked(self) -> ItemLists:
         """The items that are not recommended to each user of the data, as in the test."""
         return masked_items(self.run.split, schema.TEST)
-
-    @cached_property
-    def tie_numbers(self) -> NDArray[np.int64]:
-        """(n_users,) the numbers by which users' ties are ordered: those of their queries in the test.
-
-        So a list here is the list that the test ranked. Users who are not tested have the numbers after these.
-        """
-        split = self.run.split
-        users = np.arange(split.dataset.n_users)
-        queries = users if has_impressions(split) else stage_queries(split, schema.TEST).users
-        return np.argsort(np.append(queries, np.setdiff1d(users, queries)))
 
     @cached_property
     def titles(self) -> pl.Series:
@@ -85,6 +77,11 @@ class Served:
         return None if self.user_texts is None else self.user_texts.known_users()
 
     @property
+    def tie_seed(self) -> int:
+        """The seed of the order of equal scores, as in the test."""
+        return int(self.run.cfg.metrics.get("seed", 0))
+
+    @property
     def max_history(self) -> int:
         """How many of the newest items of a history the model reads; 0 if it reads none."""
         return self.model.history_length(self.run.cfg.batches.max_history)
@@ -97,7 +94,17 @@ def serve(run: Run) -> Served:
     if SERVED not in run.kept:
         items = run.split.dataset.items
         vectors = text_features(run.cfg, run.split).vectors
-        run.kept[SERVED] = Served(run, run.model, items, vectors, items.height)
+        run.kept[SERVED] = Served(run, run.model, items, vectors, items.height, tie_numbers(run.split))
     found = run.kept[SERVED]
     assert isinstance(found, Served)
     return found
+
+
+def tie_numbers(split: Split) -> NDArray[np.int64]:
+    """(n_users,) the numbers by which users' ties are ordered: those of their queries in the test.
+
+    So a list is the list that the test ranked. Users who are not tested have the numbers after these.
+    """
+    users = np.arange(split.dataset.n_users)
+    queries = users if has_impressions(split) else stage_queries(split, schema.TEST).users
+    return np.argsort(np.append(queries, np.setdiff1d(users, queries)))

@@ -98,7 +98,7 @@ def with_items(served: Served, items: pl.DataFrame) -> Served:
     together = pl.concat([served.items, items], how="diagonal_relaxed")
     text_vectors = np.concatenate([served.text_vectors, vectors])
     model = _extended_model(served.run, together, text_vectors)
-    return Served(served.run, model, together, text_vectors, together.height)
+    return Served(served.run, model, together, text_vectors, together.height, served.tie_numbers)
 
 
 def encoded(served: Served, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -63,8 +63,9 @@ def _rank_chunk(
     scores[:, served.n_items :] = -torch.inf
     if allowed is not None:
         scores[:, torch.from_numpy(~allowed)] = -torch.inf
-    idx = users.idx[rows]
-    numbers = np.where(idx < 0, idx, served.tie_numbers[idx])
-    best = rank_items(scores, top_k, torch.from_numpy(numbers), served.run.cfg.metrics.get("seed", 0))
+    numbers = users.idx[rows]
+    if served.tie_numbers is not None:
+        numbers = np.where(numbers < 0, numbers, served.tie_numbers[numbers])
+    best = rank_items(scores, top_k, torch.from_numpy(numbers), served.tie_seed)
     chosen = scores.gather(1, best.clamp(min=0))
     return best, chosen.masked_fill(best < 0, -torch.inf)

@@ -7,7 +7,7 @@ import pytest
 import recsys
 from recsys.serving.model import serve
 
-EPOCHS = "trainer.max_epochs=3"
+FITTED = ["test_knowledge=refit", "trainer.max_epochs=3"]  # what is served by default
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def run_of(small_data, cache_dir, tmp_path_factory):
     store = tmp_path_factory.mktemp("served")
 
     def make(*overrides: str):
-        return recsys.run([*small_data, EPOCHS, *overrides, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={store}"])
+        return recsys.run([*small_data, *FITTED, *overrides, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={store}"])
 
     return make
 

@@ -108,7 +108,7 @@ CURVED += [["encoder=tfidf", "ranker=dot", "ranker.cosine=true"]]
 @pytest.mark.parametrize("overrides", CURVED, ids=lambda overrides: "-".join(part.split("=")[1] for part in overrides))
 def test_integrated_gradients_and_the_score_of_average_items_are_the_score(run_of, overrides):
     served = serve(run_of(*overrides))
-    users = known_users(served, list(known_users(served).ids[::12]))
+    users = known_users(served, list(known_users(served).ids[::4]))
     ranking = rank(served, users, 3)
     batch = users.batch(np.arange(len(users)), served.max_history)
     parts, base = contributions(served, batch, ranking.items, GRADIENTS)

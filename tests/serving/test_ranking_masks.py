@@ -33,7 +33,7 @@ class GivenScores:
 
 
 def served(n_items: int = 6, max_scores: int = 100) -> Served:
-    cfg = SimpleNamespace(batches=SimpleNamespace(max_scores=max_scores, max_history=5), seed=0)
+    cfg = SimpleNamespace(batches=SimpleNamespace(max_scores=max_scores, max_history=5), metrics={})
     items = pl.DataFrame({"item_id": list("abcdef")})
     return Served(SimpleNamespace(cfg=cfg), GivenScores(), items, np.zeros((6, 0), dtype=np.float32), n_items)
 

@@ -123,7 +123,7 @@ def test_hard_negatives_are_chosen_by_the_scores_of_the_model():
     everything = module.recommender.score_catalogue(BATCH.users, module.recommender.item_vectors(5)).detach()
     everything[:, 2] = -torch.inf  # cold
     for row in range(len(USERS)):
-        everything[row, ITEMS[USERS == USERS[row]]] = -torch.inf
+        everything[row, ITEMS[USERS[row] == USERS]] = -torch.inf
     module._loss_of_positives(BATCH, module.sampler.draw(BATCH, torch.Generator().manual_seed(0)))
     torch.testing.assert_close(module.loss.negative.squeeze(1), everything.max(dim=1).values)
 
