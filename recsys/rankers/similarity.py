@@ -71,12 +71,16 @@ class Similarity:
 
     def most_similar(self, rows: csr_matrix, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Each row's `k` most similar other rows, see `most_similar`."""
+        return most_similar_of_half(self.blocks(rows, symmetric=True), rows.shape[0], k)
+
+    def blocks(self, rows: csr_matrix, symmetric: bool = False) -> Iterator[NDArray[np.float64]]:
+        """All similarities, some rows at a time; half of them with `symmetric`, see `product_blocks`."""
         weighted = diags_array(self.row_scales(rows)) @ rows @ diags_array(self.column_weights(rows))
-        blocks = product_blocks(weighted, weighted.T, symmetric=True)
+        blocks = product_blocks(weighted, weighted.T, symmetric)
         if self.shrinkage > 0:
-            shared = product_blocks(rows, rows.T, symmetric=True)
-            blocks = (block * (n / (n + self.shrinkage)) for block, n in zip(blocks, shared, strict=True))
-        return most_similar_of_half(blocks, rows.shape[0], k)
+            shared = product_blocks(rows, rows.T, symmetric)
+            return (block * (n / (n + self.shrinkage)) for block, n in zip(blocks, shared, strict=True))
+        return blocks
 
 
 def product_blocks(left: Any, right: Any, symmetric: bool = False) -> Iterator[NDArray[np.float64]]:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from recsys.layers.post_processing import PostProcessing
 from recsys.rankers.item_item import ItemItemRanker
+from recsys.rankers.item_text import processed_texts
 from recsys.rankers.nonnegative import nonnegative_weights
-from recsys.rankers.similarity import Similarity
+from recsys.rankers.similarity import Similarity, most_similar
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 
 ENTRIES_AT_ONCE = 2_000_000  # of the Gram matrices that are solved for at once
@@ -24,6 +27,10 @@ class SLIMRanker(ItemItemRanker):
     item's weights are those of its `n_neighbors` most similar items (cosine); with as many as the catalogue has, it is
     SLIM. All items are fitted together by coordinate descent, as an elastic net each: in scikit-learn's terms over n
     users, alpha·l1_ratio·n is λ and alpha·(1 − l1_ratio)·n is β. Time grows with n_items·n_neighbors².
+    With a text encoder each item's text is reconstructed as well, by the same W: ½α‖T − TW‖² is added, where the
+    columns of T are the items' post-processed vectors, and similarities are cosines of the columns of X over √α·T
+    (Jeunen, Van Balen and Goethals, RecSys 2020, as for `EASERanker`). Items without train interactions then have
+    weights too.
     It needs 4·n² bytes for a catalogue of n items while it is fitted, and the sparse matrix of which items share users.
 
     Args:
@@ -31,32 +38,49 @@ class SLIMRanker(ItemItemRanker):
         n_neighbors: Items that may have a weight for an item.
         l1: λ.
         l2: β.
+        text_weight: α, for vectors whose mean squared length is 1; no influence without a text encoder.
+        vectors: Post-processing of the text vectors, which are centred first; None for centring alone.
 
     Raises:
         ConfigError: If a value is impossible.
     """
 
-    def __init__(self, context: ModelContext, n_neighbors: int = 100, l1: float = 1.0, l2: float = 50.0) -> None:
+    def __init__(
+        self,
+        context: ModelContext,
+        n_neighbors: int = 100,
+        l1: float = 1.0,
+        l2: float = 50.0,
+        text_weight: float = 100.0,
+        vectors: PostProcessing | None = None,
+    ) -> None:
         super().__init__(context.n_items, n_neighbors)
-        for key, value in {"l1": l1, "l2": l2}.items():
+        for key, value in {"l1": l1, "l2": l2, "text_weight": text_weight}.items():
             if value < 0:
                 raise ConfigError(f"ranker.{key} is {value}; expected 0 or more.")
         self.l1, self.l2 = l1, l2
+        self.text_weight, self.vectors = text_weight, vectors or PostProcessing()
 
     def fitted_weights(self, train: TrainInteractions) -> csr_matrix:
         of_items = train.matrix.T.tocsr().astype(np.float32)
-        columns, similarities = Similarity().most_similar(of_items, self.n_neighbors)
         gram = torch.from_numpy((of_items @ of_items.T).toarray())  # of counts, which float32 holds exactly
+        if train.has_text:
+            texts = processed_texts(train, self.vectors)
+            gram.addmm_(texts, texts.T, alpha=self.text_weight)
+            columns, similarities = most_similar(_cosines(gram), self.n_neighbors)
+        else:
+            columns, similarities = Similarity().most_similar(of_items, self.n_neighbors)
         candidates = torch.from_numpy(columns)
-        shared = gram.gather(1, candidates) * torch.from_numpy(similarities > 0)
+        shared = gram.gather(1, candidates).masked_fill(torch.from_numpy(similarities <= 0), -torch.inf)
         shared, order = shared.sort(dim=1, descending=True, stable=True)
-        return _columns(*self._solve(gram, candidates.gather(1, order), shared))
+        # Products of counts are not negative: weights only lower what is left to explain, and λ users are never enough.
+        least = 0.0 if train.has_text else self.l1
+        return _columns(*self._solve(gram, candidates.gather(1, order), shared, least))
 
-    def _solve(self, gram: Tensor, candidates: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (n_items, n_neighbors) of candidates, in the order of the users that they share with their item."""
+    def _solve(self, gram: Tensor, candidates: Tensor, shared: Tensor, least: float) -> tuple[Tensor, Tensor]:
+        """Weights (n_items, n_neighbors) of candidates, in the order of what they share with their item."""
         weights = torch.zeros_like(shared)
-        # Where no weight is negative the others only lessen what is left to explain: λ users or fewer are never enough.
-        n_active = (shared > self.l1).sum(dim=1)
+        n_active = (shared > least).sum(dim=1)
         for items in _blocks(n_active):
             active = candidates[items, : n_active[items[0]]]
             grams = gram[active.unsqueeze(2), active.unsqueeze(1)]
@@ -73,6 +97,13 @@ def _blocks(widths: Tensor) -> Iterator[Tensor]:
         size = max(1, ENTRIES_AT_ONCE // int(widths[order[start]]) ** 2)
         yield order[start : start + size]
         start += size
+
+
+def _cosines(gram: Tensor) -> Iterator[NDArray[np.float32]]:
+    """The cosines that belong to a Gram matrix, some rows at a time; 0 for an item that nothing is known of."""
+    scale = gram.diagonal().clamp(min=torch.finfo(gram.dtype).tiny).rsqrt()
+    for rows in torch.arange(len(gram)).split(max(1, ENTRIES_AT_ONCE // len(gram))):
+        yield (gram[rows] * scale[rows].unsqueeze(1) * scale).numpy()
 
 
 def _columns(rows: Tensor, values: Tensor) -> csr_matrix:

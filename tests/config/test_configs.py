@@ -144,7 +144,7 @@ def parameters(target) -> set[str]:
     [
         (["ranker=dot", "encoder=none"], "neither text nor learnt IDs"),
         (["ranker=popularity", "encoder=bert"], "ignores encoder=bert"),
-        (["ranker=ease", "encoder=bert"], "ignores encoder=bert"),
+        (["ranker=als", "encoder=bert"], "ignores encoder=bert"),
         (["ranker=itemknn", "encoder=bert", "profile=mean"], "ignores profile=mean"),
         (["ranker=popularity", "loss=bpr"], "fitted without gradients: omit loss=bpr"),
         (["ranker=popularity", "finetune=delta"], "ignores finetune=delta"),

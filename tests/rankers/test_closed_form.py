@@ -8,6 +8,7 @@ import torch
 from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 from scipy.sparse import csr_matrix
 
+from recsys.layers.post_processing import PostProcessing
 from recsys.rankers import histories, similarity, sparse_rows
 from recsys.rankers.base import OwnItems
 from recsys.rankers.ease import EASERanker
@@ -125,6 +126,66 @@ class TestEASERanker(ClosedFormContract):
         assert np.allclose(scores(ranker), known() @ weights, atol=1e-6)
 
 
+def processed(whitening: float) -> np.ndarray:
+    """The train's text vectors, centred and whitened by the items with train interactions, in float64."""
+    vectors, warm = train(5).text_vectors.astype(float), dense().sum(axis=0) > 0
+    vectors = vectors - vectors[warm].mean(axis=0)
+    variances, directions = np.linalg.eigh(vectors[warm].T @ vectors[warm] / warm.sum())
+    vectors = vectors @ directions / variances ** (whitening / 2)
+    return vectors / np.sqrt((vectors[warm] ** 2).sum(axis=1).mean())
+
+
+class TestEASERankerWithText(ClosedFormContract):
+    text_dim = 5
+
+    def new(self):
+        return EASERanker(context(), regularization=2.0, text_weight=3.0, vectors=PostProcessing(whitening=0.5))
+
+    def test_it_equals_collective_ease(self, ranker):
+        text = processed(0.5)
+        inverse = np.linalg.inv(dense().T @ dense() + 3.0 * text @ text.T + 2.0 * np.eye(N_ITEMS))
+        weights = -inverse / np.diag(inverse)
+        np.fill_diagonal(weights, 0)
+        assert np.allclose(scores(ranker), known() @ weights, atol=1e-5)
+
+    def test_it_scores_an_item_that_nobody_knows(self, ranker):
+        assert scores(ranker)[1, N_ITEMS - 1] != 0
+
+    def test_a_text_weight_of_zero_is_ease(self):
+        plain, without = EASERanker(context()), EASERanker(context(), text_weight=0.0)
+        plain.fit(train())
+        without.fit(train(5))
+        assert torch.equal(plain.weights, without.weights)
+
+    def test_an_item_without_text_is_that_of_the_interactions_alone(self):
+        interactions = train(5)
+        interactions.text_vectors[N_ITEMS - 1] = 0
+        ranker = self.new()
+        ranker.fit(interactions)
+        assert not ranker.weights[:, N_ITEMS - 1].any()
+
+
+@pytest.mark.parametrize("weighting", ["cosine", "bm25"])
+@pytest.mark.parametrize("shrinkage", [0.0, 2.0])
+def test_itemknn_blends_the_similarities_of_texts_and_of_users(weighting, shrinkage):
+    settings = {"weighting": weighting, "shrinkage": shrinkage}
+    blended = ItemKNNRanker(context(), n_neighbors=N_ITEMS, text_weight=0.25, **settings)
+    blended.fit(train(5))
+    by_text = ItemKNNRanker(context(), n_neighbors=N_ITEMS)
+    by_text.fit(train(5))
+    by_users = ItemKNNRanker(context(), n_neighbors=N_ITEMS, **settings)
+    by_users.fit(train())
+    assert np.allclose(scores(blended), 0.25 * scores(by_text) + 0.75 * scores(by_users), atol=1e-5)
+
+
+def test_itemknn_reads_post_processed_texts():
+    ranker = ItemKNNRanker(context(), n_neighbors=N_ITEMS, vectors=PostProcessing(whitening=1.0))
+    ranker.fit(train(5))
+    similarities = cosine(processed(1.0))
+    np.fill_diagonal(similarities, 0)
+    assert np.allclose(scores(ranker), known() @ similarities, atol=1e-5)
+
+
 def solved(**settings) -> ItemKNNRanker:
     ranker = ItemKNNRanker(context(), n_neighbors=N_ITEMS, **settings)
     ranker.fit(train())
@@ -159,7 +220,9 @@ def test_bm25_is_a_product_that_lengths_and_shrinkage_lessen():
         (lambda: ItemKNNRanker(context(), weighting="jaccard"), "ranker.weighting"),
         (lambda: ItemKNNRanker(context(), shrinkage=-1.0), "ranker.shrinkage"),
         (lambda: ItemKNNRanker(context(), bm25_b=2.0), "ranker.bm25_b"),
+        (lambda: ItemKNNRanker(context(), text_weight=2.0), "ranker.text_weight"),
         (lambda: EASERanker(context(), regularization=0.0), "ranker.regularization"),
+        (lambda: EASERanker(context(), text_weight=-1.0), "ranker.text_weight"),
     ],
 )
 def test_impossible_values_are_refused_by_their_key(make, key):

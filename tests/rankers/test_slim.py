@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from rankers.ranker_contract import context, train
-from rankers.test_closed_form import ClosedFormContract, cosine, known, nearest_only, scores
+from rankers.test_closed_form import ClosedFormContract, cosine, dense, known, nearest_only, processed, scores
 from sklearn.linear_model import ElasticNet
 
 from recsys.rankers import slim
@@ -77,7 +77,25 @@ class TestSLIMRanker(ClosedFormContract):
         assert np.allclose(scores(ranker), known() @ weights, atol=1e-6)
 
 
-@pytest.mark.parametrize(("key", "value"), [("n_neighbors", 0), ("l1", -1.0), ("l2", -0.1)])
+class TestSLIMRankerWithText(ClosedFormContract):
+    text_dim = 5
+
+    def new(self):
+        return SLIMRanker(context(), n_neighbors=20, l1=0.1, l2=1.0, text_weight=2.0)
+
+    def test_it_equals_scikit_learn_on_interactions_and_texts(self, ranker):
+        rows = np.concatenate([dense(), np.sqrt(2.0) * processed(0.0).T])
+        candidates, expected = nearest_only(cosine(rows.T), 20) > 0, np.zeros((30, 30))
+        settings = {"fit_intercept": False, "positive": True, "tol": 1e-9, "max_iter": 100_000}
+        oracle = ElasticNet(alpha=1.1 / len(rows), l1_ratio=0.1 / 1.1, **settings)
+        for item in range(30):
+            others = np.flatnonzero(candidates[item])
+            expected[others, item] = oracle.fit(rows[:, others], rows[:, item]).coef_
+        assert np.allclose(ranker.fitted_weights(train(5)).toarray(), expected, atol=1e-3)
+        assert expected[:, 29].any()  # nobody knows the last item
+
+
+@pytest.mark.parametrize(("key", "value"), [("n_neighbors", 0), ("l1", -1.0), ("l2", -0.1), ("text_weight", -1.0)])
 def test_impossible_values_are_refused_by_their_key(key, value):
     with pytest.raises(ConfigError, match=f"ranker.{key}"):
         SLIMRanker(context(), **{key: value})

@@ -89,6 +89,7 @@ CELLS = [
     *(TRIPLES if os.environ.get("FULL_MATRIX") else covering(TRIPLES, CROSSED)),
     *product(["none"], ["none"], [*SOLVED, *OWN_VECTORS]),
     *product(HAVE_TEXT, ["none"], ["itemknn"]),
+    *product(["bert", "tfidf"], ["none"], [ranker for ranker in READ_TEXT if ranker not in ("itemknn", "prompt")]),
     ("tfidf", "none", "prompt"),
 ]
 
