@@ -17,6 +17,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -81,7 +82,8 @@ def judged(run: Run, frame: pl.DataFrame, rivals: list[str], path: Path) -> dict
         "test_items": test["item"],
     }
     arrays = {name: column.to_numpy().astype(np.int64) for name, column in given.items()}
-    np.savez(path, n_items=np.array(data.n_items), **arrays)
+    contents: dict[str, Any] = {"n_items": np.array(data.n_items), **arrays}
+    np.savez(path, **contents)
     values = {"recsys": {name: run.record.metrics[f"test/{name}@{K}"] for name in METRICS}}
     for rival in rivals:
         python = ENVIRONMENTS[rival].python() if rival in ENVIRONMENTS else sys.executable

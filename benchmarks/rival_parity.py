@@ -81,7 +81,7 @@ def recbole(lists: Lists) -> dict[str, float]:
     hits[:, K] = np.bincount(np.searchsorted(users, lists["test_users"]))
     listed = np.zeros((len(users), K), dtype=np.int64)  # 0 is RecBole's padding
     listed[row, place] = lists["items"] + 1
-    content = {"rec.topk": torch.from_numpy(hits), "rec.items": torch.from_numpy(listed)}
+    content: dict[str, Any] = {"rec.topk": torch.from_numpy(hits), "rec.items": torch.from_numpy(listed)}
     content["data.num_items"] = int(lists["n_items"]) + 1
     names = {"precision": "Precision", "recall": "Recall", "hit_rate": "Hit", "mrr": "MRR", "map": "MAP"}
     names |= {"ndcg": "NDCG", "coverage": "ItemCoverage"}

@@ -56,7 +56,7 @@ def find_columns(frame: pl.DataFrame, named: Mapping[str, str | None], place: st
         >>> find_columns(pl.DataFrame({"user_id:token": ["a"], "itemID": [7]}), {}, "here")
         {'user': 'user_id:token', 'item': 'itemID'}
     """
-    found = {}
+    found: dict[str, str] = {}
     for role in ROLES:
         fitting = [name for name in frame.columns if _plain(name) in NAMES[role]]
         wanted = named.get(role)

@@ -85,7 +85,7 @@ class EndpointEncoder(Encoder):
         )
         self.revision, self.prefix, self.max_chars = revision, prefix, max_chars
         self.batch_size, self.n_concurrent, self.price = batch_size, n_concurrent, price_per_million_tokens
-        self.dim, self._store = dimensions, None
+        self.dim = dimensions
         self._cache_dir: Path | None = None
         self._store: TextStore | None = None
 

@@ -75,7 +75,8 @@ class TextStore:
     def tokens(self, texts: Sequence[str]) -> int | None:
         """Tokens of all of the texts that are there; None where the server did not tell."""
         found = [tokens for _, _, tokens in self._rows(list({_key(text) for text in texts}))]
-        return None if None in found else round(sum(found))
+        known = [count for count in found if count is not None]
+        return round(sum(known)) if len(known) == len(found) else None
 
     def close(self) -> None:
         """Close the file."""

@@ -204,7 +204,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     if cfg.test:
         with watch.measure("test"), freed_memory_kept(), signals_passed_on():
             tested_metrics = trainer.test(module, fitted.datamodule, verbose=False)[0]
-        metrics |= measured(cfg, module, tested_metrics, f"{schema.TEST}/")
+        metrics |= measured(cfg, module, dict(tested_metrics), f"{schema.TEST}/")
         ranker = module.recommender.ranker
         if isinstance(ranker, Diagnosable) and ranker.n_diagnostic_users:
             with watch.measure("measure"):

@@ -82,7 +82,7 @@ class MetricSuite:
         values = [
             (text, needs_all[name], k)
             for name, cuts in chosen
-            for text, k in zip(labels(name, cuts), cuts or [None], strict=True)
+            for text, k in zip(labels(name, cuts), cuts or (None,), strict=True)
         ]
         return [text for text, needs_all_scores, k in values if needs_all_scores or k is None or k > length]
 

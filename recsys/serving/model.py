@@ -15,7 +15,7 @@ from recsys import schema
 from recsys.data.dataset import titles
 from recsys.data.queries import has_impressions, histories, masked_items, stage_queries
 from recsys.data.ragged import ItemLists
-from recsys.data.splits.base import Split
+from recsys.data.splits.split import Split
 from recsys.experiment.finished import Run
 from recsys.training.encoded_user_texts import UserTexts
 from recsys.training.recommender import Recommender
