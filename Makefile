@@ -42,7 +42,7 @@ format: setup  ## mend what ruff can
 	$(BIN)/ruff format .
 
 structure: setup  ## measure the package's structure, and write the numbers into docs/explanation/architecture.md
-	$(BIN)/python scripts/structure.py --write
+	$(BIN)/python docs/_structure.py --write
 
 docs: setup  ## the documentation site, in site/; warnings and broken links are errors
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Columns of interactions, items and users. `user` and `item` are 0…n-1; `user_id` and `item_id` are the raw ids.
-USER = "user"
-ITEM = "item"
+USER, ITEM = "user", "item"
 TIMESTAMP = "timestamp"
 VALUE = "value"
 USER_ID = "user_id"
@@ -34,9 +33,7 @@ HISTORY = "history"
 CANDIDATES = "candidates"
 CLICKED = "clicked"
 
-TRAIN = "train"
-VAL = "val"
-TEST = "test"
+TRAIN, VAL, TEST = "train", "val", "test"  # stages
 
 # What the tested model is fitted on: the train part, train and validation, or everything (then nothing is tested).
 TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-spec = importlib.util.spec_from_file_location("structure", ROOT / "scripts" / "structure.py")
+spec = importlib.util.spec_from_file_location("structure", ROOT / "docs" / "_structure.py")
 structure = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(structure)
 
@@ -19,7 +19,7 @@ BOUNDS = {
     "lines of the longest file": 300,
     "lines of the longest function, without its docstring": 65,
     "most parameters of a function": 8,
-    "most parameters of a constructor, each a key of a yaml": 12,
+    "most parameters of a constructor, each a key of a yaml": 16,
 }
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.text_store import TextStore
-from recsys.language_models.embedding_answers import Answer
+from recsys.language_models.embedding_answers import EmbeddingAnswer
 from recsys.language_models.embedding_endpoint import EmbeddingEndpoint, EndpointError, StoppedError
 from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
@@ -163,7 +163,7 @@ class EndpointEncoder(Encoder):
                 raise
         return found
 
-    def _ask_or_stop(self, batch: Sequence[str]) -> Answer:
+    def _ask_or_stop(self, batch: Sequence[str]) -> EmbeddingAnswer:
         """The answer; an error ends the requests that have not begun, too."""
         try:
             return self.endpoint.ask(batch)
@@ -171,12 +171,12 @@ class EndpointEncoder(Encoder):
             self.endpoint.stop.set()
             raise
 
-    def _kept(self, batch: Sequence[str], answer: Answer) -> dict[str, NDArray[np.float32]]:
+    def _kept(self, batch: Sequence[str], answer: EmbeddingAnswer) -> dict[str, NDArray[np.float32]]:
         self._check_width(answer.vectors.shape[1])
         self.store.add(batch, answer.vectors, answer.tokens)
         return dict(zip(batch, answer.vectors, strict=True))
 
-    def _save_what_is_paid(self, pending: dict[Future[Answer], list[str]]) -> list[Exception]:
+    def _save_what_is_paid(self, pending: dict[Future[EmbeddingAnswer], list[str]]) -> list[Exception]:
         """Keep the answers to requests that are under way when one fails; gives the errors of the others."""
         errors: list[Exception] = []
         for future, batch in pending.items():

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from recsys import schema
-from recsys.config.compose import is_none
+from recsys.config.compose import is_none, is_outside
 from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
 from recsys.experiment.inputs import text_features, user_texts
 from recsys.tracking.field_types import wrong_field
@@ -127,6 +127,11 @@ def fit(
         None if module.loss is None else trainer.fit_loop.epoch_progress.current.completed,
         {"encode": made, "fit": progress.seconds},
     )
+
+
+def known_selection(cfg: DictConfig, folder: Path) -> Selection | None:
+    """What the validation of an interrupted run chose; outside lists need no choice; None if it is still to be made."""
+    return Selection() if is_outside(cfg.ranker) else Selection.read(folder)
 
 
 def refit(cfg: DictConfig, split: Split, best_epochs: int | None, folder: Path) -> Fitted:

@@ -52,4 +52,4 @@ def _check_tensorboard(key: str, node: Mapping[str, Any]) -> None:
     if "/" in suffix:
         raise ConfigError(f"{key}.filename_suffix is {suffix!r}; expected the end of a file name.")
     if not any(map(find_spec, _TENSORBOARD)):
-        raise ConfigError(f'{key} needs the package tensorboard: pip install "recsys[tensorboard]".')
+        raise ConfigError(f'{key} needs the package tensorboard: pip install "recsys-experiments[tensorboard]".')

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from recsys.experiment.built_once import metric_suite
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
 from recsys.experiment.record_fields import choice_of, label, logged_config, measured_fields, protocol, summary
+from recsys.experiment.stopwatch import Stopwatch
 from recsys.schema import ALL, ConfigError, DataError
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
 from recsys.tracking.checksums import checksum
@@ -37,20 +36,6 @@ if TYPE_CHECKING:
     from recsys.data.splits.split import Split
     from recsys.experiment.fitting import Fitted, Selection
     from recsys.training.progress import FitProgress
-
-
-@dataclass
-class Stopwatch:
-    """Seconds by stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Add the time of the block to a stage."""
-        start = time.perf_counter()
-        yield
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
 def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) -> Run:
@@ -167,7 +152,7 @@ def record_failure(cfg: DictConfig, error: str) -> Record:
 
 def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, callbacks: Sequence[Callback]) -> Record:
     from recsys.experiment.build import build_trainer, measure_ranker, set_threads
-    from recsys.experiment.fitting import Selection, knowledge_of, refit
+    from recsys.experiment.fitting import knowledge_of, known_selection, refit
     from recsys.experiment.outside import describe_lists, measured, measured_segments
     from recsys.rankers.base import Diagnosable
     from recsys.training import trainer as training
@@ -177,16 +162,13 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
 
     hush()
     reset_peak()
-    folder = Path(cfg.paths.run_dir)
+    folder, progress = Path(cfg.paths.run_dir), FitProgress()
     set_threads(cfg.num_threads)
-    progress = FitProgress()
     trainer = build_trainer(cfg, [progress, *callbacks])
     for logger in trainer.loggers:
         logger.log_hyperparams(logged_config(cfg, identifier))
     refits, fitted = is_refitted(cfg, split), None
-    selection = Selection.read(folder) if refits else None
-    if refits and is_outside(cfg.ranker):
-        selection = Selection()  # nothing to select
+    selection = known_selection(cfg, folder) if refits else None
     if selection is None:
         fitted, selection = _select(cfg, split, trainer, progress, watch)
     else:

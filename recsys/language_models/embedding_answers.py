@@ -17,7 +17,7 @@ class BadAnswer(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class EmbeddingAnswer:
     """The vectors of a request.
 
     Attributes:
@@ -29,7 +29,7 @@ class Answer:
     tokens: int | None
 
 
-def read_answer(content: bytes, n_texts: int) -> Answer:
+def read_answer(content: bytes, n_texts: int) -> EmbeddingAnswer:
     """The vectors of an answer.
 
     Raises:
@@ -57,7 +57,7 @@ def read_answer(content: bytes, n_texts: int) -> Answer:
     vectors[order] = rows
     if not np.isfinite(vectors).all():
         raise BadAnswer("it has numbers that are not finite")
-    return Answer(vectors, _tokens(body.get("usage")))
+    return EmbeddingAnswer(vectors, _tokens(body.get("usage")))
 
 
 def _numbers(embedding: Any) -> NDArray[np.float32]:

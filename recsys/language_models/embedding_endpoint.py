@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from recsys.language_models.embedding_answers import Answer, BadAnswer, read_answer
+from recsys.language_models.embedding_answers import BadAnswer, EmbeddingAnswer, read_answer
 from recsys.language_models.pace import Backoff, Pace, retry_after
 from recsys.schema import ConfigError, RecsysError
 
@@ -78,7 +78,7 @@ class EmbeddingEndpoint:
         self._path = f"{parts.path.rstrip('/')}/embeddings"
         self._own, self._lock = threading.local(), threading.Lock()
 
-    def ask(self, texts: Sequence[str]) -> Answer:
+    def ask(self, texts: Sequence[str]) -> EmbeddingAnswer:
         """The vectors of texts; failures that may pass are repeated.
 
         Raises:
@@ -124,7 +124,7 @@ class EmbeddingEndpoint:
         with self._lock:
             self.attempts[kind] += 1
 
-    def _attempt(self, texts: Sequence[str]) -> Answer:
+    def _attempt(self, texts: Sequence[str]) -> EmbeddingAnswer:
         status, headers, content = self._post(self._body(texts))
         if status == http.client.OK:
             try:

@@ -141,7 +141,7 @@ def test_without_a_compiler_it_is_refused(monkeypatch):
     [
         ({"precision": "bfloat16"}, "encoder.precision is 'bfloat16'; expected float32 or int8"),
         ({"precision": "int8", "compile": True}, "encoder.compile=true is for encoder.precision=float32"),
-        ({"precision": "int8", "device": "cuda"}, "encoder.precision=int8 runs on the CPU alone"),
+        ({"precision": "int8", "device": "cuda"}, "encoder.precision=int8 runs on the CPU only"),
         ({"compile": "yes"}, "encoder.compile is 'yes'"),
     ],
 )

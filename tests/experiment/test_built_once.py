@@ -111,6 +111,6 @@ def test_a_run_builds_no_part_twice(small_data, cache_dir, tmp_path, monkeypatch
     _shared.cache_clear()
     recsys.run([*small_data, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}", "trainer.max_epochs=1"])
     often = {target.rpartition(".")[2] for target, n in built.items() if n > 1}
-    # Each fit has a trainer and an encoder of its own; one more encoder names the run.
-    assert often <= {"Trainer", "TfidfEncoder"}
+    # Each fit has a trainer and an encoder of its own; one more encoder names the run. Features hold a component.
+    assert often <= {"Trainer", "TfidfEncoder", "ItemFeatures"}
     assert sum(built.values()) <= 20

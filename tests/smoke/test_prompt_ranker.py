@@ -71,7 +71,7 @@ def test_other_weights_under_the_same_name_are_another_run(run, overrides, monke
         (["ranker.retriever=null", "encoder=tfidf"], "ignores encoder=tfidf"),
         (["ranker@ranker.retriever=prompt"], "ranker.retriever is PromptRanker"),
         (["profile=mean"], "ignores profile=mean"),
-        (["loss=bpr"], "leave loss=bpr out"),
+        (["loss=bpr"], "omit loss=bpr"),
     ],
 )
 def test_what_makes_no_sense_is_refused(given, message):

@@ -16,7 +16,7 @@ from full import only_full
 LONG = ["encoder=none", "ranker=cf", "trainer.max_epochs=100000", "callbacks.early_stopping.patience=100000"]
 BUSY = """
 import time
-from recsys import interruption
+from recsys.support import interruption
 interruption.GRACE = 0.2
 with interruption.stoppable():
     print("ready", flush=True)
@@ -62,7 +62,7 @@ def test_a_process_that_swallows_the_exception_ends_all_the_same(number):
 def test_workers_end_with_the_process_that_started_them(tmp_path):
     code = f"""
 import os, subprocess, sys, time
-worker = "import sys, time; from recsys import interruption; interruption.POLL = 0.05; "
+worker = "import sys, time; from recsys.support import interruption; interruption.POLL = 0.05; "
 worker += "interruption.end_with_parent(int(sys.argv[1])); "
 worker += "open({str(tmp_path / "ready")!r}, 'w'); time.sleep(60)"
 print(subprocess.Popen([sys.executable, "-c", worker, str(os.getpid())]).pid, flush=True)

@@ -161,6 +161,6 @@ def small_test_warnings(split: Split) -> list[str]:
         return []
     return [
         f"split={split.name} leaves {split.test.height:,} test interactions of {n_users:,} users, of whom {n_warm:,} "
-        f"have any history: fewer than {MIN_TEST_PAIRS:,} interactions or {MIN_WARM_USERS} users with a history tell "
-        "little."
+        f"have any history: fewer than {MIN_TEST_PAIRS:,} interactions or {MIN_WARM_USERS} users with a history give "
+        "uncertain metrics."
     ]

@@ -1,7 +1,7 @@
 """Print the structure of the package: sizes, imports between its parts, and circles.
 
-python scripts/structure.py            prints a table of markdown
-python scripts/structure.py --write    writes it into docs/explanation/architecture.md
+python docs/_structure.py            prints a table of markdown
+python docs/_structure.py --write    writes it into docs/explanation/architecture.md
 """
 
 from __future__ import annotations
