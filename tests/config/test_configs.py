@@ -24,7 +24,7 @@ from recsys.tracking.run_id import cell_id
 
 COMPONENTS = ["encoder", "finetune", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics"]
 COMPONENTS += ["split", "data"]
-NEEDED = {("encoder", "endpoint"): ("url", "model")}  # keys without a default
+NEEDED = {("encoder", "endpoint"): ("url=http://localhost:8000/v1", "model=any")}  # keys without a default
 PRIMARY = sorted(path.stem for path in conf_dir().glob("*.yaml"))
 FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("[!_]*.yaml") if path.parent != conf_dir())
 
@@ -41,7 +41,7 @@ def test_a_command_composes(name):
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_an_option_composes(file: Path):
     group, option = file.parent.as_posix(), file.stem
-    needed = [f"{group}.{key}=given" for key in NEEDED.get((group, option), ())]
+    needed = [f"{group}.{given}" for given in NEEDED.get((group, option), ())]
     command = "study" if group in ("study", "search", "launcher") else "train"
     cfg = recsys.compose([f"{group}={option}", *needed], command)
     assert cfg.choices[group] == option
@@ -115,8 +115,8 @@ def test_an_option_says_what_it_is_for(file: Path):
 
 def check_that_no_value_follows_the_seed(group: str, option: str) -> None:
     """Or runs of two seeds would be of two cells."""
-    given = [f"{group}.{key}=given" for key in NEEDED.get((group, option), ())]
-    first, second = (plain(recsys.compose([f"{group}={option}", *given, f"seed={seed}"])) for seed in (0, 1))
+    needed = [f"{group}.{given}" for given in NEEDED.get((group, option), ())]
+    first, second = (plain(recsys.compose([f"{group}={option}", *needed, f"seed={seed}"])) for seed in (0, 1))
     assert cell_id(first) == cell_id(second), f"{group}={option} has a value that follows the seed"
 
 

@@ -189,4 +189,4 @@ def test_every_choice_meets_every_other():
     assert len(CELLS) >= 140
     assert {(profile, ranker) for _, profile, ranker in STEPS} == set(product(USED_PROFILES, TRAINED))
     for place, group in enumerate(("encoder", "profile", "ranker")):
-        assert {cell[place] for cell in WHOLE_RUNS} == set(choices(group))
+        assert {cell[place] for cell in WHOLE_RUNS} == set(choices(group)) - {"lists"}  # which needs a file
