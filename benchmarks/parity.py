@@ -33,7 +33,7 @@ ENVIRONMENTS: dict[str, Environment] = {"rectools": RECTOOLS, "lenskit": LENSKIT
 METRICS = ("ndcg", "recall", "precision", "hit_rate", "mrr", "map", "coverage")
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "parity.md"
 TOLERANCE = 1e-6
-TINY = ["data=synthetic", "data.n_users=60", "data.n_items=80"]
+TINY = ["data=synthetic", "data.n_users=60", "data.n_items=80", "data.n_interactions=700"]
 
 
 def main(argv: list[str] | None = None) -> None:
