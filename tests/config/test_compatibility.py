@@ -62,7 +62,7 @@ COMBINATIONS = [
     ("negatives", "uniform", "loss=full_softmax", "loss=gbce"),
     ("encoder", "none", "item_text=title", "ranker=cf"),
     ("encoder", "random", "profile=text", "ranker=dot"),
-    ("encoder", "bert", "ranker=ease", "finetune=full"),
+    ("encoder", "bert", "ranker=als", "finetune=full"),
     ("split", "cold_items", "test_knowledge=all", "ranker=popularity"),
 ]
 
