@@ -9,7 +9,7 @@ Examples:
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from recsys.experiment.finished import Run
 
-__all__ = ["compose", "load", "recommend", "run", "trust"]
+__all__ = ["compose", "load", "recommend", "run", "save_vectors", "trust"]
 __version__ = "0.2.0"
 
 
@@ -66,6 +66,30 @@ def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
     from recsys.experiment.run import run as make
 
     return make(configuration if isinstance(configuration, DictConfig) else compose(configuration))
+
+
+def save_vectors(
+    path: str | Path, vectors: Any, ids: Sequence[Any] | None = None, provenance: Mapping[str, Any] | None = None
+) -> list[str]:
+    """Write precomputed item vectors to a file that `encoder=vectors` reads.
+
+    Args:
+        path: The file, which ends in `.safetensors`.
+        vectors: A numpy array or torch tensor (n_items, dim); a polars or pandas frame with a column `vectors` of
+            lists, or with a column for each dimension; or a dictionary from ids to vectors.
+        ids: The raw item id of each row. A frame has them in its column `item_id`, or a pandas frame in its index.
+        provenance: The origin of the vectors, for records and reports: `model`, `revision`, `made_from` (which items)
+            and `made_at`. None if it is unknown.
+
+    Returns:
+        The overrides that choose the file: `recsys.run(["ranker=dot", *recsys.save_vectors(…)])`.
+
+    Raises:
+        DataError: If shapes, values, ids or provenance are impossible.
+    """
+    from recsys.encoders.vector_objects import save_vectors as save
+
+    return save(Path(path), vectors, ids, provenance)
 
 
 def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:

@@ -68,7 +68,22 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[str]]]:
+def vector_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random vectors of all films, by their raw ids."""
+    import numpy as np
+    import polars as pl
+
+    import recsys
+    from recsys.data.sources.movielens_small import FOLDER
+
+    ids = pl.read_parquet(FOLDER / "movies.parquet")["movieId"].to_list()
+    path = tmp_path_factory.mktemp("vectors") / "films.safetensors"
+    recsys.save_vectors(path, np.random.default_rng(0).standard_normal((len(ids), 6)), ids)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory, vector_file: Path) -> Iterator[dict[str, list[str]]]:
     """Overrides by the choice that would need a real language model: a random Llama or a small server."""
     from encoders.embedding_server import serving
     from encoders.tiny_models import causal_folder
@@ -79,6 +94,7 @@ def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
         yield {
             "smollm": [f"encoder.weights={folder}"],
             "prompt": [f"ranker.language_model.weights={folder}", *ranked],
+            "vectors": [f"encoder.path='{vector_file}'"],
             "endpoint": [f"encoder.url={server.url}", "encoder.model=stub"],
         }
 

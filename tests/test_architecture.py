@@ -58,6 +58,7 @@ COMPONENTS = {"encoders", "features", "finetuning", "profiles", "rankers"}
 SHARED = {  # of these packages, what is no component
     *(f"recsys.{part}.base" for part in COMPONENTS),
     "recsys.encoders.vector_cache",
+    "recsys.encoders.vector_objects",
     "recsys.encoders.network",
     "recsys.encoders.upper_layers",
     "recsys.features.item_features",

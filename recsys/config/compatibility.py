@@ -63,8 +63,13 @@ def _monitors(cfg: DictConfig) -> bool:
     return trained and any(node is not None and node.get("monitor") for node in (cfg.callbacks or {}).values())
 
 
+def _reads_ids(encoder: DictConfig) -> bool:
+    """Whether an encoder looks items up by their ids, and so reads no text."""
+    return bool(traits_of(encoder).get("by_id", False))
+
+
 def _check_item_text(cfg: DictConfig) -> None:
-    if cfg.get("item_text") is not None and not has_text(cfg):
+    if cfg.get("item_text") is not None and (not has_text(cfg) or _reads_ids(cfg.encoder)):
         raise ConfigError(
             f"item_text={cfg.item_text!r} is read by no one, as encoder={cfg.choices.encoder} reads no text: leave it "
             "out, or choose a text encoder."
@@ -213,7 +218,9 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
 def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
     if is_none(cfg.profile) or not traits_of(cfg.profile).get("reads_text", False):
         return
-    if not has_text(cfg) or not traits_of(cfg.encoder).get("words", True):
+    parts = plain(cfg.encoder).get("parts") or {}
+    reads_ids = any(_reads_ids(cfg.encoder.parts[part]) for part in parts)
+    if not has_text(cfg) or reads_ids or not traits_of(cfg.encoder).get("words", True):
         raise ConfigError(
             f"profile={choices.profile} encoder={choices.encoder}: the profile is the encoder's vector of a text "
             "about the user, and this one knows no words. Choose encoder=bert, gpt2, transformer or tfidf, or another "

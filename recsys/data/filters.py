@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
+from recsys.schema import ConfigError
 
 
 def filter_interactions(
@@ -72,6 +73,35 @@ def reindexed(dataset: Dataset, drop_users: bool, drop_items: bool) -> Dataset:
         tables[column] = table.filter(pl.Series(used))
     filtered = replace(dataset, interactions=interactions, low_rated=low_rated)
     return replace(filtered, users=tables[schema.USER], items=tables[schema.ITEM], fingerprint="")
+
+
+def with_items_kept(dataset: Dataset, kept: NDArray[np.bool_]) -> Dataset:
+    """The data set without some items and their interactions, indexed anew; `dropped` counts both.
+
+    Args:
+        dataset: Without impressions.
+        kept: (n_items,) False for an item that is dropped.
+
+    Raises:
+        ConfigError: If the data has impressions, of which no candidate can be dropped.
+    """
+    if dataset.impressions is not None:
+        raise ConfigError("items cannot be dropped from data with impressions: set encoder.missing=mean or error.")
+    new_index = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+    interactions = _renumbered(dataset.interactions, schema.ITEM, new_index)
+    low_rated = None if dataset.low_rated is None else _renumbered(dataset.low_rated, schema.ITEM, new_index)
+    counts = {
+        "items_without_vector": int((~kept).sum()),
+        "interactions_without_vector": dataset.interactions.height - interactions.height,
+    }
+    return replace(
+        dataset,
+        interactions=interactions,
+        low_rated=low_rated,
+        items=dataset.items.filter(pl.Series(kept)),
+        dropped={**dataset.dropped, **counts},
+        fingerprint="",
+    )
 
 
 def _renumbered(frame: pl.DataFrame, column: str, new_index: NDArray[np.int32]) -> pl.DataFrame:

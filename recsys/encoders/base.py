@@ -42,6 +42,14 @@ class Encoder(ABC):
         Answers without loading weights. Has `"fitted": True` where `fit` matters, so that the train texts join the key.
         """
 
+    def inputs(self, item_ids: Sequence[str | None], texts: Sequence[str]) -> Sequence[Any]:
+        """What `fit`, `encode` and `coverage` are given for items: their texts, unless an encoder reads their ids."""
+        return texts
+
+    def keeps(self, item_ids: Sequence[str]) -> NDArray[np.bool_] | None:
+        """(n_items,) False for items that leave the data, as the encoder has no vectors of them; None for no such."""
+        return None
+
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
         """The encoder's own report of how it read the texts, such as how many were truncated."""
         return {}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
-from recsys.encoders.vector_cache import encode_distinct
+from recsys.encoders.vector_cache import encode_texts
 from recsys.schema import ConfigError
 
 
@@ -33,11 +33,22 @@ class ConcatEncoder(Encoder):
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
         self.train_texts, self.cache_dir = list(texts), cache_dir
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def inputs(self, item_ids: Sequence[str | None], texts: Sequence[str]) -> Sequence[Any]:
+        """Texts, or tuples of what each part reads where not all read texts."""
+        read = [part.inputs(item_ids, texts) for part in self.parts.values()]
+        return texts if all(each is texts for each in read) else list(zip(*read, strict=True))
+
+    def keeps(self, item_ids: Sequence[str]) -> NDArray[np.bool_] | None:
+        kept = [each for part in self.parts.values() if (each := part.keeps(item_ids)) is not None]
+        return np.logical_and.reduce(kept) if kept else None
+
+    def encode(self, texts: Sequence[Any]) -> NDArray[np.float32]:
         distinct = list(dict.fromkeys(texts))
         row = {text: place for place, text in enumerate(distinct)}
         # Each part through the cache, so that a run with only one of the encoders shares its vectors.
-        made = [encode_distinct(part, distinct, self.train_texts, self.cache_dir) for part in self.parts.values()]
+        read, fitted_on = self._by_part(distinct), self._by_part(self.train_texts)
+        of_parts = zip(self.parts.values(), read, fitted_on, strict=True)
+        made = [encode_texts(part, texts, train, self.cache_dir) for part, texts, train in of_parts]
         self.reports = dict(zip(self.parts, (report for _, report in made), strict=True))
         together = np.concatenate([self._scaled(vectors) for vectors, _ in made], axis=1)
         return together[[row[text] for text in texts]]
@@ -49,6 +60,11 @@ class ConcatEncoder(Encoder):
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
         return {"parts": self.reports}
+
+    def _by_part(self, texts: Sequence[Any]) -> list[list[Any]]:
+        if any(isinstance(text, tuple) for text in texts):
+            return [list(of_part) for of_part in zip(*texts, strict=True)]
+        return [list(texts)] * len(self.parts)
 
     def _scaled(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         if not self.normalize:

@@ -27,14 +27,17 @@ VECTORS = "vectors"
 Encoded = tuple[NDArray[np.float32], dict[str, Any]]
 
 
-def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_], cache_dir: Path) -> Encoded:
-    """Vectors (n_items, dim) of all texts, by an encoder that is fitted on the train items' texts only.
+def encode_items(
+    encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_], cache_dir: Path, item_ids: Sequence[str] = ()
+) -> Encoded:
+    """Vectors (n_items, dim) of all items, by an encoder that is fitted on the train items only.
 
     Args:
         encoder: Not fitted yet.
         texts: Of all items.
         train: (n_items,) True for items with train interactions.
         cache_dir: Vectors of the same content are found here and not made again.
+        item_ids: Raw ids of all items, for an encoder that reads them.
 
     Returns:
         The vectors, and a report: how many texts are empty, repeated or cut and how many have a vector of zeros, what
@@ -43,26 +46,28 @@ def encode_items(encoder: Encoder, texts: Sequence[str], train: NDArray[np.bool_
     Raises:
         DataError: If the encoder gives vectors that are not finite.
     """
-    train_texts = [text for text, chosen in zip(texts, train, strict=True) if chosen]
-    return encode_texts(encoder, texts, train_texts, cache_dir)
+    inputs = encoder.inputs(item_ids, texts)
+    fitted_on = [each for each, chosen in zip(inputs, train, strict=True) if chosen]
+    vectors, report = encode_texts(encoder, inputs, fitted_on, cache_dir)
+    return vectors, {**report, **_counts(texts)}
 
 
-def encode_texts(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+def encode_texts(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
     """Vectors (len(texts), dim) of any texts, by an encoder that is fitted on `train_texts`, with the same report."""
     distinct = list(dict.fromkeys(texts))
     vectors, report = encode_distinct(encoder, distinct, train_texts, cache_dir)
     row = {text: place for place, text in enumerate(distinct)}
     vectors = vectors[[row[text] for text in texts]]
-    counts = {
-        "n_texts": len(texts),
-        "n_empty": sum(not text.strip() for text in texts),
-        "n_duplicate": len(texts) - len(distinct),
-        "n_zero": int((~vectors.any(axis=1)).sum()) if vectors.shape[1] else 0,
-    }
-    return vectors, {**counts, **report}
+    n_zero = int((~vectors.any(axis=1)).sum()) if vectors.shape[1] else 0
+    return vectors, {**_counts(texts), "n_zero": n_zero, **report}
 
 
-def encode_distinct(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+def _counts(texts: Sequence[Any]) -> dict[str, int]:
+    n_empty = sum(isinstance(text, str) and not text.strip() for text in texts)
+    return {"n_texts": len(texts), "n_empty": n_empty, "n_duplicate": len(texts) - len(set(texts))}
+
+
+def encode_distinct(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
     """Vectors (len(texts), dim) of texts that do not repeat, found or made, with the report of when they were made."""
     path = cache_dir / "features" / f"{_key(encoder, texts, train_texts)}.safetensors"
     found = _read(path, len(texts)) if path.exists() else None  # even where the cache cannot be written
@@ -77,7 +82,7 @@ def encode_distinct(encoder: Encoder, texts: Sequence[str], train_texts: Sequenc
     return vectors, {**report, "cached": False}
 
 
-def _encode(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], cache_dir: Path) -> Encoded:
+def _encode(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
     start = time.perf_counter()
     encoder.fit(train_texts, cache_dir)
     vectors = encoder.encode(texts)
@@ -88,7 +93,7 @@ def _encode(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str], 
     return vectors, {**encoder.coverage(texts), **measured, "identity": encoder.identity()}
 
 
-def _key(encoder: Encoder, texts: Sequence[str], train_texts: Sequence[str]) -> str:
+def _key(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any]) -> str:
     identity, code = encoder.identity(), code_of_object(encoder)
     content = [VERSION, identity, code] if code else [VERSION, identity]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())

@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from recsys.config.compose import build, plain
 from recsys.data.dataset import Dataset, frame_hash
 from recsys.data.dataset_cache import cached_fingerprint, entry_folder, load_dataset
+from recsys.data.filters import with_items_kept
 from recsys.data.splits.split import Split
 from recsys.experiment.built_once import shared
-from recsys.schema import ALL, REFIT, TRAIN_ONLY, ConfigError
+from recsys.schema import ALL, ITEM_ID, REFIT, TRAIN_ONLY, ConfigError
 from recsys.support.custom_code.hashes import code_of_names
 from recsys.tracking.run_id import targets
 
@@ -76,10 +77,11 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
     source = shared("data", cfg.data)
     data = str(entry_folder(source, cache_dir(cfg)))
     share, per_user, template = cfg.get("train_share", 1.0), cfg.get("train_per_user"), cfg.get("item_text")
-    whole = f"{data} {_key(cfg.split)}"
+    encoder = build("encoder", cfg.get("encoder"))
+    whole = f"{data} {_key(cfg.split)}{_filter_key(encoder)}"
 
     def load() -> Dataset:
-        return _datasets.get(data, lambda: load_dataset(source, cache_dir(cfg)))
+        return _kept(_datasets.get(data, lambda: load_dataset(source, cache_dir(cfg))), encoder)
 
     def make() -> Split:
         split = _splits.get(whole, lambda: shared("split", cfg.split).split(load()))
@@ -87,6 +89,17 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
         return split.subsample_train(share, per_user).reading(template)
 
     return _splits.get(f"{whole} {knowledge} {share} {per_user} {template}", make)
+
+
+def _filter_key(encoder: Encoder | None) -> str:
+    """What decides which items leave the data; empty for encoders that keep all."""
+    return "" if encoder is None or encoder.keeps(()) is None else f" {encoder.identity()}"
+
+
+def _kept(dataset: Dataset, encoder: Encoder | None) -> Dataset:
+    """The data set without the items that the encoder has no vectors of and is to drop."""
+    kept = None if encoder is None else encoder.keeps(dataset.items[ITEM_ID].to_list())
+    return dataset if kept is None else with_items_kept(dataset, kept)
 
 
 def load_first_split(cfg: DictConfig) -> Split:
@@ -111,7 +124,10 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
 
     def encode() -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
-        return TextFeatures(*encode_items(encoder, split.dataset.texts, split.warm_items, cache_dir(cfg)))
+        data = split.dataset
+        return TextFeatures(
+            *encode_items(encoder, data.texts, split.warm_items, cache_dir(cfg), data.items[ITEM_ID].to_list())
+        )
 
     return _features.get(_encoding_key(cfg, split), encode)
 
@@ -133,7 +149,9 @@ def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> User
 def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
     """A new encoder with its weights loaded, fitted on the train items' texts only."""
     encoder = build("encoder", cfg.encoder)
-    encoder.fit(_train_texts(split), cache_dir(cfg))
+    inputs = encoder.inputs(split.dataset.items[ITEM_ID].to_list(), split.dataset.texts)
+    train = [each for each, warm in zip(inputs, split.warm_items, strict=True) if warm]
+    encoder.fit(train, cache_dir(cfg))
     return encoder
 
 

@@ -44,7 +44,18 @@ def _read(report: Mapping[str, Any]) -> str:
         told.append(f"{report['tokens_mean']:.1f} tokens each, {report['tokens_max']:,} at most")
     if "likeness" in report:
         told.append(_likeness(report["likeness"]))
+    told += [words for _, words in _provenance(report)]
     return "; ".join([*told, f"encoded in {seconds(report['seconds'])}"])
+
+
+def _provenance(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[bool, str]]:
+    """For precomputed vectors: whether their origin is known, and in words."""
+    if "provenance" in report:
+        found = report["provenance"]
+        words = "provenance unknown" if found is None else ", ".join(f"{key} {found[key]}" for key in found)
+        yield found is not None, f"vectors{part}: {words.replace('_', ' ')}"
+    for name, inner in report.get("parts", {}).items():
+        yield from _provenance(inner, f" of {name}")
 
 
 def _likeness(found: Mapping[str, float]) -> str:
@@ -55,13 +66,20 @@ def _likeness(found: Mapping[str, float]) -> str:
 
 def _unread(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, int]]:
     """Counts of what an encoder, or each part of one, has not read."""
-    names = {"n_cut": "cut", "n_without_known_word": "without a known word"}
+    names = {
+        "n_missing": "without a vector in the file",
+        "n_cut": "cut",
+        "n_without_known_word": "without a known word",
+    }
     yield from ((f"{words}{part}", report[key]) for key, words in names.items() if key in report)
     for name, inner in report.get("parts", {}).items():
         yield from _unread(inner, f" by {name}")
 
 
 def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
+    for is_known, words in _provenance(report):
+        if not is_known:
+            yield f"{words}: nobody can check which items and which model they were made from."
     if report.get("n_zero"):
         yield (
             f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder knows none of their "

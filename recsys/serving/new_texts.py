@@ -94,23 +94,30 @@ def with_items(served: Served, items: pl.DataFrame) -> Served:
     Raises:
         RecsysError: If the encoder no longer gives the vectors that the run was made on.
     """
-    vectors = encoded(served, items[schema.TEXT].to_list())
+    vectors = encoded(served, items[schema.TEXT].to_list(), items[schema.ITEM_ID].to_list())
     together = pl.concat([served.items, items], how="diagonal_relaxed")
     text_vectors = np.concatenate([served.text_vectors, vectors])
     model = _extended_model(served.run, together, text_vectors)
     return Served(served.run, model, together, text_vectors, together.height, served.tie_numbers)
 
 
-def encoded(served: Served, texts: Sequence[str]) -> NDArray[np.float32]:
+def encoded(served: Served, texts: Sequence[str], item_ids: Sequence[str | None] = ()) -> NDArray[np.float32]:
     """The run's encoder's vectors of new texts, (len(texts), text_dim).
+
+    Args:
+        served: The model.
+        texts: New texts.
+        item_ids: The ids of the items that they are of, for an encoder that reads these; none for other texts.
 
     Raises:
         RecsysError: If the encoder no longer gives the vectors that the run was made on.
     """
     split = served.run.split
-    checked = split.dataset.texts[:N_CHECKED]
+    known = split.dataset.items[:N_CHECKED]
     encoder = fitted_encoder(served.run.cfg, split)
-    vectors = encoder.encode([*checked, *texts])
+    ids = [*known[schema.ITEM_ID], *(item_ids or [None] * len(texts))]
+    checked = known[schema.TEXT].to_list()
+    vectors = encoder.encode(encoder.inputs(ids, [*checked, *texts]))
     expected = served.text_vectors[: len(checked)]
     if not np.allclose(vectors[: len(checked)], expected, rtol=0, atol=TOLERANCE * np.abs(expected).max(initial=0)):
         raise RecsysError(

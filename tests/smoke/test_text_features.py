@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 import recsys
 from recsys.experiment.build import build_datamodule
+from recsys.experiment.inputs import load_split
+from recsys.schema import DataError
 
 WAYS = {
     "whitened": ["features.vectors.whitening=0.5", "features.vectors.remove_top=1"],
@@ -15,6 +18,33 @@ WAYS = {
     "ids": ["features=ids"],
     "sequence": ["experiment=bert4rec", "features=ids"],
 }
+
+
+@pytest.fixture
+def vectors(small_data, cache_dir, tmp_path) -> list[str]:
+    """Overrides that choose a file with vectors of all items but one, a popular one."""
+    split = load_split(recsys.compose([*small_data, f"paths.cache_dir={cache_dir}"]))
+    ids, values = split.dataset.items["item_id"].to_list(), np.random.default_rng(0).standard_normal((300, 6))
+    absent = int(split.item_counts.argmax())
+    kept = [row for row in range(len(ids)) if row != absent]
+    return recsys.save_vectors(tmp_path / "v.safetensors", values[kept], [ids[row] for row in kept])
+
+
+@pytest.mark.parametrize("chosen", [["ranker=dot"], ["ranker=ease"], ["ranker=itemknn", "ranker.text_weight=0.5"]])
+def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path):
+    paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
+    overrides = [*small_data, *vectors, *chosen, *paths]
+    with pytest.raises(DataError, match="has no vector of 1 of 300 items"):
+        recsys.run(overrides)
+    mean = recsys.run([*overrides, "encoder.missing=mean"])
+    assert mean.record.encoding["n_missing"] == 1
+    assert 0 < mean.record.metrics["test/ndcg@10"] < 1
+    dropped = recsys.run([*overrides, "encoder.missing=drop"])
+    assert dropped.split.dataset.n_items == 299
+    assert dropped.record.data_statistics["dropped"]["items_without_vector"] == 1
+    assert dropped.record.protocol["split_fingerprint"] != mean.record.protocol["split_fingerprint"]
+    assert dropped.record.contents["encoder_content"]["provenance"] is None
+    assert recsys.recommend(recsys.load(dropped.folder), dropped.split.dataset.users["user_id"][0]).height == 10
 
 
 @pytest.mark.parametrize("way", WAYS)
