@@ -55,6 +55,31 @@ def sampled_softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     return (torch.logsumexp(logits, dim=1) - positive).mean()
 
 
+def infonce(positive: Tensor, negative: Tensor, mask: Tensor, temperature: float = 0.2) -> Tensor:
+    """InfoNCE: `sampled_softmax` of the scores divided by a temperature.
+
+    Van den Oord, Li and Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018. Rankers without a
+    temperature of their own, such as LightGCN, need it for cosines, which are between −1 and 1.
+
+    Args:
+        positive: Scores of the positives.
+        negative: Scores of the negatives. A logQ correction must have been multiplied by the temperature.
+        mask: Which negatives count.
+        temperature: Below 1 it weighs the negatives with the highest scores more.
+
+    Raises:
+        ValueError: If the temperature is not positive.
+
+    Example:
+        >>> loss = infonce(torch.tensor([0.5]), torch.tensor([[0.0]]), torch.tensor([[True]]), temperature=0.5)
+        >>> round(loss.item(), 4)  # log(1 + e⁻¹)
+        0.3133
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; expected a positive number.")
+    return sampled_softmax(positive / temperature, negative / temperature, mask)
+
+
 def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
     """The value of `sampled_softmax`, in a way that suits negatives that are a whole catalogue (`negatives=all`).
 

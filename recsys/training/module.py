@@ -47,6 +47,12 @@ class EvaluationMetrics(Protocol):
         """Forget all queries."""
 
 
+def temperature_of(loss: Loss | None) -> float:
+    """The number that a loss divides scores by: its argument `temperature`; 1 for a loss without one."""
+    parameter = None if loss is None else inspect.signature(loss).parameters.get("temperature")
+    return float(parameter.default) if parameter is not None and isinstance(parameter.default, int | float) else 1.0
+
+
 class RecommenderModule(pl.LightningModule):
     """Descends a loss on positives and sampled negatives; evaluates by ranking the catalogue or given candidates.
 
@@ -79,6 +85,7 @@ class RecommenderModule(pl.LightningModule):
         self.recommender = recommender
         self.context = context
         self.loss = loss
+        self.temperature = temperature_of(loss)
         self.new_sampler = sampler
         self.sampler: NegativeSampler | None = None
         self.scores_users_once = False  # a user of several positives in a batch; where no history sets them apart
@@ -243,7 +250,9 @@ class RecommenderModule(pl.LightningModule):
             positive, negative = scores.split([1, scores.shape[1] - 1], dim=1)
         positive = positive.squeeze(1)
         if negatives.log_q is not None and negatives.positive_log_q is not None:
-            positive, negative = positive - negatives.positive_log_q, negative - negatives.log_q
+            scale = self.temperature  # the loss divides by it, and the correction must stay as it is
+            positive = positive - scale * negatives.positive_log_q
+            negative = negative - scale * negatives.log_q
         return positive, negative
 
     @torch.no_grad()

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 import torch
 
-from recsys.training.losses import CACHED_SCORES, full_softmax, gbce, sampled_softmax
+from recsys.training.losses import CACHED_SCORES, full_softmax, gbce, infonce, sampled_softmax
 
 
 def sigmoid(score: float) -> float:
@@ -85,3 +85,17 @@ def _with_gradients(loss, *tensors):
     value = loss(positive, negative, tensors[2])
     (3 * value).backward()
     return value.detach(), positive.grad, negative.grad
+
+
+def test_infonce_is_cross_entropy_of_scores_over_the_temperature():
+    generator = torch.Generator().manual_seed(3)
+    positive, negative = torch.randn(5, generator=generator), torch.randn(5, 4, generator=generator)
+    logits = torch.cat([positive.unsqueeze(1), negative], dim=1) / 0.3
+    expected = torch.nn.functional.cross_entropy(logits, torch.zeros(5, dtype=torch.long))
+    made = infonce(positive, negative, torch.ones(5, 4).bool(), temperature=0.3)
+    assert torch.isclose(made, expected)
+
+
+def test_infonce_refuses_a_temperature_of_zero():
+    with pytest.raises(ValueError, match=r"temperature is 0"):
+        infonce(torch.zeros(1), torch.zeros(1, 1), torch.ones(1, 1).bool(), temperature=0)

@@ -15,7 +15,7 @@ from recsys.rankers.cf import CFRanker
 from recsys.rankers.multvae import MultVAERanker
 from recsys.rankers.popularity import PopularityRanker
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
-from recsys.training.losses import full_softmax, multinomial, sampled_softmax
+from recsys.training.losses import full_softmax, infonce, multinomial, sampled_softmax
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import (
     AllNegatives,
@@ -228,3 +228,16 @@ def test_randomness_of_an_epoch_depends_on_seed_and_epoch_alone(monkeypatch):
     assert draws(0, 1) == draws(0, 1)
     found = [draws(seed, epoch) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
     assert len({own[0] for own in found}) == len({own[1] for own in found}) == 3
+
+
+def test_the_logq_correction_is_not_divided_by_the_temperature():
+    def expected(temperature):
+        module = module_of(sampled_softmax, partial(InBatchNegatives, log_q=True))
+        negatives = module.sampler.draw(BATCH, torch.Generator())
+        own, shared = module.recommender.score(BATCH.users, ITEMS.unsqueeze(1), negatives.items)
+        positive = own.squeeze(1) / temperature - negatives.positive_log_q
+        return sampled_softmax(positive, shared / temperature - negatives.log_q, negatives.mask)
+
+    module = module_of(partial(infonce, temperature=0.3), partial(InBatchNegatives, log_q=True))
+    found = module._loss_of_positives(BATCH, module.sampler.draw(BATCH, torch.Generator()))
+    torch.testing.assert_close(found, expected(0.3))
