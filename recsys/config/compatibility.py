@@ -165,7 +165,12 @@ def _check_whole_users(cfg: DictConfig, choices: DictConfig) -> None:
 
 
 def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
-    used = {"encoder": has_text(cfg), **{group: not is_none(cfg[group]) for group in ("features", "profile")}}
+    reads_text = traits_of(cfg.ranker).get("text_vectors", False)
+    used = {group: not is_none(cfg[group]) for group in ("features", "profile")}
+    used |= {
+        "encoder": has_text(cfg) and not reads_text,
+        "finetune": has_text(cfg) and not is_none(cfg.get("finetune")),
+    }
     for group in (group for group, is_used in used.items() if is_used):
         raise ConfigError(
             f"ranker={choices.ranker} learns vectors of users and items itself and ignores {group}={choices[group]}: a "

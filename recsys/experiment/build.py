@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 def build_recommender(cfg: DictConfig, context: ModelContext, text: TextVectors) -> Recommender:
     """The model for a data set of these sizes, with freshly initialised weights."""
     features = completed("features", cfg.features, context, text, drop=("dim",))  # the width is the context's
-    return Recommender(features, completed("profile", cfg.profile, context), completed("ranker", cfg.ranker, context))
+    profile = completed("profile", cfg.profile, context)
+    of_ranker = (text,) if traits_of(cfg.ranker).get("text_vectors", False) else ()
+    return Recommender(features, profile, completed("ranker", cfg.ranker, context, *of_ranker))
 
 
 def build_module(

@@ -7,11 +7,9 @@ from torch import Tensor, nn
 
 from recsys.finetuning.base import TextVectors
 from recsys.layers.embedding import WarmEmbedding
-from recsys.layers.post_processing import PostProcessing
-from recsys.layers.scaling import centering
+from recsys.layers.post_processing import NORMALIZATIONS, PostProcessing
+from recsys.layers.post_processing import normalize as fit_normalization
 from recsys.schema import ConfigError, ModelContext
-
-NORMALIZATIONS = ("none", "center", "standardize")
 
 
 class ItemFeatures(nn.Module):
@@ -53,7 +51,7 @@ class ItemFeatures(nn.Module):
         self.text = text
         if context.texts is not None and text.dim and vectors is not None:  # not so in a rehearsal, on toy vectors
             vectors.check_width(text.dim)
-        _normalize(text, context.warm_items, normalize, vectors or PostProcessing())
+        fit_normalization(text, context.warm_items, normalize, vectors or PostProcessing())
         self.projection = _projection(text.dim, context.dim, hidden_dim, dropout)
         ids = text.dim == 0 if ids is None else ids
         self.ids = WarmEmbedding(context.warm_items, context.dim, init_std, context.trains_on_cold) if ids else None
@@ -89,21 +87,6 @@ def _sum(text: Tensor | None, ids: Tensor | None) -> Tensor:
         assert vectors is not None, "one of both is there, as the constructor checked"
         return vectors
     return text + ids
-
-
-def _normalize(text: TextVectors, warm_items: Tensor, normalize: str, steps: PostProcessing) -> None:
-    if text.dim == 0 or not bool(warm_items.any()):
-        return
-    if steps.is_identity:
-        if normalize != "none":
-            text.normalize(*centering(text.vectors[warm_items], each=normalize == "standardize"))
-        return
-    train = text.vectors[warm_items][:, : steps.truncate].double()
-    mean, scale = torch.zeros_like(train[0]), torch.ones_like(train[0])
-    if normalize != "none":
-        mean, scale = centering(train, each=normalize == "standardize")
-    matrix = torch.diag(scale)
-    text.transform(mean, matrix @ steps.matrix((train - mean) * scale) if steps.rotates else matrix)
 
 
 def _projection(text_dim: int, dim: int, hidden_dim: int | None, dropout: float) -> nn.Module | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from recsys.layers.scaling import centering
 from recsys.schema import ConfigError
 
+NORMALIZATIONS = ("none", "center", "standardize")
 NEGLIGIBLE = 1e-8  # share of the largest variance: a direction with less is dropped and not amplified
 
 
@@ -105,6 +107,41 @@ class PostProcessing:
         mean, scale = centering(vectors[fitted_on])
         vectors = (vectors - mean) * scale
         return (vectors @ self.matrix(vectors[fitted_on]) if self.rotates else vectors).float()
+
+
+class Transformable(Protocol):
+    """Vectors (n, dim) of items that can be replaced by an affine map of themselves."""
+
+    vectors: Tensor
+
+    def normalize(self, mean: Tensor, scale: Tensor) -> None:
+        """From now on give (vector − mean) · scale."""
+
+    def transform(self, mean: Tensor, matrix: Tensor) -> None:
+        """From now on give (vector[:n] − mean) · matrix."""
+
+
+def normalize(text: Transformable, fitted_on: Tensor, how: str, steps: PostProcessing) -> None:
+    """Map vectors by the statistics of the train items among them.
+
+    Args:
+        text: The vectors.
+        fitted_on: (n,) bool, True for train items.
+        how: One of `NORMALIZATIONS`: `center` and `standardize` give a mean squared length of 1.
+        steps: Applied afterwards, but for the truncation, which comes first.
+    """
+    if text.vectors.shape[1] == 0 or not bool(fitted_on.any()):
+        return
+    if steps.is_identity:
+        if how != "none":
+            text.normalize(*centering(text.vectors[fitted_on], each=how == "standardize"))
+        return
+    train = text.vectors[fitted_on][:, : steps.truncate].double()
+    mean, scale = torch.zeros_like(train[0]), torch.ones_like(train[0])
+    if how != "none":
+        mean, scale = centering(train, each=how == "standardize")
+    matrix = torch.diag(scale)
+    text.transform(mean, matrix @ steps.matrix((train - mean) * scale) if steps.rotates else matrix)
 
 
 def principal_components(vectors: Tensor, fitted_on: Tensor, n: int) -> Tensor:

@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import bag_sums, row_products, take_rows
 from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
+from recsys.rankers.text_nodes import MEAN, ItemTextVectors, TextNodes
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 
 
@@ -23,35 +24,57 @@ class LightGCNRanker(Ranker, Fittable):
     3 to 8: A has 1/√(d_u d_i) for each train interaction of u and i, with d the numbers of interactions. Users and
     items without train interactions have zeros.
 
+    With a text encoder, E has the items' mapped text vectors: beside the IDs, or in their place; and users may be the
+    map of the mean text of their train items. With both, two layers, cosines and `loss=infonce` it is AlphaRec (Sheng
+    et al., "Language Representations Can be What Recommenders Need: Findings and Potentials", ICLR 2025). Items without
+    train interactions then have their text.
+
     Args:
         context: Sizes of the data.
+        vectors: The encoder's vectors of the items; None for learnt IDs only.
         dim: Width of the vectors.
         n_layers: K; 0 is matrix factorisation.
         init_std: Standard deviation of the initial vectors; None for Xavier's initialisation, as in the paper.
+        cosine: Whether the score is the cosine of both vectors in place of their product.
+        text: How a text encoder takes part; None for the defaults.
 
     Raises:
-        ConfigError: If a size is impossible.
+        ConfigError: If a size is impossible, or `text` needs an encoder and there is none.
     """
 
     starts: Tensor
     neighbors: Tensor
 
-    def __init__(self, context: ModelContext, dim: int = 64, n_layers: int = 3, init_std: float | None = None) -> None:
+    def __init__(
+        self,
+        context: ModelContext,
+        vectors: ItemTextVectors | None = None,
+        dim: int = 64,
+        n_layers: int = 3,
+        init_std: float | None = None,
+        cosine: bool = False,
+        text: TextNodes | None = None,
+    ) -> None:
         super().__init__()
         if dim < 1 or n_layers < 0:
             raise ConfigError(
                 f"ranker.dim is {dim} and ranker.n_layers is {n_layers}; expected 1 or more, and 0 or more."
             )
-        self.n_users, self.n_layers = context.n_users, n_layers
-        self.users = WarmEmbedding(context.warm_users, dim, init_std or 0.0, context.trains_on_cold)
-        self.items = WarmEmbedding(context.warm_items, dim, init_std or 0.0, context.trains_on_cold)
-        if init_std is None:
-            for embedding in (self.users, self.items):
-                nn.init.xavier_uniform_(embedding.weight)
+        self.n_users, self.n_layers, self.cosine = context.n_users, n_layers, cosine
+        nodes, has_text = text or TextNodes(), vectors is not None and vectors.dim > 0
+        nodes.check(has_text)
+        self.users = None if nodes.users == MEAN else _ids(context.warm_users, dim, init_std, context)
+        self.items = _ids(context.warm_items, dim, init_std, context) if nodes.item_ids else None
+        self.vectors = vectors if has_text else None
+        self.map: nn.Module | None = None
+        if has_text:
+            nodes.prepare(vectors, context)
+            self.map = nodes.map(vectors.dim, dim)
         # The graph as compressed rows, users before items: whose neighbours stand from which place on.
         self.register_buffer("starts", torch.zeros(context.n_users + context.n_items + 1, dtype=torch.int64))
         self.register_buffer("neighbors", torch.zeros(2 * int(context.item_counts.sum()), dtype=torch.int64))
         self._graph: tuple[tuple[Any, ...], _Adjacency] | None = None  # A, and the buffers that it was made of
+        self._means: tuple[_Adjacency, Tensor] | None = None  # A, and the users' mean texts
         self._kept: tuple[_Adjacency, Tensor, tuple[Tensor, Tensor]] | None = None  # A, E and what is made of them
 
     def fit(self, train: TrainInteractions) -> None:
@@ -74,7 +97,8 @@ class LightGCNRanker(Ranker, Fittable):
 
         Without gradients, as in an evaluation, they are kept until the weights change.
         """
-        adjacency, vectors = self._adjacency(), torch.cat([self.users.table(), self.items.table()])
+        adjacency = self._adjacency()
+        vectors = torch.cat([self._first_of_users(adjacency), self._first_of_items()])
         if torch.is_grad_enabled():
             return self._propagate(adjacency, vectors)
         # The weights themselves are compared: a fused optimizer does not count its steps as their versions.
@@ -88,21 +112,55 @@ class LightGCNRanker(Ranker, Fittable):
             vectors = _Propagation.apply(adjacency, vectors)
             total = total + vectors
         mean = total / (self.n_layers + 1)
+        mean = nn.functional.normalize(mean, dim=-1) if self.cosine else mean
         return mean[: self.n_users], mean[self.n_users :]
+
+    def _first_of_items(self) -> Tensor:
+        ids = None if self.items is None else self.items.table()
+        if self.map is None or self.vectors is None:
+            assert ids is not None, "items have IDs or texts, as the constructor checked"
+            return ids
+        text: Tensor = self.map(self.vectors.catalogue())
+        return text if ids is None else ids + text
+
+    def _first_of_users(self, adjacency: _Adjacency) -> Tensor:
+        if self.users is not None:
+            return self.users.table()
+        assert self.map is not None, "users are IDs or texts, as the constructor checked"
+        if self._means is None or self._means[0] is not adjacency:
+            self._means = (adjacency, self._mean_texts(adjacency))
+        has_items = self.starts.diff()[: self.n_users] > 0
+        first: Tensor = self.map(self._means[1]) * has_items.unsqueeze(1)
+        return first
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _mean_texts(self, adjacency: _Adjacency) -> Tensor:
+        """(n_users, text_dim) the mean text vector of each user's train items; zeros for a user without any."""
+        assert self.vectors is not None, "users are IDs or texts, as the constructor checked"
+        degrees = self.starts.diff()[: self.n_users]
+        columns = adjacency.columns[: int(self.starts[self.n_users])] - self.n_users
+        share = degrees.clamp(min=1).to(self.vectors.vectors.dtype).reciprocal()
+        weights = torch.repeat_interleave(share, degrees)
+        return bag_sums(weights, self.vectors.catalogue(), columns, adjacency.starts[: self.n_users])
 
     def _adjacency(self) -> _Adjacency:
         """A, made once for each graph."""
         if self.starts.is_inference() or self.neighbors.is_inference():  # which do not record whether they have changed
             return self._new_adjacency()
         marks = [(part.data_ptr(), part._version) for part in (self.starts, self.neighbors)]
-        made_of = (*marks, self.users.weight.dtype)
+        made_of = (*marks, self._dtype)
         if self._graph is None or self._graph[0] != made_of:
             self._graph = (made_of, self._new_adjacency())
         return self._graph[1]
 
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
     def _new_adjacency(self) -> _Adjacency:
         degrees = self.starts.diff()
-        scale = degrees.clamp(min=1).to(self.users.weight.dtype).rsqrt()
+        scale = degrees.clamp(min=1).to(self._dtype).rsqrt()
         columns = self.neighbors[: int(self.starts[-1])]  # fewer than there is room for, where pairs occur twice
         values = torch.repeat_interleave(scale, degrees) * take_rows(scale, columns)
         return _Adjacency(self.starts[:-1], columns, values)
@@ -110,6 +168,14 @@ class LightGCNRanker(Ranker, Fittable):
     def _chosen(self, of_users: Tensor, users: UserSide) -> Tensor:
         idx = users.batch.idx
         return take_rows(of_users, idx.clamp(min=0)) * (idx >= 0).unsqueeze(-1)
+
+
+def _ids(warm: Tensor, dim: int, init_std: float | None, context: ModelContext) -> WarmEmbedding:
+    """Learnt vectors, initialised as `init_std` says."""
+    made = WarmEmbedding(warm, dim, init_std or 0.0, context.trains_on_cold)
+    if init_std is None:
+        nn.init.xavier_uniform_(made.weight)
+    return made
 
 
 class _Adjacency(NamedTuple):

@@ -3,7 +3,9 @@ import pytest
 import torch
 from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, train, user_side
 
+from recsys.finetuning.base import TextVectors
 from recsys.rankers.lightgcn import LightGCNRanker
+from recsys.rankers.text_nodes import TextNodes
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
 
 
@@ -105,3 +107,77 @@ def test_vectors_begin_as_xaviers_or_with_a_given_deviation():
     assert float(LightGCNRanker(context, dim=50, init_std=0.3).users.weight.detach().std()) == pytest.approx(
         0.3, rel=0.05
     )
+
+
+TEXT = torch.randn(N_ITEMS, 6, generator=torch.Generator().manual_seed(7))
+
+
+def text_vectors() -> TextVectors:
+    return TextVectors(TEXT.clone())
+
+
+def with_text(cosine: bool = True, **nodes) -> LightGCNRanker:
+    part = train()
+    counts = torch.from_numpy(np.bincount(part.items, minlength=N_ITEMS))
+    warm_users = torch.from_numpy(np.bincount(part.users, minlength=N_USERS)) > 0
+    context = ModelContext(0, warm_users, counts, text_dim=6)
+    ranker = LightGCNRanker(context, text_vectors(), 5, 2, cosine=cosine, text=TextNodes(normalize="none", **nodes))
+    ranker.fit(part)
+    return ranker.eval()
+
+
+def layers_of(first: np.ndarray) -> np.ndarray:
+    matrix = train().matrix.toarray()
+    adjacency = np.block([[np.zeros((N_USERS, N_USERS)), matrix], [matrix.T, np.zeros((N_ITEMS, N_ITEMS))]])
+    scale = 1 / np.sqrt(np.maximum(adjacency.sum(axis=1), 1))
+    adjacency = scale[:, None] * adjacency * scale
+    return np.mean([first, adjacency @ first, adjacency @ adjacency @ first], axis=0)
+
+
+class TestAlphaRec(RankerContract):
+    def make(self):
+        return with_text(item_ids=False, users="mean", hidden_dim=4)
+
+    @pytest.mark.parametrize("hidden_dim", [None, 4])
+    def test_it_is_the_papers_formula(self, hidden_dim):
+        ranker = with_text(item_ids=False, users="mean", hidden_dim=hidden_dim)
+        matrix = torch.from_numpy(train().matrix.toarray()).float()
+        means = matrix @ TEXT / matrix.sum(dim=1, keepdim=True).clamp(min=1)
+        first = torch.cat([ranker.map(means) * (matrix.sum(dim=1, keepdim=True) > 0), ranker.map(TEXT)])
+        expected = layers_of(first.detach().double().numpy())
+        expected /= np.maximum(np.linalg.norm(expected, axis=1, keepdims=True), 1e-12)
+        scores = ranker.score_catalogue(user_side(), catalogue()).detach().numpy()
+        assert np.allclose(scores, expected[:N_USERS] @ expected[N_USERS:].T, atol=1e-5)
+        assert np.abs(scores[:3, N_ITEMS - 1]).min() > 0  # an item that nobody knows
+
+    def test_it_trains_after_an_evaluation(self, ranker):
+        with torch.inference_mode():
+            ranker.score_catalogue(user_side(), catalogue())
+        ranker.score_catalogue(user_side(), catalogue()).square().sum().backward()
+        assert all(parameter.grad is not None for parameter in ranker.parameters())
+
+
+class TestLightGCNRankerWithText(RankerContract):
+    def make(self):
+        return with_text(cosine=False)
+
+    def test_text_is_added_to_the_ids(self, ranker):
+        users, items = ranker.users.table(), ranker.items.table() + ranker.map(TEXT)
+        expected = layers_of(torch.cat([users, items]).detach().double().numpy())
+        found = torch.cat(ranker.propagated()).detach().numpy()
+        assert np.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ({"users": "mean"}, "needs a text encoder"),
+        ({"item_ids": False}, "needs a text encoder"),
+        ({"users": "sum"}, "ranker.text.users is 'sum'"),
+        ({"normalize": "no"}, "ranker.text.normalize is 'no'"),
+        ({"hidden_dim": 0}, "ranker.text.hidden_dim is 0"),
+    ],
+)
+def test_impossible_texts_are_errors(nodes, message):
+    with pytest.raises(ConfigError, match=message):
+        LightGCNRanker(ModelContext(0, torch.ones(2).bool(), torch.ones(3).long()), text=TextNodes(**nodes))

@@ -30,6 +30,14 @@ def test_a_sequential_model_is_its_parts(overrides, expected):
     assert cfg.batches.train_history == "sequence"
 
 
+def test_alpharec_is_its_parts():
+    cfg = recsys.compose(["experiment=alpharec"])
+    check(cfg)
+    assert " ".join(cfg.choices[group] for group in GROUPS) == "bert none none infonce uniform lightgcn"
+    assert (cfg.ranker.n_layers, cfg.ranker.cosine, cfg.ranker.text.users) == (2, True, "mean")
+    assert (cfg.loss.temperature, cfg.negatives.n_negatives) == (0.15, 256)
+
+
 @pytest.mark.parametrize(
     ("experiment", "expected"),
     [

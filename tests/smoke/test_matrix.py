@@ -42,6 +42,7 @@ OWN_VECTORS = [ranker for ranker in TRAINED if traits("ranker", ranker).get("own
 TRAINED = [ranker for ranker in TRAINED if ranker not in OWN_VECTORS]
 LEARN_IDS = [ranker for ranker in TRAINED if recsys.compose([f"ranker={ranker}"]).features.ids]
 READ_TEXT = [ranker for ranker in SOLVED if traits("ranker", ranker).get("reads_text")]
+TEXT_AND_OWN = [ranker for ranker in OWN_VECTORS if traits("ranker", ranker).get("text_vectors")]
 
 USED_PROFILES = [profile for profile in PROFILES if profile != "none"]
 READ_TEXTS = [profile for profile in PROFILES if traits("profile", profile).get("reads_text")]
@@ -90,6 +91,7 @@ CELLS = [
     *product(["none"], ["none"], [*SOLVED, *OWN_VECTORS]),
     *product(HAVE_TEXT, ["none"], ["itemknn"]),
     *product(["bert", "tfidf"], ["none"], [ranker for ranker in READ_TEXT if ranker not in ("itemknn", "prompt")]),
+    *product(["bert", "vectors"], ["none"], TEXT_AND_OWN),
     ("tfidf", "none", "prompt"),
 ]
 
@@ -113,7 +115,7 @@ STEPS = covering([cell for cell in TRIPLES if cell[0] in BY_TRAITS])
 REFUSED = {
     "ignores": [
         *product(["none"], ["mean"], [*SOLVED, *OWN_VECTORS]),  # they have no use for a profile
-        *product(["tfidf"], ["none"], [ranker for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in READ_TEXT]),
+        *(("tfidf", "none", ranker) for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in (*READ_TEXT, *TEXT_AND_OWN)),
     ],
     "the encoder's vector of a text": [*product(WORDLESS, READ_TEXTS, ["cf"])],
     "needs a profile": list(product(["tfidf"], ["none"], TRAINED)),

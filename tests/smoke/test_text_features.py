@@ -17,6 +17,9 @@ WAYS = {
     "offsets": ["finetune=delta", "features.vectors.truncate=16"],
     "ids": ["features=ids"],
     "sequence": ["experiment=bert4rec", "features=ids"],
+    "graph": ["ranker=lightgcn", "ranker.dim=8", "loss=infonce", "ranker.cosine=true"],
+    "alpharec": ["experiment=alpharec", "ranker.dim=8", "ranker.text.vectors.whitening=0.5"],
+    "infonce": ["loss=infonce", "negatives=in_batch", "ranker.cosine=true"],
 }
 
 
@@ -50,7 +53,8 @@ def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path
 @pytest.mark.parametrize("way", WAYS)
 def test_it_is_trained_and_reopened(way, small_data, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
-    chosen = [*WAYS[way], "encoder=tfidf", "encoder.n_components=32", "features.dim=8"]
+    width = ["features.dim=8"] if recsys.compose(WAYS[way]).features.dim else []
+    chosen = [*WAYS[way], "encoder=tfidf", "encoder.n_components=32", *width]
     run = recsys.run([*small_data, *chosen, *paths, "test_knowledge=train"])
     assert 0 < run.record.metrics["test/ndcg@10"] < 1
     again = recsys.load(run.folder)
