@@ -15,37 +15,44 @@ DAY = 86_400 * MICROSECONDS
 class PopularityRanker(Ranker, Fittable):
     """score(u, i) = Σ 2^(−age / half_life_days) over the train interactions of i; their number without a half-life.
 
-    Ages are counted from the newest train interaction. Ji et al., "A Re-visit of the Popularity Baseline in Recommender
-    Systems", SIGIR 2020, on why the recent ones predict better.
+    Ages are counted from the newest train interaction; with `window_days` only younger interactions count. Ji et al.,
+    "A Re-visit of the Popularity Baseline in Recommender Systems", SIGIR 2020, on why the recent ones predict better.
 
     Args:
         context: Sizes of the data and train counts.
         half_life_days: After how many days an interaction counts half; None for no decay.
+        window_days: Only interactions younger than this count; None for all.
 
     Raises:
-        ConfigError: If the half-life is not positive.
+        ConfigError: If a number of days is not positive.
     """
 
     counts: Tensor
 
-    def __init__(self, context: ModelContext, half_life_days: float | None = None) -> None:
+    def __init__(
+        self, context: ModelContext, half_life_days: float | None = None, window_days: float | None = None
+    ) -> None:
         super().__init__()
-        if half_life_days is not None and half_life_days <= 0:
-            raise ConfigError(f"ranker.half_life_days is {half_life_days}; expected a positive number, or null.")
-        self.half_life_days = half_life_days
+        for key, value in {"half_life_days": half_life_days, "window_days": window_days}.items():
+            if value is not None and value <= 0:
+                raise ConfigError(f"ranker.{key} is {value}; expected a positive number, or null.")
+        self.half_life_days, self.window_days = half_life_days, window_days
         self.register_buffer("counts", context.item_counts.float())
 
     def fit(self, train: TrainInteractions) -> None:
-        if self.half_life_days is None:
+        if self.half_life_days is None and self.window_days is None:
             return
         if train.timestamps is None:
+            key = "window_days" if self.half_life_days is None else "half_life_days"
             raise DataError(
-                f"ranker.half_life_days is {self.half_life_days}, but the data has no times: name their column "
-                "(data.interactions.timestamp), or leave the half-life out."
+                f"ranker.{key} is {getattr(self, key)}, but the data has no times: name their column "
+                f"(data.interactions.timestamp), or leave {key} out."
             )
         days = (train.timestamps.max() - train.timestamps) / DAY
-        decayed = np.bincount(train.items, np.exp2(-days / self.half_life_days), train.n_items)
-        self.counts = torch.from_numpy(decayed).float()
+        weights = np.ones(len(days)) if self.half_life_days is None else np.exp2(-days / self.half_life_days)
+        if self.window_days is not None:
+            weights = weights * (days < self.window_days)
+        self.counts = torch.from_numpy(np.bincount(train.items, weights, train.n_items)).float()
 
     def score(self, users: UserSide, items: OwnItems) -> Tensor:
         return self.counts[items.idx]

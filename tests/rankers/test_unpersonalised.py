@@ -31,6 +31,21 @@ class TestDecayedPopularityRanker(RankerContract):
         assert scores[[4, 5, 6]].tolist() == [0.0, 1 / 8 + 1 / 2, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"window_days": 2.5}, [0.0, 1.0, 1.0]),
+        ({"window_days": 2.0}, [0.0, 0.0, 1.0]),
+        ({"window_days": 7.0}, [0.0, 2.0, 1.0]),
+        ({"window_days": 2.5, "half_life_days": 2.0}, [0.0, 1 / 2, 1.0]),
+    ],
+)
+def test_only_interactions_in_the_window_count(settings, expected):
+    ranker = PopularityRanker(context(), **settings)
+    ranker.fit(timed(np.array([0, 4, 6]) * DAY))
+    assert ranker.score_catalogue(user_side(), catalogue())[0, [4, 5, 6]].tolist() == expected
+
+
 class TestRandomScoresRanker(RankerContract):
     def make(self):
         return self.of(seed=3)
@@ -62,3 +77,10 @@ def test_a_half_life_that_is_not_positive_is_refused():
 def test_a_half_life_needs_times():
     with pytest.raises(DataError, match="no times"):
         PopularityRanker(context(), half_life_days=1.0).fit(timed(None))
+
+
+def test_a_window_must_be_positive_and_needs_times():
+    with pytest.raises(ConfigError, match=r"ranker\.window_days"):
+        PopularityRanker(context(), window_days=0)
+    with pytest.raises(DataError, match=r"ranker\.window_days is 7"):
+        PopularityRanker(context(), window_days=7).fit(timed(None))
