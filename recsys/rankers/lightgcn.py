@@ -61,15 +61,15 @@ class LightGCNRanker(Ranker, Fittable):
                 f"ranker.dim is {dim} and ranker.n_layers is {n_layers}; expected 1 or more, and 0 or more."
             )
         self.n_users, self.n_layers, self.cosine = context.n_users, n_layers, cosine
-        nodes, has_text = text or TextNodes(), vectors is not None and vectors.dim > 0
-        nodes.check(has_text)
+        nodes = text or TextNodes()
+        self.vectors = vectors if vectors is not None and vectors.dim > 0 else None
+        nodes.check(self.vectors is not None)
         self.users = None if nodes.users == MEAN else _ids(context.warm_users, dim, init_std, context)
         self.items = _ids(context.warm_items, dim, init_std, context) if nodes.item_ids else None
-        self.vectors = vectors if has_text else None
         self.map: nn.Module | None = None
-        if has_text:
-            nodes.prepare(vectors, context)
-            self.map = nodes.map(vectors.dim, dim)
+        if self.vectors is not None:
+            nodes.prepare(self.vectors, context)
+            self.map = nodes.map(self.vectors.dim, dim)
         # The graph as compressed rows, users before items: whose neighbours stand from which place on.
         self.register_buffer("starts", torch.zeros(context.n_users + context.n_items + 1, dtype=torch.int64))
         self.register_buffer("neighbors", torch.zeros(2 * int(context.item_counts.sum()), dtype=torch.int64))

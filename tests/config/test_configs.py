@@ -24,7 +24,10 @@ from recsys.tracking.run_id import cell_id
 
 COMPONENTS = ["encoder", "finetune", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics"]
 COMPONENTS += ["split", "data"]
-NEEDED = {("encoder", "endpoint"): ("url=http://localhost:8000/v1", "model=any")}  # keys without a default
+NEEDED = {  # keys without a default
+    ("encoder", "endpoint"): ("url=http://localhost:8000/v1", "model=any"),
+    ("encoder", "vectors"): ("path=any.npy",),
+}
 PRIMARY = sorted(path.stem for path in conf_dir().glob("*.yaml"))
 FILES = sorted(path.relative_to(conf_dir()) for path in conf_dir().rglob("[!_]*.yaml") if path.parent != conf_dir())
 

@@ -41,7 +41,8 @@ def test_a_space_is_what_the_chosen_components_declare():
     [
         (["encoder=none", "ranker=cf"], ["features.normalize", "features.hidden_dim", "features.dropout"]),
         (["encoder=none", "ranker=cf"], ["batches.max_history"]),  # profile=id reads no history
-        (["encoder=none", "ranker=itemknn"], ["ranker.text_weight", "ranker.vectors.whitening"]),
+        (["ranker=itemknn"], ["ranker.text_weight", "ranker.vectors.whitening"]),
+        (["ranker=ease"], ["ranker.text_weight", "ranker.vectors.whitening"]),
         (["experiment=sasrec", "encoder=bert"], ["features.init_std"]),  # text in the place of IDs
         (["ranker=popularity"], ["loss"]),
         (["ranker=multvae"], ["loss", "negatives.n_negatives"]),
