@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from recsys import schema
+from recsys.encoders.none import NoneEncoder
 from recsys.schema import ConfigError, RecsysError
 from recsys.serving import new_texts
 from recsys.serving.model import serve
@@ -87,7 +88,7 @@ def test_neighbours_of_known_items_say_nothing_of_words(run_of):
 
 
 def test_an_encoder_that_has_changed_is_found_out(served, monkeypatch):
-    class Changed:
+    class Changed(NoneEncoder):
         def encode(self, texts):
             return np.ones((len(texts), served.text_vectors.shape[1]), dtype=np.float32)
 
