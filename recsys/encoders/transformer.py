@@ -49,6 +49,7 @@ class TransformerEncoder(Encoder):
         pretraining: How that model is trained; see `Pretraining`.
         prompt: A template with `{text}`, which is encoded in the text's place: an instruction to the model. A long text
             is cut so that the whole of the template is read. Vectors are pooled over the template's tokens too.
+        averaged_layers: The last layers whose states are averaged before pooling; 1 for the last layer alone.
 
     Raises:
         ConfigError: If a value is unknown or impossible.
@@ -72,6 +73,7 @@ class TransformerEncoder(Encoder):
         sizes: Mapping[str, int] | None = None,
         pretraining: Mapping[str, Any] | None = None,
         prompt: str | None = None,
+        averaged_layers: int = 1,
     ) -> None:
         if pooling not in self.poolings:
             raise ConfigError(
@@ -91,10 +93,13 @@ class TransformerEncoder(Encoder):
         if precision == INT8 and device.startswith("cuda"):
             raise ConfigError(f"encoder.precision=int8 runs on the CPU only, and encoder.device is {device}.")
         _check_prompt(prompt)
+        check_at_least("averaged_layers", averaged_layers, 1)
+        if averaged_layers > 1 and compile:
+            raise ConfigError("encoder.compile=true reads the last layer alone; use encoder.averaged_layers=1.")
         self.precision, self.compile = precision, compile
         self.weights, self.pooling, self.normalize = weights, pooling, normalize
         self.max_length, self.batch_tokens, self.device = max_length, batch_tokens, device
-        self.prompt = prompt
+        self.prompt, self.averaged_layers = prompt, averaged_layers
         self.sizes = settings(ModelSizes, "sizes", sizes)
         self.pretraining = settings(Pretraining, "pretraining", pretraining)
 
@@ -131,6 +136,8 @@ class TransformerEncoder(Encoder):
             identity["compile"] = True  # which rounds otherwise
         if self.prompt is not None:
             identity["prompt"] = self.prompt
+        if self.averaged_layers > 1:
+            identity["averaged_layers"] = self.averaged_layers
         if self.weights == CATALOGUE:
             return {**identity, **self.recipe(), "fitted": True}
         return {**identity, **content_of(self.weights)}
@@ -145,6 +152,11 @@ class TransformerEncoder(Encoder):
             folder = weights_folder(self.weights, cache_dir)
         self.tokenizer, model = load(folder, self._reads_as_decoder(), self.max_length)
         self.model = model.to("cpu" if self.precision == INT8 else found_device(self.device))
+        n_layers = self.model.config.num_hidden_layers
+        if self.averaged_layers > n_layers:
+            raise ConfigError(
+                f"encoder.averaged_layers is {self.averaged_layers}, but the encoder has {n_layers} layers."
+            )
         self.runner = self._runner(texts)
 
     def _runner(self, texts: Sequence[str]) -> Any:
@@ -239,14 +251,18 @@ class TransformerEncoder(Encoder):
     def network(self, texts: Sequence[str]) -> TextNetwork:
         from recsys.encoders.network import TextNetwork
 
+        if self.averaged_layers > 1:
+            raise ConfigError("finetune trains the last layer's states alone; use encoder.averaged_layers=1.")
         return TextNetwork(self.model, self._tokens(texts), self._pool, self.batch_tokens).to(self.model.device)
 
     def _forward(self, tokens: list[list[int]], runner: Any) -> Tensor:
         from recsys.language_models.lengths import padded
 
         ids, mask = (tensor.to(self.model.device) for tensor in padded(tokens))
-        states = runner(input_ids=ids, attention_mask=mask).last_hidden_state
-        return self._pool(states, mask)
+        if self.averaged_layers == 1:
+            return self._pool(runner(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+        states = runner(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+        return self._pool(sum(states[-self.averaged_layers :]) / self.averaged_layers, mask)
 
     def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
         import torch

@@ -172,3 +172,31 @@ class TestMiniLM:
     def test_it_knows_what_texts_mean(self, encoder):
         war, battle, baking = encoder.encode(["a war film", "soldiers in battle", "a recipe for apple cake"])
         assert war @ battle > war @ baking + 0.2
+
+
+@pytest.mark.parametrize("make", [BertEncoder, GPT2Encoder])
+def test_the_states_of_the_last_layers_are_averaged(make, tmp_path):
+    folder = {BertEncoder: bert_folder, GPT2Encoder: gpt2_folder}[make](tmp_path)
+    encoder = make(str(folder), averaged_layers=2, max_length=24, normalize=False)
+    encoder.fit(TEXTS, tmp_path)
+    tokens = encoder.tokenizer([TEXTS[0]], return_tensors="pt")
+    with torch.no_grad():
+        states = encoder.model(input_ids=tokens["input_ids"], output_hidden_states=True).hidden_states
+    expected = (states[-1] + states[-2])[0].mean(dim=0) / 2
+    np.testing.assert_allclose(encoder.encode(TEXTS)[0], expected.numpy(), atol=1e-5)
+    assert encoder.identity()["averaged_layers"] == 2
+    assert "averaged_layers" not in make(str(folder)).identity()
+
+
+def test_averaged_layers_must_exist_and_are_not_trained(tmp_path):
+    encoder = BertEncoder(str(bert_folder(tmp_path)), averaged_layers=9, max_length=24)
+    with pytest.raises(ConfigError, match=r"encoder\.averaged_layers is 9, but the encoder has 2 layers"):
+        encoder.fit(TEXTS, tmp_path)
+    encoder.averaged_layers = 2
+    encoder.fit(TEXTS, tmp_path)
+    with pytest.raises(ConfigError, match="finetune trains the last layer"):
+        encoder.network(TEXTS)
+    with pytest.raises(ConfigError, match="averaged_layers is 0"):
+        BertEncoder(averaged_layers=0)
+    with pytest.raises(ConfigError, match="reads the last layer alone"):
+        BertEncoder(averaged_layers=2, compile=True)
