@@ -77,7 +77,7 @@ LAYOUTS = [
     Layout(
         "amazon",
         _fixture("amazon"),
-        ["data=amazon_reviews", "data.reviews=All_Beauty.jsonl", "data.meta=meta_All_Beauty.jsonl"],
+        ["data=amazon_reviews", "split=temporal", "data.reviews=All_Beauty.jsonl", "data.meta=meta_All_Beauty.jsonl"],
         "All_Beauty.jsonl",
         None,
     ),

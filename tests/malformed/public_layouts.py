@@ -84,7 +84,7 @@ PUBLIC = [
         "otto",
         json_lines(
             "otto-recsys-train.jsonl",
-            '{"session":%(u)d%(i)d,"events":[{"aid":%(i)d,"ts":%(t)d000,"type":"clicks"},{"aid":%(r)d,"ts":%(t)d001}]}',
+            '{"session":%(u)d,"events":[{"aid":%(i)d,"ts":%(t)d000,"type":"clicks"},{"aid":%(r)d,"ts":%(t)d001}]}',
         ),
         ["data=otto"],
         "otto-recsys-train.jsonl",
