@@ -36,7 +36,7 @@ def main(log: str, settings: str, lists: str) -> None:
 def measure(log: Path, settings: dict[str, Any], lists: Path) -> dict[str, Any]:
     """Figures by kind of layers, and versions."""
     with np.load(log) as arrays:
-        train, known, users = _dataset(arrays["train"]), _dataset(arrays["known"]), arrays["test_users"]
+        train, known, users = as_dataset(arrays["train"]), as_dataset(arrays["known"]), arrays["test_users"]
     figures, found = {}, {}
     for name, layers in LAYERS.items():
         model = _model(settings, layers)
@@ -66,16 +66,18 @@ def _model(settings: dict[str, Any], layers: type[TransformerLayersBase]) -> SAS
         lr=settings["learning_rate"],
         batch_size=settings["sequences of RecTools' batch"],
         transformer_layers_type=layers,
-        get_trainer_func=lambda: _trainer(settings["epochs"]),
+        get_trainer_func=lambda: trainer(settings["epochs"]),
     )
 
 
-def _dataset(rows: Any) -> Dataset:
+def as_dataset(rows: Any) -> Dataset:
+    """RecTools' form of rows (n, 3): user, item, microseconds since 1970."""
     frame = DataFrame(rows, columns=["user_id", "item_id", "datetime"])
-    return Dataset.construct(frame.assign(datetime=to_datetime(frame["datetime"], unit="s"), weight=1.0))
+    return Dataset.construct(frame.assign(datetime=to_datetime(frame["datetime"], unit="us"), weight=1.0))
 
 
-def _trainer(epochs: int) -> Trainer:
+def trainer(epochs: int) -> Trainer:
+    """A trainer that times epochs and does nothing else beside them."""
     return Trainer(
         max_epochs=epochs,
         accelerator="cpu",

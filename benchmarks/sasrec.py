@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
             rival_name="RecTools",
             versions=environment.versions(),
         )
-        _write_split(overrides, folder / "split.npz")
+        write_split(overrides, folder / "split.npz")
         comparison.run(
             1 if arguments.tiny else arguments.repeats,
             partial(_ours, overrides, comparison),
@@ -122,7 +122,8 @@ def _overrides(log: Path, settings: dict[str, Any], folder: Path) -> list[str]:
     ]
 
 
-def _write_split(overrides: list[str], path: Path) -> None:
+def write_split(overrides: list[str], path: Path) -> int:
+    """Write the split's train and known interactions and test pairs for RecTools; give the size of the train part."""
     import recsys
     from recsys.experiment.inputs import load_split
 
@@ -130,6 +131,7 @@ def _write_split(overrides: list[str], path: Path) -> None:
     columns = [schema.USER, schema.ITEM, schema.TIMESTAMP]
     train, known = (frame.select(columns).to_numpy() for frame in (split.train, split.known(schema.TEST)))
     np.savez(path, train=train, known=known, test_users=split.test[schema.USER], test_items=split.test[schema.ITEM])
+    return int(split.train.height)
 
 
 def _ours(overrides: list[str], comparison: Comparison) -> Seconds:

@@ -17,6 +17,7 @@ import environments  # noqa: E402
 import polars as pl  # noqa: E402
 import reference  # noqa: E402
 import scale  # noqa: E402
+import sequential  # noqa: E402
 from commands import Command  # noqa: E402
 from epoch_timer import FirstBatches  # noqa: E402
 from full import only_full  # noqa: E402
@@ -163,6 +164,21 @@ def test_sasrec_is_timed():
     assert "10,000 positives of an epoch" in shown
     assert "our test ndcg@10" in shown
     assert ("RecTools is left out" in shown) is not environments.RECTOOLS.is_installed()
+
+
+@only_full
+@pytest.mark.slow
+def test_sequential_models_are_compared():
+    shown = run("sequential.py")
+    assert "hstu on a toy log" in shown
+    assert ("RecTools is left out" in shown) is not environments.RECTOOLS.is_installed()
+
+
+def test_a_model_is_short_beyond_two_standard_errors_of_the_difference():
+    # Standard errors are 0.02/√4 = 0.01 each (deviations ±0.02·√3/2), so two of the difference are 0.0283.
+    theirs = [0.5 + sign * 0.02 * math.sqrt(3) / 2 for sign in (1, 1, -1, -1)]
+    for shift, expected in ((0.028, "reached"), (0.029, "short"), (-0.1, "reached")):
+        assert sequential.verdict([value - shift for value in theirs], theirs) == expected
 
 
 def test_an_environment_is_the_one_of_its_pins(tmp_path, monkeypatch):
