@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.vector_cache import encode_items
@@ -118,7 +119,11 @@ class EncoderContract:
     def test_the_run_s_own_randomness_is_left_alone(self, folder: Path, tmp_path: Path) -> None:
         torch.manual_seed(5)
         np.random.seed(5)  # noqa: NPY002 (the global state is what is watched)
-        state, numpy_state = torch.get_rng_state(), np.array(np.random.get_state()[1])  # noqa: NPY002
+        state, numpy_state = torch.get_rng_state(), self.numpy_state()
         encode_items(self.make(folder), TEXTS, np.ones(len(TEXTS), dtype=bool), tmp_path)
         assert torch.equal(torch.get_rng_state(), state)
-        assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+        assert np.array_equal(self.numpy_state(), numpy_state)
+
+    def numpy_state(self) -> NDArray[np.uint32]:
+        """The state of numpy's global generator."""
+        return np.array(np.random.get_state(legacy=False)["state"]["key"])  # noqa: NPY002

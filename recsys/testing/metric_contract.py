@@ -70,13 +70,16 @@ class MetricContract:
         assert torch.isfinite(values).all()
 
     def test_chunks_and_their_order_change_nothing(self) -> None:
-        parts = [ranked(*(part[start : start + 5] for part in queries())) for start in (0, 5, 10)]
+        scores, positives, query = queries()
+        chunks = zip(scores.split(5), positives.split(5), query.split(5), strict=True)
+        parts = [ranked(*chunk) for chunk in chunks]
         expected = self.value(ranked(*queries()))
         torch.testing.assert_close(self.value(*parts), expected)
         torch.testing.assert_close(self.value(*reversed(parts)), expected)
 
     def test_a_query_that_comes_twice_counts_once(self) -> None:
-        again = ranked(*(part[:3] for part in queries()))
+        scores, positives, query = queries()
+        again = ranked(scores[:3], positives[:3], query[:3])
         torch.testing.assert_close(self.value(ranked(*queries()), again), self.value(ranked(*queries())))
 
     def test_queries_without_positives_change_nothing(self) -> None:
