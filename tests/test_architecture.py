@@ -43,6 +43,7 @@ ALLOWED = {
         *("schema", "support", "config", "data", "encoders", "layers", "metrics", "profiles", "rankers", "tracking"),
         *("training", "experiment"),
     },
+    "testing": {"schema", "data", "encoders", "metrics", "profiles", "rankers", "training"},
     "commands": {
         *("schema", "support", "config", "data", "encoders", "experiment", "reports", "runs", "serving", "studies"),
         *("tracking", "training"),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from encoders.encoder_contract import LONG, EncoderContract
 from encoders.tiny_models import TEXTS, gpt2_folder
 
 import recsys
@@ -15,6 +14,7 @@ from recsys.encoders.random import RandomEncoder
 from recsys.encoders.tfidf import TfidfEncoder
 from recsys.encoders.transformer import TransformerEncoder
 from recsys.schema import ConfigError
+from recsys.testing.encoder_contract import LONG, EncoderContract
 
 
 class TestNoneEncoder(EncoderContract):

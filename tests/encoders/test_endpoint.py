@@ -11,7 +11,6 @@ import traceback
 import numpy as np
 import pytest
 from encoders.embedding_server import DIM, Fault, serving, vector_of
-from encoders.encoder_contract import LONG, EncoderContract
 from encoders.tiny_models import TEXTS
 
 import recsys
@@ -19,6 +18,7 @@ from recsys.config.compose import build
 from recsys.encoders.endpoint import EndpointEncoder
 from recsys.language_models.embedding_endpoint import EndpointError
 from recsys.schema import ConfigError
+from recsys.testing.encoder_contract import LONG, EncoderContract
 
 KEY = "my-very-own-value-1234"
 

@@ -7,7 +7,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from encoders.encoder_contract import MIXED, EncoderContract
 from encoders.tiny_models import TEXTS, bert_folder, gpt2_folder
 
 import recsys
@@ -19,6 +18,7 @@ from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.encoders.int8 import Int8Linear, quantized
 from recsys.experiment.record_fields import label
 from recsys.schema import ConfigError
+from recsys.testing.encoder_contract import MIXED, EncoderContract
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoders.encoder_contract import NotAgain
 from encoders.tiny_models import WORDS
 
 from recsys.encoders import pretraining
 from recsys.encoders.bert import BertEncoder
 from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.schema import ConfigError
+from recsys.testing.encoder_contract import NotAgain
 
 COLOURS, THINGS, TIMES, FEELINGS = WORDS[4:9], WORDS[14:18], WORDS[9:12], WORDS[11:15]
 CATALOGUE = [f"the {a} {b} of {c} and {d}" for a, b, c, d in product(COLOURS, THINGS, TIMES, FEELINGS)]  # 240

@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from encoders.encoder_contract import LONG, MIXED, EncoderContract
 from encoders.tiny_models import TEXTS, auto_folder
 
 from recsys.encoders.smollm import SmolLMEncoder
 from recsys.schema import ConfigError
+from recsys.testing.encoder_contract import LONG, MIXED, EncoderContract
 
 PROMPT = "red {text} in old"
 

@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from encoders.encoder_contract import MIXED, EncoderContract
 from encoders.tiny_models import TEXTS, auto_folder, bert_folder, gpt2_folder
 
 from recsys.encoders.bert import BertEncoder
@@ -16,6 +15,7 @@ from recsys.encoders.gpt2 import GPT2Encoder
 from recsys.encoders.transformer import TransformerEncoder
 from recsys.language_models.weights import MINILM, find_weights
 from recsys.schema import ConfigError
+from recsys.testing.encoder_contract import MIXED, EncoderContract
 
 TINY = {"vocabulary_size": 300, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}
 FEW_STEPS = {"epochs": 1, "batch_size": 8}

@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 import pytest
-from encoders.encoder_contract import MIXED, NotAgain, forbid_work
 from encoders.tiny_models import TEXTS
 
 from recsys.encoders.base import Encoder
@@ -13,6 +12,7 @@ from recsys.encoders.random import RandomEncoder
 from recsys.encoders.tfidf import TfidfEncoder
 from recsys.encoders.vector_cache import encode_items
 from recsys.schema import DataError
+from recsys.testing.encoder_contract import MIXED, NotAgain, forbid_work
 
 TRAIN = np.arange(len(TEXTS)) < 15
 

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import torch
 
-SENTENCE = "a the of and red green blue old new war peace night day love film story man woman sea moon"
-WORDS = SENTENCE.split()
-TEXTS = [f"the {a} film of {b} and love" for a in WORDS[4:9] for b in WORDS[9:13]]
-
+from recsys.testing.encoder_contract import TEXTS, WORDS
 
 BERT_SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 BERT_SIZES |= {"vocab_size": 5 + len(WORDS), "max_position_embeddings": 32, "initializer_range": 0.5}

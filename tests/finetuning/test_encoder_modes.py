@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from encoders.encoder_contract import MIXED
 from encoders.tiny_models import TEXTS, auto_folder, bert_folder, gpt2_folder
 
 from recsys.encoders.bert import BertEncoder
@@ -21,6 +20,7 @@ from recsys.finetuning.lora import Lora
 from recsys.layers.post_processing import PostProcessing
 from recsys.optim.schedule import warm_up
 from recsys.schema import ConfigError, ModelContext
+from recsys.testing.encoder_contract import MIXED
 
 ITEMS = [*MIXED, MIXED[0], ""]  # two texts stand for two items each
 ENCODERS = {

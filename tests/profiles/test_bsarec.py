@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from profiles.profile_contract import DIM, N_ITEMS, ProfileContract, batch_of, context
 
 from recsys.profiles.bsarec import BSARecProfile
 from recsys.schema import ConfigError
+from recsys.testing.profile_contract import DIM, N_ITEMS, ProfileContract, batch_of, context
 
 
 def norm(x):

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from profiles.profile_contract import DIM, ProfileContract, batch_of, context
 
 from recsys.profiles.hstu import HSTUProfile
 from recsys.schema import ConfigError
+from recsys.testing.profile_contract import DIM, ProfileContract, batch_of, context
 
 
 def silu(x):

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from profiles.profile_contract import DIM, ProfileContract, batch_of, context
 
 from recsys.profiles.ligr import LiGRProfile
 from recsys.schema import ConfigError
+from recsys.testing.profile_contract import DIM, ProfileContract, batch_of, context
 
 
 class TestLiGRProfile(ProfileContract):

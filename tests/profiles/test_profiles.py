@@ -2,7 +2,6 @@ import re
 
 import pytest
 import torch
-from profiles.profile_contract import DIM, ProfileContract, batch_of, context
 
 from recsys.profiles.attention import AttentionProfile
 from recsys.profiles.bidirectional import BidirectionalProfile
@@ -13,6 +12,7 @@ from recsys.profiles.self_attention import SelfAttentionProfile
 from recsys.profiles.text import TextProfile
 from recsys.profiles.transformer import TransformerProfile
 from recsys.schema import ConfigError, Places
+from recsys.testing.profile_contract import DIM, ProfileContract, batch_of, context
 
 
 class TestMeanProfile(ProfileContract):

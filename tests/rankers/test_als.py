@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from implicit.cpu.als import AlternatingLeastSquares
-from rankers.ranker_contract import N_ITEMS, N_USERS, context, train
 from rankers.test_closed_form import ClosedFormContract, dense, known, scores
 from scipy.sparse import csr_matrix
 
@@ -16,6 +15,7 @@ from recsys.rankers import least_squares
 from recsys.rankers.als import ALSRanker
 from recsys.rankers.least_squares import solve_rows
 from recsys.schema import ConfigError, RecsysError
+from recsys.testing.ranker_contract import N_ITEMS, N_USERS, context, train
 
 SETTINGS = {"alpha": 5.0, "regularization": 0.5}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 from scipy.sparse import csr_matrix
 
 from recsys.layers.post_processing import PostProcessing
@@ -14,6 +13,7 @@ from recsys.rankers.base import OwnItems
 from recsys.rankers.ease import EASERanker
 from recsys.rankers.itemknn import ItemKNNRanker
 from recsys.schema import ConfigError
+from recsys.testing.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 
 
 def dense() -> np.ndarray:

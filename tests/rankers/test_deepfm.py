@@ -3,11 +3,11 @@ from itertools import combinations
 
 import pytest
 import torch
-from rankers.ranker_contract import DIM, N_ITEMS, RankerContract, catalogue, context, user_side
 
 from recsys.rankers.base import OwnItems
 from recsys.rankers.deepfm import DeepFMRanker
 from recsys.schema import ConfigError
+from recsys.testing.ranker_contract import DIM, N_ITEMS, RankerContract, catalogue, context, user_side
 
 
 def with_categories():

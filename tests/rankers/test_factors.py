@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rankers.ranker_contract import N_ITEMS, context, train
 from rankers.test_closed_form import ClosedFormContract, dense, known, scores
 from sklearn.decomposition import NMF
 
 from recsys.rankers.nmf import NMFRanker
 from recsys.rankers.svd import SVDRanker
 from recsys.schema import ConfigError
+from recsys.testing.ranker_contract import N_ITEMS, context, train
 
 
 class TestSVDRanker(ClosedFormContract):

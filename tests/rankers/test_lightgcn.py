@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, train, user_side
 
 from recsys.finetuning.base import TextVectors
 from recsys.rankers.lightgcn import LightGCNRanker
 from recsys.rankers.text_nodes import TextNodes
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.testing.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, train, user_side
 
 
 def solved(n_layers: int = 3) -> LightGCNRanker:

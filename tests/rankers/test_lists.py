@@ -7,11 +7,11 @@ from dataclasses import replace
 import polars as pl
 import pytest
 import torch
-from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 
 from recsys.data.outside_lists import OutsideLists
 from recsys.rankers.lists import ListsRanker
 from recsys.schema import ConfigError, RawIds
+from recsys.testing.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 
 PAIRS = [(0, 3, 1), (0, 5, 2), (0, 9, 2), (2, 29, 1)]  # user, item, place
 

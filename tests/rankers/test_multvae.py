@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, user_side
 
 from recsys.config.compatibility import check
 from recsys.config.compose import compose
 from recsys.data.ragged import ItemLists
 from recsys.rankers.multvae import MultVAERanker
 from recsys.schema import ConfigError
+from recsys.testing.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, user_side
 from recsys.training.batches import WholeUserBatches
 from recsys.training.losses import multinomial
 

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from rankers.ranker_contract import DIM, RankerContract, catalogue, context, user_side
 
 from recsys.rankers.neumf import NeuMFRanker
 from recsys.schema import ConfigError, ModelContext
+from recsys.testing.ranker_contract import DIM, RankerContract, catalogue, context, user_side
 
 
 class TestNeuMFRanker(RankerContract):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from encoders.tiny_models import WORDS, auto_folder, bert_folder, causal_folder
-from rankers.ranker_contract import N_ITEMS, RankerContract, catalogue, context, train, user_side
 from scipy.stats import spearmanr
 from torch.nn.functional import log_softmax
 
@@ -20,6 +19,7 @@ from recsys.rankers.prompt import PromptRanker
 from recsys.rankers.prompts import Prompt, newest
 from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order
 from recsys.schema import ConfigError, ItemTexts, UserBatch
+from recsys.testing.ranker_contract import N_ITEMS, RankerContract, catalogue, context, train, user_side
 
 # Of different lengths; two items share a text, and one has none.
 TITLES = ["", *(" ".join(WORDS[start % 7 : start % 7 + 1 + start % 4]) for start in range(N_ITEMS - 1))]

@@ -8,12 +8,12 @@ import pytest
 import torch
 import yaml
 from hydra.utils import get_class
-from rankers.ranker_contract import context
 
 from recsys.rankers import base
 from recsys.rankers.base import Explainable, Factorised, Fittable, Ranker, Reconstructing, Scorer
 from recsys.rankers.dot import DotRanker
 from recsys.rankers.ease import EASERanker
+from recsys.testing.ranker_contract import context
 
 CONF = Path(__file__).parents[2] / "conf" / "ranker"
 YAMLS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(CONF.glob("[!_]*.yaml"))}

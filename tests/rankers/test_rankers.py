@@ -1,12 +1,12 @@
 import pytest
 import torch
-from rankers.ranker_contract import DIM, N_ITEMS, RankerContract, catalogue, context, user_side
 
 from recsys.rankers.cf import CFRanker
 from recsys.rankers.dot import DotRanker
 from recsys.rankers.mlp import MLPRanker
 from recsys.rankers.popularity import PopularityRanker
 from recsys.schema import ConfigError
+from recsys.testing.ranker_contract import DIM, N_ITEMS, RankerContract, catalogue, context, user_side
 
 
 class TestDotRanker(RankerContract):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rankers.ranker_contract import N_ITEMS, context, train
 from rankers.test_closed_form import ClosedFormContract, dense, known, nearest_only, scores
 
 from recsys.rankers.rp3beta import RP3BetaRanker
 from recsys.schema import ConfigError
+from recsys.testing.ranker_contract import N_ITEMS, context, train
 
 
 def weights(alpha: float, beta: float) -> np.ndarray:

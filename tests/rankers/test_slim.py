@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from rankers.ranker_contract import context, train
 from rankers.test_closed_form import ClosedFormContract, cosine, dense, known, nearest_only, processed, scores
 from sklearn.linear_model import ElasticNet
 
@@ -13,6 +12,7 @@ from recsys.rankers import slim
 from recsys.rankers.nonnegative import nonnegative_weights
 from recsys.rankers.slim import SLIMRanker
 from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.testing.ranker_contract import context, train
 
 N_USERS, N_ITEMS = 60, 25
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from rankers.ranker_contract import RankerContract, catalogue, context, user_side
 from torch.nn.functional import cosine_similarity
 
 from recsys.rankers.two_tower import TwoTowerRanker
 from recsys.schema import ConfigError
+from recsys.testing.ranker_contract import RankerContract, catalogue, context, user_side
 
 
 def tower(layers, x):

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from rankers.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 
 from recsys.rankers.popularity import PopularityRanker
 from recsys.rankers.random_scores import RandomScoresRanker
 from recsys.schema import ConfigError, DataError, TrainInteractions
+from recsys.testing.ranker_contract import N_ITEMS, N_USERS, RankerContract, catalogue, context, train, user_side
 
 DAY = 86_400 * 10**6  # microseconds
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from rankers import ranker_contract
-from rankers.ranker_contract import N_ITEMS, N_USERS, catalogue, train, user_side
 from rankers.test_closed_form import ClosedFormContract, dense, known, scores
 
 from recsys.rankers.userknn import UserKNNRanker
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
+from recsys.testing import ranker_contract
+from recsys.testing.ranker_contract import N_ITEMS, N_USERS, catalogue, train, user_side
 
 
 def context() -> ModelContext:

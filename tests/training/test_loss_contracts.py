@@ -1,0 +1,41 @@
+"""Every yaml of conf/loss is a loss that keeps its contract."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from recsys.config.compose import build, compose, conf_dir, is_none, is_of_whole_users
+from recsys.config.traits import traits_of
+from recsys.testing.loss_contract import LossContract, UserLossContract
+
+CONFIGS = {path.stem: compose([f"loss={path.stem}"]).loss for path in sorted((conf_dir() / "loss").glob("[!_]*.yaml"))}
+OF_USERS = [name for name, node in CONFIGS.items() if is_of_whole_users(node)]
+OF_POSITIVES = [name for name, node in CONFIGS.items() if name not in OF_USERS and not is_none(node)]
+
+
+def loss_of(name):
+    sizes = {"n_items": 20} if traits_of(CONFIGS[name]).get("n_items", False) else {}
+    return build("loss", CONFIGS[name], **sizes)
+
+
+class TestLosses(LossContract):
+    @pytest.fixture(params=OF_POSITIVES)
+    def loss(self, request):
+        return loss_of(request.param)
+
+
+class TestUserLosses(UserLossContract):
+    @pytest.fixture(params=OF_USERS)
+    def loss(self, request):
+        return loss_of(request.param)
+
+
+def test_every_yaml_is_tested_or_is_no_loss():
+    assert CONFIGS.keys() - {*OF_POSITIVES, *OF_USERS} == {"none"}
+
+
+@pytest.mark.parametrize("name", [*OF_POSITIVES, *OF_USERS])
+def test_a_yaml_is_named_as_its_function(name):
+    target = yaml.safe_load((conf_dir() / "loss" / f"{name}.yaml").read_text())["_target_"]
+    assert target.rpartition(".")[2] == name
