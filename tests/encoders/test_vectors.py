@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from encoders.encoder_contract import MIXED, EncoderContract
 from encoders.tiny_models import TEXTS
 from safetensors.numpy import save_file
 
@@ -17,6 +16,7 @@ from recsys.encoders.vector_cache import encode_items
 from recsys.encoders.vectors import VectorsEncoder
 from recsys.reports.encoding import coverage_lines, coverage_warnings
 from recsys.schema import ConfigError, DataError
+from recsys.testing.encoder_contract import MIXED, EncoderContract
 
 VALUES = np.arange(8, dtype=np.float32).reshape(4, 2)
 IDS = ["7", "b", "c", "11"]

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from rankers.ranker_contract import N_ITEMS, RankerContract, catalogue, context, train, user_side
 
 from recsys.layers.post_processing import PostProcessing
 from recsys.rankers.transition_graph import TransitionGraphRanker, transitions
 from recsys.schema import ConfigError, DataError, ModelContext, TrainInteractions, UserBatch
+from recsys.testing.ranker_contract import N_ITEMS, RankerContract, catalogue, context, train, user_side
 
 N, USERS = 40, 12
 
