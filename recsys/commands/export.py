@@ -18,6 +18,7 @@ from recsys.schema import ConfigError
 from recsys.serving.command_inputs import with_new_items
 from recsys.serving.model import serve
 from recsys.serving.request import ALL_USERS
+from recsys.serving.table_files import TextFormat
 from recsys.serving.tower import FORMATS, check_has_tower
 from recsys.serving.users import known_users
 from recsys.serving.vector_export import (
@@ -78,6 +79,7 @@ def check_export(cfg: DictConfig) -> None:
     Raises:
         ConfigError: Naming the key.
     """
+    TextFormat.of(cfg.data)
     if cfg.index not in (None, FAISS):
         raise ConfigError(f"index is {cfg.index!r}; expected {FAISS}, or null.")
     if cfg.index == FAISS and find_spec("faiss") is None:

@@ -46,6 +46,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Sequence": (lambda value: isinstance(value, list), "a list"),
     "list": (lambda value: isinstance(value, list), "a list"),
     "Mapping": (lambda value: isinstance(value, dict), "keys with values"),
+    "torch.Tensor": (lambda _: False, ""),  # which no configuration can give
 }
 
 
@@ -109,5 +110,5 @@ def _check_type(key: str, value: Any, annotation: Any) -> None:
             raise ConfigError(f"{key} is {value!r}; expected {text}.")
         return
     if not any(KINDS[name][0](value) for name in names):
-        expected = " or ".join(dict.fromkeys(KINDS[name][1] for name in names))
+        expected = " or ".join(dict.fromkeys(KINDS[name][1] for name in names if KINDS[name][1]))
         raise ConfigError(f"{key} is {value!r}; expected {expected}.")

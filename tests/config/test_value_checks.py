@@ -53,6 +53,13 @@ def test_a_component_refuses_keys_that_it_does_not_have():
     check_arguments("ranker", {**DOT, "temperature": 1})
 
 
+def test_a_text_is_refused_where_the_constructor_takes_numbers_or_tensors():
+    node = {"_target_": "torch.optim.SGD", "lr": 0.1, "weight_decay": "large"}
+    with pytest.raises(ConfigError, match=r"optimizer\.weight_decay is 'large'; expected a number\.$"):
+        check_arguments("optimizer", node)
+    check_arguments("optimizer", {**node, "weight_decay": 1})
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -72,7 +72,12 @@ def test_scores_that_are_no_products_are_refused(run_of, overrides):
 
 
 @pytest.mark.parametrize(
-    ("override", "message"), [("index=annoy", "index is 'annoy'; expected faiss"), ("users=42", "users is 42")]
+    ("override", "message"),
+    [
+        ("index=annoy", "index is 'annoy'; expected faiss"),
+        ("users=42", "users is 42"),
+        ("data.encoding={a: 1}", r"data\.encoding={"),
+    ],
 )
 def test_what_cannot_be_written_is_refused(dot_run, tmp_path, override, message):
     with pytest.raises(ConfigError, match=message):
