@@ -9,7 +9,7 @@ Examples:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     import polars as pl
     from omegaconf import DictConfig
 
+    from recsys.api.comparing import InteractiveComparison
     from recsys.api.datasets import DataKeys, OwnData
     from recsys.api.runs import InteractiveRun
+    from recsys.api.studying import Study
     from recsys.experiment.finished import Run
 
-__all__ = ["compose", "dataset", "load", "recommend", "run", "save_vectors", "trust"]
+__all__ = ["compare", "compose", "dataset", "load", "recommend", "register", "run", "save_vectors", "study", "trust"]
 __version__ = "0.2.0"
 
 
@@ -79,6 +81,32 @@ def dataset(
     return make_dataset({"interactions": interactions, "items": items, "users": users}, name, keys)
 
 
+def register(component: Any, group: str, name: str, *, defaults: Sequence[str] = (), **values: Any) -> None:
+    """Make a class or function of a notebook or package an option of a config group, until Python ends.
+
+    Then `encoder=mine` works in `run` and `study`, in workers, and when a run is loaded again. The run's identity has
+    the hash of its code. A run whose class is defined in a notebook is loaded where the class is registered again.
+    For command lines write a yaml into a folder of `RECSYS_CONF`.
+
+    Args:
+        component: Defined at the top of a notebook, a script or a package.
+        group: Of the configuration, such as "encoder".
+        name: Of the option.
+        defaults: Yamls of the group that it begins with: `["_fitted"]` for a ranker that is not trained by gradients.
+        values: Further keys of its yaml: arguments of the constructor, `search`, `traits`, and `_partial_=True` for
+            profiles, rankers, losses and negatives, which are given further arguments.
+
+    Raises:
+        ConfigError: If the component is local to a function, or the group or the name is impossible.
+
+    Example:
+        >>> recsys.register(MyEncoder, group="encoder", name="mine", dim=32)  # doctest: +SKIP
+    """
+    from recsys.config.registered import register as make_option
+
+    make_option(component, group, name, defaults, values)
+
+
 def run(*configuration: DictConfig | str | Sequence[str], data: OwnData | None = None) -> InteractiveRun:
     """Make a run, or return it if it exists.
 
@@ -94,6 +122,56 @@ def run(*configuration: DictConfig | str | Sequence[str], data: OwnData | None =
     from recsys.api.runs import make_run
 
     return make_run(configuration, data)
+
+
+def study(
+    *configuration: str | Sequence[str], data: OwnData | None = None, progress: bool = False, **keys: Any
+) -> Study:
+    """Make the runs of a study, and tune its cells if it has a search; a study that was stopped goes on.
+
+    Args:
+        configuration: Overrides of the command `recsys study`, such as `"study=demo", "search=tpe"`.
+        data: What `dataset` returned; None for the data of the study.
+        progress: Whether to print a line for each job that ends.
+        keys: Those of `study` as Python values: `name`, `cells={"mine": ["encoder=mine", "ranker=dot"]}`, `grid`,
+            `baselines`, `common`, `seeds`, `baseline`, `metrics`, …; see conf/study/default.yaml.
+
+    Returns:
+        The study: `.runs` and `.trials` are frames, `.comparison` has tables and charts, `.report()` writes the page.
+
+    Raises:
+        ConfigError: If the study, or one of its runs, is impossible; before the first run.
+    """
+    from recsys.api.studying import make_study
+
+    return make_study(configuration, data, keys, progress)
+
+
+def compare(
+    runs: Iterable[Run | str | Path],
+    baseline: Run | str | None = None,
+    metrics: Sequence[str] = ("ndcg@10", "recall@10", "coverage@10"),
+    **test: Any,
+) -> InteractiveComparison:
+    """Compare runs of one protocol: means, intervals, and differences from a baseline.
+
+    Args:
+        runs: Runs of one store, or their folders or ids.
+        baseline: A run, or the label of a cell; None for no differences.
+        metrics: Of the test; the first orders the cells.
+        test: How differences are tested, as in conf/compare.yaml: `test`, `correction`, `level`, `n_resamples`,
+            `seed_interval`.
+
+    Returns:
+        The comparison: `.table` and `.pairs_table` are frames, `.figures` has altair charts, `.report(folder)` writes
+        the page.
+
+    Raises:
+        ComparisonError: If the runs have different protocols, seeds or code.
+    """
+    from recsys.api.comparing import compare_runs
+
+    return compare_runs(runs, baseline, metrics, test)
 
 
 def save_vectors(

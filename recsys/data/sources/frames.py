@@ -124,11 +124,11 @@ def _of_pandas(table: Any, role: str) -> pl.DataFrame:
     if any(name is not None for name in table.index.names):
         table = table.reset_index()
     _check_names([str(name) for name in table.columns], role)
-    columns = []
+    columns: list[pl.Series] = []
     for name in table.columns:
         values = table[name]
         try:
-            columns.append(pl.from_pandas(values.rename(str(name))))
+            columns.append(pl.Series(pl.from_pandas(values.rename(str(name)))))
         except _MISFITS:
             columns.extend(_texts(str(name), values.tolist(), role))
     return pl.DataFrame(columns)
