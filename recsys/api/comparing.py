@@ -61,6 +61,9 @@ class InteractiveComparison(Comparison):
         from recsys.reports.plots.theme import LIGHT, config
 
         style = config(LIGHT, background=LIGHT.surface)
+        style["legend"] = {
+            key: value for key, value in style["legend"].items() if key != "layout"
+        }  # Vega's, not altair's
         drawn = [figure for section in sections(self, None, None) for figure in section.figures]
         return {figure.name: alt.Chart.from_dict({**figure.spec, "config": style}) for figure in drawn}
 
@@ -111,4 +114,6 @@ def compare_runs(
 
 
 def _frame(text: str) -> pl.DataFrame:
-    return pl.read_csv(io.StringIO(text), infer_schema_length=None)
+    frame = pl.read_csv(io.StringIO(text), infer_schema_length=None)
+    empty = [name for name in frame.columns if frame[name].null_count() == frame.height]
+    return frame.with_columns(pl.col(empty).cast(pl.Float64))

@@ -14,9 +14,9 @@ from recsys.config.compose import compose
 from recsys.experiment.finished import Run
 from recsys.reports.cards import card, table_html
 from recsys.reports.formatting import number, seconds
-from recsys.schema import ConfigError
+from recsys.schema import TEST, VAL, ConfigError
 
-MOST_METRICS = 8  # on a card
+SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # in short, where they were measured
 
 
 @dataclass(repr=False)
@@ -61,10 +61,11 @@ class InteractiveRun(Run):
         return card(title, table_html(["", "value"], rows), f"{self._facts()}; id {self.record.run_id}")
 
     def _shown(self) -> dict[str, float]:
-        """The first metrics of the test, or of validation where nothing was tested."""
+        """The main metrics of the test, or of validation where nothing was tested."""
         metrics = self.record.metrics
-        tested = {name: value for name, value in metrics.items() if name.startswith("test/")} or metrics
-        return dict(list(tested.items())[:MOST_METRICS])
+        stage = TEST if any(name.startswith(f"{TEST}/") for name in metrics) else VAL
+        names = [f"{stage}/{metric}" for metric in SHOWN]
+        return {name: metrics[name] for name in names if name in metrics}
 
     def _facts(self) -> str:
         record = self.record
