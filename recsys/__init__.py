@@ -9,17 +9,21 @@ Examples:
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
     import polars as pl
     from omegaconf import DictConfig
 
+    from recsys.api.comparing import InteractiveComparison
+    from recsys.api.datasets import DataKeys, OwnData
+    from recsys.api.runs import InteractiveRun
+    from recsys.api.studying import Study
     from recsys.experiment.finished import Run
 
-__all__ = ["compose", "load", "recommend", "run", "save_vectors", "trust"]
+__all__ = ["compare", "compose", "dataset", "load", "recommend", "register", "run", "save_vectors", "study", "trust"]
 __version__ = "0.2.0"
 
 
@@ -52,20 +56,122 @@ def trust(*packages: str) -> None:
     let(*packages)
 
 
-def run(configuration: DictConfig | Sequence[str] = ()) -> Run:
+def dataset(
+    interactions: Any, items: Any = None, users: Any = None, *, name: str = "table", **keys: Unpack[DataKeys]
+) -> OwnData:
+    """A checked data set of tables in memory, for `run` and `study`.
+
+    The tables are frames of polars or pandas, tables of pyarrow, datasets of Hugging Face's `datasets`, dictionaries of
+    columns, or lists of dictionaries. They are checked and read as files are by `data=table`. They are written once, by
+    a hash of their content, into `frames/` of the cache (`paths.cache_dir`), where runs, workers and `load` find them.
+
+    Args:
+        interactions: One row for each interaction.
+        items: One row for each item; None gives items without text.
+        users: One row for each user.
+        name: Of the data set, for reports.
+        keys: Columns, thresholds and the treatment of bad rows, see `recsys.api.datasets.DataKeys`.
+
+    Raises:
+        ConfigError: If a key is unknown or has an impossible value.
+        DataError: If a table is malformed; the message names the table, the row (counted from 1) and the column.
+    """
+    from recsys.api.datasets import make_dataset
+
+    return make_dataset({"interactions": interactions, "items": items, "users": users}, name, keys)
+
+
+def register(component: Any, group: str, name: str, *, defaults: Sequence[str] = (), **values: Any) -> None:
+    """Make a class or function of a notebook or package an option of a config group, until Python ends.
+
+    Then `encoder=mine` works in `run` and `study`, in workers, and when a run is loaded again. The run's identity has
+    the hash of its code. A run whose class is defined in a notebook is loaded where the class is registered again.
+    For command lines write a yaml into a folder of `RECSYS_CONF`.
+
+    Args:
+        component: Defined at the top of a notebook, a script or a package.
+        group: Of the configuration, such as "encoder".
+        name: Of the option.
+        defaults: Yamls of the group that it begins with: `["_fitted"]` for a ranker that is not trained by gradients.
+        values: Further keys of its yaml: arguments of the constructor, `search`, `traits`, and `_partial_=True` for
+            profiles, rankers, losses and negatives, which are given further arguments.
+
+    Raises:
+        ConfigError: If the component is local to a function, or the group or the name is impossible.
+
+    Example:
+        >>> recsys.register(MyEncoder, group="encoder", name="mine", dim=32)  # doctest: +SKIP
+    """
+    from recsys.config.registered import register as make_option
+
+    make_option(component, group, name, defaults, values)
+
+
+def run(*configuration: DictConfig | str | Sequence[str], data: OwnData | None = None) -> InteractiveRun:
     """Make a run, or return it if it exists.
 
     Args:
-        configuration: A composed configuration, or the overrides of one, such as `["encoder=bert", "seed=1"]`.
+        configuration: Overrides, one by one or in lists, such as `"encoder=bert", "seed=1"`; or a composed
+            configuration.
+        data: What `dataset` returned; None for the data of the configuration.
 
     Returns:
-        The run: `.record` has its metrics, `.model` is the trained model. `recsys.recommend` makes recommendations.
+        The run: `.metrics` is a frame, `.record` has its settings and results, `.model` is the trained model, and
+        `.recommend(user=…)` gives recommendations.
     """
-    from omegaconf import DictConfig
+    from recsys.api.runs import make_run
 
-    from recsys.experiment.run import run as make
+    return make_run(configuration, data)
 
-    return make(configuration if isinstance(configuration, DictConfig) else compose(configuration))
+
+def study(
+    *configuration: str | Sequence[str], data: OwnData | None = None, progress: bool = False, **keys: Any
+) -> Study:
+    """Make the runs of a study, and tune its cells if it has a search; a study that was stopped goes on.
+
+    Args:
+        configuration: Overrides of the command `recsys study`, such as `"study=demo", "search=tpe"`.
+        data: What `dataset` returned; None for the data of the study.
+        progress: Whether to print a line for each job that ends.
+        keys: Those of `study` as Python values: `name`, `cells={"mine": ["encoder=mine", "ranker=dot"]}`, `grid`,
+            `baselines`, `common`, `seeds`, `baseline`, `metrics`, …; see conf/study/default.yaml.
+
+    Returns:
+        The study: `.runs` and `.trials` are frames, `.comparison` has tables and charts, `.report()` writes the page.
+
+    Raises:
+        ConfigError: If the study, or one of its runs, is impossible; before the first run.
+    """
+    from recsys.api.studying import make_study
+
+    return make_study(configuration, data, keys, progress)
+
+
+def compare(
+    runs: Iterable[Run | str | Path],
+    baseline: Run | str | None = None,
+    metrics: Sequence[str] = ("ndcg@10", "recall@10", "coverage@10"),
+    **test: Any,
+) -> InteractiveComparison:
+    """Compare runs of one protocol: means, intervals, and differences from a baseline.
+
+    Args:
+        runs: Runs of one store, or their folders or ids.
+        baseline: A run, or the label of a cell; None for no differences.
+        metrics: Of the test; the first orders the cells.
+        test: How differences are tested, as in conf/compare.yaml: `test`, `correction`, `level`, `n_resamples`,
+            `seed_interval`.
+
+    Returns:
+        The comparison: `.table` and `.pairs_table` are frames, `.figures` has altair charts, `.report(folder)` writes
+        the page.
+
+    Raises:
+        ComparisonError: If the runs have different protocols, seeds or code.
+    """
+    from recsys.api.comparing import compare_runs
+
+    return compare_runs(runs, baseline, metrics, test)
 
 
 def save_vectors(
@@ -92,7 +198,7 @@ def save_vectors(
     return save(Path(path), vectors, ids, provenance)
 
 
-def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
+def load(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:
     """Reopen a run of the store.
 
     Args:
@@ -102,8 +208,8 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     Raises:
         ConfigError: If there is no finished run of that name, or its record names a class that is not trusted.
     """
+    from recsys.api.runs import InteractiveRun
     from recsys.config.trust import recorded
-    from recsys.experiment.finished import Run
     from recsys.schema import ConfigError
     from recsys.tracking.store import RECORD, Store
 
@@ -114,7 +220,7 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> Run:
     record = Store(folder.parent).find(folder.name)
     if record is None or not record.is_finished:
         raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
-    return Run(record, folder, recorded(record.config, folder / RECORD))
+    return InteractiveRun(record, folder, recorded(record.config, folder / RECORD))
 
 
 def recommend(run: Run, user_id: Any, top_k: int = 10) -> pl.DataFrame:
@@ -128,11 +234,6 @@ def recommend(run: Run, user_id: Any, top_k: int = 10) -> pl.DataFrame:
     Raises:
         ConfigError: If a user is not in the data.
     """
-    from recsys.serving.model import serve
-    from recsys.serving.output import recommendations
-    from recsys.serving.ranking import rank
-    from recsys.serving.users import known_users
+    from recsys.serving.requests import recommend_items
 
-    served = serve(run)
-    users = known_users(served, user_id)
-    return recommendations(served, users, rank(served, users, top_k))
+    return recommend_items(run, user_id, None, top_k)

@@ -43,6 +43,9 @@ ALLOWED = {
         *("schema", "support", "config", "data", "encoders", "layers", "metrics", "profiles", "rankers", "tracking"),
         *("training", "experiment"),
     },
+    "api": {
+        *("schema", "support", "config", "data", "experiment", "reports", "serving", "studies", "tracking"),
+    },
     "testing": {"schema", "data", "encoders", "metrics", "profiles", "rankers", "training"},
     "commands": {
         *("schema", "support", "config", "data", "encoders", "experiment", "reports", "runs", "serving", "studies"),
@@ -51,7 +54,7 @@ ALLOWED = {
 }
 ALONE = {"__init__", "__main__", "schema"}  # modules at the top of the package
 # Parts that load while a configuration is checked, and so import nothing heavy at module level.
-LIGHT = ["schema", "support", "config", "commands", "data", "tracking", "reports", "studies", "runs"]
+LIGHT = ["schema", "support", "config", "api", "commands", "data", "tracking", "reports", "studies", "runs"]
 LIGHT += ["experiment.finished", "experiment.run", "experiment.inputs"]
 HEAVY = {"torch", "pytorch_lightning", "torchmetrics", "transformers", "sklearn", "scipy", "wandb"}
 # Packages of components, whose modules are called as their yamls are.

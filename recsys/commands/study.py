@@ -17,14 +17,13 @@ from rich.text import Text
 from recsys.config.compose import build
 from recsys.experiment.record_fields import label
 from recsys.experiment.run import find
-from recsys.reports.comparison import compare
+from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
-from recsys.reports.grouping import group_by
 from recsys.reports.printing import print_comparison, print_paths
 from recsys.reports.report import write_report
-from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb_report import log_comparison
 from recsys.schema import RecordError
+from recsys.studies.comparisons import comparisons
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
@@ -32,9 +31,6 @@ from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
 from recsys.studies.search_checks import check_search
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
-from recsys.tracking.names import as_name
-from recsys.tracking.record import Record
-from recsys.tracking.run_id import flatten
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 
@@ -60,11 +56,8 @@ def run(cfg: DictConfig) -> int:
 
 
 def _report(cfg: DictConfig, result: Result, console: Console) -> None:
-    finished = [record for record in result.records if record.is_finished]
-    protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
-    names = _protocol_names(protocols)
-    for name, records in zip(names, protocols, strict=True):
-        _compare(cfg, result, records, name, console)
+    for name, comparison in comparisons(cfg, result).items():
+        _write(cfg, result, comparison, name, console)
     trials = f", {result.n_trials} trials" if result.n_trials else ""
     summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
     console.print(summary, highlight=False)
@@ -76,14 +69,7 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
         console.print(told)
 
 
-def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: str, console: Console) -> None:
-    failures = [record for record in result.records if not record.is_finished]
-    labels = {label for record in records for label in result.record.labels[record.run_id]}
-    baseline = result.record.baseline if result.record.baseline in labels else None
-    store = Store(Path(cfg.paths.runs_dir))
-    runs = [*records, *failures]
-    varied, metrics = varied_keys(result.record), list(cfg.study.metrics)
-    comparison = compare(runs, store, baseline, metrics, labels=result.record.labels, varied=varied)
+def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, console: Console) -> None:
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
     folder, command = Path(cfg.output) / name, result.record.command
     paths = write_report(comparison, folder, title, command, cfg.formats, study=result.record)
@@ -92,16 +78,6 @@ def _compare(cfg: DictConfig, result: Result, records: Sequence[Record], name: s
         console.rule(Text(title))
     print_comparison(comparison, console)
     print_paths(paths, console)
-
-
-def _protocol_names(protocols: Sequence[Sequence[Record]]) -> list[str]:
-    """The differences between protocols, as names of folders; empty if there is one protocol."""
-    if len(protocols) < 2:
-        return [""] * len(protocols)
-    own = [dict(flatten(records[0].protocol)) for records in protocols]
-    differing = [key for key in own[0] if len({str(one.get(key)) for one in own}) > 1 and "fingerprint" not in key]
-    names = [as_name("-".join(str(one.get(key)) for key in differing)) for one in own]
-    return [name if names.count(name) == 1 else f"{name}-{place + 1}" for place, name in enumerate(names)]
 
 
 def _print_plan(cfg: DictConfig, console: Console) -> None:

@@ -53,6 +53,7 @@ _BASES = (
 )
 
 _trusted: set[str] = set()
+_allowed: set[str] = set()  # single classes and functions, which this process registered
 
 
 def trust(*packages: str) -> None:
@@ -71,6 +72,11 @@ def trust(*packages: str) -> None:
         if not isinstance(package, str) or not all(map(str.isidentifier, package.split("."))):
             raise ConfigError(f"trust: {package!r} is no name of a package; expected one such as my_package.")
     _trusted.update(packages)
+
+
+def allow(*targets: str) -> None:
+    """Let records name these classes and functions of the user, and no others of their packages."""
+    _allowed.update(targets)
 
 
 def trusted_packages() -> tuple[str, ...]:
@@ -103,6 +109,8 @@ def recorded(config: Mapping[str, Any], file: Path) -> DictConfig:
 def component(group: str, target: str) -> Any:
     """The class or function of a record's target, imported; None where a record may not name it, or there is none."""
     packages = _of_group(group)
+    if target in _allowed:
+        return get_object(target)
     if not _is_in(target, (*packages, *trusted_packages())):
         return None
     try:
@@ -116,6 +124,11 @@ def _check(group: str, target: object, place: str) -> None:
     if isinstance(target, str) and component(group, target) is not None:
         return
     own = str(target).partition(".")[0]
+    if own == "__main__":
+        raise ConfigError(
+            f"{place} is {target!r}, which a notebook or script defined. Define it here too, and register it by "
+            "recsys.register before the run is opened."
+        )
     advice = (
         f"If you trust the package {own}, call recsys.trust({own!r}), set {ENVIRONMENT}={own}, or add trust=[{own}] to "
         "the command."

@@ -6,12 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from recsys.config.compose import build, plain
+from recsys.config.registered import registered, with_registered
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.jobs import BUSY, FOUND, JOB_FAILED, MADE, Job, Outcome, perform
@@ -129,9 +131,10 @@ def _all(launcher: Launcher, jobs: Sequence[Job], progress: StudyProgress) -> li
     """The outcomes of all jobs, in their order; those that another worker has are checked again at the end."""
     progress.begin(jobs)
     ended: dict[tuple[str, int | None], Outcome] = {}
-    left = list(jobs)
+    left, known = list(jobs), registered()
+    do = perform if known is None else partial(with_registered, known, perform)
     while left:
-        for outcome in launcher.launch(perform, left):
+        for outcome in launcher.launch(do, left):
             if outcome.state != BUSY:
                 ended[outcome.label, outcome.seed] = outcome
                 progress.told(outcome)

@@ -19,6 +19,8 @@ from recsys.data.sources.base import Source
 from recsys.data.sources.columns import Column, check_unit, identifier, part, rating, require, timestamp
 from recsys.data.sources.csv_table import CsvTable, mark_of, separator_of
 from recsys.data.sources.faults import BadRows
+from recsys.data.sources.frames import SUFFIX as FRAME
+from recsys.data.sources.frames import FrameTable, existing_frames
 from recsys.data.sources.indexing import IDLE_USERS, index
 from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
@@ -180,7 +182,7 @@ class TableSource(Source):
 
     def files(self) -> list[Path]:
         """The interactions and, if present, items and users."""
-        existing(self.path, "data.path")
+        existing_frames(self.path, "data.path")
         return [
             existing(self.path / name, f"data.{role}.file", is_file=True) for role, name in self._file_names().items()
         ]
@@ -246,8 +248,8 @@ class TableSource(Source):
 
     def _table(self, role: str, file: RawFile, scratch: Path) -> RawTable:
         names = {"interactions": self.columns, "items": self.items.columns, "users": self.users.columns}[role]
-        if file.suffix == ".parquet":
-            return ParquetTable(file)
+        if file.suffix in (".parquet", FRAME):
+            return FrameTable(file) if file.suffix == FRAME else ParquetTable(file)
         if file.suffix in (".jsonl", ".json", ".ndjson"):
             nested = self.interactions.nested if role == "interactions" else None
             return JsonLinesTable(file, scratch, self.encoding, nested)

@@ -1,0 +1,119 @@
+"""A comparison as a notebook has it: frames, charts, and a card."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from recsys.experiment.finished import Run
+from recsys.reports.cards import card, grid_html, picture_html
+from recsys.reports.comparison import Comparison, compare
+from recsys.reports.findings import headline
+from recsys.reports.formatting import interval, metric_name, number
+from recsys.reports.inference import Inference
+from recsys.reports.short_table import short_grid, short_note
+from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
+from recsys.schema import ConfigError
+from recsys.tracking.record import Record
+from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
+
+METRICS = ("ndcg@10", "recall@10", "coverage@10")
+MOST_LINES = 6  # of cells in a `repr`
+
+
+@dataclass(frozen=True, repr=False)
+class InteractiveComparison(Comparison):
+    """Cells of one protocol with their intervals, as frames and charts."""
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> InteractiveComparison:
+        """The same comparison."""
+        return cls(**{entry.name: getattr(comparison, entry.name) for entry in fields(Comparison)})
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """One row for each cell: means, intervals, differences from the baseline with p-values, times and sizes."""
+        return _frame(to_csv(self))
+
+    @property
+    def pairs_table(self) -> pl.DataFrame:
+        """One row for each pair of cells and metric: the difference, its intervals, p-values and effect size."""
+        return _frame(pairs_to_csv(self))
+
+    @property
+    def segments_table(self) -> pl.DataFrame:
+        """The first metric of each cell by segments of users and items."""
+        return _frame(segments_to_csv(self))
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """The report's figures as altair charts, by name, such as "leaderboard"."""
+        import altair as alt
+
+        from recsys.reports.document import sections
+        from recsys.reports.plots.theme import LIGHT, config
+
+        style = config(LIGHT, background=LIGHT.surface)
+        style["legend"] = {
+            key: value for key, value in style["legend"].items() if key != "layout"
+        }  # Vega's, not altair's
+        drawn = [figure for section in sections(self, None, None) for figure in section.figures]
+        return {figure.name: alt.Chart.from_dict({**figure.spec, "config": style}) for figure in drawn}
+
+    def report(self, folder: str | Path, title: str = "Comparison of runs", study: StudyRecord | None = None) -> Path:
+        """Write the report's page, which opens without a network, and its tables; returns the page."""
+        from recsys.reports.report import write_report
+
+        formats = ["html", "md", "csv", "pairs", "segments", "tex"]
+        return write_report(self, Path(folder), title, None, formats, study)["html"]
+
+    def __repr__(self) -> str:
+        metric = self.metrics[0]
+        lines = [f"Comparison of {len(self.rows)} cells by {metric_name(metric)}, {self.n_users:,} users, seeds "]
+        lines[0] += ", ".join(map(str, self.seeds))
+        for row in self.rows[:MOST_LINES]:
+            score = row.scores[metric]
+            lines.append(f"  {row.label}: {number(score.mean)} {interval(score.low, score.high)}".rstrip())
+        if len(self.rows) > MOST_LINES:
+            lines.append(f"  and {len(self.rows) - MOST_LINES} more in .table")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from recsys.reports.plots.leaderboard import leaderboard
+
+        figure = leaderboard(self)
+        body = grid_html(short_grid(self)) + picture_html(figure.render("svg"), figure.alternative)
+        return card(headline(self), body, short_note(self))
+
+
+def compare_runs(
+    runs: Iterable[Run | str | Path], baseline: Run | str | None, metrics: Sequence[str], test: dict[str, Any]
+) -> InteractiveComparison:
+    """Compare runs of one store; see `recsys.compare`."""
+    from recsys import load
+
+    opened = [run if isinstance(run, Run) else load(run) for run in runs]
+    if not opened:
+        raise ConfigError("recsys.compare needs at least one run.")
+    stores = {run.folder.parent.absolute() for run in opened}
+    if len(stores) > 1:
+        named = ", ".join(map(str, sorted(stores)))
+        raise ConfigError(f"recsys.compare takes the runs of one store; these are in {named}.")
+    store = Store(stores.pop())
+    if isinstance(baseline, Run):
+        baseline = baseline.record.run_id
+    records: list[Record] = [run.record for run in opened]
+    return InteractiveComparison.of(compare(records, store, baseline, metrics, inference=Inference(**test)))
+
+
+def _frame(text: str) -> pl.DataFrame:
+    frame = pl.read_csv(io.StringIO(text), infer_schema_length=None)
+    empty = [name for name in frame.columns if frame[name].null_count() == frame.height]
+    return frame.with_columns(pl.col(empty).cast(pl.Float64))

@@ -1,0 +1,97 @@
+"""A run as a notebook has it: its metrics as a frame, recommendations, and a card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import polars as pl
+from omegaconf import DictConfig
+
+from recsys.api.datasets import OwnData
+from recsys.config.compose import compose
+from recsys.experiment.finished import Run
+from recsys.reports.cards import card, table_html
+from recsys.reports.formatting import number, seconds
+from recsys.schema import TEST, VAL, ConfigError
+
+SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # in short, where they were measured
+
+
+@dataclass(repr=False)
+class InteractiveRun(Run):
+    """A run of the store, with what one does with it in Python."""
+
+    @classmethod
+    def of(cls, run: Run) -> InteractiveRun:
+        """The same run."""
+        return cls(**{entry.name: getattr(run, entry.name) for entry in fields(Run)})
+
+    @property
+    def metrics(self) -> pl.DataFrame:
+        """`stage`, `metric` and `value`, one row for each metric."""
+        found = [(*name.split("/", 1), value) for name, value in self.record.metrics.items() if "/" in name]
+        return pl.DataFrame(found, schema=["stage", "metric", "value"], orient="row")
+
+    def recommend(self, user: Any = None, *, history: Sequence[Any] | None = None, k: int = 10) -> pl.DataFrame:
+        """The best items for known users, or for a new one: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
+
+        Args:
+            user: One id of the data, or a list, array, series or frame of ids.
+            history: Item ids of a new user, oldest first.
+            k: Number of items for each user.
+
+        Raises:
+            ConfigError: If an id is not in the data, not one of user and history is given, or the model cannot
+                represent new users.
+        """
+        from recsys.serving.requests import recommend_items
+
+        return recommend_items(self, user, history, k)
+
+    def __repr__(self) -> str:
+        record = self.record
+        shown = ", ".join(f"{name} {number(value)}" for name, value in self._shown().items())
+        return f"Run {record.name!r} ({record.run_id}), seed {record.seed}: {shown}\n  {self._facts()}"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, number(value)) for name, value in self._shown().items()]
+        title = f"Run {self.record.name}, seed {self.record.seed}"
+        return card(title, table_html(["", "value"], rows), f"{self._facts()}; id {self.record.run_id}")
+
+    def _shown(self) -> dict[str, float]:
+        """The main metrics of the test, or of validation where nothing was tested."""
+        metrics = self.record.metrics
+        stage = TEST if any(name.startswith(f"{TEST}/") for name in metrics) else VAL
+        names = [f"{stage}/{metric}" for metric in SHOWN]
+        return {name: metrics[name] for name in names if name in metrics}
+
+    def _facts(self) -> str:
+        record = self.record
+        data = f"{record.protocol.get('data')}, split {record.protocol.get('split')}"
+        return f"{data}, {record.epochs or 0} epochs, {seconds(record.times.get('total', 0.0))}"
+
+
+def make_run(configuration: Sequence[Any], data: OwnData | None) -> InteractiveRun:
+    """Make a run, or find it; see `recsys.run`."""
+    from recsys.experiment.run import run
+
+    if len(configuration) == 1 and isinstance(configuration[0], DictConfig):
+        if data is not None:
+            raise ConfigError("recsys.run takes overrides beside data=…, and no composed configuration.")
+        return InteractiveRun.of(run(configuration[0]))
+    return InteractiveRun.of(run(compose(overrides_of(configuration, data))))
+
+
+def overrides_of(given: Sequence[Any], data: OwnData | None = None) -> list[str]:
+    """Overrides that were given one by one or in lists, after those of the data.
+
+    Example:
+        >>> overrides_of(["encoder=tfidf", ["ranker=cf", "seed=1"]])
+        ['encoder=tfidf', 'ranker=cf', 'seed=1']
+    """
+    flat = [one for entry in given for one in ([entry] if isinstance(entry, str) else entry)]
+    if not all(isinstance(one, str) for one in flat):
+        raise ConfigError(f"overrides are {flat!r}; expected texts such as 'encoder=tfidf'.")
+    return [*([] if data is None else data.overrides), *flat]

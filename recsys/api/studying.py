@@ -1,0 +1,140 @@
+"""A study as a notebook has it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from omegaconf import DictConfig, open_dict
+
+from recsys.api.comparing import InteractiveComparison
+from recsys.api.datasets import OwnData
+from recsys.api.runs import overrides_of
+from recsys.config.compose import check_kinds, compose
+from recsys.config.overrides import override
+from recsys.config.value_checks import check_keys
+from recsys.reports.cards import card
+from recsys.reports.formatting import seconds
+from recsys.schema import ComparisonError
+from recsys.studies.comparisons import comparisons
+from recsys.studies.runner import Result, run_study
+from recsys.studies.view import StudyView
+from recsys.support.screen import Screen
+from recsys.tracking.secrets import redacted
+
+
+@dataclass(frozen=True, repr=False)
+class Study:
+    """A study whose runs were made.
+
+    Attributes:
+        name: Its name.
+        result: Its record, its runs' records and its failures.
+        cfg: Its configuration.
+    """
+
+    name: str
+    result: Result
+    cfg: DictConfig
+
+    @property
+    def record(self) -> Any:
+        """Definition, trials and chosen settings, as the store keeps them."""
+        return self.result.record
+
+    @property
+    def failures(self) -> list[str]:
+        """A sentence for each run or search that failed."""
+        return [f"{own.label}, seed {own.seed}: {own.error}" for own in self.result.failures]
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """One row for each run: `run_id`, `cell`, `seed`, `status`, `seconds` and its metrics of the test."""
+        rows = [
+            {
+                "run_id": record.run_id,
+                "cell": ", ".join(self.record.labels.get(record.run_id, [record.name])),
+                "seed": record.seed,
+                "status": record.status,
+                "seconds": record.times.get("total"),
+                **{name: value for name, value in record.metrics.items() if name.startswith("test/")},
+            }
+            for record in self.result.records
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    @property
+    def trials(self) -> pl.DataFrame:
+        """One row for each trial of the search: `cell`, `value` on validation, and the settings as text."""
+        rows = [
+            {
+                "cell": cell.label,
+                "value": trial.value,
+                "settings": ", ".join(f"{k}={v}" for k, v in trial.parameters.items()),
+            }
+            for cell in self.record.cells
+            for trial in cell.trials
+        ]
+        return pl.DataFrame(rows, schema={"cell": pl.String, "value": pl.Float64, "settings": pl.String})
+
+    @cached_property
+    def comparisons(self) -> dict[str, InteractiveComparison]:
+        """A comparison for each protocol, by what differs between them."""
+        return {name: InteractiveComparison.of(own) for name, own in comparisons(self.cfg, self.result).items()}
+
+    @property
+    def comparison(self) -> InteractiveComparison:
+        """The comparison of all runs.
+
+        Raises:
+            ComparisonError: If no run is finished, or the study has several protocols: see `comparisons`.
+        """
+        if len(self.comparisons) != 1:
+            named = ", ".join(self.comparisons) or "no finished run"
+            raise ComparisonError(f"study {self.name} has not one protocol but {named}; see .comparisons.")
+        return next(iter(self.comparisons.values()))
+
+    def report(self, folder: str | Path | None = None) -> Path:
+        """Write the report; returns its page. The default folder is that of the command `recsys study`."""
+        return self.comparison.report(folder or self.cfg.output, f"Study {self.name}", self.record)
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            [f"Study {self.name!r}: {self._facts()}", *map(repr, self.comparisons.values()), *self.failures]
+        )
+
+    def _repr_html_(self) -> str:
+        parts = "".join(own._repr_html_() for own in self.comparisons.values())
+        return card(f"Study {self.name}", parts, "; ".join([self._facts(), *self.failures]))
+
+    def _facts(self) -> str:
+        own = self.result
+        trials = f", {own.n_trials} trials" if own.n_trials else ""
+        return (
+            f"{own.n_made} runs made, {own.n_found} found{trials}, {len(own.failures)} failed, {seconds(own.seconds)}"
+        )
+
+
+def make_study(
+    configuration: Sequence[Any], data: OwnData | None, keys: Mapping[str, Any], progress: bool = False
+) -> Study:
+    """Make a study's runs; see `recsys.study`."""
+    given = overrides_of(configuration)
+    if not any(one.startswith("study=") for one in given):
+        given = ["study=default", *given]
+    cfg = compose(given, "study")
+    check_keys("study", keys, list(cfg.study))
+    common = keys.get("common", cfg.study.common)
+    own = {**keys, "common": [*overrides_of([], data), *(common or [])] or None}
+    with open_dict(cfg):
+        cfg.study.update(own)
+        cfg.overrides = [*given, *(override(f"study.{key}", value) for key, value in own.items())]
+    check_kinds(cfg, "study")
+    command = redacted(shlex.join(["recsys", "study", *cfg.overrides]))
+    view = StudyView(cfg, Screen(force_terminal=False)) if progress else None
+    return Study(cfg.study.name, run_study(cfg, command, view), cfg)

@@ -1,0 +1,52 @@
+"""The comparisons of a study's runs: one for each protocol, since runs of different protocols are not compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from recsys.reports.comparison import Comparison, compare
+from recsys.reports.grouping import group_by
+from recsys.reports.unequal import varied_keys
+from recsys.studies.runner import Result
+from recsys.tracking.names import as_name
+from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
+from recsys.tracking.store import Store
+
+
+def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
+    """By the differences between the protocols; by the empty text where there is one.
+
+    Args:
+        cfg: Of the study.
+        result: Of its runs.
+
+    Raises:
+        ComparisonError: If runs of one protocol must not be compared.
+    """
+    finished = [record for record in result.records if record.is_finished]
+    protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
+    names = _names(protocols)
+    return {name: _compared(cfg, result, records) for name, records in zip(names, protocols, strict=True)}
+
+
+def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Comparison:
+    failures = [record for record in result.records if not record.is_finished]
+    labels = {label for record in records for label in result.record.labels[record.run_id]}
+    baseline = result.record.baseline if result.record.baseline in labels else None
+    store = Store(Path(cfg.paths.runs_dir))
+    varied, metrics = varied_keys(result.record), list(cfg.study.metrics)
+    return compare([*records, *failures], store, baseline, metrics, labels=result.record.labels, varied=varied)
+
+
+def _names(protocols: Sequence[Sequence[Record]]) -> list[str]:
+    """The differences between protocols, as names of folders; empty if there is one protocol."""
+    if len(protocols) < 2:
+        return [""] * len(protocols)
+    own = [dict(flatten(records[0].protocol)) for records in protocols]
+    differing = [key for key in own[0] if len({str(one.get(key)) for one in own}) > 1 and "fingerprint" not in key]
+    names = [as_name("-".join(str(one.get(key)) for key in differing)) for one in own]
+    return [name if names.count(name) == 1 else f"{name}-{place + 1}" for place, name in enumerate(names)]

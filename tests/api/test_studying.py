@@ -1,0 +1,107 @@
+"""Studies and comparisons in Python: frames, charts, and short cards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import recsys
+from recsys.schema import ConfigError
+
+
+@pytest.fixture(scope="module")
+def data(cache_dir):
+    rng = np.random.default_rng(0)
+    sales = {"user_id": rng.integers(0, 40, 600), "item_id": rng.integers(0, 30, 600)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECSYS_CACHE", str(cache_dir))
+        return recsys.dataset(sales, name="shop")
+
+
+@pytest.fixture(scope="module")
+def paths(cache_dir, tmp_path_factory):
+    return [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path_factory.mktemp('store')}"]
+
+
+@pytest.fixture(scope="module")
+def study(data, paths):
+    return recsys.study(
+        paths,
+        data=data,
+        name="toy",
+        common=["split=random"],
+        baselines=[["ranker=popularity"]],
+        cells={"near <items>": ["ranker=itemknn"]},
+        seeds=[0, 1],
+        baseline="popularity",
+        metrics=["ndcg@10", "recall@10"],
+    )
+
+
+def test_a_study_has_its_runs_as_a_frame(study):
+    assert not study.failures
+    assert study.runs["cell"].to_list() == ["popularity", "popularity", "near <items>", "near <items>"]
+    assert study.runs["seed"].to_list() == [0, 1, 0, 1]
+    assert study.trials.is_empty()
+
+
+def test_a_study_is_found_again(study, data, paths):
+    again = recsys.study(
+        paths,
+        data=data,
+        **{key: study.cfg.study[key] for key in ("name", "seeds", "baseline")},
+        common=["split=random"],
+        baselines=[["ranker=popularity"]],
+        metrics=["ndcg@10"],
+    )
+    assert (again.result.n_made, again.result.n_found) == (0, 2)
+
+
+def test_its_command_repeats_it(study):
+    assert study.record.command.startswith("recsys study study=default")
+    assert "data=table" in study.record.command
+
+
+def test_a_comparison_has_frames_and_charts(study):
+    comparison = study.comparison
+    assert comparison.table["label"].to_list() == [row.label for row in comparison.rows]
+    row = comparison.rows[0]
+    assert comparison.table["ndcg@10"][0] == pytest.approx(row.scores["ndcg@10"].mean)
+    assert comparison.pairs_table["metric"].to_list() == ["ndcg@10", "recall@10"]
+    assert comparison.segments_table.height > 2
+    assert "leaderboard" in comparison.figures
+    assert comparison.figures["leaderboard"].to_dict()["datasets"]
+
+
+def test_they_are_shown_shortly_and_escaped(study):
+    assert len(repr(study).splitlines()) <= 5
+    html = study._repr_html_()
+    assert "near &lt;items&gt;" in html
+    assert "<items>" not in html
+    assert html.count("<img") == 1
+    assert "<script" not in html
+
+
+def test_compare_takes_runs_ids_and_folders(study, paths):
+    folder = study.cfg.paths.runs_dir
+    ids = study.runs["run_id"].to_list()
+    runs = [recsys.load(ids[0], folder), *(f"{folder}/{one}" for one in ids[1:])]
+    comparison = recsys.compare(runs, baseline=runs[0], metrics=["ndcg@10"], level=0.9)
+    assert comparison.baseline == "popularity"
+    assert comparison.level == 0.9
+    assert len(comparison.rows) == 2
+
+
+def test_a_report_is_written(study, tmp_path):
+    page = study.report(tmp_path / "report")
+    assert "Study toy" in page.read_text()
+
+
+def test_nothing_to_compare_is_refused():
+    with pytest.raises(ConfigError, match="needs at least one run"):
+        recsys.compare([])
+
+
+def test_an_unknown_key_of_a_study_is_refused(data):
+    with pytest.raises(ConfigError, match="cell"):
+        recsys.study(data=data, cels={"a": ["ranker=popularity"]})
