@@ -114,7 +114,7 @@ if __name__ == "__main__":
     data = recsys.dataset(sales, items, item_text="{name}")
     common = ["split=random", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"]
     study = recsys.study(
-        "launcher=joblib", "launcher.n_workers=1", data=data, common=common, name="own", seeds=[0, 1],
+        "launcher=joblib", "launcher.n_workers=2", data=data, common=common, name="own", seeds=[0, 1],
         cells={"my letters": ["encoder=mine", "ranker=dot"]}, baselines=[["ranker=popularity"]], baseline="popularity",
     )
     assert not study.failures, study.failures

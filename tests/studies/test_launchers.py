@@ -76,3 +76,12 @@ def test_a_full_disk_ends_the_study(launcher, study_of):
     cfg = study_of(*LOCAL.get(launcher, []))
     with pytest.raises(StoreError, match="cannot write /store: no space"):
         list(build("launcher", cfg.launcher).launch(toy_perform, [Toy("full")]))  # type: ignore[list-item]
+
+
+def test_one_worker_of_joblib_is_this_process_and_lives_on(study_of, monkeypatch):
+    watched: list[int] = []
+    monkeypatch.setattr("recsys.studies.launchers.joblib.end_with_parent", watched.append)
+    launcher = build("launcher", study_of("launcher=joblib", "launcher.n_workers=1").launcher)
+    outcomes = list(launcher.launch(toy_perform, [Toy("fine")]))
+    assert [outcome.run_id for outcome in outcomes] == [str(os.getpid())]
+    assert not watched, "it would end with the parent of this process, and at once, since that is another"

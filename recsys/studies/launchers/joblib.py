@@ -60,5 +60,6 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _placed(parent: int, perform: Perform, place: int, job: Job) -> tuple[int, Outcome]:
-    end_with_parent(parent)
+    if os.getpid() != parent:  # with one worker joblib does the jobs here
+        end_with_parent(parent)
     return place, perform(job)
