@@ -8,7 +8,6 @@ Examples:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -208,19 +207,9 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:
     Raises:
         ConfigError: If there is no finished run of that name, or its record names a class that is not trusted.
     """
-    from recsys.api.runs import InteractiveRun
-    from recsys.config.trust import recorded
-    from recsys.schema import ConfigError
-    from recsys.tracking.store import RECORD, Store
+    from recsys.api.runs import open_run
 
-    folder = Path(run)
-    if not folder.is_dir():
-        folder = Path(runs_dir or compose().paths.runs_dir) / str(run)
-    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
-    record = Store(folder.parent).find(folder.name)
-    if record is None or not record.is_finished:
-        raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
-    return InteractiveRun(record, folder, recorded(record.config, folder / RECORD))
+    return open_run(run, runs_dir)
 
 
 def recommend(run: Run, user_id: Any, top_k: int = 10) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from recsys.api.runs import open_run
 from recsys.experiment.finished import Run
 from recsys.reports.cards import card, grid_html, picture_html
 from recsys.reports.comparison import Comparison, compare
@@ -97,9 +98,7 @@ def compare_runs(
     runs: Iterable[Run | str | Path], baseline: Run | str | None, metrics: Sequence[str], test: dict[str, Any]
 ) -> InteractiveComparison:
     """Compare runs of one store; see `recsys.compare`."""
-    from recsys import load
-
-    opened = [run if isinstance(run, Run) else load(run) for run in runs]
+    opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
     if not opened:
         raise ConfigError("recsys.compare needs at least one run.")
     stores = {run.folder.parent.absolute() for run in opened}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,10 +13,12 @@ from omegaconf import DictConfig
 
 from recsys.api.datasets import OwnData
 from recsys.config.compose import compose
+from recsys.config.trust import recorded
 from recsys.experiment.finished import Run
 from recsys.reports.cards import card, table_html
 from recsys.reports.formatting import number, seconds
 from recsys.schema import TEST, VAL, ConfigError
+from recsys.tracking.store import RECORD, Store
 
 SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # in short, where they were measured
 
@@ -71,6 +75,18 @@ class InteractiveRun(Run):
         record = self.record
         data = f"{record.protocol.get('data')}, split {record.protocol.get('split')}"
         return f"{data}, {record.epochs or 0} epochs, {seconds(record.times.get('total', 0.0))}"
+
+
+def open_run(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:
+    """Reopen a run of the store; see `recsys.load`."""
+    folder = Path(run)
+    if not folder.is_dir():
+        folder = Path(runs_dir or compose().paths.runs_dir) / str(run)
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
+    record = Store(folder.parent).find(folder.name)
+    if record is None or not record.is_finished:
+        raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
+    return InteractiveRun(record, folder, recorded(record.config, folder / RECORD))
 
 
 def make_run(configuration: Sequence[Any], data: OwnData | None) -> InteractiveRun:

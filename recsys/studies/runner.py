@@ -17,7 +17,7 @@ from recsys.config.registered import registered, with_registered
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.jobs import BUSY, FOUND, JOB_FAILED, MADE, Job, Outcome, perform
-from recsys.studies.launchers.base import Launcher
+from recsys.studies.launchers.base import Launcher, Perform
 from recsys.studies.plan import PlannedCell, plan, retuned
 from recsys.studies.search_checks import check_search
 from recsys.studies.tuning import maximises, tuning_seeds
@@ -132,7 +132,7 @@ def _all(launcher: Launcher, jobs: Sequence[Job], progress: StudyProgress) -> li
     progress.begin(jobs)
     ended: dict[tuple[str, int | None], Outcome] = {}
     left, known = list(jobs), registered()
-    do = perform if known is None else partial(with_registered, known, perform)
+    do: Perform = perform if known is None else partial(with_registered, known, perform)
     while left:
         for outcome in launcher.launch(do, left):
             if outcome.state != BUSY:

@@ -128,7 +128,8 @@ def _of_pandas(table: Any, role: str) -> pl.DataFrame:
     for name in table.columns:
         values = table[name]
         try:
-            columns.append(pl.Series(pl.from_pandas(values.rename(str(name)))))
+            made: Any = pl.from_pandas(values.rename(str(name)))
+            columns.append(made)
         except _MISFITS:
             columns.extend(_texts(str(name), values.tolist(), role))
     return pl.DataFrame(columns)
