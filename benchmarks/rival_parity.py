@@ -52,7 +52,8 @@ def rectools(lists: Lists) -> dict[str, float]:
 def lenskit(lists: Lists) -> dict[str, float]:
     """With its defaults."""
     from lenskit.data import ItemListCollection, UserIDKey
-    from lenskit.metrics import NDCG, AveragePrecision, Hit, Precision, Recall, RecipRank, RunAnalysis
+    from lenskit.metrics import NDCG, Hit, Precision, Recall, RecipRank, RunAnalysis
+    from lenskit.metrics.ranking import AveragePrecision
     from pandas import DataFrame
 
     columns = {"user_id": lists["users"], "item_id": lists["items"], "score": 1 / lists["ranks"]}
