@@ -15,7 +15,7 @@ GROUPS = {
     "Experiments": ("train", "study", "score", "evaluate"),
     "Results": ("compare", "runs", "profiles", "update_readme"),
     "Serving": ("recommend", "export", "refit"),
-    "Data and language models": ("prepare_data", "pretrain"),
+    "Data and language models": ("prepare_data", "pretrain", "semantic_ids"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 

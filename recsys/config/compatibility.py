@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config.compose import check_kinds, compose, is_none, is_of_whole_users, plain
+from recsys.config.compose import check_kinds, compose, has_likelihood, is_none, is_of_whole_users, plain
 from recsys.config.folders import conf_dirs
 from recsys.config.traits import traits_of
 from recsys.config.value_checks import (
@@ -19,6 +19,9 @@ from recsys.config.value_checks import (
     check_whole,
 )
 from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
+
+# What rankers are trained on, by the trait of their yamls.
+PAIRS, USERS, LIKELIHOODS = "positives and negatives", "users and all that they did", "likelihoods of positives"
 
 
 def check(cfg: DictConfig) -> None:
@@ -131,16 +134,17 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
     if not traits_of(cfg.ranker).get("trained", True):
         raise ConfigError(f"ranker={choices.ranker} is fitted without gradients: omit loss={choices.loss}.")
-    _check_whole_users(cfg, choices)
+    _check_kind_of_loss(cfg, choices)
     own_vectors = traits_of(cfg.ranker).get("own_vectors", False)
     needed = () if own_vectors else ("profile", "features")
-    for group in (*needed, *(() if is_of_whole_users(cfg.loss) else ("negatives",)), "optimizer"):
+    for group in (*needed, *(("negatives",) if _trained_on(cfg.loss) == PAIRS else ()), "optimizer"):
         if is_none(cfg[group]):
             raise ConfigError(
                 f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none."
             )
     if own_vectors:
         _check_own_vectors(cfg, choices)
+        _check_needs_text(cfg, choices)
     elif not has_text(cfg) and cfg.features.get("ids") is False:
         raise ConfigError(
             f"ranker={choices.ranker} encoder={choices.encoder} features={choices.features}: items have neither text "
@@ -149,19 +153,25 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
     _check_negatives(cfg, choices)
 
 
-def _check_whole_users(cfg: DictConfig, choices: DictConfig) -> None:
-    if is_of_whole_users(cfg.ranker) != is_of_whole_users(cfg.loss):
-        kinds = ("users and all that they did", "positives and negatives")
-        of_ranker, of_loss = kinds if is_of_whole_users(cfg.ranker) else kinds[::-1]
+def _check_kind_of_loss(cfg: DictConfig, choices: DictConfig) -> None:
+    of_ranker, of_loss = _trained_on(cfg.ranker), _trained_on(cfg.loss)
+    if of_ranker != of_loss:
         raise ConfigError(
             f"ranker={choices.ranker} is trained on {of_ranker}, and loss={choices.loss} is a loss of {of_loss}: "
             "leave loss out, or choose another ranker."
         )
-    if is_of_whole_users(cfg.loss) and not is_none(cfg.negatives):
+    if of_loss != PAIRS and not is_none(cfg.negatives):
         raise ConfigError(
             f"loss={choices.loss} sums over the whole catalogue and draws nothing: it needs negatives=none, not "
             f"{choices.negatives}."
         )
+
+
+def _trained_on(node: DictConfig) -> str:
+    """What a ranker or a loss needs."""
+    if is_of_whole_users(node):
+        return USERS
+    return LIKELIHOODS if has_likelihood(node) else PAIRS
 
 
 def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
@@ -175,6 +185,14 @@ def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
         raise ConfigError(
             f"ranker={choices.ranker} learns vectors of users and items itself and ignores {group}={choices[group]}: a "
             f"comparison of those would compare equal runs. Leave {group} out, or choose another ranker."
+        )
+
+
+def _check_needs_text(cfg: DictConfig, choices: DictConfig) -> None:
+    if traits_of(cfg.ranker).get("needs_text", False) and not has_text(cfg):
+        raise ConfigError(
+            f"ranker={choices.ranker} is made of an encoder's vectors, and encoder={choices.encoder} makes no vectors: "
+            "choose encoder=bert, tfidf, or another encoder."
         )
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "complete",
     "compose",
     "conf_dir",
+    "has_likelihood",
     "is_none",
     "is_of_whole_users",
     "is_outside",
@@ -268,6 +269,11 @@ def is_none(node: DictConfig | None) -> bool:
 def is_of_whole_users(node: DictConfig) -> bool:
     """Whether a ranker or a loss is for user-level reconstruction."""
     return bool(traits_of(node).get("whole_users", False))
+
+
+def has_likelihood(node: DictConfig) -> bool:
+    """Whether a ranker's scores are log probabilities, or a loss reads those of the positives alone."""
+    return bool(traits_of(node).get("likelihood", False))
 
 
 def is_outside(node: DictConfig) -> bool:

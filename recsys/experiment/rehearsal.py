@@ -19,6 +19,7 @@ from recsys.experiment.built_once import Settings, completed, metric_suite, shar
 from recsys.experiment.loggers import check_loggers
 from recsys.finetuning.base import FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
+from recsys.rankers.base import SequenceReader
 from recsys.schema import ConfigError, ModelContext
 from recsys.training.batches import SEQUENCE
 from recsys.training.datamodule import check_batches
@@ -81,11 +82,13 @@ def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> Non
 def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
     if cfg.batches.train_history != SEQUENCE or is_none(cfg.loss) or is_of_whole_users(cfg.loss):
         return
-    if recommender.profile is None or not recommender.profile.learns_sequences:
+    profile, ranker = recommender.profile, recommender.ranker
+    if not (isinstance(ranker, SequenceReader) if profile is None else profile.learns_sequences):
         raise ConfigError(
-            f"batches.train_history={SEQUENCE} needs a profile that predicts each item of a sequence, and "
-            f"profile={cfg.choices.profile} does not: use profile=transformer profile.count_from=oldest, recurrent or "
-            "bidirectional, or batches.train_history=before."
+            f"batches.train_history={SEQUENCE} needs a profile or ranker that predicts each item of a sequence, and "
+            f"profile={cfg.choices.profile} ranker={cfg.choices.ranker} do not: "
+            "use profile=transformer profile.count_from=oldest, recurrent or bidirectional, or "
+            "batches.train_history=before."
         )
 
 

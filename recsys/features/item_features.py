@@ -32,7 +32,12 @@ class ItemFeatures(nn.Module):
 
     Raises:
         ConfigError: If there is neither text nor ID, or a value is unknown.
+
+    Attributes:
+        has_other_parts: Whether a subclass gives items vectors of its own beside those of text and ID.
     """
+
+    has_other_parts: bool = False
 
     def __init__(
         self,
@@ -55,7 +60,7 @@ class ItemFeatures(nn.Module):
         self.projection = _projection(text.dim, context.dim, hidden_dim, dropout)
         ids = text.dim == 0 if ids is None else ids
         self.ids = WarmEmbedding(context.warm_items, context.dim, init_std, context.trains_on_cold) if ids else None
-        if self.projection is None and self.ids is None:
+        if self.projection is None and self.ids is None and not self.has_other_parts:
             raise ConfigError("Items have no features: encoder=none gives no text vectors and features.ids is false.")
 
     def forward(self, idx: Tensor) -> Tensor:

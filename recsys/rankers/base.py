@@ -1,9 +1,9 @@
 """The contract of a ranker: users and items in, scores out; and what some rankers can do beside that.
 
-Every ranker is a `Ranker`: it scores. Further abilities are five small protocols: `Fittable`, `Factorised`,
-`Explainable`, `Reconstructing` and `Diagnosable`. A ranker has an ability if it has the protocol's members. The rest of
-the package asks `isinstance(ranker, Fittable)`, and never for a certain ranker. A protocol among the bases of a class
-lets Python and mypy check that no member is missing.
+Every ranker is a `Ranker`: it scores. Further abilities are six small protocols: `Fittable`, `Factorised`,
+`Explainable`, `Reconstructing`, `SequenceReader` and `Diagnosable`. A ranker has an ability if it has the protocol's
+members. The rest of the package asks `isinstance(ranker, Fittable)`, and never for a certain ranker. A protocol among
+the bases of a class lets Python and mypy check that no member is missing.
 """
 
 from __future__ import annotations
@@ -145,6 +145,18 @@ class Reconstructing(Protocol):
     @abstractmethod
     def reconstruct(self, users: UserBatch) -> tuple[Tensor, Tensor]:
         """Scores (B, n_items) reconstructed from the users' histories, and a penalty () that is added to the loss."""
+
+
+@runtime_checkable
+class SequenceReader(Protocol):
+    """A ranker that reads the newest `batches.max_history` items of a history in their order, as a profile does.
+
+    Attributes:
+        learns_sequences: True: it scores positions in shared histories (`UserBatch.places`), which
+            `batches.train_history=sequence` trains on.
+    """
+
+    learns_sequences: bool = True
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """Losses over the scores of a positive and its negatives. Each takes and gives the same shapes, so any can be swapped.
 
 Shapes: `positive` (B,), `negative` (B, N), `mask` (B, N, bool; False for a known positive or padding).
-`multinomial` is a user-level reconstruction loss.
+`multinomial` is a user-level reconstruction loss; `likelihood` has no negatives.
 """
 
 from __future__ import annotations
@@ -180,6 +180,19 @@ def multinomial(scores: Tensor, history: Tensor, history_mask: Tensor) -> Tensor
     """
     terms = torch.logsumexp(scores, dim=1, keepdim=True) - scores.gather(1, history)
     return terms.masked_fill(~history_mask, 0.0).sum(dim=1).mean()
+
+
+def likelihood(positive: Tensor) -> Tensor:
+    """Negative log likelihood of the positives, for rankers whose scores are log probabilities over the catalogue.
+
+    Args:
+        positive: (B,) log probabilities of the positives.
+
+    Example:
+        >>> round(likelihood(torch.tensor([0.25, 1.0]).log()).item(), 4)  # (log(4) + log(1))/2
+        0.6931
+    """
+    return -positive.mean()
 
 
 def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -60,9 +60,10 @@ class RecommenderModule(pl.LightningModule):
         recommender: The model.
         context: Sizes of the data and train counts.
         loss: Of positive scores (B,), negative scores (B, N) and their mask; or, where there is no sampler, of scores
-            (B, n_items) of users, their histories (B, L) and the mask of these. None for a ranker that is not trained.
-        sampler: Makes the negative sampler, given the context on the device of the training; None for a loss of whole
-            users, and for a ranker that is not trained.
+            (B, n_items) of users, their histories (B, L) and the mask of these, or of log probabilities (B,) of
+            positives. None for a ranker that is not trained.
+        sampler: Makes the negative sampler, given the context on the device of the training; None for a loss without
+            negatives, and for a ranker that is not trained.
         optimizer: Makes the optimizer of the parameters or groups of them; None for a ranker that is not trained.
         stage_metrics: Metrics of each stage, by the stage's name.
         seed: The run's seed.
@@ -211,7 +212,10 @@ class RecommenderModule(pl.LightningModule):
         return self.stage_metrics[stage]  # type: ignore[return-value]  # nn.ModuleDict forgets the type
 
     def _batch_loss(self, batch: TrainBatch, drawn: Negatives | None) -> Tensor:
-        loss = self._loss_of_users(batch.users) if drawn is None else self._loss_of_positives(batch, drawn)
+        if drawn is not None:
+            loss = self._loss_of_positives(batch, drawn)
+        else:
+            loss = self._likelihood(batch) if len(batch.positives) else self._loss_of_users(batch.users)
         loss = loss if batch.weight == 1 else loss * batch.weight
         self.losses.append(loss.detach())
         return loss
@@ -222,6 +226,12 @@ class RecommenderModule(pl.LightningModule):
         assert isinstance(ranker, Reconstructing), "a user-level loss goes with such a ranker alone"
         scores, penalty = ranker.reconstruct(users)
         return self.loss(scores, users.history, users.history_mask) + penalty
+
+    def _likelihood(self, batch: TrainBatch) -> Tensor:
+        """A loss of the positives alone."""
+        assert self.loss is not None
+        scores, _ = self.recommender.score(batch.users, batch.positives.unsqueeze(1))
+        return self.loss(scores.squeeze(1))
 
     def _loss_of_positives(self, batch: TrainBatch, drawn: Negatives) -> Tensor:
         assert self.sampler is not None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recsys.features.item_features import ItemFeatures
 from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
-from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
+from recsys.rankers.base import OwnItems, Ranker, SequenceReader, SharedItems, UserSide
 from recsys.schema import UserBatch, UserPrompt
 
 
@@ -55,8 +55,8 @@ class Recommender(nn.Module):
         return self.reads_history or self.user_prompt is not None
 
     def history_length(self, max_history: int) -> int:
-        """The newest items of a history that the model is given: `max_history` bounds what a profile reads."""
-        if self.ranker.reads_history:
+        """The newest items of a history that the model is given: `max_history`, unless the ranker reads all."""
+        if self.ranker.reads_history and not isinstance(self.ranker, SequenceReader):
             return sys.maxsize
         return max_history if self.reads_history else 0
 

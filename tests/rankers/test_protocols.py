@@ -38,7 +38,7 @@ def test_a_user_level_loss_goes_with_rankers_that_reconstruct(component):
 
 def test_a_ranker_names_each_protocol_that_it_implements(component):
     ranker, _ = component
-    for name in ("Fittable", "Factorised", "Explainable", "Reconstructing", "Diagnosable"):
+    for name in ("Fittable", "Factorised", "Explainable", "Reconstructing", "SequenceReader", "Diagnosable"):
         protocol = getattr(base, name)
         members = {key for key in vars(protocol) if not key.startswith("_")}
         assert all(hasattr(ranker, key) for key in members) == (protocol in ranker.__mro__)

@@ -20,6 +20,7 @@ GROUPS = ("encoder", "features", "profile", "loss", "negatives", "ranker")
         (["experiment=gru4rec", "loss=bpr", "negatives=in_batch"], "none text_or_ids recurrent bpr in_batch dot"),
         (["experiment=bert4rec"], "none text_or_ids bidirectional full_softmax all dot"),
         (["experiment=esasrec"], "none text_or_ids ligr sampled_softmax uniform dot"),
+        (["experiment=tiger"], "tfidf none none likelihood none generative"),
         (["experiment=hstu"], "none text_or_ids hstu sampled_softmax uniform dot"),
     ],
 )

@@ -43,6 +43,7 @@ TRAINED = [ranker for ranker in TRAINED if ranker not in OWN_VECTORS]
 LEARN_IDS = [ranker for ranker in TRAINED if recsys.compose([f"ranker={ranker}"]).features.ids]
 READ_TEXT = [ranker for ranker in SOLVED if traits("ranker", ranker).get("reads_text")]
 TEXT_AND_OWN = [ranker for ranker in OWN_VECTORS if traits("ranker", ranker).get("text_vectors")]
+NEED_TEXT = [ranker for ranker in OWN_VECTORS if traits("ranker", ranker).get("needs_text")]
 
 USED_PROFILES = [profile for profile in PROFILES if profile != "none"]
 READ_TEXTS = [profile for profile in PROFILES if traits("profile", profile).get("reads_text")]
@@ -88,7 +89,7 @@ TRIPLES = [
 TRIPLES = list(filter(makes_sense, TRIPLES))
 CELLS = [
     *(TRIPLES if os.environ.get("FULL_MATRIX") else covering(TRIPLES, CROSSED)),
-    *product(["none"], ["none"], [*SOLVED, *OWN_VECTORS]),
+    *product(["none"], ["none"], [ranker for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in NEED_TEXT]),
     *product(HAVE_TEXT, ["none"], ["itemknn"]),
     *product(["bert", "tfidf"], ["none"], [ranker for ranker in READ_TEXT if ranker not in ("itemknn", "prompt")]),
     *product(["bert", "vectors"], ["none"], TEXT_AND_OWN),
@@ -119,6 +120,7 @@ REFUSED = {
     ],
     "the encoder's vector of a text": [*product(WORDLESS, READ_TEXTS, ["cf"])],
     "needs a profile": list(product(["tfidf"], ["none"], TRAINED)),
+    "makes no vectors": [*product(["none"], ["none"], NEED_TEXT)],
     "neither text nor": list(product(["none"], ["mean"], [ranker for ranker in TRAINED if ranker not in LEARN_IDS])),
 }
 

@@ -15,7 +15,7 @@ from recsys.rankers.cf import CFRanker
 from recsys.rankers.multvae import MultVAERanker
 from recsys.rankers.popularity import PopularityRanker
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
-from recsys.training.losses import full_softmax, infonce, multinomial, sampled_softmax
+from recsys.training.losses import full_softmax, infonce, likelihood, multinomial, sampled_softmax
 from recsys.training.module import RecommenderModule
 from recsys.training.negatives import (
     AllNegatives,
@@ -153,6 +153,16 @@ def test_a_user_level_loss_gets_the_reconstruction_and_its_penalty_is_added():
     users = UserBatch(torch.arange(2), torch.tensor([[0, 3], [1, 0]]), torch.tensor([[True, True], [True, False]]))
     loss = module._batch_loss(TrainBatch(users, torch.empty(0, dtype=torch.long)), None)
     assert loss.item() == pytest.approx(multinomial(scores, users.history, users.history_mask).item() + 0.25)
+
+
+def test_a_loss_of_likelihoods_gets_the_scores_of_the_positives_alone():
+    context = ModelContext(4, torch.ones(3).bool(), torch.bincount(ITEMS, minlength=5))
+    ranker = MultVAERanker(context, hidden_dims=[4], latent_dim=2)
+    ranker.score = lambda users, items: -items.idx.float()
+    module = RecommenderModule(Recommender(None, None, ranker), context, likelihood, None, None, {}, seed=0)
+    module.losses = []
+    users = UserBatch.without_history(torch.arange(2))
+    assert module._batch_loss(TrainBatch(users, torch.tensor([1, 4])), None).item() == 5 / 2
 
 
 def evaluation(candidates=None, seen=((0, 0, 1), (1, 4, 0))):
