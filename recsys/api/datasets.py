@@ -13,8 +13,8 @@ from recsys.config.overrides import override
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_cache import load_dataset
 from recsys.data.description import describe
+from recsys.data.sources import times
 from recsys.data.sources.frames import SUFFIX, as_frame, keep_frames, with_whole_ids
-from recsys.data.sources.times import AUTO
 from recsys.experiment.built_once import shared
 from recsys.experiment.inputs import cache_dir
 from recsys.reports.cards import card, table_html
@@ -178,7 +178,7 @@ def _with_defaults(frames: Mapping[str, pl.DataFrame], keys: Mapping[str, Any]) 
     if time is not None:
         dtype = frames["interactions"].schema.get(time)
         is_time = isinstance(dtype, pl.Date | pl.Datetime)  # which are read as seconds
-        completed["timestamp_unit"] = "s" if is_time else keys.get("timestamp_unit", AUTO)
+        completed["timestamp_unit"] = "s" if is_time else keys.get("timestamp_unit", times.AUTO)
     for role, (key, namesake) in _ID_OF_ROLE.items():
         same = keys.get(namesake)
         if role in frames and key not in keys and same in frames[role].columns:

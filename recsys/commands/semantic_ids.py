@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from recsys.serving.code_quality import CodeQuality
 
 EXAMPLES = (
-    "recsys semantic-ids encoder=bert output=codes.parquet",
-    "recsys semantic-ids encoder=tfidf codes.method=rqvae codes.n_codes=256",
+    "recsys semantic_ids encoder=bert output=codes.parquet",
+    "recsys semantic_ids encoder=tfidf codes.method=rqvae codes.n_codes=256",
 )
 
 

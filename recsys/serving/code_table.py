@@ -22,7 +22,7 @@ def semantic_id_table(cfg: DictConfig) -> tuple[pl.DataFrame, CodeQuality]:
     `in_train`, whether the codes were fitted on the item.
 
     Args:
-        cfg: Of `recsys semantic-ids`.
+        cfg: Of `recsys semantic_ids`.
     """
     split = load_split(cfg)
     vectors, train = text_features(cfg, split).vectors, torch.from_numpy(split.warm_items)
