@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from full import only_full
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -38,3 +40,21 @@ def test_what_has_no_influence_on_numbers_stays_as_it_is(source):
 def test_the_modules_and_tests_of_a_group_exist_and_have_mutants(group):
     assert _found(group.tests)
     assert any(mutants((ROOT / path).read_text()) for path in _found(group.modules))
+
+
+ONE_MUTANT = """
+from mutation import *
+module = Path("recsys/training/losses.py")
+source = module.read_text()
+wrong = source.replace("dim=1) - positive).mean()", "dim=1) + positive).mean()")
+assert wrong != source
+print([survives(module, each, ["tests/training/test_losses.py"], 300) for each in (source, wrong)])
+"""
+
+
+@only_full
+def test_a_wrong_formula_is_killed_and_the_right_one_survives():
+    paths = {"PYTHONPATH": f"{ROOT}:{ROOT / 'benchmarks'}", "PATH": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ONE_MUTANT]
+    done = subprocess.run(command, cwd=ROOT, env=paths, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[True, False]"
