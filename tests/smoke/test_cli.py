@@ -66,6 +66,7 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
     quoted = ",".join(f'"{override}"' for override in small_data if "template" not in override)
     study = [
         f"study.common=[{quoted}]",
+        "study=default",
         "study.grid={encoder: [tfidf, random], ranker: [dot]}",
         'study.baselines=[["ranker=popularity"]]',
         "study.seeds=[0, 1]",
