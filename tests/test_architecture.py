@@ -170,6 +170,12 @@ def test_no_two_modules_have_one_name():
     assert not [entry for entry in found if count[entry[0]] > 1]
 
 
+def test_no_two_test_modules_have_one_name():
+    """Test folders are no packages, so pytest cannot import two modules of one name."""
+    count = Counter(path.stem for path in Path(__file__).parent.rglob("*.py") if path.stem != "conftest")
+    assert [stem for stem, n in count.items() if n > 1] == []
+
+
 def test_no_two_constants_that_others_import_have_one_name():
     """Where one of the values is another. A constant of one module alone is its own matter."""
     used = {

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from recsys.config.compatibility import check_data, has_text
+from recsys.config.value_checks import check_whole
 from recsys.schema import ConfigError
 from recsys.support.screen import Screen
 from recsys.tracking.files import write_atomically
@@ -73,8 +74,6 @@ def _check(cfg: DictConfig) -> None:
             "tfidf, or another encoder."
         )
     for key in ("n_neighbours", "n_sampled"):
-        value = cfg[key]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{key} is {value!r}; expected a whole number of at least 1.")
+        check_whole(key, cfg[key], 1)
     if Path(str(cfg.output)).suffix != ".parquet":
         raise ConfigError(f"output is {cfg.output!r}; expected a file that ends in .parquet.")

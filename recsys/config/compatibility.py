@@ -21,7 +21,7 @@ from recsys.config.value_checks import (
 from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
 
 # What rankers are trained on, by the trait of their yamls.
-PAIRS, USERS, LIKELIHOODS = "positives and negatives", "users and all that they did", "likelihoods of positives"
+PAIRS, USERS, LIKELIHOODS = "positives and negatives", "whole histories of users", "likelihoods of positives"
 
 
 def check(cfg: DictConfig) -> None:

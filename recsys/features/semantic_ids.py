@@ -12,7 +12,7 @@ from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import take_rows
-from recsys.layers.semantic_codes import SemanticCodes, prefix_rows
+from recsys.layers.semantic_codes import CodeChecksum, SemanticCodes, prefix_rows
 from recsys.schema import ConfigError, ModelContext
 
 COMBINATIONS = SUM, CONCAT = "sum", "concat"
@@ -61,12 +61,14 @@ class SemanticIdFeatures(ItemFeatures):
             raise ConfigError(
                 "features=semantic_ids reads the encoder's vectors once: use finetune=frozen or features.add_text=true."
             )
-        rows = prefix_rows(codes.fit(text.vectors, context.warm_items).codes)
+        of_items = codes.fit(text.vectors, context.warm_items).codes
+        rows = prefix_rows(of_items)
         columns = [_known(column, context.warm_items) for column in rows.unbind(1)]
         super().__init__(
             context, text if add_text else TextVectors(text.vectors[:, :0]), ids=ids, init_std=init_std, **others
         )
         self.combine = combine
+        self.checksum = CodeChecksum(of_items, context.warm_items)
         self.register_buffer("prefixes", torch.stack([column for column, _ in columns], dim=1), persistent=False)
         widths = [context.dim] * codes.n_levels if combine == SUM else _shares(context.dim, codes.n_levels)
         self.levels = nn.ModuleList(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recsys.layers.residual_kmeans import residual_kmeans
 from recsys.layers.rq_vae import fit_rq_vae
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, DataError
 
 METHODS = KMEANS, RQVAE = "kmeans", "rqvae"
 
@@ -80,6 +81,38 @@ class SemanticCodes:
             codes, books = residual_kmeans(values - mean, train, *sizes)
             reconstructed = mean + sum(book[codes[:, level]] for level, book in enumerate(books))
         return ItemCodes(torch.from_numpy(codes), torch.from_numpy(reconstructed))
+
+
+class CodeChecksum(nn.Module):
+    """A checksum of the train items' codes, which is saved with the weights that were trained on them.
+
+    Codes are fitted again when a run is reopened. Another version of a library, or another processor, may round
+    differently and give other codes, which the weights do not fit.
+
+    Args:
+        codes: (n_items, n_levels), of all items.
+        train_items: (n_items,) bool.
+    """
+
+    def __init__(self, codes: Tensor, train_items: Tensor) -> None:
+        super().__init__()
+        content = codes[train_items].cpu().numpy().tobytes()
+        self.value = int.from_bytes(hashlib.sha256(content).digest()[:7], "big")
+
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor(self.value)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Compare the saved checksum with the own one.
+
+        Raises:
+            DataError: If they differ.
+        """
+        if int(state) != self.value:
+            raise DataError(
+                "the items' codes are not those that the weights were trained on: the encoder's vectors, a library or "
+                "the processor differ. Make the run again with rerun=true."
+            )
 
 
 def prefix_rows(codes: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from recsys.layers.code_transformer import CodeTransformer
 from recsys.layers.code_trie import CodeTrie
 from recsys.layers.lookup import take_rows
 from recsys.layers.post_processing import Transformable
-from recsys.layers.semantic_codes import SemanticCodes, with_extra_code
+from recsys.layers.semantic_codes import CodeChecksum, SemanticCodes, with_extra_code
 from recsys.rankers.base import OwnItems, Ranker, SequenceReader, SharedItems, UserSide
 from recsys.rankers.factors import require_positive
 from recsys.schema import ConfigError, ModelContext, UserBatch
@@ -66,6 +66,7 @@ class GenerativeRanker(Ranker, SequenceReader):
         if dim % n_heads:
             raise ConfigError(f"ranker.n_heads is {n_heads}; expected a divisor of ranker.dim, which is {dim}.")
         of_items = codes.fit(text.vectors, context.warm_items).codes
+        self.checksum = CodeChecksum(of_items, context.warm_items)
         self.trie = CodeTrie(with_extra_code(of_items, context.warm_items), context.warm_items)
         self.model = CodeTransformer(self.trie.sizes, dim, n_layers, n_heads, dropout, max_positions)
         self.trains_on_cold = context.trains_on_cold

@@ -100,7 +100,7 @@ class TrainBatches(ShuffledBatches):
 
 
 class WholeUserBatches(ShuffledBatches):
-    """Training batches of users with all that they did, for a loss of whole users: no positive is set apart.
+    """Training batches of users with their whole histories, for a user-level reconstruction loss; without positives.
 
     Args:
         history: Each user's train interactions; users without any are omitted.

@@ -30,7 +30,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
             three times that in all).
         steps_at_once: Training batches come in lists of this many; of one where a callback watches single steps.
-        whole_users: Whether the loss is one of users and all that they did, and not of positives.
+        whole_users: Whether the loss is a user-level reconstruction loss, and not one of positives.
         mask_share: See `SequenceBatches`.
         texts: Texts about users, for a profile that reads them.
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import recsys
 from recsys.config import trust
-from recsys.config.compose import compose, plain
+from recsys.config.compose import compose, conf_dir, plain
 from recsys.config.trust import ENVIRONMENT, recorded
 from recsys.schema import ConfigError
 
 FILE = Path("store/a1/record.json")
+
+OPTIONS = sorted(file for group in trust.PACKAGES for file in (conf_dir() / group).glob("*.yaml"))
 SHELL = {"_target_": "torch.utils.collect_env.run", "command": "touch x"}
 
 
@@ -47,6 +51,14 @@ def package(tmp_path, monkeypatch):
 def test_components_of_recsys_and_its_libraries_may_be_named(overrides):
     config = plain(compose(overrides))
     assert plain(recorded(config, FILE)) == config
+
+
+@pytest.mark.parametrize("file", OPTIONS, ids=lambda file: f"{file.parent.name}={file.stem}")
+def test_a_record_may_name_each_class_of_an_options_yaml(file):
+    """Read as text, since composing needs the keys without a default: also classes inside others."""
+    content = yaml.safe_load(re.sub(r"\$\{[^}]*\}", "1", file.read_text()))  # a record has values and no references
+    named = {key: value for key, value in (content or {}).items() if key not in ("defaults", "search", "traits")}
+    recorded({file.parent.name: named}, FILE)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from recsys.features.semantic_ids import SemanticIdFeatures
 from recsys.finetuning.base import EncodedItems, TextVectors
 from recsys.finetuning.delta import Delta
 from recsys.layers.semantic_codes import SemanticCodes
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ConfigError, DataError, ModelContext
 
 # Four groups of five items; the last item of each is cold, and so is the whole last group.
 GROUP = torch.arange(20) // 5
@@ -110,3 +110,10 @@ def test_what_makes_no_sense_is_an_error(settings, message):
 
 def test_trained_text_can_be_added():
     assert make(text=trained(), add_text=True).text.parameter_groups()
+
+
+def test_weights_of_other_codes_are_not_loaded():
+    own, same, other = make(), make(), make(codes=SemanticCodes(n_levels=2, n_codes=3, seed=5), text=TEXT.flip(0))
+    same.load_state_dict(own.state_dict())
+    with pytest.raises(DataError, match="codes are not those that the weights were trained on"):
+        own.load_state_dict(own.state_dict() | {"checksum._extra_state": other.state_dict()["checksum._extra_state"]})

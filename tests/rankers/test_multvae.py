@@ -114,7 +114,7 @@ def test_a_batch_holds_whole_users_each_once_by_the_interactions_of_a_step():
     ("overrides", "words"),
     [
         (["ranker=multvae", "loss=bpr", "negatives=uniform"], "loss=bpr is a loss of positives and negatives"),
-        (["ranker=dot", "loss=multinomial"], "loss=multinomial is a loss of users and all that they did"),
+        (["ranker=dot", "loss=multinomial"], "loss=multinomial is a loss of whole histories of users"),
         (["ranker=multvae", "negatives=uniform"], "it needs negatives=none"),
         (["ranker=multvae", "encoder=tfidf"], "ignores encoder=tfidf"),
     ],
