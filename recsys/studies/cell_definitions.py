@@ -67,8 +67,8 @@ def expand(study: DictConfig) -> list[CellDefinition]:
     seeds = plan.get("seeds") or []
     if not cells or not seeds:
         raise ConfigError(
-            "study has nothing to run: choose a ready study, as in study=demo, or give study.grid, study.cells, study.changes, "
-            "study.factors or study.baselines, "
+            "study has nothing to run: choose a ready study, as in study=demo, or give study.grid, study.cells, "
+            "study.changes, study.factors or study.baselines, "
             "and study.seeds such as [0,1,2]."
         )
     if len(set(seeds)) < len(seeds):
