@@ -21,7 +21,7 @@ GROUPS = ["encoder", "finetune", "features", "profile", "negatives", "loss", "op
 GROUPS += ["trainer", "callbacks", "logger", "data", "search", "launcher", "study"]
 COMMANDS = ["train", "study", "compare", "runs", "update_readme", "prepare_data", "evaluate", "recommend", "export"]
 COMMANDS += ["pretrain", "profiles", "refit"]
-NEEDED = {"train": TINY, "prepare_data": TINY, "recommend": ["user=0"], "study": ["dry_run=true"]}
+NEEDED = {"train": TINY, "prepare_data": TINY, "recommend": ["user=0"], "study": ["study=demo", "dry_run=true"]}
 NEEDED["update_readme"] = ["block=tiny"]
 UNCHANGED = ("_target_", "_partial_", "_recursive_", "_convert_", "traits", "tuning", "trust", "search", "parameters")
 UNCHANGED += ("offline",)  # takes a text or a truth value
@@ -64,7 +64,7 @@ def _of_group(rng: random.Random, folder: Path, run_id: str) -> Malformed:
         option = rng.choice(sorted(path.stem for path in (conf_dir() / group).glob("*.yaml") if path.stem[0] != "_"))
         command = "study" if group in ("search", "launcher", "study") else "train"
         base = [f"{group}={option}", *(TINY if command == "train" and group != "data" else [])]
-        base += ["dry_run=true"] if command == "study" else []
+        base += ["study=demo", "dry_run=true"] if command == "study" else []
         try:
             cfg = recsys.compose(base, command)
             if command == "train":
@@ -86,7 +86,7 @@ def _of_command(rng: random.Random, folder: Path, run_id: str) -> Malformed:
         "prepare_data": TINY,
         "recommend": ["user=0"],
         "update_readme": ["block=tiny"],
-        "study": ["dry_run=true"],
+        "study": ["study=demo", "dry_run=true"],
     }.get(command, [])
     cfg = OmegaConf.to_container(recsys.compose(base, command), resolve=False)
     given = {argument.partition("=")[0] for argument in base}
