@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
+from recsys.commands.next_steps import print_next_steps
 from recsys.config.compatibility import check_data
 from recsys.data.description import describe, render
 from recsys.experiment.inputs import load_split
@@ -33,3 +34,7 @@ def run(cfg: DictConfig) -> None:
     for warning in split.warnings:
         console.print(f"warning: {warning}", style="yellow")
     console.print(f"{split.dataset.name}, split {split.name} ({split.fingerprint}), is ready in {cfg.paths.cache_dir}.")
+    own = [
+        override for override in map(str, cfg.get("overrides") or []) if not override.startswith(("paths.", "trust="))
+    ]
+    print_next_steps(console, cfg, ["train", *own, "encoder=none", "ranker=cf"], ["train", *own, "encoder=bert"])

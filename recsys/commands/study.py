@@ -6,14 +6,15 @@ A study that was stopped continues with the runs that are missing.
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from recsys.commands.next_steps import print_next_steps
 from recsys.config.compose import build
 from recsys.experiment.record_fields import label
 from recsys.experiment.run import find
@@ -30,6 +31,7 @@ from recsys.studies.plan import plan
 from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
 from recsys.studies.search_checks import check_search
 from recsys.studies.view import StudyView
+from recsys.support.fitted_table import FittedTable
 from recsys.support.screen import Screen
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
@@ -56,7 +58,8 @@ def run(cfg: DictConfig) -> int:
 
 
 def _report(cfg: DictConfig, result: Result, console: Console) -> None:
-    for name, comparison in comparisons(cfg, result).items():
+    compared = comparisons(cfg, result)
+    for name, comparison in compared.items():
         _write(cfg, result, comparison, name, console)
     trials = f", {result.n_trials} trials" if result.n_trials else ""
     summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
@@ -67,6 +70,10 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
     if result.failures:
         told = Text.assemble((f"{len(result.failures)} runs failed", "red"), "; retry_failed=true runs them again.")
         console.print(told)
+    name, tag = f"study.name={cfg.study.name}", f"tag={cfg.study.name}"
+    for comparison in list(compared.values())[:1]:
+        best, metric = comparison.rows[0].label, comparison.metrics[0]
+        print_next_steps(console, cfg, ["compare", name, f"baseline={best}"], ["runs", tag, f"sort=-test/{metric}"])
 
 
 def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, console: Console) -> None:
@@ -87,24 +94,26 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
     jobs = run_jobs(cfg, cells)
     store = Store(Path(cfg.paths.runs_dir))
     durations = Durations(store.records() if store.root.is_dir() else [])
-    table = Table(title=Text(f"study {cfg.study.name}"))
-    for column in ("run", "seed", "state", "takes about", "overrides"):
-        table.add_column(column)
-    todo = []
-    for job in jobs:
-        state = _state(job, cfg.search.n_trials)
-        estimate = durations.of(label(job.cfg))
-        is_done = state == "finished"
-        if not is_done:
-            todo.append(label(job.cfg))
-        shown = "" if is_done or estimate is None else seconds(estimate)
-        overrides = redacted(" ".join(job.cfg.overrides))
-        table.add_row(*map(Text, (job.label, str(job.seed), state, shown, overrides)))
-    console.print(table)
+    todo = [label(job.cfg) for job in jobs if _state(job, cfg.search.n_trials) != "finished"]
+    console.print(_cells_table(cfg, jobs, durations))
     for planned, space in zip(cells, spaces, strict=False):
         for key, reason in space.left_out.items():
             console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
     _print_estimate(cfg, [label(planned.cfg) for planned in cells], todo, durations, console)
+
+
+def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> FittedTable:
+    """One line for each cell: how many runs are in which state, what one takes, and the overrides."""
+    rows = []
+    for name in dict.fromkeys(job.label for job in jobs):
+        own = [job for job in jobs if job.label == name]
+        states = Counter(_state(job, cfg.search.n_trials) for job in own)
+        told = ", ".join(f"{n} {state}" for state, n in states.items())
+        seed = f"seed={own[0].seed}"
+        overrides = redacted(" ".join(one for one in own[0].cfg.overrides if one != seed))
+        rows.append([name, told, seconds(durations.of(label(own[0].cfg))), overrides])
+    headers = ["cell", "runs", "one takes", "overrides"]
+    return FittedTable(headers, rows, f"study {cfg.study.name}", words=("runs", "overrides"))
 
 
 def _state(job: Job, n_trials: int) -> str:

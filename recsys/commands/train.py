@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
+from recsys.commands.next_steps import print_next_steps
 from recsys.experiment.run import run as make_run
 from recsys.reports.summary import print_run
+from recsys.support.screen import Screen
 from recsys.tracking.environment import is_first_process
 
 EXAMPLES = (
@@ -21,5 +23,8 @@ def run(cfg: DictConfig) -> float:
     """Make one run and print its results; returns its monitored metric, which a sweep may optimise."""
     made = make_run(cfg)
     if is_first_process():
-        print_run(made)
+        console = Screen()
+        print_run(made, console)
+        recommend = ["recommend", f"run={made.record.run_id}", "users=all", "output=recommendations.parquet"]
+        print_next_steps(console, cfg, ["compare"], recommend)
     return made.record.metrics.get(cfg.monitor, float("nan"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
+
+from recsys.support.fitted_table import FittedTable
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -56,14 +56,9 @@ class Grid:
     rows: list[list[Entry]]
 
 
-def to_rich(grid: Grid, title: str | None = None) -> Table:
-    """For the terminal."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for place, header in enumerate(grid.headers):
-        table.add_column(Text(header), justify="left" if place == 0 else "right", overflow="fold")
-    for row in grid.rows:
-        table.add_row(*(_rich(entry) for entry in row))
-    return table
+def to_rich(grid: Grid, title: str | None = None, optional: Sequence[str] = ()) -> FittedTable:
+    """For the terminal; `optional` headers may be left out where it is narrow, the least important first."""
+    return FittedTable(grid.headers, [[_rich(entry) for entry in row] for row in grid.rows], title, optional)
 
 
 def to_markdown(grid: Grid) -> str:

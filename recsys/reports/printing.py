@@ -14,6 +14,9 @@ from recsys.reports.findings import headline
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.ranks import ranks_grid, ranks_note
 
+# Columns that a narrow terminal leaves out, in this order; the report's files have them.
+LESS_IMPORTANT = ("d", "seed sd", "all weights", "test", "peak memory", "encode")
+
 
 def print_ranks(across: Across, console: Console) -> None:
     """Average ranks over data sets, by metric."""
@@ -30,13 +33,13 @@ def print_paths(paths: Mapping[str, Path], console: Console) -> None:
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Tables of quality and cost, what they mean, and what failed."""
-    console.print(grids.to_rich(tables.quality_grid(comparison, brief=True)))
+    console.print(grids.to_rich(tables.quality_grid(comparison, brief=True), optional=LESS_IMPORTANT))
     if tables.has_seeds(comparison):
         console.print(grids.to_rich(tables.seeds_grid(comparison)))
     if len(comparison.metrics) > 1:
         console.print(grids.to_rich(tables.others_grid(comparison)))
     console.print(tables.full_note(comparison), markup=False, highlight=False)
-    console.print(grids.to_rich(tables.cost_grid(comparison)))
+    console.print(grids.to_rich(tables.cost_grid(comparison), optional=LESS_IMPORTANT))
     if has_matrix(comparison):
         console.print(grids.to_rich(significance_grid(comparison, brief=True)))
         console.print(matrix_note(comparison, brief=True), markup=False, highlight=False)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recsys.reports.encoding import coverage_lines, coverage_warnings
 from recsys.reports.formatting import count, megabytes, number, seconds
+from recsys.support.fitted_table import FittedTable
 from recsys.support.screen import Screen
 from recsys.tracking.record import Record
 
@@ -42,12 +41,24 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
 
 
-def _metrics_table(record: Record) -> Table:
-    stages = list(dict.fromkeys(name.partition("/")[0] for name in record.metrics))
-    names = dict.fromkeys(name.partition("/")[2] for name in record.metrics)
-    table = Table("metric", title=Text(f"{record.name}, seed {record.seed}"), title_justify="left", header_style="bold")
-    for stage in stages:
-        table.add_column(stage, justify="right")
-    for name in names:
-        table.add_row(Text(name), *(number(record.metrics.get(f"{stage}/{name}")) for stage in stages))
-    return table
+def _metrics_table(record: Record) -> FittedTable:
+    """One line for each metric, with its cut-offs side by side."""
+    stages = dict.fromkeys(name.partition("/")[0] for name in record.metrics)
+    names = dict.fromkeys(name.partition("/")[2].partition("@")[0] for name in record.metrics)
+    columns = [
+        (stage, cutoff)
+        for stage in stages
+        for cutoff in sorted({_cutoff(name) for name in record.metrics if name.startswith(f"{stage}/")})
+    ]
+    headers = [f"{stage} @{cutoff}" if cutoff else stage for stage, cutoff in columns]
+    rows = [
+        [name, *(number(record.metrics.get(f"{stage}/{name}@{k}" if k else f"{stage}/{name}")) for stage, k in columns)]
+        for name in names
+    ]
+    return FittedTable(["metric", *headers], rows, f"{record.name}, seed {record.seed}")
+
+
+def _cutoff(name: str) -> int:
+    """The k of a metric such as "test/ndcg@10"; 0 without one."""
+    cutoff = name.partition("@")[2]
+    return int(cutoff) if cutoff.isdigit() else 0

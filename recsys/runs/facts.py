@@ -27,11 +27,17 @@ def identity(record: Record) -> dict[str, Any]:
         "seed": record.seed,
         "status": record.status,
         "tags": " ".join(record.tags),
-        "data": record.choices.get("data"),
+        "data": _data_name(record),
         "split": record.choices.get("split"),
         "seconds": record.times.get("total"),
         "created": record.created,
     }
+
+
+def _data_name(record: Record) -> str | None:
+    """The data set's own name, such as that of a table, or the choice of `data`."""
+    name = record.protocol.get("data")
+    return name if isinstance(name, str) else record.choices.get("data")
 
 
 def monitored(record: Record, stage: str) -> float | None:

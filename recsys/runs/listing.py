@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from omegaconf import DictConfig
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from recsys.reports.formatting import ABSENT, number, seconds
 from recsys.runs.choosing import chosen_runs, store_of
 from recsys.runs.facts import fact, monitored, summary
 from recsys.schema import TEST, VAL, ConfigError
+from recsys.support.fitted_table import FittedTable
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
-WORDS = ("id", "name", "status", "tags", "data/split", "created")
+WORDS = ("id", "name", "status", "tags", "data", "split", "created")
+OPTIONAL = ("tags", "created", "time", "status", "split", "data")  # left out where the terminal is narrow
 
 
 def list_runs(cfg: DictConfig, console: Console) -> int:
@@ -45,18 +45,14 @@ def sort_runs(records: Sequence[Record], sort: str) -> list[Record]:
     return [*known, *(record for record in records if record not in known)]
 
 
-def runs_table(records: Sequence[Record], title: str | None = None) -> Table:
-    """One line for each run."""
+def runs_table(records: Sequence[Record], title: str | None = None) -> FittedTable:
+    """One line for each run; a narrow terminal shows fewer columns."""
     metrics = {str(record.config.get("monitor", "")).partition("/")[2] for record in records}
     metric = metrics.pop() if len(metrics) == 1 else "monitored"
-    headers = ["id", "name", "seed", "status", "tags", "data/split", f"val {metric}", f"test {metric}", "time"]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for header in [*headers, "created"]:
-        whole = header in ("id", "created")
-        table.add_column(Text(header), justify="left" if header in WORDS else "right", no_wrap=whole, overflow="fold")
-    for record in records:
-        table.add_row(*map(Text, _texts(record)), style=None if record.is_finished else "red")
-    return table
+    headers = ["id", "name", "seed", "status", "tags", "data", "split", f"val {metric}", f"test {metric}", "time"]
+    styles = ["" if record.is_finished else "red" for record in records]
+    rows = [[Text(text, style) for text in _texts(record)] for record, style in zip(records, styles, strict=True)]
+    return FittedTable([*headers, "created"], rows, title, OPTIONAL, WORDS)
 
 
 def _texts(record: Record) -> list[str]:
@@ -67,11 +63,12 @@ def _texts(record: Record) -> list[str]:
         str(record.seed),
         record.status,
         facts["tags"],
-        f"{facts['data'] or ABSENT}/{facts['split'] or ABSENT}",
+        facts["data"] or ABSENT,
+        facts["split"] or ABSENT,
         number(monitored(record, VAL)),
         number(monitored(record, TEST)),
         seconds(facts["seconds"]),
-        record.created[:16].replace("T", " "),
+        record.created[:16].replace("T", "\N{NO-BREAK SPACE}"),
     ]
 
 

@@ -40,7 +40,8 @@ class StudyView(StudyProgress):
     def __init__(self, cfg: DictConfig, console: Console) -> None:
         self.cfg, self.console = cfg, console
         self.store = Store(Path(cfg.paths.runs_dir))
-        self.durations = Durations(self.store.records() if self.store.root.is_dir() else [])
+        records = self.store.records() if self.store.root.is_dir() else []
+        self.durations, self.recorded = Durations(records), {record.run_id for record in records}
         self.jobs: list[Job] = []
         self.ended: dict[tuple[str, int | None], Outcome] = {}
         self.start = time.perf_counter()
@@ -48,6 +49,24 @@ class StudyView(StudyProgress):
     def begin(self, jobs: Sequence[Job]) -> None:
         """A phase begins: the tuning of the cells, or the runs."""
         self.jobs, self.ended = list(jobs), {}
+        self.console.print(self._header(), soft_wrap=True, markup=False, highlight=False)
+
+    def _header(self) -> str:
+        """What the phase is about, and how much of it is there already."""
+        cells = {job.label for job in self.jobs}
+        choices = [(job.cfg if job.planned is None else job.planned.cfg).choices for job in self.jobs]
+        where = ", ".join(dict.fromkeys(f"{own.data}, split {own.split}" for own in choices))
+        if self.jobs and self.jobs[0].seed is None:
+            return (
+                f"{self.cfg.study.name}: tuning of {len(cells)} cells, {self.cfg.search.n_trials} trials each ({where})"
+            )
+        n_found = sum(self._is_recorded(job) for job in self.jobs)
+        runs = f"{len(self.jobs)} runs of {len(cells)} cells ({where})"
+        return f"{self.cfg.study.name}: {runs}; {n_found} of them are in {self.store.root}"
+
+    def _is_recorded(self, job: Job) -> bool:
+        identifier = identify(job.cfg)
+        return identifier is not None and identifier in self.recorded
 
     def told(self, outcome: Outcome) -> None:
         """A job has ended."""

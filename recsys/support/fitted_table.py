@@ -1,0 +1,96 @@
+"""Tables for the terminal, which leave out columns before they cut a word or a number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+GAP = 2  # between two columns: a space and what Rich draws between them
+
+
+@dataclass(frozen=True)
+class FittedTable:
+    """A table as wide as the terminal allows.
+
+    Texts are broken at spaces. Where the longest words of all columns do not fit side by side, columns of `optional`
+    are left out in their order, and a line below names them; only then are the words of the first column broken.
+
+    Attributes:
+        headers: Of the columns, each another one.
+        rows: Their texts.
+        title: Above the table.
+        optional: Headers of columns that a narrow terminal may leave out, the least important first.
+        words: Headers of columns that stand to the left, as words do; the first column always does.
+    """
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Text | str]] = field(repr=False)
+    title: str | None = None
+    optional: Sequence[str] = ()
+    words: Collection[str] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The table, and the names of the columns that are left out."""
+        shown, left_out = list(range(len(self.headers))), []
+        for header in self.optional:
+            if sum(map(self._narrowest, shown)) + GAP * len(shown) <= options.max_width:
+                break
+            if header in self.headers:
+                shown.remove(self.headers.index(header))
+                left_out.append(header)
+        yield self._table(shown, options.max_width)
+        if left_out:
+            yield Text(f"Left out at this width: {', '.join(left_out)}.", style="dim")
+        yield Text()
+
+    def _table(self, shown: Sequence[int], width: int) -> Table:
+        title = None if self.title is None else Text(self.title)
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        for column, size in zip(shown, self._widths(shown, width), strict=True):
+            justify: JustifyMethod = "left" if self._is_words(column) else "right"
+            table.add_column(Text(self.headers[column]), justify=justify, width=size, overflow="fold")
+        for row in self.rows:
+            table.add_row(*(_text(row[column]) for column in shown))
+        return table
+
+    def _widths(self, shown: Sequence[int], width: int) -> list[int]:
+        """Of each column: at least its longest word; then as far as there is room, the smallest wishes first."""
+        widths = [self._narrowest(column) for column in shown]
+        whole = [max(map(_longest_line, [self.headers[column], *self._texts(column)])) for column in shown]
+        room = width - sum(widths) - GAP * len(shown)
+        if room < 0 and widths:
+            widths[0] = max(1, widths[0] + room)
+        for place in sorted(range(len(shown)), key=lambda place: whole[place] - widths[place]):
+            more = min(whole[place] - widths[place], max(0, room))
+            widths[place] += more
+            room -= more
+        return widths
+
+    def _narrowest(self, column: int) -> int:
+        """Of a column: words may be broken at each space, numbers only before an interval."""
+        is_words = self._is_words(column)
+        parts = (text.split() if is_words else text.split(" [") for text in self._texts(column))
+        sizes = (cell_len(part) + (not is_words and n > 0) for found in parts for n, part in enumerate(found))
+        return max(sizes, default=0)
+
+    def _is_words(self, column: int) -> bool:
+        return column == 0 or self.headers[column] in self.words
+
+    def _texts(self, column: int) -> list[str]:
+        """Its header's words and its entries, without style."""
+        entries = [row[column] for row in self.rows]
+        return [*self.headers[column].split(), *(_text(entry).plain for entry in entries)]
+
+
+def _text(entry: Text | str) -> Text:
+    return entry if isinstance(entry, Text) else Text(entry)
+
+
+def _longest_line(text: str) -> int:
+    return max((cell_len(line) for line in text.splitlines()), default=0)

@@ -1,0 +1,56 @@
+"""Tables of the terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from recsys.support.fitted_table import FittedTable
+
+HEADERS = ["cell", "nDCG@10", "seed sd", "p (Holm)"]
+ROWS = [["bert+cf (share=0.5)", "0.1249 [0.1132,0.1358]", "0.0057", "0.0016*"], ["popularity", "0.0829", "0.0000", "–"]]
+
+
+def shown(width: int, **settings) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(FittedTable(HEADERS, ROWS, **settings))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_a_wide_terminal_shows_each_row_on_one_line():
+    lines = shown(100, optional=["seed sd"], title="a title")
+    assert lines[0] == "a title"
+    assert lines[1].split() == ["cell", "nDCG@10", "seed", "sd", "p", "(Holm)"]
+    assert lines[3].split() == ["bert+cf", "(share=0.5)", "0.1249", "[0.1132,0.1358]", "0.0057", "0.0016*"]
+
+
+@pytest.mark.parametrize("width", range(44, 60))
+def test_no_number_and_no_word_is_cut_and_no_line_is_too_long(width):
+    lines = shown(width, optional=["seed sd"])
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= width
+    for word in ("bert+cf", "(share=0.5)", "[0.1132,0.1358]", "0.0016*", "popularity", "(Holm)"):
+        assert word in text
+
+
+def test_a_narrow_terminal_names_the_columns_that_it_leaves_out():
+    lines = shown(44, optional=["seed sd", "p (Holm)"])
+    assert "Left out at this width: seed sd." in lines
+    assert "sd" not in lines[0]
+    assert lines[2].split() == ["bert+cf", "0.1249", "0.0016*"]
+    assert lines[3].split() == ["(share=0.5)", "[0.1132,0.1358]"]
+
+
+def test_words_of_the_first_column_are_cut_last():
+    lines = shown(20, optional=["seed sd", "p (Holm)"])
+    assert "[0.1132,0.1358]" in "\n".join(lines)
+    assert max(map(len, lines[:-2])) <= 20
+
+
+def test_columns_of_words_stand_to_the_left():
+    console = Console(file=io.StringIO(), width=60)
+    console.print(FittedTable(["a", "b"], [["x", Text("left")], ["y", "leftmost"]], words=["b"]))
+    assert console.file.getvalue().splitlines()[2].rstrip() == "x  left"
