@@ -38,13 +38,13 @@ class InteractiveRun(Run):
         found = [(*name.split("/", 1), value) for name, value in self.record.metrics.items() if "/" in name]
         return pl.DataFrame(found, schema=["stage", "metric", "value"], orient="row")
 
-    def recommend(self, user: Any = None, *, history: Sequence[Any] | None = None, k: int = 10) -> pl.DataFrame:
+    def recommend(self, user: Any = None, *, history: Sequence[Any] | None = None, top_k: int = 10) -> pl.DataFrame:
         """The best items for known users, or for a new one: `user_id`, `rank`, `item_id`, `title`, `score`, best first.
 
         Args:
             user: One id of the data, or a list, array, series or frame of ids.
             history: Item ids of a new user, oldest first.
-            k: Number of items for each user.
+            top_k: Number of items for each user.
 
         Raises:
             ConfigError: If an id is not in the data, not one of user and history is given, or the model cannot
@@ -52,7 +52,7 @@ class InteractiveRun(Run):
         """
         from recsys.serving.requests import recommend_items
 
-        return recommend_items(self, user, history, k)
+        return recommend_items(self, user, history, top_k)
 
     def __repr__(self) -> str:
         record = self.record

@@ -9,14 +9,16 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
+from recsys.config.overrides import quoted
 from recsys.support.interruption import stoppable
 
 GROUPS = {
     "Experiments": ("train", "study", "score", "evaluate"),
     "Results": ("compare", "runs", "profiles", "update_readme"),
     "Serving": ("recommend", "export", "refit"),
-    "Data and language models": ("prepare_data", "pretrain", "semantic_ids"),
+    "Data and language models": ("new", "prepare_data", "pretrain", "semantic_ids"),
 }
+FIRST_WORD = {"new": "path"}  # the key that a first argument without `=` gives
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
 
 
@@ -61,4 +63,12 @@ def run(name: str, arguments: Sequence[str]) -> None:
         from recsys.commands.application import run_application
 
         module = import_module(f"recsys.commands.{name}")
-        run_application(module.run, name, arguments)
+        run_application(module.run, name, with_first_word(name, arguments))
+
+
+def with_first_word(name: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments, with the key of a value that is written without it, as in `recsys new my_shop`."""
+    first, *rest = arguments or [""]
+    if name not in FIRST_WORD or not first or first.startswith(("-", "~")) or "=" in first:
+        return list(arguments)
+    return [f"{FIRST_WORD[name]}={quoted(first)}", *rest]

@@ -28,7 +28,9 @@ def print_ranks(across: Across, console: Console) -> None:
 
 def print_paths(paths: Mapping[str, Path], console: Console) -> None:
     """Where a report is."""
-    console.print("Report:", *dict.fromkeys(map(str, paths.values())), soft_wrap=True, highlight=False, markup=False)
+    first, *others = dict.fromkeys(paths.values())
+    told = f", and beside it {', '.join(path.name for path in others)}" if others else ""
+    console.print(f"Report: {first}{told}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

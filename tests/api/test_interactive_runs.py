@@ -61,14 +61,14 @@ def test_a_run_on_frames_is_found_and_reopened(run, data, settings, store):
     again = recsys.run(settings, f"paths.runs_dir={store}", data=data)
     assert again.record == run.record
     loaded = recsys.load(run.folder)
-    assert loaded.recommend(data.dataset.users["user_id"][0], k=3).height == 3
+    assert loaded.recommend(data.dataset.users["user_id"][0], top_k=3).height == 3
 
 
 def test_recommend_takes_known_users_and_a_history(run):
     ids, items = run.split.dataset.users["user_id"], run.split.dataset.items["item_id"]
-    known = run.recommend(ids[3], k=4)
+    known = run.recommend(ids[3], top_k=4)
     assert known.equals(recsys.recommend(run, ids[3], top_k=4))
-    new = run.recommend(history=items[:2].to_list(), k=5)
+    new = run.recommend(history=items[:2].to_list(), top_k=5)
     assert new["rank"].to_list() == [1, 2, 3, 4, 5]
     assert not set(new["item_id"]) & set(items[:2])
 
@@ -79,7 +79,7 @@ def test_recommend_takes_known_users_and_a_history(run):
         ({}, "either the id of a known user or the history"),
         ({"user": 1, "history": [1]}, "either the id of a known user or the history"),
         ({"history": ["no such"]}, "'no such'"),
-        ({"user": 1, "k": 0}, "the number of items is 0; expected a whole number"),
+        ({"user": 1, "top_k": 0}, "the number of items is 0; expected a whole number"),
     ],
 )
 def test_impossible_requests_are_refused(run, asked, message):

@@ -46,7 +46,8 @@ def test_the_examples_compose(name):
         program, command, *arguments = shlex.split(example)
         assert (program, command) == ("recsys", name)
         overrides = [word.split(",")[0] if "-m" in arguments else word for word in arguments if word != "-m"]
-        assert recsys.compose([override for override in overrides if "<" not in override], name)
+        given = registry.with_first_word(name, [override for override in overrides if "<" not in override])
+        assert recsys.compose(given, name)
 
 
 def test_help_of_train_has_groups_with_their_choices_and_keys_with_their_meaning(monkeypatch):

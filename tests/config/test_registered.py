@@ -121,7 +121,7 @@ if __name__ == "__main__":
     run = recsys.run("encoder=mine", "ranker=dot", *common, data=data)
     assert run.record.run_id in study.record.labels, "a worker made it"
     assert "__main__.Mine" in run.record.code
-    assert recsys.load(run.folder).recommend(user=3, k=2).height == 2
+    assert recsys.load(run.folder).recommend(user=3, top_k=2).height == 2
     print(study)
 '''
 
