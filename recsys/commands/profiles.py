@@ -16,7 +16,7 @@ from recsys.serving.model import Served, serve
 from recsys.serving.users import ServedUsers
 from recsys.support.number_checks import check_number, check_whole
 from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 EXAMPLES = (
     "recsys profiles run=<id> output=profiles.html",

@@ -16,7 +16,7 @@ from recsys.config.compatibility import check_data, has_text
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
 from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 if TYPE_CHECKING:
     from recsys.serving.code_quality import CodeQuality

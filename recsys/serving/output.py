@@ -19,7 +19,7 @@ from recsys.serving.explaining import Reasons
 from recsys.serving.model import Served
 from recsys.serving.ranking import Ranking
 from recsys.serving.users import ServedUsers
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.spreadsheet_safety import harmless
 
 RANK, SCORE = "rank", "score"
