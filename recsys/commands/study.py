@@ -11,7 +11,6 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from recsys.config.compose import build
@@ -31,6 +30,7 @@ from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
 from recsys.studies.search_checks import check_search
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
+from recsys.support.text_tables import add_row, text_table
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 
@@ -87,9 +87,8 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
     jobs = run_jobs(cfg, cells)
     store = Store(Path(cfg.paths.runs_dir))
     durations = Durations(store.records() if store.root.is_dir() else [])
-    table = Table(title=Text(f"study {cfg.study.name}"))
-    for column in ("run", "seed", "state", "takes about", "overrides"):
-        table.add_column(column)
+    headers = ["run", "seed", "state", "takes about", "overrides"]
+    table = text_table(headers, title=f"study {cfg.study.name}", words=("state", "overrides"))
     todo = []
     for job in jobs:
         state = _state(job, cfg.search.n_trials)
@@ -99,7 +98,7 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
             todo.append(label(job.cfg))
         shown = "" if is_done or estimate is None else seconds(estimate)
         overrides = redacted(" ".join(job.cfg.overrides))
-        table.add_row(*map(Text, (job.label, str(job.seed), state, shown, overrides)))
+        add_row(table, [job.label, str(job.seed), state, shown, overrides])
     console.print(table)
     for planned, space in zip(cells, spaces, strict=False):
         for key, reason in space.left_out.items():

@@ -77,25 +77,23 @@ def _date(time: Any) -> str:
 
 def render(statistics: dict[str, Any]) -> list[Table]:
     """The statistics as tables for the terminal."""
-    from rich.table import Table
-    from rich.text import Text
+    from recsys.support.text_tables import add_row, text_table
 
-    whole = Table(title="data", title_justify="left", show_header=False)
+    whole = text_table(["", "data"], words=["data"])
     for name, value in statistics.items():
         if name == "parts":
             continue
         if name == "dropped":
             value = ", ".join(f"{rule} {count:,}" for rule, count in value.items()) or "nothing"
-        whole.add_row(name.replace("_", " "), Text(_readable(name, value)))
+        add_row(whole, [name.replace("_", " "), _readable(name, value)])
     if "parts" not in statistics:
         return [whole]
-    parts = Table(title="split", title_justify="left")
-    parts.add_column("part")
-    for column in next(iter(statistics["parts"].values())):
-        parts.add_column(column.replace("_", " "), justify="right")
-    for part, values in statistics["parts"].items():
-        parts.add_row(part, *(Text(_readable(name, value)) for name, value in values.items()))
-    return [whole, parts]
+    columns = [column.replace("_", " ") for column in next(iter(statistics["parts"].values()))]
+    rows = (
+        [part, *(_readable(name, value) for name, value in values.items())]
+        for part, values in statistics["parts"].items()
+    )
+    return [whole, text_table(["part", *columns], rows, "split")]
 
 
 def _readable(name: str, value: Any) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
+
+from recsys.support.text_tables import text_table
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -58,12 +59,7 @@ class Grid:
 
 def to_rich(grid: Grid, title: str | None = None) -> Table:
     """For the terminal."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for place, header in enumerate(grid.headers):
-        table.add_column(Text(header), justify="left" if place == 0 else "right", overflow="fold")
-    for row in grid.rows:
-        table.add_row(*(_rich(entry) for entry in row))
-    return table
+    return text_table(grid.headers, (map(_rich, row) for row in grid.rows), title)
 
 
 def to_markdown(grid: Grid) -> str:

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from recsys.reports.encoding import coverage_lines, coverage_warnings
 from recsys.reports.formatting import count, megabytes, number, seconds
 from recsys.support.screen import Screen
+from recsys.support.text_tables import text_table
 from recsys.tracking.record import Record
 
 
@@ -45,9 +45,5 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
 def _metrics_table(record: Record) -> Table:
     stages = list(dict.fromkeys(name.partition("/")[0] for name in record.metrics))
     names = dict.fromkeys(name.partition("/")[2] for name in record.metrics)
-    table = Table("metric", title=Text(f"{record.name}, seed {record.seed}"), title_justify="left", header_style="bold")
-    for stage in stages:
-        table.add_column(stage, justify="right")
-    for name in names:
-        table.add_row(Text(name), *(number(record.metrics.get(f"{stage}/{name}")) for stage in stages))
-    return table
+    rows = ([name, *(number(record.metrics.get(f"{stage}/{name}")) for stage in stages)] for name in names)
+    return text_table(["metric", *stages], rows, f"{record.name}, seed {record.seed}")

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from omegaconf import DictConfig
-from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from recsys.reports.formatting import ABSENT, number, seconds
 from recsys.runs.choosing import chosen_runs, store_of
 from recsys.runs.facts import fact, monitored, summary
 from recsys.schema import TEST, VAL, ConfigError
+from recsys.support.text_tables import add_row, text_table
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
@@ -50,12 +49,9 @@ def runs_table(records: Sequence[Record], title: str | None = None) -> Table:
     metrics = {str(record.config.get("monitor", "")).partition("/")[2] for record in records}
     metric = metrics.pop() if len(metrics) == 1 else "monitored"
     headers = ["id", "name", "seed", "status", "tags", "data/split", f"val {metric}", f"test {metric}", "time"]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for header in [*headers, "created"]:
-        whole = header in ("id", "created")
-        table.add_column(Text(header), justify="left" if header in WORDS else "right", no_wrap=whole, overflow="fold")
+    table = text_table([*headers, "created"], (), title, WORDS, unbroken=("id", "created"))
     for record in records:
-        table.add_row(*map(Text, _texts(record)), style=None if record.is_finished else "red")
+        add_row(table, _texts(record), None if record.is_finished else "red")
     return table
 
 
