@@ -138,6 +138,17 @@ def test_what_runs_before_the_configuration_is_checked_imports_nothing_heavy(lig
             assert not heavy, f"{module} imports {heavy} at module level"
 
 
+def test_private_names_of_hydra_are_used_in_one_module():
+    """Which says why each is needed, and is what a new release of Hydra may break."""
+    private = {
+        module
+        for module in MODULES
+        for node in nodes(module)
+        if isinstance(node, ast.ImportFrom | ast.Import) and "hydra._" in ast.unparse(node)
+    }
+    assert private == {"recsys.config.hydra_internals"}
+
+
 @pytest.mark.parametrize("part", sorted(COMPONENTS))
 def test_no_code_names_a_concrete_component(part):
     concrete = {module for module in MODULES if part_of(module) == part} - SHARED - {f"recsys.{part}"}
