@@ -15,8 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from recsys.support.whole_files import write_atomically
 from recsys.tracking import environment
-from recsys.tracking.files import write_atomically
 
 RESULTS = Path(__file__).parent.parent / "docs" / "performance"
 console = Console()

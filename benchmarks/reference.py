@@ -30,8 +30,8 @@ from rich.table import Table
 from train_and_evaluate import interactions, rival
 
 from recsys import schema
+from recsys.support.whole_files import write_atomically
 from recsys.tracking import environment
-from recsys.tracking.files import write_atomically
 
 if TYPE_CHECKING:
     from recsys.data.splits.split import Split

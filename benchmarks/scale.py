@@ -27,7 +27,7 @@ from harness import RESULTS, commit, console, machine
 from rich.table import Table
 from synthetic_log import drawn_pairs
 
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 SIZES, TINY_SIZES = [100_000, 1_000_000, 10_000_000, 25_000_000], [2_000, 8_000]
 LARGEST = {"interactions": 25_000_000, "users": 162_000, "items": 62_000}

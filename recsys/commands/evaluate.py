@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 
 from omegaconf import DictConfig
-from rich.table import Table
-from rich.text import Text
 
 from recsys import schema
 from recsys.experiment.evaluation import evaluate_again
 from recsys.support.ids import one_id
 from recsys.support.screen import Screen
+from recsys.support.text_tables import TextTable
 from recsys.tracking.environment import is_first_process
 
 EXAMPLES = (
@@ -29,17 +28,15 @@ def run(cfg: DictConfig) -> int:
 
     run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
     again = evaluate_again(run)
-    table = Table(title=Text(f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})"), title_justify="left")
-    for column in ("metric", "record", "again"):
-        table.add_column(column, justify="left" if column == "metric" else "right")
+    title = f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})"
+    table = TextTable(["metric", "record", "again"], title=title)
     differing = 0
     for name, value in again.items():
         recorded = run.record.metrics.get(name, math.nan)
         same = math.isclose(recorded, value, rel_tol=0, abs_tol=1e-6) or (math.isnan(recorded) and math.isnan(value))
         differing += not same
-        table.add_row(
-            Text(name.removeprefix(f"{schema.TEST}/")), f"{recorded:.6f}", f"{value:.6f}", style=None if same else "red"
-        )
+        shown = name.removeprefix(f"{schema.TEST}/"), f"{recorded:.6f}", f"{value:.6f}"
+        table.add(*shown, style="" if same else "red")
     console = Screen(quiet=not is_first_process())
     console.print(table)
     console.print(f"{differing} of {len(again)} metrics differ from the record.", highlight=False)

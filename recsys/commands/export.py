@@ -36,7 +36,7 @@ from recsys.serving.vector_export import (
 )
 from recsys.support.ids import one_id
 from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 EXAMPLES = (
     "recsys export run=<id> output=exported users=all",

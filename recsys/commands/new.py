@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from recsys.schema import ITEM, TEXT, TIMESTAMP, USER, ConfigError
 from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 EXAMPLES = (
     "recsys new my_shop",

@@ -15,6 +15,7 @@ from recsys.config.compose import build
 from recsys.experiment.inputs import load_split
 from recsys.experiment.text_pretraining import TEXTS, train_texts
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 from recsys.support.screen import Screen
 
 EXAMPLES = (
@@ -47,8 +48,7 @@ def _check(cfg: DictConfig) -> None:
         )
     if cfg.texts not in TEXTS:
         raise ConfigError(f"texts is {cfg.texts!r}; expected {', '.join(TEXTS)}.")
-    if not isinstance(cfg.items_per_text, int) or cfg.items_per_text < 1:
-        raise ConfigError(f"items_per_text is {cfg.items_per_text!r}; expected a whole number of at least 1.")
+    check_whole("items_per_text", cfg.items_per_text, 1)
     if OmegaConf.select(cfg, "output") is not None:
         _check_output(Path(cfg.output).expanduser())
 

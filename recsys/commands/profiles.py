@@ -14,8 +14,9 @@ import recsys
 from recsys.schema import ConfigError
 from recsys.serving.model import Served, serve
 from recsys.serving.users import ServedUsers
+from recsys.support.number_checks import check_number, check_whole
 from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 EXAMPLES = (
     "recsys profiles run=<id> output=profiles.html",
@@ -64,20 +65,14 @@ def check_view(cfg: DictConfig) -> None:
     """
     from recsys.reports.profiles import MOST_COLOURS
 
-    bounds = {"n_users": (10, None), "n_clusters": (2, MOST_COLOURS), "n_items": (1, None), "n_words": (1, None)}
-    bounds |= {"n_read": (cfg.n_items if isinstance(cfg.n_items, int) else 1, None), "seed": (0, None)}
-    for key, (least, most) in bounds.items():
-        value = cfg[key]
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int)
-            or value < least
-            or (most is not None and value > most)
-        ):
-            upper = "" if most is None else f", and {most} at most, the number of distinguishable colours"
-            raise ConfigError(f"{key} is {value!r}; expected a whole number of at least {least}{upper}.")
-    if isinstance(cfg.perplexity, bool) or not isinstance(cfg.perplexity, int | float) or not cfg.perplexity > 0:
-        raise ConfigError(f"perplexity is {cfg.perplexity!r}; expected a positive number.")
+    colours = f" ({MOST_COLOURS} is the number of distinguishable colours)"
+    check_whole("n_users", cfg.n_users, 10)
+    check_whole("n_clusters", cfg.n_clusters, 2, below=MOST_COLOURS + 1, reason=colours)
+    check_whole("n_items", cfg.n_items, 1)
+    check_whole("n_words", cfg.n_words, 1)
+    check_whole("n_read", cfg.n_read, cfg.n_items)
+    check_whole("seed", cfg.seed, 0)
+    check_number("perplexity", cfg.perplexity, above=0)
     if Path(str(cfg.output)).suffix != ".html":
         raise ConfigError(f"output is {cfg.output!r}; expected a file that ends in .html.")
 

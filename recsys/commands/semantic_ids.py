@@ -13,10 +13,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from recsys.config.compatibility import check_data, has_text
-from recsys.config.value_checks import check_whole
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 if TYPE_CHECKING:
     from recsys.serving.code_quality import CodeQuality

@@ -31,8 +31,8 @@ from recsys.studies.plan import plan
 from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
 from recsys.studies.search_checks import check_search
 from recsys.studies.view import StudyView
-from recsys.support.fitted_table import FittedTable
 from recsys.support.screen import Screen
+from recsys.support.text_tables import TextTable
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 
@@ -102,7 +102,7 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
     _print_estimate(cfg, [label(planned.cfg) for planned in cells], todo, durations, console)
 
 
-def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> FittedTable:
+def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> TextTable:
     """One line for each cell: how many runs are in which state, what one takes, and the overrides."""
     rows = []
     for name in dict.fromkeys(job.label for job in jobs):
@@ -113,7 +113,7 @@ def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> 
         overrides = redacted(" ".join(one for one in own[0].cfg.overrides if one != seed))
         rows.append([name, told, seconds(durations.of(label(own[0].cfg))), overrides])
     headers = ["cell", "runs", "one takes", "overrides"]
-    return FittedTable(headers, rows, f"study {cfg.study.name}", words=("runs", "overrides"))
+    return TextTable(headers, rows, f"study {cfg.study.name}", words=("runs", "overrides"))
 
 
 def _state(job: Job, n_trials: int) -> str:

@@ -14,11 +14,10 @@ from recsys.config.value_checks import (
     check_finite,
     check_flags,
     check_keys,
-    check_number,
     check_texts,
-    check_whole,
 )
 from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 # What rankers are trained on, by the trait of their yamls.
 PAIRS, USERS, LIKELIHOODS = "positives and negatives", "whole histories of users", "likelihoods of positives"

@@ -12,7 +12,6 @@ from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -25,8 +24,8 @@ from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryV
 
 from recsys.config.errors import errors_named
 from recsys.config.folders import conf_dir, conf_dirs, register
+from recsys.config.hydra_internals import apply_values, composing_fast
 from recsys.config.overrides import override
-from recsys.config.parsed_files import composing_fast
 from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
 from recsys.config.traits import TRAITS, traits_of
@@ -72,7 +71,7 @@ def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:
     parsed = OverridesParser.create().parse_overrides(overrides)
     chosen = tuple(override.input_line or "" for override in parsed if is_choice(override))
     cfg: DictConfig = pickle.loads(_composed(config_name, chosen, tuple(conf_dirs()), _newest_change(conf_dirs())))
-    ConfigLoaderImpl._apply_overrides_to_config([override for override in parsed if not is_choice(override)], cfg)
+    apply_values([override for override in parsed if not is_choice(override)], cfg)
     with open_dict(cfg):
         cfg.overrides = overrides
     return cfg

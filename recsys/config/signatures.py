@@ -11,6 +11,7 @@ from hydra.utils import get_object
 
 from recsys.config.value_checks import check_keys
 from recsys.schema import ConfigError
+from recsys.support.number_checks import is_number, is_whole
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _RESERVED = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
@@ -33,13 +34,9 @@ PASSED_ON: dict[str, dict[str, str]] = {
 }
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "int": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
-    "float": (_is_number, "a number"),
+    "int": (is_whole, "a whole number"),
+    "float": (is_number, "a number"),
     "bool": (lambda value: isinstance(value, bool), "true or false"),
     "str": (lambda value: isinstance(value, str), "a text"),
     "None": (lambda value: value is None, "null"),

@@ -14,40 +14,6 @@ MISSING = "???"  # the default of a key that must be given
 SEEDS = 2**32  # numpy and Lightning take no larger seed
 
 
-def check_whole(
-    key: str, value: Any, minimum: int, below: int | None = None, optional: bool = False, reason: str = ""
-) -> None:
-    """Raise an error unless the value is a whole number from `minimum` on, and below `below`; `optional` allows None.
-
-    Raises:
-        ConfigError: If so.
-    """
-    if value is None and optional:
-        return
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or value < minimum or (below is not None and value >= below):
-        bound = f"at least {minimum}" if below is None else f"{minimum} to {below - 1}"
-        raise ConfigError(
-            f"{key} is {value!r}; expected a whole number of {bound}{', or null' if optional else ''}{reason}."
-        )
-
-
-def check_number(
-    key: str, value: Any, above: float | None = None, at_least: float | None = None, at_most: float | None = None
-) -> None:
-    """Raise an error unless the value is a finite number within these bounds.
-
-    Raises:
-        ConfigError: If so.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    low = is_number and (above is None or value > above) and (at_least is None or value >= at_least)
-    if not low or (at_most is not None and value > at_most):
-        bounds = {"above": above, "of at least": at_least, "at most": at_most}
-        shown = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
-        raise ConfigError(f"{key} is {value!r}; expected a finite number{f' {shown}' if shown else ''}.")
-
-
 def check_flags(node: Mapping[str, Any], *keys: str) -> None:
     """Raise an error for values of top-level keys that are neither true nor false.
 

@@ -14,7 +14,8 @@ import polars as pl
 from recsys.data.dataset import Dataset
 from recsys.data.sources.base import Source
 from recsys.support.custom_code.hashes import code_of_object
-from recsys.support.disk import temporary_folder, writing_cache
+from recsys.support.disk import temporary_folder
+from recsys.support.whole_files import CACHE, writing
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +112,9 @@ def _warn(folder: Path) -> None:
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
-    with writing_cache(folder):
+    with writing(folder, CACHE):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with writing_cache(folder), temporary_folder(folder.parent) as workshop:
+    with writing(folder, CACHE), temporary_folder(folder.parent) as workshop:
         entry = workshop / "entry"
         _write_entry(dataset, entry)
         if folder.exists() and _read(folder) is None:

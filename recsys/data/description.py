@@ -14,7 +14,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.splits.split import Split, occurs
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from recsys.support.text_tables import TextTable
 
 
 def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
@@ -75,27 +75,25 @@ def _date(time: Any) -> str:
     return datetime.fromtimestamp(int(time) // schema.MICROSECONDS, UTC).date().isoformat()
 
 
-def render(statistics: dict[str, Any]) -> list[Table]:
+def render(statistics: dict[str, Any]) -> list[TextTable]:
     """The statistics as tables for the terminal."""
-    from rich.table import Table
-    from rich.text import Text
+    from recsys.support.text_tables import TextTable
 
-    whole = Table(title="data", title_justify="left", show_header=False)
+    whole = TextTable(["", "data"], words=["data"])
     for name, value in statistics.items():
         if name == "parts":
             continue
         if name == "dropped":
             value = ", ".join(f"{rule} {count:,}" for rule, count in value.items()) or "nothing"
-        whole.add_row(name.replace("_", " "), Text(_readable(name, value)))
+        whole.add(name.replace("_", " "), _readable(name, value))
     if "parts" not in statistics:
         return [whole]
-    parts = Table(title="split", title_justify="left")
-    parts.add_column("part")
-    for column in next(iter(statistics["parts"].values())):
-        parts.add_column(column.replace("_", " "), justify="right")
-    for part, values in statistics["parts"].items():
-        parts.add_row(part, *(Text(_readable(name, value)) for name, value in values.items()))
-    return [whole, parts]
+    columns = [column.replace("_", " ") for column in next(iter(statistics["parts"].values()))]
+    rows = (
+        [part, *(_readable(name, value) for name, value in values.items())]
+        for part, values in statistics["parts"].items()
+    )
+    return [whole, TextTable(["part", *columns], rows, "split")]
 
 
 def _readable(name: str, value: Any) -> str:

@@ -13,6 +13,7 @@ from recsys.data.queries import Examples
 from recsys.data.ragged import ItemLists
 from recsys.data.sources.templates import fields, render, require_fields
 from recsys.schema import ConfigError, UserPrompt
+from recsys.support.number_checks import check_whole
 
 ITEMS = "items"  # the template's field of the user's items
 KEY = "profile.template"
@@ -25,9 +26,7 @@ def check_prompt(prompt: UserPrompt) -> None:
         ConfigError: Naming the key.
     """
     for key, least in {"n_items": 1, "n_snapshots": 1}.items():
-        value = getattr(prompt, key)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"profile.{key} is {value!r}; expected a whole number of at least {least}.")
+        check_whole(f"profile.{key}", getattr(prompt, key), least)
     if not any(name for _, name in fields(prompt.template, KEY)):
         raise ConfigError(f"{KEY} is {prompt.template!r}; expected a field, as in 'This person liked: {{items}}.'")
     if not prompt.empty.strip():

@@ -19,6 +19,7 @@ from recsys.language_models.embedding_answers import EmbeddingAnswer
 from recsys.language_models.embedding_endpoint import EmbeddingEndpoint, EndpointError, StoppedError
 from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 _PROBE = "text"  # encoded where nothing else tells the width of the vectors
 
@@ -69,14 +70,19 @@ class EndpointEncoder(Encoder):
         api_key_variable: str | None = None,
         price_per_million_tokens: float | None = None,
     ) -> None:
-        counts = {"dimensions": dimensions, "max_chars": max_chars, "batch_size": batch_size}
-        counts |= {"n_concurrent": n_concurrent, "max_attempts": max_attempts}
-        above_zero = {"timeout": timeout, "max_wait": max_wait, "requests_per_minute": requests_per_minute}
-        for name, value in {**counts, **above_zero}.items():
-            if value is not None and (value <= 0 or (name in counts and value < 1)):
-                raise ConfigError(f"encoder.{name} is {value}; expected a number above 0.")
-        if first_wait < 0 or (price_per_million_tokens or 0) < 0:
-            raise ConfigError("encoder.first_wait and encoder.price_per_million_tokens must not be negative.")
+        for key, size in {"dimensions": dimensions, "max_chars": max_chars}.items():
+            check_whole(f"encoder.{key}", size, 1, optional=True)
+        for key, count in {
+            "batch_size": batch_size,
+            "n_concurrent": n_concurrent,
+            "max_attempts": max_attempts,
+        }.items():
+            check_whole(f"encoder.{key}", count, 1)
+        check_number("encoder.timeout", timeout, above=0)
+        check_number("encoder.max_wait", max_wait, above=0)
+        check_number("encoder.requests_per_minute", requests_per_minute, above=0, optional=True)
+        check_number("encoder.first_wait", first_wait, at_least=0)
+        check_number("encoder.price_per_million_tokens", price_per_million_tokens, at_least=0, optional=True)
         if encoding_format not in ("float", "base64"):
             raise ConfigError(f"encoder.encoding_format is {encoding_format!r}; expected float or base64.")
         self.backoff, self.pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)

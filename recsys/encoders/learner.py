@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
 VERSION = 1  # raised when a change of code changes the result of the same settings
@@ -63,23 +64,12 @@ class Pretraining:
     patience: int | None = None
 
     def __post_init__(self) -> None:
-        for key in ("epochs", "batch_size"):
-            if getattr(self, key) < 1:
-                raise ConfigError(f"encoder.pretraining.{key} is {getattr(self, key)}; expected 1 or more.")
-        if not self.learning_rate > 0:
-            raise ConfigError(f"encoder.pretraining.learning_rate is {self.learning_rate}; expected a positive number.")
-        if not 0 <= self.held_out_share < 1:
-            raise ConfigError(
-                f"encoder.pretraining.held_out_share is {self.held_out_share}; expected 0 or more, below 1."
-            )
-        self._check_patience()
-
-    def _check_patience(self) -> None:
-        if self.patience is None:
-            return
-        if not isinstance(self.patience, int) or self.patience < 1:
-            raise ConfigError(f"encoder.pretraining.patience is {self.patience!r}; expected null, or 1 or more.")
-        if self.held_out_share == 0:
+        check_whole("encoder.pretraining.epochs", self.epochs, 1)
+        check_whole("encoder.pretraining.batch_size", self.batch_size, 1)
+        check_number("encoder.pretraining.learning_rate", self.learning_rate, above=0)
+        check_number("encoder.pretraining.held_out_share", self.held_out_share, at_least=0, below=1)
+        check_whole("encoder.pretraining.patience", self.patience, 1, optional=True)
+        if self.patience is not None and self.held_out_share == 0:
             raise ConfigError(
                 f"encoder.pretraining.patience={self.patience} stops by the loss on held-out texts, and "
                 "encoder.pretraining.held_out_share is 0; hold some out, or leave patience out."

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from recsys.encoders.learner import CATALOGUE, Learner, Pretraining
-from recsys.language_models.cached_files import making, replacing
+from recsys.language_models.cached_files import making
 from recsys.language_models.weights import settings_hash, weights_hash
 from recsys.schema import ConfigError
 from recsys.support.custom_code.hashes import code_of_object
+from recsys.support.whole_files import replacing
 
 log = logging.getLogger(__name__)
 

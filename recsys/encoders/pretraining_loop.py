@@ -16,8 +16,8 @@ from torch import Generator
 
 from recsys.encoders.learner import Learner
 from recsys.encoders.objectives import make_batches, make_inputs, summed_loss, tokenize
-from recsys.language_models.cached_files import replacing
 from recsys.language_models.progress_bar import track
+from recsys.support.whole_files import replacing
 
 log = logging.getLogger(__name__)
 

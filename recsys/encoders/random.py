@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
-from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 
 
 class RandomEncoder(Encoder):
@@ -28,8 +28,7 @@ class RandomEncoder(Encoder):
     """
 
     def __init__(self, dim: int = 384, seed: int = 0) -> None:
-        if dim < 1:
-            raise ConfigError(f"encoder.dim is {dim}; expected 1 or more.")
+        check_whole("encoder.dim", dim, 1)
         self.dim, self.seed = dim, seed
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

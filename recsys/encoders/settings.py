@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 
 SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
 Settings = TypeVar("Settings")
@@ -38,21 +39,11 @@ class ModelSizes:
             "n_heads": 1,
             "hidden_dim": 1,
         }.items():
-            check_at_least(f"sizes.{key}", getattr(self, key), minimum)
+            check_whole(f"encoder.sizes.{key}", getattr(self, key), minimum)
         if self.hidden_dim % self.n_heads:
             raise ConfigError(
                 f"encoder.sizes.hidden_dim is {self.hidden_dim}; expected a multiple of n_heads={self.n_heads}."
             )
-
-
-def check_at_least(key: str, value: object, minimum: int) -> None:
-    """Refuse a value of `encoder.key` that is no whole number, or too small.
-
-    Raises:
-        ConfigError: If so.
-    """
-    if not isinstance(value, int) or value < minimum:
-        raise ConfigError(f"encoder.{key} is {value!r}; expected a whole number of at least {minimum}.")
 
 
 def settings(kind: type[Settings], key: str, values: Mapping[str, Any] | None) -> Settings:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recsys.encoders.base import Encoder
 from recsys.schema import ConfigError
 from recsys.support.decomposition import first_singular_vectors
+from recsys.support.number_checks import check_whole
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -48,14 +49,12 @@ class TfidfEncoder(Encoder):
         sublinear_tf: bool = True,
         stop_words: str | None = None,
     ) -> None:
-        if n_components is not None and n_components < 1:
-            raise ConfigError(f"encoder.n_components is {n_components}; expected 1 or more, or null for no SVD.")
+        check_whole("encoder.n_components", n_components, 1, optional=True, reason=" for no SVD")
         if len(ngram_range) != 2 or not 1 <= ngram_range[0] <= ngram_range[1]:
             raise ConfigError(f"encoder.ngram_range is {list(ngram_range)}; expected two growing sizes such as [1,2].")
         if not (min_df >= 1 if isinstance(min_df, int) else 0.0 < min_df < 1.0):
             raise ConfigError(f"encoder.min_df is {min_df}; expected a number of texts, or a share between 0 and 1.")
-        if max_features is not None and max_features < 1:
-            raise ConfigError(f"encoder.max_features is {max_features}; expected 1 or more, or null for all words.")
+        check_whole("encoder.max_features", max_features, 1, optional=True, reason=" for all words")
         if stop_words not in (None, "english"):
             raise ConfigError(f"encoder.stop_words is {stop_words!r}; expected english or null.")
         self.n_components = n_components

@@ -14,11 +14,12 @@ from recsys.encoders.base import Encoder
 from recsys.encoders.execution import FLOAT32, INT8, N_COMPARED, check_execution, compiled, likeness
 from recsys.encoders.learner import CATALOGUE, Pretraining
 from recsys.encoders.pretraining import Continued, copied, pretrained
-from recsys.encoders.settings import ModelSizes, check_at_least, settings
+from recsys.encoders.settings import ModelSizes, settings
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import check_device, found_device, stand_in
 from recsys.language_models.weights import MINILM, content_of, find_weights, weights_folder
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,14 +87,14 @@ class TransformerEncoder(Encoder):
                 f"encoder.weights is catalogue, and encoder={self.architecture} does not know which architecture to "
                 "make. Use encoder=bert or encoder=gpt2, or give a hub id or a folder."
             )
-        check_at_least("max_length", max_length, 4)
-        check_at_least("batch_tokens", batch_tokens, 1)
+        check_whole("encoder.max_length", max_length, 4)
+        check_whole("encoder.batch_tokens", batch_tokens, 1)
         check_device(device)
         check_execution(precision, compile)
         if precision == INT8 and device.startswith("cuda"):
             raise ConfigError(f"encoder.precision=int8 runs on the CPU only, and encoder.device is {device}.")
         _check_prompt(prompt)
-        check_at_least("averaged_layers", averaged_layers, 1)
+        check_whole("encoder.averaged_layers", averaged_layers, 1)
         if averaged_layers > 1 and compile:
             raise ConfigError("encoder.compile=true reads the last layer alone; use encoder.averaged_layers=1.")
         self.precision, self.compile = precision, compile

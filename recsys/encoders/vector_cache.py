@@ -16,9 +16,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from recsys.encoders.base import Encoder
-from recsys.language_models.cached_files import making, replacing
+from recsys.language_models.cached_files import making
 from recsys.schema import DataError
 from recsys.support.custom_code.hashes import code_of_object
+from recsys.support.whole_files import replacing
 
 log = logging.getLogger(__name__)
 

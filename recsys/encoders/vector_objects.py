@@ -12,8 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.encoders.vector_files import VECTORS, checked, provenance, stacked
-from recsys.language_models.cached_files import replacing
 from recsys.schema import ITEM_ID, DataError
+from recsys.support.whole_files import replacing, write_atomically
 
 
 def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Mapping[str, Any] | None) -> list[str]:
@@ -36,7 +36,7 @@ def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Ma
     if said is None:
         beside.unlink(missing_ok=True)  # that of an earlier file
     else:
-        beside.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in said.items()), encoding="utf-8")
+        write_atomically(beside, "".join(f"{key}: {json.dumps(value)}\n" for key, value in said.items()).encode())
     return ["encoder=vectors", f"encoder.path='{path}'"]
 
 

@@ -22,7 +22,7 @@ from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import Diagnosable, Fittable, UserSide
 from recsys.schema import ConfigError, ItemTexts, ModelContext, RawIds, TrainInteractions
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 from recsys.training.callbacks import with_mode
 from recsys.training.checkpoints import AtomicCheckpointIO
 from recsys.training.datamodule import RecommenderDataModule

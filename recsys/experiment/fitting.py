@@ -17,8 +17,8 @@ from recsys import schema
 from recsys.config.compose import is_none, is_outside
 from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
 from recsys.experiment.inputs import text_features, user_texts
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.field_types import wrong_field
-from recsys.tracking.files import write_atomically
 from recsys.tracking.memory import freed_memory_kept
 from recsys.tracking.run_folder import CHECKPOINTS
 from recsys.training import trainer as training

@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 
 from recsys.config.compose import build, plain
 from recsys.config.signatures import check_arguments
-from recsys.config.value_checks import check_whole
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 from recsys.tracking.wandb import AUTO, check_connection
 
 _TENSORBOARD = ("tensorboard", "tensorboardX")  # the packages that can write its files

@@ -20,9 +20,9 @@ from recsys.experiment.record_fields import choice_of, label, logged_config, mea
 from recsys.experiment.stopwatch import Stopwatch
 from recsys.schema import ALL, ConfigError, DataError
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.checksums import checksum
 from recsys.tracking.environment import is_first_process
-from recsys.tracking.files import write_atomically
 from recsys.tracking.leftovers import remove_checkpoints, remove_unfinished, tidy
 from recsys.tracking.memory import freed_memory_kept, reset_peak
 from recsys.tracking.record import FAILED, Record

@@ -12,6 +12,7 @@ from recsys.finetuning.base import TextVectors
 from recsys.layers.additive_attention import masked_softmax
 from recsys.layers.lookup import take_rows
 from recsys.schema import ConfigError, ModelContext
+from recsys.support.number_checks import check_whole
 
 
 class ViewFeatures(ItemFeatures):
@@ -34,8 +35,7 @@ class ViewFeatures(ItemFeatures):
 
     def __init__(self, context: ModelContext, text: TextVectors, attention_dim: int = 64, **others: Any) -> None:
         super().__init__(context, text, **others)
-        if attention_dim < 1:
-            raise ConfigError(f"features.attention_dim is {attention_dim}; expected a positive number of dimensions.")
+        check_whole("features.attention_dim", attention_dim, 1)
         if context.categories is None or context.n_categories == 0:
             raise ConfigError(
                 "features=views weighs an item's text against its categories, and the data has none: use features=text."

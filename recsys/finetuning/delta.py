@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.layers.embedding import WarmEmbedding
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number
 
 
 class Delta(FineTuning):
@@ -24,8 +25,7 @@ class Delta(FineTuning):
     """
 
     def __init__(self, learning_rate: float = 1e-3) -> None:
-        if not learning_rate > 0:
-            raise ConfigError(f"finetune.learning_rate is {learning_rate!r}; expected a positive number.")
+        check_number("finetune.learning_rate", learning_rate, above=0)
         self.learning_rate = learning_rate
 
     def text_vectors(self, items: EncodedItems) -> TextVectors:

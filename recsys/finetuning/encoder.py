@@ -13,6 +13,7 @@ from recsys.encoders.network import TextNetwork
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.layers.lookup import take_rows
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 CLOSE = 1e-3  # of the largest value: vectors from the cache may have been made on another device
 
@@ -37,12 +38,9 @@ class EncoderFineTuning(FineTuning):
         warmup_steps: int = 0,
         gradient_checkpointing: bool = False,
     ) -> None:
-        if not learning_rate > 0:
-            raise ConfigError(f"finetune.learning_rate is {learning_rate!r}; expected a positive number.")
-        if not 0 < layer_decay <= 1:
-            raise ConfigError(f"finetune.layer_decay is {layer_decay!r}; expected a number above 0 and at most 1.")
-        if not isinstance(warmup_steps, int) or warmup_steps < 0:
-            raise ConfigError(f"finetune.warmup_steps is {warmup_steps!r}; expected a whole number of at least 0.")
+        check_number("finetune.learning_rate", learning_rate, above=0)
+        check_number("finetune.layer_decay", layer_decay, above=0, at_most=1)
+        check_whole("finetune.warmup_steps", warmup_steps, 0)
         self.learning_rate, self.layer_decay, self.warmup_steps = learning_rate, layer_decay, warmup_steps
         self.gradient_checkpointing = gradient_checkpointing
 

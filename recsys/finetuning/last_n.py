@@ -7,7 +7,7 @@ from typing import Any
 from recsys.encoders.network import TextNetwork
 from recsys.encoders.upper_layers import UpperLayers
 from recsys.finetuning.encoder import EncoderFineTuning, freeze
-from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 
 
 class LastN(EncoderFineTuning):
@@ -23,8 +23,7 @@ class LastN(EncoderFineTuning):
 
     def __init__(self, n_layers: int = 1, **options: Any) -> None:
         super().__init__(**options)
-        if not isinstance(n_layers, int) or n_layers < 1:
-            raise ConfigError(f"finetune.n_layers is {n_layers!r}; expected a whole number of at least 1.")
+        check_whole("finetune.n_layers", n_layers, 1)
         self.n_layers = n_layers
 
     def choose(self, network: TextNetwork) -> TextNetwork:

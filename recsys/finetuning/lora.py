@@ -9,6 +9,7 @@ from typing import Any
 from recsys.encoders.network import TextNetwork
 from recsys.finetuning.encoder import EncoderFineTuning, freeze
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 ADAPTER = "lora_"  # in the names of peft's weights
 
@@ -40,10 +41,8 @@ class Lora(EncoderFineTuning):
         super().__init__(learning_rate, **options)
         if find_spec("peft") is None:
             raise ConfigError("finetune=lora needs the package peft: pip install 'recsys-experiments[peft]'.")
-        if not isinstance(rank, int) or rank < 1:
-            raise ConfigError(f"finetune.rank is {rank!r}; expected a whole number of at least 1.")
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"finetune.dropout is {dropout!r}; expected a number of at least 0 and below 1.")
+        check_whole("finetune.rank", rank, 1)
+        check_number("finetune.dropout", dropout, at_least=0, below=1)
         self.rank, self.alpha, self.dropout = rank, alpha, dropout
         self.target_modules = None if target_modules is None else list(target_modules)
 

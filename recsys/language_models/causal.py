@@ -10,6 +10,7 @@ from recsys.language_models.gguf import SMOLLM
 from recsys.language_models.loading import check_device, check_kind, found_device, load
 from recsys.language_models.weights import content_of, find_weights, weights_folder
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 
 GROUP = "ranker.language_model"
 HEAD = "lm_head"
@@ -28,8 +29,7 @@ class CausalLM:
     """
 
     def __init__(self, weights: str = SMOLLM, batch_tokens: int = 8192, device: str = "auto") -> None:
-        if not isinstance(batch_tokens, int) or batch_tokens < 1:
-            raise ConfigError(f"{GROUP}.batch_tokens is {batch_tokens!r}; expected a whole number of at least 1.")
+        check_whole(f"{GROUP}.batch_tokens", batch_tokens, 1)
         check_device(device, GROUP)
         self.weights, self.batch_tokens, self.device = weights, batch_tokens, device
         self.tokenizer: Any = None

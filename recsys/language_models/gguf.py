@@ -9,8 +9,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from recsys.language_models.cached_files import making, replacing, sha256
+from recsys.language_models.cached_files import making, sha256
 from recsys.schema import ConfigError
+from recsys.support.whole_files import replacing
 
 log = logging.getLogger(__name__)
 

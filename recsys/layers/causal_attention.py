@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 
 
 def causal_mask(length: int, device: torch.device) -> Tensor:
@@ -21,8 +22,16 @@ def check_layers(dim: int, n_layers: int, n_heads: int) -> None:
     Raises:
         ConfigError: If `n_heads` does not divide the width, or there is no layer.
     """
-    if n_layers < 1:
-        raise ConfigError(f"profile.n_layers is {n_layers}; expected a positive number.")
+    check_whole("profile.n_layers", n_layers, 1)
+    check_heads(dim, n_heads)
+
+
+def check_heads(dim: int, n_heads: int) -> None:
+    """Check the number of attention heads.
+
+    Raises:
+        ConfigError: If `n_heads` does not divide the width.
+    """
     if n_heads < 1 or dim % n_heads:
         raise ConfigError(f"profile.n_heads is {n_heads}; expected a divisor of features.dim, which is {dim}.")
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from recsys.layers.scaling import centering
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 NORMALIZATIONS = ("none", "center", "standardize")
 NEGLIGIBLE = 1e-8  # share of the largest variance: a direction with less is dropped and not amplified
@@ -42,13 +43,10 @@ class PostProcessing:
     whitening: float = 0.0
 
     def __post_init__(self) -> None:
-        for key, minimum, optional in (("truncate", 1, True), ("remove_top", 0, False), ("rank", 1, True)):
-            value = getattr(self, key)
-            if not (optional and value is None) and (not isinstance(value, int) or value < minimum):
-                null = ", or null" if optional else ""
-                raise ConfigError(f"vectors.{key} is {value!r}; expected a whole number of at least {minimum}{null}.")
-        if not 0 <= self.whitening <= 1:
-            raise ConfigError(f"vectors.whitening is {self.whitening!r}; expected 0 (none) to 1 (full).")
+        check_whole("vectors.truncate", self.truncate, 1, optional=True)
+        check_whole("vectors.remove_top", self.remove_top, 0)
+        check_whole("vectors.rank", self.rank, 1, optional=True)
+        check_number("vectors.whitening", self.whitening, at_least=0, at_most=1, reason=" (0: none, 1: full)")
 
     @property
     def is_identity(self) -> bool:

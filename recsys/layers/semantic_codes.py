@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recsys.layers.residual_kmeans import residual_kmeans
 from recsys.layers.rq_vae import fit_rq_vae
 from recsys.schema import ConfigError, DataError
+from recsys.support.number_checks import check_whole
 
 METHODS = KMEANS, RQVAE = "kmeans", "rqvae"
 
@@ -57,9 +58,7 @@ class SemanticCodes:
             raise ConfigError(f"codes.method is {self.method!r}; expected one of {', '.join(METHODS)}.")
         least = {"n_levels": 1, "n_codes": 2, "seed": 0, "latent_dim": 1, "n_epochs": 1}
         for key, minimum in least.items():
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-                raise ConfigError(f"codes.{key} is {value!r}; expected a whole number of at least {minimum}.")
+            check_whole(f"codes.{key}", getattr(self, key), minimum)
 
     def fit(self, vectors: Tensor, train_items: Tensor) -> ItemCodes:
         """Codes of items.

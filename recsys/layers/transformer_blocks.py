@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from recsys.schema import ConfigError
+from recsys.layers.causal_attention import check_layers
+from recsys.support.number_checks import check_whole
 
 
 def transformer(dim: int, n_layers: int, n_heads: int, dropout: float) -> nn.TransformerEncoder:
@@ -14,10 +15,7 @@ def transformer(dim: int, n_layers: int, n_heads: int, dropout: float) -> nn.Tra
     Raises:
         ConfigError: If `n_heads` does not divide the width, or there is no layer.
     """
-    if n_layers < 1:
-        raise ConfigError(f"profile.n_layers is {n_layers}; expected a positive number.")
-    if n_heads < 1 or dim % n_heads:
-        raise ConfigError(f"profile.n_heads is {n_heads}; expected a divisor of features.dim, which is {dim}.")
+    check_layers(dim, n_layers, n_heads)
     layer = nn.TransformerEncoderLayer(
         dim, n_heads, 4 * dim, dropout, activation="gelu", batch_first=True, norm_first=True
     )
@@ -51,8 +49,7 @@ def positions(n: int, dim: int) -> nn.Embedding:
     Raises:
         ConfigError: If there is none.
     """
-    if n < 1:
-        raise ConfigError(f"profile.max_positions is {n}; expected a positive number.")
+    check_whole("profile.max_positions", n, 1)
     embedding = nn.Embedding(n, dim)
     nn.init.normal_(embedding.weight, std=0.02)
     return embedding

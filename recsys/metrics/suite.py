@@ -14,6 +14,7 @@ from recsys.metrics.item_segments import item_segments
 from recsys.metrics.ranked import RankingRules
 from recsys.metrics.stage import StageMetrics, labels
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole, check_wholes
 
 
 class MetricConstructor(Protocol):
@@ -58,8 +59,7 @@ class MetricSuite:
         self.top_k = _cut_offs("metrics.top_k", top_k)
         self.chosen = {schema.VAL: self._choose("metrics.val", val), schema.TEST: self._choose("metrics.test", test)}
         self.segment_shares = _shares(segment_shares)
-        if not _is_count(n_negatives):
-            raise ConfigError(f"metrics.n_negatives is {n_negatives!r}; expected a whole number of at least 1.")
+        check_whole("metrics.n_negatives", n_negatives, 1)
         self.n_negatives, self.seed = n_negatives, seed
 
     def names(self, stage: str) -> list[str]:
@@ -142,14 +142,8 @@ def _declared(name: str, metric: MetricConstructor) -> bool:
     return direction
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
 def _cut_offs(key: str, values: Any) -> list[int]:
-    valid = isinstance(values, Sequence) and not isinstance(values, str) and len(values) and all(map(_is_count, values))
-    if not valid:
-        raise ConfigError(f"{key} is {values!r}; expected a list of whole numbers of at least 1, such as [5, 10, 20].")
+    check_wholes(key, values, 1, "[5, 10, 20]")
     return sorted(set(values))
 
 

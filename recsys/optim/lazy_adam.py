@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recsys.layers.embedding import WarmEmbedding
 from recsys.optim.deferred_updates import MissedSteps
-from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number
 
 ROWS_AT_ONCE = 2**14  # of a whole table, so that they stay in a processor's cache
 
@@ -52,8 +52,7 @@ class LazyAdam(torch.optim.Adam):
         lazy_max_fraction: float = 0.0625,
         lazy_min_elements: int = 2**21,
     ) -> None:
-        if not 0 <= lazy_max_fraction <= 1:
-            raise ConfigError(f"optimizer.lazy_max_fraction is {lazy_max_fraction}; expected a number from 0 to 1.")
+        check_number("optimizer.lazy_max_fraction", lazy_max_fraction, at_least=0, at_most=1)
         options: dict[str, Any] = {"weight_decay": weight_decay, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, lr=lr, fused=fused, **options)
         self.lazy_max_fraction, self.lazy_min_elements = lazy_max_fraction, lazy_min_elements

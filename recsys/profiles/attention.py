@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from recsys.layers.additive_attention import masked_softmax
 from recsys.layers.lookup import row_sums, take_rows
 from recsys.profiles.base import Profile
-from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.schema import ModelContext, UserBatch
+from recsys.support.number_checks import check_whole
 
 
 class AttentionProfile(Profile):
@@ -26,8 +27,7 @@ class AttentionProfile(Profile):
 
     def __init__(self, context: ModelContext, attention_dim: int = 64) -> None:
         super().__init__()
-        if attention_dim < 1:
-            raise ConfigError(f"profile.attention_dim is {attention_dim}; expected a positive number of dimensions.")
+        check_whole("profile.attention_dim", attention_dim, 1)
         self.project = nn.Linear(context.dim, attention_dim)
         self.query = nn.Linear(attention_dim, 1, bias=False)
 

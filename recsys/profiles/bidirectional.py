@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from recsys.layers.lookup import take_rows
 from recsys.layers.transformer_blocks import positions, transformer
 from recsys.profiles.base import Profile
-from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.schema import ModelContext, UserBatch
+from recsys.support.number_checks import check_number
 
 
 class BidirectionalProfile(Profile):
@@ -41,8 +42,7 @@ class BidirectionalProfile(Profile):
         mask_share: float = 0.2,
     ) -> None:
         super().__init__()
-        if not 0 < mask_share <= 1:
-            raise ConfigError(f"profile.mask_share is {mask_share}; expected a number above 0 and at most 1.")
+        check_number("profile.mask_share", mask_share, above=0, at_most=1)
         self.learns_sequences, self.mask_share = True, mask_share
         self.positions = positions(max_positions, context.dim)
         self.blank = nn.Parameter(torch.randn(context.dim) * 0.02)

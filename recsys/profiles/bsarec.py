@@ -11,6 +11,7 @@ from recsys.layers.lookup import take_rows
 from recsys.layers.transformer_blocks import positions
 from recsys.profiles.base import Profile
 from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.support.number_checks import check_number
 
 
 class BSARecProfile(Profile):
@@ -49,8 +50,7 @@ class BSARecProfile(Profile):
         if not 1 <= n_frequencies <= max_positions // 2 + 1:
             limit = f"1 to {max_positions // 2 + 1}, which profile.max_positions={max_positions} allows"
             raise ConfigError(f"profile.n_frequencies is {n_frequencies}; expected {limit}.")
-        if not 0 <= alpha <= 1:
-            raise ConfigError(f"profile.alpha is {alpha}; expected 0 to 1.")
+        check_number("profile.alpha", alpha, at_least=0, at_most=1)
         sizes = context.dim, n_heads, max_positions, n_frequencies, alpha, dropout
         self.layers = nn.ModuleList(BSARecLayer(*sizes) for _ in range(n_layers))
         self.norm, self.dropout = nn.LayerNorm(context.dim), nn.Dropout(dropout)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
-from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.schema import ModelContext, UserBatch
+from recsys.support.number_checks import check_whole
 
 
 class RecurrentProfile(Profile):
@@ -42,10 +43,8 @@ class RecurrentProfile(Profile):
         init_std: float = 0.1,
     ) -> None:
         super().__init__()
-        if hidden_dim < 1 or n_layers < 1:
-            raise ConfigError(
-                f"profile.hidden_dim is {hidden_dim} and profile.n_layers is {n_layers}; expected both to be positive."
-            )
+        check_whole("profile.hidden_dim", hidden_dim, 1)
+        check_whole("profile.n_layers", n_layers, 1)
         self.learns_sequences, self.reads_user = True, user_state
         self.dropout, self.user_dropout = nn.Dropout(dropout), nn.Dropout1d(user_dropout)
         self.gru = nn.GRU(context.dim, hidden_dim, n_layers, batch_first=True)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.additive_attention import masked_softmax
+from recsys.layers.causal_attention import check_heads
 from recsys.layers.lookup import take_rows
 from recsys.profiles.attention import AttentionProfile
-from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.schema import ModelContext, UserBatch
 
 
 class SelfAttentionProfile(AttentionProfile):
@@ -29,10 +30,7 @@ class SelfAttentionProfile(AttentionProfile):
 
     def __init__(self, context: ModelContext, n_heads: int = 4, attention_dim: int = 64, dropout: float = 0.2) -> None:
         super().__init__(context, attention_dim)
-        if n_heads < 1 or context.dim % n_heads:
-            raise ConfigError(
-                f"profile.n_heads is {n_heads}; expected a divisor of features.dim, which is {context.dim}."
-            )
+        check_heads(context.dim, n_heads)
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.MultiheadAttention(context.dim, n_heads, dropout, batch_first=True)
 

@@ -9,10 +9,11 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from recsys.rankers.factors import FactorRanker, require_positive
+from recsys.rankers.factors import FactorRanker
 from recsys.rankers.histories import multi_hot
 from recsys.rankers.least_squares import solve_rows
-from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
+from recsys.schema import ModelContext, TrainInteractions, UserBatch
+from recsys.support.number_checks import check_number, check_whole
 
 
 class ALSRanker(FactorRanker):
@@ -49,9 +50,10 @@ class ALSRanker(FactorRanker):
         n_iterations: int = 15,
     ) -> None:
         super().__init__(context, n_factors)
-        require_positive(alpha=alpha, regularization=regularization, n_iterations=n_iterations)
-        if frequency_scaling < 0:
-            raise ConfigError(f"ranker.frequency_scaling is {frequency_scaling}; expected 0 or more.")
+        check_number("ranker.alpha", alpha, above=0)
+        check_number("ranker.regularization", regularization, above=0)
+        check_number("ranker.frequency_scaling", frequency_scaling, at_least=0)
+        check_whole("ranker.n_iterations", n_iterations, 1)
         self.alpha, self.regularization, self.frequency_scaling = alpha, regularization, frequency_scaling
         self.n_iterations = n_iterations
         self.mean_length = int(context.item_counts.sum()) / max(1, context.n_users)

@@ -13,7 +13,8 @@ from recsys.layers.chunking import in_parts
 from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import row_products, take_rows
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ModelContext
+from recsys.support.number_checks import check_wholes
 
 
 @dataclass
@@ -62,11 +63,8 @@ class DeepFMRanker(Ranker):
         max_hidden: int = 262_144,
     ) -> None:
         super().__init__()
+        check_wholes("ranker.hidden_dims", hidden_dims, 1, "[64, 32]")
         widths, dim = list(hidden_dims), context.dim
-        if not widths or min(widths) < 1:
-            raise ConfigError(
-                f"ranker.hidden_dims is {widths}; expected one or more positive widths, such as [64, 32]."
-            )
         self.max_hidden = max_hidden
         # A vector of an ID or a category has its first-order weight as its last entry.
         self.users = WarmEmbedding(context.warm_users, dim + 1, init_std, context.trains_on_cold)

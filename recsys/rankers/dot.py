@@ -6,7 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from recsys.rankers.base import Factorised, OwnItems, Ranker, SharedItems, UserSide
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ModelContext
+from recsys.support.number_checks import check_number
 
 
 class DotRanker(Ranker, Factorised):
@@ -23,8 +24,7 @@ class DotRanker(Ranker, Factorised):
 
     def __init__(self, context: ModelContext, cosine: bool = False, temperature: float = 1.0) -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ConfigError(f"ranker.temperature is {temperature}; expected a positive number.")
+        check_number("ranker.temperature", temperature, above=0)
         self.cosine = cosine
         self.temperature = temperature
         self.is_linear = not cosine

@@ -9,7 +9,8 @@ from recsys.layers.post_processing import PostProcessing
 from recsys.rankers.base import Explainable, Fittable
 from recsys.rankers.histories import HistoryRanker, multi_hot
 from recsys.rankers.item_text import processed_texts
-from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
+from recsys.schema import ModelContext, TrainInteractions, UserBatch
+from recsys.support.number_checks import check_number
 
 
 class EASERanker(HistoryRanker, Fittable, Explainable):
@@ -42,10 +43,8 @@ class EASERanker(HistoryRanker, Fittable, Explainable):
         vectors: PostProcessing | None = None,
     ) -> None:
         super().__init__(context.n_items)
-        if regularization <= 0:
-            raise ConfigError(f"ranker.regularization is {regularization}; expected a positive number.")
-        if text_weight < 0:
-            raise ConfigError(f"ranker.text_weight is {text_weight}; expected 0 or more.")
+        check_number("ranker.regularization", regularization, above=0)
+        check_number("ranker.text_weight", text_weight, at_least=0)
         self.regularization, self.text_weight = regularization, text_weight
         self.vectors = vectors or PostProcessing()
         self.register_buffer("weights", torch.zeros(context.n_items, context.n_items))

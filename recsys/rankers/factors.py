@@ -11,7 +11,8 @@ from torch import Tensor
 
 from recsys.rankers.base import Factorised, Fittable, SharedItems, UserSide
 from recsys.rankers.histories import HistoryRanker
-from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.schema import ModelContext, UserBatch
+from recsys.support.number_checks import check_whole
 
 
 class FactorRanker(HistoryRanker, Fittable, Factorised):
@@ -29,7 +30,7 @@ class FactorRanker(HistoryRanker, Fittable, Factorised):
 
     def __init__(self, context: ModelContext, n_factors: int) -> None:
         super().__init__(context.n_items)
-        require_positive(n_factors=n_factors)
+        check_whole("ranker.n_factors", n_factors, 1)
         self.register_buffer("item_factors", torch.zeros(context.n_items, n_factors))
 
     def store(self, factors: NDArray[Any]) -> None:
@@ -48,14 +49,3 @@ class FactorRanker(HistoryRanker, Fittable, Factorised):
 
     def score_histories(self, users: UserBatch) -> Tensor:
         return self.user_factors(users) @ self.item_factors.T
-
-
-def require_positive(**values: float) -> None:
-    """Refuse settings of a ranker that are not positive.
-
-    Raises:
-        ConfigError: If one is not.
-    """
-    for key, value in values.items():
-        if value <= 0:
-            raise ConfigError(f"ranker.{key} is {value}; expected a positive number.")

@@ -11,8 +11,8 @@ from recsys.layers.lookup import take_rows
 from recsys.layers.post_processing import Transformable
 from recsys.layers.semantic_codes import CodeChecksum, SemanticCodes, with_extra_code
 from recsys.rankers.base import OwnItems, Ranker, SequenceReader, SharedItems, UserSide
-from recsys.rankers.factors import require_positive
 from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.support.number_checks import check_whole
 
 NUMBERS_AT_ONCE = 16_000_000  # of the decoder's widest layer in memory, in an evaluation
 
@@ -62,7 +62,9 @@ class GenerativeRanker(Ranker, SequenceReader):
     ) -> None:
         super().__init__()
         sizes = {"dim": dim, "n_layers": n_layers, "n_heads": n_heads, "max_positions": max_positions}
-        require_positive(**sizes, **({} if n_beams is None else {"n_beams": n_beams}))
+        for key, size in sizes.items():
+            check_whole(f"ranker.{key}", size, 1)
+        check_whole("ranker.n_beams", n_beams, 1, optional=True)
         if dim % n_heads:
             raise ConfigError(f"ranker.n_heads is {n_heads}; expected a divisor of ranker.dim, which is {dim}.")
         of_items = codes.fit(text.vectors, context.warm_items).codes

@@ -10,7 +10,8 @@ from torch import Tensor
 from recsys.rankers.base import Explainable, Fittable
 from recsys.rankers.histories import HistoryRanker, multi_hot
 from recsys.rankers.sparse_rows import SparseRows
-from recsys.schema import ConfigError, TrainInteractions, UserBatch
+from recsys.schema import TrainInteractions, UserBatch
+from recsys.support.number_checks import check_whole
 
 
 class ItemItemRanker(HistoryRanker, Fittable, Explainable):
@@ -26,8 +27,7 @@ class ItemItemRanker(HistoryRanker, Fittable, Explainable):
 
     def __init__(self, n_items: int, n_neighbors: int) -> None:
         super().__init__(n_items)
-        if n_neighbors < 1:
-            raise ConfigError(f"ranker.n_neighbors is {n_neighbors}; expected 1 or more.")
+        check_whole("ranker.n_neighbors", n_neighbors, 1)
         self.n_neighbors = min(n_neighbors, n_items)
         self.weights = SparseRows(n_items, n_items, n_items * self.n_neighbors)
 

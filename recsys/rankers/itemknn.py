@@ -10,7 +10,8 @@ from recsys.layers.post_processing import PostProcessing
 from recsys.rankers.item_item import ItemItemRanker
 from recsys.rankers.item_text import processed_texts
 from recsys.rankers.similarity import Similarity, cosine_blocks, nearest, neighbors_matrix
-from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.schema import ModelContext, TrainInteractions
+from recsys.support.number_checks import check_number
 
 
 class ItemKNNRanker(ItemItemRanker):
@@ -48,8 +49,9 @@ class ItemKNNRanker(ItemItemRanker):
         vectors: PostProcessing | None = None,
     ) -> None:
         super().__init__(context.n_items, n_neighbors)
-        if not 0 <= text_weight <= 1:
-            raise ConfigError(f"ranker.text_weight is {text_weight}; expected 0 (interactions) to 1 (text).")
+        check_number(
+            "ranker.text_weight", text_weight, at_least=0, at_most=1, reason=" (0: interactions alone, 1: text alone)"
+        )
         self.text_weight, self.vectors = text_weight, vectors or PostProcessing()
         self.similarity = Similarity(weighting, shrinkage, bm25_k1, bm25_b)
 

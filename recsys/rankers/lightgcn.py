@@ -14,7 +14,8 @@ from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import bag_sums, row_products, take_rows
 from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
 from recsys.rankers.text_nodes import MEAN, ItemTextVectors, TextNodes
-from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.schema import ModelContext, TrainInteractions
+from recsys.support.number_checks import check_whole
 
 
 class LightGCNRanker(Ranker, Fittable):
@@ -56,10 +57,8 @@ class LightGCNRanker(Ranker, Fittable):
         text: TextNodes | None = None,
     ) -> None:
         super().__init__()
-        if dim < 1 or n_layers < 0:
-            raise ConfigError(
-                f"ranker.dim is {dim} and ranker.n_layers is {n_layers}; expected 1 or more, and 0 or more."
-            )
+        check_whole("ranker.dim", dim, 1)
+        check_whole("ranker.n_layers", n_layers, 0)
         self.n_users, self.n_layers, self.cosine = context.n_users, n_layers, cosine
         nodes = text or TextNodes()
         self.vectors = vectors if vectors is not None and vectors.dim > 0 else None

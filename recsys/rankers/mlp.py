@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
+from recsys.support.number_checks import check_wholes
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": partial(nn.ReLU, inplace=True),
@@ -48,11 +49,8 @@ class MLPRanker(Ranker):
         max_hidden: int = 262_144,
     ) -> None:
         super().__init__()
+        check_wholes("ranker.hidden_dims", hidden_dims, 1, "[64, 32]")
         widths = list(hidden_dims)
-        if not widths or min(widths) < 1:
-            raise ConfigError(
-                f"ranker.hidden_dims is {widths}; expected one or more positive widths, such as [64, 32]."
-            )
         if activation not in ACTIVATIONS:
             raise ConfigError(f"ranker.activation is {activation!r}; expected one of {', '.join(ACTIVATIONS)}.")
         self.max_hidden = max_hidden

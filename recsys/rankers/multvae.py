@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from recsys.rankers.base import Reconstructing
 from recsys.rankers.histories import HistoryRanker, multi_hot
-from recsys.schema import ConfigError, ModelContext, UserBatch
+from recsys.schema import ModelContext, UserBatch
+from recsys.support.number_checks import check_number, check_whole, check_wholes
 
 
 class MultVAERanker(HistoryRanker, Reconstructing):
@@ -49,10 +50,12 @@ class MultVAERanker(HistoryRanker, Reconstructing):
         noise: float = 1.0,
     ) -> None:
         super().__init__(context.n_items)
+        check_wholes("ranker.hidden_dims", hidden_dims, 1, "[200]", may_be_empty=True)
+        check_whole("ranker.latent_dim", latent_dim, 1)
+        check_number("ranker.anneal_cap", anneal_cap, at_least=0)
+        check_whole("ranker.anneal_steps", anneal_steps, 0)
+        check_number("ranker.noise", noise, at_least=0)
         widths = list(hidden_dims)
-        _check(widths, latent_dim, anneal_cap, anneal_steps)
-        if noise < 0:
-            raise ConfigError(f"ranker.noise is {noise}; expected 0 or more.")
         self.anneal_cap, self.anneal_steps, self.noise = anneal_cap, anneal_steps, noise
         self.dropout = nn.Dropout(dropout)
         self.encoder = _perceptron([context.n_items, *widths, 2 * latent_dim])
@@ -95,15 +98,3 @@ def _perceptron(widths: Sequence[int]) -> nn.Sequential:
         nn.init.normal_(linear.bias, std=0.001)
         layers += [linear, nn.Tanh()]
     return nn.Sequential(*layers[:-1])
-
-
-def _check(widths: list[int], latent_dim: int, anneal_cap: float, anneal_steps: int) -> None:
-    if min([*widths, latent_dim]) < 1:
-        raise ConfigError(
-            f"ranker.hidden_dims is {widths} and ranker.latent_dim is {latent_dim}; expected positive widths, such as "
-            "[200] and 64."
-        )
-    if anneal_cap < 0 or anneal_steps < 0:
-        raise ConfigError(
-            f"ranker.anneal_cap is {anneal_cap} and ranker.anneal_steps is {anneal_steps}; expected 0 or more."
-        )

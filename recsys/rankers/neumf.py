@@ -12,6 +12,7 @@ from recsys.layers.chunking import in_parts
 from recsys.layers.dropout import Dropout
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
+from recsys.support.number_checks import check_wholes
 
 
 class NeuMFRanker(Ranker):
@@ -40,11 +41,8 @@ class NeuMFRanker(Ranker):
         max_hidden: int = 262_144,
     ) -> None:
         super().__init__()
+        check_wholes("ranker.hidden_dims", hidden_dims, 1, "[32, 16]")
         widths = list(hidden_dims)
-        if not widths or min(widths) < 1:
-            raise ConfigError(
-                f"ranker.hidden_dims is {widths}; expected one or more positive widths, such as [32, 16]."
-            )
         if context.dim % 2:
             raise ConfigError(
                 f"features.dim is {context.dim}; ranker=neumf halves the vectors and needs an even width."

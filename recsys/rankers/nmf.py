@@ -6,10 +6,11 @@ import warnings
 
 from torch import Tensor
 
-from recsys.rankers.factors import FactorRanker, require_positive
+from recsys.rankers.factors import FactorRanker
 from recsys.rankers.histories import multi_hot
 from recsys.rankers.nonnegative import nonnegative_weights
-from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
+from recsys.schema import ModelContext, TrainInteractions, UserBatch
+from recsys.support.number_checks import check_number, check_whole
 
 
 class NMFRanker(FactorRanker):
@@ -37,9 +38,8 @@ class NMFRanker(FactorRanker):
         n_iterations: int = 100,
     ) -> None:
         super().__init__(context, n_factors)
-        require_positive(n_iterations=n_iterations)
-        if regularization < 0:
-            raise ConfigError(f"ranker.regularization is {regularization}; expected 0 or more.")
+        check_whole("ranker.n_iterations", n_iterations, 1)
+        check_number("ranker.regularization", regularization, at_least=0)
         self.n_iterations, self.regularization = n_iterations, regularization
 
     def fit(self, train: TrainInteractions) -> None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
-from recsys.schema import MICROSECONDS, ConfigError, DataError, ModelContext, TrainInteractions
+from recsys.schema import MICROSECONDS, DataError, ModelContext, TrainInteractions
+from recsys.support.number_checks import check_number
 
 DAY = 86_400 * MICROSECONDS
 
@@ -34,8 +35,7 @@ class PopularityRanker(Ranker, Fittable):
     ) -> None:
         super().__init__()
         for key, value in {"half_life_days": half_life_days, "window_days": window_days}.items():
-            if value is not None and value <= 0:
-                raise ConfigError(f"ranker.{key} is {value}; expected a positive number, or null.")
+            check_number(f"ranker.{key}", value, above=0, optional=True)
         self.half_life_days, self.window_days = half_life_days, window_days
         self.register_buffer("counts", context.item_counts.float())
 

@@ -17,6 +17,7 @@ from recsys.rankers.biases import mean_spearman
 from recsys.rankers.prompts import Prompt, PromptTokens, examples_of, newest, turned
 from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
+from recsys.support.number_checks import check_whole
 
 SCORES = LIKELIHOOD, YES_NO = "likelihood", "yes_no"
 ANSWERS = [" yes", " no"]
@@ -66,9 +67,8 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
         super().__init__()
         if score not in SCORES:
             raise ConfigError(f"ranker.score is {score!r}; expected {' or '.join(SCORES)}.")
-        for key, value, minimum in (("top_n", top_n, 2), ("n_diagnostic_users", n_diagnostic_users, 0)):
-            if not isinstance(value, int) or value < minimum:
-                raise ConfigError(f"ranker.{key} is {value!r}; expected a whole number of at least {minimum}.")
+        check_whole("ranker.top_n", top_n, 2)
+        check_whole("ranker.n_diagnostic_users", n_diagnostic_users, 0)
         language_model.check()
         self.n_items, self.counts, self.texts = context.n_items, context.item_counts, context.texts
         self.language_model, self.prompt = language_model, prompt

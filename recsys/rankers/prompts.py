@@ -13,6 +13,7 @@ from recsys.language_models.causal import CausalLM
 from recsys.language_models.loading import stand_in
 from recsys.language_models.token_lists import TokenLists, Tokens
 from recsys.schema import ConfigError, ItemTexts, UserBatch
+from recsys.support.number_checks import check_whole
 
 PLACE = "{text}"
 MARK, BREAK = "-", "\n"  # before the text of an item, and after it
@@ -47,9 +48,7 @@ class Prompt:
 
     def __post_init__(self) -> None:
         for key, minimum in {"n_history": 1, "n_examples": 0, "max_item_tokens": 1}.items():
-            value = getattr(self, key)
-            if not isinstance(value, int) or value < minimum:
-                raise ConfigError(f"ranker.prompt.{key} is {value!r}; expected a whole number of at least {minimum}.")
+            check_whole(f"ranker.prompt.{key}", getattr(self, key), minimum)
         if self.item_text not in FIELDS:
             raise ConfigError(f"ranker.prompt.item_text is {self.item_text!r}; expected {' or '.join(FIELDS)}.")
         if self.question.count(PLACE) != 1:

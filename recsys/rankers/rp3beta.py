@@ -7,7 +7,8 @@ from scipy.sparse import csr_matrix, diags_array
 
 from recsys.rankers.item_item import ItemItemRanker
 from recsys.rankers.similarity import inverse_power, nearest, product_blocks
-from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.schema import ModelContext, TrainInteractions
+from recsys.support.number_checks import check_number
 
 
 class RP3BetaRanker(ItemItemRanker):
@@ -30,9 +31,8 @@ class RP3BetaRanker(ItemItemRanker):
 
     def __init__(self, context: ModelContext, n_neighbors: int = 100, alpha: float = 1.0, beta: float = 0.2) -> None:
         super().__init__(context.n_items, n_neighbors)
-        for key, value in {"alpha": alpha, "beta": beta}.items():
-            if value < 0:
-                raise ConfigError(f"ranker.{key} is {value}; expected 0 or more.")
+        check_number("ranker.alpha", alpha, at_least=0)
+        check_number("ranker.beta", beta, at_least=0)
         self.alpha, self.beta = alpha, beta
 
     def fitted_weights(self, train: TrainInteractions) -> csr_matrix:

@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix, diags_array
 from torch import Tensor
 
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number
 
 WEIGHTINGS = COSINE, TFIDF, BM25 = "cosine", "tfidf", "bm25"
 ENTRIES_AT_ONCE = 2_000_000  # of similarities in memory
@@ -45,12 +46,9 @@ class Similarity:
     def __post_init__(self) -> None:
         if self.weighting not in WEIGHTINGS:
             raise ConfigError(f"ranker.weighting is {self.weighting!r}; expected one of {', '.join(WEIGHTINGS)}.")
-        if self.shrinkage < 0:
-            raise ConfigError(f"ranker.shrinkage is {self.shrinkage}; expected 0 or more.")
-        if self.bm25_k1 < 0 or not 0 <= self.bm25_b <= 1:
-            raise ConfigError(
-                f"ranker.bm25_k1 is {self.bm25_k1} and ranker.bm25_b is {self.bm25_b}; expected 0 or more, and 0 to 1."
-            )
+        check_number("ranker.shrinkage", self.shrinkage, at_least=0)
+        check_number("ranker.bm25_k1", self.bm25_k1, at_least=0)
+        check_number("ranker.bm25_b", self.bm25_b, at_least=0, at_most=1)
 
     def column_weights(self, rows: csr_matrix) -> NDArray[np.float64]:
         """(n_columns,) weight of a shared column, before its square."""

@@ -15,7 +15,8 @@ from recsys.rankers.item_item import ItemItemRanker
 from recsys.rankers.item_text import processed_texts
 from recsys.rankers.nonnegative import nonnegative_weights
 from recsys.rankers.similarity import Similarity, most_similar
-from recsys.schema import ConfigError, ModelContext, TrainInteractions
+from recsys.schema import ModelContext, TrainInteractions
+from recsys.support.number_checks import check_number
 
 ENTRIES_AT_ONCE = 2_000_000  # of the Gram matrices that are solved for at once
 
@@ -56,8 +57,7 @@ class SLIMRanker(ItemItemRanker):
     ) -> None:
         super().__init__(context.n_items, n_neighbors)
         for key, value in {"l1": l1, "l2": l2, "text_weight": text_weight}.items():
-            if value < 0:
-                raise ConfigError(f"ranker.{key} is {value}; expected 0 or more.")
+            check_number(f"ranker.{key}", value, at_least=0)
         self.l1, self.l2 = l1, l2
         self.text_weight, self.vectors = text_weight, vectors or PostProcessing()
 

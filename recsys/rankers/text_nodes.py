@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recsys.layers.post_processing import NORMALIZATIONS, PostProcessing, Transformable, normalize
 from recsys.schema import ConfigError, ModelContext
+from recsys.support.number_checks import check_whole
 
 USERS = IDS, MEAN = "ids", "mean"
 
@@ -49,8 +50,7 @@ class TextNodes:
         for key, value, known in (("users", self.users, USERS), ("normalize", self.normalize, NORMALIZATIONS)):
             if value not in known:
                 raise ConfigError(f"ranker.text.{key} is {value!r}; expected one of {', '.join(known)}.")
-        if self.hidden_dim is not None and self.hidden_dim < 1:
-            raise ConfigError(f"ranker.text.hidden_dim is {self.hidden_dim}; expected 1 or more, or null.")
+        check_whole("ranker.text.hidden_dim", self.hidden_dim, 1, optional=True)
 
     def check(self, has_text: bool) -> None:
         """Raise an error for settings that need texts where there are none.

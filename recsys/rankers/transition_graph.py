@@ -15,7 +15,8 @@ from recsys.rankers.base import Fittable
 from recsys.rankers.histories import HistoryRanker, multi_hot
 from recsys.rankers.item_text import processed_texts
 from recsys.rankers.sparse_rows import SparseRows
-from recsys.schema import ConfigError, DataError, ModelContext, TrainInteractions, UserBatch
+from recsys.schema import DataError, ModelContext, TrainInteractions, UserBatch
+from recsys.support.number_checks import check_number, check_wholes
 
 TIE = 1e-6  # how much the popularity of the most popular item counts, beside cosines
 
@@ -52,10 +53,8 @@ class TransitionGraphRanker(HistoryRanker, Fittable):
         vectors: PostProcessing | None = None,
     ) -> None:
         super().__init__(context.n_items)
-        if edge_weight < 0:
-            raise ConfigError(f"ranker.edge_weight is {edge_weight}; expected 0 or more.")
-        if not budgets or any(budget < 0 for budget in budgets):
-            raise ConfigError(f"ranker.budgets is {list(budgets)}; expected the places of each ring, as in [7,2,1].")
+        check_number("ranker.edge_weight", edge_weight, at_least=0)
+        check_wholes("ranker.budgets", budgets, 0, "[7,2,1], the places of each ring")
         self.edge_weight, self.budgets, self.vectors = edge_weight, list(budgets), vectors or PostProcessing()
         counts = context.item_counts.float()
         self.register_buffer("popularity", TIE * counts / counts.max().clamp(min=1), persistent=False)

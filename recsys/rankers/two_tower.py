@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from recsys.layers.embedding import WarmEmbedding
 from recsys.rankers.base import Factorised, OwnItems, Ranker, SharedItems, UserSide
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ModelContext
+from recsys.support.number_checks import check_number, check_whole, check_wholes
 
 
 class TwoTowerRanker(Ranker, Factorised):
@@ -46,13 +47,10 @@ class TwoTowerRanker(Ranker, Factorised):
         init_std: float = 0.1,
     ) -> None:
         super().__init__()
+        check_wholes("ranker.hidden_dims", hidden_dims, 1, "[128]", may_be_empty=True)
+        check_whole("ranker.output_dim", output_dim, 1)
+        check_number("ranker.temperature", temperature, above=0)
         widths = [*hidden_dims, output_dim]
-        if min(widths) < 1:
-            raise ConfigError(
-                f"ranker.hidden_dims is {widths[:-1]} and ranker.output_dim is {output_dim}; expected positive widths."
-            )
-        if temperature <= 0:
-            raise ConfigError(f"ranker.temperature is {temperature}; expected a positive number.")
         self.temperature, self.reads_user = temperature, user_ids
         ids = WarmEmbedding(context.warm_users, context.dim, init_std, context.trains_on_cold) if user_ids else None
         self.user_ids = ids

@@ -9,7 +9,8 @@ from recsys.rankers.base import Fittable
 from recsys.rankers.histories import SCORES_AT_ONCE, HistoryRanker, multi_hot
 from recsys.rankers.similarity import Similarity, largest
 from recsys.rankers.sparse_rows import SparseRows
-from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
+from recsys.schema import ModelContext, TrainInteractions, UserBatch
+from recsys.support.number_checks import check_whole
 
 
 class UserKNNRanker(HistoryRanker, Fittable):
@@ -46,8 +47,7 @@ class UserKNNRanker(HistoryRanker, Fittable):
         bm25_b: float = 0.75,
     ) -> None:
         super().__init__(context.n_items)
-        if n_neighbors < 1:
-            raise ConfigError(f"ranker.n_neighbors is {n_neighbors}; expected 1 or more.")
+        check_whole("ranker.n_neighbors", n_neighbors, 1)
         self.n_users, self.n_neighbors = context.n_users, min(n_neighbors, context.n_users)
         self.similarity = Similarity(weighting, shrinkage, bm25_k1, bm25_b)
         n_train = int(context.item_counts.sum())

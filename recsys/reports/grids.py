@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from recsys.support.fitted_table import FittedTable
+from recsys.support.text_tables import TextTable
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -56,9 +56,9 @@ class Grid:
     rows: list[list[Entry]]
 
 
-def to_rich(grid: Grid, title: str | None = None, optional: Sequence[str] = ()) -> FittedTable:
+def to_rich(grid: Grid, title: str | None = None, optional: Sequence[str] = ()) -> TextTable:
     """For the terminal; `optional` headers may be left out where it is narrow, the least important first."""
-    return FittedTable(grid.headers, [[_rich(entry) for entry in row] for row in grid.rows], title, optional)
+    return TextTable(grid.headers, [[_rich(entry) for entry in row] for row in grid.rows], title, optional)
 
 
 def to_markdown(grid: Grid) -> str:

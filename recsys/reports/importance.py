@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recsys.schema import ComparisonError
+from recsys.support.number_checks import is_number
 from recsys.tracking.study_record import FINISHED, Trial
 
 if TYPE_CHECKING:
@@ -79,11 +79,6 @@ def varied(trials: Sequence[Trial]) -> list[str]:
         return []
     common = [name for name in trials[0].parameters if all(name in trial.parameters for trial in trials)]
     return [name for name in common if len({repr(trial.parameters[name]) for trial in trials}) > 1]
-
-
-def is_number(value: Any) -> bool:
-    """Whether a parameter has a numeric axis."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_logarithmic(values: Sequence[float]) -> bool:

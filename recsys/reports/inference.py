@@ -13,6 +13,7 @@ from recsys.reports.seed_variance import (
     TWO_LEVEL_T,
 )
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 T, RANDOMISATION = "t", "randomisation"
 ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/explanation/comparing.md has its coverage
@@ -48,10 +49,8 @@ class Inference:
         _check_choice("test", self.test, (T, RANDOMISATION))
         _check_choice("correction", self.correction, tuple(CORRECTIONS))
         _check_choice("seed_interval", self.seed_interval, SEED_INTERVALS)
-        if not isinstance(self.level, float) or not 0.5 <= self.level < 1:
-            raise ConfigError(f"level={self.level}; expected a coverage from 0.5 to below 1, such as 0.95.")
-        if not isinstance(self.n_resamples, int) or self.n_resamples < 100:
-            raise ConfigError(f"n_resamples={self.n_resamples}; expected at least 100, better 2000 or more.")
+        check_number("level", self.level, at_least=0.5, below=1, reason=", such as 0.95")
+        check_whole("n_resamples", self.n_resamples, 100, reason=", better 2000 or more")
 
     def test_name(self, n_seeds: int) -> str:
         """The name of the deciding test and its scope.

@@ -12,7 +12,7 @@ from recsys.reports.critical_difference import CriticalDifference
 from recsys.reports.formatting import ABSENT, metric_name, number, p_equals, safe_markdown
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.report import FIGURES, PICTURES
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 
 REPORT = "critical_difference.md"
 

@@ -19,7 +19,7 @@ from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
 from recsys.support.screen import Screen
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store

@@ -14,7 +14,7 @@ from recsys.reports.formatting import safe_markdown
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.reports.verdict import verdict
 from recsys.schema import ConfigError
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.study_record import StudyRecord
 
 if TYPE_CHECKING:

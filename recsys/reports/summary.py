@@ -9,8 +9,8 @@ from rich.console import Console
 
 from recsys.reports.encoding import coverage_lines, coverage_warnings
 from recsys.reports.formatting import count, megabytes, number, seconds
-from recsys.support.fitted_table import FittedTable
 from recsys.support.screen import Screen
+from recsys.support.text_tables import TextTable
 from recsys.tracking.record import Record
 
 
@@ -41,7 +41,7 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
 
 
-def _metrics_table(record: Record) -> FittedTable:
+def _metrics_table(record: Record) -> TextTable:
     """One line for each metric, with its cut-offs side by side."""
     stages = dict.fromkeys(name.partition("/")[0] for name in record.metrics)
     names = dict.fromkeys(name.partition("/")[2].partition("@")[0] for name in record.metrics)
@@ -55,7 +55,7 @@ def _metrics_table(record: Record) -> FittedTable:
         [name, *(number(record.metrics.get(f"{stage}/{name}@{k}" if k else f"{stage}/{name}")) for stage, k in columns)]
         for name in names
     ]
-    return FittedTable(["metric", *headers], rows, f"{record.name}, seed {record.seed}")
+    return TextTable(["metric", *headers], rows, f"{record.name}, seed {record.seed}")
 
 
 def _cutoff(name: str) -> int:

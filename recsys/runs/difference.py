@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recsys.reports.formatting import number
 from recsys.runs.choosing import one_run
 from recsys.runs.facts import settings
+from recsys.support.text_tables import TextTable
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten, influential
 
@@ -61,24 +59,18 @@ def made_with(record: Record) -> dict[str, Any]:
     return {**record.versions, **(record.git or {}), **record.machine}
 
 
-def metrics_table(one: Mapping[str, float], other: Mapping[str, float], heads: list[str]) -> Table:
+def metrics_table(one: Mapping[str, float], other: Mapping[str, float], heads: list[str]) -> TextTable:
     """Two runs' metrics side by side, with the second's less the first's."""
-    table = Table("metric", box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
-    for head in [*heads, "difference"]:
-        table.add_column(Text(head), justify="right")
+    table = TextTable(["metric", *heads, "difference"])
     for name in dict.fromkeys([*one, *other]):
         a, b = one.get(name), other.get(name)
         change = None if a is None or b is None else b - a
-        table.add_row(Text(name), number(a), number(b), number(change, signed=True))
+        table.add(name, number(a), number(b), number(change, signed=True))
     return table
 
 
 def _print_pairs(title: str, pairs: Mapping[str, tuple[Any, Any]], heads: list[str], console: Console) -> None:
     if not pairs:
         return
-    table = Table(title, box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
-    for head in heads:
-        table.add_column(Text(head), overflow="fold")
-    for key, values in pairs.items():
-        table.add_row(Text(key), *(Text("null" if value is None else str(value)) for value in values))
-    console.print(table)
+    rows = ([key, *("null" if value is None else str(value) for value in values)] for key, values in pairs.items())
+    console.print(TextTable([title, *heads], rows, words=heads))

@@ -15,7 +15,7 @@ from rich.console import Console
 from recsys.runs.choosing import chosen_runs, store_of
 from recsys.runs.facts import settings
 from recsys.schema import ConfigError, RecsysError
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.spreadsheet_safety import harmless
 from recsys.tracking.store import Store

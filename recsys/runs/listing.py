@@ -7,13 +7,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.text import Text
 
 from recsys.reports.formatting import ABSENT, number, seconds
 from recsys.runs.choosing import chosen_runs, store_of
 from recsys.runs.facts import fact, monitored, summary
 from recsys.schema import TEST, VAL, ConfigError
-from recsys.support.fitted_table import FittedTable
+from recsys.support.text_tables import TextTable
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
@@ -45,14 +44,15 @@ def sort_runs(records: Sequence[Record], sort: str) -> list[Record]:
     return [*known, *(record for record in records if record not in known)]
 
 
-def runs_table(records: Sequence[Record], title: str | None = None) -> FittedTable:
+def runs_table(records: Sequence[Record], title: str | None = None) -> TextTable:
     """One line for each run; a narrow terminal shows fewer columns."""
     metrics = {str(record.config.get("monitor", "")).partition("/")[2] for record in records}
     metric = metrics.pop() if len(metrics) == 1 else "monitored"
     headers = ["id", "name", "seed", "status", "tags", "data", "split", f"val {metric}", f"test {metric}", "time"]
-    styles = ["" if record.is_finished else "red" for record in records]
-    rows = [[Text(text, style) for text in _texts(record)] for record, style in zip(records, styles, strict=True)]
-    return FittedTable([*headers, "created"], rows, title, OPTIONAL, WORDS)
+    table = TextTable([*headers, "created"], (), title, OPTIONAL, WORDS)
+    for record in records:
+        table.add(*_texts(record), style="" if record.is_finished else "red")
+    return table
 
 
 def _texts(record: Record) -> list[str]:

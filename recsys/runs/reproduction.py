@@ -10,10 +10,7 @@ from typing import Any
 
 import polars as pl
 from omegaconf import DictConfig, OmegaConf
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recsys.config.compose import plain
 from recsys.config.trust import recorded
@@ -21,6 +18,7 @@ from recsys.experiment.run import run as make
 from recsys.runs.choosing import one_run, store_of
 from recsys.runs.difference import differences, made_with
 from recsys.schema import ConfigError
+from recsys.support.text_tables import TextTable
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.record import Record
 from recsys.tracking.run_folder import in_folder
@@ -113,17 +111,15 @@ def _worst(verdicts: Mapping[Any, str]) -> str:
     return max(verdicts.values(), key=list(COLOURS).index, default=EQUAL)
 
 
-def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> Table:
+def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> TextTable:
     """The metrics, and all other values that differ."""
-    title = Text(f"{record.name}, seed {record.seed} ({record.run_id}), made again")
-    table = Table("metric", title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("record", "again", ""):
-        table.add_column(head, justify="right" if head else "left")
+    title = f"{record.name}, seed {record.seed} ({record.run_id}), made again"
+    table = TextTable(["metric", "record", "again", ""], title=title, words=[""])
     before, after = numbers(record), numbers(again)
     for name, verdict in verdicts.items():
         if name in record.metrics or verdict != EQUAL:
             texts = (f"{found[name]:.9g}" if name in found else "" for found in (before, after))
-            table.add_row(Text(name), *texts, verdict, style=None if verdict == EQUAL else COLOURS[verdict])
+            table.add(name, *texts, verdict, style="" if verdict == EQUAL else COLOURS[verdict])
     return table
 
 

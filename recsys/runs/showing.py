@@ -7,14 +7,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recsys.experiment.finished import Run
 from recsys.reports.cells import repeat_command
 from recsys.reports.summary import print_run
 from recsys.runs.choosing import one_run, store_of
 from recsys.runs.facts import settings
+from recsys.support.text_tables import TextTable
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 
@@ -48,8 +47,6 @@ def _parts(record: Record) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _key_values(heading: str, pairs: Mapping[str, Any]) -> Table:
-    table = Table(heading, "", box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for key, value in pairs.items():
-        table.add_row(Text(str(key)), Text("null" if value is None else str(value), overflow="fold"))
-    return table
+def _key_values(heading: str, pairs: Mapping[str, Any]) -> TextTable:
+    rows = ((str(key), "null" if value is None else str(value)) for key, value in pairs.items())
+    return TextTable([heading, ""], rows, words=[""])

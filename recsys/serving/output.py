@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from recsys import schema
 from recsys.schema import TITLE, ConfigError
@@ -19,7 +17,8 @@ from recsys.serving.explaining import Reasons
 from recsys.serving.model import Served
 from recsys.serving.ranking import Ranking
 from recsys.serving.users import ServedUsers
-from recsys.tracking.files import write_atomically
+from recsys.support.text_tables import TextTable
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.spreadsheet_safety import harmless
 
 RANK, SCORE = "rank", "score"
@@ -107,17 +106,13 @@ def show(frame: pl.DataFrame, console: Console) -> None:
         console.print(f"{left} more users; output=recommendations.parquet writes all.", highlight=False)
 
 
-def _table(frame: pl.DataFrame) -> Table:
-    table = Table(title=Text(f"user {frame[schema.USER_ID][0]}"), title_justify="left")
-    explained = WHY in frame.columns
-    for column in (RANK, schema.ITEM_ID, TITLE, SCORE):
-        table.add_column(column, justify="right" if column in (RANK, SCORE) else "left")
-    if explained:
-        table.add_column(f"why ({frame[METHOD][0]})")
+def _table(frame: pl.DataFrame) -> TextTable:
+    reasons = [f"why ({frame[METHOD][0]})"] if WHY in frame.columns else []
+    headers, words = [RANK, schema.ITEM_ID, TITLE, SCORE, *reasons], [schema.ITEM_ID, TITLE, *reasons]
+    table = TextTable(headers, title=f"user {frame[schema.USER_ID][0]}", words=words)
     for row in frame.iter_rows(named=True):
-        why = [Text("; ".join(f"{part[PART]:+.3f} {part[TITLE]}" for part in row[WHY]))] if explained else []
-        shown = (str(row[RANK]), row[schema.ITEM_ID], row[TITLE] or "", f"{row[SCORE]:.4f}")
-        table.add_row(*map(Text, shown), *why)
+        why = ["; ".join(f"{part[PART]:+.3f} {part[TITLE]}" for part in row[WHY])] if reasons else []
+        table.add(str(row[RANK]), row[schema.ITEM_ID], row[TITLE] or "", f"{row[SCORE]:.4f}", *why)
     return table
 
 

@@ -10,6 +10,7 @@ from recsys.schema import ConfigError
 from recsys.serving.explaining import AUTOMATIC, METHODS
 from recsys.serving.output import check_output
 from recsys.serving.table_files import TextFormat
+from recsys.support.number_checks import check_number, check_whole
 
 ALL_USERS = "all"
 
@@ -25,29 +26,15 @@ def check_request(cfg: DictConfig) -> None:
             raise ConfigError(f"{key} is {cfg[key]!r}; expected a text, or null.")
     check_output(cfg.output)
     TextFormat.of(cfg.data)
-    if not is_count(cfg.top_k):
-        raise ConfigError(f"top_k is {cfg.top_k!r}; expected a whole number of at least 1.")
-    if cfg.n_reasons is not None and not is_count(cfg.n_reasons):
-        raise ConfigError(f"n_reasons is {cfg.n_reasons!r}; expected a whole number of at least 1, or null.")
+    check_whole("top_k", cfg.top_k, 1)
+    check_whole("n_reasons", cfg.n_reasons, 1, optional=True)
     if cfg.explain_method not in (AUTOMATIC, *METHODS):
         raise ConfigError(f"explain_method is {cfg.explain_method!r}; expected {', '.join((AUTOMATIC, *METHODS))}.")
-    if isinstance(cfg.mmr, bool) or not isinstance(cfg.mmr, int | float) or not 0 <= cfg.mmr <= 1:
-        raise ConfigError(f"mmr is {cfg.mmr!r}; expected a number from 0 (by score only) to 1 (by diversity only).")
-    if not is_count(cfg.mmr_pool):
-        raise ConfigError(f"mmr_pool is {cfg.mmr_pool!r}; expected a whole number of at least 1.")
+    check_number("mmr", cfg.mmr, at_least=0, at_most=1, reason=" (0: by score only, 1: by diversity only)")
+    check_whole("mmr_pool", cfg.mmr_pool, 1)
     if not cfg.catalogue and cfg["items"] is None:
         raise ConfigError("catalogue=false recommends new items alone: name their file by items=new.jsonl.")
     _check_users(cfg)
-
-
-def is_count(value: object) -> bool:
-    """Whether a value is a whole number of at least 1.
-
-    Example:
-        >>> [is_count(value) for value in (3, 0, True, None)]
-        [True, False, False, False]
-    """
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _check_users(cfg: DictConfig) -> None:

@@ -14,9 +14,9 @@ from recsys.serving.model import Served, serve
 from recsys.serving.new_texts import check_serves_new_users, with_profile_texts
 from recsys.serving.output import recommendations
 from recsys.serving.ranking import rank
-from recsys.serving.request import is_count
 from recsys.serving.users import ServedUsers, known_users, new_user
 from recsys.support.ids import ids_of
+from recsys.support.number_checks import check_whole
 
 
 def recommend_items(run: Run, user: Any, history: Sequence[Any] | None, top_k: int) -> pl.DataFrame:
@@ -34,8 +34,7 @@ def recommend_items(run: Run, user: Any, history: Sequence[Any] | None, top_k: i
     """
     if (user is None) == (history is None):
         raise ConfigError("recommend needs either the id of a known user or the history (item ids) of a new one.")
-    if not is_count(top_k):
-        raise ConfigError(f"the number of items is {top_k!r}; expected a whole number of at least 1.")
+    check_whole("the number of items", top_k, 1)
     served = serve(run)
     users = known_users(served, user) if history is None else _with_history(served, history)
     return recommendations(served, users, rank(served, users, top_k))

@@ -16,12 +16,12 @@ from recsys.config.value_checks import (
     check_flags,
     check_keys,
     check_texts,
-    check_whole,
     nearest,
 )
 from recsys.experiment.built_once import metric_suite
 from recsys.reports.report import FILES
 from recsys.schema import TEST, ConfigError
+from recsys.support.number_checks import check_whole
 
 
 def check_study(cfg: DictConfig) -> None:

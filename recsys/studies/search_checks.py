@@ -13,6 +13,7 @@ from recsys.studies.plan import PlannedCell, space_of
 from recsys.studies.space import has_key, plain_space
 from recsys.studies.storage import located
 from recsys.studies.tuning import COSTS
+from recsys.support.number_checks import check_whole
 from recsys.tracking.study_record import study_folder
 
 
@@ -23,8 +24,7 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpac
         ConfigError: Naming the key.
     """
     n = cfg.search.n_trials
-    if not isinstance(n, int) or n < 0:
-        raise ConfigError(f"search.n_trials is {n!r}; expected a whole number of at least 0.")
+    check_whole("search.n_trials", n, 0)
     if n == 0:
         return []
     if cfg.search.sampler is None:
@@ -32,8 +32,7 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpac
             f"search.n_trials is {n}, but search={cfg.choices.search} has no sampler; choose search=tpe, random, grid, "
             "cmaes or nsga2."
         )
-    if not isinstance(cfg.search.seeds, int) or cfg.search.seeds < 1:
-        raise ConfigError(f"search.seeds is {cfg.search.seeds!r}; expected a whole number of at least 1.")
+    check_whole("search.seeds", cfg.search.seeds, 1)
     located(cfg.search.storage, study_folder(Path(cfg.paths.runs_dir), cfg.study.name))
     spaces = [space_of(cfg, planned) for planned in cells]
     for key in plain_space(cfg.study.space):

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from recsys.schema import StoreError
-
 SUFFIX = ".tmp"  # of temporary files and folders, whose names begin with a dot
 
 
@@ -79,19 +77,3 @@ def _made(make: Callable[[], tuple[int, str]]) -> tuple[int, Path]:
         if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor, path
         os.close(descriptor)
-
-
-@contextmanager
-def writing_cache(path: Path) -> Iterator[None]:
-    """Turn the system's error on writing a cache into one that names the path and a remedy.
-
-    Raises:
-        StoreError: If so.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {error.filename or path}: {error.strerror or error}. Give a folder that is writable and has "
-            "space, as in paths.cache_dir=/some/folder."
-        ) from error

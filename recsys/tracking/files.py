@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, also if the writing process is killed."""
+"""Locks of files, which the system releases when their process ends."""
 
 from __future__ import annotations
 
@@ -10,39 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recsys.schema import StoreError
-from recsys.support.disk import temporary_file
-
-
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Write a file by way of a temporary one in the same folder, which is flushed to the disk before it is renamed.
-
-    Args:
-        path: Of the file.
-        content: Of the file.
-
-    Raises:
-        StoreError: If the folder cannot be written; an existing file at `path` does not change.
-    """
-    with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_file(path) as (descriptor, temporary):
-            with os.fdopen(descriptor, "wb", closefd=False) as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            temporary.replace(path)
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn the system's error on writing into one that names the path and a remedy."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {path}: {error.strerror or error}. Give a folder that is writable and has space, "
-            "as in paths.runs_dir=/some/folder."
-        ) from error
+from recsys.support.whole_files import RUNS, writing
 
 
 @contextmanager
@@ -79,7 +47,7 @@ def is_locked(path: Path) -> bool:
 
 
 def _opened(path: Path) -> int:
-    with naming(path):
+    with writing(path, RUNS):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)

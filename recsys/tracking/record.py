@@ -12,8 +12,8 @@ from typing import Any
 
 from recsys.config.renamed import RUN_KEYS, new_override, with_new_names
 from recsys.schema import RecordError
+from recsys.support.whole_files import write_atomically
 from recsys.tracking.field_types import wrong_field, wrong_part
-from recsys.tracking.files import write_atomically
 from recsys.tracking.secrets import redacted
 
 SCHEMA_VERSION = 2  # raised when a field is added, removed or changes its meaning

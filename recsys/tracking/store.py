@@ -15,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from recsys.schema import BusyError, RecordError, RecsysError, StoreError
+from recsys.support.whole_files import RUNS, write_atomically, writing
 from recsys.tracking.checksums import check_intact, checksum, is_intact
-from recsys.tracking.files import is_locked, locked, naming, write_atomically
+from recsys.tracking.files import is_locked, locked
 from recsys.tracking.names import check_name, is_name
 from recsys.tracking.record import Record, load_json
 
@@ -196,7 +197,7 @@ class Store:
         folder = self.folder(run_id)
         if folder.is_symlink():
             raise StoreError(f"{folder} is a link to {folder.resolve()}: delete the link and its files by hand.")
-        with self.lock(run_id, wait=False), naming(folder):
+        with self.lock(run_id, wait=False), writing(folder, RUNS):
             (folder / RECORD).unlink(missing_ok=True)
             shutil.rmtree(folder)
 

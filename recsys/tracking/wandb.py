@@ -14,8 +14,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from recsys.config.value_checks import check_number
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.wandb_logger import run_logger
 

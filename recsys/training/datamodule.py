@@ -10,6 +10,7 @@ from recsys import schema
 from recsys.data.queries import has_impressions, histories, stage_queries, train_examples
 from recsys.data.splits.split import Split
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 from recsys.training.batches import BEFORE, OTHERS, SEQUENCE, EvaluationBatches, TrainBatches, WholeUserBatches
 from recsys.training.encoded_user_texts import UserTexts
 from recsys.training.sequences import SequenceBatches
@@ -111,10 +112,8 @@ def check_batches(
         ConfigError: Naming the key.
     """
     for key, value in {"batch_size": batch_size, "max_history": max_history, "max_scores": max_scores}.items():
-        if value < 1:
-            raise ConfigError(f"batches.{key} is {value}; expected 1 or more.")
-    if examples_per_loop_step < 0:
-        raise ConfigError(f"batches.examples_per_loop_step is {examples_per_loop_step}; expected 0 or more.")
+        check_whole(f"batches.{key}", value, 1)
+    check_whole("batches.examples_per_loop_step", examples_per_loop_step, 0)
     if train_history not in (BEFORE, OTHERS, SEQUENCE):
         raise ConfigError(
             f"batches.train_history is {train_history!r}; expected {BEFORE!r}, {OTHERS!r} or {SEQUENCE!r}."

@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from recsys.schema import ConfigError, ModelContext, TrainBatch, UserBatch
+from recsys.support.number_checks import check_whole
 
 Score = Callable[[UserBatch, Tensor], Tensor]  # users and their items (B, N) → scores (B, N)
 MAX_REDRAWS = 10
@@ -154,7 +155,8 @@ class UniformNegatives(NegativeSampler):
 
     def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 1) -> None:
         super().__init__(context, known)
-        self.n_negatives = _positive("negatives.n_negatives", n_negatives)
+        check_whole("negatives.n_negatives", n_negatives, 1)
+        self.n_negatives = n_negatives
         self.items = context.warm_items.nonzero().squeeze(1)
 
     def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
@@ -180,7 +182,8 @@ class PopularityNegatives(NegativeSampler):
         log_q: bool = False,
     ) -> None:
         super().__init__(context, known)
-        self.n_negatives = _positive("negatives.n_negatives", n_negatives)
+        check_whole("negatives.n_negatives", n_negatives, 1)
+        self.n_negatives = n_negatives
         weights = torch.where(context.warm_items, context.item_counts.double().clamp(min=1) ** alpha, 0.0)
         self.cumulative = weights.cumsum(0) / weights.sum()
         self.log_q = (weights / weights.sum()).log().float() if log_q else None
@@ -222,7 +225,8 @@ class HardNegatives(UniformNegatives):
     """
 
     def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 1, pool_size: int = 16) -> None:
-        if pool_size < _positive("negatives.n_negatives", n_negatives):
+        check_whole("negatives.n_negatives", n_negatives, 1)
+        if pool_size < n_negatives:
             raise ConfigError(
                 f"negatives.pool_size is {pool_size}; expected at least negatives.n_negatives, which is {n_negatives}."
             )
@@ -259,7 +263,8 @@ class ShownNegatives(NegativeSampler):
 
     def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 4) -> None:
         super().__init__(context, known)
-        self.n_negatives = _positive("negatives.n_negatives", n_negatives)
+        check_whole("negatives.n_negatives", n_negatives, 1)
+        self.n_negatives = n_negatives
 
     def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
         if batch.shown is None or batch.shown_mask is None:
@@ -271,9 +276,3 @@ class ShownNegatives(NegativeSampler):
         order = keys.topk(self.n_negatives, dim=1)
         columns = order.indices.clamp(max=batch.shown.shape[1] - 1)
         return Negatives(batch.shown.gather(1, columns), order.values >= 0)
-
-
-def _positive(key: str, value: int) -> int:
-    if value < 1:
-        raise ConfigError(f"{key} is {value}; expected 1 or more.")
-    return value

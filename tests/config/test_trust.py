@@ -85,7 +85,7 @@ def test_a_record_may_name_each_class_of_an_options_yaml(file):
         ("encoder", {"_target_": "hydra.utils.get_method", "path": "os.system"}),
         ("encoder", {"_target_": "hydra.utils.get_method", "_args_": ["os.system"]}),
         ("encoder", {"_target_": "hydra.utils.instantiate", "config": {}}),
-        ("metrics", {"_target_": "recsys.tracking.files.write_atomically"}),
+        ("metrics", {"_target_": "recsys.support.whole_files.write_atomically"}),
         ("callbacks", {"_target_": "pytorch_lightning.LightningModule.load_from_checkpoint"}),
         ("callbacks", {"_target_": "pytorch_lightning.utilities.migration.migrate_checkpoint"}),
         ("optimizer", {"_target_": "torch.optim.optimizer.functools.partial"}),

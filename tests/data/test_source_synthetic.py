@@ -60,10 +60,10 @@ def test_cold_items_come_late_and_cold_users_do_little(data):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"n_topics": 13}, r"data\.n_topics=13 is not between 1 and 12"),
+        ({"n_topics": 13}, r"data\.n_topics is 13; expected a whole number from 1 to 12"),
         ({"n_interactions": 10}, r"data\.n_interactions=10 is not between 3000 .* and 112500"),
         ({"n_interactions": 10**6}, r"data\.n_interactions=1000000 is not between"),
-        ({"cold_user_share": 1.0}, r"data\.cold_user_share=1\.0 is not at least 0 and below 1"),
+        ({"cold_user_share": 1.0}, r"data\.cold_user_share is 1\.0; expected a finite number of at least 0 and"),
     ],
 )
 def test_impossible_sizes_are_refused(keys, message):

@@ -134,7 +134,7 @@ def test_min_rating_drops_and_counts(folder):
     with pytest.raises(ConfigError, match=r"min_rating needs the ratings' column: data\.interactions\.rating"):
         Interactions("log.csv", min_rating=4)
     for value in ("high", float("nan")):
-        with pytest.raises(ConfigError, match=rf"min_rating is '?{value}'?; expected a finite number or null"):
+        with pytest.raises(ConfigError, match=rf"min_rating is '?{value}'?; expected a finite number, or null"):
             replace(LOG, min_rating=value)
 
 

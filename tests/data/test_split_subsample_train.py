@@ -78,7 +78,7 @@ def test_what_is_judged_stays_the_same(changed, whole, cache_dir):
 
 @pytest.mark.parametrize("share", ["0", "1.5", "all"])
 def test_an_impossible_share_is_refused(share, cache_dir):
-    with pytest.raises(ConfigError, match=r"train_share is .*; expected a number above 0 and at most 1"):
+    with pytest.raises(ConfigError, match=r"train_share is .*; expected a finite number above 0 and at most 1"):
         split_of(cache_dir, f"train_share={share}")
 
 

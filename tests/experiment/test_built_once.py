@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 import recsys
 from recsys.config import compose as compose_module
-from recsys.config import parsed_files
+from recsys.config import hydra_internals
 from recsys.config.compose import _composed, plain
 from recsys.experiment import rehearsal
 from recsys.experiment.built_once import Settings, _shared, completed, metric_suite, shared
@@ -74,7 +74,7 @@ def test_a_file_is_parsed_once(monkeypatch):
     _composed.cache_clear()
     assert plain(recsys.compose(["ranker=mlp", "profile=recurrent"])) == expected
     assert parsed == []
-    parsed_files._parsed.clear()
+    hydra_internals._parsed.clear()
     _composed.cache_clear()
     assert plain(recsys.compose(["ranker=mlp", "profile=recurrent"])) == expected
     assert len(parsed) > 10

@@ -196,7 +196,7 @@ def test_refuses_a_gradient_of_rows_that_have_not_caught_up():
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_a_share_that_is_none_is_refused(share):
-    with pytest.raises(ConfigError, match=f"optimizer.lazy_max_fraction is {share}; expected a number from 0 to 1"):
+    with pytest.raises(ConfigError, match=rf"lazy_max_fraction is {share}; expected a finite number from 0 to 1\."):
         lazy(Model(), lazy_max_fraction=share)
 
 

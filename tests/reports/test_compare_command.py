@@ -52,7 +52,7 @@ def test_compare_prints_and_writes(store):
     text = shown(console)
     assert "0.6250 [" in text
     assert "failed: llm+dot seed 0" in text
-    assert str(folder / "report.md") in text
+    assert str(folder / "report.html") in text
     again = compare_runs(compose(overrides, "compare"), screen())  # the report's folder is not taken for a run
     assert len(again.rows) == 3
 

@@ -105,9 +105,9 @@ def test_a_family_is_corrected_as_the_inference_says():
         ({"test": "wilcoxon"}, "test=wilcoxon; expected t or randomisation"),
         ({"correction": "bonferroni"}, "correction=bonferroni; expected holm or benjamini_hochberg"),
         ({"seed_interval": "none"}, "seed_interval=none; expected two_level_t or two_level_bootstrap"),
-        ({"level": 95}, "level=95; expected a coverage from 0.5 to below 1"),
-        ({"level": "high"}, "level=high"),
-        ({"n_resamples": 10}, "n_resamples=10; expected at least 100"),
+        ({"level": 95}, "level is 95; expected a finite number of at least 0.5 and below 1"),
+        ({"level": "high"}, "level is 'high'"),
+        ({"n_resamples": 10}, "n_resamples is 10; expected a whole number of at least 100"),
     ],
 )
 def test_an_inference_that_there_is_not_is_refused(wrong, message):

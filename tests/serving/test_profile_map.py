@@ -109,7 +109,7 @@ def test_the_command_writes_a_page_of_some_users(dot_run, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("n_clusters=8", "n_clusters is 8; expected a whole number of at least 2, and 7 at most"),
+        ("n_clusters=8", "n_clusters is 8; expected a whole number from 2 to 7"),
         ("n_users=3", "n_users is 3; expected a whole number of at least 10"),
         ("perplexity=0", "perplexity is 0"),
         ("output=p.pdf", "expected a file that ends in .html"),

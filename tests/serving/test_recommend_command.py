@@ -103,7 +103,7 @@ def test_an_unknown_item_in_a_history_is_refused(recommend):
         ([], "users are named once: .*; found none"),
         (["user=1", "history=[1]"], r"found user=1 and history=\[1\]"),
         (["user=1", "users=all"], "found user=1 and users=all"),
-        (["user=1", "mmr=1.5"], r"mmr is 1.5; expected a number from 0"),
+        (["user=1", "mmr=1.5"], r"mmr is 1.5; expected a finite number from 0 to 1"),
         (["user=1", "mmr=0.5", "mmr_pool=0"], "mmr_pool is 0"),
         (["user=1", "n_reasons=0"], "n_reasons is 0; expected a whole number"),
         (["user=1", "n_reasons=true"], "n_reasons is True"),

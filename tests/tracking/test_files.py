@@ -9,7 +9,8 @@ import pytest
 
 from recsys.language_models.cached_files import making
 from recsys.schema import RecsysError
-from recsys.tracking.files import is_locked, locked, write_atomically
+from recsys.support.whole_files import write_atomically
+from recsys.tracking.files import is_locked, locked
 
 
 @pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])

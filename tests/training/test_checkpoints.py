@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from recsys.schema import StoreError
-from recsys.tracking.files import write_atomically
+from recsys.support.whole_files import write_atomically
 from recsys.training.checkpoints import AtomicCheckpointIO
 
 CHECKPOINTS = AtomicCheckpointIO(write_atomically)

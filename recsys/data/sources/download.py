@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import urllib.request
 from pathlib import Path
 
 from recsys.schema import DataError
+from recsys.support.whole_files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -27,29 +27,17 @@ def fetch(url: str, target: Path, md5: str | None = None) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     log.info("Fetching %s", url)
-    try:
-        expected = md5 or _published_md5(f"{url}.md5")
-        part = _fetch_part(url, target)
-    except OSError as error:
-        raise DataError(f"data.download: {url} cannot be fetched ({error}); put it at {target} by hand.") from error
-    with part.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    if found != expected.lower():
-        part.unlink()
-        raise DataError(f"data.md5: {url} has {found}, expected {expected}; it is damaged or another release.")
-    part.replace(target)
-
-
-def _fetch_part(url: str, target: Path) -> Path:
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.unlink(missing_ok=True)  # of an earlier process of the same number, or a link
-        with urllib.request.urlopen(url, timeout=60) as response, part.open("xb") as file:
-            shutil.copyfileobj(response, file, 1 << 20)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    return part
+    with replacing(target) as unfinished:
+        try:
+            expected = md5 or _published_md5(f"{url}.md5")
+            with urllib.request.urlopen(url, timeout=60) as response, unfinished.open("xb") as file:
+                shutil.copyfileobj(response, file, 1 << 20)
+        except OSError as error:
+            raise DataError(f"data.download: {url} cannot be fetched ({error}); put it at {target} by hand.") from error
+        with unfinished.open("rb") as file:
+            found = hashlib.file_digest(file, "md5").hexdigest()
+        if found != expected.lower():
+            raise DataError(f"data.md5: {url} has {found}, expected {expected}; it is damaged or another release.")
 
 
 def _published_md5(url: str) -> str:

@@ -13,7 +13,8 @@ import polars as pl
 from recsys.data.sources.raw import RawFile, existing
 from recsys.data.sources.raw_tables import ParquetTable
 from recsys.schema import DataError
-from recsys.support.disk import temporary_folder, writing_cache
+from recsys.support.disk import temporary_folder
+from recsys.support.whole_files import CACHE, writing
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +83,9 @@ def keep_frames(frames: Mapping[str, pl.DataFrame], cache_dir: Path) -> Path:
         StoreError: If the cache cannot be written.
     """
     root = cache_dir / FOLDER
-    with writing_cache(root):
+    with writing(root, CACHE):
         root.mkdir(parents=True, exist_ok=True)
-    with writing_cache(root), temporary_folder(root) as workshop:
+    with writing(root, CACHE), temporary_folder(root) as workshop:
         made, digest = workshop / "made", hashlib.sha256()
         made.mkdir()
         for role, frame in frames.items():

@@ -15,6 +15,7 @@ from recsys.data.sources.base import Source
 from recsys.data.sources.indexing import index_numbers
 from recsys.data.sources.vocabulary import COMMON_WORDS, TOPICS
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 START, YEAR = 1_577_836_800, 31_536_000  # 2020-01-01, and the seconds that the log spans
 LATE = 0.9  # cold items appear in the last tenth of the time
@@ -56,11 +57,9 @@ class SyntheticSource(Source):
         cold_user_share: float = 0.1,
         seed: int = 0,
     ) -> None:
-        if not 1 <= n_topics <= len(TOPICS):
-            raise ConfigError(f"data.n_topics={n_topics} is not between 1 and {len(TOPICS)}.")
-        for key, share in (("cold_item_share", cold_item_share), ("cold_user_share", cold_user_share)):
-            if not 0 <= share < 1:
-                raise ConfigError(f"data.{key}={share} is not at least 0 and below 1.")
+        check_whole("data.n_topics", n_topics, 1, below=len(TOPICS) + 1)
+        check_number("data.cold_item_share", cold_item_share, at_least=0, below=1)
+        check_number("data.cold_user_share", cold_user_share, at_least=0, below=1)
         n_warm = n_users - int(n_users * cold_user_share)
         least, most = n_users * COLD_USER_LIMIT, int(n_warm * n_items * _MAX_DENSITY)
         if not least <= n_interactions <= most:

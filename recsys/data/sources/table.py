@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +29,7 @@ from recsys.data.sources.table_keys import check_texts, names_of
 from recsys.data.sources.templates import render, require_fields
 from recsys.data.sources.unknown_ids import UnknownItems, refuse_unknown
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"} | dict.fromkeys(ATOMIC, "\t")
 BELOW = "interactions below min_rating"
@@ -67,8 +67,7 @@ class Interactions:
         check_texts(self, "data.interactions", "file", "user", "item", "timestamp_unit")
         if self.min_rating is not None and self.rating is None:
             raise ConfigError("data.interactions.min_rating needs the ratings' column: data.interactions.rating.")
-        if not (self.min_rating is None or (isinstance(self.min_rating, int | float) and isfinite(self.min_rating))):
-            raise ConfigError(f"data.interactions.min_rating is {self.min_rating!r}; expected a finite number or null.")
+        check_number("data.interactions.min_rating", self.min_rating, optional=True)
 
     @property
     def columns(self) -> dict[str, Column]:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from recsys.schema import ConfigError
+from recsys.support.number_checks import is_number
 
 
 def check_texts(table: Any, key: str, *filled: str) -> None:
@@ -20,8 +21,7 @@ def check_texts(table: Any, key: str, *filled: str) -> None:
 
 
 def _quoting(value: object) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f" (a column that is called so is written \"'{value}'\")" if is_number else ""
+    return f" (a column that is called so is written \"'{value}'\")" if is_number(value) else ""
 
 
 def names_of(names: Any, key: str) -> list[str] | None:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.filters import filter_interactions
-from recsys.data.splits.parameter_checks import check_count, check_min_rating, check_seed
+from recsys.data.splits.parameter_checks import SPLIT_SEEDS
 from recsys.data.splits.split import PARTS, TEST_PART, TRAIN_PART, VALIDATION_PART, Split, occurs
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 MIN_WARM_USERS, MIN_TEST_PAIRS = 100, 1000
 
@@ -53,11 +54,15 @@ class Splitter(ABC):
     ) -> None:
         if not isinstance(mask_low_rated, bool):
             raise ConfigError(f"split.mask_low_rated is {mask_low_rated!r}; expected true or false.")
-        self.seed = check_seed(seed)
+        check_whole("split.seed", seed, 0, below=SPLIT_SEEDS)
+        check_number("split.min_rating", min_rating, optional=True)
+        check_whole("split.user_k_core", user_k_core, 1, optional=True)
+        check_whole("split.item_k_core", item_k_core, 1, optional=True)
+        self.seed = seed
         self.mask_low_rated = mask_low_rated
-        self.min_rating = check_min_rating(min_rating)
-        self.user_k_core = check_count("split.user_k_core", user_k_core)
-        self.item_k_core = check_count("split.item_k_core", item_k_core)
+        self.min_rating = min_rating
+        self.user_k_core = user_k_core
+        self.item_k_core = item_k_core
 
     @abstractmethod
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:

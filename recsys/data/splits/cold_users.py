@@ -12,9 +12,10 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.splits.base import Splitter
 from recsys.data.splits.held_out import held_out_parts
-from recsys.data.splits.parameter_checks import check_positive_share, check_shares
+from recsys.data.splits.parameter_checks import check_shares
 from recsys.data.splits.split import FOLD_IN_PART, TRAIN_PART
 from recsys.data.splits.ties import id_hashes, place_in_user
+from recsys.support.number_checks import check_number
 
 
 class ColdUsersSplitter(Splitter):
@@ -35,7 +36,8 @@ class ColdUsersSplitter(Splitter):
         super().__init__(**filters)
         check_shares(test_share, validation_share)
         self.test_share, self.validation_share = test_share, validation_share
-        self.fold_in_share = check_positive_share("split.fold_in_share", fold_in_share)
+        check_number("split.fold_in_share", fold_in_share, above=0, below=1)
+        self.fold_in_share = fold_in_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
         """Train, or fold-in and target of the user's held-out part."""

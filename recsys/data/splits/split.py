@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.sources.templates import render, require_fields
-from recsys.data.splits.parameter_checks import check_count
 from recsys.schema import ALL, REFIT, ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 PARTS = TRAIN_PART, VALIDATION_PART, TEST_PART, FOLD_IN_PART = 0, 1, 2, 3
 
@@ -125,9 +125,8 @@ class Split:
         Raises:
             ConfigError: If the share is not in (0, 1], `per_user` is below 1, or the data has impressions.
         """
-        if not isinstance(share, int | float) or not 0 < share <= 1:
-            raise ConfigError(f"train_share is {share!r}; expected a number above 0 and at most 1.")
-        check_count("train_per_user", per_user)
+        check_number("train_share", share, above=0, at_most=1)
+        check_whole("train_per_user", per_user, 1, optional=True)
         if share == 1 and per_user is None:
             return self
         if self.dataset.impressions is not None:

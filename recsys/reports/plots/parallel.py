@@ -10,10 +10,11 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.formatting import metric_name
-from recsys.reports.importance import is_logarithmic, is_number, varied
+from recsys.reports.importance import is_logarithmic, varied
 from recsys.reports.plots.base import WIDTH, Figure, Layers, named, to_spec
 from recsys.reports.plots.theme import OVER_LINES
 from recsys.reports.plots.trials import file_name, result, trial_grid, words
+from recsys.support.number_checks import is_number
 from recsys.tracking.study_record import FINISHED, StudyCell, StudyRecord, Trial
 
 _VALUE = "\0value"  # the tuned metric among the names of parameters

@@ -13,10 +13,10 @@ from recsys.reports.comparison import Comparison, Row
 from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.grouping import group_by
-from recsys.reports.importance import is_number
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
 from recsys.reports.plots.theme import SHAPES
 from recsys.reports.plots.trials import file_name, words
+from recsys.support.number_checks import is_number
 
 _LEAST = 3  # values of a line: for two, a table is enough
 

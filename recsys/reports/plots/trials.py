@@ -9,7 +9,7 @@ from typing import Any
 
 from recsys.reports.formatting import metric_name, number, seconds
 from recsys.reports.grids import Entry, Grid
-from recsys.reports.importance import is_number
+from recsys.support.number_checks import is_number
 from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecord
 
 

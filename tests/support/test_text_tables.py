@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from recsys.support.fitted_table import FittedTable
+from recsys.support.text_tables import TextTable
 
 HEADERS = ["cell", "nDCG@10", "seed sd", "p (Holm)"]
 ROWS = [["bert+cf (share=0.5)", "0.1249 [0.1132,0.1358]", "0.0057", "0.0016*"], ["popularity", "0.0829", "0.0000", "–"]]
@@ -16,7 +16,7 @@ ROWS = [["bert+cf (share=0.5)", "0.1249 [0.1132,0.1358]", "0.0057", "0.0016*"], 
 
 def shown(width: int, **settings) -> list[str]:
     console = Console(file=io.StringIO(), width=width)
-    console.print(FittedTable(HEADERS, ROWS, **settings))
+    console.print(TextTable(HEADERS, ROWS, **settings))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -52,5 +52,23 @@ def test_words_of_the_first_column_are_cut_last():
 
 def test_columns_of_words_stand_to_the_left():
     console = Console(file=io.StringIO(), width=60)
-    console.print(FittedTable(["a", "b"], [["x", Text("left")], ["y", "leftmost"]], words=["b"]))
+    console.print(TextTable(["a", "b"], [["x", Text("left")], ["y", "leftmost"]], words=["b"]))
     assert console.file.getvalue().splitlines()[2].rstrip() == "x  left"
+
+
+def test_texts_are_shown_literally():
+    table = TextTable(["[bold]name"], title="[red]title")
+    table.add("[/x]")
+    console = Console(file=io.StringIO(), width=60)
+    console.print(table)
+    lines = [line.strip() for line in console.file.getvalue().splitlines()]
+    assert [line for line in lines if line and "─" not in line] == ["[red]title", "[bold]name", "[/x]"]
+
+
+def test_a_long_path_is_broken_and_the_names_beside_it_are_not():
+    console = Console(file=io.StringIO(), width=40)
+    console.print(TextTable(["key", ""], [["commit", "a" * 60], ["a longer key", "1"]], words=[""]))
+    lines = console.file.getvalue().splitlines()
+    assert "commit" in lines[2]
+    assert sum(line.count("a") for line in lines[2:5]) >= 60
+    assert max(map(len, lines)) <= 40

@@ -1,0 +1,67 @@
+"""Files and folders that are either whole or absent, also if the writing process is killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from recsys.schema import StoreError
+from recsys.support.disk import temporary_file, temporary_folder
+
+RUNS, CACHE = "paths.runs_dir", "paths.cache_dir"  # keys of the folders that are written to
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write a file by way of a temporary one in the same folder, which is flushed to the disk before it is renamed.
+
+    Args:
+        path: Of the file.
+        content: Of the file.
+
+    Raises:
+        StoreError: If the folder cannot be written; an existing file at `path` does not change.
+    """
+    with writing(path, RUNS):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary_file(path) as (descriptor, temporary):
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.replace(path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to, which takes the place of `path` if the block ends without an error.
+
+    Unlike `write_atomically` it does not wait for the disk: the reader of a cache checks its content.
+
+    Raises:
+        StoreError: If it cannot be written.
+    """
+    with writing(path, CACHE), temporary_folder(path.parent) as folder:
+        unfinished = folder / path.name
+        yield unfinished
+        if path.is_dir():  # a folder cannot be replaced in one step; its reader holds the lock of `making`
+            shutil.rmtree(path)
+        unfinished.replace(path)
+
+
+@contextmanager
+def writing(path: Path, key: str) -> Iterator[None]:
+    """Turn the system's error on writing into one that names the path and the key of another folder.
+
+    Raises:
+        StoreError: If so.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}. Give a folder that is writable and has space, "
+            f"as in {key}=/some/folder."
+        ) from error
