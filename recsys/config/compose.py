@@ -127,7 +127,7 @@ def _newest_change(folders: Sequence[Path]) -> int:
 
 def _changes(folder: str | Path) -> Iterator[int]:
     """When a folder, the folders in it and their yamls changed; every composition asks, so this is fast."""
-    yield os.stat(folder).st_mtime_ns
+    yield Path(folder).stat().st_mtime_ns
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from functools import lru_cache
+from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
@@ -61,7 +61,7 @@ def exported(run, folder, *overrides: str) -> str:
 def towers(run_of, tmp_path_factory):
     """A run, the folder of its tower and what the export said, by the run's overrides; each exported once."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def made(*overrides: str):
         run, folder = run_of(*overrides), tmp_path_factory.mktemp("tower")
         formats = "[pt2,onnx]" if list(overrides) in IN_ONNX and HAS_ONNX else "pt2"
