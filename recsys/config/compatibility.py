@@ -31,8 +31,10 @@ def check(cfg: DictConfig) -> None:
     """
     choices = cfg.choices
     check_run_keys(cfg)
-    check_finite(plain(cfg))
+    settings = plain(cfg)
+    check_finite(settings)
     _check_numbers(cfg)
+    check_texts("tags", settings["tags"])
     check_kinds(cfg)
     _check_retriever(cfg, choices)
     if is_none(cfg.loss):
@@ -276,7 +278,6 @@ def _check_numbers(cfg: DictConfig) -> None:
     check_whole("train_per_user", cfg.train_per_user, 1, optional=True)
     check_number("learning_rate", cfg.learning_rate, above=0)
     check_whole("num_threads", cfg.num_threads, 1, optional=True)
-    check_texts("tags", plain(cfg)["tags"])
     check_flags(cfg, "test", "rerun")
     _check_trainer(cfg.trainer)
 

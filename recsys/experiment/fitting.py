@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from recsys import schema
-from recsys.config.compose import is_none, is_outside
+from recsys.config.compose import copied, is_none, is_outside
 from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
 from recsys.experiment.inputs import text_features, user_texts
 from recsys.support.whole_files import write_atomically
@@ -152,7 +152,7 @@ def refit(cfg: DictConfig, split: Split, best_epochs: int | None, folder: Path) 
 
 def refit_config(cfg: DictConfig, best_epochs: int | None, checkpoints: Path) -> DictConfig:
     """The configuration of a fit that validates nothing: no callback monitors a metric, and none stops it early."""
-    refitted = cfg.copy()
+    refitted = copied(cfg)
     with open_dict(refitted):
         trainer, callbacks = refitted.trainer, refitted.callbacks or {}
         keeps_last = any(node.get("save_last") for node in callbacks.values() if node is not None)

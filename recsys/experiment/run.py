@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from recsys import __version__, schema
 from recsys.config.compatibility import check
-from recsys.config.compose import build, is_outside, plain
+from recsys.config.compose import build, copied, is_outside, plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
@@ -284,6 +284,6 @@ def _circumstances(cfg: DictConfig, split: Split, warnings: Sequence[str]) -> di
 
 
 def _placed(cfg: DictConfig, folder: Path) -> DictConfig:
-    placed = cfg.copy()
+    placed = copied(cfg)
     placed.paths.run_dir = str(folder)
     return placed

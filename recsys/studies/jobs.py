@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from recsys.config.compose import plain
+from recsys.config.compose import copied, plain
 from recsys.experiment.run import find, record_failure, run
 from recsys.schema import BusyError, RecordError, RecsysError, StoreError
 from recsys.studies.plan import PlannedCell
@@ -116,7 +116,7 @@ def _stays(record: Record, store: Store, retry_failed: bool) -> bool:
 
 
 def _rerun(cfg: DictConfig) -> DictConfig:
-    again = cfg.copy()
+    again = copied(cfg)
     again.rerun = True
     return again
 

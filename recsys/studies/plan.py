@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, open_dict
 
 from recsys.config.compatibility import check
-from recsys.config.compose import compose, plain
+from recsys.config.compose import compose, copied, plain
 from recsys.config.overrides import override
 from recsys.experiment.record_fields import label
 from recsys.schema import ConfigError
@@ -39,7 +39,7 @@ class PlannedCell:
 
     def with_seed(self, seed: int) -> DictConfig:
         """The configuration of one of its runs."""
-        cfg = self.cfg.copy()
+        cfg = copied(self.cfg)
         cfg.seed = seed
         cfg.overrides = [*self.cell.overrides, f"seed={seed}"]
         return cfg

@@ -16,19 +16,25 @@ from recsys.experiment.record_fields import label
 from recsys.schema import ConfigError
 
 
-@pytest.fixture
-def aliases(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def folder_of_aliases(tmp_path_factory):
     """A user's own yamls, which are the package's by other names."""
+    folder = tmp_path_factory.mktemp("aliases")
     for name, content in {
         "loss/my_softmax": "defaults: [full_softmax, _self_]\n",
         "loss/my_gbce": "defaults: [gbce, _self_]\n",
         "negatives/everything": "defaults: [all, _self_]\n",
         "negatives/drawn": "defaults: [uniform, _self_]\n",
     }.items():
-        path = tmp_path / f"{name}.yaml"
+        path = folder / f"{name}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
-    monkeypatch.setenv("RECSYS_CONF", str(tmp_path))
+    return folder
+
+
+@pytest.fixture
+def aliases(folder_of_aliases, monkeypatch):
+    monkeypatch.setenv("RECSYS_CONF", str(folder_of_aliases))
 
 
 @pytest.mark.parametrize("loss", ["full_softmax", "my_softmax"])

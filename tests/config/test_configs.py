@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import shutil
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from full import FULL
 from hydra import compose as compose_whole
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -44,15 +46,32 @@ def test_a_command_composes(name):
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_an_option_composes(file: Path):
     group, option = file.parent.as_posix(), file.stem
-    needed = [f"{group}.{given}" for given in NEEDED.get((group, option), ())]
-    command = "study" if group in ("study", "search", "launcher") else "train"
-    cfg = recsys.compose([f"{group}={option}", *needed], command)
+    cfg = composed_with(group, option)
     assert cfg.choices[group] == option
-    if group in COMPONENTS:  # here, so that each option is composed once
-        check_that_no_value_follows_the_seed(group, option)
+    if group in COMPONENTS:
         check_that_keys_are_those_of_the_constructor(cfg[group], group, option)
         if group == "encoder":
             assert build("encoder", cfg.encoder) is not None, "it is built without loading anything"
+
+
+def composed_with(group: str, option: str) -> DictConfig:
+    """A configuration with the option; `make test-all` composes each option of a component alone."""
+    if group not in COMPONENTS or FULL:
+        command = "study" if group in ("study", "search", "launcher") else "train"
+        return recsys.compose(choosing(group, option), command)
+    return composed_together(options(group).index(option))
+
+
+@lru_cache
+def composed_together(number: int, *values: str) -> DictConfig:
+    """The options of this number in all groups of components, in one composition."""
+    named = {group: options(group) for group in COMPONENTS}
+    chosen = (choosing(group, names[number]) for group, names in named.items() if number < len(names))
+    return recsys.compose([*chain.from_iterable(chosen), *values])
+
+
+def choosing(group: str, option: str) -> list[str]:
+    return [f"{group}={option}", *(f"{group}.{given}" for given in NEEDED.get((group, option), ()))]
 
 
 @pytest.mark.parametrize(
@@ -116,11 +135,11 @@ def test_an_option_says_what_it_is_for(file: Path):
     assert comments, "the first line is a comment with the file's purpose"
 
 
-def check_that_no_value_follows_the_seed(group: str, option: str) -> None:
+@pytest.mark.parametrize("number", range(max(len(options(group)) for group in COMPONENTS)))
+def test_no_value_follows_the_seed(number):
     """Or runs of two seeds would be of two cells."""
-    needed = [f"{group}.{given}" for given in NEEDED.get((group, option), ())]
-    first, second = (plain(recsys.compose([f"{group}={option}", *needed, f"seed={seed}"])) for seed in (0, 1))
-    assert cell_id(first) == cell_id(second), f"{group}={option} has a value that follows the seed"
+    first, second = (plain(composed_together(number, f"seed={seed}")) for seed in (0, 1))
+    assert cell_id(first) == cell_id(second), f"a value of {first['choices']} follows the seed"
 
 
 def check_that_keys_are_those_of_the_constructor(node: DictConfig, group: str, option: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
+from commands import run
 from encoders import letters_of_tests
+from full import only_full
 
 import recsys
 from recsys.config import registered, trust
@@ -87,7 +88,8 @@ def test_impossible_registrations_are_refused(component, group, name, message):
         recsys.register(component, group=group, name=name)
 
 
-SCRIPT = '''
+NOTEBOOK = '''
+import os
 import numpy as np
 import recsys
 from recsys.encoders.base import Encoder
@@ -106,31 +108,71 @@ class Mine(Encoder):
         return {"encoder": "mine"}
 
 
+def letters_of(text):
+    """Of a text, by the class that this process builds from its configuration."""
+    from recsys.config.compose import build
+    return os.getpid(), build("encoder", recsys.compose(["encoder=mine"]).encoder).encode([text]).tolist()
+
+
 if __name__ == "__main__":
     recsys.register(Mine, group="encoder", name="mine")
+'''
+WORKERS = """
+    from functools import partial
+    from joblib import Parallel, delayed
+    from recsys.config.registered import registered, with_registered
+    do = delayed(partial(with_registered, registered(), letters_of))
+    (place, letters), _ = Parallel(2)([do("abba"), do("c")])
+    assert place != os.getpid()
+    assert letters == [[2, 2, 0, 0, 0, 0, 0, 0]], letters
+"""
+RUN = """
     rng = np.random.default_rng(0)
     sales = {"user_id": rng.integers(0, 40, 600), "item_id": rng.integers(0, 30, 600)}
     items = {"item_id": list(range(30)), "name": [f"{'abcdefgh'[n % 8] * 3} {n}" for n in range(30)]}
     data = recsys.dataset(sales, items, item_text="{name}")
     common = ["split=random", "trainer.max_epochs=1", "trainer.enable_progress_bar=false"]
+    run = recsys.run("encoder=mine", "ranker=dot", *common, data=data)
+    assert "__main__.Mine" in run.record.code
+    assert recsys.load(run.folder).recommend(user=3, top_k=2).height == 2
+"""
+STUDY = """
     study = recsys.study(
         "launcher=joblib", "launcher.n_workers=2", data=data, common=common, name="own", seeds=[0, 1],
         cells={"my letters": ["encoder=mine", "ranker=dot"]}, baselines=[["ranker=popularity"]], baseline="popularity",
     )
     assert not study.failures, study.failures
-    run = recsys.run("encoder=mine", "ranker=dot", *common, data=data)
-    assert run.record.run_id in study.record.labels, "a worker made it"
-    assert "__main__.Mine" in run.record.code
-    assert recsys.load(run.folder).recommend(user=3, top_k=2).height == 2
     print(study)
-'''
+"""
 
 
-def test_a_class_of_a_notebook_works_in_workers_and_when_loaded_again(tmp_path):
-    script = tmp_path / "notebook.py"
-    script.write_text(textwrap.dedent(SCRIPT))
+def written(folder: Path, *further: str) -> Path:
+    """A script that defines and registers a class of its own."""
+    script = folder / "notebook.py"
+    script.write_text(NOTEBOOK + "".join(further))
+    return script
+
+
+def printed(script: Path) -> str:
+    """What the script printed in a new interpreter."""
+    folder = script.parent
     package = str(Path(recsys.__file__).parents[1])
-    environment = {**os.environ, "RECSYS_CACHE": str(tmp_path / "cache"), "PYTHONPATH": package}
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    environment = {**os.environ, "RECSYS_CACHE": str(folder / "cache"), "PYTHONPATH": package}
+    done = subprocess.run([sys.executable, script], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "my letters" in done.stdout
+    return done.stdout
+
+
+def test_a_class_of_a_notebook_is_built_in_workers(tmp_path):
+    printed(written(tmp_path, WORKERS))
+
+
+def test_a_run_on_a_class_of_a_notebook_is_loaded_again(tmp_path):
+    done = run(written(tmp_path, RUN), cwd=tmp_path, cache=tmp_path / "cache")
+    assert done.returncode == 0, done.stderr
+
+
+@only_full  # three interpreters import all libraries
+def test_a_class_of_a_notebook_works_in_the_workers_of_a_study(tmp_path):
+    # The study finds the run of seed 0; its workers make that of seed 1.
+    assert "my letters" in printed(written(tmp_path, RUN, STUDY))

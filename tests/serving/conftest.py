@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pytest
 
 import recsys
@@ -22,10 +24,16 @@ def run_of(small_data, cache_dir, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def served_of(run_of):
+    """A run as it is served, by its overrides; made once."""
+    return lru_cache(maxsize=None)(lambda *overrides: serve(run_of(*overrides)))
+
+
+@pytest.fixture(scope="session")
 def dot_run(run_of):
     return run_of("encoder=tfidf", "ranker=dot")
 
 
 @pytest.fixture(scope="session")
-def served(dot_run):
-    return serve(dot_run)
+def served(served_of):
+    return served_of("encoder=tfidf", "ranker=dot")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 import polars as pl
@@ -33,14 +35,10 @@ RUNS += [
     ["encoder=tfidf", "ranker=dot", "profile=attention", "batches.max_history=1"],
 ]
 
-USUAL = {
-    0,
-    3,
-    4,
-    6,
-    8,
-    11,
-}  # a sum, a recurrence, a transformer, ids, and the kinds of rankers; the others: make test-all
+IN_ONNX = [RUNS[4], RUNS[0], RUNS[3], RUNS[6]]  # a transformer has all operators of the others but the recurrent ones
+HAS_ONNX = all(map(find_spec, ("onnxruntime", "onnxscript")))
+# A sum, a recurrence, a transformer, ids (of ranker=cf), and the kinds of rankers; the others: make test-all
+USUAL = {0, 3, 4, 8, 11}
 
 
 def long_form(overrides: list[str]):
@@ -59,15 +57,27 @@ def exported(run, folder, *overrides: str) -> str:
     return screen.file.getvalue()
 
 
+@pytest.fixture(scope="module")
+def towers(run_of, tmp_path_factory):
+    """A run, the folder of its tower and what the export said, by the run's overrides; each exported once."""
+
+    @cache
+    def made(*overrides: str):
+        run, folder = run_of(*overrides), tmp_path_factory.mktemp("tower")
+        formats = "[pt2,onnx]" if list(overrides) in IN_ONNX and HAS_ONNX else "pt2"
+        return run, folder, exported(run, folder, f"tower={formats}")
+
+    return made
+
+
 @pytest.mark.parametrize(
     "overrides", [own if n in USUAL else long_form(own) for n, own in enumerate(RUNS)], ids=name_of
 )
-def test_the_best_by_the_tower_are_the_best_of_the_model(run_of, tmp_path, overrides):
-    run = run_of(*overrides)
-    said = exported(run, tmp_path, "tower=pt2")
+def test_the_best_by_the_tower_are_the_best_of_the_model(towers, overrides):
+    run, folder, said = towers(*overrides)
     assert "user_tower.pt2: 167 lists are the model's" in said or "max_history=1" in overrides
-    tower = torch.export.load(tmp_path / "user_tower.pt2").module()
-    items = torch.tensor(pl.read_parquet(tmp_path / "items.parquet")["vector"].to_numpy())
+    tower = torch.export.load(folder / "user_tower.pt2").module()
+    items = torch.tensor(pl.read_parquet(folder / "items.parquet")["vector"].to_numpy())
     served = serve(run)
     users = known_users(served, list(known_users(served).ids[3:8]))
     expected = rank(served, users, 10)
@@ -81,18 +91,19 @@ def test_the_best_by_the_tower_are_the_best_of_the_model(run_of, tmp_path, overr
     torch.testing.assert_close(scores.gather(1, expected.items), expected.scores, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("overrides", [RUNS[0], RUNS[4], *map(long_form, (RUNS[3], RUNS[6]))], ids=name_of)
-def test_the_tower_of_onnx_gives_the_same_vectors(run_of, tmp_path, overrides):
-    runtime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    run = run_of(*overrides)
-    assert "user_tower.onnx: 167 lists are the model's" in exported(run, tmp_path, "tower=[pt2,onnx]")
-    session = runtime.InferenceSession(tmp_path / "user_tower.onnx")
+@pytest.mark.skipif(not HAS_ONNX, reason="onnxruntime or onnxscript is not installed")
+@pytest.mark.parametrize("overrides", [IN_ONNX[0], *map(long_form, IN_ONNX[1:])], ids=name_of)
+def test_the_tower_of_onnx_gives_the_same_vectors(towers, overrides):
+    import onnxruntime as runtime
+
+    run, folder, said = towers(*overrides)
+    assert "user_tower.onnx: 167 lists are the model's" in said
+    session = runtime.InferenceSession(folder / "user_tower.onnx")
     served = serve(run)
     inputs = inputs_of(served.model, known_users(served).batch(np.arange(6), served.max_history), served.max_history)
     assert [each.name for each in session.get_inputs()] == list(inputs)
     found = session.run(["vectors"], {name: value.numpy() for name, value in inputs.items()})[0]
-    expected = torch.export.load(tmp_path / "user_tower.pt2").module()(**inputs)
+    expected = torch.export.load(folder / "user_tower.pt2").module()(**inputs)
     torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -107,16 +118,21 @@ def program(served):
     return export_program(served)
 
 
-def test_a_tower_has_torchs_own_operators_alone(run_of):
-    program = export_program(serve(run_of(*RUNS[4])))
+@pytest.fixture(scope="module")
+def tower(program):
+    return FORMATS["pt2"].open(FORMATS["pt2"].write(program))
+
+
+def test_a_tower_has_torchs_own_operators_alone(towers):
+    _, folder, _ = towers(*RUNS[4])
+    program = torch.export.load(folder / "user_tower.pt2")
     calls = [node.target for node in program.graph.nodes if node.op == "call_function"]
     assert {target.namespace for target in calls if isinstance(target, torch._ops.OpOverload)} == {"aten"}
     assert not [target for target in calls if "fwd" in str(target)]  # fused ones
 
 
-def test_padding_may_hold_anything_and_longer_histories_are_refused(served, program):
+def test_padding_may_hold_anything_and_longer_histories_are_refused(served, program, tower):
     assert fixed_length(program) is None
-    tower = FORMATS["pt2"].open(FORMATS["pt2"].write(program))
     inputs = inputs_of(served.model, known_users(served).batch(np.arange(9), 4), 7)
     filled = {**inputs, "history": inputs["history"].masked_fill(~inputs["mask"], -100)}
     assert torch.equal(tower(filled), tower(inputs))
@@ -134,8 +150,7 @@ def test_padding_may_hold_anything_and_longer_histories_are_refused(served, prog
         lambda vectors: vectors if len(vectors) < 20 else vectors.roll(1, 0),
     ],
 )
-def test_a_tower_that_differs_is_told(served, program, changed):
-    tower = FORMATS["pt2"].open(FORMATS["pt2"].write(program))
+def test_a_tower_that_differs_is_told(served, tower, changed):
     items = torch.from_numpy(item_vectors(served))
     assert check_tower(tower, served, items, "it") == 167
     with pytest.raises(RecsysError, match="it is not written: its scores differ from the model's by up to"):

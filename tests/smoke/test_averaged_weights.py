@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from recsys import compose
 from recsys.experiment import run as experiment
 
-DATA = ["data=synthetic", "data.n_users=200", "data.n_items=80", "data.n_interactions=3000", "data.cold_user_share=0"]
+DATA = ["data=synthetic", "data.n_users=100", "data.n_items=60", "data.n_interactions=1500", "data.cold_user_share=0"]
 CELL = ["encoder=none", "ranker=cf", "loss=bpr", "negatives.n_negatives=1", "features.dim=8", "batches.batch_size=128"]
 FIT = [
     "trainer.max_epochs=4",
@@ -43,10 +43,12 @@ def _flat(state: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.cat([state[name].double().flatten() for name in sorted(state)])
 
 
-@pytest.fixture
-def make(cache_dir, tmp_path):
+@pytest.fixture(scope="module")
+def make(cache_dir, tmp_path_factory):
+    store = tmp_path_factory.mktemp("averaged")
+
     def made(*overrides, callbacks=(), folder="runs"):
-        paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path / folder}"]
+        paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={store / folder}"]
         return experiment.run(compose([*DATA, *CELL, *FIT, *paths, *overrides]), callbacks)
 
     return made

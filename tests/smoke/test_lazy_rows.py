@@ -15,6 +15,7 @@ CELLS = {
     "deepfm": ["encoder=tfidf", "ranker=deepfm"],
 }
 SMALL = ["features.dim=8", "batches.batch_size=48", "trainer.max_epochs=3", "callbacks.early_stopping.patience=9"]
+SMALL += ["train_share=0.4"]
 ALWAYS, NEVER = ["optimizer.lazy_max_fraction=1", "optimizer.lazy_min_elements=0"], ["optimizer.lazy_max_fraction=0"]
 
 

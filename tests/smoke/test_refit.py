@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import shutil
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 import torch
-from commands import Command, run
+from commands import run
+from smoke.killed_run import kill_after
 
 import recsys
 from recsys.data.queries import histories
@@ -75,7 +76,7 @@ def test_both_kinds_of_models_know_the_validation_item_or_neither_does(planted_d
         assert lead_of_a > 0 > lead_of_b
 
 
-CELL = ["encoder=tfidf", "ranker=mlp", "profile=transformer", "features.dim=8", "trainer.max_epochs=4"]
+CELL = ["encoder=tfidf", "ranker=mlp", "profile=transformer", "features.dim=8", "trainer.max_epochs=2"]
 CELL += ["test_knowledge=refit"]
 
 
@@ -83,8 +84,21 @@ def small_run(small_data, cache_dir, folder, *extra):
     return recsys.run([*small_data, *CELL, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={folder}", *extra])
 
 
-def test_the_record_keeps_validation_the_cost_of_the_refit_and_what_the_model_knows(small_data, cache_dir, tmp_path):
-    refitted = small_run(small_data, cache_dir, tmp_path)
+@pytest.fixture(scope="module")
+def refitted(small_data, cache_dir, tmp_path_factory):
+    return small_run(small_data, cache_dir, tmp_path_factory.mktemp("refitted"))
+
+
+@pytest.fixture
+def alone(refitted, tmp_path):
+    """The refitted run in a store of the test's own."""
+    shutil.copytree(refitted.folder, tmp_path / "runs" / refitted.record.run_id)
+    return recsys.load(tmp_path / "runs" / refitted.record.run_id)
+
+
+def test_the_record_keeps_validation_the_cost_of_the_refit_and_what_the_model_knows(
+    refitted, small_data, cache_dir, tmp_path
+):
     once = small_run(small_data, cache_dir, tmp_path, "test_knowledge=train")
     split = recsys.load(once.folder).split
     of_validation = {name: value for name, value in once.record.metrics.items() if name.startswith("val/")}
@@ -107,8 +121,7 @@ def test_the_record_keeps_validation_the_cost_of_the_refit_and_what_the_model_kn
     assert refitted.record.metrics["test/ndcg@10"] != once.record.metrics["test/ndcg@10"]
 
 
-def test_the_refit_is_a_fit_on_train_and_validation_for_the_chosen_epochs(small_data, cache_dir, tmp_path):
-    refitted = small_run(small_data, cache_dir, tmp_path)
+def test_the_refit_is_a_fit_on_train_and_validation_for_the_chosen_epochs(refitted, small_data, cache_dir, tmp_path):
     by_hand = small_run(
         small_data,
         cache_dir,
@@ -123,10 +136,9 @@ def test_the_refit_is_a_fit_on_train_and_validation_for_the_chosen_epochs(small_
     assert by_hand.record.fitted_on["parts"] == ["train"]
 
 
-def test_a_reopened_refit_tests_the_same(small_data, cache_dir, tmp_path):
-    made = small_run(small_data, cache_dir, tmp_path)
-    again = evaluate_again(recsys.load(made.folder))
-    assert again == {name: value for name, value in made.record.metrics.items() if name.startswith("test/")}
+def test_a_reopened_refit_tests_the_same(refitted):
+    again = evaluate_again(recsys.load(refitted.folder))
+    assert again == {name: value for name, value in refitted.record.metrics.items() if name.startswith("test/")}
 
 
 def test_tuning_never_refits(small_data, cache_dir, tmp_path):
@@ -141,17 +153,11 @@ def test_tuning_never_refits(small_data, cache_dir, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_killed_in_the_refit_ends_as_if_never_killed(small_data, cache_dir, tmp_path):
-    epochs = ["trainer.max_epochs=20", "callbacks.early_stopping.patience=20"]
+    epochs = ["trainer.max_epochs=4", "callbacks.early_stopping.patience=4"]
     whole = small_run(small_data, cache_dir, tmp_path / "whole", *epochs)
     killed = tmp_path / "killed"
-    arguments = [*small_data, *CELL, *epochs, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={killed}"]
-    process = Command("train", *arguments, cwd=tmp_path)
-    last = killed / whole.record.run_id / "checkpoints" / "refit" / "last.ckpt"
-    deadline = time.monotonic() + 120
-    while not last.exists() and process.is_running() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.kill()
-    assert last.exists(), "the run ended before it could be killed"
+    settings = [*small_data, *CELL, *epochs, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={killed}"]
+    kill_after(killed / whole.record.run_id / "checkpoints" / "refit" / "last.ckpt", killed, *settings)
     resumed = small_run(small_data, cache_dir, killed, *epochs)
     for name in ("metrics", "segments", "curve", "epochs", "fitted_on"):
         assert getattr(resumed.record, name) == getattr(whole.record, name)
@@ -160,9 +166,8 @@ def test_a_run_killed_in_the_refit_ends_as_if_never_killed(small_data, cache_dir
     assert not (resumed.folder / "checkpoints").exists()
 
 
-def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothing(small_data, cache_dir, tmp_path):
-    tested = small_run(small_data, cache_dir, tmp_path / "runs")
-    made = refit_run(tested)
+def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothing(alone, cache_dir, tmp_path):
+    tested, made = alone, refit_run(alone)
     assert made.record.metrics == {}
     assert made.record.fitted_on["interactions"] == tested.split.dataset.interactions.height
     assert made.record.fitted_on["epochs"] == tested.record.fitted_on["epochs"]
@@ -178,9 +183,8 @@ def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothin
         refit_run(made)
 
 
-def test_the_refit_command_says_what_the_model_knows(small_data, cache_dir, tmp_path):
-    tested = small_run(small_data, cache_dir, tmp_path / "runs")
-    arguments = [f"run={tested.record.run_id}", f"paths.runs_dir={tmp_path / 'runs'}"]
+def test_the_refit_command_says_what_the_model_knows(alone, cache_dir, tmp_path):
+    arguments = [f"run={alone.record.run_id}", f"paths.runs_dir={tmp_path / 'runs'}"]
     finished = run("refit", *arguments, cwd=tmp_path, cache=cache_dir)
     assert finished.returncode == 0, finished.stderr
     assert "the test part included: it has no test metrics and is in no comparison" in finished.stdout

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from commands import Command
+from smoke.killed_run import kill_after
 
 import recsys
 from recsys.experiment.evaluation import evaluate_again
@@ -38,34 +36,25 @@ def test_another_seed_gives_another_run(small_data, cache_dir, tmp_path):
     assert first.record.protocol_fingerprint == second.record.protocol_fingerprint
 
 
-def test_a_finished_run_is_found_and_not_repeated(small_data, cache_dir, tmp_path):
-    first = run_in(tmp_path, small_data, cache_dir)
-    stamp = (first.folder / "record.json").stat().st_mtime_ns
-    second = run_in(tmp_path, small_data, cache_dir)
-    assert second.record == first.record
-    assert (first.folder / "record.json").stat().st_mtime_ns == stamp
-
-
-def test_a_reopened_run_tests_the_same(small_data, cache_dir, tmp_path):
+def test_a_finished_run_is_found_and_tests_the_same_when_reopened(small_data, cache_dir, tmp_path):
     run = run_in(tmp_path, small_data, cache_dir)
+    stamp = (run.folder / "record.json").stat().st_mtime_ns
+    second = run_in(tmp_path, small_data, cache_dir)
+    assert second.record == run.record
+    assert (run.folder / "record.json").stat().st_mtime_ns == stamp
     again = evaluate_again(recsys.load(run.folder))
     assert again == {name: value for name, value in run.record.metrics.items() if name.startswith("test/")}
 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_as_if_never_killed(small_data, cache_dir, tmp_path):
-    epochs = ["trainer.max_epochs=20", "callbacks.early_stopping.patience=20"]
+    epochs = ["trainer.max_epochs=4", "callbacks.early_stopping.patience=4"]
     whole = run_in(tmp_path / "whole", small_data, cache_dir, *epochs)
     killed = tmp_path / "killed"
-    arguments = [*small_data, *CELL, *epochs, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={killed}"]
-    process = Command("train", *arguments, cwd=tmp_path)
-    last = killed / whole.record.run_id / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 60
-    while not last.exists() and process.is_running() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    process.kill()
-    assert last.exists(), "the run ended before it could be killed"
-    assert not (last.parent.parent / "record.json").exists()
+    folder = killed / whole.record.run_id
+    settings = [*small_data, *CELL, *epochs, f"paths.cache_dir={cache_dir}", f"paths.runs_dir={killed}"]
+    kill_after(folder / "checkpoints" / "last.ckpt", killed, *settings)
+    assert not (folder / "record.json").exists()
     resumed = run_in(killed, small_data, cache_dir, *epochs)
     for one, other in zip(results(whole), results(resumed), strict=True):
         assert one.equals(other) if hasattr(one, "equals") else one == other

@@ -86,7 +86,7 @@ def _ends(pid: int) -> bool:
     return False
 
 
-def test_interrupts_of_a_notebook_are_passed_on():
+def test_interrupts_of_a_notebook_are_passed_on(tmp_path):
     code = """
 import signal, sys
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -106,4 +106,6 @@ except KeyboardInterrupt:
     with signals_passed_on():
         raise SIGTERMException
 """
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 143
+    script = tmp_path / "notebook.py"
+    script.write_text(code)
+    assert Command(script, cwd=tmp_path).finish(60).returncode == 143

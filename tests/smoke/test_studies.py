@@ -37,7 +37,7 @@ def test_a_ready_study_ends_in_its_report(name, tmp_path, cache_dir):
     assert all(len(cell.trials) <= int(study.search.get("n_trials", 0)) for cell in study.cells)
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize("name", ["headline", *(pytest.param(name, marks=only_full) for name in ("sweep", "ablation"))])
 def test_a_ready_study_is_planned(name, tmp_path, cache_dir):
     further, _ = STUDIES[name]
     paths = [f"paths.runs_dir={tmp_path}", f"paths.cache_dir={cache_dir}"]

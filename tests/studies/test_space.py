@@ -99,7 +99,9 @@ def test_a_malformed_entry_is_refused_by_key(entry):
 
 @pytest.mark.parametrize("group", ["encoder", "features", "profile", "ranker", "negatives", "optimizer", "loss"])
 def test_what_components_declare_can_be_drawn_and_composed(group):
-    for option in sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml") if path.stem != "none"):
+    declaring = [path for path in (conf_dir() / group).glob("[!_]*.yaml") if FULL or "\nsearch:" in path.read_text()]
+    assert declaring
+    for option in sorted(path.stem for path in declaring if path.stem != "none"):
         cell = [f"{group}={option}"]
         space = CellSpace(cell, lambda more, cell=cell: recsys.compose([*cell, *more]))
         every = list(space.options())
