@@ -6,7 +6,6 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,10 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.text_store import TextStore
+from recsys.language_models.concurrent_requests import ask_all
 from recsys.language_models.embedding_answers import EmbeddingAnswer
-from recsys.language_models.embedding_endpoint import EmbeddingEndpoint, EndpointError, StoppedError
+from recsys.language_models.embedding_endpoint import EmbeddingEndpoint
+from recsys.language_models.http_endpoint import EndpointError
 from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
@@ -87,7 +88,14 @@ class EndpointEncoder(Encoder):
             raise ConfigError(f"encoder.encoding_format is {encoding_format!r}; expected float or base64.")
         self.backoff, self.pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)
         self.endpoint = EmbeddingEndpoint(
-            url.rstrip("/"), model, dimensions, encoding_format, api_key_variable, timeout, self.backoff, self.pace
+            url.rstrip("/"),
+            model,
+            api_key_variable,
+            timeout,
+            self.backoff,
+            self.pace,
+            dimensions=dimensions,
+            encoding_format=encoding_format,
         )
         self.revision, self.prefix, self.max_chars = revision, prefix, max_chars
         self.batch_size, self.n_concurrent, self.price = batch_size, n_concurrent, price_per_million_tokens
@@ -155,46 +163,14 @@ class EndpointEncoder(Encoder):
         batches = [ordered[start : start + self.batch_size] for start in range(0, len(ordered), self.batch_size)]
         found: dict[str, NDArray[np.float32]] = {}
         self.endpoint.stop = threading.Event()
-        with ThreadPoolExecutor(max(1, min(self.n_concurrent, len(batches)))) as pool:
-            pending = {pool.submit(self._ask_or_stop, batch): batch for batch in batches}
-            try:
-                for future in as_completed(pending):
-                    found |= self._kept(pending[future], future.result())
-                    del pending[future]
-            except BaseException as error:
-                self.endpoint.stop.set()
-                others = self._save_what_is_paid(pending)
-                if isinstance(error, StoppedError) and others:
-                    raise others[0] from None
-                raise
+
+        def keep(batch: Sequence[str], answer: EmbeddingAnswer) -> None:
+            self._check_width(answer.vectors.shape[1])
+            self.store.add(batch, answer.vectors, answer.tokens)
+            found.update(zip(batch, answer.vectors, strict=True))
+
+        ask_all(batches, self.endpoint.ask, keep, self.n_concurrent, self.endpoint.stop)
         return found
-
-    def _ask_or_stop(self, batch: Sequence[str]) -> EmbeddingAnswer:
-        """The answer; an error ends the requests that have not begun, too."""
-        try:
-            return self.endpoint.ask(batch)
-        except BaseException:
-            self.endpoint.stop.set()
-            raise
-
-    def _kept(self, batch: Sequence[str], answer: EmbeddingAnswer) -> dict[str, NDArray[np.float32]]:
-        self._check_width(answer.vectors.shape[1])
-        self.store.add(batch, answer.vectors, answer.tokens)
-        return dict(zip(batch, answer.vectors, strict=True))
-
-    def _save_what_is_paid(self, pending: dict[Future[EmbeddingAnswer], list[str]]) -> list[Exception]:
-        """Keep the answers to requests that are under way when one fails; gives the errors of the others."""
-        errors: list[Exception] = []
-        for future, batch in pending.items():
-            if future.cancel():
-                continue
-            try:
-                self._kept(batch, future.result())
-            except StoppedError:
-                continue
-            except Exception as error:
-                errors.append(error)
-        return errors
 
     def _check_width(self, dim: int) -> None:
         if self.dim is None:
