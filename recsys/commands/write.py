@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "recsys write items n_texts=20 dry_run=true",
     "recsys write users output=users.parquet",
-    "recsys write items language_model=endpoint language_model.url=http://localhost:8000/v1 language_model.model=<name>",
+    "recsys write items language_model=endpoint language_model.url=http://localhost/v1 language_model.model=<name>",
 )
 FIRST_WORDS = {"items": "prompt=item_facts", "users": "prompt=user_profile"}  # and the prompts that they stand for
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import dataclass, field
 
 from recsys.schema import ConfigError, RecsysError
+from recsys.support.number_checks import check_number, check_whole
 
 
 class BudgetError(RecsysError):
@@ -40,10 +40,10 @@ class Budget:
 
     def __post_init__(self) -> None:
         prices = self.price_per_million_prompt_tokens, self.price_per_million_completion_tokens
-        for value in (self.max_tokens, self.max_cost, *prices):
-            is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            if value is not None and not (is_number and value >= 0):
-                raise ConfigError(f"budget has the value {value!r}; expected numbers of at least 0, or null.")
+        check_whole("budget.max_tokens", self.max_tokens, 0, optional=True)
+        check_number("budget.max_cost", self.max_cost, at_least=0, optional=True)
+        for kind, price in zip(("prompt", "completion"), prices, strict=True):
+            check_number(f"budget.price_per_million_{kind}_tokens", price, at_least=0, optional=True)
         if self.max_cost is not None and None in prices:
             raise ConfigError(
                 "budget.max_cost needs both prices: give budget.price_per_million_prompt_tokens and "

@@ -15,7 +15,7 @@ from recsys.language_models.budget import Budget
 from recsys.language_models.concurrent_requests import ask_all
 from recsys.language_models.http_endpoint import BadAnswer, HttpEndpoint
 from recsys.language_models.pace import Backoff, Pace
-from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 _BYTES_PER_TOKEN = 2  # at least, of texts in Latin letters: estimates are upper bounds there
 _RETRY_TEMPERATURE = 0.7  # of a further attempt, where the first one is greedy
@@ -106,13 +106,15 @@ class ChatGenerator:
         from recsys.language_models.generation import check_sampling
 
         check_sampling(max_new_tokens, temperature, seed)
-        numbers = {"n_concurrent": n_concurrent, "max_attempts": max_attempts, "timeout": timeout, "max_wait": max_wait}
-        numbers |= {} if requests_per_minute is None else {"requests_per_minute": requests_per_minute}
-        for name, value in numbers.items():
-            if value <= 0:
-                raise ConfigError(f"language_model.{name} is {value}; expected a number above 0.")
-        if first_wait < 0:
-            raise ConfigError(f"language_model.first_wait is {first_wait}; expected a number of at least 0.")
+        for name, count in {"n_concurrent": n_concurrent, "max_attempts": max_attempts}.items():
+            check_whole(f"language_model.{name}", count, 1)
+        for name, value in {
+            "timeout": timeout,
+            "max_wait": max_wait,
+            "requests_per_minute": requests_per_minute,
+        }.items():
+            check_number(f"language_model.{name}", value, above=0, optional=name == "requests_per_minute")
+        check_number("language_model.first_wait", first_wait, at_least=0)
         self.max_new_tokens = max_new_tokens
         sent: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature, **dict(parameters or {})}
         sent |= {} if seed is None else {"seed": seed}

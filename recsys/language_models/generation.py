@@ -19,6 +19,7 @@ from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import quiet, stand_in
 from recsys.language_models.weights import content_of
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_number, check_whole
 
 VERSION = 1  # raised when the same model and prompt give another answer
 RETRY_TEMPERATURE = 0.7  # of a further attempt, where the first one is greedy
@@ -185,11 +186,9 @@ def check_sampling(max_new_tokens: int, temperature: float, seed: int | None) ->
     Raises:
         ConfigError: If so.
     """
-    for name, value, least in (("max_new_tokens", max_new_tokens, 1), ("seed", seed or 0, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigError(f"language_model.{name} is {value!r}; expected a whole number of at least {least}.")
-    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature < 100:
-        raise ConfigError(f"language_model.temperature is {temperature!r}; expected a number of at least 0.")
+    check_whole("language_model.max_new_tokens", max_new_tokens, 1)
+    check_whole("language_model.seed", seed, 0, optional=True)
+    check_number("language_model.temperature", temperature, at_least=0)
 
 
 def _until(ids: Sequence[int], ends: Sequence[int]) -> list[int]:
