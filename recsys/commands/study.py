@@ -24,7 +24,7 @@ from recsys.reports.printing import print_comparison, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.wandb_report import log_comparison
 from recsys.schema import RecordError
-from recsys.studies.comparisons import comparisons
+from recsys.studies.comparisons import comparisons, of_comparison
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
@@ -79,7 +79,8 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
 def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, console: Console) -> None:
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
     folder, command = Path(cfg.output) / name, result.record.command
-    paths = write_report(comparison, folder, title, command, cfg.formats, study=result.record)
+    study = of_comparison(result.record, comparison)
+    paths = write_report(comparison, folder, title, command, cfg.formats, study=study)
     log_comparison(cfg.wandb, comparison, paths, title)
     if name:
         console.rule(Text(title))

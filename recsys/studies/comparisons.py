@@ -15,10 +15,11 @@ from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
 
 
 def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
-    """By the differences between the protocols; by the empty text where there is one.
+    """By the windows of time of the study, else the differences between the protocols; by "" where there is one.
 
     Args:
         cfg: Of the study.
@@ -29,8 +30,13 @@ def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
     """
     finished = [record for record in result.records if record.is_finished]
     protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
-    names = _names(protocols)
+    names = _window_names(result.record, protocols) or _names(protocols)
     return {name: _compared(cfg, result, records) for name, records in zip(names, protocols, strict=True)}
+
+
+def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:
+    """The study with the cells of this comparison; all of a study without windows of time."""
+    return study.of_runs([record.run_id for record in comparison.records]) if study.windows else study
 
 
 def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Comparison:
@@ -40,6 +46,11 @@ def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Com
     store = Store(Path(cfg.paths.runs_dir))
     varied, metrics = varied_keys(result.record), list(cfg.study.metrics)
     return compare([*records, *failures], store, baseline, metrics, labels=result.record.labels, varied=varied)
+
+
+def _window_names(study: StudyRecord, protocols: Sequence[Sequence[Record]]) -> list[str]:
+    """The window of time of each protocol, as names of folders; empty for a study without windows."""
+    return [as_name(study.windows[records[0].run_id]) for records in protocols] if study.windows else []
 
 
 def _names(protocols: Sequence[Sequence[Record]]) -> list[str]:
