@@ -30,22 +30,28 @@ def windows_of(windows: Any) -> dict[str, list[str]]:
     if not isinstance(windows, Mapping):
         raise ConfigError(f"study.windows is {windows!r}; expected a mapping with {', '.join(KEYS)}.")
     check_keys("study.windows", windows, KEYS)
-    n, test, step, train = (windows.get(key) for key in ("n_windows", "test_share", "step_share", "train_share"))
-    validation = windows.get("validation_share", 0.0)
-    check_whole("study.windows.n_windows", n, 2)
-    shares = {"test_share": test, "validation_share": validation, "step_share": step, "train_share": train}
-    for key, value in shares.items():
-        if value is None and key in ("step_share", "train_share"):
-            continue
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 <= value < 1 or (value == 0 and key != "validation_share"):
-            raise ConfigError(f"study.windows.{key} is {value!r}; expected a share above 0 and below 1.")
-    step = test if step is None else step
+    check_whole("study.windows.n_windows", n := windows.get("n_windows"), 2)
+    test = _share("test_share", windows.get("test_share"))
+    validation = _share("validation_share", windows.get("validation_share", 0.0), least=0.0)
+    step = _share("step_share", test if windows.get("step_share") is None else windows["step_share"])
+    train = None if windows.get("train_share") is None else _share("train_share", windows["train_share"])
     if step < test:
         raise ConfigError(
             f"study.windows.step_share={step} is smaller than test_share={test}: an interaction would be tested twice."
         )
+    assert isinstance(n, int)
     return {f"window {k}": _cuts(1 - (n - k) * step, test, validation, train) for k in range(1, n + 1)}
+
+
+def _share(key: str, value: Any, least: float | None = None) -> float:
+    """A share below 1 and above 0, or from `least` on."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < 1 or (value == 0 and least is None):
+        raise ConfigError(
+            f"study.windows.{key} is {value!r}; expected a share {'above 0' if least is None else 'from 0 on'} and "
+            "below 1."
+        )
+    return float(value)
 
 
 def _cuts(end: float, test: float, validation: float, train: float | None) -> list[str]:
