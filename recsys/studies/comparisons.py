@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.grouping import group_by
+from recsys.reports.over_time import OverTime, pool_windows
 from recsys.reports.unequal import varied_keys
+from recsys.reports.window_checks import period_of_test
 from recsys.studies.runner import Result
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
@@ -32,6 +34,18 @@ def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
     protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
     names = _window_names(result.record, protocols) or _names(protocols)
     return {name: _compared(cfg, result, records) for name, records in zip(names, protocols, strict=True)}
+
+
+def over_time(cfg: DictConfig, result: Result, compared: Mapping[str, Comparison]) -> OverTime:
+    """The cells over all windows of time of a study, from its comparisons.
+
+    Raises:
+        ComparisonError: If the windows must not be pooled.
+    """
+    names = result.record.windows
+    named = {names[own.records[0].run_id]: own for own in compared.values()}
+    ordered = sorted(named, key=lambda name: period_of_test(named[name].records[0]))
+    return pool_windows({name: named[name] for name in ordered}, Store(Path(cfg.paths.runs_dir)))
 
 
 def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:
