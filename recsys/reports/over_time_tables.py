@@ -12,11 +12,11 @@ from recsys.reports.window_checks import period_of_test
 
 
 def over_time_grid(found: OverTime, metric: str) -> Grid:
-    """Cells by their mean over all windows, with the difference from the baseline, then their mean in each window."""
+    """Cells by their mean over all windows, with the difference from the baseline."""
     baseline, n = found.first.baseline, len(found.comparisons)
     compared = baseline is not None and metric in found.pairs
     extra = [f"Δ to {baseline}", f"p ({NAMES[found.first.inference.correction]})"] if compared else []
-    ahead = [f"windows above {baseline}"] if baseline is not None else []
+    ahead = ["windows ahead"] if baseline is not None else []
     rows = []
     for label in found.labels:
         score = found.scores[metric][label]
@@ -28,10 +28,23 @@ def over_time_grid(found: OverTime, metric: str) -> Grid:
                 Entry(_mean(score), _is_best(found, metric, label), value=score.mean),
                 *(_difference(found, score) if compared else []),
                 *([wins] if ahead else []),
-                *_windows(found, metric, label),
             ]
         )
-    return Grid([metric_name(metric), "all windows", *extra, *ahead, *found.comparisons], rows)
+    return Grid([metric_name(metric), "all windows", *extra, *ahead], rows)
+
+
+def by_window_grid(found: OverTime, metric: str, brief: bool = False) -> Grid:
+    """The mean of each cell in each window, with its interval unless `brief`; the best of a window in bold."""
+    windows = found.comparisons.values()
+    choose = min if found.first.lower_is_better(metric) else max
+    best = [choose(own.row(label).scores[metric].mean for label in found.labels) for own in windows]
+    rows = []
+    for label in found.labels:
+        scores = [own.row(label).scores[metric] for own in windows]
+        texts = [number(score.mean) if brief else _mean(score) for score in scores]
+        entries = zip(texts, scores, best, strict=True)
+        rows.append([Entry(label), *(Entry(text, one.mean == top, value=one.mean) for text, one, top in entries)])
+    return Grid([metric_name(metric), *found.comparisons], rows)
 
 
 def over_time_note(found: OverTime, metric: str) -> str:
@@ -49,7 +62,8 @@ def over_time_note(found: OverTime, metric: str) -> str:
     if n:
         inference = found.first.inference
         text += (
-            f" An asterisk marks p < {inference.alpha:g} in a {found.first.test_name}, "
+            f" In the column 'windows ahead' are the windows in which a cell has a better mean than "
+            f"{found.first.baseline}. An asterisk marks p < {inference.alpha:g} in a {found.first.test_name}, "
             f"{NAMES[inference.correction]}-corrected for {n} comparison{'s' if n > 1 else ''}."
         )
     if found.left_out:
@@ -118,8 +132,3 @@ def _difference(found: OverTime, score: Score) -> list[Entry]:
     text = with_interval(own.mean, *ends_of(own), signed=True)
     marked = Entry(text, is_marked=found.first.is_significant(own), value=own.mean)
     return [marked, Entry(p_value(own.p_corrected), value=own.p_corrected)]
-
-
-def _windows(found: OverTime, metric: str, label: str) -> list[Entry]:
-    means = [comparison.row(label).scores[metric].mean for comparison in found.comparisons.values()]
-    return [Entry(number(mean), value=mean) for mean in means]

@@ -13,7 +13,7 @@ from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.over_time import OverTime
-from recsys.reports.over_time_tables import answers, over_time_grid, over_time_note
+from recsys.reports.over_time_tables import answers, by_window_grid, over_time_grid, over_time_note
 from recsys.reports.ranks import ranks_grid, ranks_note
 
 # Columns that a narrow terminal leaves out, in this order; the report's files have them.
@@ -32,6 +32,7 @@ def print_over_time(found: OverTime, console: Console) -> None:
     """Means over all windows and in each, by metric, and what they mean."""
     for metric in found.metrics:
         console.print(grids.to_rich(over_time_grid(found, metric)))
+        console.print(grids.to_rich(by_window_grid(found, metric, brief=True)))
     console.print(over_time_note(found, found.metrics[0]), markup=False, highlight=False)
     for own in answers(found):
         console.print(f"{own.question} {own.answer}.", markup=False, highlight=False)

@@ -14,7 +14,7 @@ from scipy import stats
 from recsys.commands.compare import run as compare_command
 from recsys.config.compose import compose
 from recsys.reports.over_time import OverTime, compare_windows
-from recsys.reports.over_time_tables import answers, over_time_grid, over_time_note, pairs_grid
+from recsys.reports.over_time_tables import answers, by_window_grid, over_time_grid, over_time_note, pairs_grid
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -120,18 +120,11 @@ def test_tables_and_sentences(store):
     values = {**BALANCED, "2020-03": {"bert": [0.0, 0.25, 0.0], "tfidf": [0.25, 0.5, 0.25]}}
     found = pooled(store, runs_of(store, values, {**USERS, "2020-03": ["a", "b", "c"]}))
     grid = over_time_grid(found, "ndcg@10")
-    assert grid.headers == [
-        "nDCG@10",
-        "all windows",
-        "Δ to tfidf+dot",
-        "p (Holm)",
-        "windows above tfidf+dot",
-        "window 1",
-        "window 2",
-        "window 3",
-    ]
-    texts = [entry.text for entry in grid.rows[0]]
-    assert (texts[0], texts[4], texts[5:]) == ("bert+dot", "2 of 3", ["0.5833", "0.5000", "0.0833"])
+    assert grid.headers == ["nDCG@10", "all windows", "Δ to tfidf+dot", "p (Holm)", "windows ahead"]
+    assert [grid.rows[0][place].text for place in (0, 4)] == ["bert+dot", "2 of 3"]
+    by_window = by_window_grid(found, "ndcg@10", brief=True)
+    assert [entry.text for entry in by_window.rows[0]] == ["bert+dot", "0.5833", "0.5000", "0.0833"]
+    assert [entry.is_best for entry in by_window.rows[0]] == [False, True, True, False]
     assert "6 users are the units" in over_time_note(found, "ndcg@10")
     assert "(3 users) count as dependent" in over_time_note(found, "ndcg@10")
     assert "no values per user" in over_time_note(found, "coverage@10")
