@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.text_store import TextStore
-from recsys.language_models.embedding_answers import EmbeddingAnswer
 from recsys.language_models.embedding_endpoint import EmbeddingEndpoint, EndpointError, StoppedError
 from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
@@ -25,8 +24,10 @@ _PROBE = "text"  # encoded where nothing else tells the width of the vectors
 
 
 class EndpointEncoder(Encoder):
-    """Sends texts to /v1/embeddings in concurrent requests; each answer is on disk before the next is waited for.
+    """Sends texts to /v1/embeddings in concurrent requests.
 
+    Each thread writes its answer to disk before it sends its next request. So a process that is killed loses at most
+    `n_concurrent` requests: their texts are sent again, and no others.
     A text without a letter has a vector of zeros and is not sent.
 
     Args:
@@ -156,45 +157,29 @@ class EndpointEncoder(Encoder):
         found: dict[str, NDArray[np.float32]] = {}
         self.endpoint.stop = threading.Event()
         with ThreadPoolExecutor(max(1, min(self.n_concurrent, len(batches)))) as pool:
-            pending = {pool.submit(self._ask_or_stop, batch): batch for batch in batches}
+            requests = [pool.submit(self._ask_and_keep, batch) for batch in batches]
             try:
-                for future in as_completed(pending):
-                    found |= self._kept(pending[future], future.result())
-                    del pending[future]
+                for request in as_completed(requests):
+                    found |= request.result()
             except BaseException as error:
                 self.endpoint.stop.set()
-                others = self._save_what_is_paid(pending)
-                if isinstance(error, StoppedError) and others:
-                    raise others[0] from None
+                pool.shutdown(cancel_futures=True)  # after the requests under way, whose answers are kept
+                reasons = [own for own in _errors(requests) if not isinstance(own, StoppedError)]
+                if isinstance(error, StoppedError) and reasons:
+                    raise reasons[0] from None
                 raise
         return found
 
-    def _ask_or_stop(self, batch: Sequence[str]) -> EmbeddingAnswer:
-        """The answer; an error ends the requests that have not begun, too."""
+    def _ask_and_keep(self, batch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors, which are on disk before this thread sends more; an error ends requests that have not begun."""
         try:
-            return self.endpoint.ask(batch)
+            answer = self.endpoint.ask(batch)
+            self._check_width(answer.vectors.shape[1])
+            self.store.add(batch, answer.vectors, answer.tokens)
         except BaseException:
             self.endpoint.stop.set()
             raise
-
-    def _kept(self, batch: Sequence[str], answer: EmbeddingAnswer) -> dict[str, NDArray[np.float32]]:
-        self._check_width(answer.vectors.shape[1])
-        self.store.add(batch, answer.vectors, answer.tokens)
         return dict(zip(batch, answer.vectors, strict=True))
-
-    def _save_what_is_paid(self, pending: dict[Future[EmbeddingAnswer], list[str]]) -> list[Exception]:
-        """Keep the answers to requests that are under way when one fails; gives the errors of the others."""
-        errors: list[Exception] = []
-        for future, batch in pending.items():
-            if future.cancel():
-                continue
-            try:
-                self._kept(batch, future.result())
-            except StoppedError:
-                continue
-            except Exception as error:
-                errors.append(error)
-        return errors
 
     def _check_width(self, dim: int) -> None:
         if self.dim is None:
@@ -204,3 +189,9 @@ class EndpointEncoder(Encoder):
             if self.endpoint.dimensions is not None:
                 expected += f" (encoder.dimensions={self.dim}; a model that has no other widths needs null)"
             raise EndpointError(f"{self.endpoint.url} gave a vector of {dim} numbers; expected {expected}.")
+
+
+def _errors(requests: Sequence[Future[Any]]) -> Iterator[BaseException]:
+    for request in requests:
+        if not request.cancelled() and (error := request.exception()) is not None:
+            yield error

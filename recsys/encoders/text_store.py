@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB
 
 
 class TextStore:
-    """Vectors of one model by the content of texts; several processes may share the file.
+    """Vectors of one model by the content of texts; several processes may share the file, and threads the store.
 
     A damaged file is renamed, with a warning, and a new one begun.
 
@@ -33,7 +34,7 @@ class TextStore:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
+        self.path, self._lock = path, threading.Lock()
         with self._naming():
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ class TextStore:
                 self._database = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(":memory:" if self.path is None else self.path, timeout=60)
+        database = sqlite3.connect(":memory:" if self.path is None else self.path, timeout=60, check_same_thread=False)
         try:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=NORMAL")
@@ -64,7 +65,7 @@ class TextStore:
         rows = [
             (_key(text), vector.astype("<f4").tobytes(), share) for text, vector in zip(texts, vectors, strict=True)
         ]
-        with self._naming(), self._database:
+        with self._lock, self._naming(), self._database:
             self._database.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
 
     def find(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -86,8 +87,9 @@ class TextStore:
         for start in range(0, len(keys), _AT_ONCE):
             own = keys[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(own))
-            with self._naming():
-                yield from self._database.execute(f"SELECT * FROM vectors WHERE key IN ({marks})", own).fetchall()
+            with self._lock, self._naming():
+                found = self._database.execute(f"SELECT * FROM vectors WHERE key IN ({marks})", own).fetchall()
+            yield from found
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

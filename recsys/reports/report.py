@@ -80,7 +80,7 @@ def write_report(
     for format, make in makers.items():
         if format in formats:
             write_atomically(folder / FILES[format], make().encode())
-    _write_figures(figures, folder / FIGURES, formats)
+    write_figures(figures, folder / FIGURES, formats)
     return {format: folder / FILES[format] for format in FILES if format in formats}
 
 
@@ -91,13 +91,14 @@ def markdown(comparison: Comparison, sections: Iterable[Section], title: str, pi
         details = "\n".join(f"- {safe_markdown(detail)}" for detail in own.details)
         parts.append(f"**{own.question}** {safe_markdown(own.answer)}\n\n{details}\n")
     for section in sections:
-        text = "\n\n".join(_blocks(section, picture))
+        text = "\n\n".join(blocks(section, picture))
         if text:
             parts.append(f"## {safe_markdown(section.title)}\n\n{text.rstrip()}\n")
     return "\n".join(parts)
 
 
-def _blocks(section: Section, picture: str | None) -> Iterable[str]:
+def blocks(section: Section, picture: str | None) -> Iterable[str]:
+    """A section in markdown: its sentences, figures, tables and code."""
     if section.sentences:
         yield "\n".join(f"- {safe_markdown(sentence)}" for sentence in section.sentences)
     if picture is not None:
@@ -119,7 +120,8 @@ def _page(comparison: Comparison, sections: list[Section], title: str, command: 
     return page(comparison, sections, title, command)
 
 
-def _write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
+def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
+    """Write figures in the formats of pictures, with their numbers where these have formats of tables."""
     if not any(format in formats for format in PICTURES):
         return
     for figure in figures:

@@ -105,7 +105,7 @@ def check_baseline(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
     Raises:
         ConfigError: Naming the cells.
     """
-    labels = [planned.label for planned in cells]
+    labels = list(dict.fromkeys(planned.name for planned in cells))
     if cfg.study.baseline is not None and cfg.study.baseline not in labels:
         raise ConfigError(f"study.baseline is {cfg.study.baseline!r}; expected one of {', '.join(labels)}, or null.")
 
@@ -190,4 +190,5 @@ def _study_cell(
         trials=trials,
         space={} if space is None else {**space.groups, **space.given(parameters)},
         left_out={} if space is None else space.left_out,
+        window=planned.cell.window,
     )
