@@ -17,9 +17,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.text import Text
 
 from recsys.config import folders
-from recsys.config.compose import check_kinds, with_choices
+from recsys.config.compose import with_choices
 from recsys.config.errors import COMPOSITION_ERRORS, errors_named, sentence_of
 from recsys.config.folders import conf_dir, register
+from recsys.config.known_keys import check_kinds
 from recsys.config.renamed import check_typed
 from recsys.config.trust import trust
 from recsys.schema import ConfigError, RecsysError, StoreError
