@@ -20,14 +20,16 @@ from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
+_THREADS = 2  # for each request under way
 _PROBE = "text"  # encoded where nothing else tells the width of the vectors
 
 
 class EndpointEncoder(Encoder):
     """Sends texts to /v1/embeddings in concurrent requests.
 
-    Each thread writes its answer to disk before it sends its next request. So a process that is killed loses at most
-    `n_concurrent` requests: their texts are sent again, and no others.
+    With `n_concurrent` above 1 there are two threads for each request that may be under way, so that the server has
+    work while an answer is read and written. Each writes its answer to disk before it sends more. So a process that
+    is killed loses at most 2 x `n_concurrent` requests: their texts are sent again, and no others.
     A text without a letter has a vector of zeros and is not sent.
 
     Args:
@@ -37,7 +39,7 @@ class EndpointEncoder(Encoder):
         dimensions: Width that the server is asked for; None for the model's own.
         prefix: Before each text, as some models need it ("passage: ").
         max_chars: Longer texts are cut before they are sent, and counted; None sends them whole.
-        encoding_format: "float", or "base64", which is faster where the server has it.
+        encoding_format: "base64", the default of OpenAI's client, or "float" for a server that refuses it.
         batch_size: Texts of a request.
         n_concurrent: Requests at the same time.
         requests_per_minute: At most; None for no limit.
@@ -60,7 +62,7 @@ class EndpointEncoder(Encoder):
         dimensions: int | None = None,
         prefix: str = "",
         max_chars: int | None = None,
-        encoding_format: str = "float",
+        encoding_format: str = "base64",
         batch_size: int = 64,
         n_concurrent: int = 8,
         requests_per_minute: float | None = None,
@@ -88,7 +90,15 @@ class EndpointEncoder(Encoder):
             raise ConfigError(f"encoder.encoding_format is {encoding_format!r}; expected float or base64.")
         self.backoff, self.pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)
         self.endpoint = EmbeddingEndpoint(
-            url.rstrip("/"), model, dimensions, encoding_format, api_key_variable, timeout, self.backoff, self.pace
+            url.rstrip("/"),
+            model,
+            dimensions,
+            encoding_format,
+            api_key_variable,
+            timeout,
+            self.backoff,
+            self.pace,
+            n_concurrent,
         )
         self.revision, self.prefix, self.max_chars = revision, prefix, max_chars
         self.batch_size, self.n_concurrent, self.price = batch_size, n_concurrent, price_per_million_tokens
@@ -156,7 +166,8 @@ class EndpointEncoder(Encoder):
         batches = [ordered[start : start + self.batch_size] for start in range(0, len(ordered), self.batch_size)]
         found: dict[str, NDArray[np.float32]] = {}
         self.endpoint.stop = threading.Event()
-        with ThreadPoolExecutor(max(1, min(self.n_concurrent, len(batches)))) as pool:
+        n_threads = 1 if self.n_concurrent == 1 else _THREADS * self.n_concurrent
+        with ThreadPoolExecutor(max(1, min(n_threads, len(batches)))) as pool:
             requests = [pool.submit(self._ask_and_keep, batch) for batch in batches]
             try:
                 for request in as_completed(requests):

@@ -45,11 +45,12 @@ class EmbeddingEndpoint:
         url: Up to and with the version, as in http://localhost:8000/v1.
         model: Its name at the server.
         dimensions: Width that the server is asked for; None for the model's own.
-        encoding_format: "float" or "base64".
+        encoding_format: "base64" or "float"; an answer in the other format is read, too.
         api_key_variable: The environment variable that holds the key; None sends no key.
         timeout: Seconds of silence after which an attempt has failed.
         backoff: Between attempts.
         pace: Of all requests.
+        n_concurrent: Requests under way at the same time, however many threads ask.
         stop: Ends the waiting of all threads.
         attempts: How many there were so far, by what they came to.
     """
@@ -57,11 +58,12 @@ class EmbeddingEndpoint:
     url: str
     model: str
     dimensions: int | None = None
-    encoding_format: str = "float"
+    encoding_format: str = "base64"
     api_key_variable: str | None = None
     timeout: float = 60.0
     backoff: Backoff = field(default_factory=Backoff)
     pace: Pace = field(default_factory=Pace)
+    n_concurrent: int = 8
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
     attempts: dict[str, int] = field(default_factory=lambda: {"answered": 0, "failed": 0}, repr=False)
 
@@ -77,6 +79,7 @@ class EmbeddingEndpoint:
         self._https, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._path = f"{parts.path.rstrip('/')}/embeddings"
         self._own, self._lock = threading.local(), threading.Lock()
+        self._slots = threading.BoundedSemaphore(self.n_concurrent)
 
     def ask(self, texts: Sequence[str]) -> EmbeddingAnswer:
         """The vectors of texts; failures that may pass are repeated.
@@ -88,7 +91,6 @@ class EmbeddingEndpoint:
         """
         reason = ""
         for attempt in range(self.backoff.max_attempts):
-            self._wait(self.pace.reserve())
             try:
                 answer = self._attempt(texts)
             except _Failure as failure:
@@ -125,7 +127,10 @@ class EmbeddingEndpoint:
             self.attempts[kind] += 1
 
     def _attempt(self, texts: Sequence[str]) -> EmbeddingAnswer:
-        status, headers, content = self._post(self._body(texts))
+        body = self._body(texts)
+        with self._slots:  # until the answer is here: it is read while another thread's request is under way
+            self._wait(self.pace.reserve())
+            status, headers, content = self._post(body)
         if status == http.client.OK:
             try:
                 return read_answer(content, len(texts))
@@ -140,7 +145,10 @@ class EmbeddingEndpoint:
     def _advice(self, status: int) -> str:
         if status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
             return f"The key is read from the variable named by encoder.api_key_variable ({self.api_key_variable})."
-        return "Check encoder.url, encoder.model, encoder.dimensions, and encoder.max_chars if texts are too long."
+        return (
+            "Check encoder.url, encoder.model, encoder.dimensions, encoder.max_chars if texts are too long, and "
+            "encoder.encoding_format=float if the server has no base64."
+        )
 
     def _body(self, texts: Sequence[str]) -> bytes:
         body: dict[str, Any] = {"model": self.model, "input": list(texts), "encoding_format": self.encoding_format}

@@ -39,7 +39,9 @@ def print_over_time(found: OverTime, console: Console) -> None:
 
 
 def print_paths(paths: Mapping[str, Path], console: Console) -> None:
-    """Where a report is."""
+    """Where a report is; nothing for a report without files."""
+    if not paths:
+        return
     first, *others = dict.fromkeys(paths.values())
     told = f", and beside it {', '.join(path.name for path in others)}" if others else ""
     console.print(f"Report: {first}{told}", soft_wrap=True, highlight=False, markup=False)

@@ -8,7 +8,7 @@ from typing import Any
 from recsys.config.overrides import override
 from recsys.config.value_checks import check_keys
 from recsys.schema import ConfigError
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 
 KEYS = ("n_windows", "test_share", "validation_share", "step_share", "train_share")
 _DIGITS = 10
@@ -32,26 +32,22 @@ def windows_of(windows: Any) -> dict[str, list[str]]:
         raise ConfigError(f"study.windows is {windows!r}; expected a mapping with {', '.join(KEYS)}.")
     check_keys("study.windows", windows, KEYS)
     check_whole("study.windows.n_windows", n := windows.get("n_windows"), 2)
+    assert isinstance(n, int)
     test = _share("test_share", windows.get("test_share"))
-    validation = _share("validation_share", windows.get("validation_share", 0.0), least=0.0)
-    step = _share("step_share", test if windows.get("step_share") is None else windows["step_share"])
+    validation = _share("validation_share", windows.get("validation_share", 0.0), may_be_0=True)
+    step = test if windows.get("step_share") is None else _share("step_share", windows["step_share"])
     train = None if windows.get("train_share") is None else _share("train_share", windows["train_share"])
     if step < test:
         raise ConfigError(
             f"study.windows.step_share={step} is smaller than test_share={test}: an interaction would be tested twice."
         )
-    assert isinstance(n, int)
     return {f"window {k}": _cuts(1 - (n - k) * step, test, validation, train) for k in range(1, n + 1)}
 
 
-def _share(key: str, value: Any, least: float | None = None) -> float:
-    """A share below 1 and above 0, or from `least` on."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < 1 or (value == 0 and least is None):
-        raise ConfigError(
-            f"study.windows.{key} is {value!r}; expected a share {'above 0' if least is None else 'from 0 on'} and "
-            "below 1."
-        )
+def _share(key: str, value: Any, may_be_0: bool = False) -> float:
+    check_number(
+        f"study.windows.{key}", value, above=None if may_be_0 else 0, at_least=0 if may_be_0 else None, below=1
+    )
     return float(value)
 
 

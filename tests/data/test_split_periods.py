@@ -52,7 +52,10 @@ def test_low_ratings_after_the_period_are_unknown():
         ({"train_from": 0.5, "validation_from": 0.4, "test_from": 0.6}, r"train_from \(0.5\) is after"),
         ({"validation_from": 0.4, "test_from": 0.6, "test_until": 0.5}, r"test_from \(0.6\) is after"),
         ({"validation_from": 0.4, "test_from": "2015-01-01"}, "give two dates or two shares"),
-        ({"validation_from": 0.4, "test_from": 1.5}, r"split\.test_from is 1\.5; expected a share"),
+        (
+            {"validation_from": 0.4, "test_from": 1.5},
+            r"split\.test_from is 1\.5; expected .* above 0 and below 1, or an ISO date",
+        ),
     ],
 )
 def test_impossible_moments_are_refused(moments, message):

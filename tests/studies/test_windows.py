@@ -35,7 +35,7 @@ def test_a_sliding_window_has_one_length_and_a_step_moves_the_tests():
     ("change", "message"),
     [
         ({"n_windows": 1}, r"study\.windows\.n_windows is 1; expected a whole number of at least 2"),
-        ({"test_share": 0}, r"study\.windows\.test_share is 0; expected a share"),
+        ({"test_share": 0}, r"study\.windows\.test_share is 0; expected a finite number above 0 and below 1"),
         ({"step_share": 0.1}, "an interaction would be tested twice"),
         ({"train_share": 0.6}, "leaves nothing to train on in the first window"),
         ({"n_windows": 5}, "leaves nothing to train on in the first window"),

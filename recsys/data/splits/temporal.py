@@ -129,7 +129,7 @@ def _moment(key: str, moment: str | float | None) -> int | float | None:
     if moment is None:
         return None
     if isinstance(moment, float):
-        check_number(key, moment, above=0, below=1)
+        check_number(key, moment, above=0, below=1, reason=", or an ISO date")
         return moment
     try:
         date = datetime.fromisoformat(str(moment))
