@@ -90,6 +90,18 @@ def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None
     )
 
 
+def tune_study(cfg: DictConfig, progress: StudyProgress | None = None) -> list[Outcome]:
+    """Tune each cell without making its runs; `run_study` with as many trials or more goes on from there.
+
+    Raises:
+        ConfigError: If the study is impossible; before the first trial.
+        StoreError: If the store cannot be written.
+    """
+    cells = plan(cfg)
+    check_search(cfg, cells)
+    return _tune(cfg, cells, build("launcher", cfg.launcher), progress or StudyProgress())
+
+
 def run_jobs(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[Job]:
     """The runs of these cells, one for each seed."""
     return [
