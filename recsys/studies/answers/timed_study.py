@@ -131,6 +131,7 @@ class _Maker:
         level = Level(self.ledger.done, self.ledger.seeds)
         cfg = self.plan.cfg(_cells(kept), level)
         command = redacted(shlex.join(["recsys", "study", *cfg.overrides]))
+        self.view.cfg = cfg
         result = run_study(cfg, command, self.view)
         self.ledger.write()
         dropped = [group.name for group in self.plan.groups[len(kept) :]]
@@ -157,7 +158,8 @@ class _Maker:
             ledger.write()
 
     def _tune_all(self, cells: Sequence[Candidate], trials: int) -> None:
-        for outcome in tune_study(self.plan.cfg(cells, Level(trials, 1)), self.view):
+        self.view.cfg = self.plan.cfg(cells, Level(trials, 1))
+        for outcome in tune_study(self.view.cfg, self.view):
             self._add(outcome)
 
     def _add(self, outcome: Outcome) -> None:
