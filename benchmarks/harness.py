@@ -23,6 +23,7 @@ console = Console()
 # Before torch and tokenizers are loaded, here and in the rivals' processes.
 THREADS = ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON", "LK")
 os.environ.update({f"{library}_NUM_THREADS": "1" for library in THREADS} | {"TOKENIZERS_PARALLELISM": "false"})
+os.environ.setdefault("RECSYS_KEEP_FREED_MEMORY", "1")  # as the command line does
 
 Seconds = dict[str, float]  # by task
 

@@ -73,6 +73,7 @@ def recbole(lists: Lists) -> dict[str, float]:
     import torch
     from recbole.evaluator import metrics
 
+    vars(np)["float"] = np.float64  # as RecBole's own configuration sets it
     users = np.unique(lists["test_users"])
     row, place = np.searchsorted(users, lists["users"]), lists["ranks"] - 1
     relevant = set(zip(lists["test_users"].tolist(), lists["test_items"].tolist(), strict=True))

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     import polars as pl
     from omegaconf import DictConfig
 
+    from recsys.api.asking import InteractiveAnswer
     from recsys.api.comparing import InteractiveComparison
     from recsys.api.datasets import DataKeys, OwnData
     from recsys.api.runs import InteractiveRun
     from recsys.api.studying import Study
     from recsys.experiment.finished import Run
 
-__all__ = ["compare", "compose", "dataset", "load", "recommend", "register", "run", "save_vectors", "study", "trust"]
+__all__ = ["answer", "compare", "compose", "dataset", "load", "recommend", "register", "run", "save_vectors", "study"]
+__all__ += ["trust"]
 __version__ = "0.2.0"
 
 
@@ -144,6 +146,32 @@ def study(
     from recsys.api.studying import make_study
 
     return make_study(configuration, data, keys, progress)
+
+
+def answer(
+    data: OwnData | None = None, *configuration: str | Sequence[str], progress: bool = True, **keys: Any
+) -> InteractiveAnswer:
+    """Whether a language model makes a recommender of this data better, for whom, and at what cost.
+
+    Floors, models on IDs, and models with text get equal budgets within the time; see docs/how-to/answer.md. An answer
+    that was stopped goes on when it is called again.
+
+    Args:
+        data: What `dataset` returned; None for the embedded MovieLens.
+        configuration: Overrides of the command `recsys answer`, such as `"encoder=gpt2"`, `"launcher=joblib"`.
+        progress: Whether to print what is found and decided.
+        keys: Those of conf/answer.yaml as Python values: `minutes=30`, `cold_items=True`, `common=[…]`, …
+
+    Returns:
+        The answer: `.verdict` is a sentence, `.comparison` has tables and charts, `.report` is the page.
+
+    Raises:
+        ConfigError: If a key is impossible, or the items have no text.
+        RecsysError: If no cell with, or none without a language model was finished.
+    """
+    from recsys.api.asking import answer_question
+
+    return answer_question(configuration, data, keys, progress)
 
 
 def compare(

@@ -38,7 +38,7 @@ ALLOWED = {
     },
     "reports": {"schema", "support", "tracking"},
     "runs": {"schema", "support", "config", "experiment", "reports", "tracking"},
-    "studies": {"schema", "support", "config", "experiment", "reports", "tracking", "training"},
+    "studies": {"schema", "support", "config", "data", "experiment", "reports", "tracking", "training"},
     "serving": {
         *("schema", "support", "config", "data", "encoders", "layers", "metrics", "profiles", "rankers", "tracking"),
         *("training", "experiment"),

@@ -15,7 +15,8 @@ from omegaconf import DictConfig, open_dict
 from recsys.api.comparing import InteractiveComparison
 from recsys.api.datasets import OwnData
 from recsys.api.runs import overrides_of
-from recsys.config.compose import check_kinds, compose
+from recsys.config.compose import compose
+from recsys.config.known_keys import check_kinds
 from recsys.config.overrides import override
 from recsys.config.value_checks import check_keys
 from recsys.reports.cards import card

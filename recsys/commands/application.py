@@ -17,13 +17,15 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.text import Text
 
 from recsys.config import folders
-from recsys.config.compose import check_kinds, with_choices
+from recsys.config.compose import with_choices
 from recsys.config.errors import COMPOSITION_ERRORS, errors_named, sentence_of
 from recsys.config.folders import conf_dir, register
+from recsys.config.known_keys import check_kinds
 from recsys.config.renamed import check_typed
 from recsys.config.trust import trust
 from recsys.schema import ConfigError, RecsysError, StoreError
 from recsys.support.screen import Screen
+from recsys.tracking.memory import settings_of_glibc_allowed
 from recsys.tracking.secrets import redact_error, redacted
 
 Function = Callable[[DictConfig], Any]
@@ -50,7 +52,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
     _check_typed(arguments, config_name)
     sweep = _Sweep(function, config_name)
     try:
-        with _errors_raised(), sweep.argv_of_hydra(arguments):
+        with _errors_raised(), sweep.argv_of_hydra(arguments), settings_of_glibc_allowed():
             hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(sweep.job)()
     except Exception as error:
         if sweep.begun and not isinstance(error, COMPOSITION_ERRORS):

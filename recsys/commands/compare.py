@@ -6,6 +6,7 @@ Only runs with the same data, split and evaluation protocol are compared.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from rich.text import Text
 from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.inference import Inference
-from recsys.reports.printing import print_comparison, print_paths, print_ranks
+from recsys.reports.over_time import OverTime, compare_windows
+from recsys.reports.over_time_report import write_over_time
+from recsys.reports.printing import print_comparison, print_over_time, print_paths, print_ranks
 from recsys.reports.ranks import write_ranks
 from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
@@ -34,20 +37,24 @@ EXAMPLES = (
     "recsys compare baseline=tfidf+dot",
     "recsys compare tag=demo formats=[html]",
 )
-ACROSS_DATA = "data"
+ACROSS_DATA, ACROSS_WINDOWS = "data", "windows"
 METRICS = ("ndcg@10", "recall@10", "coverage@10")  # shown if neither the command nor a study names metrics
 
 
-def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across:
-    """Compare the chosen runs; with `across=data`, on each data set by itself and then over all of them.
+def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across | OverTime:
+    """Compare the chosen runs; with `across`, on each data set or window of time, and then over all of them.
 
     Raises:
         ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
         ComparisonError: If the runs must not be compared.
     """
-    if cfg.across not in (None, ACROSS_DATA):
-        raise ConfigError(f"across={cfg.across}; expected {ACROSS_DATA}, or null for runs of one data set.")
-    return compare_runs(cfg, console) if cfg.across is None else compare_data_sets(cfg, console)
+    if cfg.across not in (None, ACROSS_DATA, ACROSS_WINDOWS):
+        raise ConfigError(
+            f"across={cfg.across}; expected {ACROSS_DATA} or {ACROSS_WINDOWS}, or null for runs of one protocol."
+        )
+    if cfg.across is None:
+        return compare_runs(cfg, console)
+    return compare_data_sets(cfg, console) if cfg.across == ACROSS_DATA else compare_over_time(cfg, console)
 
 
 def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
@@ -83,16 +90,43 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
     store, chosen = _chosen(cfg, study)
     across = compare_across(chosen, store, _baseline(cfg, study), _metrics(cfg, study), cfg.seed, inference)
     console, folder = console or Screen(), Path(cfg.output)
-    for name, comparison in across.comparisons.items():
-        console.rule(Text(name))
-        print_comparison(comparison, console)
-        paths = write_report(comparison, folder / as_name(name), f"{_title(cfg)}: {name}", _command(cfg), cfg.formats)
-        log_comparison(cfg.wandb, comparison, paths, f"{_title(cfg)}: {name}")
-        print_paths(paths, console)
+    _write_each(cfg, across.comparisons, console)
     console.rule(f"all {len(across.comparisons)} data sets")
     print_ranks(across, console)
     print_paths({"md": write_ranks(across, folder, _title(cfg), _command(cfg), cfg.formats)}, console)
     return across
+
+
+def compare_over_time(cfg: DictConfig, console: Console | None = None) -> OverTime:
+    """Compare the chosen runs in each window of time, print and write each comparison, then that over all windows.
+
+    Raises:
+        ConfigError: As in `compare_runs`.
+        ComparisonError: If the runs of a window must not be compared, or the windows must not be pooled.
+    """
+    inference = inference_of(cfg)
+    study = _study(cfg)
+    store, chosen = _chosen(cfg, study)
+    labels = None if study is None else study.labels
+    baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
+    found = compare_windows(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
+    console, folder = console or Screen(), Path(cfg.output)
+    _write_each(cfg, found.comparisons, console)
+    console.rule(f"all {len(found.comparisons)} windows")
+    print_over_time(found, console)
+    print_paths(write_over_time(found, folder, f"{_title(cfg)} over time", _command(cfg), cfg.formats), console)
+    return found
+
+
+def _write_each(cfg: DictConfig, comparisons: Mapping[str, Comparison], console: Console) -> None:
+    """Print and write comparisons of several protocols, each in a folder of its own."""
+    for name, comparison in comparisons.items():
+        title, folder = f"{_title(cfg)}: {name}", Path(cfg.output) / as_name(name)
+        console.rule(Text(name))
+        print_comparison(comparison, console)
+        paths = write_report(comparison, folder, title, _command(cfg), cfg.formats)
+        log_comparison(cfg.wandb, comparison, paths, title)
+        print_paths(paths, console)
 
 
 def inference_of(cfg: DictConfig) -> Inference:

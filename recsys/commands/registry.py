@@ -13,7 +13,7 @@ from recsys.config.overrides import quoted
 from recsys.support.interruption import stoppable
 
 GROUPS = {
-    "Experiments": ("train", "study", "score", "evaluate"),
+    "Experiments": ("train", "study", "answer", "score", "evaluate"),
     "Results": ("compare", "runs", "profiles", "update_readme"),
     "Serving": ("recommend", "export", "refit"),
     "Data and language models": ("new", "prepare_data", "pretrain", "semantic_ids", "write"),

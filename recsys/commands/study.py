@@ -20,11 +20,12 @@ from recsys.experiment.record_fields import label
 from recsys.experiment.run import find
 from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
-from recsys.reports.printing import print_comparison, print_paths
+from recsys.reports.over_time_report import write_over_time
+from recsys.reports.printing import print_comparison, print_over_time, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.wandb_report import log_comparison
 from recsys.schema import RecordError
-from recsys.studies.comparisons import comparisons
+from recsys.studies.comparisons import comparisons, of_comparison, over_time
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
@@ -61,6 +62,8 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
     compared = comparisons(cfg, result)
     for name, comparison in compared.items():
         _write(cfg, result, comparison, name, console)
+    if result.record.windows and len(compared) > 1:
+        _write_over_time(cfg, result, compared, console)
     trials = f", {result.n_trials} trials" if result.n_trials else ""
     summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
     console.print(summary, highlight=False)
@@ -79,11 +82,21 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
 def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, console: Console) -> None:
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
     folder, command = Path(cfg.output) / name, result.record.command
-    paths = write_report(comparison, folder, title, command, cfg.formats, study=result.record)
+    study = of_comparison(result.record, comparison)
+    paths = write_report(comparison, folder, title, command, cfg.formats, study=study)
     log_comparison(cfg.wandb, comparison, paths, title)
     if name:
         console.rule(Text(title))
     print_comparison(comparison, console)
+    print_paths(paths, console)
+
+
+def _write_over_time(cfg: DictConfig, result: Result, compared: dict[str, Comparison], console: Console) -> None:
+    found = over_time(cfg, result, compared)
+    title = f"Study {cfg.study.name} over time"
+    paths = write_over_time(found, Path(cfg.output), title, result.record.command, cfg.formats)
+    console.rule(Text(title))
+    print_over_time(found, console)
     print_paths(paths, console)
 
 

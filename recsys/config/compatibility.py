@@ -6,8 +6,9 @@ from collections.abc import Collection
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config.compose import check_kinds, compose, has_likelihood, is_none, is_of_whole_users, plain
+from recsys.config.compose import compose, has_likelihood, is_none, is_of_whole_users, plain
 from recsys.config.folders import conf_dirs
+from recsys.config.known_keys import check_kinds
 from recsys.config.traits import traits_of
 from recsys.config.value_checks import (
     SEEDS,

@@ -6,7 +6,7 @@ import copy
 import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,21 +21,17 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue
 
 from recsys.config.errors import errors_named
 from recsys.config.folders import conf_dir, conf_dirs, register
 from recsys.config.hydra_internals import apply_values, composing_fast
-from recsys.config.overrides import override
 from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
 from recsys.config.traits import TRAITS, traits_of
-from recsys.config.value_checks import check_keys, check_like
 from recsys.schema import ConfigError, RecsysError
 
 __all__ = [
     "build",
-    "check_kinds",
     "chosen_target",
     "complete",
     "compose",
@@ -45,7 +41,6 @@ __all__ = [
     "is_none",
     "is_of_whole_users",
     "is_outside",
-    "keys_of",
     "plain",
     "with_choices",
 ]
@@ -72,7 +67,7 @@ def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:
     check_typed(overrides, config_name)
     parsed = OverridesParser.create().parse_overrides(overrides)
     chosen = tuple(override.input_line or "" for override in parsed if is_choice(override))
-    cfg: DictConfig = pickle.loads(_composed(config_name, chosen, tuple(conf_dirs()), _newest_change(conf_dirs())))
+    cfg: DictConfig = pickle.loads(_composed(config_name, chosen, tuple(conf_dirs()), newest_change(conf_dirs())))
     apply_values([override for override in parsed if not is_choice(override)], cfg)
     with open_dict(cfg):
         cfg.overrides = overrides
@@ -120,7 +115,8 @@ def _own_hydra() -> Iterator[None]:
             vars(kind.instance()).update(state)
 
 
-def _newest_change(folders: Sequence[Path]) -> int:
+def newest_change(folders: Sequence[Path]) -> int:
+    """When a file of these folders was changed last, in nanoseconds."""
     return max(changed_at for folder in folders for changed_at in _changes(folder))
 
 
@@ -233,61 +229,6 @@ def _without(value: Any, keys: Sequence[str]) -> Any:
 
 def _config_error(group: str, cause: BaseException) -> RecsysError:
     return cause if isinstance(cause, RecsysError) else ConfigError(f"{group}: {type(cause).__name__}: {cause}")
-
-
-def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
-    """Refuse unknown top-level keys, and values there and in `paths` and `batches` of another kind than their defaults.
-
-    Raises:
-        ConfigError: Naming the key, the value and the expected values.
-    """
-    known, values, nodes = _defaults(config_name, tuple(conf_dirs()), _newest_change(conf_dirs()))
-    check_keys("", cfg, [*known, "hydra"])
-    if "paths" in known:
-        check_keys("paths", cfg.paths, keys_of("paths", cfg.choices.get("paths"), config_name))
-    check_like("", _resolved(cfg), values)
-    for node, own in nodes.items():
-        check_like(node, plain(cfg[node]), own)
-
-
-@lru_cache(maxsize=32)
-def _defaults(
-    config_name: str,
-    conf: tuple[Path, ...],  # noqa: ARG001 (other folders or a changed file are another entry)
-    changed_at: int,  # noqa: ARG001
-) -> tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]]:
-    """A command's keys, the default values of those that are no groups, and those of `paths` and `batches`."""
-    known = compose((), config_name)
-    groups = (*known.choices, "choices", "overrides", "trust")
-    values = {key: value for key, value in _resolved(known).items() if key not in groups}
-    nodes = {node: plain(known[node]) for node in ("paths", "batches") if node in known}
-    return list(map(str, known)), values, nodes
-
-
-def keys_of(group: str, option: str | None, config_name: str = "train") -> list[str]:
-    """The keys of a group with this option, in whichever folder of configs its yaml is.
-
-    They are those of the default option where there is no such file, as for the record of another machine.
-
-    Example:
-        >>> keys_of("paths", "default")
-        ['runs_dir', 'cache_dir', 'run_dir']
-    """
-    try:
-        composed = compose([override(group, option)], config_name)
-    except ConfigError:
-        composed = compose((), config_name)
-    return list(map(str, composed[group]))
-
-
-def _resolved(cfg: DictConfig) -> dict[str, Any]:
-    """Top-level values as they are read, without those that depend on a key that is still missing."""
-    values = {}
-    for key in map(str, cfg):
-        with errors_named(), suppress(MissingMandatoryValue, InterpolationToMissingValueError):
-            value = cfg[key]
-            values[key] = OmegaConf.to_container(value, resolve=False) if OmegaConf.is_config(value) else value
-    return values
 
 
 def is_none(node: DictConfig | None) -> bool:

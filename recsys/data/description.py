@@ -40,9 +40,7 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
     }
     if dataset.impressions is not None:
         statistics["impressions"] = dataset.impressions.height
-    if dataset.has_timestamps and interactions.height:
-        times = interactions[schema.TIMESTAMP]
-        statistics |= {"from": _date(times.min()), "until": _date(times.max())}
+    statistics |= _period(interactions)
     if split is None:
         return statistics
     parts = {
@@ -52,7 +50,16 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
     }
     if split.fold_in.height:
         parts["fold_in"] = _part(split.fold_in, split, schema.TEST)
-    return statistics | split.statistics | {"parts": parts}
+    tested = {f"test_{end}": date for end, date in _period(split.test).items()}
+    return statistics | split.statistics | tested | {"parts": parts}
+
+
+def _period(frame: pl.DataFrame) -> dict[str, str]:
+    """The dates of the first and the last interaction; nothing without time or interactions."""
+    if schema.TIMESTAMP not in frame.columns or frame.is_empty():
+        return {}
+    times = frame[schema.TIMESTAMP]
+    return {"from": _date(times.min()), "until": _date(times.max())}
 
 
 def _part(frame: pl.DataFrame, split: Split, stage: str) -> dict[str, Any]:

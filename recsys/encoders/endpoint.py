@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,22 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.text_store import TextStore
-from recsys.language_models.concurrent_requests import ask_all
-from recsys.language_models.embedding_answers import EmbeddingAnswer
 from recsys.language_models.embedding_endpoint import EmbeddingEndpoint
-from recsys.language_models.http_endpoint import EndpointError
+from recsys.language_models.http_endpoint import EndpointError, StoppedError
 from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
+_THREADS = 2  # for each request under way
 _PROBE = "text"  # encoded where nothing else tells the width of the vectors
 
 
 class EndpointEncoder(Encoder):
-    """Sends texts to /v1/embeddings in concurrent requests; each answer is on disk before the next is waited for.
+    """Sends texts to /v1/embeddings in concurrent requests.
 
+    With `n_concurrent` above 1 there are two threads for each request that may be under way, so that the server has
+    work while an answer is read and written. Each writes its answer to disk before it sends more. So a process that
+    is killed loses at most 2 x `n_concurrent` requests: their texts are sent again, and no others.
     A text without a letter has a vector of zeros and is not sent.
 
     Args:
@@ -37,7 +40,7 @@ class EndpointEncoder(Encoder):
         dimensions: Width that the server is asked for; None for the model's own.
         prefix: Before each text, as some models need it ("passage: ").
         max_chars: Longer texts are cut before they are sent, and counted; None sends them whole.
-        encoding_format: "float", or "base64", which is faster where the server has it.
+        encoding_format: "base64", the default of OpenAI's client, or "float" for a server that refuses it.
         batch_size: Texts of a request.
         n_concurrent: Requests at the same time.
         requests_per_minute: At most; None for no limit.
@@ -60,7 +63,7 @@ class EndpointEncoder(Encoder):
         dimensions: int | None = None,
         prefix: str = "",
         max_chars: int | None = None,
-        encoding_format: str = "float",
+        encoding_format: str = "base64",
         batch_size: int = 64,
         n_concurrent: int = 8,
         requests_per_minute: float | None = None,
@@ -94,6 +97,7 @@ class EndpointEncoder(Encoder):
             timeout,
             self.backoff,
             self.pace,
+            n_concurrent,
             dimensions=dimensions,
             encoding_format=encoding_format,
         )
@@ -163,14 +167,31 @@ class EndpointEncoder(Encoder):
         batches = [ordered[start : start + self.batch_size] for start in range(0, len(ordered), self.batch_size)]
         found: dict[str, NDArray[np.float32]] = {}
         self.endpoint.stop = threading.Event()
+        n_threads = 1 if self.n_concurrent == 1 else _THREADS * self.n_concurrent
+        with ThreadPoolExecutor(max(1, min(n_threads, len(batches)))) as pool:
+            requests = [pool.submit(self._ask_and_keep, batch) for batch in batches]
+            try:
+                for request in as_completed(requests):
+                    found |= request.result()
+            except BaseException as error:
+                self.endpoint.stop.set()
+                pool.shutdown(cancel_futures=True)  # after the requests under way, whose answers are kept
+                reasons = [own for own in _errors(requests) if not isinstance(own, StoppedError)]
+                if isinstance(error, StoppedError) and reasons:
+                    raise reasons[0] from None
+                raise
+        return found
 
-        def keep(batch: Sequence[str], answer: EmbeddingAnswer) -> None:
+    def _ask_and_keep(self, batch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors, which are on disk before this thread sends more; an error ends requests that have not begun."""
+        try:
+            answer = self.endpoint.ask(batch)
             self._check_width(answer.vectors.shape[1])
             self.store.add(batch, answer.vectors, answer.tokens)
-            found.update(zip(batch, answer.vectors, strict=True))
-
-        ask_all(batches, self.endpoint.ask, keep, self.n_concurrent, self.endpoint.stop)
-        return found
+        except BaseException:
+            self.endpoint.stop.set()
+            raise
+        return dict(zip(batch, answer.vectors, strict=True))
 
     def _check_width(self, dim: int) -> None:
         if self.dim is None:
@@ -180,3 +201,9 @@ class EndpointEncoder(Encoder):
             if self.endpoint.dimensions is not None:
                 expected += f" (encoder.dimensions={self.dim}; a model that has no other widths needs null)"
             raise EndpointError(f"{self.endpoint.url} gave a vector of {dim} numbers; expected {expected}.")
+
+
+def _errors(requests: Sequence[Future[Any]]) -> Iterator[BaseException]:
+    for request in requests:
+        if not request.cancelled() and (error := request.exception()) is not None:
+            yield error

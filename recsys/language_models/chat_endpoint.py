@@ -120,7 +120,7 @@ class ChatGenerator:
         sent |= {} if seed is None else {"seed": seed}
         backoff, pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)
         url = url.rstrip("/")
-        self.server = _ChatServer(url, model, api_key_variable, timeout, backoff, pace, parameters=sent)
+        self.server = _ChatServer(url, model, api_key_variable, timeout, backoff, pace, n_concurrent, parameters=sent)
         self.sent, self.revision, self.n_concurrent = sent, revision, n_concurrent
         self.name, self.n_calls = model, 0
 

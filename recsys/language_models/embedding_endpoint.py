@@ -17,16 +17,19 @@ class EmbeddingEndpoint(HttpEndpoint[Sequence[str], EmbeddingAnswer]):
 
     Attributes:
         dimensions: Width that the server is asked for; None for the model's own.
-        encoding_format: "float" or "base64".
+        encoding_format: "base64" or "float"; an answer in the other format is read, too.
     """
 
     dimensions: int | None = None
-    encoding_format: str = "float"
+    encoding_format: str = "base64"
 
     group: ClassVar[str] = "encoder"
     path: ClassVar[str] = "embeddings"
     gives: ClassVar[str] = "vectors"
-    keys: ClassVar[str] = "encoder.url, encoder.model, encoder.dimensions, and encoder.max_chars if texts are too long"
+    keys: ClassVar[str] = (
+        "encoder.url, encoder.model, encoder.dimensions, encoder.max_chars if texts are too long, and "
+        "encoder.encoding_format=float if the server has no base64"
+    )
 
     def body(self, request: Sequence[str]) -> bytes:
         body: dict[str, Any] = {"model": self.model, "input": list(request), "encoding_format": self.encoding_format}

@@ -54,6 +54,7 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
         timeout: Seconds of silence after which an attempt has failed.
         backoff: Between attempts.
         pace: Of all requests.
+        n_concurrent: Requests under way at the same time, however many threads ask.
         stop: Ends the waiting of all threads.
         attempts: How many there were so far, by what they came to.
         group: The configuration's node that asks for it, for messages.
@@ -73,6 +74,7 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
     timeout: float = 60.0
     backoff: Backoff = field(default_factory=Backoff)
     pace: Pace = field(default_factory=Pace)
+    n_concurrent: int = 8
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
     attempts: dict[str, int] = field(default_factory=lambda: {"answered": 0, "failed": 0}, repr=False)
 
@@ -88,6 +90,7 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
         self._https, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._path = f"{parts.path.rstrip('/')}/{self.path}"
         self._own, self._lock = threading.local(), threading.Lock()
+        self._slots = threading.BoundedSemaphore(self.n_concurrent)
 
     @abstractmethod
     def body(self, request: Request) -> bytes:
@@ -115,7 +118,6 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
         """
         reason = ""
         for attempt in range(self.backoff.max_attempts):
-            self._wait(self.pace.reserve())
             try:
                 answer = self._attempt(request)
             except _Failure as failure:
@@ -152,7 +154,10 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
             self.attempts[kind] += 1
 
     def _attempt(self, request: Request) -> Answered:
-        status, headers, content = self._post(self.body(request))
+        body = self.body(request)
+        with self._slots:  # until the answer is here: it is read while another thread's request is under way
+            self._wait(self.pace.reserve())
+            status, headers, content = self._post(body)
         if status == http.client.OK:
             try:
                 return self.read(content, request)

@@ -1,10 +1,11 @@
-"""Values on disk by the hash of what they were computed from; several processes may share a file."""
+"""Values on disk by the hash of their source; several processes may share a file, and threads a store."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ class KeyedStore:
     columns: tuple[str, ...] = ()
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
+        self.path, self._lock = path, threading.Lock()
         with self._naming():
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,7 @@ class KeyedStore:
                 self._database = self._open()
 
     def _open(self) -> sqlite3.Connection:
-        database = sqlite3.connect(":memory:" if self.path is None else self.path, timeout=60)
+        database = sqlite3.connect(":memory:" if self.path is None else self.path, timeout=60, check_same_thread=False)
         try:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=NORMAL")
@@ -66,7 +67,7 @@ class KeyedStore:
     def put(self, rows: Iterable[Sequence[Any]]) -> None:
         """Keep rows, each a key and the values of `columns`; a row of the same key is replaced."""
         marks = ", ".join("?" * (1 + len(self.columns)))
-        with self._naming(), self._database:
+        with self._lock, self._naming(), self._database:
             self._database.executemany(f"INSERT OR REPLACE INTO {self.table} VALUES ({marks})", rows)
 
     def rows(self, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
@@ -74,9 +75,10 @@ class KeyedStore:
         for start in range(0, len(keys), _AT_ONCE):
             own = keys[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(own))
-            with self._naming():
+            with self._lock, self._naming():
                 query = f"SELECT * FROM {self.table} WHERE key IN ({marks})"
-                yield from self._database.execute(query, own).fetchall()
+                found = self._database.execute(query, own).fetchall()
+            yield from found
 
     def close(self) -> None:
         """Close the file."""

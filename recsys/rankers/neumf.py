@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.chunking import in_parts
-from recsys.layers.dropout import Dropout
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
 from recsys.support.number_checks import check_wholes
@@ -51,7 +50,7 @@ class NeuMFRanker(Ranker):
         self.product_weights = nn.Parameter(torch.ones(self.product_dim))  # h: it begins as matrix factorisation
         self.user_part = nn.Linear(self.product_dim, widths[0])
         self.item_part = nn.Linear(self.product_dim, widths[0], bias=False)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(nn.Linear(wide, narrow) for wide, narrow in pairwise([*widths, 1]))
 
     def score(self, users: UserSide, items: OwnItems) -> Tensor:

@@ -12,6 +12,8 @@ from recsys.reports.across import Across
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
+from recsys.reports.over_time import OverTime
+from recsys.reports.over_time_tables import answers, by_window_grid, over_time_grid, over_time_note
 from recsys.reports.ranks import ranks_grid, ranks_note
 
 # Columns that a narrow terminal leaves out, in this order; the report's files have them.
@@ -26,8 +28,20 @@ def print_ranks(across: Across, console: Console) -> None:
     _print_warnings(across.warnings, console)
 
 
+def print_over_time(found: OverTime, console: Console) -> None:
+    """Means over all windows and in each, by metric, and what they mean."""
+    for metric in found.metrics:
+        console.print(grids.to_rich(over_time_grid(found, metric)))
+        console.print(grids.to_rich(by_window_grid(found, metric, brief=True)))
+    console.print(over_time_note(found, found.metrics[0]), markup=False, highlight=False)
+    for own in answers(found):
+        console.print(f"{own.question} {own.answer}.", markup=False, highlight=False)
+
+
 def print_paths(paths: Mapping[str, Path], console: Console) -> None:
-    """Where a report is."""
+    """Where a report is; nothing for a report without files."""
+    if not paths:
+        return
     first, *others = dict.fromkeys(paths.values())
     told = f", and beside it {', '.join(path.name for path in others)}" if others else ""
     console.print(f"Report: {first}{told}", soft_wrap=True, highlight=False, markup=False)

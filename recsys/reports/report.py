@@ -11,6 +11,7 @@ from recsys.reports import grids, tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.formatting import safe_markdown
+from recsys.reports.preface import Preface
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.reports.verdict import verdict
 from recsys.schema import ConfigError
@@ -43,6 +44,7 @@ def write_report(
     command: str | None = None,
     formats: Sequence[str] = tuple(FILES),
     study: StudyRecord | None = None,
+    preface: Preface | None = None,
 ) -> dict[str, Path]:
     """Write the report's files into a folder; gives by format the file, or for pictures the folder of all.
 
@@ -56,6 +58,7 @@ def write_report(
         command: The command line that makes this report again.
         formats: Out of html, md, csv, pairs, segments, tex, png and svg.
         study: That the runs belong to; it adds the ablation and the search.
+        preface: A beginning in place of the headline and the first answers.
 
     Raises:
         ConfigError: If a format is unknown.
@@ -66,12 +69,13 @@ def write_report(
         raise ConfigError(f"formats has {', '.join(map(repr, unknown))}; expected some of {', '.join(FILES)}.")
     from recsys.reports.document import sections as make_sections
 
-    sections = make_sections(comparison, command, study)
+    preface = preface or Preface(headline(comparison))
+    sections = [*preface.sections, *make_sections(comparison, command, study)]
     figures = [figure for section in sections for figure in section.figures]
     picture = next((format for format in PICTURES if format in formats), None)
     makers: dict[str, Callable[[], str]] = {
-        "html": lambda: _page(comparison, sections, title, command),
-        "md": lambda: markdown(comparison, sections, title, picture),
+        "html": lambda: _page(comparison, sections, title, command, preface),
+        "md": lambda: markdown(comparison, sections, title, picture, preface),
         "csv": lambda: to_csv(comparison),
         "pairs": lambda: pairs_to_csv(comparison),
         "segments": lambda: segments_to_csv(comparison),
@@ -80,24 +84,32 @@ def write_report(
     for format, make in makers.items():
         if format in formats:
             write_atomically(folder / FILES[format], make().encode())
-    _write_figures(figures, folder / FIGURES, formats)
+    write_figures(figures, folder / FIGURES, formats)
     return {format: folder / FILES[format] for format in FILES if format in formats}
 
 
-def markdown(comparison: Comparison, sections: Iterable[Section], title: str, picture: str | None = None) -> str:
+def markdown(
+    comparison: Comparison,
+    sections: Iterable[Section],
+    title: str,
+    picture: str | None = None,
+    preface: Preface | None = None,
+) -> str:
     """The report in words, with its tables; its figures as links to files of the format `picture`, None for none."""
-    parts = [f"# {safe_markdown(title)}\n", f"{safe_markdown(headline(comparison))}\n"]
-    for own in verdict(comparison):
+    preface = preface or Preface(headline(comparison))
+    parts = [f"# {safe_markdown(title)}\n", f"{safe_markdown(preface.sentence)}\n"]
+    for own in preface.answers or verdict(comparison):
         details = "\n".join(f"- {safe_markdown(detail)}" for detail in own.details)
         parts.append(f"**{own.question}** {safe_markdown(own.answer)}\n\n{details}\n")
     for section in sections:
-        text = "\n\n".join(_blocks(section, picture))
+        text = "\n\n".join(blocks(section, picture))
         if text:
             parts.append(f"## {safe_markdown(section.title)}\n\n{text.rstrip()}\n")
     return "\n".join(parts)
 
 
-def _blocks(section: Section, picture: str | None) -> Iterable[str]:
+def blocks(section: Section, picture: str | None) -> Iterable[str]:
+    """A section in markdown: its sentences, figures, tables and code."""
     if section.sentences:
         yield "\n".join(f"- {safe_markdown(sentence)}" for sentence in section.sentences)
     if picture is not None:
@@ -113,13 +125,14 @@ def _blocks(section: Section, picture: str | None) -> Iterable[str]:
         yield f"{fence}sh\n{section.code}\n{fence}"
 
 
-def _page(comparison: Comparison, sections: list[Section], title: str, command: str | None) -> str:
+def _page(comparison: Comparison, sections: list[Section], title: str, command: str | None, preface: Preface) -> str:
     from recsys.reports.html.page import page
 
-    return page(comparison, sections, title, command)
+    return page(comparison, sections, title, command, preface if preface.answers else None)
 
 
-def _write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
+def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
+    """Write figures in the formats of pictures, with their numbers where these have formats of tables."""
     if not any(format in formats for format in PICTURES):
         return
     for figure in figures:

@@ -52,6 +52,11 @@ class Pair:
         return Pair(self.b, self.a, self.difference.reversed)
 
 
+def ends_of(found: Score | PairedDifference) -> tuple[float | None, float | None]:
+    """The ends of an interval, with the variance of seeds where it is known."""
+    return (found.low, found.high) if found.low_with_seeds is None else (found.low_with_seeds, found.high_with_seeds)
+
+
 def plain_scores(by_seed: Sequence[Sequence[float]]) -> list[Score]:
     """Of each cell, from the metric of each of its seeds alone."""
     return [Score(fmean(own), seed_sd=stdev(own) if len(own) > 1 else None) for own in by_seed]

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.config.overrides import override, text
 from recsys.schema import ConfigError
+from recsys.studies.windows import windows_of
 from recsys.tracking.study_record import BASE, BASELINE, CHANGE, GRID, LISTED
 
 BASE_LABEL = "base"
@@ -27,12 +28,14 @@ class CellDefinition:
         own: Its own overrides, beyond the shared ones.
         shared: Those of all cells; for the grid and the ablation those of the study's base too.
         label: What the study calls it; None where its parts name it, as in "bert+dot".
+        window: The name of its window of time; None without `study.windows`.
     """
 
     kind: str
     own: list[str]
     shared: list[str] = field(default_factory=list)
     label: str | None = None
+    window: str | None = None
 
     @property
     def overrides(self) -> list[str]:
@@ -59,6 +62,7 @@ def expand(study: DictConfig) -> list[CellDefinition]:
     parts = _parts({str(key): value for key, value in plan.items()})
     common, base = (_overrides(f"study.{key}", plan.get(key) or []) for key in ("common", "base"))
     cells = [replace(cell, shared=[*common, *(base if cell.kind in OF_BASE else [])]) for cell in parts]
+    cells = in_windows(cells, plan.get("windows"))
     if base and cells and not any(cell.kind in OF_BASE for cell in cells):
         raise ConfigError(
             "study.base is what study.grid, study.changes and study.factors vary, and the study has none of these: "
@@ -74,6 +78,25 @@ def expand(study: DictConfig) -> list[CellDefinition]:
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"study.seeds is {seeds}; expected each seed once.")
     return cells
+
+
+def in_windows(cells: list[CellDefinition], windows: Any) -> list[CellDefinition]:
+    """Each cell once for each window of time; the cells as they are without windows.
+
+    Raises:
+        ConfigError: If the windows are impossible, or a cell sets a key that they set.
+    """
+    if windows is None:
+        return cells
+    found = windows_of(windows)
+    keys = {one.split("=")[0] for own in found.values() for one in own}
+    for cell in cells:
+        twice = [one for one in cell.overrides if one.split("=")[0].lstrip("+") in keys]
+        if twice:
+            raise ConfigError(f"{twice[0]} and study.windows decide the same value: leave one of them out.")
+    return [
+        replace(cell, shared=[*cell.shared, *own], window=window) for window, own in found.items() for cell in cells
+    ]
 
 
 def _parts(plan: Mapping[str, Any]) -> Iterator[CellDefinition]:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.grouping import group_by
+from recsys.reports.over_time import OverTime, pool_windows
 from recsys.reports.unequal import varied_keys
+from recsys.reports.window_checks import period_of_test
 from recsys.studies.runner import Result
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 from recsys.tracking.store import Store
+from recsys.tracking.study_record import StudyRecord
 
 
 def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
-    """By the differences between the protocols; by the empty text where there is one.
+    """By the windows of time of the study, else the differences between the protocols; by "" where there is one.
 
     Args:
         cfg: Of the study.
@@ -29,8 +32,25 @@ def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
     """
     finished = [record for record in result.records if record.is_finished]
     protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
-    names = _names(protocols)
+    names = _window_names(result.record, protocols) or _names(protocols)
     return {name: _compared(cfg, result, records) for name, records in zip(names, protocols, strict=True)}
+
+
+def over_time(cfg: DictConfig, result: Result, compared: Mapping[str, Comparison]) -> OverTime:
+    """The cells over all windows of time of a study, from its comparisons.
+
+    Raises:
+        ComparisonError: If the windows must not be pooled.
+    """
+    names = result.record.windows
+    named = {names[own.records[0].run_id]: own for own in compared.values()}
+    ordered = sorted(named, key=lambda name: period_of_test(named[name].records[0]))
+    return pool_windows({name: named[name] for name in ordered}, Store(Path(cfg.paths.runs_dir)))
+
+
+def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:
+    """The study with the cells of this comparison; all of a study without windows of time."""
+    return study.of_runs([record.run_id for record in comparison.records]) if study.windows else study
 
 
 def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Comparison:
@@ -40,6 +60,11 @@ def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Com
     store = Store(Path(cfg.paths.runs_dir))
     varied, metrics = varied_keys(result.record), list(cfg.study.metrics)
     return compare([*records, *failures], store, baseline, metrics, labels=result.record.labels, varied=varied)
+
+
+def _window_names(study: StudyRecord, protocols: Sequence[Sequence[Record]]) -> list[str]:
+    """The window of time of each protocol, as names of folders; empty for a study without windows."""
+    return [as_name(study.windows[records[0].run_id]) for records in protocols] if study.windows else []
 
 
 def _names(protocols: Sequence[Sequence[Record]]) -> list[str]:

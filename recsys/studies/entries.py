@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config.compose import keys_of, plain
+from recsys.config.compose import plain
+from recsys.config.known_keys import keys_of
 from recsys.config.signatures import check_arguments
 from recsys.config.value_checks import (
     SEEDS,

@@ -19,6 +19,7 @@ from recsys.studies.entries import check_metrics, check_study
 from recsys.studies.fixed import Fixed
 from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
+from recsys.tracking.study_record import cell_label, cell_name
 
 NAMED_BY_PARTS = ("encoder", "ranker")  # contained in a run's own label
 
@@ -36,6 +37,11 @@ class PlannedCell:
     label: str
     cell: CellDefinition
     cfg: DictConfig
+
+    @property
+    def name(self) -> str:
+        """The label without the window of time: the same in all windows."""
+        return cell_name(self.label, self.cell.window)
 
     def with_seed(self, seed: int) -> DictConfig:
         """The configuration of one of its runs."""
@@ -58,6 +64,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     for run_cfg in composed:
         check(run_cfg)
     check_metrics(cfg, composed)
+    check_windows(cells, composed)
     labels = _labels(cells, composed)
     fixed = [Fixed(cell.overrides) for cell in cells]
     # With a search, a cell that sets a key to its default differs from one whose search may change it.
@@ -65,6 +72,20 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
         labels, composed, [sorted(own.keys) + sorted(own.groups) if cfg.search.n_trials else [] for own in fixed]
     )
     return [PlannedCell(*entry) for entry in zip(labels, cells, composed, strict=True)]
+
+
+def check_windows(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> None:
+    """Raise an error for a cell in windows of time whose split has no cuts in time.
+
+    Raises:
+        ConfigError: Naming the cell and its split.
+    """
+    for cell, run_cfg in zip(cells, composed, strict=True):
+        if cell.window is not None and "test_until" not in run_cfg.split:
+            raise ConfigError(
+                f"study.windows needs split=temporal, and {' '.join(cell.own) or 'a cell'} has split="
+                f"{run_cfg.choices.split}."
+            )
 
 
 def compose_run(
@@ -101,10 +122,12 @@ def space_of(cfg: DictConfig, planned: PlannedCell) -> CellSpace:
 
 def _labels(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> list[str]:
     names = [cell.label or label(run_cfg) for cell, run_cfg in zip(cells, composed, strict=True)]
-    return [
-        name if cell.label or names.count(name) == 1 else f"{name} ({_further(cell)})"
+    of_windows = [(name, cell.window) for name, cell in zip(names, cells, strict=True)]
+    found = [
+        name if cell.label or of_windows.count((name, cell.window)) == 1 else f"{name} ({_further(cell)})"
         for name, cell in zip(names, cells, strict=True)
     ]
+    return [cell_label(name, cell.window) for name, cell in zip(found, cells, strict=True)]
 
 
 def _further(cell: CellDefinition) -> str:

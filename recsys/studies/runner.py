@@ -90,6 +90,18 @@ def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None
     )
 
 
+def tune_study(cfg: DictConfig, progress: StudyProgress | None = None) -> list[Outcome]:
+    """Tune each cell without making its runs; `run_study` with as many trials or more goes on from there.
+
+    Raises:
+        ConfigError: If the study is impossible; before the first trial.
+        StoreError: If the store cannot be written.
+    """
+    cells = plan(cfg)
+    check_search(cfg, cells)
+    return _tune(cfg, cells, build("launcher", cfg.launcher), progress or StudyProgress())
+
+
 def run_jobs(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[Job]:
     """The runs of these cells, one for each seed."""
     return [
@@ -105,7 +117,7 @@ def check_baseline(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
     Raises:
         ConfigError: Naming the cells.
     """
-    labels = [planned.label for planned in cells]
+    labels = list(dict.fromkeys(planned.name for planned in cells))
     if cfg.study.baseline is not None and cfg.study.baseline not in labels:
         raise ConfigError(f"study.baseline is {cfg.study.baseline!r}; expected one of {', '.join(labels)}, or null.")
 
@@ -190,4 +202,5 @@ def _study_cell(
         trials=trials,
         space={} if space is None else {**space.groups, **space.given(parameters)},
         left_out={} if space is None else space.left_out,
+        window=planned.cell.window,
     )

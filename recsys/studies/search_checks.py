@@ -7,12 +7,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from recsys.config.value_checks import check_flags
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, space_of
 from recsys.studies.space import has_key, plain_space
 from recsys.studies.storage import located
-from recsys.studies.tuning import COSTS
+from recsys.studies.tuning import COSTS, DEFAULTS_FIRST
 from recsys.support.number_checks import check_whole
 from recsys.tracking.study_record import study_folder
 
@@ -33,6 +34,7 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpac
             "cmaes or nsga2."
         )
     check_whole("search.seeds", cfg.search.seeds, 1)
+    check_flags({f"search.{DEFAULTS_FIRST}": cfg.search.get(DEFAULTS_FIRST, False)}, f"search.{DEFAULTS_FIRST}")
     located(cfg.search.storage, study_folder(Path(cfg.paths.runs_dir), cfg.study.name))
     spaces = [space_of(cfg, planned) for planned in cells]
     for key in plain_space(cfg.study.space):

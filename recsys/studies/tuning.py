@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 FIRST_SEED = 1000  # of trials: far from those that are tested
 ERROR = "error"  # of a failed trial, among the storage's attributes
 PLACE = "place"  # of a trial in an exhaustive search, likewise
+DEFAULTS_FIRST = "defaults_first"  # key of the search
 COSTS = {
     "seconds": lambda record: record.times["fit"],
     "parameters": lambda record: float(record.parameters["trainable"]),
@@ -107,6 +108,8 @@ def tuning_seeds(cfg: DictConfig) -> list[int]:
 
 def _key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
     method = {**plain(cfg.search), "n_trials": None, "storage": None, "seeds": tuning_seeds(cfg)}
+    if not method.get(DEFAULTS_FIRST):  # searches without it keep the key that they had before it existed
+        method.pop(DEFAULTS_FIRST, None)
     spaces = [space.groups, *({**options, **space.given(options)} for options in space.options())]
     run_cfg = compose_run(cfg, planned.cell.overrides, seed=tuning_seeds(cfg)[0])
     return key_of(str(identify(run_cfg)), *(json.dumps(own, sort_keys=True) for own in (spaces, method)))
@@ -213,6 +216,8 @@ class _Search:
     def _suggested(self, trial: optuna.Trial) -> optuna.Trial:
         if self._is_grid:
             trial.set_user_attr(PLACE, self._place(trial.number))
+        elif self.cfg.search.get(DEFAULTS_FIRST) and trial.number == 0:
+            return trial  # without parameters: the cell's own settings
         sampler = partial(self._sampler, trial.number)
         suggest(trial, self.space.groups, sampler)
         suggest(trial, self.space.given(trial.params), sampler)

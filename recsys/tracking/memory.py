@@ -14,6 +14,7 @@ from pathlib import Path
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
 _CLEAR_REFS, _STATUS, _STATM = (Path(f"/proc/self/{name}") for name in ("clear_refs", "status", "statm"))
+KEEPING = "RECSYS_KEEP_FREED_MEMORY"  # variable of the environment; worker processes inherit it
 LEFT = 16_000_000  # bytes of runs that have ended, from which on they are looked for
 _lowest = {"held": 0}  # the fewest bytes that were held since they were last looked for
 
@@ -37,14 +38,32 @@ def peak_mb() -> float:
 
 
 @contextmanager
+def settings_of_glibc_allowed() -> Iterator[None]:
+    """Let this process and its workers change glibc's settings, which are those of the whole process.
+
+    The command line does, whose process is its own. A process that imports the package as a library keeps its settings,
+    unless its environment has RECSYS_KEEP_FREED_MEMORY=1.
+    """
+    before = os.environ.get(KEEPING)
+    os.environ.setdefault(KEEPING, "1")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(KEEPING, None)
+
+
+@contextmanager
 def freed_memory_kept() -> Iterator[None]:
     """Within the block the C library keeps freed memory of tensors for the next ones; it returns it at the end.
 
     By default glibc returns each large block at once, and Linux fills it with zeros on the next use: a fifth to
-    a third of an epoch whose steps score a whole catalogue. Nothing is done where there is another C library, or where
-    the environment has settings for this one (`MALLOC_…`).
+    a third of an epoch whose steps score a whole catalogue. Nothing is done in a process whose settings are not to be
+    changed (see `settings_of_glibc_allowed`), where there is another C library, or where the environment has settings
+    for this one (`MALLOC_…`).
     """
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    is_allowed = os.environ.get(KEEPING) == "1"
+    libc = ctypes.CDLL(None) if is_allowed and sys.platform == "linux" else None
     chosen_by_user = any(name.startswith("MALLOC_") for name in os.environ)
     if chosen_by_user or not hasattr(libc, "mallopt") or not hasattr(libc, "malloc_trim"):
         yield

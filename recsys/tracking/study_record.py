@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +54,7 @@ class StudyCell:
         trials: What tuning tried.
         space: What tuning chose from, by config key: options of groups, and the ranges that go with the chosen ones.
         left_out: Keys that components declare and tuning did not search, with the cell's override that fixes them.
+        window: The name of its window of time; None without windows.
     """
 
     label: str
@@ -63,6 +65,12 @@ class StudyCell:
     trials: list[Trial] = field(default_factory=list)
     space: dict[str, dict[str, Any]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    window: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The label without the window of time: the same in all windows."""
+        return cell_name(self.label, self.window)
 
 
 @dataclass(frozen=True)
@@ -102,12 +110,22 @@ class StudyRecord:
 
     @property
     def labels(self) -> dict[str, list[str]]:
-        """The labels of the cells that each run belongs to, by the run's id; several where cells end in one run."""
+        """The names of the cells that each run belongs to, by the run's id; several where cells end in one run."""
         found: dict[str, list[str]] = {}
         for cell in self.cells:
             for run_id in cell.run_ids.values():
-                found.setdefault(run_id, []).append(cell.label)
+                found.setdefault(run_id, []).append(cell.name)
         return found
+
+    @property
+    def windows(self) -> dict[str, str]:
+        """The window of time of each run, by the run's id; empty for a study without windows."""
+        return {run_id: cell.window for cell in self.cells if cell.window for run_id in cell.run_ids.values()}
+
+    def of_runs(self, run_ids: Collection[str]) -> StudyRecord:
+        """The study of the cells that these runs are of, such as those of one window, labelled by their names."""
+        own = [cell for cell in self.cells if not set(cell.run_ids.values()).isdisjoint(run_ids)]
+        return replace(self, cells=[replace(cell, label=cell.name, window=None) for cell in own])
 
     def write(self, runs_dir: Path) -> Path:
         """Write the study into a store; gives the file.
@@ -142,6 +160,16 @@ class StudyRecord:
         if study.name != name:
             raise RecsysError(f"{path} is the record of study {study.name!r}: give the folder the study's name.")
         return study
+
+
+def cell_label(name: str, window: str | None) -> str:
+    """The label of a cell in a window of time; its name without one."""
+    return name if window is None else f"{name} in {window}"
+
+
+def cell_name(label: str, window: str | None) -> str:
+    """The name in the label of a cell in a window of time."""
+    return label if window is None else label.removesuffix(f" in {window}")
 
 
 def _checked(kind: type[Kind], values: dict[str, Any]) -> Kind:

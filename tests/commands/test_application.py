@@ -39,6 +39,15 @@ def test_a_job_has_the_original_argv(monkeypatch, tmp_path, arguments):
     assert seen == [(seed, typed) for seed in (3, 4)[: len(arguments)]]
 
 
+def test_only_a_command_may_change_the_settings_of_glibc(monkeypatch, tmp_path):
+    monkeypatch.delenv("RECSYS_KEEP_FREED_MEMORY", raising=False)
+    seen = []
+    replaced(monkeypatch, lambda cfg: seen.append(os.environ.get("RECSYS_KEEP_FREED_MEMORY")))
+    assert call("train", [f"paths.runs_dir={tmp_path}"]).status == 0
+    assert seen == ["1"]
+    assert "RECSYS_KEEP_FREED_MEMORY" not in os.environ
+
+
 def test_the_original_argv_is_back_after_an_error(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["recsys", "train", "seed=[1"])
     with pytest.raises(SystemExit):

@@ -6,7 +6,7 @@ import pytest
 
 import recsys
 from recsys.config.compatibility import check
-from recsys.config.compose import check_kinds
+from recsys.config.known_keys import check_kinds
 from recsys.config.signatures import check_arguments
 from recsys.experiment.loggers import build_loggers, check_loggers
 from recsys.schema import ConfigError

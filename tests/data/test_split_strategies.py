@@ -107,10 +107,13 @@ class TestTemporal(ShareContract):
         **ShareContract.parameters,
         "test_from": "1970-01-01T00:00:00.000009",
         "validation_from": "1970-01-01T00:00:00.000005",
+        "train_from": "1970-01-01T00:00:00.000002",
+        "test_until": "1970-01-01T00:00:00.000011",
     }
 
     def make(self, **parameters) -> Splitter:
-        if ("test_from" in parameters) != ("validation_from" in parameters):
+        moments = {"test_from", "validation_from", "train_from", "test_until"} & set(parameters)
+        if moments and not set(MIDDLE) <= moments:
             parameters = {**MIDDLE, **parameters}
         return TemporalSplitter(**parameters)
 

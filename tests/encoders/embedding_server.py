@@ -64,6 +64,7 @@ class Server:
         texts: How often each text was answered.
         requests: Bodies, with the header `authorization`.
         service: Seconds that each request takes.
+        most: Requests that were under way at the same time.
     """
 
     def __init__(self) -> None:
@@ -72,6 +73,7 @@ class Server:
         self.requests: list[dict[str, Any]] = []
         self.times: list[float] = []
         self.service = 0.0
+        self.under_way = self.most = 0
         self.lock = threading.Lock()
         self.url = ""
 
@@ -79,11 +81,15 @@ class Server:
         with self.lock:
             self.requests.append(body)
             self.times.append(time.monotonic())
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
             return self.faults.pop(0) if self.faults else None
 
     def answer(self, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         fault = self.take(body)
         time.sleep(self.service + (fault.delay if fault else 0.0))
+        with self.lock:
+            self.under_way -= 1
         if fault is not None and fault.status != 200:
             return fault.status, fault.headers, fault.said.encode()
         is_chat = "messages" in body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import sqlite3
@@ -62,9 +63,17 @@ def reversed_order(answer):
     return {**answer, "data": answer["data"][::-1]}
 
 
+def as_numbers(answer):
+    """As a server that does not know of base64 answers."""
+    for entry in answer["data"]:
+        if isinstance(entry["embedding"], str):
+            entry["embedding"] = np.frombuffer(base64.b64decode(entry["embedding"]), "<f4").tolist()
+    return answer
+
+
 def with_number(number):
     def change(answer):
-        answer["data"][0]["embedding"][2] = number
+        as_numbers(answer)["data"][0]["embedding"][2] = number
         return answer
 
     return change
@@ -77,7 +86,7 @@ def same_index(answer):
 
 
 def ragged(answer):
-    answer["data"][0]["embedding"].append(1.0)
+    as_numbers(answer)["data"][0]["embedding"].append(1.0)
     return answer
 
 
@@ -145,6 +154,12 @@ def test_requests_keep_to_the_rate(server):
     assert max(server.times) - start >= 4 * 60 / 1200
 
 
+def test_no_more_requests_are_under_way_than_configured(server):
+    server.service = 0.03
+    encoder_of(server, batch_size=1, n_concurrent=3).encode(TEXTS)
+    assert server.most == 3
+
+
 def test_a_width_that_was_not_asked_for_is_refused(server):
     assert encoder_of(server, dimensions=3).encode(TEXTS).shape == (20, 3)
     assert server.requests[0]["dimensions"] == 3
@@ -157,8 +172,15 @@ def test_a_width_that_was_not_asked_for_is_refused(server):
         encoder_of(server, dimensions=3, n_concurrent=1).encode(["new"])
 
 
-def test_base64_gives_the_same_bits(server):
-    assert np.array_equal(encoder_of(server, encoding_format="base64").encode(TEXTS), expected(TEXTS))
+@pytest.mark.parametrize("encoding_format", ["base64", "float"])
+def test_both_formats_give_the_same_bits(server, encoding_format):
+    assert np.array_equal(encoder_of(server, encoding_format=encoding_format).encode(TEXTS), expected(TEXTS))
+    assert {body["encoding_format"] for body in server.requests} == {encoding_format}
+
+
+def test_numbers_are_read_where_a_server_has_no_base64(server):
+    server.faults = [Fault(change=as_numbers)] * 5
+    assert np.array_equal(encoder_of(server).encode(TEXTS), expected(TEXTS))
 
 
 def test_a_prefix_is_before_each_text_and_in_the_identity(server):

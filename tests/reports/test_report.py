@@ -11,9 +11,12 @@ import pytest
 from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.document import Section
 from recsys.reports.findings import findings, headline
 from recsys.reports.plots.leaderboard import leaderboard
+from recsys.reports.preface import Preface
 from recsys.reports.report import FIGURES, FILES, write_report
+from recsys.reports.verdict import Answer
 from recsys.schema import ConfigError
 from recsys.tracking.store import Store
 
@@ -222,3 +225,16 @@ def test_importing_reports_imports_nothing_heavy():
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_preface_comes_first(comparison, tmp_path):
+    answers = [Answer("Does <it> help?", "Yes", ["by 0.1"])]
+    preface = Preface("Yes: it helps.", answers, [Section("next", "What to do next", ["Serve it."])])
+    paths = write_report(comparison, tmp_path, "Title", formats=["md", "html"], preface=preface)
+    text, page = paths["md"].read_text(), paths["html"].read_text()
+    assert text.splitlines()[2] == "Yes: it helps."
+    assert text.index("## What to do next") < text.index("## Results")
+    assert "Which is best?" not in text + page
+    assert "<p>Yes: it helps.</p>" in page
+    assert "Does &lt;it&gt; help?" in page
+    assert page.index('<section id="next"') < page.index('<section id="results"')

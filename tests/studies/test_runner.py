@@ -17,7 +17,7 @@ from recsys.config.compose import compose
 from recsys.reports.comparison import compare
 from recsys.schema import RecsysError
 from recsys.studies.cell_space import CellSpace
-from recsys.studies.runner import run_study
+from recsys.studies.runner import run_study, tune_study
 from recsys.studies.storage import Claims
 from recsys.studies.tuning import _Search
 from recsys.tracking import memory
@@ -106,6 +106,18 @@ def test_a_trial_may_be_the_mean_of_several_seeds(study_of, tmp_path):
     runs = [record for record in Store(tmp_path / "runs").records() if not record.config["test"]]
     assert sorted(record.seed for record in runs) == [1001, 1002]
     assert trial.value == pytest.approx(sum(record.metrics["val/ndcg@10"] for record in runs) / 2, abs=1e-12)
+
+
+def test_the_first_trial_may_have_the_cells_own_settings(study_of):
+    search = ["search=random", "search.n_trials=2", "search.defaults_first=true"]
+    cfg = study_of(*search, "study.seeds=[0]", cells=ONE)
+    tune_study(cfg)
+    cell = run_study(cfg).record.cells[1]
+    first, second = cell.trials
+    assert first.parameters == {}
+    assert second.parameters
+    best = max((first, second), key=lambda trial: trial.value)
+    assert cell.parameters.keys() == best.parameters.keys()
 
 
 def test_a_factor_is_trained_with_its_values_under_a_search(study_of):

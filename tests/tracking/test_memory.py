@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recsys.tracking.memory import free_what_is_left, freed_memory_kept
+from recsys.tracking.memory import free_what_is_left, freed_memory_kept, settings_of_glibc_allowed
 
 LARGE = 25_000_000  # numbers, 100 MB: more than glibc keeps by itself
 
@@ -25,26 +25,36 @@ class TestFreedMemoryKept:
     def _no_settings_of_glibc(self, monkeypatch):
         for name in [name for name in os.environ if name.startswith("MALLOC_")]:
             monkeypatch.delenv(name)
+        monkeypatch.delenv("RECSYS_KEEP_FREED_MEMORY", raising=False)
 
     def test_it_is_kept_meanwhile_and_given_back_at_the_end(self):
         before = resident_mb()
-        with freed_memory_kept():
+        with settings_of_glibc_allowed(), freed_memory_kept():
             torch.ones(LARGE)
             assert resident_mb() > before + 90
         assert resident_mb() < before + 30
         torch.ones(LARGE)
         assert resident_mb() < before + 30  # as it was without
 
-    def test_what_the_environment_says_goes(self, monkeypatch):
-        monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    @pytest.mark.parametrize("setting", [("MALLOC_ARENA_MAX", "2"), ("RECSYS_KEEP_FREED_MEMORY", "0")])
+    def test_what_the_environment_says_goes(self, monkeypatch, setting):
+        monkeypatch.setenv(*setting)
         before = resident_mb()
+        with settings_of_glibc_allowed(), freed_memory_kept():
+            torch.ones(LARGE)
+            assert resident_mb() < before + 30
+
+    def test_a_library_leaves_the_settings_of_a_process_alone(self):
+        before = resident_mb()
+        with settings_of_glibc_allowed():
+            pass
         with freed_memory_kept():
             torch.ones(LARGE)
             assert resident_mb() < before + 30
 
     def test_it_is_given_back_after_an_error(self):
         before = resident_mb()
-        with pytest.raises(RuntimeError, match="size"), freed_memory_kept():
+        with pytest.raises(RuntimeError, match="size"), settings_of_glibc_allowed(), freed_memory_kept():
             torch.ones(LARGE) + torch.ones(2)
         assert resident_mb() < before + 30
 

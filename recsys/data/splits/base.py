@@ -16,7 +16,7 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.data.filters import filter_interactions
 from recsys.data.splits.parameter_checks import SPLIT_SEEDS
-from recsys.data.splits.split import PARTS, TEST_PART, TRAIN_PART, VALIDATION_PART, Split, occurs
+from recsys.data.splits.split import EARLIER, PARTS, TEST_PART, TRAIN_PART, VALIDATION_PART, Split, occurs
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
@@ -101,6 +101,10 @@ class Splitter(ABC):
         kept, dropped = self._filtered(dataset)
         interactions = ordered(kept, self.seed)
         part = self.assign(interactions, kept)
+        earlier, interactions, part = _within_period(interactions, part)
+        if interactions.height < kept.interactions.height:
+            dropped["outside_period"] = kept.interactions.height - interactions.height
+            kept = replace(kept, interactions=interactions, fingerprint="")
         train, validation, test, fold_in = (interactions.filter(pl.Series(part == number)) for number in PARTS)
         split = Split(
             kept,
@@ -114,6 +118,7 @@ class Splitter(ABC):
                 "dropped": {**dataset.dropped, **dropped},
                 "tied_cuts": tied_cuts(interactions, part) if self.cuts_follow_time else None,
             },
+            earlier=earlier,
         )
         self._check_sizes(split)
         if kept.low_rated is not None and self.mask_low_rated:
@@ -155,6 +160,16 @@ class Splitter(ABC):
     def _fingerprint(self, dataset: Dataset) -> str:
         content = json.dumps([dataset.fingerprint, self.identity()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _within_period(
+    interactions: pl.DataFrame, part: NDArray[np.int8]
+) -> tuple[pl.DataFrame | None, pl.DataFrame, NDArray[np.int8]]:
+    """The interactions before the period of a split, None without any; those within it, and their part."""
+    if (part >= 0).all():
+        return None, interactions, part
+    earlier = interactions.filter(pl.Series(part == EARLIER))
+    return earlier if earlier.height else None, interactions.filter(pl.Series(part >= 0)), part[part >= 0]
 
 
 def small_test_warnings(split: Split) -> list[str]:

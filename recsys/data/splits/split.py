@@ -17,11 +17,12 @@ from recsys.schema import ALL, REFIT, ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
 PARTS = TRAIN_PART, VALIDATION_PART, TEST_PART, FOLD_IN_PART = 0, 1, 2, 3
+EARLIER, LATER = -1, -2  # outside the period of a split: in no part
 
 
 @dataclass(frozen=True)
 class Split:
-    """Disjoint parts of a data set's interactions; together they are all of them.
+    """Disjoint parts of a data set's interactions; together they are all of those in the period of the split.
 
     Attributes:
         dataset: The data set after the splitter's filters, with indices of its own.
@@ -37,6 +38,8 @@ class Split:
             users are served, and evaluation is as it would be without; None for none.
         low_rated: Interactions below the rating threshold, with the `part` (a number of PARTS) from which on they are
             known: their items are not recommended again. None without a threshold.
+        earlier: Interactions before the period of the split: they are in no part and in no history, but their items are
+            not recommended again. None without such a limit.
         data_texts: The data's own item texts if models read others (see `reading`): diversity is measured on these.
     """
 
@@ -51,6 +54,7 @@ class Split:
     warnings: list[str] = field(default_factory=list)
     withheld: pl.DataFrame | None = None
     low_rated: pl.DataFrame | None = None
+    earlier: pl.DataFrame | None = None
     data_texts: list[str] | None = None
 
     def targets(self, stage: str) -> pl.DataFrame:
@@ -68,6 +72,8 @@ class Split:
     def masked(self, stage: str) -> pl.DataFrame:
         """The `user` and `item` pairs that are no candidates in a stage, since they happened before it."""
         pairs = self.before(stage).select(schema.USER, schema.ITEM)
+        if self.earlier is not None:
+            pairs = pl.concat([pairs, self.earlier.select(schema.USER, schema.ITEM)])
         if self.low_rated is None:
             return pairs
         parts = [TRAIN_PART, VALIDATION_PART] if stage == schema.TEST else [TRAIN_PART]

@@ -16,6 +16,7 @@ from recsys.reports.document import Section, Table
 from recsys.reports.formatting import count, megabytes, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
+from recsys.reports.preface import Preface
 from recsys.reports.verdict import Answer, total_seconds, verdict
 
 MOST_ROWS = 500  # of a figure's data in the page; its file has all
@@ -32,10 +33,19 @@ class Heading:
     command: str | None = None
 
 
-def page(comparison: Comparison, sections: list[Section], title: str, command: str | None = None) -> str:
+def page(
+    comparison: Comparison,
+    sections: list[Section],
+    title: str,
+    command: str | None = None,
+    preface: Preface | None = None,
+) -> str:
     """The file's content."""
     shown = [_for_the_page(section, comparison) for section in sections]
-    return render(Heading(title, _summary(comparison), command), verdict(comparison), shown)
+    summary, answers = _summary(comparison), verdict(comparison)
+    if preface is not None:
+        summary, answers = preface.sentence, preface.answers
+    return render(Heading(title, summary, command), answers, shown)
 
 
 def render(heading: Heading, answers: list[Answer], shown: list[Section]) -> str:

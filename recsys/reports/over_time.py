@@ -1,0 +1,194 @@
+"""The same cells in several windows of time, and the test over the users of all windows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import numpy as np
+import polars as pl
+
+from recsys.reports.cells import check_identity
+from recsys.reports.comparable import check_directions, recorded_name
+from recsys.reports.comparison import Comparison, compare
+from recsys.reports.grouping import group_by
+from recsys.reports.inference import Inference
+from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
+from recsys.reports.values import Values, load_values
+from recsys.reports.window_checks import check_windows, in_order_of_time
+from recsys.schema import ComparisonError
+from recsys.tracking.record import Record
+from recsys.tracking.store import USER_COLUMN, Store
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Cells in several windows of time.
+
+    Attributes:
+        comparisons: By window, in the order of time.
+        labels: Of the cells that all windows have, best first by the first metric over all windows.
+        scores: By metric and label, over the queries of all windows; a metric without values per user is the mean over
+            windows, without interval.
+        pairs: By metric, the differences of all pairs of cells; none for a metric without values per user.
+        n_users: Users of all tests, each counted once.
+        n_repeated: Users who are tested in more than one window.
+        left_out: Labels of cells that some windows lack.
+    """
+
+    comparisons: dict[str, Comparison]
+    labels: list[str]
+    scores: dict[str, dict[str, Score]]
+    pairs: dict[str, list[Pair]]
+    n_users: int
+    n_repeated: int
+    left_out: list[str]
+
+    @property
+    def first(self) -> Comparison:
+        """The comparison of the earliest window: all have its metrics, baseline, seeds and inference."""
+        return next(iter(self.comparisons.values()))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Of every comparison."""
+        return self.first.metrics
+
+    @property
+    def n_queries(self) -> int:
+        """Of all windows."""
+        return sum(own.n_queries for own in self.comparisons.values())
+
+    @property
+    def warnings(self) -> list[str]:
+        """Those of the windows, with the windows that have them."""
+        found: dict[str, list[str]] = {}
+        for window, own in self.comparisons.items():
+            for warning in own.warnings:
+                found.setdefault(warning, []).append(window)
+        return [f"{', '.join(windows)}: {warning}" for warning, windows in found.items()]
+
+    def n_ahead(self, label: str, metric: str) -> int | None:
+        """In how many windows a cell has a better mean than the baseline; None for the baseline, or without one."""
+        baseline = self.first.baseline
+        if baseline is None or label == baseline:
+            return None
+        sign = -1 if self.first.lower_is_better(metric) else 1
+        rows = [(own.row(label), own.row(baseline)) for own in self.comparisons.values()]
+        return sum(sign * own.scores[metric].mean > sign * other.scores[metric].mean for own, other in rows)
+
+    def n_best(self, label: str, metric: str) -> int:
+        """In how many windows a cell has the best mean of the cells that all windows have."""
+        sign = -1 if self.first.lower_is_better(metric) else 1
+        means = [
+            {one: sign * own.row(one).scores[metric].mean for one in self.labels} for own in self.comparisons.values()
+        ]
+        return sum(own[label] == max(own.values()) for own in means)
+
+
+def compare_windows(
+    records: Iterable[Record],
+    store: Store,
+    baseline: str | None,
+    metrics: Sequence[str],
+    seed: int = 0,
+    inference: Inference | None = None,
+    labels: Mapping[str, str | Sequence[str]] | None = None,
+    varied: Collection[str] = (),
+) -> OverTime:
+    """Compare runs in each window of time, then over all windows; arguments as in `compare`.
+
+    Raises:
+        ComparisonError: If the runs of a window must not be compared, or the windows must not be pooled.
+    """
+    records = list(records)
+    failures = [record for record in records if not record.is_finished]
+    finished = (record for record in records if record.is_finished)
+    groups = group_by(finished, lambda record: str(record.protocol.get("split_fingerprint"))).values()
+    comparisons = {
+        f"window {number}": compare([*own, *failures], store, baseline, metrics, seed, inference, labels, varied)
+        for number, own in enumerate(in_order_of_time(groups), start=1)
+    }
+    return pool_windows(comparisons, store, seed)
+
+
+def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int = 0) -> OverTime:
+    """Score the cells that all windows have over the queries of all windows.
+
+    Users are the units: a user's values of several windows are one cluster, by the linearised ratio estimator of
+    `Values.of_users` (Taylor linearisation; Deng et al. 2018 for ratios of sums over users). So neither the queries of
+    a user nor the windows of a user count as independent.
+
+    Args:
+        comparisons: By window, in the order of time.
+        store: Where the values per user are.
+        seed: Of the resampling.
+
+    Raises:
+        ComparisonError: If there are fewer than two windows, they differ in more than their cuts in time, their tests
+            overlap, or they share no cell.
+    """
+    check_windows(comparisons)
+    records = [record for own in comparisons.values() for record in own.records]
+    check_identity(records)
+    first = next(iter(comparisons.values()))
+    check_directions(first.metrics, records)
+    every = [{row.label for row in own.rows} for own in comparisons.values()]
+    shared = [row.label for row in first.rows if all(row.label in own for own in every)]
+    if not shared or (first.baseline is not None and first.baseline not in shared):
+        raise ComparisonError(
+            f"the windows share the cells {', '.join(shared) or '(none)'}; expected at least one, and the baseline "
+            f"{first.baseline}."
+        )
+    values = _pooled_values(comparisons, shared, store)
+    judged = {metric: _judge(metric, comparisons, shared, values, seed) for metric in first.metrics}
+    sign, main = -1 if first.lower_is_better(first.metrics[0]) else 1, judged[first.metrics[0]][0]
+    windows_of = values.queries.group_by(USER_COLUMN).agg(pl.col(_WINDOW).n_unique())
+    return OverTime(
+        dict(comparisons),
+        sorted(shared, key=lambda label: -sign * main[label].mean),
+        {metric: scores for metric, (scores, _) in judged.items()},
+        {metric: pairs for metric, (_, pairs) in judged.items() if pairs},
+        n_users=values.n_users,
+        n_repeated=windows_of.filter(pl.col(_WINDOW) > 1).height,
+        left_out=sorted(set.union(*every) - set(shared)),
+    )
+
+
+_WINDOW = "window"
+
+
+def _pooled_values(comparisons: Mapping[str, Comparison], shared: Sequence[str], store: Store) -> Values:
+    """The queries of all windows one below the other, with the cells in the order of `shared`."""
+    parts = [load_values([own.row(label).cell for label in shared], store, own.metrics) for own in comparisons.values()]
+    queries = pl.concat(
+        part.queries.with_columns(pl.lit(name).alias(_WINDOW)) for name, part in zip(comparisons, parts, strict=True)
+    )
+    present = [metric for metric in parts[0].by_seed if all(metric in part.by_seed for part in parts)]
+    by_seed = {metric: np.concatenate([part.by_seed[metric] for part in parts]) for metric in present}
+    return Values(queries, {}, by_seed)
+
+
+def _judge(
+    metric: str, comparisons: Mapping[str, Comparison], shared: Sequence[str], values: Values, seed: int
+) -> tuple[dict[str, Score], list[Pair]]:
+    """Scores of all cells, and differences of all pairs."""
+    first = next(iter(comparisons.values()))
+    if metric not in values.by_seed:
+        return dict(zip(shared, plain_scores(_means_of_windows(metric, comparisons, shared)), strict=True)), []
+    plain = plain_scores(np.nanmean(values.by_seed[metric], axis=0).T.tolist())
+    reference = None if first.baseline is None else shared.index(first.baseline)
+    scores, pairs = scores_over_users(plain, values.per_user(metric), reference, seed, first.inference)
+    scores = [replace(score, n_users=None) for score in scores]
+    return dict(zip(shared, scores, strict=True)), [Pair(shared[a], shared[b], own) for a, b, own in pairs]
+
+
+def _means_of_windows(metric: str, comparisons: Mapping[str, Comparison], shared: Sequence[str]) -> list[list[float]]:
+    """Of each cell and seed, the mean over windows."""
+    name = recorded_name(metric)
+    of_cells = [[own.row(label).cell.records for own in comparisons.values()] for label in shared]
+    return [
+        [fmean(record.metrics[name] for record in of_seed) for of_seed in zip(*windows, strict=True)]
+        for windows in of_cells
+    ]

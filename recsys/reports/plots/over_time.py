@@ -1,0 +1,80 @@
+"""A metric of each cell by window of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+
+from recsys.reports.formatting import axis_title, interval, metric_name
+from recsys.reports.grids import Entry, Grid
+from recsys.reports.over_time import OverTime
+from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
+from recsys.reports.plots.theme import SHAPES
+from recsys.reports.scores import ends_of
+from recsys.reports.window_checks import period_of_test
+
+
+def over_time_figure(found: OverTime, metric: str) -> Figure:
+    """Lines of the best cells and the baseline, with their intervals as bands."""
+    shown = _shown(found)
+    rows = [row for label in shown for row in _rows(found, metric, label)]
+    n, best = len(found.comparisons), found.labels[0]
+    covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
+    return Figure(
+        f"over_time_{metric.replace('@', '_').replace('/', '_')}",
+        f"{metric_name(metric)} by window of time",
+        f"Each window has a test of its own, whose first day is below its name. Bands are the "
+        f"{found.first.level:.0%} intervals over {covers}. Look for lines that cross: there the order of the cells "
+        f"changes.{and_more(len(found.labels), len(shown))}",
+        f"{metric_name(metric)} of {len(shown)} cells in {n} windows. {best} is first over all windows, and has the "
+        f"best mean in {found.n_best(best, metric)} of {n}.",
+        to_spec(_chart(metric, [str(row["x"]) for row in _rows(found, metric, best)], shown), {"rows": rows}),
+        _grid(found, metric),
+    )
+
+
+def _shown(found: OverTime) -> list[str]:
+    """As many labels as there are colours, the baseline among them."""
+    chosen, baseline = found.labels[: len(SHAPES)], found.first.baseline
+    return chosen if baseline is None or baseline in chosen else [*chosen[:-1], baseline]
+
+
+def _rows(found: OverTime, metric: str, label: str) -> list[dict[str, Any]]:
+    rows = []
+    for window, comparison in found.comparisons.items():
+        score = comparison.row(label).scores[metric]
+        low, high = ends_of(score)
+        begin, _ = period_of_test(comparison.records[0])
+        own = {"value": score.mean, "low": low, "high": high, "interval": interval(low, high)}
+        rows.append({"cell": label, "x": f"{window}\n{begin}", "window": window, **own})
+    return rows
+
+
+def _chart(metric: str, windows: list[str], cells: list[str]) -> Layers:
+    axis = alt.Axis(title=None, labelAngle=0, labelExpr="split(datum.label, '\\n')", labelOverlap=False)
+    x = alt.X("x:O", scale=alt.Scale(domain=windows), axis=axis)
+    y = alt.Y("value:Q", title=axis_title(metric))
+    scale, legend = alt.Scale(domain=cells), alt.Legend(orient="top", title=None)
+    base = alt.Chart(named("rows")).encode(x=x, color=alt.Color("cell:N", scale=scale, legend=legend))
+    tips = [
+        alt.Tooltip("cell:N"),
+        alt.Tooltip("window:N"),
+        alt.Tooltip("value:Q", title=metric_name(metric), format=".4f"),
+        alt.Tooltip("interval:N"),
+    ]
+    return alt.layer(
+        base.mark_area(style="band").encode(y="low:Q", y2="high:Q"),
+        base.mark_line().encode(y=y),
+        base.mark_point(style="dot").encode(y=y, shape=alt.Shape("cell:N", scale=scale, legend=legend), tooltip=tips),
+    ).properties(width=WIDTH, height=300)
+
+
+def _grid(found: OverTime, metric: str) -> Grid:
+    rows = []
+    for label in found.labels:
+        for window, comparison in found.comparisons.items():
+            score = comparison.row(label).scores[metric]
+            ends = [Entry(date) for date in period_of_test(comparison.records[0])]
+            rows.append([Entry(label), Entry(window), *ends, *numbers([score.mean, *ends_of(score)])])
+    return Grid(["cell", "window", "test from", "test until", metric_name(metric), "low", "high"], rows)

@@ -1,0 +1,83 @@
+"""Which comparisons are windows of time of one experiment, so that their tests can be pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from recsys.reports.comparison import Comparison
+from recsys.schema import ComparisonError
+from recsys.tracking.record import Record, canonical_json
+from recsys.tracking.run_id import flatten
+
+CUTS = ("train_from", "validation_from", "test_from", "test_until")  # keys of conf/split/temporal.yaml
+_OF_WINDOW = ("split_fingerprint",)  # keys of a protocol that differ between windows
+
+
+def check_windows(comparisons: Mapping[str, Comparison]) -> None:
+    """Raise an error unless these are windows of time of one experiment, in the order of time.
+
+    Raises:
+        ComparisonError: Saying what differs, or which tests overlap.
+    """
+    if len(comparisons) < 2:
+        raise ComparisonError(
+            f"a comparison over time needs runs in at least two windows; these are in {len(comparisons)}. Make them "
+            "with study.windows, as in recsys study study=rolling."
+        )
+    _check_equal({name: _settings(own) for name, own in comparisons.items()})
+    periods = {name: period_of_test(own.records[0]) for name, own in comparisons.items()}
+    for (earlier, (_, end)), (later, (begin, _)) in pairwise(periods.items()):
+        if begin < end:
+            raise ComparisonError(
+                f"the test of {later} begins on {begin}, before that of {earlier} ends on {end}: an interaction would "
+                "count twice. Select runs whose tests do not overlap."
+            )
+
+
+def in_order_of_time(groups: Iterable[Sequence[Record]]) -> list[Sequence[Record]]:
+    """Groups of runs by the beginning of their test.
+
+    Raises:
+        ComparisonError: If a run has no period of its test.
+    """
+    return sorted(groups, key=lambda group: period_of_test(group[0]))
+
+
+def period_of_test(record: Record) -> tuple[str, str]:
+    """The dates of the first and the last interaction of a run's test.
+
+    Raises:
+        ComparisonError: If the record has none, as that of a run on data without timestamps.
+    """
+    found = record.data_statistics
+    if "test_from" not in found:
+        raise ComparisonError(
+            f"run {record.run_id} has no period of its test: a comparison over time needs runs of data with "
+            "timestamps, made with split=temporal by this version. Make older runs again with rerun=true."
+        )
+    return str(found["test_from"]), str(found["test_until"])
+
+
+def _settings(comparison: Comparison) -> dict[str, str]:
+    """All that must be equal in all windows."""
+    record = comparison.records[0]
+    split: dict[str, Any] = {f"split.{key}": value for key, value in flatten(record.config.get("split") or {})}
+    protocol = {key: value for key, value in flatten(record.protocol) if key not in _OF_WINDOW}
+    own = {key: value for key, value in split.items() if key.removeprefix("split.") not in CUTS}
+    return {key: canonical_json(value) for key, value in {**protocol, **own, "seeds": comparison.seeds}.items()}
+
+
+def _check_equal(settings: Mapping[str, Mapping[str, str]]) -> None:
+    keys = dict.fromkeys(key for own in settings.values() for key in own)
+    lines = []
+    for key in keys:
+        values = {name: own.get(key, "(missing)") for name, own in settings.items()}
+        if len(set(values.values())) > 1:
+            lines.append(f"  {key}: " + "; ".join(f"{value} in {name}" for name, value in values.items()))
+    if lines:
+        raise ComparisonError(
+            "windows of time must differ in the cuts of their split alone:\n" + "\n".join(lines) + "\nSelect runs of "
+            "one study, as in study.name=rolling."
+        )

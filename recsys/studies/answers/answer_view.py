@@ -1,0 +1,45 @@
+"""The view of an answer's study: that of a study, with the time that is left of the whole."""
+
+from __future__ import annotations
+
+import time
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from recsys.reports.formatting import seconds
+from recsys.studies.answers.ledger import Ledger
+from recsys.studies.jobs import Outcome
+from recsys.studies.view import StudyView
+
+
+class AnswerView(StudyView):
+    """Writes the time that was spent into the ledger at the end of each job.
+
+    Args:
+        cfg: Of the study.
+        console: Where it is shown.
+        ledger: Of the study.
+    """
+
+    def __init__(self, cfg: DictConfig, console: Console, ledger: Ledger) -> None:
+        super().__init__(cfg, console)
+        self.ledger = ledger
+        self._end: float | None = None  # of the study; None where all runs are planned, and their number says it
+
+    def expect(self, remaining: float) -> None:
+        """Set the seconds until the end of the study."""
+        self._end = time.perf_counter() + remaining
+
+    def told(self, outcome: Outcome) -> None:
+        """A job has ended."""
+        super().told(outcome)
+        self.ledger.write()
+
+    def _left(self) -> str:
+        if self._end is None:
+            return super()._left()
+        return f"about {seconds(max(0.0, self._end - time.perf_counter()))}"
+
+    def _line(self, outcome: Outcome) -> str:
+        return f"{super()._line(outcome)}; left {self._left()}"

@@ -1,0 +1,186 @@
+"""Answering whether a language model makes a recommender of some data better: check, plan, run, compare, report."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from recsys.data.description import describe, render
+from recsys.data.splits.split import Split
+from recsys.experiment.inputs import fitted_encoder, load_split, text_features
+from recsys.reports.formatting import seconds
+from recsys.reports.report import write_report
+from recsys.studies.answers.answer_request import Request, request
+from recsys.studies.answers.candidates import Group, groups
+from recsys.studies.answers.costs_of_text import TextCost, text_cost
+from recsys.studies.answers.data_check import problems_of, read_data
+from recsys.studies.answers.data_facts import Facts, facts_of
+from recsys.studies.answers.judged import Judged, judge
+from recsys.studies.answers.opening import opening
+from recsys.studies.answers.scopes import Scope, scopes
+from recsys.studies.answers.sentences import detail, smallest_difference
+from recsys.studies.answers.split_choice import SplitChoice, choose_split, wants_cold_items
+from recsys.studies.answers.timed_study import TimedPlan, TimedStudy, make_timed
+from recsys.studies.storage import key_of
+from recsys.tracking.names import as_name
+from recsys.tracking.secrets import redacted
+
+COLD_SPLIT = "cold_items"
+COLD_SHARE = 1 / 3  # of the time, for the study of cold items
+Show = Callable[[RenderableType], None]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer.
+
+    Attributes:
+        sentence: Its first sentence.
+        scopes: The planned comparisons.
+        cost: Of the cell with a language model.
+        main: The study of all items.
+        cold: The study of cold items, if there is one.
+        report: The page.
+    """
+
+    sentence: str
+    scopes: list[Scope]
+    cost: TextCost
+    main: Judged
+    cold: Judged | None
+    report: Path
+
+    @property
+    def details(self) -> list[str]:
+        """A sentence for each comparison, and the smallest difference that the data could have shown."""
+        return [*map(detail, self.scopes), smallest_difference(self.scopes[0])]
+
+
+def make_answer(cfg: DictConfig, show: Show, console: Console) -> Answered | None:
+    """Answer the question; None for a dry run.
+
+    Args:
+        cfg: Of the command.
+        show: Receives what is found and decided.
+        console: Where the studies' progress is shown.
+
+    Raises:
+        ConfigError: If a key is impossible, or the items have no text.
+        DataError: If the data is malformed.
+        RecsysError: If no cell with, or none without a language model was finished.
+    """
+    asked = request(cfg)
+    dataset, texts = read_data(asked, show)
+    asked = replace(asked, data=[*asked.data, *texts])
+    found = facts_of(dataset)
+    split = choose_split(found, lambda name: problems_of(asked, name), asked.split)
+    prepared = load_split(asked.run_cfg(split.name))
+    found = facts_of(prepared.dataset, prepared)
+    for table in render(describe(prepared.dataset, prepared)):
+        show(table)
+    show(f"Split: {split.name}. {split.reason}")
+    with_cold, reason = _cold(asked, found, split)
+    show(reason)
+    plans = _plans(asked, found, split, prepared, with_cold)
+    _show_plans(plans, asked, show)
+    if cfg.dry_run:
+        return None
+    start = time.perf_counter()
+    dim, n_weights = _encode(asked, split, show)
+    spent = [time.perf_counter() - start, 0.0]
+    plans = _plans(asked, found, split, prepared, with_cold, dim)
+    judged = [judge(_made(plan, show, console, own)) for plan, own in zip(plans, spent, strict=False)]
+    notes = [f"Split: {split.name}. {split.reason}", reason, *prepared.warnings]
+    return _answered(asked, judged[0], judged[1] if with_cold else None, n_weights, notes)
+
+
+def _cold(asked: Request, found: Facts, split: SplitChoice) -> tuple[bool, str]:
+    if split.name == COLD_SPLIT:
+        return False, "The split tests cold items only."
+    if asked.cfg.cold_items is not None:
+        told = "A study of cold items takes a third of the time" if asked.cfg.cold_items else "No study of cold items"
+        return bool(asked.cfg.cold_items), f"{told}: the command chooses it."
+    return wants_cold_items(found, asked.minutes, lambda name: problems_of(asked, name))
+
+
+def _plans(
+    asked: Request, found: Facts, split: SplitChoice, prepared: Split, with_cold: bool, dim: int | None = None
+) -> list[TimedPlan]:
+    """The study of all items and, if it is wanted, that of cold items; `dim` is the width of the text vectors."""
+    key = key_of(prepared.dataset.fingerprint, *asked.data, *asked.encoder, *asked.common)
+    name = as_name(f"answer_{prepared.dataset.name}")
+    shares = {split.name: 1 - COLD_SHARE, COLD_SPLIT: COLD_SHARE} if with_cold else {split.name: 1.0}
+    return [
+        TimedPlan(
+            name=f"{name}_{own}_{key[:6]}",
+            common=asked.overrides(own),
+            further=asked.further,
+            metrics=list(asked.cfg.metrics),
+            groups=groups(found, asked.encoder, asked.name, own == COLD_SPLIT, dim),
+            minutes=asked.minutes * share,
+        )
+        for own, share in shares.items()
+    ]
+
+
+def _show_plans(plans: Sequence[TimedPlan], asked: Request, show: Show) -> None:
+    for plan in plans:
+        table = Table(title=Text(f"study {plan.name}, {seconds(plan.minutes * 60)}"), title_justify="left")
+        for column in ("cells", "models"):
+            table.add_column(column)
+        for group in plan.groups:
+            table.add_row(Text(group.name), Text(_models(group)))
+        show(table)
+    show(
+        f"This takes at most about {asked.minutes:g} min: first one trial of each cell measures its time. Then all "
+        "cells get as many trials and seeds as fit; if too few fit, the last cells of the table are left out."
+    )
+
+
+def _models(group: Group) -> str:
+    return ", ".join(f"{cell.label} ({cell.kind})" for cell in group.cells)
+
+
+def _encode(asked: Request, split: SplitChoice, show: Show) -> tuple[int, int | None]:
+    """Encode the catalogue, so that no trial's time contains it; gives the vectors' width and the model's weights."""
+    cfg = asked.run_cfg(split.name, *asked.encoder)
+    prepared = load_split(cfg)
+    show(f"Texts of {prepared.dataset.n_items:,} items are encoded by {asked.name}.")
+    features = text_features(cfg, prepared)
+    show(f"They are encoded: {seconds(features.report.get('seconds'))}.")
+    model: Any = getattr(fitted_encoder(cfg, prepared), "model", None)
+    n_weights = None if model is None else sum(own.numel() for own in model.parameters())
+    return features.vectors.shape[1], n_weights
+
+
+def _made(plan: TimedPlan, show: Show, console: Console, spent: float) -> TimedStudy:
+    show(f"Study {plan.name}:")
+    return make_timed(plan, console, show, spent)
+
+
+def _answered(
+    asked: Request, main: Judged, cold: Judged | None, n_weights: int | None, notes: Sequence[str]
+) -> Answered:
+    found = scopes(main.three, main.chosen, None if cold is None else (cold.three, cold.chosen))
+    cost = text_cost(main.comparison, main.chosen.text, main.chosen.ids, n_weights)
+    command = redacted(shlex.join(["recsys", "answer", *asked.cfg.overrides]))
+    name = main.study.result.record.name
+    folder = Path(asked.cfg.output or Path(asked.cfg.paths.runs_dir) / "reports" / name)
+    preface = opening(found, cost, main, cold, command, notes)
+    title = f"Does a language model help on {main.comparison.protocol['data']}?"
+    formats, record = list(asked.cfg.formats), main.study.result.record
+    paths = write_report(main.comparison, folder, title, command, formats, study=record, preface=preface)
+    if cold is not None:
+        own = cold.study.result.record
+        write_report(cold.comparison, folder / COLD_SPLIT, f"{title} Cold items", own.command, formats, study=own)
+    page = paths.get("html") or next(iter(paths.values()), folder)
+    return Answered(preface.sentence, found, cost, main, cold, page)

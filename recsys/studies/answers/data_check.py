@@ -1,0 +1,74 @@
+"""Reading the data of an answer: its checks, its facts, and its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from recsys import schema
+from recsys.config.overrides import override
+from recsys.data.dataset import Dataset
+from recsys.experiment.inputs import load_split
+from recsys.schema import ConfigError
+from recsys.studies.answers.answer_request import Request
+
+OWN_COLUMNS = (schema.ITEM_ID, schema.TEXT)
+Say = Callable[[str], None]
+
+
+def read_data(asked: Request, say: Say) -> tuple[Dataset, list[str]]:
+    """The data set, and overrides that give its items a text where the command names none.
+
+    Raises:
+        ConfigError: If the items have no text.
+        DataError: If the data is malformed.
+    """
+    dataset = _dataset(asked)
+    if _has_text(dataset):
+        return dataset, []
+    template = template_of(dataset.items)
+    if template is None or asked.cfg.choices.data != "table":
+        raise ConfigError(
+            f"the items of {dataset.name} have no text, which a language model needs: give a table of items "
+            "(data.items.file) and a template of their text (data.items.template), as in '{title}. {genres}'."
+        )
+    say(f"The text of an item is made of all text columns: {template} (data.items.template chooses others).")
+    further = [override("data.items.template", template)]
+    return _dataset(asked, further), further
+
+
+def template_of(items: pl.DataFrame) -> str | None:
+    """A template of all text columns of the items but their id; None without any.
+
+    Example:
+        >>> template_of(pl.DataFrame({"item_id": ["1"], "text": [""], "name": ["Tea"], "note": ["green"], "n": [2]}))
+        '{name}. {note}'
+    """
+    kinds = items.schema.items()
+    names = [
+        name for name, kind in kinds if kind == pl.String and name not in OWN_COLUMNS and not set("{}!:") & set(name)
+    ]
+    worded = [name for name in names if items[name].fill_null("").str.contains(r"\p{L}").any()]
+    return ". ".join(f"{{{name}}}" for name in worded) or None
+
+
+def _dataset(asked: Request, further: list[str] | None = None) -> Dataset:
+    from recsys.data.dataset_cache import load_dataset
+    from recsys.experiment.built_once import shared
+    from recsys.experiment.inputs import cache_dir
+
+    cfg = asked.run_cfg(str(asked.cfg.choices.split), *(further or []))
+    return load_dataset(shared("data", cfg.data), cache_dir(cfg))
+
+
+def _has_text(dataset: Dataset) -> bool:
+    return bool((dataset.items[schema.TEXT].str.strip_chars() != "").any())
+
+
+def problems_of(asked: Request, name: str) -> list[str]:
+    """Warnings of the data's split of this name, or the error that it raises; none if it fits."""
+    try:
+        return load_split(asked.run_cfg(name)).warnings
+    except ConfigError as error:
+        return [str(error)]

@@ -1,0 +1,56 @@
+"""Facts about a data set that decide which split and which cells an answer has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.description import describe
+from recsys.data.splits.split import Split
+
+_DAY = 86_400 * schema.MICROSECONDS
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts about a data set, and about a split of it.
+
+    Attributes:
+        n_items: The size of the catalogue.
+        has_times: Whether interactions have times, and not all the same.
+        has_parts: Whether the data names the part of each interaction, train, val or test.
+        has_impressions: Whether the data logs the shown items.
+        with_text: The share of items with text.
+        median_history: Interactions of the median user.
+        days: From the first interaction to the last; 0 without times.
+        cold_share: Of the split's test interactions, the share whose item has no train interaction.
+    """
+
+    n_items: int
+    has_times: bool
+    has_parts: bool
+    has_impressions: bool
+    with_text: float
+    median_history: float
+    days: float
+    cold_share: float = 0.0
+
+
+def facts_of(dataset: Dataset, split: Split | None = None) -> Facts:
+    """Facts about a data set and, if it is given, about its split."""
+    found = describe(dataset, split)
+    days = 0.0
+    if dataset.has_timestamps and dataset.interactions.height:
+        times = dataset.interactions[schema.TIMESTAMP].to_numpy()
+        days = float(times.max() - times.min()) / _DAY
+    return Facts(
+        n_items=dataset.n_items,
+        has_times=days > 0,
+        has_parts=schema.PART in dataset.interactions.columns,
+        has_impressions=dataset.impressions is not None,
+        with_text=found["with_text"],
+        median_history=found["per_user_median"],
+        days=days,
+        cold_share=0.0 if split is None else float(found["parts"]["test"]["cold_items"]),
+    )

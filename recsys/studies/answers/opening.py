@@ -1,0 +1,133 @@
+"""The beginning of an answer's report: the sentence, short answers, the comparisons, the plan and the next steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from recsys.reports.document import Section
+from recsys.reports.document import Table as ReportTable
+from recsys.reports.formatting import ABSENT, interval, metric_name, number, p_value, seconds
+from recsys.reports.grids import Entry, Grid
+from recsys.reports.preface import Preface
+from recsys.reports.verdict import Answer
+from recsys.studies.answers.budget import LEVELS
+from recsys.studies.answers.costs_of_text import TextCost
+from recsys.studies.answers.judged import Judged
+from recsys.studies.answers.next_steps import commands, next_steps
+from recsys.studies.answers.scopes import (
+    BETTER,
+    CAPACITY,
+    OVERALL,
+    UNDECIDED,
+    WORSE,
+    Scope,
+    correction_name,
+    ends,
+    n_comparisons,
+)
+from recsys.studies.answers.sentences import detail, first_sentence, smallest_difference
+
+_SHORT = {BETTER: "Yes", WORSE: "No", UNDECIDED: "This data cannot tell", CAPACITY: "This data cannot tell"}
+
+
+def opening(
+    found: Sequence[Scope], cost: TextCost, main: Judged, cold: Judged | None, command: str, notes: Sequence[str]
+) -> Preface:
+    """The beginning of the report.
+
+    Args:
+        found: The planned comparisons; the first is OVERALL.
+        cost: Of the text cell.
+        main: The study of all items.
+        cold: The study of cold items, if there is one.
+        command: That repeats the answer.
+        notes: On data and split.
+    """
+    overall = found[0]
+    better = [scope.name for scope in found if scope.result == BETTER]
+    whom = ", ".join("all users" if name == OVERALL else name for name in better) or "Not shown for anybody"
+    helps = "Only in part" if better and overall.result != BETTER else _SHORT[overall.result]
+    price = ABSENT if cost.text is None else seconds(cost.text)
+    answers = [
+        Answer("Does a language model help?", helps, [detail(overall), smallest_difference(overall)]),
+        Answer("For whom?", whom, [detail(scope) for scope in found[1:]]),
+        Answer("At what cost?", price, [f"{overall.chosen.text}: {cost.short}.", f"{cost.weights}."]),
+    ]
+    sections = [
+        Section("answer", "The answer in numbers", list(_method(found, main, cold)), tables=[_table(found, main)]),
+        Section("plan", "What was run", [*notes, *_plan(main, "all items"), *_plan(cold, "cold items")]),
+        Section("next", "What to do next", next_steps(found, main, cold), code=commands(overall, main, cold, command)),
+    ]
+    return Preface(first_sentence(found, cost, is_tuned=main.study.level.trials > 1), answers, sections)
+
+
+def _method(found: Sequence[Scope], main: Judged, cold: Judged | None) -> Iterator[str]:
+    chosen = main.chosen
+    yield (
+        f"{chosen.text} is the best cell with a language model and {chosen.reference} the best one without, both by "
+        "validation."
+    )
+    if cold is not None:
+        own = cold.chosen
+        yield f"For cold items these are {own.text} and {own.reference}, by validation on other cold items."
+    if chosen.control is None:
+        yield "The control with random vectors failed, so no gain can be attributed to the text."
+    else:
+        yield (
+            f"{chosen.control} is {chosen.text} with a random vector for each text. A gain counts as one of the text "
+            "only if the cell is significantly better than this control too."
+        )
+    yield (
+        f"p-values are corrected for the {n_comparisons(found)} comparisons of this table "
+        f"({correction_name(main.three.inference)}), which were planned before the test."
+    )
+
+
+def _table(found: Sequence[Scope], main: Judged) -> ReportTable:
+    name = metric_name(found[0].metric)
+    note = (
+        f"{name} on the test. Intervals have a level of {main.three.level:.0%} for one comparison; p is corrected for "
+        "all."
+    )
+    return ReportTable(f"With and without a language model: {name}", scope_grid(found), note)
+
+
+def scope_grid(found: Sequence[Scope]) -> Grid:
+    """One row for each scope."""
+    headers = ["for", "part", "with", "without", "difference", "interval", "p"]
+    return Grid([*headers, "above random vectors", "p of that", "result"], [_row(own) for own in found])
+
+
+def _row(scope: Scope) -> list[Entry]:
+    chosen, gain, control = scope.chosen, scope.gain, scope.over_control
+    low, high = ends(gain)
+    cells = (f"{label} {number(scope.means.get(label))}" for label in (chosen.text, chosen.reference))
+    return [
+        Entry(scope.name),
+        Entry(scope.part),
+        *(Entry(text) for text in cells),
+        Entry(number(gain.mean, signed=True), value=gain.mean, is_marked=scope.result in (BETTER, WORSE)),
+        Entry(interval(low, high, signed=True)),
+        Entry(p_value(gain.p_corrected), value=gain.p_corrected),
+        Entry(ABSENT) if control is None else Entry(number(control.mean, signed=True), value=control.mean),
+        Entry(ABSENT) if control is None else Entry(p_value(control.p_corrected), value=control.p_corrected),
+        Entry(scope.result),
+    ]
+
+
+def _plan(judged: Judged | None, name: str) -> Iterator[str]:
+    """What a study was given."""
+    if judged is None:
+        return
+    study = judged.study
+    n_trials = study.level.trials
+    trials = "no search, so each has its own settings" if n_trials == 1 else f"{n_trials} trials each"
+    seeds = "one seed" if study.level.seeds == 1 else f"{study.level.seeds} seeds"
+    took = f"{seconds(study.seconds)} of the {seconds(study.minutes * 60)} that it was given"
+    yield f"Study of {name}: {len(study.cells)} cells, {trials}; {seeds} each. It took {took}."
+    if study.dropped:
+        yield f"Left out of the study of {name} for want of time: {', '.join(study.dropped)}."
+    if study.level != LEVELS[-1]:
+        yield f"More minutes give each cell up to {LEVELS[-1].trials} trials and {LEVELS[-1].seeds} seeds."
+    for outcome in study.result.failures:
+        yield f"Failed: {outcome.label}: {outcome.error}"

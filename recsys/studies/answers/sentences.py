@@ -1,0 +1,91 @@
+"""The answer in sentences, from its planned comparisons alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recsys.reports.formatting import interval, metric_name, number, p_equals
+from recsys.studies.answers.costs_of_text import TextCost
+from recsys.studies.answers.scopes import BETTER, CAPACITY, OVERALL, UNDECIDED, WORSE, Scope, ends
+
+_QUESTION = "a language model makes this recommender better"
+
+
+def first_sentence(found: Sequence[Scope], cost: TextCost, is_tuned: bool = True) -> str:
+    """The answer to "does a language model make this recommender better, for whom, and at what cost?".
+
+    Args:
+        found: The scopes; the first is OVERALL.
+        cost: Of the text cell.
+        is_tuned: Whether the cells were tuned.
+    """
+    overall, price = found[0], f"at a cost of {cost.short}{'' if is_tuned else ', with untuned models'}"
+    better = [scope.name for scope in found[1:] if scope.result == BETTER]
+    worse = [scope.name for scope in found[1:] if scope.result == WORSE]
+    below = f", and worse for {_listed(worse)}" if worse else ""
+    if overall.result == BETTER:
+        also = f" and for {_listed(better)}" if better else ""
+        return f"Yes: {_QUESTION} overall{also}{below}: {_size(overall)}, {price}."
+    if better:
+        first = next(scope for scope in found if scope.name == better[0])
+        return f"Only in part: {_QUESTION} for {_listed(better)} ({_size(first)}){_rest(overall)}{below}, {price}."
+    if overall.result == WORSE:
+        return f"No: a language model makes this recommender worse overall{_also(worse)}: {_size(overall)}, {price}."
+    if overall.result == CAPACITY:
+        return (
+            f"This data cannot tell whether {_QUESTION}{below}: {_size(overall)}, but it is not significantly better "
+            f"than the same model with random vectors, {price}."
+        )
+    return f"This data cannot tell whether {_QUESTION}{below}: {_size(overall)}, {price}."
+
+
+def smallest_difference(overall: Scope) -> str:
+    """The smallest difference that the data could have shown."""
+    name = metric_name(overall.metric)
+    return (
+        f"Smallest difference: a single test on this data shows {number(overall.detectable)} {name} or more in four "
+        "of five cases, and often misses less."
+    )
+
+
+def detail(scope: Scope) -> str:
+    """A sentence about a scope."""
+    beside = {
+        BETTER: "better than without, and than with random vectors",
+        CAPACITY: "better than without, but not than with random vectors, so text may not be the reason",
+        WORSE: "worse than without",
+        UNDECIDED: "this data cannot tell",
+    }[scope.result]
+    named = scope.name if scope.name == OVERALL else f"{scope.name} ({scope.part})"
+    return f"{named[0].upper()}{named[1:]}: {beside}; {_size(scope)}, {p_equals(scope.gain.p_corrected)}."
+
+
+def _size(scope: Scope) -> str:
+    low, high = ends(scope.gain)
+    return (
+        f"{scope.chosen.text} against {scope.chosen.reference} is {number(scope.gain.mean, signed=True)} "
+        f"{interval(low, high, signed=True)} {metric_name(scope.metric)}"
+    )
+
+
+def _rest(overall: Scope) -> str:
+    """Overall, where only parts of the data are better."""
+    if overall.result == WORSE:
+        return " and worse overall"
+    if overall.result == CAPACITY:
+        return "; overall it is not significantly better than the same model with random vectors"
+    return "; overall this data cannot tell"
+
+
+def _also(names: Sequence[str]) -> str:
+    return f" and for {_listed(names)}" if names else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them.
+
+    Example:
+        >>> _listed(["a", "b", "c"]), _listed(["a"])
+        ('a, b and c', 'a')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

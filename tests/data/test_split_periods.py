@@ -1,0 +1,68 @@
+"""The ends of the period of a temporal split, and its moments as shares of all interactions."""
+
+from __future__ import annotations
+
+import pytest
+from data.split_contract import dataset_of, items_by_part, rows_of
+
+from recsys.data.splits.temporal import TemporalSplitter
+from recsys.schema import ConfigError
+
+
+def test_shares_as_moments_leave_out_what_is_outside_of_the_period():
+    rows = rows_of(*(f"{'uv'[time % 2]} {item} {time}" for time, item in enumerate("abcdefghij")))
+    moments = {"train_from": 0.2, "validation_from": 0.5, "test_from": 0.6, "test_until": 0.8}
+    split = TemporalSplitter(**moments).split(dataset_of(rows))
+    assert items_by_part(split) == {"train": "uc ue vd", "validation": "vf", "test": "ug vh"}
+    assert split.statistics["dropped"] == {"outside_period": 4}
+    assert split.dataset.interactions.height == 6
+    assert split.dataset.n_items == 10
+    masked = split.masked("test").sort("user", "item").rows()
+    # a and b are before the period: nothing is fitted on them, and they are not recommended again
+    assert masked == [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 5)]
+    assert split.refit().earlier is not None
+
+
+def test_a_share_as_moment_keeps_equal_times_together():
+    rows = rows_of("u a 1", "v b 2", "u c 3", "v d 3", "u e 3", "v f 4")
+    split = TemporalSplitter(validation_from=0.2, test_from=0.5, test_until=0.9).split(dataset_of(rows))
+    assert items_by_part(split) == {"train": "ua", "validation": "vb", "test": "uc ue vd"}
+
+
+def test_the_end_of_the_period_in_dates():
+    day = 86_400 * 10**6
+    rows = rows_of("u a 0", f"v b {day}", f"u c {2 * day}", f"v d {3 * day}", f"u e {4 * day}")
+    dates = {"train_from": "1970-01-02", "validation_from": "1970-01-03", "test_from": "1970-01-04"}
+    split = TemporalSplitter(**dates, test_until="1970-01-05").split(dataset_of(rows))
+    assert items_by_part(split) == {"train": "vb", "validation": "uc", "test": "vd"}
+
+
+def test_low_ratings_after_the_period_are_unknown():
+    rows = rows_of("u a 0", "u b 1", "u c 2", "u d 3", "v e 3", "u f 4", value=[1.0, 5.0, 5.0, 5.0, 1.0, 1.0])
+    moments = {"validation_from": 0.34, "test_from": 0.67}
+    split = TemporalSplitter(min_rating=3, **moments).split(dataset_of(rows))
+    low = {item for user, item in split.masked("test").rows() if user == 0}
+    assert 0 in low
+    assert 5 not in low
+
+
+@pytest.mark.parametrize(
+    ("moments", "message"),
+    [
+        ({"train_from": 0.5, "validation_from": 0.4, "test_from": 0.6}, r"train_from \(0.5\) is after"),
+        ({"validation_from": 0.4, "test_from": 0.6, "test_until": 0.5}, r"test_from \(0.6\) is after"),
+        ({"validation_from": 0.4, "test_from": "2015-01-01"}, "give two dates or two shares"),
+        (
+            {"validation_from": 0.4, "test_from": 1.5},
+            r"split\.test_from is 1\.5; expected .* above 0 and below 1, or an ISO date",
+        ),
+    ],
+)
+def test_impossible_moments_are_refused(moments, message):
+    with pytest.raises(ConfigError, match=message):
+        TemporalSplitter(**moments)
+
+
+def test_the_ends_of_a_period_need_its_cuts():
+    with pytest.raises(ConfigError, match=r"need split\.test_from"):
+        TemporalSplitter(test_until=0.8)

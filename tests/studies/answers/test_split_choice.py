@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from recsys.studies.answers.data_facts import Facts
+from recsys.studies.answers.split_choice import choose_split, wants_cold_items
+
+FACTS = Facts(
+    n_items=500, has_times=True, has_parts=False, has_impressions=False, with_text=1.0, median_history=9.0, days=30.0
+)
+
+
+def fine(name: str) -> list[str]:
+    return []
+
+
+def small(name: str) -> list[str]:
+    return [f"{name} is too small"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems", "expected"),
+    [
+        ({}, fine, "temporal"),
+        ({}, small, "user_temporal"),
+        ({"has_times": False}, fine, "random"),
+        ({"has_parts": True}, fine, "given"),
+        ({"has_impressions": True}, small, "given"),
+    ],
+)
+def test_the_data_decides(changes, problems, expected):
+    found = choose_split(replace(FACTS, **changes), problems)
+    assert found.name == expected
+    assert found.reason.endswith((".", "small"))
+
+
+def test_the_command_comes_first():
+    assert choose_split(replace(FACTS, has_parts=True), fine, given="random").name == "random"
+
+
+@pytest.mark.parametrize(
+    ("share", "minutes", "problems", "expected"),
+    [
+        (0.05, 10, fine, True),
+        (0.0499, 10, fine, False),
+        (0.05, 9.9, fine, False),
+        (0.05, 10, small, False),
+    ],
+)
+def test_cold_items_need_enough_of_them_and_time(share, minutes, problems, expected):
+    wanted, reason = wants_cold_items(replace(FACTS, cold_share=share), minutes, problems)
+    assert wanted is expected
+    assert reason.startswith("A study" if expected else "No study")
