@@ -17,7 +17,7 @@ from recsys.data.written_texts import ABOUT, ABOUT_USERS, IDS, NOTHING, READ, SH
 from recsys.experiment.inputs import cache_dir, load_split
 from recsys.experiment.writing_prompts import WritingPrompt
 from recsys.language_models.answering import Answers, Generator, answer_all, answer_store
-from recsys.language_models.budget import Budget
+from recsys.language_models.token_budget import TokenBudget
 from recsys.schema import TRAIN, WRITTEN, DataError
 
 
@@ -39,7 +39,7 @@ class Task:
     split: Split
     ids: pl.Series
     prompts: list[str]
-    budget: Budget
+    budget: TokenBudget
 
     @property
     def distinct(self) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recsys.language_models.answer_store import AnswerStore, ModelAnswer, spent
-from recsys.language_models.budget import Budget
+from recsys.language_models.token_budget import TokenBudget
 
 # Takes the rows of prompts and their answers, as soon as they are there.
 Keep = Callable[[Sequence[int], Sequence[ModelAnswer]], None]
@@ -37,7 +37,7 @@ class Generator(Protocol):
     def count_tokens(self, prompts: Sequence[str]) -> int:
         """Tokens of the prompts, or an estimate of them."""
 
-    def generate(self, prompts: Sequence[str], attempt: int, keep: Keep, budget: Budget) -> None:
+    def generate(self, prompts: Sequence[str], attempt: int, keep: Keep, budget: TokenBudget) -> None:
         """Answer the prompts, and pass on the answers as soon as they are there."""
 
 
@@ -71,7 +71,7 @@ def answer_all(
     prompts: Sequence[str],
     check: Callable[[str], Any],
     store: AnswerStore,
-    budget: Budget,
+    budget: TokenBudget,
     max_attempts: int = 3,
     done: Callable[[int], object] = int,
 ) -> Answers:
@@ -124,7 +124,7 @@ def _keeper(
     return keep
 
 
-def _count(made: Answers, answers: Mapping[str, ModelAnswer], budget: Budget | None) -> None:
+def _count(made: Answers, answers: Mapping[str, ModelAnswer], budget: TokenBudget | None) -> None:
     read, wrote = spent(answers.values())
     made.prompt_tokens, made.completion_tokens = made.prompt_tokens + read, made.completion_tokens + wrote
     made.n_calls += len(answers)

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from recsys.language_models.answer_store import ModelAnswer, spent
 from recsys.language_models.answering import Keep
-from recsys.language_models.budget import Budget
 from recsys.language_models.concurrent_requests import ask_all
 from recsys.language_models.http_endpoint import BadAnswer, HttpEndpoint
 from recsys.language_models.pace import Backoff, Pace
+from recsys.language_models.token_budget import TokenBudget
 from recsys.support.number_checks import check_number, check_whole
 
 _BYTES_PER_TOKEN = 2  # at least, of texts in Latin letters: estimates are upper bounds there
@@ -143,7 +143,7 @@ class ChatGenerator:
         """An estimate of the tokens of the prompts, rather too many."""
         return sum(map(_estimate, prompts))
 
-    def generate(self, prompts: Sequence[str], attempt: int, keep: Keep, budget: Budget) -> None:
+    def generate(self, prompts: Sequence[str], attempt: int, keep: Keep, budget: TokenBudget) -> None:
         """Answer the prompts.
 
         Args:

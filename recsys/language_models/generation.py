@@ -12,11 +12,11 @@ from torch import Tensor
 
 from recsys.language_models.answer_store import ModelAnswer, spent
 from recsys.language_models.answering import Keep
-from recsys.language_models.budget import Budget
 from recsys.language_models.causal import CausalLM
 from recsys.language_models.gguf import SMOLLM
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import quiet, stand_in
+from recsys.language_models.token_budget import TokenBudget
 from recsys.language_models.weights import content_of
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
@@ -73,7 +73,7 @@ class LocalGenerator(CausalLM):
         """Tokens of the prompts; the model must be open."""
         return sum(map(len, self._encoded(prompts)))
 
-    def generate(self, prompts: Sequence[str], attempt: int, keep: Keep, budget: Budget) -> None:
+    def generate(self, prompts: Sequence[str], attempt: int, keep: Keep, budget: TokenBudget) -> None:
         """Answer the prompts.
 
         Args:

@@ -6,8 +6,8 @@ import pytest
 
 from recsys.language_models.answer_store import ModelAnswer
 from recsys.language_models.answering import answer_all, answer_store
-from recsys.language_models.budget import Budget, BudgetError
 from recsys.language_models.structured import check_schema, object_in
+from recsys.language_models.token_budget import BudgetError, TokenBudget
 from recsys.schema import ConfigError
 
 
@@ -41,7 +41,7 @@ class Counted:
 def ask(generator, prompts, folder=None, check=str, budget=None, **settings):
     store = answer_store(generator, folder)
     try:
-        return answer_all(generator, prompts, check, store, budget or Budget(), **settings)
+        return answer_all(generator, prompts, check, store, budget or TokenBudget(), **settings)
     finally:
         store.close()
 
@@ -77,21 +77,21 @@ def test_refused_answers_are_asked_again_and_counted(tmp_path):
 
 def test_a_budget_stops_and_keeps_what_is_paid(tmp_path):
     with pytest.raises(BudgetError, match=r"max_tokens=8; 6 tokens are spent"):
-        ask(Counted(), list("abcde"), tmp_path, budget=Budget(max_tokens=8))
+        ask(Counted(), list("abcde"), tmp_path, budget=TokenBudget(max_tokens=8))
     with pytest.raises(BudgetError):  # answers in the cache count, too
-        ask(same := Counted(), list("abcde"), tmp_path, budget=Budget(max_tokens=8))
+        ask(same := Counted(), list("abcde"), tmp_path, budget=TokenBudget(max_tokens=8))
     assert same.asked == []
-    ask(more := Counted(), list("abcde"), tmp_path, budget=Budget(max_tokens=100))
+    ask(more := Counted(), list("abcde"), tmp_path, budget=TokenBudget(max_tokens=100))
     assert more.asked == ["c", "d", "e"]
 
 
 def test_costs_by_hand():
-    budget = Budget(None, 1.0, 2e6, 4e6)
+    budget = TokenBudget(None, 1.0, 2e6, 4e6)
     budget.spend(1, 0)
     assert budget.cost == 2.0
     with pytest.raises(BudgetError, match=r"max_cost=1"):
         budget.reserve(0, 0)
-    budget = Budget(10, None)
+    budget = TokenBudget(10, None)
     budget.reserve(4, 4)
     with pytest.raises(BudgetError):  # what others have reserved counts
         budget.reserve(2, 1)
@@ -102,7 +102,7 @@ def test_costs_by_hand():
 @pytest.mark.parametrize("wrong", [{"max_tokens": -1}, {"max_cost": 1.0}, {"max_tokens": float("nan")}])
 def test_impossible_budgets_are_errors(wrong):
     with pytest.raises(ConfigError, match="budget"):
-        Budget(**wrong)
+        TokenBudget(**wrong)
 
 
 SCHEMA = {

@@ -4,9 +4,9 @@ import pytest
 from encoders.embedding_server import Fault, serving
 
 from recsys.language_models.answering import answer_all, answer_store
-from recsys.language_models.budget import Budget, BudgetError
 from recsys.language_models.chat_endpoint import ChatGenerator
 from recsys.language_models.http_endpoint import EndpointError
+from recsys.language_models.token_budget import BudgetError, TokenBudget
 from recsys.schema import ConfigError
 
 PROMPTS = [f"prompt {letter}" for letter in "abcdef"]
@@ -23,7 +23,7 @@ def ask(server, folder=None, prompts=PROMPTS, check=str, budget=None, **settings
     generator = ChatGenerator(server.url, "stub", **{**QUICK, **settings})
     store = answer_store(generator, folder)
     try:
-        return answer_all(generator, prompts, check, store, budget or Budget(), max_attempts=2)
+        return answer_all(generator, prompts, check, store, budget or TokenBudget(), max_attempts=2)
     finally:
         store.close()
 
@@ -66,14 +66,14 @@ def test_a_server_that_refuses_ends_it_and_what_is_paid_is_kept(server, tmp_path
 def test_a_budget_is_not_exceeded_by_concurrent_requests(server, tmp_path):
     one = ChatGenerator(server.url, "stub", max_new_tokens=10).count_tokens(PROMPTS[:1]) + 10
     with pytest.raises(BudgetError, match="max_tokens"):
-        ask(server, tmp_path, budget=Budget(max_tokens=2 * one - 1), max_new_tokens=10)
+        ask(server, tmp_path, budget=TokenBudget(max_tokens=2 * one - 1), max_new_tokens=10)
     paid = sum(server.texts.values())
     assert 1 <= paid < 6
     assert ask(server, tmp_path, max_new_tokens=10).n_new_calls == 6 - paid
 
 
 def test_costs_are_those_of_the_tokens_that_the_server_counted(server):
-    budget = Budget(None, 1.0, 100.0, 1000.0)
+    budget = TokenBudget(None, 1.0, 100.0, 1000.0)
     ask(server, budget=budget)
     assert budget.cost == pytest.approx((12 * 100 + 6 * 1000) / 1e6)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from encoders.tiny_models import causal_folder
 
-from recsys.language_models.budget import Budget, BudgetError
 from recsys.language_models.generation import GumbelNoise, LocalGenerator, left_padded
+from recsys.language_models.token_budget import BudgetError, TokenBudget
 from recsys.schema import ConfigError
 
 PROMPTS = ["a red apple", "the green pear and the old house by the sea", "b", "apple pear apple pear"]
@@ -21,7 +21,7 @@ def answers(folder, prompts=PROMPTS, attempt=0, budget=None, **settings):
     generator.open(folder)
     found = {}
     generator.generate(
-        prompts, attempt, lambda rows, made: found.update(zip(rows, made, strict=True)), budget or Budget()
+        prompts, attempt, lambda rows, made: found.update(zip(rows, made, strict=True)), budget or TokenBudget()
     )
     return [found[row] for row in range(len(prompts))]
 
@@ -86,7 +86,7 @@ def test_the_identity_has_the_content_and_not_the_name(folder, tmp_path):
 
 def test_a_budget_ends_it_before_a_batch(folder):
     with pytest.raises(BudgetError, match=r"max_tokens=3"):
-        answers(folder, budget=Budget(max_tokens=3))
+        answers(folder, budget=TokenBudget(max_tokens=3))
 
 
 @pytest.mark.parametrize("wrong", [{"max_new_tokens": 0}, {"temperature": -1}, {"seed": -1}, {"device": "tpu"}])

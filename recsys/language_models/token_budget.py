@@ -14,7 +14,7 @@ class BudgetError(RecsysError):
 
 
 @dataclass
-class Budget:
+class TokenBudget:
     """What may be spent, and what was; threads may share it.
 
     A call reserves its largest possible cost before it is sent, so that concurrent calls cannot exceed the budget.
