@@ -33,6 +33,14 @@ def answer_to(body: dict[str, Any]) -> dict[str, Any]:
     return {"object": "list", "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
 
 
+def as_numbers(answer: dict[str, Any]) -> dict[str, Any]:
+    """As a server that does not know of base64 answers."""
+    for entry in answer["data"]:
+        if isinstance(entry["embedding"], str):
+            entry["embedding"] = np.frombuffer(base64.b64decode(entry["embedding"]), "<f4").tolist()
+    return answer
+
+
 class Fault:
     """Something that goes wrong with one request: a status with headers, or a change of the answer."""
 
