@@ -17,7 +17,7 @@ from recsys.data.splits.split import Split
 from recsys.schema import ITEM_ID, TRAIN, USER_ID, WRITTEN, ConfigError
 
 ABOUT_ITEMS, ABOUT_USERS = "items", "users"
-IDS = {ABOUT_ITEMS: ITEM_ID, ABOUT_USERS: USER_ID}
+ID_COLUMNS = {ABOUT_ITEMS: ITEM_ID, ABOUT_USERS: USER_ID}
 NOTHING = "none"  # read by texts that are written from the catalogue alone
 # Keys of the provenance.
 ABOUT, SHA256, READ, SPLIT = "about", "texts_sha256", "interactions_read", "split_fingerprint"
@@ -72,7 +72,7 @@ class WrittenTexts:
                 column of that name.
         """
         self.check(split)
-        key, frame = IDS[self.about], getattr(split.dataset, self.about)
+        key, frame = ID_COLUMNS[self.about], getattr(split.dataset, self.about)
         if WRITTEN in frame.columns:
             raise ConfigError(f"{KEY}: the data's {self.about} have a column {WRITTEN!r} already: rename it.")
         joined = frame.join(self.table, on=key, how="left", maintain_order="left")
@@ -113,15 +113,15 @@ def _read(path: Path, state: tuple[int, ...]) -> WrittenTexts:  # noqa: ARG001 (
             "unknown; expected a file that recsys write made."
         )
     about = str(provenance.get(ABOUT))
-    if about not in IDS:
+    if about not in ID_COLUMNS:
         raise ConfigError(f"{KEY}: {provenance_file(path)} has about: {about}; expected items or users.")
     try:
-        table = pl.read_parquet(path, columns=[IDS[about], WRITTEN])
-        table = table.select(pl.col(IDS[about]).cast(pl.String), pl.col(WRITTEN).cast(pl.String))
+        table = pl.read_parquet(path, columns=[ID_COLUMNS[about], WRITTEN])
+        table = table.select(pl.col(ID_COLUMNS[about]).cast(pl.String), pl.col(WRITTEN).cast(pl.String))
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise ConfigError(f"{KEY}: {path} has no columns {IDS[about]} and {WRITTEN} ({error}).") from error
-    if table[IDS[about]].is_duplicated().any():
-        raise ConfigError(f"{KEY}: {path} has an id in {IDS[about]} more than once; expected each once.")
+        raise ConfigError(f"{KEY}: {path} has no columns {ID_COLUMNS[about]} and {WRITTEN} ({error}).") from error
+    if table[ID_COLUMNS[about]].is_duplicated().any():
+        raise ConfigError(f"{KEY}: {path} has an id in {ID_COLUMNS[about]} more than once; expected each once.")
     found = texts_hash(table)
     if found != provenance.get(SHA256):
         raise ConfigError(

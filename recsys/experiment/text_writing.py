@@ -13,10 +13,10 @@ from omegaconf import DictConfig
 from recsys import __version__
 from recsys.config.compose import build
 from recsys.data.splits.split import Split
-from recsys.data.written_texts import ABOUT, ABOUT_USERS, IDS, NOTHING, READ, SHA256, SPLIT, texts_hash
+from recsys.data.written_texts import ABOUT, ABOUT_USERS, ID_COLUMNS, NOTHING, READ, SHA256, SPLIT, texts_hash
 from recsys.experiment.inputs import cache_dir, load_split
 from recsys.experiment.writing_prompts import WritingPrompt
-from recsys.language_models.answering import Answers, Generator, answer_all, answer_store
+from recsys.language_models.checked_answers import Answers, Generator, answer_all, answer_store
 from recsys.language_models.token_budget import TokenBudget
 from recsys.schema import TRAIN, WRITTEN, DataError
 
@@ -73,7 +73,7 @@ def task(cfg: DictConfig) -> Task:
     budget = build("budget", cfg.budget)
     generator.check()
     split = load_split(cfg)
-    key = IDS[prompt.about]
+    key = ID_COLUMNS[prompt.about]
     ids, prompts = getattr(split.dataset, prompt.about)[key], prompt.fill(split)
     n = len(prompts) if cfg.n_texts is None else cfg.n_texts
     if not any(prompts[:n]):
@@ -97,7 +97,7 @@ def write(cfg: DictConfig, task: Task, done: Callable[[int], object] = int) -> W
     finally:
         store.close()
     texts = [answers.checked.get(prompt) for prompt in task.prompts]
-    key = IDS[task.prompt.about]
+    key = ID_COLUMNS[task.prompt.about]
     table = pl.DataFrame({key: task.ids, WRITTEN: pl.Series(texts, dtype=pl.String)})
     return Written(table, _provenance(cfg, task, table, answers), answers)
 

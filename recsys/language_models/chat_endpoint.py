@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from recsys.language_models.answer_store import ModelAnswer, spent
-from recsys.language_models.answering import Keep
+from recsys.language_models.checked_answers import Keep
 from recsys.language_models.concurrent_requests import ask_all
 from recsys.language_models.http_endpoint import BadAnswer, HttpEndpoint
 from recsys.language_models.pace import Backoff, Pace

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from recsys.language_models.answer_store import ModelAnswer, spent
-from recsys.language_models.answering import Keep
 from recsys.language_models.causal import CausalLM
+from recsys.language_models.checked_answers import Keep
 from recsys.language_models.gguf import SMOLLM
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import quiet, stand_in

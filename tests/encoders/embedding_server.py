@@ -42,6 +42,14 @@ def completion_of(body: dict[str, Any]) -> dict[str, Any]:
     return {"object": "chat.completion", "choices": [{"index": 0, "message": message}], "usage": usage}
 
 
+def as_numbers(answer: dict[str, Any]) -> dict[str, Any]:
+    """As a server that does not know of base64 answers."""
+    for entry in answer["data"]:
+        if isinstance(entry["embedding"], str):
+            entry["embedding"] = np.frombuffer(base64.b64decode(entry["embedding"]), "<f4").tolist()
+    return answer
+
+
 class Fault:
     """Something that goes wrong with one request: a status with headers, or a change of the answer."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import sqlite3
@@ -11,7 +10,7 @@ import traceback
 
 import numpy as np
 import pytest
-from encoders.embedding_server import DIM, Fault, serving, vector_of
+from encoders.embedding_server import DIM, Fault, as_numbers, serving, vector_of
 from encoders.tiny_models import TEXTS
 
 import recsys
@@ -61,14 +60,6 @@ def without_last(answer):
 
 def reversed_order(answer):
     return {**answer, "data": answer["data"][::-1]}
-
-
-def as_numbers(answer):
-    """As a server that does not know of base64 answers."""
-    for entry in answer["data"]:
-        if isinstance(entry["embedding"], str):
-            entry["embedding"] = np.frombuffer(base64.b64decode(entry["embedding"]), "<f4").tolist()
-    return answer
 
 
 def with_number(number):
@@ -170,17 +161,6 @@ def test_a_width_that_was_not_asked_for_is_refused(server):
     server.faults = [Fault(change=ignored)]
     with pytest.raises(EndpointError, match=r"gave a vector of 6 numbers; expected 3 numbers \(encoder\.dimensions=3"):
         encoder_of(server, dimensions=3, n_concurrent=1).encode(["new"])
-
-
-@pytest.mark.parametrize("encoding_format", ["base64", "float"])
-def test_both_formats_give_the_same_bits(server, encoding_format):
-    assert np.array_equal(encoder_of(server, encoding_format=encoding_format).encode(TEXTS), expected(TEXTS))
-    assert {body["encoding_format"] for body in server.requests} == {encoding_format}
-
-
-def test_numbers_are_read_where_a_server_has_no_base64(server):
-    server.faults = [Fault(change=as_numbers)] * 5
-    assert np.array_equal(encoder_of(server).encode(TEXTS), expected(TEXTS))
 
 
 def test_a_prefix_is_before_each_text_and_in_the_identity(server):

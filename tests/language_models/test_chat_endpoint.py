@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from encoders.embedding_server import Fault, serving
 
-from recsys.language_models.answering import answer_all, answer_store
 from recsys.language_models.chat_endpoint import ChatGenerator
+from recsys.language_models.checked_answers import answer_all, answer_store
 from recsys.language_models.http_endpoint import EndpointError
 from recsys.language_models.token_budget import BudgetError, TokenBudget
 from recsys.schema import ConfigError

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from recsys.language_models.answer_store import ModelAnswer
-from recsys.language_models.answering import answer_all, answer_store
+from recsys.language_models.checked_answers import answer_all, answer_store
 from recsys.language_models.structured import check_schema, object_in
 from recsys.language_models.token_budget import BudgetError, TokenBudget
 from recsys.schema import ConfigError
