@@ -24,7 +24,7 @@ VALUE = "value"
 USER_ID = "user_id"
 ITEM_ID = "item_id"
 TEXT = "text"
-TITLE = "title"
+TITLE, WRITTEN = "title", "written"  # written by a language model
 CATEGORIES = "categories"
 
 # Columns of impressions (beside `user` and `timestamp`).

@@ -33,8 +33,8 @@ ALLOWED = {
         *("support", "tracking"),
     },
     "experiment": {
-        *("schema", "support", "config", "data", "encoders", "finetuning", "metrics", "rankers", "tracking"),
-        "training",
+        *("schema", "support", "config", "data", "encoders", "finetuning", "language_models", "metrics", "rankers"),
+        *("tracking", "training"),
     },
     "reports": {"schema", "support", "tracking"},
     "runs": {"schema", "support", "config", "experiment", "reports", "tracking"},

@@ -15,7 +15,7 @@ spec.loader.exec_module(structure)
 BOUNDS = {
     "modules at the top of the package": 2,
     "import circles": 0,
-    "arrows between packages": 106,
+    "arrows between packages": 107,
     "lines of the longest file": 300,
     "lines of the longest function, without its docstring": 65,
     "most parameters of a function": 8,

@@ -16,7 +16,7 @@ GROUPS = {
     "Experiments": ("train", "study", "answer", "score", "evaluate"),
     "Results": ("compare", "runs", "profiles", "update_readme"),
     "Serving": ("recommend", "export", "refit"),
-    "Data and language models": ("new", "prepare_data", "pretrain", "semantic_ids"),
+    "Data and language models": ("new", "prepare_data", "pretrain", "semantic_ids", "write"),
 }
 FIRST_WORD = {"new": "path"}  # the key that a first argument without `=` gives
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
@@ -53,6 +53,12 @@ def summary(name: str) -> str:
     return description(name).text.splitlines()[0]
 
 
+def overrides_of(name: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments as overrides, where a first word without `=` is a value, or stands for some overrides."""
+    own = getattr(import_module(f"recsys.commands.{name}"), "arguments_of", None)
+    return with_first_word(name, arguments) if own is None else list(own(arguments))
+
+
 def run(name: str, arguments: Sequence[str]) -> None:
     """Run a subcommand with these arguments.
 
@@ -63,7 +69,7 @@ def run(name: str, arguments: Sequence[str]) -> None:
         from recsys.commands.application import run_application
 
         module = import_module(f"recsys.commands.{name}")
-        run_application(module.run, name, with_first_word(name, arguments))
+        run_application(module.run, name, overrides_of(name, arguments))
 
 
 def with_first_word(name: str, arguments: Sequence[str]) -> list[str]:

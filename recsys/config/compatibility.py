@@ -87,7 +87,7 @@ def check_data(cfg: DictConfig) -> None:
     Raises:
         ConfigError: Naming the missing keys.
     """
-    for group in ("data", "encoder", "ranker"):
+    for group in ("data", "encoder", "ranker", "language_model"):
         missing = sorted(OmegaConf.missing_keys(cfg[group])) if group in cfg else []
         if missing:
             raise ConfigError(

@@ -40,6 +40,7 @@ def write_texts(
     ends: NDArray[np.int64],
     item_texts: pl.Series,
     people: pl.DataFrame,
+    key: str = KEY,
 ) -> list[str]:
     """A text for each of T lists up to its end.
 
@@ -50,16 +51,17 @@ def write_texts(
         ends: (T,) how many of its items are known: those from there on are in no text.
         item_texts: (n_items,) the items' texts; an item without one is not named.
         people: (T,) rows with the users' columns; null for unknown values.
+        key: The template's place in the configuration, for messages.
 
     Raises:
         ConfigError: If the template has a field that is neither `items` nor a column of the users.
     """
     columns = [column for column in people.columns if column != ITEMS]
-    require_fields([ITEMS, *columns], prompt.template, "what is known of a user", KEY)
+    require_fields([ITEMS, *columns], prompt.template, "what is known of a user", key)
     named = pl.Series(ITEMS, _newest_items(prompt, histories, rows, ends, item_texts), dtype=pl.String)
     used = {name for _, name, _, _ in Formatter().parse(prompt.template) if name}
     known = people.select(_as_words(people, name) for name in columns if name in used)
-    texts = render(known.with_columns(named) if known.width else named.to_frame(), prompt.template, KEY)
+    texts = render(known.with_columns(named) if known.width else named.to_frame(), prompt.template, key)
     return [text or prompt.empty for text in texts.to_list()]
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from recsys.encoders.base import Encoder
 from recsys.encoders.text_store import TextStore
-from recsys.language_models.embedding_endpoint import EmbeddingEndpoint, EndpointError, StoppedError
+from recsys.language_models.embedding_endpoint import EmbeddingEndpoint
+from recsys.language_models.http_endpoint import EndpointError, StoppedError
 from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
@@ -92,13 +93,13 @@ class EndpointEncoder(Encoder):
         self.endpoint = EmbeddingEndpoint(
             url.rstrip("/"),
             model,
-            dimensions,
-            encoding_format,
             api_key_variable,
             timeout,
             self.backoff,
             self.pace,
             n_concurrent,
+            dimensions=dimensions,
+            encoding_format=encoding_format,
         )
         self.revision, self.prefix, self.max_chars = revision, prefix, max_chars
         self.batch_size, self.n_concurrent, self.price = batch_size, n_concurrent, price_per_million_tokens

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from recsys.schema import ConfigError
+from recsys.schema import WRITTEN, ConfigError
 from recsys.tracking.checksums import check_intact
 from recsys.tracking.record import Record
 from recsys.tracking.store import WEIGHTS
@@ -55,7 +55,8 @@ class Run:
         """The data, split as for the model that was tested: its train part is what the model was fitted on.
 
         Raises:
-            ConfigError: If the data is another by now, since weights belong to its users and items by index.
+            ConfigError: If the data or a text of the key `written` is another by now: weights belong to users and items
+                by index.
         """
         from recsys.experiment.inputs import load_tested_split
 
@@ -66,7 +67,17 @@ class Run:
                 f"expected {expected}. Another version of recsys may number users and items differently, too. Make the "
                 "run again."
             )
+        self._check_written()
         return split
+
+    def _check_written(self) -> None:
+        """Raise an error for written texts that have changed since the run."""
+        from recsys.experiment.inputs import written_texts
+
+        found = {texts.about: texts.sha256 for texts in written_texts(self.cfg)}
+        expected = self.record.contents.get(WRITTEN) or {}
+        if found != expected:
+            raise ConfigError(f"written={self.cfg.written}: run {self.record.run_id} read other texts than these.")
 
     @cached_property
     def model(self) -> Recommender:

@@ -16,9 +16,11 @@ from recsys.config.compose import build, plain
 from recsys.data.dataset import Dataset, frame_hash
 from recsys.data.dataset_cache import cached_fingerprint, entry_folder, load_dataset
 from recsys.data.filters import with_items_kept
+from recsys.data.sources.templates import fields as fields_of
 from recsys.data.splits.split import Split
+from recsys.data.written_texts import ABOUT_USERS, WrittenTexts, joint_hash, read_all
 from recsys.experiment.built_once import shared
-from recsys.schema import ALL, ITEM_ID, REFIT, TRAIN_ONLY, ConfigError
+from recsys.schema import ALL, ITEM_ID, REFIT, TRAIN_ONLY, WRITTEN, ConfigError
 from recsys.support.custom_code.hashes import code_of_names
 from recsys.tracking.run_id import targets
 
@@ -70,6 +72,8 @@ def cached_data_fingerprint(cfg: DictConfig) -> str | None:
 def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
     """The data, split; with what `train_share` and `train_per_user` leave to learn from, and `item_text` to read.
 
+    Texts of the key `written` are a column of the items or users, if they read the train part at most.
+
     Args:
         cfg: The configuration.
         knowledge: The data that models are fitted on: the train part only, or more, see `Split.refit`.
@@ -77,7 +81,7 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
     source = shared("data", cfg.data)
     data = str(entry_folder(source, cache_dir(cfg)))
     share, per_user, template = cfg.get("train_share", 1.0), cfg.get("train_per_user"), cfg.get("item_text")
-    encoder = build("encoder", cfg.get("encoder"))
+    encoder, written = build("encoder", cfg.get("encoder")), written_texts(cfg)
     whole = f"{data} {_key(cfg.split)}{_filter_key(encoder)}"
 
     def load() -> Dataset:
@@ -86,9 +90,32 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
     def make() -> Split:
         split = _splits.get(whole, lambda: shared("split", cfg.split).split(load()))
         split = split if knowledge == TRAIN_ONLY else split.refit(knowledge)
-        return split.subsample_train(share, per_user).reading(template)
+        split = split.subsample_train(share, per_user)
+        for texts in written:
+            split = texts.join(split)
+        return split.reading(template)
 
-    return _splits.get(f"{whole} {knowledge} {share} {per_user} {template}", make)
+    return _splits.get(f"{whole} {knowledge} {share} {per_user} {template} {joint_hash(written)}", make)
+
+
+def written_texts(cfg: DictConfig) -> list[WrittenTexts]:
+    """The texts of the key `written`, which the model must read; none where the configuration has no such key.
+
+    Raises:
+        ConfigError: If a file is missing or malformed, or no template reads its texts.
+    """
+    written = cfg.get("written")
+    found = read_all(written if written is None or isinstance(written, str) else list(written))
+    for texts in found:
+        is_about_users = texts.about == ABOUT_USERS
+        key = "profile.template" if is_about_users else "item_text"
+        template = (cfg.get("profile") or {}).get("template") if is_about_users else cfg.get("item_text")
+        if WRITTEN not in {name for _, name in fields_of(str(template or ""), key)}:
+            example = f"profile=text {key}='{{written}}'" if is_about_users else f"{key}='{{title}}. {{written}}'"
+            raise ConfigError(
+                f"written={texts.path} is read by no one, as {key} is {template!r}: give {example} or leave it out."
+            )
+    return found
 
 
 def _filter_key(encoder: Encoder | None) -> str:

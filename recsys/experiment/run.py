@@ -15,10 +15,16 @@ from recsys.config.compatibility import check
 from recsys.config.compose import build, copied, is_outside, plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.finished import Run
-from recsys.experiment.inputs import cached_data_fingerprint, is_refitted, load_first_split, load_tested_split
+from recsys.experiment.inputs import (
+    cached_data_fingerprint,
+    is_refitted,
+    load_first_split,
+    load_tested_split,
+    written_texts,
+)
 from recsys.experiment.record_fields import choice_of, label, logged_config, measured_fields, protocol, summary
 from recsys.experiment.stopwatch import Stopwatch
-from recsys.schema import ALL, ConfigError, DataError
+from recsys.schema import ALL, WRITTEN, ConfigError, DataError
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
 from recsys.support.whole_files import write_atomically
 from recsys.tracking.checksums import checksum
@@ -107,6 +113,8 @@ def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
         contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
     if cfg.ranker.get(LISTS) is not None:
         contents[LISTS] = build("ranker.lists", cfg.ranker.lists).identity()
+    if cfg.get(WRITTEN) is not None:
+        contents[WRITTEN] = {texts.about: texts.sha256 for texts in written_texts(cfg)}
     code = {"recsys": __version__, **code_of_names(targets(settings)), **code_of_object(encoder)}
     return {"code": code, "contents": contents}
 

@@ -12,7 +12,6 @@ from recsys.language_models.weights import content_of, find_weights, weights_fol
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
 
-GROUP = "ranker.language_model"
 HEAD = "lm_head"
 
 
@@ -24,13 +23,18 @@ class CausalLM:
         batch_tokens: Tokens in memory at once; scores do not depend on it.
         device: "cpu", "cuda" or "auto".
 
+    Attributes:
+        group: The configuration's node that asks for it, for messages.
+
     Raises:
         ConfigError: If a value is unknown or impossible, or the weights are not those of a causal language model.
     """
 
+    group = "ranker.language_model"
+
     def __init__(self, weights: str = SMOLLM, batch_tokens: int = 8192, device: str = "auto") -> None:
-        check_whole(f"{GROUP}.batch_tokens", batch_tokens, 1)
-        check_device(device, GROUP)
+        check_whole(f"{self.group}.batch_tokens", batch_tokens, 1)
+        check_device(device, self.group)
         self.weights, self.batch_tokens, self.device = weights, batch_tokens, device
         self.tokenizer: Any = None
         self.model: Any = None
@@ -42,22 +46,22 @@ class CausalLM:
             ConfigError: If so.
         """
         if self.weights != SMOLLM:
-            folder = find_weights(self.weights, f"{GROUP}.weights")
+            folder = find_weights(self.weights, f"{self.group}.weights")
             try:
-                check_kind(folder, True, GROUP)
+                check_kind(folder, True, self.group)
             except (OSError, ValueError, KeyError) as error:
-                raise ConfigError(f"{GROUP}.weights: {folder} is no model of transformers ({error}).") from error
+                raise ConfigError(f"{self.group}.weights: {folder} is no model of transformers ({error}).") from error
 
     def identity(self) -> dict[str, Any]:
         """Everything that scores depend on, except the prompt."""
-        return {"weights": self.weights, **content_of(self.weights, f"{GROUP}.weights"), "precision": "float32"}
+        return {"weights": self.weights, **content_of(self.weights, f"{self.group}.weights"), "precision": "float32"}
 
     def open(self, cache_dir: Path) -> None:
         """Load tokenizer and model, once."""
         if self.model is None:
-            folder = weights_folder(self.weights, cache_dir, f"{GROUP}.weights")
-            self.tokenizer, model = load(folder, True, 1, HEAD, GROUP, complete=True)
-            self.model = model.to(found_device(self.device, GROUP))
+            folder = weights_folder(self.weights, cache_dir, f"{self.group}.weights")
+            self.tokenizer, model = load(folder, True, 1, HEAD, self.group, complete=True)
+            self.model = model.to(found_device(self.device, self.group))
 
     @property
     def max_length(self) -> int:

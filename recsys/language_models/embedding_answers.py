@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
-class BadAnswer(Exception):
-    """An answer that is wrong in a way that another attempt may mend; the message says what is wrong."""
+from recsys.language_models.http_endpoint import BadAnswer
 
 
 @dataclass(frozen=True)

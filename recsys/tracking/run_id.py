@@ -21,6 +21,7 @@ EXCLUDED = (
     "*.search",  # search ranges, which this run does not use
     "*.traits",  # declarations of a component
     "ranker.lists.path",  # a hash of its content is among the contents
+    "written",  # likewise
     "data",  # represented by the fingerprint of its content, independent of paths
     "choices",  # names of nodes that are themselves included
     "overrides",  # the way to this configuration

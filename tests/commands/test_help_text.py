@@ -45,9 +45,9 @@ def test_the_examples_compose(name):
     for example in registry.description(name).examples:
         program, command, *arguments = shlex.split(example)
         assert (program, command) == ("recsys", name)
+        arguments = registry.overrides_of(name, arguments)
         overrides = [word.split(",")[0] if "-m" in arguments else word for word in arguments if word != "-m"]
-        given = registry.with_first_word(name, [override for override in overrides if "<" not in override])
-        assert recsys.compose(given, name)
+        assert recsys.compose([override for override in overrides if "<" not in override], name)
 
 
 def test_help_of_train_has_groups_with_their_choices_and_keys_with_their_meaning(monkeypatch):

@@ -1,4 +1,4 @@
-"""A small server with /v1/embeddings that fails in the ways that servers do, one way for each request in turn."""
+"""A small server for vectors and chats that fails in the ways that servers do, one way for each request in turn."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 DIM = 6
+PATHS = ("/v1/embeddings", "/v1/chat/completions")
 
 
 def vector_of(text: str, dim: int = DIM) -> list[float]:
@@ -31,6 +32,14 @@ def answer_to(body: dict[str, Any]) -> dict[str, Any]:
     data = [{"object": "embedding", "index": place, "embedding": row} for place, row in enumerate(rows)]
     tokens = sum(len(text.split()) for text in body["input"])
     return {"object": "list", "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
+
+
+def completion_of(body: dict[str, Any]) -> dict[str, Any]:
+    """The prompt itself, with an exclamation mark."""
+    prompt = body["messages"][-1]["content"]
+    usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 1}
+    message = {"role": "assistant", "content": f"{prompt}!"}
+    return {"object": "chat.completion", "choices": [{"index": 0, "message": message}], "usage": usage}
 
 
 def as_numbers(answer: dict[str, Any]) -> dict[str, Any]:
@@ -91,11 +100,12 @@ class Server:
             self.under_way -= 1
         if fault is not None and fault.status != 200:
             return fault.status, fault.headers, fault.said.encode()
-        content: Any = answer_to(body)
+        is_chat = "messages" in body
+        content: Any = completion_of(body) if is_chat else answer_to(body)
         if fault is not None and fault.change is not None:
             content = fault.change(content)
         with self.lock:
-            self.texts.update(body["input"])
+            self.texts.update([body["messages"][-1]["content"]] if is_chat else body["input"])
         return 200, {}, content if isinstance(content, bytes) else json.dumps(content).encode()
 
 
@@ -110,7 +120,7 @@ def serving() -> Iterator[Server]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             body["authorization"] = self.headers.get("Authorization")
-            status, headers, content = server.answer(body) if self.path == "/v1/embeddings" else (404, {}, b"no")
+            status, headers, content = server.answer(body) if self.path in PATHS else (404, {}, b"no")
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(content))}.items():
                 self.send_header(name, value)

@@ -16,7 +16,7 @@ from encoders.tiny_models import TEXTS
 import recsys
 from recsys.config.compose import build
 from recsys.encoders.endpoint import EndpointEncoder
-from recsys.language_models.embedding_endpoint import EndpointError
+from recsys.language_models.http_endpoint import EndpointError
 from recsys.schema import ConfigError
 from recsys.testing.encoder_contract import LONG, EncoderContract
 

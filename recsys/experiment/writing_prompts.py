@@ -1,0 +1,135 @@
+"""Prompts about items and users: templates over what the catalogue and the train part know of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from omegaconf import DictConfig, OmegaConf
+
+from recsys import schema
+from recsys.data.queries import histories
+from recsys.data.sources.templates import fields, render, require_fields
+from recsys.data.splits.split import Split
+from recsys.data.user_texts import write_texts
+from recsys.data.written_texts import ABOUT_ITEMS, ABOUT_USERS
+from recsys.schema import TEXT, TITLE, ConfigError, UserPrompt
+from recsys.support.number_checks import check_whole
+
+KEY = "prompt.template"
+
+
+@dataclass(frozen=True)
+class WritingPrompt(ABC):
+    """A template of prompts, and how an answer becomes a text.
+
+    Attributes:
+        template: Of a prompt. An empty field takes the literal before it away; without any field there is no prompt.
+        json_schema: Of the object that an answer must have; None for a plain text.
+        text: A template over the object's properties; needed with a schema.
+    """
+
+    template: str
+    json_schema: Any = None
+    text: str | None = None
+
+    about = ""  # what the texts are about
+
+    def __post_init__(self) -> None:
+        if isinstance(self.json_schema, DictConfig):
+            object.__setattr__(self, "json_schema", OmegaConf.to_container(self.json_schema, resolve=True))
+        if not any(name for _, name in fields(self.template, KEY)):
+            raise ConfigError(f"{KEY} has no field; expected one, as in 'Describe this: {{text}}'.")
+        if (self.json_schema is None) != (self.text is None):
+            raise ConfigError("prompt.json_schema and prompt.text go together: give both, or null for both.")
+        if self.json_schema is not None:
+            from recsys.language_models.structured import check_schema
+
+            check_schema(self.json_schema, "prompt.json_schema")
+            require_fields(list(self.json_schema["properties"]), self.text or "", "prompt.json_schema", "prompt.text")
+
+    @abstractmethod
+    def fill(self, split: Split) -> list[str]:
+        """(n) prompts in the order of the items or users; "" where nothing is known of one."""
+
+    @property
+    def sha256(self) -> str:
+        """A hash of all that prompts and texts depend on beside the data and the model."""
+        return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()
+
+    def check_answer(self, answer: str) -> str | None:
+        """The text that an answer becomes, in one line; None where it is empty or not what the schema describes."""
+        if self.json_schema is None:
+            return " ".join(answer.split()) or None
+        from recsys.language_models.structured import object_in
+
+        found = object_in(answer, self.json_schema)
+        return None if found is None else text_of(found, self.text or "") or None
+
+
+@dataclass(frozen=True)
+class ItemPrompt(WritingPrompt):
+    """About an item, over the columns of the catalogue, such as `title` and `text`; reads no interactions."""
+
+    about = ABOUT_ITEMS
+
+    def fill(self, split: Split) -> list[str]:
+        items = split.dataset.items
+        columns = [name for name, dtype in items.schema.items() if dtype in (pl.String, pl.List(pl.String))]
+        require_fields(columns, self.template, "the catalogue", KEY)
+        return render(items, self.template, KEY).to_list()
+
+
+@dataclass(frozen=True)
+class HistoryPrompt(WritingPrompt):
+    """About a user, over the users' columns and `items`, the newest of the user's train interactions.
+
+    Attributes:
+        n_items: The newest items that are named, the newest first.
+        item_text: "title" (the whole text if the data has no titles) or "text".
+        separator: Between items.
+    """
+
+    n_items: int = 20
+    item_text: str = TITLE
+    separator: str = "\n"
+
+    about = ABOUT_USERS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_whole("prompt.n_items", self.n_items, 1)
+        if self.item_text not in (TITLE, TEXT):
+            raise ConfigError(f"prompt.item_text is {self.item_text!r}; expected {TITLE} or {TEXT}.")
+
+    def fill(self, split: Split) -> list[str]:
+        data = split.dataset
+        known = histories(split, schema.TRAIN)
+        texts = pl.Series(data.titles if self.item_text == TITLE else data.texts, dtype=pl.String)
+        everybody = np.arange(data.n_users)
+        prompt = UserPrompt(self.template, "", self.separator, self.n_items, 1)
+        written = write_texts(prompt, known, everybody, known.lengths, texts, data.users, KEY)
+        return [text if known_items else "" for text, known_items in zip(written, known.lengths, strict=True)]
+
+
+def text_of(found: Mapping[str, Any], template: str) -> str:
+    """The properties of an object in a template; lists are joined by commas.
+
+    Example:
+        >>> text_of({"likes": ["jazz", "noir"], "mood": None}, "Likes {likes}. Mood: {mood}.")
+        'Likes jazz, noir.'
+    """
+    words = {name: _words(found.get(name)) for _, name in fields(template, "prompt.text") if name}
+    return " ".join(render(pl.DataFrame({name: [value] for name, value in words.items()}), template)[0].split())
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(words for one in value if (words := _words(one)))
+    return "" if value is None else str(value)

@@ -1,0 +1,212 @@
+"""Texts that a model of any OpenAI-compatible server writes: OpenAI, vLLM, Ollama, llama.cpp, TGI."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from recsys.language_models.answer_store import ModelAnswer, spent
+from recsys.language_models.checked_answers import Keep
+from recsys.language_models.concurrent_requests import ask_all
+from recsys.language_models.http_endpoint import BadAnswer, HttpEndpoint
+from recsys.language_models.pace import Backoff, Pace
+from recsys.language_models.token_budget import TokenBudget
+from recsys.support.number_checks import check_number, check_whole
+
+_BYTES_PER_TOKEN = 2  # at least, of texts in Latin letters: estimates are upper bounds there
+_RETRY_TEMPERATURE = 0.7  # of a further attempt, where the first one is greedy
+_TOKENS_OF_CHAT = 32  # that a chat template adds, at most
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One prompt of a command.
+
+    Attributes:
+        prompt: The message of the user.
+        attempt: From 0.
+        row: Its place in the command.
+    """
+
+    prompt: str
+    attempt: int
+    row: int
+
+
+@dataclass
+class _ChatServer(HttpEndpoint[_Question, ModelAnswer]):
+    """A server that answers messages; `parameters` are part of each request."""
+
+    parameters: dict[str, Any] | None = None
+
+    group: ClassVar[str] = "language_model"
+    path: ClassVar[str] = "chat/completions"
+    gives: ClassVar[str] = "answers"
+    keys: ClassVar[str] = (
+        "language_model.url, language_model.model, language_model.parameters, and the length of the prompt"
+    )
+
+    def body(self, request: _Question) -> bytes:
+        parameters = dict(self.parameters or {})
+        if "seed" in parameters:
+            parameters["seed"] += request.attempt
+        if request.attempt and parameters.get("temperature") == 0:
+            parameters["temperature"] = _RETRY_TEMPERATURE
+        messages = [{"role": "user", "content": request.prompt}]
+        return json.dumps({"model": self.model, "messages": messages, **parameters}).encode()
+
+    def read(self, content: bytes, request: _Question) -> ModelAnswer:
+        return read_completion(content)
+
+
+class ChatGenerator:
+    """Sends prompts to /v1/chat/completions in concurrent requests; each answer is kept as soon as it is there.
+
+    Args:
+        url: Of the server, up to and with the version, as in http://localhost:8000/v1.
+        model: Its name at the server.
+        revision: Which weights the server has, as you know it; for the identity alone.
+        max_new_tokens: Of an answer, as max_tokens; servers cut longer ones.
+        temperature: Of sampling; 0 for greedy answers, whose further attempts have 0.7.
+        seed: Of sampling, where the server knows it; None sends none.
+        parameters: Further ones of each request, such as {top_p: 0.9}, sent as they are.
+        n_concurrent: Requests at the same time.
+        requests_per_minute: At most; None for no limit.
+        timeout: Seconds of silence after which a request is repeated.
+        max_attempts: Of a request that fails.
+        first_wait: Seconds before the second attempt; doubled before each further one.
+        max_wait: Seconds before an attempt at most; a server that asks for more ends the command.
+        api_key_variable: The environment variable that holds the key; None sends no key.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        revision: str | None = None,
+        max_new_tokens: int = 128,
+        temperature: float = 0.0,
+        seed: int | None = 0,
+        parameters: Any = None,
+        n_concurrent: int = 8,
+        requests_per_minute: float | None = None,
+        timeout: float = 120.0,
+        max_attempts: int = 6,
+        first_wait: float = 0.5,
+        max_wait: float = 60.0,
+        api_key_variable: str | None = None,
+    ) -> None:
+        from recsys.language_models.generation import check_sampling
+
+        check_sampling(max_new_tokens, temperature, seed)
+        for name, count in {"n_concurrent": n_concurrent, "max_attempts": max_attempts}.items():
+            check_whole(f"language_model.{name}", count, 1)
+        for name, value in {
+            "timeout": timeout,
+            "max_wait": max_wait,
+            "requests_per_minute": requests_per_minute,
+        }.items():
+            check_number(f"language_model.{name}", value, above=0, optional=name == "requests_per_minute")
+        check_number("language_model.first_wait", first_wait, at_least=0)
+        self.max_new_tokens = max_new_tokens
+        sent: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature, **dict(parameters or {})}
+        sent |= {} if seed is None else {"seed": seed}
+        backoff, pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)
+        url = url.rstrip("/")
+        self.server = _ChatServer(url, model, api_key_variable, timeout, backoff, pace, n_concurrent, parameters=sent)
+        self.sent, self.revision, self.n_concurrent = sent, revision, n_concurrent
+        self.name, self.n_calls = model, 0
+
+    def check(self) -> None:
+        """Nothing to check before the first request."""
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that answers depend on, except the prompt, as far as a client knows it."""
+        known = {"url": self.server.url, "name": self.server.model, "revision": self.revision}
+        return {"generator": "endpoint", **known, **self.sent}
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of generation."""
+        return {"max_new_tokens": self.max_new_tokens, **self.sent}
+
+    def open(self, cache_dir: Path) -> None:
+        """Nothing to load."""
+
+    def count_tokens(self, prompts: Sequence[str]) -> int:
+        """An estimate of the tokens of the prompts, rather too many."""
+        return sum(map(_estimate, prompts))
+
+    def generate(self, prompts: Sequence[str], attempt: int, keep: Keep, budget: TokenBudget) -> None:
+        """Answer the prompts.
+
+        Args:
+            prompts: Any number.
+            attempt: From 0; a further one has another seed.
+            keep: Called with each answer, in this thread.
+            budget: Of tokens and money. A server that counts no tokens is counted by the estimate.
+
+        Raises:
+            EndpointError: If the server refuses, or fails too often; answers so far are kept.
+            BudgetError: If the next request could exceed the budget; likewise.
+        """
+        self.server.stop = threading.Event()
+
+        def ask(question: _Question) -> ModelAnswer:
+            reserved = _estimate(question.prompt), self.max_new_tokens
+            budget.reserve(*reserved)
+            answer = None
+            try:
+                answer = self.server.ask(question)
+            finally:
+                budget.settle(reserved, None if answer is None else spent([_counted(answer, *reserved)]))
+            return _counted(answer, *reserved)
+
+        def keep_one(question: _Question, answer: ModelAnswer) -> None:
+            self.n_calls += 1
+            keep([question.row], [answer])
+
+        questions = [_Question(prompt, attempt, row) for row, prompt in enumerate(prompts)]
+        ask_all(questions, ask, keep_one, self.n_concurrent, self.server.stop)
+
+
+def read_completion(content: bytes) -> ModelAnswer:
+    """The first choice of an answer of /v1/chat/completions.
+
+    Raises:
+        BadAnswer: If it is malformed.
+
+    Example:
+        >>> read_completion(b'{"choices": [{"message": {"content": "Jazz."}}], "usage": {"prompt_tokens": 3}}')
+        ModelAnswer(text='Jazz.', prompt_tokens=3, completion_tokens=None)
+    """
+    try:
+        body = json.loads(content)
+        text = body["choices"][0]["message"]["content"]
+        usage = body.get("usage")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        raise BadAnswer(f"it is malformed ({type(error).__name__})") from error
+    if not isinstance(text, str | None):
+        raise BadAnswer("its content is no text")
+    return ModelAnswer(text or "", _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens"))
+
+
+def _tokens(usage: Any, key: str) -> int | None:
+    found = usage.get(key) if isinstance(usage, dict) else None
+    return found if type(found) is int and found >= 0 else None
+
+
+def _estimate(prompt: str) -> int:
+    return len(prompt.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + _TOKENS_OF_CHAT
+
+
+def _counted(answer: ModelAnswer, read: int, wrote: int) -> ModelAnswer:
+    """The answer, with estimates in place of the tokens that the server did not count."""
+    prompt = read if answer.prompt_tokens is None else answer.prompt_tokens
+    return ModelAnswer(answer.text, prompt, wrote if answer.completion_tokens is None else answer.completion_tokens)

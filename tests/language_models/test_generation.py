@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from encoders.tiny_models import causal_folder
+
+from recsys.language_models.generation import GumbelNoise, LocalGenerator, left_padded
+from recsys.language_models.token_budget import BudgetError, TokenBudget
+from recsys.schema import ConfigError
+
+PROMPTS = ["a red apple", "the green pear and the old house by the sea", "b", "apple pear apple pear"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return causal_folder("llama", tmp_path_factory.mktemp("writer"))
+
+
+def answers(folder, prompts=PROMPTS, attempt=0, budget=None, **settings):
+    generator = LocalGenerator(str(folder), **{"max_new_tokens": 6, "device": "cpu", **settings})
+    generator.open(folder)
+    found = {}
+    generator.generate(
+        prompts, attempt, lambda rows, made: found.update(zip(rows, made, strict=True)), budget or TokenBudget()
+    )
+    return [found[row] for row in range(len(prompts))]
+
+
+def test_greedy_answers_are_those_of_the_most_likely_tokens_one_by_one(folder):
+    generator = LocalGenerator(str(folder), device="cpu")
+    generator.open(folder)
+    for prompt, answer in zip(PROMPTS, answers(folder), strict=True):
+        ids = generator.tokenizer(prompt, return_tensors="pt", add_special_tokens=False)["input_ids"]
+        n = ids.shape[1]
+        for _ in range(6):
+            with torch.no_grad():
+                ids = torch.cat([ids, generator.model(ids).logits[:, -1:].argmax(dim=2)], dim=1)
+            if ids[0, -1] == 0:  # the end of a text
+                break
+        assert answer.text == generator.tokenizer.decode(ids[0, n:], skip_special_tokens=True)
+        assert (answer.prompt_tokens, answer.completion_tokens) == (n, ids.shape[1] - n)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_the_batch_has_no_influence(folder, temperature):
+    together = answers(folder, temperature=temperature)
+    assert together == answers(folder, temperature=temperature, batch_tokens=1)
+    assert together[::-1] == answers(folder, PROMPTS[::-1], temperature=temperature)
+
+
+def test_seed_and_attempt_change_sampled_answers_and_an_attempt_greedy_ones(folder):
+    sampled = answers(folder, temperature=1.5)
+    assert sampled == answers(folder, temperature=1.5)
+    assert sampled != answers(folder, temperature=1.5, seed=1)
+    assert sampled != answers(folder, temperature=1.5, attempt=1)
+    assert answers(folder) != answers(folder, attempt=1)
+
+
+def test_noisy_scores_are_drawn_from_the_softmax():
+    scores = torch.log(torch.tensor([0.7, 0.2, 0.1])).expand(4000, 3)
+    drawn = GumbelNoise(1.0, range(4000))(torch.empty(0), scores).argmax(dim=1)
+    shares = torch.bincount(drawn, minlength=3) / 4000
+    assert shares.tolist() == pytest.approx([0.7, 0.2, 0.1], abs=0.03)
+
+
+def test_padding_is_at_the_left():
+    assert left_padded([[1], [2, 3]])[0].tolist() == [[0, 1], [2, 3]]
+
+
+def test_a_chat_template_is_used_where_there_is_one(folder):
+    generator = LocalGenerator(str(folder), device="cpu")
+    generator.open(folder)
+    plain = generator.count_tokens(["a red apple"])
+    generator.tokenizer.chat_template = "{% for m in messages %}red {{ m['content'] }} red{% endfor %}"
+    assert generator.count_tokens(["a red apple"]) > plain
+
+
+def test_the_identity_has_the_content_and_not_the_name(folder, tmp_path):
+    other = tmp_path / "renamed"
+    other.symlink_to(folder)
+    identity = LocalGenerator(str(folder)).identity()
+    assert identity == LocalGenerator(str(other)).identity()
+    assert identity != LocalGenerator(str(folder), max_new_tokens=5).identity()
+    assert identity != LocalGenerator(str(folder), temperature=1.0).identity()
+
+
+def test_a_budget_ends_it_before_a_batch(folder):
+    with pytest.raises(BudgetError, match=r"max_tokens=3"):
+        answers(folder, budget=TokenBudget(max_tokens=3))
+
+
+@pytest.mark.parametrize("wrong", [{"max_new_tokens": 0}, {"temperature": -1}, {"seed": -1}, {"device": "tpu"}])
+def test_impossible_values_are_errors(wrong):
+    with pytest.raises(ConfigError, match=rf"language_model\.{next(iter(wrong))}"):
+        LocalGenerator(**wrong)
+
+
+def test_a_prompt_that_is_too_long_is_an_error(folder):
+    with pytest.raises(ConfigError, match=r"max_new_tokens"):
+        answers(folder, ["apple " * 600])
