@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
@@ -10,6 +12,8 @@ from pathlib import Path
 import yaml
 
 _DEFAULTS_LIST = "defaults"  # Hydra's list of groups, no key of the configuration
+_BLOCKS = ("|", ">")  # styles of a text of several lines
+_BLOCK_HEADER = re.compile(r"^[|>][-+0-9]*\s*(?=#)")  # before the comment beside it
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ def _last_line(value: yaml.Node) -> int:
 
 
 def _written(value: yaml.Node, text: str) -> str:
+    if isinstance(value, yaml.ScalarNode) and value.style in _BLOCKS:
+        return json.dumps(" ".join(value.value.split()), ensure_ascii=False)
     written = text[value.start_mark.index : value.end_mark.index]
     if "\n" not in written:
         return written
@@ -89,7 +95,7 @@ def _comments(text: str) -> dict[int, str]:
     last = {token.end_mark.line: token.end_mark.column for token in yaml.scan(text) if _is_content(token)}
     found = {}
     for number, line in enumerate(text.splitlines()):
-        rest = line[last.get(number, len(line)) :].strip()
+        rest = _BLOCK_HEADER.sub("", line[last.get(number, len(line)) :].strip())
         if rest.startswith("#"):
             found[number] = rest.lstrip("#").strip()
     return found

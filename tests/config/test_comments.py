@@ -50,6 +50,15 @@ def test_every_key_has_its_default_as_written_and_its_comment(tmp_path):
     ]
 
 
+def test_a_text_of_several_lines_is_one_line_with_the_comment_beside_its_header(tmp_path):
+    path = tmp_path / "some.yaml"
+    path.write_text('# A file.\na: |-  # a template\n  Two words\n  "and" more # not a comment\nb: 1  # a number\n')
+    assert commented_keys(path) == [
+        Key("a", '"Two words \\"and\\" more # not a comment"', "a template"),
+        Key("b", "1", "a number"),
+    ]
+
+
 def test_a_file_without_keys_has_none(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text("# Nothing.\n")
