@@ -234,7 +234,7 @@ def _checks(comparison: Comparison, work: Work) -> dict[str, float]:
     return {
         **{f"{name} steps per second": round(1 / median(seconds, TASK), 3) for name, seconds in sides.items()},
         "texts asked for in a step": round(sum(map(len, asked)) / work.steps, 1),
-        "distinct items among them": round(sum(len(items.unique()) for items in asked) / work.steps, 1),
+        "distinct items among them": round(sum(items.unique().numel() for items in asked) / work.steps, 1),
         "first loss": round(ours[0], 6),
         "last loss": round(ours[-1], 6),
         "largest difference of a loss": max(abs(one - other) for one, other in zip(ours, plain, strict=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -48,7 +49,9 @@ def rated_at_least(dataset: Dataset, min_rating: float) -> Dataset:
     return replace(dataset, interactions=dataset.interactions.filter(is_kept), low_rated=low_rated, fingerprint="")
 
 
-def _k_core(users: NDArray, items: NDArray, sizes: tuple[int, int], least: tuple[int, int]) -> NDArray[np.bool_]:
+def _k_core(
+    users: NDArray[Any], items: NDArray[Any], sizes: tuple[int, int], least: tuple[int, int]
+) -> NDArray[np.bool_]:
     """Whether each interaction is in the core of `least` interactions for each user and item (Seidman 1983)."""
     kept = np.ones(len(users), dtype=bool)
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -96,7 +97,7 @@ def train_examples(split: Split) -> Examples:
     return Examples(users, history.values.astype(np.int64), history, users, before)
 
 
-def _pairs(frame: pl.DataFrame) -> tuple[NDArray, NDArray]:
+def _pairs(frame: pl.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
     return frame[schema.USER].to_numpy(), frame[schema.ITEM].to_numpy()
 
 
@@ -127,7 +128,7 @@ def _impression_examples(split: Split) -> Examples:
     return Examples(users, positives, history, rows, history.lengths[rows], not_clicked)
 
 
-def _clicked_places(shown: pl.DataFrame) -> tuple[NDArray, NDArray]:
+def _clicked_places(shown: pl.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
     """(impression, place in its candidates) of each click."""
     clicked = shown[schema.CLICKED]
     lengths = clicked.list.len().to_numpy().astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,9 @@ class ItemLists:
         return np.diff(self.offsets)
 
     @classmethod
-    def from_pairs(cls, rows: NDArray, items: NDArray, n_rows: int, order: NDArray | None = None) -> ItemLists:
+    def from_pairs(
+        cls, rows: NDArray[Any], items: NDArray[Any], n_rows: int, order: NDArray[Any] | None = None
+    ) -> ItemLists:
         """Group `items` by `rows`; inside a list by `order` (ascending) if given, else as they come.
 
         Example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +118,7 @@ def find_segments(
     return found
 
 
-def history_groups(lengths: NDArray) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def history_groups(lengths: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Names and masks of queries without a history, and of three groups of the others as equal as ties allow.
 
     Example:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,7 +38,9 @@ def telling_words(texts: Sequence[str], groups: Sequence[NDArray[np.int64]], n: 
     return [_telling(weights, names, mean, rows, n) for rows in groups]
 
 
-def _telling(weights: csr_matrix, names: NDArray, mean: NDArray, rows: NDArray[np.int64], n: int) -> list[list[str]]:
+def _telling(
+    weights: csr_matrix, names: NDArray[Any], mean: NDArray[Any], rows: NDArray[np.int64], n: int
+) -> list[list[str]]:
     found: list[list[str]] = []
     for part in np.array_split(rows, -(-len(rows) // AT_ONCE)):
         share = np.full(part.size, 1 / part.shape[1])

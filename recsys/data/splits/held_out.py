@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from recsys.data.splits.split import TEST_PART, TRAIN_PART, VALIDATION_PART
 
 
 def held_out_parts(
-    idx: NDArray, hashes: NDArray[np.uint64], test_share: float, validation_share: float
+    idx: NDArray[Any], hashes: NDArray[np.uint64], test_share: float, validation_share: float
 ) -> NDArray[np.int8]:
     """The part (n,) of each user or item: of those that occur in `idx`, shares in the order of their `hashes` (n,).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ def ordered(dataset: Dataset, seed: int) -> pl.DataFrame:
     return interactions[user_order(users, times, pair_hash(dataset, users, items, seed))]
 
 
-def user_order(users: NDArray, times: NDArray | None, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+def user_order(users: NDArray[Any], times: NDArray[Any] | None, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The order (n,) that sorts by user, then time, then hash.
 
     Sorts one packed key of user, time and as many bits of the hash as there is room for, then only the rows of equal
@@ -63,7 +65,7 @@ def _settle(order: NDArray[np.int64], packed: NDArray[np.uint64], hashes: NDArra
     return order
 
 
-def pair_hash(dataset: Dataset, users: NDArray, items: NDArray, seed: int) -> NDArray[np.uint64]:
+def pair_hash(dataset: Dataset, users: NDArray[Any], items: NDArray[Any], seed: int) -> NDArray[np.uint64]:
     """A 64-bit hash of each (user, item) pair by their raw ids, and of the seed."""
     user_hash = id_hashes(dataset.users[schema.USER_ID], seed)
     item_hash = id_digests(dataset.items[schema.ITEM_ID])
@@ -84,7 +86,7 @@ def tied_cuts(interactions: pl.DataFrame, part: NDArray[np.int8]) -> float | Non
     return float((times[1:] == times[:-1])[cut].mean()) if cut.any() else None
 
 
-def place_in_user(users: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def place_in_user(users: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For interactions ordered by user: each one's place within its user, and how many that user has.
 
     Example:

@@ -37,7 +37,7 @@ class UserTemporalSplitter(Splitter):
         return newest_shares(interactions[schema.USER].to_numpy(), self.test_share, self.validation_share)
 
 
-def newest_shares(users: NDArray, test_share: float, validation_share: float) -> NDArray[np.int8]:
+def newest_shares(users: NDArray[Any], test_share: float, validation_share: float) -> NDArray[np.int8]:
     """The part of each interaction when each user's last ones are held out; `users` (n,) are in order.
 
     Example:
