@@ -1,6 +1,6 @@
 """The tables of docs/explanation/comparing.md.
 
-`PYTHONPATH=tests python -m reports.coverage [PER_USER.parquet]` takes ten minutes.
+`PYTHONPATH=tests python -m reports.interval_coverage [PER_USER.parquet]` takes ten minutes.
 
 With the values per user of a run, false positives are simulated with these too, for example with
 `runs/<id>/per_user.parquet` of `recsys train ranker=itemknn`.
