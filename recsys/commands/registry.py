@@ -13,7 +13,7 @@ from recsys.support.interruption import stoppable
 
 GROUPS = {
     "Experiments": ("train", "study", "score", "evaluate"),
-    "Results": ("compare", "runs", "profiles", "update_readme"),
+    "Results": ("compare", "runs", "profiles", "audit", "update_readme"),
     "Serving": ("recommend", "export", "refit"),
     "Data and language models": ("prepare_data", "pretrain", "semantic_ids"),
 }
