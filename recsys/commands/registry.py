@@ -14,7 +14,7 @@ from recsys.support.interruption import stoppable
 
 GROUPS = {
     "Experiments": ("train", "study", "answer", "score", "evaluate"),
-    "Results": ("compare", "runs", "profiles", "update_readme"),
+    "Results": ("compare", "runs", "profiles", "audit", "update_readme"),
     "Serving": ("recommend", "export", "refit"),
     "Data and language models": ("new", "prepare_data", "pretrain", "semantic_ids", "write"),
 }

@@ -1,0 +1,73 @@
+"""Look for leaks in a run's data, and compare it with rankers without training.
+
+The exit status is 1 if a leak is found.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recsys.config.value_checks import check_whole
+from recsys.schema import ConfigError
+from recsys.support.ids import one_id
+from recsys.support.screen import Screen
+
+if TYPE_CHECKING:
+    from recsys.serving.audit.finding import Finding
+
+EXAMPLES = (
+    "recsys audit run=<id>",
+    "recsys audit run=<id> near_duplicate=0.8",
+)
+STYLES = {"found": "red", "unknown": "yellow", "clean": "green"}
+
+
+def run(cfg: DictConfig, console: Console | None = None) -> int:
+    """Print and write the findings; 1 if a leak is found, else 0.
+
+    Raises:
+        ConfigError: If a value is impossible, or the run's data has changed.
+    """
+    _check(cfg)
+    import recsys
+    from recsys.serving.audit.auditing import audit, write_audit
+
+    audited = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
+    findings = audit(audited, cfg)
+    console = console or Screen()
+    record = audited.record
+    console.print(table(findings, f"Audit of {record.name}, seed {record.seed} ({record.run_id})"))
+    found = [each.check for each in findings if each.status == "found"]
+    told = f"Leaks found: {', '.join(found)}." if found else "No leak was found."
+    unknown = [each.check for each in findings if each.status == "unknown"]
+    if unknown:
+        told += f" Unknown: {', '.join(unknown)}."
+    for line in (told, f"Written: {write_audit(audited, findings)}"):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return 1 if found else 0
+
+
+def table(findings: list[Finding], title: str) -> Table:
+    """One row for each finding."""
+    made = Table("part", "check", "status", "finding", title=Text(title), title_justify="left")
+    for each in findings:
+        made.add_row(
+            each.part,
+            each.check,
+            Text(each.status, style=STYLES.get(each.status, "")),
+            Text(each.text, overflow="fold"),
+        )
+    return made
+
+
+def _check(cfg: DictConfig) -> None:
+    for key, least in (("n_cold_items", 1), ("seed", 0)):
+        check_whole(key, cfg[key], least)
+    value = cfg.near_duplicate
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ConfigError(f"near_duplicate is {value!r}; expected a number above 0 and at most 1.")

@@ -1,0 +1,122 @@
+"""The origin of files that other programs made, and of language models: do they know the test?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from recsys import schema
+from recsys.data.splits.split import Split
+from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_UNKNOWN, Finding
+from recsys.serving.audit.leaks import LEAKS
+from recsys.tracking.record import Record
+
+PROVENANCE = "provenance"
+MADE_FROM, MADE_AT, UNTIL = ("made_from", "fitted_on"), "made_at", "until"  # keys of a file's yaml
+_CATALOGUE = "catalogue"  # weights of a model that is pretrained on the train items' texts
+
+
+def origins(record: Record, split: Split) -> list[Finding]:
+    """A finding for each file of vectors or lists that the run read, and for each language model."""
+    files = {"vectors": record.encoding, "recommendation lists": record.outside}
+    found = [
+        file_origin(kind, provenance, first_test_time(split))
+        for kind, facts in files.items()
+        for provenance in _distinct(_provenances(facts))
+    ]
+    return [*found, *(_pretraining(weights) for weights in pretrained(record.config))]
+
+
+def file_origin(kind: str, provenance: Mapping[str, Any] | None, test_begins: datetime | None) -> Finding:
+    """Whether a file can have knowledge of the test, by the yaml beside it.
+
+    It is clean if it was made before the first test interaction, or if `made_from` (or `fitted_on`) has the word
+    "train" and not "test". It is a leak if that has the word "test", or if `until`, the time of the newest
+    interaction that was read, is later than the first test interaction. All else is unknown.
+
+    Args:
+        kind: Of the file, for the text.
+        provenance: The yaml's keys and values; None where there is no yaml.
+        test_begins: The time of the first test interaction, with a time zone; None if the data has no times.
+    """
+    return Finding(LEAKS, f"origin of {kind}", *_judged(provenance, test_begins))
+
+
+def _judged(provenance: Mapping[str, Any] | None, test_begins: datetime | None) -> tuple[str, str]:
+    """The status and the text."""
+    if provenance is None:
+        return IS_UNKNOWN, "there is no yaml of their provenance beside the file"
+    source = " ".join(str(provenance[key]) for key in MADE_FROM if key in provenance)
+    words = set(re.findall(r"[a-z]+", source.lower()))
+    made, until = (_time(provenance.get(key)) for key in (MADE_AT, UNTIL))
+    if until is not None and test_begins is not None and until > test_begins:
+        begins = f"the test begins at {test_begins:%Y-%m-%d}"
+        return IS_FOUND, f"interactions until {provenance[UNTIL]} were read, and {begins}"
+    if "test" in words:
+        return IS_FOUND, f"their provenance is {source!r}"
+    if made is not None and test_begins is not None and made < test_begins:
+        return IS_CLEAN, f"they were made at {provenance[MADE_AT]}, before the test begins"
+    if words & {"train", "training"}:
+        return IS_CLEAN, f"their provenance is {source!r}"
+    return IS_UNKNOWN, f"their provenance is {source!r}; it has to have the word train if the test was not read"
+
+
+def first_test_time(split: Split) -> datetime | None:
+    """When the first test interaction was made; None if the data has no times."""
+    if not split.dataset.has_timestamps:
+        return None
+    first = split.test[schema.TIMESTAMP].min()
+    return None if not isinstance(first, int) else datetime.fromtimestamp(first / 1e6, UTC)
+
+
+def pretrained(config: Mapping[str, Any]) -> list[str]:
+    """The weights of language models in a run's configuration that were pretrained outside of it."""
+    nodes = [config.get("encoder"), config.get("ranker")]
+    return sorted({weights for node in nodes for weights in _weights(node)})
+
+
+def _pretraining(weights: str) -> Finding:
+    text = f"the texts that {weights} was pretrained on are not known here"
+    return Finding(LEAKS, "pretraining of the language model", IS_UNKNOWN, text)
+
+
+def _weights(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        own = node.get("weights")
+        if isinstance(own, str) and own != _CATALOGUE:
+            yield own
+        for value in node.values():
+            yield from _weights(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _weights(value)
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
+
+
+def _provenances(facts: Any) -> Iterator[Mapping[str, Any] | None]:
+    if isinstance(facts, Mapping):
+        if PROVENANCE in facts:
+            yield facts[PROVENANCE]
+        for key, value in facts.items():
+            if key != PROVENANCE:
+                yield from _provenances(value)
+    elif isinstance(facts, list | tuple):
+        for value in facts:
+            yield from _provenances(value)
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,84 @@
+"""How far rankers go that need no training: where they reach a model, its training has not paid."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys import schema
+from recsys.serving.audit.finding import IS_MEASURED, IS_NOT_CHECKED, Finding
+from recsys.tracking.record import Record
+
+SHORTCUTS = "shortcuts"
+PROTOCOL = ("data", "split", "metrics", "test_knowledge", "monitor", "paths")  # config groups and keys
+LIMITS = ("trainer.limit_test_batches", "trainer.fast_dev_run", "batches.max_scores")
+NO_TEXT = "none"  # the encoder of a run without text
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A ranker without training.
+
+    Attributes:
+        name: In words.
+        ranker: The option of the config group.
+        reads_text: Whether it counts with a text encoder only.
+    """
+
+    name: str
+    ranker: str
+    reads_text: bool = False
+
+    def is_made_by(self, record: Record) -> bool:
+        """Whether a run is one of this floor."""
+        has_text = record.choices.get("encoder") != NO_TEXT
+        return record.choices.get("ranker") == self.ranker and (has_text or not self.reads_text)
+
+
+FLOORS = (
+    Floor("popularity", "popularity"),
+    Floor("transitions from the last item", "transition_graph"),
+    Floor("nearest texts", "itemknn", True),
+)
+
+
+def shortcuts(record: Record, records: Sequence[Record]) -> list[Finding]:
+    """A finding for each floor: its metric beside the run's, or the command that makes it.
+
+    Args:
+        record: The audited run.
+        records: Of the store; those of the same protocol are used.
+    """
+    metric = f"{schema.TEST}/{record.protocol['monitor'].partition('/')[2]}"
+    comparable = [each for each in records if each.protocol_fingerprint == record.protocol_fingerprint]
+    return [_floor(floor, metric, record, [each for each in comparable if floor.is_made_by(each)]) for floor in FLOORS]
+
+
+def _floor(floor: Floor, metric: str, record: Record, made: Sequence[Record]) -> Finding:
+    values = [each.metrics[metric] for each in made if each.is_finished and metric in each.metrics]
+    own = record.metrics.get(metric)
+    if not values or own is None:
+        return Finding(SHORTCUTS, floor.name, IS_NOT_CHECKED, f"make it with: {command_of(floor, record)}")
+    value = float(np.mean(values))
+    share = value / own if own else np.nan
+    text = (
+        f"{metric} is {value:.4f} (mean of {len(values)} run{'s' if len(values) > 1 else ''}), {share:.0%} of this "
+        f"run's {own:.4f}"
+    )
+    return Finding(SHORTCUTS, floor.name, IS_MEASURED, text, {"floor": value, "run": own, "n_runs": len(values)})
+
+
+def command_of(floor: Floor, record: Record) -> str:
+    """The command that makes a floor under the protocol of a run."""
+    kept = [override for override in record.overrides if _is_protocol(override)]
+    encoder = ["encoder=tfidf"] if floor.reads_text else []
+    words = [*kept, f"ranker={floor.ranker}", *encoder, f"seed={record.seed}"]
+    return " ".join(["recsys train", *map(shlex.quote, words)])
+
+
+def _is_protocol(override: str) -> bool:
+    key = override.lstrip("+~").partition("=")[0].partition("@")[0]
+    return key in LIMITS or key.partition(".")[0] in PROTOCOL
