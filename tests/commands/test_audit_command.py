@@ -54,7 +54,7 @@ def test_impossible_values_are_errors(override):
 
 def test_the_memory_of_a_language_model(temporal, tiny_decoder):
     weights = next(each for each in tiny_decoder["smollm"] if "weights" in each).partition("=")[2]
-    asked = ["memory.n_items=60", "memory.n_choices=3", "memory.n_users=20", f"language_model={weights}"]
+    asked = ["memory.n_items=60", "memory.n_choices=3", "memory.n_users=20", f"memory.weights={weights}"]
     said = call("audit", [f"run={temporal.folder}", *asked])
     findings = json.loads((temporal.folder / "audit.json").read_text())["findings"]
     found = {each["check"]: each for each in findings if each["part"] == "memory"}
@@ -71,6 +71,6 @@ def test_the_memory_of_a_language_model(temporal, tiny_decoder):
 
 
 def test_a_language_model_that_does_not_exist_is_an_error(temporal):
-    said = call("audit", [f"run={temporal.folder}", "language_model=/nowhere"])
+    said = call("audit", [f"run={temporal.folder}", "memory.weights=/nowhere"])
     assert said.status == 2
     assert "/nowhere" in said.error

