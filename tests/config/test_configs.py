@@ -43,6 +43,9 @@ def test_a_command_composes(name):
     assert recsys.compose([], name)
 
 
+COMMANDS = {"study": "study", "search": "study", "launcher": "study", "language_model": "write", "prompt": "write"}
+
+
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_an_option_composes(file: Path):
     group, option = file.parent.as_posix(), file.stem
@@ -57,8 +60,7 @@ def test_an_option_composes(file: Path):
 def composed_with(group: str, option: str) -> DictConfig:
     """A configuration with the option; `make test-all` composes each option of a component alone."""
     if group not in COMPONENTS or FULL:
-        command = "study" if group in ("study", "search", "launcher") else "train"
-        return recsys.compose(choosing(group, option), command)
+        return recsys.compose(choosing(group, option), COMMANDS.get(group, "train"))
     return composed_together(options(group).index(option))
 
 
