@@ -75,7 +75,7 @@ def test_a_folder_with_files_stays_as_it_is(tmp_path, monkeypatch):
 def test_the_commands_of_its_readme_and_its_notebook_run(project):
     text = (project / "README.md").read_text()
     lines = re.search(r"```bash\n(.*?)```", text, re.DOTALL)[1].replace("study=first", "study=first study.seeds=[0]")
-    script = f'recsys() {{ "{sys.executable}" -m recsys.commands.main "$@"; }}\nset -e\n{lines}\n'
+    script = f'recsys() {{ "{sys.executable}" -m recsys "$@"; }}\nset -e\n{lines}\n'
     subprocess.run(["bash", "-c", script], check=True, timeout=600)
     assert (project / "runs" / "reports" / "first" / "report.html").is_file()
     subprocess.run([sys.executable, "-m", "pytest", "-q"], check=True, timeout=600)

@@ -16,6 +16,7 @@ from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number
 
 # Keys of data=table that let dirty rows and unknown forms of times pass; the rows are counted.
+TABLE = "recsys.data.sources.table.TableSource"
 LENIENT = {
     "data.bad_rows": "drop",
     "data.items.unknown": "drop",
@@ -94,11 +95,14 @@ def request(cfg: DictConfig) -> Request:
 
 
 def lenient(cfg: DictConfig) -> list[str]:
-    """Overrides with which a table's bad rows are dropped and counted, unless the command says otherwise."""
-    if cfg.choices.data != "table":
+    """Overrides with which a table's bad rows are dropped and counted, unless the command says otherwise.
+
+    The yaml of a table of one's own decides how its times are written.
+    """
+    if cfg.data.get("_target_") != TABLE:
         return []
     given = {one.split("=")[0] for one in cfg.overrides}
-    has_times = cfg.data.interactions.get("timestamp") is not None
+    has_times = cfg.choices.data == "table" and cfg.data.interactions.get("timestamp") is not None
     return [
         override(key, value)
         for key, value in LENIENT.items()

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+import recsys
+from recsys.studies.answers.answer_request import lenient
 from recsys.studies.answers.data_facts import Facts
 from recsys.studies.answers.split_choice import choose_split, wants_cold_items
 
@@ -53,3 +55,12 @@ def test_cold_items_need_enough_of_them_and_time(share, minutes, problems, expec
     wanted, reason = wants_cold_items(replace(FACTS, cold_share=share), minutes, problems)
     assert wanted is expected
     assert reason.startswith("A study" if expected else "No study")
+
+
+def test_bad_rows_of_a_yaml_that_begins_with_table_are_dropped_and_its_times_stay_as_it_says():
+    cfg = recsys.compose(["data=bookcrossing", "data.path=x"], "answer")
+    assert lenient(cfg) == ["data.bad_rows=drop", "data.items.unknown=drop"]
+    assert lenient(recsys.compose(["data=bookcrossing", "data.path=x", "data.bad_rows=error"], "answer")) == [
+        "data.items.unknown=drop"
+    ]
+    assert lenient(recsys.compose(["data=movielens_small"], "answer")) == []
