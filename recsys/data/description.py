@@ -86,7 +86,7 @@ def render(statistics: dict[str, Any]) -> list[TextTable]:
     """The statistics as tables for the terminal."""
     from recsys.support.text_tables import TextTable
 
-    whole = TextTable(["", "data"], words=["data"])
+    whole = TextTable(["", "data"], words=["data"], is_ruled=True)
     for name, value in statistics.items():
         if name == "parts":
             continue
@@ -100,7 +100,7 @@ def render(statistics: dict[str, Any]) -> list[TextTable]:
         [part, *(_readable(name, value) for name, value in values.items())]
         for part, values in statistics["parts"].items()
     )
-    return [whole, TextTable(["part", *columns], rows, "split")]
+    return [whole, TextTable(["part", *columns], rows, "split", is_ruled=True)]
 
 
 def _readable(name: str, value: Any) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-GAP = 2  # between two columns: a space and what Rich draws between them
+GAP, RULED_GAP = 2, 3  # between two columns: spaces, and what Rich draws between them
 
 
 @dataclass
@@ -27,6 +27,7 @@ class TextTable:
         title: Above the table.
         optional: Headers of columns that a narrow terminal may leave out, the least important first.
         words: Headers of columns that stand to the left, as words do; the first column always does.
+        is_ruled: Whether lines separate the columns.
     """
 
     headers: Sequence[str]
@@ -34,6 +35,7 @@ class TextTable:
     title: str | None = None
     optional: Sequence[str] = ()
     words: Collection[str] = ()
+    is_ruled: bool = False
 
     def __post_init__(self) -> None:
         self._rows: list[list[Text]] = []
@@ -48,7 +50,7 @@ class TextTable:
         """The table, and the names of the columns that are left out."""
         shown, left_out = list(range(len(self.headers))), []
         for header in self.optional:
-            if sum(map(self._narrowest, shown)) + GAP * len(shown) <= options.max_width:
+            if sum(map(self._narrowest, shown)) + self._gap * len(shown) <= options.max_width:
                 break
             if header in self.headers:
                 shown.remove(self.headers.index(header))
@@ -60,7 +62,8 @@ class TextTable:
 
     def _table(self, shown: Sequence[int], width: int) -> Table:
         title = None if self.title is None else Text(self.title)
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        table = Table(title=title, title_justify="left", show_edge=False)
+        table.box, table.padding = (box.MINIMAL, (0, 1, 0, 1)) if self.is_ruled else (box.SIMPLE_HEAD, (0, 1, 0, 0))
         for column, size in zip(shown, self._widths(shown, width), strict=True):
             justify: JustifyMethod = "left" if self._is_words(column) else "right"
             table.add_column(Text(self.headers[column]), justify=justify, width=size, overflow="fold")
@@ -72,7 +75,7 @@ class TextTable:
         """Of each column: at least its longest word; then as far as there is room, the smallest wishes first."""
         widths = [self._narrowest(column) for column in shown]
         whole = [max(map(_longest_line, [self.headers[column], *self._texts(column)])) for column in shown]
-        room = width - sum(widths) - GAP * len(shown)
+        room = width - sum(widths) - self._gap * len(shown)
         narrowed = [place for place, column in enumerate(shown) if self._is_words(column)]
         while room < 0 and max(widths[place] for place in narrowed) > 1:
             widest = max(narrowed, key=lambda place: widths[place])
@@ -90,6 +93,10 @@ class TextTable:
         parts = (text.split() if is_words else text.split(" [") for text in self._texts(column))
         sizes = (cell_len(part) + (not is_words and n > 0) for found in parts for n, part in enumerate(found))
         return max(sizes, default=0)
+
+    @property
+    def _gap(self) -> int:
+        return RULED_GAP if self.is_ruled else GAP
 
     def _is_words(self, column: int) -> bool:
         return column == 0 or self.headers[column] in self.words

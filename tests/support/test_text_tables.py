@@ -72,3 +72,12 @@ def test_a_long_path_is_broken_and_the_names_beside_it_are_not():
     assert "commit" in lines[2]
     assert sum(line.count("a") for line in lines[2:5]) >= 60
     assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize("width", [24, 30, 60])
+def test_a_ruled_table_separates_its_columns_and_keeps_to_the_width(width):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(TextTable(["part", "users"], [["train", "671"], ["test", "90"]], is_ruled=True))
+    lines = console.file.getvalue().splitlines()
+    assert " train │   671 " in lines
+    assert max(map(len, lines)) <= width
