@@ -32,8 +32,8 @@ def run(cfg: DictConfig) -> None:
     """
     folder = Path(str(cfg.path)).expanduser()
     name = folder.absolute().name
-    if not (name.isascii() and name.isidentifier()):
-        raise ConfigError(f"path is {str(cfg.path)!r}; expected a folder whose name has only letters, digits and _.")
+    if not (isinstance(cfg.path, str) and name.isascii() and name.isidentifier()):
+        raise ConfigError(f"path is {cfg.path!r}; expected a folder whose name has only letters, digits and _.")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ConfigError(f"path is {str(cfg.path)!r}, which is there already; expected a folder to be made.")
     for path, content in {**_files(name), **_sample_data()}.items():

@@ -51,7 +51,7 @@ def test_no_place_of_the_template_is_left_open(project):
     assert json.loads((project / "notebook.ipynb").read_text())["nbformat"] == 4
 
 
-@pytest.mark.parametrize("words", [["my shop"], ["path=a-b"], ["7up"], ["path=''"], ["."]])
+@pytest.mark.parametrize("words", [["my shop"], ["path=a-b"], ["7up"], ["path=''"], ["."], ["path=null"], ["path=[a]"]])
 def test_a_name_that_cannot_be_chosen_is_refused(words, tmp_path, monkeypatch):
     (tmp_path / "x-y").mkdir()
     monkeypatch.chdir(tmp_path / "x-y")
