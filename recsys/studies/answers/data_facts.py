@@ -23,7 +23,7 @@ class Facts:
         has_impressions: Whether the data logs the shown items.
         with_text: The share of items with text.
         median_history: Interactions of the median user.
-        days: From the first interaction to the last; 0 without times.
+        days: From the first interaction to the last, of the train part where there is a split; 0 without times.
         cold_share: Of the split's test interactions, the share whose item has no train interaction.
     """
 
@@ -41,8 +41,9 @@ def facts_of(dataset: Dataset, split: Split | None = None) -> Facts:
     """Facts about a data set and, if it is given, about its split."""
     found = describe(dataset, split)
     days = 0.0
-    if dataset.has_timestamps and dataset.interactions.height:
-        times = dataset.interactions[schema.TIMESTAMP].to_numpy()
+    known = dataset.interactions if split is None else split.train  # a model's half-life follows from it
+    if dataset.has_timestamps and known.height:
+        times = known[schema.TIMESTAMP].to_numpy()
         days = float(times.max() - times.min()) / _DAY
     return Facts(
         n_items=dataset.n_items,

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 import recsys
+from recsys import schema
+from recsys.data.dataset import Dataset
+from recsys.data.splits.temporal import TemporalSplitter
 from recsys.studies.answers.answer_request import lenient
-from recsys.studies.answers.data_facts import Facts
+from recsys.studies.answers.data_facts import Facts, facts_of
 from recsys.studies.answers.split_choice import choose_split, wants_cold_items
 
 FACTS = Facts(
@@ -64,3 +68,14 @@ def test_bad_rows_of_a_yaml_that_begins_with_table_are_dropped_and_its_times_sta
         "data.items.unknown=drop"
     ]
     assert lenient(recsys.compose(["data=movielens_small"], "answer")) == []
+
+
+def test_the_span_that_decides_a_half_life_is_that_of_the_train_part():
+    days = 86_400 * schema.MICROSECONDS
+    interactions = pl.DataFrame({"user": [0, 0, 0], "item": [0, 1, 2], "timestamp": [0, 4 * days, 20 * days]})
+    interactions = interactions.with_columns(pl.col("user", "item").cast(pl.Int32), value=pl.lit(1.0, pl.Float32))
+    items, users = pl.DataFrame({"item_id": ["a", "b", "c"], "text": ["", "", ""]}), pl.DataFrame({"user_id": ["u"]})
+    dataset = Dataset("toy", interactions, items, users)
+    split = TemporalSplitter(test_from="1970-01-10", validation_from="1970-01-09").split(dataset)
+    assert facts_of(dataset).days == 20
+    assert facts_of(dataset, split).days == 4
