@@ -5,16 +5,17 @@ The exit status is 1 if a leak is found.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recsys.schema import ConfigError
+from recsys.config.compose import compose, plain
+from recsys.config.value_checks import check_keys, check_like
 from recsys.support.ids import one_id
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 from recsys.support.screen import Screen
 
 if TYPE_CHECKING:
@@ -66,10 +67,18 @@ def table(findings: list[Finding], title: str) -> Table:
 
 
 def _check(cfg: DictConfig) -> None:
+    _check_node("memory", plain(cfg.memory), plain(compose(["run=any"], "audit").memory))
     for key, least in (("n_cold_items", 1), ("seed", 0)):
         check_whole(key, cfg[key], least)
     for key, least in {"n_items": 0, "n_choices": 2, "n_examples": 0, "n_users": 1, "top_k": 1}.items():
         check_whole(f"memory.{key}", cfg.memory[key], least)
-    value = cfg.near_duplicate
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
-        raise ConfigError(f"near_duplicate is {value!r}; expected a number above 0 and at most 1.")
+    check_number("near_duplicate", cfg.near_duplicate, above=0, at_most=1)
+
+
+def _check_node(node: str, values: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Refuse unknown keys, and values of another kind than their defaults, at all levels."""
+    check_keys(node, values, defaults)
+    check_like(node, values, defaults)
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _check_node(f"{node}.{key}", value, defaults[key])
