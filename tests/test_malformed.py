@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from full import FULL
 from in_process import call
-from malformed.draws import TINY, draw
+from malformed.draws import TINY, Malformed, draw, every_key
 
 import recsys
 from recsys.config.compatibility import check
@@ -36,9 +36,24 @@ def test_malformed_inputs_are_refused(first, made, cache_dir, monkeypatch):
     store, run_id = made
     monkeypatch.chdir(store.parent)
     monkeypatch.setenv("COLUMNS", "200")
+    numbers = range(first, first + N_AT_ONCE)
+    cases = {number: draw(random.Random(number), store.parent, run_id) for number in numbers}
+    assert not (wrong := accepted_or_vague(cases, store, cache_dir)), "\n".join(wrong)
+
+
+@pytest.mark.parametrize("command", ["answer", "audit", "score", "semantic_ids", "write"])
+def test_every_key_of_a_command_is_checked(command, made, cache_dir, monkeypatch):
+    store, run_id = made
+    monkeypatch.chdir(store.parent)
+    monkeypatch.setenv("COLUMNS", "200")
+    cases = dict(enumerate(every_key(command, run_id)))
+    assert not (wrong := accepted_or_vague(cases, store, cache_dir)), "\n".join(wrong)
+
+
+def accepted_or_vague(cases: dict[int, Malformed], store: Path, cache_dir: Path) -> list[str]:
+    """The cases that do not end in exit status 2 and one line with a name, or that write into the store."""
     wrong = []
-    for number in range(first, first + N_AT_ONCE):
-        case = draw(random.Random(number), store.parent, run_id)
+    for number, case in cases.items():
         paths = [f"paths.runs_dir={store}", f"paths.cache_dir={cache_dir}"]
         before = contents(store)
         try:
@@ -50,7 +65,7 @@ def test_malformed_inputs_are_refused(first, made, cache_dir, monkeypatch):
         is_right = said.status == 2 and len(lines) == 1 and any(name in said.error for name in case.names)
         if not is_right or contents(store) != before:
             wrong.append(f"{number} {case.command} {case.arguments} {case.names}: {said.status} {lines or said.out}")
-    assert not wrong, "\n".join(wrong)
+    return wrong
 
 
 @pytest.mark.parametrize("first", range(0, N_DRAWS, N_AT_ONCE))

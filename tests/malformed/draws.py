@@ -80,19 +80,34 @@ def _of_group(rng: random.Random, folder: Path, run_id: str) -> Malformed:
 
 def _of_command(rng: random.Random, folder: Path, run_id: str) -> Malformed:
     command = rng.choice(COMMANDS)
-    base = [f"run={run_id}"] if command in ("evaluate", "recommend", "export", "profiles", "refit") else []
+    base, leaves = _keys_of(command, run_id)
+    return _with_wrong_value(rng, command, base, *rng.choice(leaves))
+
+
+def every_key(command: str, run_id: str) -> list[Malformed]:
+    """A wrong value, or a misspelt name, for each key of a command."""
+    base, leaves = _keys_of(command, run_id)
+    return [_with_wrong_value(random.Random(n), command, base, *leaf) for n, leaf in enumerate(leaves)]
+
+
+def _keys_of(command: str, run_id: str) -> tuple[list[str], list[tuple[str, Any]]]:
+    """What the command needs, and its own keys with their defaults."""
+    base = [f"run={run_id}"] if command in ("evaluate", "recommend", "export", "profiles", "refit", "audit") else []
     base += {
         "train": TINY,
         "prepare_data": TINY,
         "recommend": ["user=0"],
         "update_readme": ["block=tiny"],
         "study": ["study=demo", "dry_run=true"],
+        "answer": ["dry_run=true"],
+        "write": ["prompt=item_facts", "dry_run=true"],
+        "score": ["file=lists.csv"],
+        "semantic_ids": ["encoder=tfidf"],
     }.get(command, [])
     cfg = OmegaConf.to_container(recsys.compose(base, command), resolve=False)
     given = {argument.partition("=")[0] for argument in base}
     own = {key: value for key, value in cfg.items() if key not in (*cfg["choices"], "choices", "overrides", "paths")}
-    leaves = [(key, value) for key, value in _leaves(own, "") if key not in given] or [("trust", [])]
-    return _with_wrong_value(rng, command, base, *rng.choice(leaves))
+    return base, [(key, value) for key, value in _leaves(own, "") if key not in given] or [("trust", [])]
 
 
 def _of_form(rng: random.Random, folder: Path, run_id: str) -> Malformed:
