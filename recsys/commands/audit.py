@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from recsys.config.compose import compose, plain
@@ -17,6 +16,7 @@ from recsys.config.value_checks import check_keys, check_like
 from recsys.support.ids import one_id
 from recsys.support.number_checks import check_number, check_whole
 from recsys.support.screen import Screen
+from recsys.support.text_tables import TextTable
 
 if TYPE_CHECKING:
     from recsys.serving.audit.finding import Finding
@@ -48,21 +48,17 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
     unknown = [each.check for each in findings if each.status == "unknown"]
     if unknown:
         told += f" Unknown: {', '.join(unknown)}."
-    for line in (told, f"Written: {write_audit(audited, findings)}"):
+    missing = [f"For {each.check}: {each.command}" for each in findings if each.command]
+    for line in (told, *missing, f"Written: {write_audit(audited, findings)}"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 1 if found else 0
 
 
-def table(findings: list[Finding], title: str) -> Table:
+def table(findings: list[Finding], title: str) -> TextTable:
     """One row for each finding."""
-    made = Table("part", "check", "status", "finding", title=Text(title), title_justify="left")
+    made = TextTable(["part", "check", "status", "finding"], title=title, words=("check", "status", "finding"))
     for each in findings:
-        made.add_row(
-            each.part,
-            each.check,
-            Text(each.status, style=STYLES.get(each.status, "")),
-            Text(each.text, overflow="fold"),
-        )
+        made.add(each.part, each.check, Text(each.status, style=STYLES.get(each.status, "")), each.text)
     return made
 
 

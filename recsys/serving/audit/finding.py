@@ -21,6 +21,7 @@ class Finding:
         status: IS_FOUND, IS_CLEAN, IS_UNKNOWN, IS_MEASURED or IS_NOT_CHECKED.
         text: What was found, of how many, and what to do.
         numbers: The same as numbers, by name.
+        command: That makes what is missing; empty if there is none.
     """
 
     part: str
@@ -28,3 +29,4 @@ class Finding:
     status: str
     text: str
     numbers: dict[str, float] = field(default_factory=dict)
+    command: str = ""

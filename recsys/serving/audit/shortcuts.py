@@ -61,7 +61,9 @@ def _floor(floor: Floor, metric: str, record: Record, made: Sequence[Record]) ->
     values = [each.metrics[metric] for each in made if each.is_finished and metric in each.metrics]
     own = record.metrics.get(metric)
     if not values or own is None:
-        return Finding(SHORTCUTS, floor.name, IS_NOT_CHECKED, f"make it with: {command_of(floor, record)}")
+        return Finding(
+            SHORTCUTS, floor.name, IS_NOT_CHECKED, "no such run is in the store", command=command_of(floor, record)
+        )
     value = float(np.mean(values))
     share = value / own if own else np.nan
     text = (

@@ -43,5 +43,5 @@ def test_the_command_of_a_floor_has_the_protocol_and_nothing_else_of_the_run():
     ]
     found = shortcuts(record("mlp", 0.2, overrides=overrides), [])
     expected = "recsys train 'data.path=/a b' split=random trainer.limit_test_batches=1 ranker="
-    assert found[0].text.endswith(f"{expected}popularity seed=3")
-    assert found[2].text.endswith(f"{expected}itemknn encoder=tfidf seed=3")
+    assert found[0].command.endswith(f"{expected}popularity seed=3")
+    assert found[2].command.endswith(f"{expected}itemknn encoder=tfidf seed=3")
