@@ -11,8 +11,6 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from recsys.data.description import describe, render
 from recsys.data.splits.split import Split
@@ -31,6 +29,7 @@ from recsys.studies.answers.sentences import detail, smallest_difference
 from recsys.studies.answers.split_choice import SplitChoice, choose_split, wants_cold_items
 from recsys.studies.answers.timed_study import TimedPlan, TimedStudy, make_timed
 from recsys.studies.storage import key_of
+from recsys.support.text_tables import TextTable
 from recsys.tracking.names import as_name
 from recsys.tracking.secrets import redacted
 
@@ -134,12 +133,8 @@ def _plans(
 
 def _show_plans(plans: Sequence[TimedPlan], asked: Request, show: Show) -> None:
     for plan in plans:
-        table = Table(title=Text(f"study {plan.name}, {seconds(plan.minutes * 60)}"), title_justify="left")
-        for column in ("cells", "models"):
-            table.add_column(column)
-        for group in plan.groups:
-            table.add_row(Text(group.name), Text(_models(group)))
-        show(table)
+        rows = [(group.name, _models(group)) for group in plan.groups]
+        show(TextTable(["cells", "models"], rows, f"study {plan.name}, {seconds(plan.minutes * 60)}", words=["models"]))
     show(
         f"This takes at most about {asked.minutes:g} min: first one trial of each cell measures its time. Then all "
         "cells get as many trials and seeds as fit; if too few fit, the last cells of the table are left out."
