@@ -26,7 +26,8 @@ from recsys.tracking.study_record import StudyRecord
 from recsys.training.module import RecommenderModule
 
 ONE = '{text: ["encoder=tfidf", "encoder.n_components=8", "ranker=dot"]}'
-TUNED = ["search=tpe", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
+DRAWN = ["search=random", "search.defaults_first=false"]
+TUNED = ["search=tpe", "search.defaults_first=false", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
 
 
 def test_a_study_is_made_then_found_by_itself_and_by_another_which_marks_the_runs(study_of, tmp_path):
@@ -101,7 +102,7 @@ def test_the_seed_of_a_trial_is_none_of_the_tested(tuned):
 
 
 def test_a_trial_may_be_the_mean_of_several_seeds(study_of, tmp_path):
-    cfg = study_of("search=random", "search.n_trials=1", "search.seeds=2", "study.seeds=[1000]", cells=ONE)
+    cfg = study_of(*DRAWN, "search.n_trials=1", "search.seeds=2", "study.seeds=[1000]", cells=ONE)
     (trial,) = run_study(cfg).record.cells[1].trials
     runs = [record for record in Store(tmp_path / "runs").records() if not record.config["test"]]
     assert sorted(record.seed for record in runs) == [1001, 1002]
@@ -122,7 +123,7 @@ def test_the_first_trial_may_have_the_cells_own_settings(study_of):
 
 def test_a_factor_is_trained_with_its_values_under_a_search(study_of):
     factors = "study.factors={features.dim: [4], learning_rate: [0.0001]}"
-    cfg = study_of("search=random", "search.n_trials=1", "study.seeds=[0]", factors, cells="{}")
+    cfg = study_of(*DRAWN, "search.n_trials=1", "study.seeds=[0]", factors, cells="{}")
     result = run_study(cfg)
     cells = {cell.label: cell for cell in result.record.cells}
     runs = {label: record for record in result.records for label in result.record.labels[record.run_id]}
@@ -142,7 +143,7 @@ def test_cells_that_tuning_makes_the_same_are_all_kept(study_of, tmp_path):
         "features.init_std: null, profile.init_std: null, optimizer.weight_decay: null, negatives.n_negatives: null"
     )
     space = f"study.space={{optimizer.lr: {{choice: [0.01]}}, {others}}}"
-    result = run_study(study_of("search=random", "search.n_trials=1", "study.seeds=[0]", space, cells=base))
+    result = run_study(study_of(*DRAWN, "search.n_trials=1", "study.seeds=[0]", space, cells=base))
     assert [cell.run_ids for cell in result.record.cells[1:]] == [{"0": result.record.cells[1].run_ids["0"]}] * 2
     found = compare(result.records, Store(tmp_path / "runs"), "same", ["ndcg@10"], labels=result.record.labels)
     assert {row.label for row in found.rows} == {"popularity", "base", "same"}
@@ -190,7 +191,7 @@ def test_the_same_search_tries_the_same(tuned, study_of, tmp_path):
 
 def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
     pruned = ["search.pruner.n_startup_trials=1", "search.pruner.n_warmup_steps=0"]
-    result = run_study(study_of("search=random", "search.n_trials=6", "study.seeds=[0]", *pruned, cells=ONE))
+    result = run_study(study_of(*DRAWN, "search.n_trials=6", "study.seeds=[0]", *pruned, cells=ONE))
     states = Counter(trial.state for cell in result.record.cells for trial in cell.trials)
     assert states["pruned"] > 0
     assert states["finished"] > 0
@@ -204,7 +205,7 @@ def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
 )
 def test_every_search_method_makes_its_trials(search, study_of):
     space = "study.space={optimizer.weight_decay: {low: 0.01, high: 0.1}, ranker.cosine: null}"
-    result = run_study(study_of(f"search={search}", "search.n_trials=2", space, "study.seeds=[0]", cells=ONE))
+    result = run_study(study_of(f"search={search}", "search.defaults_first=false", "search.n_trials=2", space, "study.seeds=[0]", cells=ONE))
     trials = result.record.cells[1].trials
     assert len(trials) == 2
     assert result.failures == []
@@ -239,7 +240,7 @@ def test_a_failing_run_is_recorded_and_the_others_go_on_and_it_can_be_retried(st
 def test_a_cell_whose_trials_all_fail_is_told_and_the_others_go_on(study_of):
     bad = '{cf: ["encoder=none","ranker=cf"], bad: ["ranker=dot"]}'
     space = "study.space={optimizer.lr: {choice: [1.0e+38]}}"
-    result = run_study(study_of("search=random", "search.n_trials=2", space, "study.seeds=[0]", cells=bad))
+    result = run_study(study_of(*DRAWN, "search.n_trials=2", space, "study.seeds=[0]", cells=bad))
     assert {outcome.label for outcome in result.failures} == {"cf", "bad"}
     assert "none of 2 trials of bad came to its end" in result.failures[-1].error
     assert [record.name for record in result.records] == ["popularity"]
