@@ -205,7 +205,8 @@ def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
 )
 def test_every_search_method_makes_its_trials(search, study_of):
     space = "study.space={optimizer.weight_decay: {low: 0.01, high: 0.1}, ranker.cosine: null}"
-    result = run_study(study_of(f"search={search}", "search.defaults_first=false", "search.n_trials=2", space, "study.seeds=[0]", cells=ONE))
+    tuned = [f"search={search}", "search.defaults_first=false", "search.n_trials=2"]
+    result = run_study(study_of(*tuned, space, "study.seeds=[0]", cells=ONE))
     trials = result.record.cells[1].trials
     assert len(trials) == 2
     assert result.failures == []
