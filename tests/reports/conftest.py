@@ -1,4 +1,7 @@
-"""Importances of equal trials are computed once, since they take most of the time of a report with a search."""
+"""Importances within reports are of small forests, and those of equal trials are computed once.
+
+They take most of the time of a report with a search. `test_importance.py` tests the forests of their full size.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from recsys.reports import importance
 from recsys.reports.importance import Importance, importances
 from recsys.reports.plots import search
 from recsys.tracking.study_record import Trial
@@ -18,7 +22,10 @@ def _importances_once() -> Iterator[None]:
     def once(trials: Sequence[Trial]) -> list[Importance]:
         key = repr(list(trials))
         if key not in kept:
-            kept[key] = importances(trials)
+            with pytest.MonkeyPatch.context() as small:
+                small.setattr(importance, "_TREES", 8)
+                small.setattr(importance, "_TREES_OF_A_RESAMPLE", 2)
+                kept[key] = importances(trials)
         return kept[key]
 
     with pytest.MonkeyPatch.context() as patch:
