@@ -74,7 +74,7 @@ def write_report(
     figures = [figure for section in sections for figure in section.figures]
     picture = next((format for format in PICTURES if format in formats), None)
     makers: dict[str, Callable[[], str]] = {
-        "html": lambda: _page(comparison, sections, title, command, preface),
+        "html": lambda: _page(comparison, sections, title, command, preface, study),
         "md": lambda: markdown(comparison, sections, title, picture, preface),
         "csv": lambda: to_csv(comparison),
         "pairs": lambda: pairs_to_csv(comparison),
@@ -125,10 +125,17 @@ def blocks(section: Section, picture: str | None) -> Iterable[str]:
         yield f"{fence}sh\n{section.code}\n{fence}"
 
 
-def _page(comparison: Comparison, sections: list[Section], title: str, command: str | None, preface: Preface) -> str:
+def _page(
+    comparison: Comparison,
+    sections: list[Section],
+    title: str,
+    command: str | None,
+    preface: Preface,
+    study: StudyRecord | None,
+) -> str:
     from recsys.reports.html.page import page
 
-    return page(comparison, sections, title, command, preface if preface.answers else None)
+    return page(comparison, sections, title, command, preface if preface.answers else None, study)
 
 
 def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
