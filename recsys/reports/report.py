@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recsys.reports import grids, tables
+from recsys.reports import grids
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.formatting import safe_markdown
+from recsys.reports.paper import paper_table
 from recsys.reports.preface import Preface
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.reports.verdict import verdict
@@ -79,7 +80,7 @@ def write_report(
         "csv": lambda: to_csv(comparison),
         "pairs": lambda: pairs_to_csv(comparison),
         "segments": lambda: segments_to_csv(comparison),
-        "tex": lambda: _latex(comparison, title),
+        "tex": lambda: paper_table(comparison, f"{title}."),
     }
     for format, make in makers.items():
         if format in formats:
@@ -151,8 +152,3 @@ def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str
         if "tex" in formats and len(figure.data.rows) <= _MOST_TEX_ROWS:
             text = grids.to_latex(figure.data, f"{figure.title}. {figure.alternative}", f"tab:{figure.name}")
             write_atomically(folder / f"{figure.name}.tex", text.encode())
-
-
-def _latex(comparison: Comparison, title: str) -> str:
-    caption = f"{title}. {tables.full_note(comparison)}"
-    return grids.to_latex(tables.quality_grid(comparison), caption, "tab:comparison")
