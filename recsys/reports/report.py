@@ -11,6 +11,7 @@ from recsys.reports import grids
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.formatting import safe_markdown
+from recsys.reports.methods import bibliography, methods
 from recsys.reports.paper import paper_table
 from recsys.reports.preface import Preface
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
@@ -31,6 +32,8 @@ FILES = {
     "pairs": "pairs.csv",
     "segments": "segments.csv",
     "tex": "table.tex",
+    "methods": "methods.txt",
+    "bib": "references.bib",
     "png": FIGURES,
     "svg": FIGURES,
 }
@@ -57,7 +60,7 @@ def write_report(
         folder: Made if need be; files of an earlier report there are replaced.
         title: Of the report.
         command: The command line that makes this report again.
-        formats: Out of html, md, csv, pairs, segments, tex, png and svg.
+        formats: Out of html, md, csv, pairs, segments, tex, methods, bib, png and svg.
         study: That the runs belong to; it adds the ablation and the search.
         preface: A beginning in place of the headline and the first answers.
 
@@ -80,6 +83,8 @@ def write_report(
         "csv": lambda: to_csv(comparison),
         "pairs": lambda: pairs_to_csv(comparison),
         "segments": lambda: segments_to_csv(comparison),
+        "methods": lambda: methods(comparison, study) + "\n",
+        "bib": lambda: bibliography(comparison),
         "tex": lambda: paper_table(comparison, f"{title}."),
     }
     for format, make in makers.items():

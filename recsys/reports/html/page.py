@@ -17,6 +17,7 @@ from recsys.reports.document import Section, Table
 from recsys.reports.formatting import count, megabytes, metric_name, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.html.variants import Variant, variants, with_places
+from recsys.reports.methods import bibliography, methods
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
 from recsys.reports.preface import Preface
 from recsys.reports.verdict import Answer, total_seconds, verdict
@@ -54,7 +55,7 @@ def page(
         preface: A beginning in place of the first answers.
         study: That the runs belong to.
     """
-    shown = [_for_the_page(section, comparison) for section in sections]
+    shown = [_for_the_page(section, comparison) for section in _with_methods(sections, comparison, study)]
     others = {metric: _variant_for_the_page(own) for metric, own in variants(comparison, sections, study).items()}
     summary, answers = _summary(comparison), verdict(comparison)
     if preface is not None:
@@ -112,6 +113,13 @@ def _variant_for_the_page(variant: Variant) -> Variant:
         section if section.is_empty else _for_the_page(section, variant.comparison) for section in variant.sections
     ]
     return replace(variant, sections=shown)
+
+
+def _with_methods(sections: Sequence[Section], comparison: Comparison, study: StudyRecord | None) -> list[Section]:
+    """The sections, before the commands one to copy into a paper."""
+    own = Section("methods", "Methods", [methods(comparison, study)], code=bibliography(comparison))
+    place = next((n for n, section in enumerate(sections) if section.name == "repeat"), len(sections))
+    return [*sections[:place], own, *sections[place:]]
 
 
 def _for_the_page(section: Section, comparison: Comparison) -> Section:

@@ -138,7 +138,18 @@
     const shown = rows.filter((row) => !row.hidden).length;
     block.querySelector("output").textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
   }
+  async function copy(button) {
+    const node = document.getElementById(button.dataset.copy), words = button.dataset.words ?? button.textContent;
+    try { await navigator.clipboard.writeText(node.textContent); } catch {
+      getSelection().selectAllChildren(node); // without access to the clipboard: select, and copy as by a key
+      document.execCommand("copy");
+    }
+    Object.assign(button.dataset, { words });
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = words; }, 2000);
+  }
   function prepare(part) {
+    part.querySelectorAll("[data-copy]").forEach((node) => node.addEventListener("click", () => copy(node)));
     part.querySelectorAll("[data-save]").forEach((node) => node.addEventListener("click", () => saveFigure(node)));
     part.querySelectorAll("[data-table]").forEach((block) => {
       const table = block.querySelector("table"), input = block.querySelector("input");

@@ -77,3 +77,14 @@ def test_variants_have_the_numbers_of_their_metric(made):
     text = path.read_text()
     start = text.index('id="variants">') + len('id="variants">')
     assert set(json.loads(text[start : text.index("</script>", start)])) == {"recall@10", "coverage@10"}
+
+
+def test_the_methods_and_their_bibtex_can_be_copied(window, made):
+    page = window.page
+    window.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    for name, start in (("code", "@"), ("text", "We used the data set ")):
+        button = page.locator(f"[data-copy=methods-{name}]")
+        button.click()
+        page.wait_for_function("node => node.textContent === 'Copied'", arg=button.element_handle())
+        assert page.evaluate("navigator.clipboard.readText()").startswith(start)
+    assert window.logged == []
