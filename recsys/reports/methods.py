@@ -68,7 +68,8 @@ def _search(comparison: Comparison, study: StudyRecord | None) -> Iterator[str]:
     if not trials:
         yield "No hyperparameters were tuned."
         return
-    name = "" if study is None else str(study.search.get("sampler") or "")
+    sampler = {} if study is None else study.search.get("sampler")
+    name = str(sampler.get("_target_", "")).rpartition(".")[2] if isinstance(sampler, dict) else str(sampler or "")
     budget = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
     yield (
         f"Hyperparameters were tuned on the validation part with {budget} trials for each tuned cell"

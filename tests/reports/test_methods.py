@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import yaml
 from reports.made_runs import made_run, small_study
+from reports.made_study import made_study
 
 from recsys.config.compose import conf_dir
 from recsys.reports.comparison import compare
@@ -28,6 +30,14 @@ def test_the_paragraph_has_the_numbers_of_the_records(tmp_path):
     assert "We report nDCG@10 and coverage@10 on the test part; candidates: all." in text
     assert "means over 2 users and 2 seeds (3, 4)." in text
     assert "with Holm's correction; p < 0.05 is significant. Software: torch 2.1." in text
+
+
+def test_the_sampler_is_named_by_its_class(tmp_path):
+    store = Store(tmp_path)
+    found = compare([made_run(store, "bert", "dot", 0, [0.5, 0.1], tuning={"trials": 6})], store, None, ["ndcg@10"])
+    search = {"sampler": {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 6}}
+    study = replace(made_study(Store(tmp_path / "study"), n_seeds=1, n_users=4)[0], search=search)
+    assert "with 6 trials for each tuned cell (sampler TPESampler)." in methods(found, study)
 
 
 def test_without_tuning_baseline_or_statistics_it_stands(tmp_path):
