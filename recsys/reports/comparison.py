@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 from recsys.reports.cells import (
@@ -60,6 +60,7 @@ class Comparison:
         inference: How differences are tested.
         differences: By metric, all pairs of cells in the order of the rows, each pair once; see `pairs`.
         varied: Config keys and groups that the study varies.
+        find_segments: Finds another metric by segments; None if the values per user are not at hand.
     """
 
     rows: list[Row]
@@ -73,6 +74,7 @@ class Comparison:
     inference: Inference = field(default_factory=Inference)
     differences: dict[str, list[Pair]] = field(default_factory=dict)
     varied: frozenset[str] = frozenset()
+    find_segments: Callable[[str], Segments] | None = field(default=None, repr=False, compare=False)
 
     @property
     def records(self) -> list[Record]:
@@ -123,6 +125,20 @@ class Comparison:
         """Users with a value other than 0, by label; empty without values per user."""
         found = {row.label: row.scores[metric].n_users for row in self.rows}
         return {label: n for label, n in found.items() if n is not None}
+
+    def by(self, metric: str) -> Comparison:
+        """The same comparison with another of its metrics as the first: the order of its rows, and its segments."""
+        if metric == self.metrics[0]:
+            return self
+        rows = _sorted(self.rows, metric, self.lower_is_better(metric))
+        order = {row.label: place for place, row in enumerate(rows)}
+        return replace(
+            self,
+            rows=rows,
+            metrics=[metric, *(name for name in self.metrics if name != metric)],
+            segments=Segments(metric) if self.find_segments is None else self.find_segments(metric),
+            differences={name: _ordered(pairs, order) for name, pairs in self.differences.items()},
+        )
 
     def row(self, label: str) -> Row:
         """The row of a cell."""
@@ -224,8 +240,7 @@ def compare(
         Row(cell, {metric: scores[metric][place] for metric in metrics}, cost_of(cell))
         for place, cell in enumerate(cells)
     ]
-    sign = -1 if higher_is_better(finished[0], metrics[0]) else 1
-    rows.sort(key=lambda row: sign * row.scores[metrics[0]].mean)
+    rows = _sorted(rows, metrics[0], not higher_is_better(finished[0], metrics[0]))
     order = {row.label: place for place, row in enumerate(rows)}
     return Comparison(
         rows=rows,
@@ -239,7 +254,21 @@ def compare(
         inference=inference,
         differences={metric: _ordered(pairs, order) for metric, (_, pairs) in judged.items() if pairs},
         varied=frozenset(varied),
+        find_segments=partial(_segments_by, cells, store, reference, seed, inference),
     )
+
+
+def _sorted(rows: Iterable[Row], metric: str, lower_is_better: bool) -> list[Row]:
+    """Best first."""
+    sign = 1 if lower_is_better else -1
+    return sorted(rows, key=lambda row: sign * row.scores[metric].mean)
+
+
+def _segments_by(
+    cells: Sequence[Cell], store: Store, reference: int | None, seed: int, inference: Inference, metric: str
+) -> Segments:
+    values = load_values(cells, store, [metric], segments_of=metric)
+    return find_segments(cells, values, metric, reference, seed, inference)
 
 
 def _judge(

@@ -35,6 +35,17 @@ _COST_NOTE = (
     "Seconds of training and test are means over seeds. Encoding is the longest of a cell's runs: what an earlier run "
     "has encoded is found in the cache."
 )
+OF_METRIC = (  # names of the sections that depend on the first metric
+    "results",
+    "responses",
+    "findings",
+    "significance",
+    "ablation",
+    "segments",
+    "cost",
+    "learning",
+    "tradeoffs",
+)
 
 
 @dataclass(frozen=True)
@@ -74,8 +85,27 @@ class Section:
 
 def sections(comparison: Comparison, command: str | None = None, study: StudyRecord | None = None) -> list[Section]:
     """Those that have something to say, in order; figures have distinct names."""
+    *of_metric, last = _of_metric(comparison, study)
     made = [
         Section("warnings", "Warnings", comparison.warnings),
+        *of_metric,
+        _search(comparison, study),
+        last,
+        Section("failed", "Failed runs", list(_failures(comparison))),
+        _protocol(comparison, study),
+        _data(comparison.records[0]),
+        _repeat(comparison, command),
+    ]
+    return _with_distinct_names([section for section in made if not section.is_empty])
+
+
+def metric_sections(comparison: Comparison, study: StudyRecord | None = None) -> list[Section]:
+    """Only those that depend on the first metric."""
+    return _with_distinct_names([section for section in _of_metric(comparison, study) if not section.is_empty])
+
+
+def _of_metric(comparison: Comparison, study: StudyRecord | None) -> list[Section]:
+    return [
         _results(comparison),
         Section("responses", "What a number is worth", figures=response.response_figures(comparison)),
         Section("findings", "Findings", findings(comparison)),
@@ -84,14 +114,8 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
         _segments(comparison),
         _cost(comparison),
         Section("learning", "Learning curves", figures=_some(curves.curves(comparison))),
-        _search(comparison, study),
         Section("tradeoffs", "Trade-offs", figures=_some(tradeoffs.tradeoffs(comparison))),
-        Section("failed", "Failed runs", list(_failures(comparison))),
-        _protocol(comparison, study),
-        _data(comparison.records[0]),
-        _repeat(comparison, command),
     ]
-    return _with_distinct_names([section for section in made if not section.is_empty])
 
 
 def _results(comparison: Comparison) -> Section:

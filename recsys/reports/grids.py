@@ -26,6 +26,7 @@ _LATEX = {
     ">": "$>$",
     "α": r"$\alpha$",
     "Δ": r"$\Delta$",
+    "±": r"$\pm$",
     "×": r"$\times$",
     "\N{NO-BREAK SPACE}": "~",
 }
@@ -70,12 +71,12 @@ def to_markdown(grid: Grid) -> str:
 
 def to_latex(grid: Grid, caption: str = "", label: str = "") -> str:
     r"""A booktabs table, for `\input` into a paper that uses the package booktabs."""
-    head = [_latex_row(_escape_latex(header) for header in grid.headers)]
-    body = [_latex_row(map(_latex, row)) for row in grid.rows]
+    head = [latex_row(escape_latex(header) for header in grid.headers)]
+    body = [latex_row(map(_latex, row)) for row in grid.rows]
     lines = [
         r"\begin{table}",
         r"\centering",
-        *([rf"\caption{{{_escape_latex(caption)}}}"] if caption else []),
+        *([rf"\caption{{{escape_latex(caption)}}}"] if caption else []),
         *([rf"\label{{{label}}}"] if label else []),
         rf"\begin{{tabular}}{{l{'r' * (len(grid.headers) - 1)}}}",
         r"\toprule",
@@ -108,18 +109,19 @@ def _escape_markdown(text: str) -> str:
 
 
 def _latex(entry: Entry) -> str:
-    text = _escape_latex(entry.text)
+    text = escape_latex(entry.text)
     text = rf"\textbf{{{text}}}" if entry.is_best else text
     return rf"{text}$^{{*}}$" if entry.is_marked else text
 
 
-def _latex_row(cells: Iterable[str]) -> str:
+def latex_row(cells: Iterable[str]) -> str:
     r"""A row; after the `\\` of the one before, LaTeX reads a bracket or star as an option."""
     row = " & ".join(cells)
     return rf"{'{}' if row.startswith(('[', '*')) else ''}{row} \\"
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Text in which no character is a command of LaTeX."""
     return _replace(text, _LATEX)
 
 

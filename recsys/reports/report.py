@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recsys.reports import grids, tables
+from recsys.reports import grids
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.formatting import safe_markdown
+from recsys.reports.methods import bibliography, methods
+from recsys.reports.paper import paper_table
 from recsys.reports.preface import Preface
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.reports.verdict import verdict
@@ -30,6 +32,8 @@ FILES = {
     "pairs": "pairs.csv",
     "segments": "segments.csv",
     "tex": "table.tex",
+    "methods": "methods.txt",
+    "bib": "references.bib",
     "png": FIGURES,
     "svg": FIGURES,
 }
@@ -56,7 +60,7 @@ def write_report(
         folder: Made if need be; files of an earlier report there are replaced.
         title: Of the report.
         command: The command line that makes this report again.
-        formats: Out of html, md, csv, pairs, segments, tex, png and svg.
+        formats: Out of html, md, csv, pairs, segments, tex, methods, bib, png and svg.
         study: That the runs belong to; it adds the ablation and the search.
         preface: A beginning in place of the headline and the first answers.
 
@@ -74,12 +78,14 @@ def write_report(
     figures = [figure for section in sections for figure in section.figures]
     picture = next((format for format in PICTURES if format in formats), None)
     makers: dict[str, Callable[[], str]] = {
-        "html": lambda: _page(comparison, sections, title, command, preface),
+        "html": lambda: _page(comparison, sections, title, command, preface, study),
         "md": lambda: markdown(comparison, sections, title, picture, preface),
         "csv": lambda: to_csv(comparison),
         "pairs": lambda: pairs_to_csv(comparison),
         "segments": lambda: segments_to_csv(comparison),
-        "tex": lambda: _latex(comparison, title),
+        "methods": lambda: methods(comparison, study) + "\n",
+        "bib": lambda: bibliography(comparison),
+        "tex": lambda: paper_table(comparison, f"{title}."),
     }
     for format, make in makers.items():
         if format in formats:
@@ -125,10 +131,17 @@ def blocks(section: Section, picture: str | None) -> Iterable[str]:
         yield f"{fence}sh\n{section.code}\n{fence}"
 
 
-def _page(comparison: Comparison, sections: list[Section], title: str, command: str | None, preface: Preface) -> str:
+def _page(
+    comparison: Comparison,
+    sections: list[Section],
+    title: str,
+    command: str | None,
+    preface: Preface,
+    study: StudyRecord | None,
+) -> str:
     from recsys.reports.html.page import page
 
-    return page(comparison, sections, title, command, preface if preface.answers else None)
+    return page(comparison, sections, title, command, preface if preface.answers else None, study)
 
 
 def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
@@ -144,8 +157,3 @@ def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str
         if "tex" in formats and len(figure.data.rows) <= _MOST_TEX_ROWS:
             text = grids.to_latex(figure.data, f"{figure.title}. {figure.alternative}", f"tab:{figure.name}")
             write_atomically(folder / f"{figure.name}.tex", text.encode())
-
-
-def _latex(comparison: Comparison, title: str) -> str:
-    caption = f"{title}. {tables.full_note(comparison)}"
-    return grids.to_latex(tables.quality_grid(comparison), caption, "tab:comparison")

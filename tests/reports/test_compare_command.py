@@ -41,7 +41,9 @@ def test_compare_prints_and_writes(store):
     folder = store.root / "reports" / "comparison"
     assert sorted(path.name for path in folder.iterdir()) == [
         "figures",
+        "methods.txt",
         "pairs.csv",
+        "references.bib",
         "report.html",
         "report.md",
         "segments.csv",

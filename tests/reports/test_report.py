@@ -162,7 +162,9 @@ def test_only_the_chosen_formats_are_written(comparison, tmp_path):
     assert "(figures/leaderboard.svg)" in paths["md"].read_text()
     bare = write_report(comparison, tmp_path / "bare", "T", None, ["md"])["md"].read_text()
     assert "figures/" not in bare
-    with pytest.raises(ConfigError, match=r"'pdf'; expected some of html, md, csv, pairs, segments, tex, png, svg"):
+    with pytest.raises(
+        ConfigError, match=r"'pdf'; expected some of html, md, csv, pairs, segments, tex, methods, bib, png, svg"
+    ):
         write_report(comparison, tmp_path / "report", "T", None, ["pdf"])
 
 

@@ -81,6 +81,7 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
     assert "6 runs made and 0 found" in first.stdout
     report = tmp_path / "runs" / "reports" / "mini"
     files = {"report.html", "report.md", "table.csv", "pairs.csv", "segments.csv", "table.tex", "figures"}
+    files |= {"methods.txt", "references.bib"}
     assert {path.name for path in report.iterdir()} == files
     assert "tfidf+dot" in (report / "report.md").read_text()
     second = run("study", *study, "formats=[md]", cwd=tmp_path, cache=cache_dir)

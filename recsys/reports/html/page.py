@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -13,11 +14,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.document import Section, Table
-from recsys.reports.formatting import count, megabytes, seconds
+from recsys.reports.formatting import count, megabytes, metric_name, seconds
 from recsys.reports.grids import Entry, Grid
+from recsys.reports.html.variants import Variant, variants, with_places
+from recsys.reports.methods import bibliography, methods
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
 from recsys.reports.preface import Preface
 from recsys.reports.verdict import Answer, total_seconds, verdict
+from recsys.tracking.study_record import StudyRecord
 
 MOST_ROWS = 500  # of a figure's data in the page; its file has all
 _FOLDER = "recsys.reports.html"
@@ -39,41 +43,83 @@ def page(
     title: str,
     command: str | None = None,
     preface: Preface | None = None,
+    study: StudyRecord | None = None,
 ) -> str:
-    """The file's content."""
-    shown = [_for_the_page(section, comparison) for section in sections]
+    """The file's content.
+
+    Args:
+        comparison: What the page is about.
+        sections: By the first metric.
+        title: Of the page.
+        command: That makes the report again.
+        preface: A beginning in place of the first answers.
+        study: That the runs belong to.
+    """
+    shown = [_for_the_page(section, comparison) for section in _with_methods(sections, comparison, study)]
+    others = {metric: _variant_for_the_page(own) for metric, own in variants(comparison, sections, study).items()}
     summary, answers = _summary(comparison), verdict(comparison)
     if preface is not None:
         summary, answers = preface.sentence, preface.answers
-    return render(Heading(title, summary, command), answers, shown)
+        others = {metric: replace(own, answers=answers) for metric, own in others.items()}
+    return render(Heading(title, summary, command), answers, shown, comparison.metrics, others)
 
 
-def render(heading: Heading, answers: list[Answer], shown: list[Section]) -> str:
-    """The content of a file with these answers and sections."""
-    figures = {
+def render(
+    heading: Heading,
+    answers: list[Answer],
+    shown: list[Section],
+    metrics: Sequence[str] = (),
+    others: Mapping[str, Variant] | None = None,
+) -> str:
+    """The content of a file with these answers and sections, and with those by other metrics to choose."""
+    others, environment = others or {}, _environment()
+    return environment.get_template("report.html.jinja").render(
+        page=heading,
+        answers=answers,
+        sections=with_places(shown, others),
+        metrics=metrics,
+        specs=_json(_specs(shown)),
+        variants=_json({metric: _rendered(environment, own) for metric, own in others.items()}),
+        themes=_json({"light": config(LIGHT), "dark": config(DARK)}),
+        light=_variables(LIGHT),
+        dark=_variables(DARK),
+        style=_text("report.css"),
+        script=_text("report.js"),
+        library=_library(),
+    )
+
+
+def _specs(sections: Sequence[Section]) -> dict[str, Any]:
+    """By the names of the figures."""
+    return {
         figure.name: {**figure.spec, "description": figure.alternative}
-        for section in shown
+        for section in sections
         for figure in section.figures
     }
-    return (
-        _environment()
-        .get_template("report.html.jinja")
-        .render(
-            page=heading,
-            answers=answers,
-            sections=shown,
-            specs=_json(figures),
-            themes=_json({"light": config(LIGHT), "dark": config(DARK)}),
-            light=_variables(LIGHT),
-            dark=_variables(DARK),
-            style=_text("report.css"),
-            script=_text("report.js"),
-            library=_library(),
-            columns_of_words=_columns_of_words,
-            most_rows=MOST_ROWS,
-            long=_LONG,
-        )
-    )
+
+
+def _rendered(environment: Environment, variant: Variant) -> dict[str, Any]:
+    """A variant for the page's script."""
+    parts: Any = environment.get_template("parts.html.jinja").module
+    bodies = {
+        section.name: {"title": section.title, "body": "" if section.is_empty else parts.body(section)}
+        for section in variant.sections
+    }
+    return {"answers": parts.cards(variant.answers), "sections": bodies, "specs": _specs(variant.sections)}
+
+
+def _variant_for_the_page(variant: Variant) -> Variant:
+    shown = [
+        section if section.is_empty else _for_the_page(section, variant.comparison) for section in variant.sections
+    ]
+    return replace(variant, sections=shown)
+
+
+def _with_methods(sections: Sequence[Section], comparison: Comparison, study: StudyRecord | None) -> list[Section]:
+    """The sections, before the commands one to copy into a paper."""
+    own = Section("methods", "Methods", [methods(comparison, study)], code=bibliography(comparison))
+    place = next((n for n, section in enumerate(sections) if section.name == "repeat"), len(sections))
+    return [*sections[:place], own, *sections[place:]]
 
 
 def _for_the_page(section: Section, comparison: Comparison) -> Section:
@@ -129,13 +175,20 @@ def _summary(comparison: Comparison) -> str:
 
 
 def _environment() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("recsys.reports", "html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals |= {
+        "columns_of_words": _columns_of_words,
+        "long": _LONG,
+        "metric_name": metric_name,
+        "most_rows": MOST_ROWS,
+    }
+    return environment
 
 
 def _columns_of_words(grid: Grid) -> set[int]:
@@ -147,7 +200,8 @@ def _columns_of_words(grid: Grid) -> set[int]:
 def _json(content: Any) -> str:
     """JSON that is safe within a script element."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    safe = text.replace("</", "<\\/").replace("<!--", "\\u003c!--").replace("<script", "\\u003cscript")
+    return safe.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _variables(colours: Colours) -> str:

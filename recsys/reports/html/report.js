@@ -2,8 +2,10 @@
 (() => {
   const root = document.documentElement;
   const parse = (id) => JSON.parse(document.getElementById(id).textContent);
-  const specs = parse("specs"), themes = parse("themes");
-  const charts = [...document.querySelectorAll("[data-figure]")];
+  const specs = parse("specs"), themes = parse("themes"), variants = parse("variants");
+  const chooser = document.getElementById("metric");
+  const charts = () => [...document.querySelectorAll("[data-figure]")];
+  const specOf = (name) => variants[chooser?.value]?.specs[name] ?? specs[name];
   const views = new Map();
 
   // Theme: the system's, or that of the button.
@@ -65,7 +67,7 @@
     node.style.width = width > room ? `${width}px` : "";
     node.dataset.drawn = String(room);
     views.get(node)?.finalize();
-    const spec = fitted(specs[node.dataset.figure], width);
+    const spec = fitted(specOf(node.dataset.figure), width);
     const result = await vegaEmbed(node, spec, {
       ast: true, renderer: "svg", actions: false, logLevel: ERRORS, config: themed(spec, room), tooltip: { theme: isDark() ? "dark" : "light" },
     });
@@ -75,7 +77,7 @@
   function drawAll(filter = () => true) {
     delete root.dataset.ready;
     turn = turn.then(async () => {
-      for (const node of charts.filter(filter)) {
+      for (const node of charts().filter(filter)) {
         try { await draw(node); } catch (error) {
           node.textContent = "This figure could not be drawn; its numbers are below.";
           console.error(node.dataset.figure, error);
@@ -102,13 +104,14 @@
     const cell = (node) => quoted(node.dataset.value ?? node.textContent.trim());
     return [...table.rows].map((row) => [...row.cells].map(cell).join(",")).join("\n") + "\n";
   }
-  document.querySelectorAll("[data-save]").forEach((node) => node.addEventListener("click", async () => {
+  async function saveFigure(node) {
     const figure = node.closest("figure"), chart = figure.querySelector("[data-figure]"), kind = node.dataset.save;
     const url = kind === "csv"
       ? URL.createObjectURL(new Blob([csv(figure.querySelector("table"))], { type: "text/csv" }))
       : await views.get(chart).view.toImageURL(kind, kind === "png" ? 2 : 1);
-    save(url, `${chart.dataset.figure}.${kind}`);
-  }));
+    const metric = variants[chooser?.value] && `_${chooser.value.replace(/[@/]/g, "_")}`;
+    save(url, `${chart.dataset.figure}${metric || ""}.${kind}`);
+  }
 
   // Tables: sorted by number where there is one, else by text; what is absent stays last.
   const number = (cell) => (cell.dataset.value === undefined ? NaN : Number(cell.dataset.value));
@@ -135,11 +138,49 @@
     const shown = rows.filter((row) => !row.hidden).length;
     block.querySelector("output").textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
   }
-  document.querySelectorAll("[data-table]").forEach((block) => {
-    const table = block.querySelector("table"), input = block.querySelector("input");
-    table.querySelectorAll("thead button").forEach((node) => node.addEventListener("click", () => sort(table, node.parentElement)));
-    input?.addEventListener("input", () => filter(block, input.value.toLowerCase().split(/\s+/).filter(Boolean)));
-  });
+  async function copy(button) {
+    const node = document.getElementById(button.dataset.copy), words = button.dataset.words ?? button.textContent;
+    try { await navigator.clipboard.writeText(node.textContent); } catch {
+      getSelection().selectAllChildren(node); // without access to the clipboard: select, and copy as by a key
+      document.execCommand("copy");
+    }
+    Object.assign(button.dataset, { words });
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = words; }, 2000);
+  }
+  function prepare(part) {
+    part.querySelectorAll("[data-copy]").forEach((node) => node.addEventListener("click", () => copy(node)));
+    part.querySelectorAll("[data-save]").forEach((node) => node.addEventListener("click", () => saveFigure(node)));
+    part.querySelectorAll("[data-table]").forEach((block) => {
+      const table = block.querySelector("table"), input = block.querySelector("input");
+      table.querySelectorAll("thead button").forEach((node) => node.addEventListener("click", () => sort(table, node.parentElement)));
+      input?.addEventListener("input", () => filter(block, input.value.toLowerCase().split(/\s+/).filter(Boolean)));
+    });
+  }
+  prepare(document);
+
+  // The metric: sections that depend on it are replaced; those by the first metric are kept as they were.
+  const changing = new Set(Object.values(variants).flatMap((variant) => Object.keys(variant.sections)));
+  const linkTo = (name) => document.querySelector(`nav a[href="#${name}"]`);
+  const answers = document.getElementById("answers"), originals = { answers: answers.innerHTML, sections: {} };
+  for (const name of changing) {
+    const [title, ...parts] = document.getElementById(name).children;
+    originals.sections[name] = { title: title.textContent, body: parts.map((part) => part.outerHTML).join("") };
+  }
+  function choose(metric) {
+    const variant = variants[metric];
+    answers.innerHTML = (variant ?? originals).answers;
+    for (const name of changing) {
+      const section = document.getElementById(name), { title, body } = variant?.sections[name] ?? originals.sections[name];
+      section.querySelectorAll("[data-figure]").forEach((node) => { views.get(node)?.finalize(); views.delete(node); });
+      section.innerHTML = `<h2 id="${name}-title"></h2>${body}`;
+      section.firstElementChild.textContent = linkTo(name).textContent = title;
+      section.hidden = linkTo(name).parentElement.hidden = !body;
+      prepare(section);
+    }
+    drawAll((node) => changing.has(node.closest("section").id));
+  }
+  chooser?.addEventListener("change", () => choose(chooser.value));
 
   drawAll();
 })();

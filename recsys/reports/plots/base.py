@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ PANEL_WIDTH = 250  # of one of several panels
 MOST_ROWS = 40  # cells in a list of them
 STEP = 26  # height of a line of a list of cells
 _SCALE = 2
+_VALIDATES = ContextVar("validates", default=True)
 
 Rows = list[dict[str, Any]]
 Layers = alt.LayerChart | alt.FacetChart  # altair's types of layers
@@ -64,9 +67,19 @@ class Figure:
 
 def to_spec(chart: alt.TopLevelMixin, data: Mapping[str, Rows]) -> dict[str, Any]:
     """The checked specification of a chart whose data are named; they are put in after the check, which is slow."""
-    spec: dict[str, Any] = copy.deepcopy(chart.to_dict())
+    spec: dict[str, Any] = copy.deepcopy(chart.to_dict(validate=_VALIDATES.get()))
     spec.pop("config", None)
     return {**spec, "datasets": {name: _finite(rows) for name, rows in data.items()}}
+
+
+@contextmanager
+def without_validation() -> Iterator[None]:
+    """Skip the check of specifications within it, for figures that only repeat a checked one with other data."""
+    token = _VALIDATES.set(False)
+    try:
+        yield
+    finally:
+        _VALIDATES.reset(token)
 
 
 def named(name: str) -> alt.NamedData:

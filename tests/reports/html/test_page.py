@@ -92,6 +92,7 @@ def test_every_section_is_there_and_the_first_answers(page):
         "failed",
         "protocol",
         "data",
+        "methods",
         "repeat",
     ]
     assert [attributes["href"] for attributes in page.all("a")][1:] == [f"#{name}" for name in ids[1:]]
@@ -126,7 +127,7 @@ def test_tables_are_for_everyone(page):
 def test_names_cannot_break_out_of_the_page(text, page):
     assert HOSTILE not in text
     assert HOSTILE in page.texts["th"]
-    assert len(page.all("script")) == 4
+    assert len(page.all("script")) == 5
     assert any(row["cell"] == HOSTILE for row in script(text, "specs")["leaderboard"]["datasets"]["rows"])
 
 
@@ -155,7 +156,18 @@ def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
     ].read_text()
     page = Page(text)
     ids = {attributes.get("id") for attributes in page.all("section")}
-    expected = {"answers", "warnings", "results", "significance", "segments", "cost", "tradeoffs", "protocol", "repeat"}
+    expected = {
+        "answers",
+        "warnings",
+        "results",
+        "significance",
+        "segments",
+        "cost",
+        "tradeoffs",
+        "protocol",
+        "methods",
+        "repeat",
+    }
     assert ids == expected
     alone = compare(runs[:1], store, None, ["coverage@10"])
     Page(write_report(alone, tmp_path / "alone", "T", None, ["html"])["html"].read_text())

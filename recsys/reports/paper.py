@@ -1,0 +1,79 @@
+r"""The table of results for a paper: all metrics beside one another, in the width of its text."""
+
+from __future__ import annotations
+
+from recsys.reports.comparison import Comparison, Row
+from recsys.reports.corrections import NAMES
+from recsys.reports.formatting import metric_name, number
+from recsys.reports.grids import escape_latex, latex_row
+from recsys.reports.scores import Score, ends_of
+
+
+def paper_table(comparison: Comparison, caption: str, label: str = "tab:comparison") -> str:
+    r"""A booktabs table with mean ± half of the interval; packages booktabs and graphicx.
+
+    A table that is wider than `\linewidth` is scaled down to it. The best value of a column is bold; an asterisk marks
+    a significant difference from the baseline, and letters refer to notes on cells below the table.
+
+    Args:
+        comparison: Its metrics are the columns.
+        caption: Of the table.
+        label: For references to it.
+    """
+    head = latex_row(["", *(escape_latex(metric_name(metric)) for metric in comparison.metrics)])
+    lines = [
+        r"% needs \usepackage{booktabs} and \usepackage{graphicx}",
+        r"\begin{table}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+        rf"\caption{{{escape_latex(caption)}}}",
+        rf"\label{{{label}}}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{@{{}}l{'r' * len(comparison.metrics)}@{{}}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *(_row(row, comparison) for row in comparison.rows),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        rf"\par\smallskip\parbox{{\linewidth}}{{\footnotesize {escape_latex(_note(comparison))}}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(row: Row, comparison: Comparison) -> str:
+    letters = comparison.unequal.markers(row.label)
+    name = escape_latex(row.label) + (rf"\textsuperscript{{{letters}}}" if letters else "")
+    return latex_row([name, *(_value(row, metric, comparison) for metric in comparison.metrics)])
+
+
+def _value(row: Row, metric: str, comparison: Comparison) -> str:
+    r"""As in `\textbf{0.1234}$^{*}_{\pm 0.0120}$`."""
+    score = row.scores[metric]
+    mean, half = escape_latex(number(score.mean)), _half(score)
+    text = rf"\textbf{{{mean}}}" if row.label in comparison.leaders(metric) else mean
+    above = "^{*}" if comparison.is_significant(score.difference) else ""
+    below = "" if half is None else rf"_{{\pm {number(half)}}}"
+    return f"{text}${above}{below}$" if above or below else text
+
+
+def _half(score: Score) -> float | None:
+    low, high = ends_of(score)
+    return None if low is None or high is None else (high - low) / 2
+
+
+def _note(comparison: Comparison) -> str:
+    seeds, inference = len(comparison.seeds), comparison.inference
+    parts = [
+        f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}, "
+        f"± half the {comparison.level * 100:g}% interval over users{' and seeds' if seeds > 1 else ''}; best in bold."
+    ]
+    if comparison.baseline is not None and len(comparison.rows) > 1:
+        n = len(comparison.rows) - 1
+        parts.append(
+            f"* differs from {comparison.baseline} with p < {inference.alpha:g} ({comparison.test_name}; "
+            f"{NAMES[inference.correction]}-corrected for {n} comparison{'s' if n > 1 else ''} of a metric)."
+        )
+    found = comparison.unequal
+    parts += [f"{letter}: {text}." for text, letter in found.letters.items()]
+    return " ".join(parts)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import yaml
+from reports.made_runs import made_run, small_study
+from reports.made_study import made_study
+
+from recsys.config.compose import conf_dir
+from recsys.reports.comparison import compare
+from recsys.reports.methods import _references, bibliography, methods
+from recsys.tracking.store import Store
+
+DATA = {"users": 1200, "items": 30, "parts": {"train": {"interactions": 900}, "test": {"interactions": 100}}}
+
+
+def test_the_paragraph_has_the_numbers_of_the_records(tmp_path):
+    store = Store(tmp_path)
+    protocol = {"data": {"name": "toy"}, "split": "random", "test_knowledge": "refit", "candidates": "all"}
+    changes = {"protocol": protocol, "data_statistics": DATA, "versions": {"torch": "2.1", "other": "1"}}
+    runs = [made_run(store, "bert", "dot", seed, [0.5, 0.1], tuning={"trials": 20}, **changes) for seed in (3, 4)]
+    runs += [made_run(store, "none", "popularity", seed, [0.2, 0.3], **changes) for seed in (3, 4)]
+    text = methods(compare(runs, store, "popularity", ["ndcg@10", "coverage@10"]))
+    assert text.startswith(
+        "We used the data set toy (1,200 users and 30 items). The split random gives 900 train and 100"
+    )
+    assert "each model was fitted again on train and validation interactions" in text
+    assert "with 20 trials for each tuned cell. Not tuned: popularity." in text
+    assert "We report nDCG@10 and coverage@10 on the test part; candidates: all." in text
+    assert "means over 2 users and 2 seeds (3, 4)." in text
+    assert "with Holm's correction; p < 0.05 is significant. Software: torch 2.1." in text
+
+
+def test_the_sampler_is_named_by_its_class(tmp_path):
+    store = Store(tmp_path)
+    found = compare([made_run(store, "bert", "dot", 0, [0.5, 0.1], tuning={"trials": 6})], store, None, ["ndcg@10"])
+    search = {"sampler": {"_target_": "optuna.samplers.TPESampler", "n_startup_trials": 6}}
+    study = replace(made_study(Store(tmp_path / "study"), n_seeds=1, n_users=4)[0], search=search)
+    assert "with 6 trials for each tuned cell (sampler TPESampler)." in methods(found, study)
+
+
+def test_without_tuning_baseline_or_statistics_it_stands(tmp_path):
+    store = Store(tmp_path)
+    text = methods(compare(small_study(store)[:1], store, None, ["ndcg@10"]))
+    assert "No hyperparameters were tuned." in text
+    assert "The split random was used." in text
+    assert "Differences" not in text
+
+
+def test_bibtex_is_of_the_used_parts_alone(tmp_path):
+    store = Store(tmp_path)
+    text = bibliography(compare(small_study(store), store, None, ["ndcg@10"]))
+    assert re.findall(r"@\w+\{(\w+),", text) == ["bert", "holm"]
+    assert "  title = {{BERT}: Pre-training of Deep Bidirectional Transformers" in text
+    assert text.count("{") == text.count("}")
+
+
+def test_every_reference_is_of_parts_that_exist():
+    folders = {path.name for path in conf_dir().iterdir() if path.is_dir()}
+    for key, entry in _references().items():
+        assert {"type", "author", "title", "year"} <= entry.keys(), key
+        for part in entry["of"]:
+            group, name = part.split("/")
+            assert group not in folders or (conf_dir() / group / f"{name}.yaml").is_file(), part
+            assert group in {*folders, "versions", "correction"}, part
+    assert yaml.safe_dump(sorted(_references())).isascii()
