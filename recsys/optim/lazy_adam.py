@@ -59,7 +59,7 @@ class LazyAdam(torch.optim.Adam):
         super().__init__(params, lr=lr, fused=fused, **options)
         self.lazy_max_fraction, self.lazy_min_elements = lazy_max_fraction, lazy_min_elements
         self.tables: dict[LateRows, LazyTable] = {}
-        self.register_state_dict_pre_hook(lambda _: [table.catch_up() for table in self.tables.values()])
+        self.register_state_dict_pre_hook(lambda _: self.catch_up())
 
     def begin_late_updates(self, embeddings: Iterable[LateRows]) -> None:
         """Update rows of these embeddings lazily where that pays, until `end_late_updates`; states are saved whole."""
@@ -73,10 +73,15 @@ class LazyAdam(torch.optim.Adam):
                 embedding.before_read, self.tables[embedding] = table.read, table
                 table.hook = embedding.register_state_dict_pre_hook(table.catch_up_before_saving)
 
+    def catch_up(self) -> None:
+        """Apply all missed updates."""
+        for table in self.tables.values():
+            table.catch_up()
+
     def end_late_updates(self) -> None:
         """Apply all missed updates; further steps update all rows."""
+        self.catch_up()
         for embedding, table in self.tables.items():
-            table.catch_up()
             embedding.before_read = None
             table.hook.remove()
         self.tables.clear()
