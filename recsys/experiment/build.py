@@ -29,7 +29,7 @@ from recsys.training.datamodule import RecommenderDataModule
 from recsys.training.module import Loss, RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
-from recsys.training.step_batching import steps_at_once, takes_plain_steps
+from recsys.training.step_batching import steps_at_once
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +65,6 @@ def build_module(
         seed=cfg.seed,
     )
     module.automatic_optimization = _steps_at_once(cfg) == 1
-    module.takes_plain_steps = takes_plain_steps(plain(cfg.trainer))
     return module
 
 

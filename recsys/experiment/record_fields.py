@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
@@ -9,6 +10,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config.compatibility import has_text
 from recsys.config.compose import UNKNOWN, chosen_target, is_outside, plain
+from recsys.experiment.built_once import metric_suite
 from recsys.experiment.inputs import cached_data_fingerprint
 from recsys.tracking.memory import peak_mb
 from recsys.tracking.record import Record
@@ -92,3 +94,21 @@ def choice_of(cfg: DictConfig, group: str) -> Any:
     if target is None or chosen_target(group, str(option)) in (target, UNKNOWN):
         return option
     return str(target).rpartition(".")[2]
+
+
+def circumstances(cfg: DictConfig, split: Split, warnings: Sequence[str]) -> dict[str, Any]:
+    """The fields of a run's record that describe its protocol, data, software and machine."""
+    import torch
+
+    from recsys.data.description import describe
+    from recsys.tracking.environment import git_state, machine, versions
+
+    return {
+        "protocol": protocol(cfg, split),
+        "data_statistics": describe(split.dataset, split.whole),
+        "directions": metric_suite(cfg).directions(),
+        "warnings": [*split.warnings, *warnings],
+        "versions": versions(),
+        "git": git_state(),
+        "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),
+    }

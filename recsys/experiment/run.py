@@ -1,4 +1,4 @@
-"""One run as one straight list: data, encoder, model, trainer, test, record."""
+"""One run as a list of steps: find it or read the data, fit, refit, test, save, record."""
 
 from __future__ import annotations
 
@@ -10,22 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from recsys import __version__, schema
+from recsys import schema
 from recsys.config.compatibility import check
-from recsys.config.compose import build, copied, is_outside, plain
-from recsys.experiment.built_once import metric_suite
+from recsys.config.compose import copied, is_outside, plain
 from recsys.experiment.finished import Run
-from recsys.experiment.inputs import (
-    cached_data_fingerprint,
-    is_refitted,
-    load_first_split,
-    load_tested_split,
-    written_texts,
-)
-from recsys.experiment.record_fields import choice_of, label, logged_config, measured_fields, protocol, summary
+from recsys.experiment.inputs import is_refitted, load_first_split, load_tested_split
+from recsys.experiment.record_fields import circumstances, logged_config, measured_fields, summary
+from recsys.experiment.run_identity import identify, identity_fields
 from recsys.experiment.stopwatch import Stopwatch
-from recsys.schema import ALL, WRITTEN, ConfigError, DataError
-from recsys.support.custom_code.hashes import code_of_names, code_of_object
+from recsys.schema import ALL, ConfigError, DataError
 from recsys.support.whole_files import write_atomically
 from recsys.tracking.checksums import checksum
 from recsys.tracking.environment import is_first_process
@@ -33,7 +26,7 @@ from recsys.tracking.leftovers import remove_checkpoints, remove_unfinished, tid
 from recsys.tracking.memory import freed_memory_kept, reset_peak
 from recsys.tracking.record import FAILED, Record
 from recsys.tracking.run_folder import CHECKPOINTS
-from recsys.tracking.run_id import LISTS, run_id, targets
+from recsys.tracking.run_id import run_id
 from recsys.tracking.store import WEIGHTS, Store
 
 if TYPE_CHECKING:
@@ -41,6 +34,7 @@ if TYPE_CHECKING:
 
     from recsys.data.splits.split import Split
     from recsys.experiment.fitting import Fitted, Selection
+    from recsys.training.module import RecommenderModule
     from recsys.training.progress import FitProgress
 
 
@@ -88,37 +82,6 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
             raise
 
 
-def identify(cfg: DictConfig) -> str | None:
-    """The run's name, a hash of all that its results depend on; None while the data has not been read."""
-    fingerprint = cached_data_fingerprint(cfg)
-    return None if fingerprint is None else _named(cfg, fingerprint)
-
-
-def _named(cfg: DictConfig, data_fingerprint: str) -> str:
-    settings = plain(cfg)
-    components = _components(cfg, settings)
-    identifier = run_id(settings, data_fingerprint, **components)
-    _hashed[identifier] = components
-    return identifier
-
-
-_hashed: dict[str, dict[str, Any]] = {}  # code and contents by run id: files may change while a run is being made
-
-
-def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
-    """The code of a run's components, and the content of its weights: a folder may hold others tomorrow."""
-    encoder = build("encoder", cfg.encoder)
-    contents = {} if encoder is None else {"encoder_content": encoder.identity()}
-    if cfg.ranker.get("language_model") is not None:
-        contents["language_model_content"] = build("ranker.language_model", cfg.ranker.language_model).identity()
-    if cfg.ranker.get(LISTS) is not None:
-        contents[LISTS] = build("ranker.lists", cfg.ranker.lists).identity()
-    if cfg.get(WRITTEN) is not None:
-        contents[WRITTEN] = {texts.about: texts.sha256 for texts in written_texts(cfg)}
-    code = {"recsys": __version__, **code_of_names(targets(settings)), **code_of_object(encoder)}
-    return {"code": code, "contents": contents}
-
-
 def find(cfg: DictConfig) -> Run | None:
     """The run of this configuration on this data, finished or failed, if the store has it; imports nothing heavy."""
     return _stored(cfg, identify(cfg))
@@ -153,66 +116,33 @@ def record_failure(cfg: DictConfig, error: str) -> Record:
     if found is not None and found.is_finished:
         return found
     shutil.rmtree(store.folder(identifier) / CHECKPOINTS, ignore_errors=True)
-    record = Record(**_identity(cfg, identifier), protocol={}, status=FAILED, error=error)
+    record = Record(**identity_fields(cfg, identifier), protocol={}, status=FAILED, error=error)
     store.save(record)
     return record
 
 
 def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, callbacks: Sequence[Callback]) -> Record:
-    from recsys.experiment.build import build_trainer, measure_ranker, set_threads
-    from recsys.experiment.fitting import knowledge_of, known_selection, refit
+    """Train, test and record: the steps of a run after its data was read."""
+    from recsys.experiment.fitting import knowledge_of
     from recsys.experiment.outside import describe_lists, measured, measured_segments
-    from recsys.rankers.base import Diagnosable
     from recsys.training import trainer as training
-    from recsys.training.interrupts import signals_passed_on
-    from recsys.training.log_filters import hush
-    from recsys.training.progress import FitProgress
 
-    hush()
-    reset_peak()
-    folder, progress = Path(cfg.paths.run_dir), FitProgress()
-    set_threads(cfg.num_threads)
-    trainer = build_trainer(cfg, [progress, *callbacks])
-    for logger in trainer.loggers:
-        logger.log_hyperparams(logged_config(cfg, identifier))
-    refits, fitted = is_refitted(cfg, split), None
-    selection = known_selection(cfg, folder) if refits else None
-    if selection is None:
-        fitted, selection = _select(cfg, split, trainer, progress, watch)
-    else:
-        watch.seconds |= selection.seconds
-    tested = split
-    if refits:
-        if trainer.is_global_zero:
-            selection.write(folder)
-        tested = load_tested_split(cfg)
-        fitted = refit(cfg, tested, selection.best_epochs, folder)
-        watch.seconds["refit"] = sum(fitted.seconds.values())
-    assert fitted is not None, "it was fitted now, or is refitted"
-    module, metrics, ranking = fitted.module, dict(selection.metrics), {}
+    folder = Path(cfg.paths.run_dir)
+    trainer, progress = _prepare(cfg, identifier, callbacks)
+    fitted, selection, tested = _fit(cfg, split, trainer, progress, watch)
+    module = fitted.module
     outside, warnings = describe_lists(cfg, module.recommender.ranker, tested)
-    if cfg.test:
-        with watch.measure("test"), freed_memory_kept(), signals_passed_on():
-            tested_metrics = trainer.test(module, fitted.datamodule, verbose=False)[0]
-        metrics |= measured(cfg, module, dict(tested_metrics), f"{schema.TEST}/")
-        ranker = module.recommender.ranker
-        if isinstance(ranker, Diagnosable) and ranker.n_diagnostic_users:
-            with watch.measure("measure"):
-                ranking = measure_ranker(ranker, fitted.datamodule)
-    checksums = {}
-    if trainer.is_global_zero and (cfg.test or cfg.test_knowledge == ALL):
-        weights = training.weights_of(module.recommender)
-        write_atomically(folder / WEIGHTS, weights)
-        checksums[WEIGHTS] = checksum(weights)
+    metrics, ranking = _test(cfg, trainer, fitted, watch) if cfg.test else ({}, {})
+    checksums = _save_weights(cfg, module) if trainer.is_global_zero else {}
     record = Record(
-        **_identity(cfg, identifier),
-        **measured_fields(module, watch.seconds, metrics),
-        **_circumstances(cfg, split, warnings),
+        **identity_fields(cfg, identifier),
+        **measured_fields(module, watch.seconds, {**selection.metrics, **metrics}),
+        **circumstances(cfg, split, warnings),
         epochs=selection.epochs,
         encoding=_encoding(selection, fitted),
         ranking=ranking,
         curve=selection.curve,
-        fitted_on={**knowledge_of(tested, _parts_of(cfg, refits)), "epochs": selection.best_epochs},
+        fitted_on={**knowledge_of(tested, _parts_of(cfg, split)), "epochs": selection.best_epochs},
         outside=outside,
         segments=measured_segments(cfg, module) if cfg.test else {},
         checksums=checksums,
@@ -223,6 +153,74 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     record = Store(folder.parent).save(record, per_user)
     training.finish(trainer, folder, summary(record))
     return record
+
+
+def _prepare(cfg: DictConfig, identifier: str, callbacks: Sequence[Callback]) -> tuple[Trainer, FitProgress]:
+    """The trainer with its callbacks and loggers, and the callback that counts epochs and seconds."""
+    from recsys.experiment.build import build_trainer, set_threads
+    from recsys.training.log_filters import hush
+    from recsys.training.progress import FitProgress
+
+    hush()
+    reset_peak()
+    progress = FitProgress()
+    set_threads(cfg.num_threads)
+    trainer = build_trainer(cfg, [progress, *callbacks])
+    for logger in trainer.loggers:
+        logger.log_hyperparams(logged_config(cfg, identifier))
+    return trainer, progress
+
+
+def _fit(
+    cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
+) -> tuple[Fitted, Selection, Split]:
+    """The model to test, what validation chose, and the split that the model was fitted on."""
+    from recsys.experiment.fitting import known_selection, refit
+
+    if not is_refitted(cfg, split):
+        return *_select(cfg, split, trainer, progress, watch), split
+    folder = Path(cfg.paths.run_dir)
+    selection = known_selection(cfg, folder)
+    if selection is None:
+        _, selection = _select(cfg, split, trainer, progress, watch)
+    else:
+        watch.seconds |= selection.seconds
+    if trainer.is_global_zero:
+        selection.write(folder)
+    tested = load_tested_split(cfg)
+    fitted = refit(cfg, tested, selection.best_epochs, folder)
+    watch.seconds["refit"] = sum(fitted.seconds.values())
+    return fitted, selection, tested
+
+
+def _test(
+    cfg: DictConfig, trainer: Trainer, fitted: Fitted, watch: Stopwatch
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The metrics of the test, and the biases of a ranker that measures its own."""
+    from recsys.experiment.build import measure_ranker
+    from recsys.experiment.outside import measured
+    from recsys.rankers.base import Diagnosable
+    from recsys.training.interrupts import signals_passed_on
+
+    module, ranker = fitted.module, fitted.module.recommender.ranker
+    with watch.measure("test"), freed_memory_kept(), signals_passed_on():
+        found = trainer.test(module, fitted.datamodule, verbose=False)[0]
+    metrics: dict[str, float] = measured(cfg, module, dict(found), f"{schema.TEST}/")
+    if not isinstance(ranker, Diagnosable) or not ranker.n_diagnostic_users:
+        return metrics, {}
+    with watch.measure("measure"):
+        return metrics, measure_ranker(ranker, fitted.datamodule)
+
+
+def _save_weights(cfg: DictConfig, module: RecommenderModule) -> dict[str, str]:
+    """The checksum of the weights' file by its name; empty for a trial of a search, whose weights are not kept."""
+    from recsys.training import trainer as training
+
+    if not cfg.test and cfg.test_knowledge != ALL:
+        return {}
+    weights = training.weights_of(module.recommender)
+    write_atomically(Path(cfg.paths.run_dir) / WEIGHTS, weights)
+    return {WEIGHTS: checksum(weights)}
 
 
 def _select(
@@ -254,41 +252,10 @@ def _encoding(selection: Selection, fitted: Fitted) -> dict[str, Any]:
     return {**fitted.encoding, **({"users": users} if users else {})}
 
 
-def _parts_of(cfg: DictConfig, refits: bool) -> list[str]:
+def _parts_of(cfg: DictConfig, split: Split) -> list[str]:
     if cfg.test_knowledge == ALL:
         return [schema.TRAIN, schema.VAL, schema.TEST]
-    return [schema.TRAIN, schema.VAL] if refits else [schema.TRAIN]
-
-
-def _identity(cfg: DictConfig, identifier: str) -> dict[str, Any]:
-    return {
-        "run_id": identifier,
-        "name": label(cfg),
-        "choices": {group: choice_of(cfg, group) for group in plain(cfg.choices)},
-        "config": plain(cfg),
-        "overrides": list(cfg.overrides),
-        "seed": cfg.seed,
-        "tags": list(cfg.tags),
-        "tuning": plain(cfg.tuning),
-        **_hashed.get(identifier, {}),
-    }
-
-
-def _circumstances(cfg: DictConfig, split: Split, warnings: Sequence[str]) -> dict[str, Any]:
-    import torch
-
-    from recsys.data.description import describe
-    from recsys.tracking.environment import git_state, machine, versions
-
-    return {
-        "protocol": protocol(cfg, split),
-        "data_statistics": describe(split.dataset, split.whole),
-        "directions": metric_suite(cfg).directions(),
-        "warnings": [*split.warnings, *warnings],
-        "versions": versions(),
-        "git": git_state(),
-        "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),
-    }
+    return [schema.TRAIN, schema.VAL] if is_refitted(cfg, split) else [schema.TRAIN]
 
 
 def _placed(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,8 +20,7 @@ class WarmEmbedding(nn.Embedding):
         trains_on_cold: Whether training may ask for a cold index; where it cannot, it spends no time on zeros.
 
     Attributes:
-        catch_up: Called with the indices that are read next (None: all), for an optimizer with lazy row updates;
-            returns whether it needs a gradient of these rows only.
+        before_read: Set by an optimizer with late row updates, else None (see `recsys.optim.late_updates`).
     """
 
     warm: Tensor
@@ -34,7 +32,7 @@ class WarmEmbedding(nn.Embedding):
         self.register_buffer("warm", warm.clone(), persistent=False)
         self.register_buffer("cold", (~warm).nonzero().squeeze(1), persistent=False)
         self.trains_on_cold = trains_on_cold
-        self.catch_up: Callable[[Tensor | None], bool] | None = None
+        self.before_read: Callable[[Tensor | None], bool] | None = None
 
     def forward(self, idx: Tensor) -> Tensor:
         """Vectors (*, dim) of indices (*)."""
@@ -43,19 +41,14 @@ class WarmEmbedding(nn.Embedding):
 
     def table(self) -> Tensor:
         """Vectors (n, dim) of all indices."""
-        if self.catch_up is not None:
-            self.catch_up(None)
+        if self.before_read is not None:
+            self.before_read(None)
         if self._asks_for_cold():
             return self.weight.index_fill(0, self.cold, 0.0)
-        return self.weight.view_as(self.weight)  # no parameter, which a module that keeps it would take for its own
-
-    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        if self.catch_up is not None:
-            self.catch_up(None)
-        super()._save_to_state_dict(*args, **kwargs)
+        return self.weight.view_as(self.weight)  # not the parameter, which a module with this attribute would register
 
     def _read(self, idx: Tensor) -> Tensor:
-        if self.catch_up is not None and self.catch_up(idx):
+        if self.before_read is not None and self.before_read(idx):
             return functional.embedding(idx, self.weight, sparse=True)
         return take_rows(self.weight, idx)
 

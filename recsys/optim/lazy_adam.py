@@ -1,4 +1,4 @@
-"""Adam that leaves a large table's rows alone until they are read, and then makes up for the steps that they missed."""
+"""Adam with lazy row updates: a row of a large table is updated when it is read, for all steps since its last read."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys.layers.embedding import WarmEmbedding
 from recsys.optim.deferred_updates import MissedSteps
+from recsys.optim.late_updates import LateRows
 from recsys.support.number_checks import check_number
 
-ROWS_AT_ONCE = 2**14  # of a whole table, so that they stay in a processor's cache
+ROWS_AT_ONCE = 2**14  # rows of a chunk in an update of a whole table, which fit the processor's cache
 
 
 class LazyAdam(torch.optim.Adam):
-    """Adam, or AdamW, whose cost depends on the rows that a step reads, and not on the size of their tables.
+    """Adam or AdamW, whose cost depends on the rows that a step reads, and not on the size of their tables.
 
-    Adam moves every row in every step, by what is left of its earlier gradients where it has none. Those steps have a
-    sum (`MissedSteps`), so a row makes them up at once: when it is read next, when the table is read whole, and before
-    weights are saved. Weights are those of torch's own Adam but for rounding, and not `torch.optim.SparseAdam`'s, for
-    which a missed step never was. It is torch's own for parameters that are no table, where it does not pay, and where
-    it cannot be: on other devices than CPUs, and with an L2 penalty.
+    Adam updates every row in every step, since earlier gradients still have an effect. Steps without a gradient have a
+    sum in closed form (`MissedSteps`). Between `begin_late_updates` and `end_late_updates` (see
+    `recsys.optim.late_updates`) a row therefore gets all its missed updates at once, when it is read next. Weights are
+    those of torch's Adam except for rounding. `torch.optim.SparseAdam` is another algorithm: it skips missed updates.
+
+    Otherwise it is torch's fused Adam to the last bit: outside these calls, for parameters that are no embedding, for
+    small tables, on other devices than CPUs, and with an L2 penalty.
 
     Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015; for `decoupled_weight_decay`, Loshchilov and
     Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
@@ -32,14 +34,14 @@ class LazyAdam(torch.optim.Adam):
     Args:
         params: Parameters, or groups of them.
         lr: Learning rate.
-        weight_decay: An L2 penalty; or with `decoupled_weight_decay` the rate of AdamW's decay.
-        decoupled_weight_decay: Whether it is AdamW.
+        weight_decay: Factor of the L2 penalty; with `decoupled_weight_decay`, the rate of AdamW's decay.
+        decoupled_weight_decay: Whether to use AdamW.
         fused: As in torch.
-        lazy_max_fraction: Rows are left alone in a table of which a step reads at most this share; 0 for never.
-        lazy_min_elements: And in none that has fewer numbers than this: all of it is moved in no time.
+        lazy_max_fraction: Updates are lazy if a step reads at most this fraction of a table's rows; 0: never.
+        lazy_min_elements: Tables with fewer elements are updated densely.
 
     Raises:
-        ConfigError: If the share is none.
+        ConfigError: If the fraction is not from 0 to 1.
     """
 
     def __init__(
@@ -56,29 +58,33 @@ class LazyAdam(torch.optim.Adam):
         options: dict[str, Any] = {"weight_decay": weight_decay, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, lr=lr, fused=fused, **options)
         self.lazy_max_fraction, self.lazy_min_elements = lazy_max_fraction, lazy_min_elements
-        self.tables: dict[WarmEmbedding, LazyTable] = {}
+        self.tables: dict[LateRows, LazyTable] = {}
         self.register_state_dict_pre_hook(lambda _: self.catch_up())
 
-    def watch(self, embeddings: Iterable[WarmEmbedding]) -> None:
-        """Leave rows of these embeddings alone where that pays, until `release`."""
+    def begin_late_updates(self, embeddings: Iterable[LateRows]) -> None:
+        """Update rows of these embeddings lazily where that pays, until `end_late_updates`; states are saved whole."""
+        self.end_late_updates()
         groups = {weight: i for i, group in enumerate(self.param_groups) for weight in group["params"]}
         for embedding in embeddings:
-            group = groups.get(embedding.weight)
-            if group is not None and self.lazy_max_fraction and self._pays(embedding.weight, self.param_groups[group]):
-                table = LazyTable(self, group, embedding.weight, int(self.lazy_max_fraction * embedding.num_embeddings))
-                embedding.catch_up, self.tables[embedding] = table.read, table
-
-    def release(self) -> None:
-        """Catch up with all steps, and move all rows in all further ones."""
-        self.catch_up()
-        for embedding in self.tables:
-            embedding.catch_up = None
-        self.tables.clear()
+            weight = embedding.weight
+            group = groups.get(weight)
+            if group is not None and self.lazy_max_fraction and self._pays(weight, self.param_groups[group]):
+                table = LazyTable(self, group, weight, int(self.lazy_max_fraction * len(weight)))
+                embedding.before_read, self.tables[embedding] = table.read, table
+                table.hook = embedding.register_state_dict_pre_hook(table.catch_up_before_saving)
 
     def catch_up(self) -> None:
-        """Move all rows by the steps that they missed."""
+        """Apply all missed updates."""
         for table in self.tables.values():
             table.catch_up()
+
+    def end_late_updates(self) -> None:
+        """Apply all missed updates; further steps update all rows."""
+        self.catch_up()
+        for embedding, table in self.tables.items():
+            embedding.before_read = None
+            table.hook.remove()
+        self.tables.clear()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step.
@@ -90,7 +96,7 @@ class LazyAdam(torch.optim.Adam):
             The closure's loss.
 
         Raises:
-            RuntimeError: If a gradient of all rows was made from some that had not caught up.
+            RuntimeError: If rows with missed updates were read without a call of `before_read`.
         """
         loss = None
         if closure is not None:
@@ -102,7 +108,9 @@ class LazyAdam(torch.optim.Adam):
                 table.step(gradient)
                 table.weight.grad = None
             elif gradient is not None and table.missed.n_steps:
-                raise RuntimeError("rows of an embedding were read that had not caught up: call it, or its `table()`.")
+                raise RuntimeError(
+                    "an embedding's weight was read while rows had missed updates: call the embedding or its `table()`."
+                )
         super().step()
         return loss
 
@@ -112,34 +120,39 @@ class LazyAdam(torch.optim.Adam):
 
 
 class LazyTable:
-    """A table with rows that have missed steps.
+    """A table (n, dim) with rows that have missed updates.
 
     Args:
-        optimizer: Whose it is.
-        group: Which of the optimizer's groups has it.
+        optimizer: The optimizer of the table.
+        group: Index of the optimizer's parameter group that has the table.
         weight: The table (n, dim).
-        most: How many rows may be read at once with a gradient of these alone.
+        most: Largest number of rows in one read with a sparse gradient.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer, group: int, weight: Tensor, most: int) -> None:
         self.optimizer, self.group, self.weight, self.most = optimizer, group, weight, most
+        self.hook: Any = None  # what removes the hook of saving
         settings = optimizer.param_groups[group]
         self.missed = MissedSteps(settings["betas"], settings["eps"])
-        self.last = np.zeros(len(weight), dtype=np.int32)  # the step that each row was moved by last
+        self.last = np.zeros(len(weight), dtype=np.int32)  # the step that updated each row last
 
     def read(self, rows: Tensor | None) -> bool:
-        """Let `rows` catch up, or all rows where these are many or None.
+        """Apply the missed updates of `rows` (*), or of all rows if they are many or None.
 
         Returns:
-            Whether the gradient is to be one of these rows alone.
+            Whether the gradient of this read must be sparse.
         """
         few = rows is not None and rows.numel() <= self.most
         self.catch_up(rows.reshape(-1) if few and rows is not None else None)
         return few
 
+    def catch_up_before_saving(self, *_: Any) -> None:
+        """Apply all missed updates; a hook of the embedding's `state_dict`."""
+        self.catch_up()
+
     @torch.no_grad()
     def catch_up(self, rows: Tensor | None = None) -> None:
-        """Move `rows`, or all rows, by the steps that they missed."""
+        """Apply the missed updates of `rows` (n,), or of all rows."""
         if not self.missed.n_steps:
             return
         if rows is not None:
@@ -152,7 +165,7 @@ class LazyTable:
 
     @torch.no_grad()
     def step(self, gradient: Tensor) -> None:
-        """A step for the rows of a sparse gradient, which caught up when they were read."""
+        """Update the rows of a sparse gradient, which have no missed updates since they were read."""
         gradient, state = gradient.coalesce(), self._state()
         group = self.optimizer.param_groups[self.group]  # loading a state makes new groups
         rows, of_rows = gradient.indices()[0], gradient.values()

@@ -65,6 +65,9 @@ class LightGCNRanker(Ranker, Fittable):
         nodes.check(self.vectors is not None)
         self.users = None if nodes.users == MEAN else _ids(context.warm_users, dim, init_std, context)
         self.items = _ids(context.warm_items, dim, init_std, context) if nodes.item_ids else None
+        for embedding in (self.users, self.items):  # after both were made: the order of draws decides the numbers
+            if embedding is not None and init_std is None:
+                nn.init.xavier_uniform_(embedding.weight)
         self.map: nn.Module | None = None
         if self.vectors is not None:
             nodes.prepare(self.vectors, context)
@@ -170,11 +173,7 @@ class LightGCNRanker(Ranker, Fittable):
 
 
 def _ids(warm: Tensor, dim: int, init_std: float | None, context: ModelContext) -> WarmEmbedding:
-    """Learnt vectors, initialised as `init_std` says."""
-    made = WarmEmbedding(warm, dim, init_std or 0.0, context.trains_on_cold)
-    if init_std is None:
-        nn.init.xavier_uniform_(made.weight)
-    return made
+    return WarmEmbedding(warm, dim, init_std or 0.0, context.trains_on_cold)
 
 
 class _Adjacency(NamedTuple):

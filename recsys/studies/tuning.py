@@ -25,7 +25,8 @@ from recsys.config.compose import build, plain
 from recsys.config.overrides import text
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.inputs import load_split
-from recsys.experiment.run import identify, run
+from recsys.experiment.run import run
+from recsys.experiment.run_identity import identify
 from recsys.schema import RecsysError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run, space_of

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys.experiment.record_fields import label
-from recsys.experiment.run import identify
+from recsys.experiment.run_identity import identify
 from recsys.reports.formatting import number, seconds
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import FOUND, JOB_FAILED, MADE, Job, Outcome

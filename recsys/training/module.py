@@ -15,15 +15,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from recsys import schema
-from recsys.layers.embedding import WarmEmbedding
-from recsys.optim.lazy_adam import LazyAdam
+from recsys.optim.late_updates import begin_late_updates, end_late_updates
 from recsys.optim.schedule import warm_up
 from recsys.rankers.base import Reconstructing
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
 from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
 from recsys.training.seeds import derive_seed, generator
-from recsys.training.step_batching import watches_fit, watches_steps
+from recsys.training.step_batching import watches_steps
 
 Loss = Callable[..., Tensor]  # see `recsys.training.losses`
 
@@ -94,19 +93,15 @@ class RecommenderModule(pl.LightningModule):
         self.stage_metrics = nn.ModuleDict(stage_metrics)
         self.seed = seed
         self.item_vectors = torch.empty(0)
-        self.takes_plain_steps = False  # whether only the optimizer reads and changes weights in a fit
 
     def setup(self, stage: str) -> None:
         if stage == TrainerFn.FITTING:
             callbacks = self.trainer.callbacks  # type: ignore[attr-defined]  # Lightning's own ones included
-            self.takes_plain_steps &= not any(map(watches_fit, callbacks))
             self.automatic_optimization |= any(map(watches_steps, callbacks))
 
     def configure_optimizers(self) -> Any:
         assert self.make_optimizer is not None
         optimizer = self.make_optimizer(self.recommender.parameter_groups())
-        if isinstance(optimizer, LazyAdam) and self.takes_plain_steps:
-            optimizer.watch(part for part in self.recommender.modules() if isinstance(part, WarmEmbedding))
         schedule = warm_up(optimizer)
         return optimizer if schedule is None else ([optimizer], [{"scheduler": schedule, "interval": "step"}])
 
@@ -125,17 +120,13 @@ class RecommenderModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         self.make_sampler(self.device)
 
-    def on_fit_end(self) -> None:
-        optimizers = self.optimizers(use_pl_optimizer=False)
-        for optimizer in optimizers if isinstance(optimizers, list) else [optimizers]:
-            if isinstance(optimizer, LazyAdam):
-                optimizer.release()
-
     def on_train_epoch_start(self) -> None:
         # All of an epoch's randomness depends on the seed and the epoch only, so that a resumed run repeats it.
         torch.manual_seed(derive_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
         self.generator = generator(self.device, self.seed, "negatives", self.current_epoch, self.global_rank)
         self.losses: list[Tensor] = []  # of the epoch's steps
+        if not self.automatic_optimization:  # then nothing but the module's own steps reads weights in an epoch
+            begin_late_updates(self.optimizers(use_pl_optimizer=False), self.recommender)
 
     def training_step(self, batches: list[TrainBatch], batch_idx: int) -> Tensor | None:
         if self.scores_users_once:
@@ -153,6 +144,8 @@ class RecommenderModule(pl.LightningModule):
                 schedule.step()
             for parameter in parameters:
                 parameter.grad = None
+        if self.trainer.is_last_batch:
+            end_late_updates(optimizer.optimizer)
         return None
 
     @property

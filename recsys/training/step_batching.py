@@ -1,4 +1,4 @@
-"""How many optimizer steps one training step of Lightning's loop may take, and whether rows may be updated lazily."""
+"""How many optimizer steps one training step of Lightning's loop may take."""
 
 from __future__ import annotations
 
@@ -43,19 +43,7 @@ STEP_HOOKS = (
     "on_before_zero_grad",
     "on_before_optimizer_step",
 )
-# Further hooks of a fit. A callback that has one of them may read or change weights.
-FIT_HOOKS = (
-    "on_fit_start",
-    "on_fit_end",
-    "on_validation_start",
-    "on_validation_end",
-    "on_validation_epoch_start",
-    "on_validation_epoch_end",
-    "on_validation_batch_start",
-    "on_validation_batch_end",
-    "on_save_checkpoint",
-)
-# Lightning's classes whose hooks neither depend on single steps nor touch weights, but for `_counts_steps`.
+# Lightning's classes whose hooks do not depend on single steps, except as `_counts_steps` says.
 INDIFFERENT_CALLBACKS = (
     callbacks.EarlyStopping,
     callbacks.LearningRateMonitor,
@@ -86,10 +74,10 @@ def steps_at_once(trainer: Mapping[str, Any], batch_size: int, examples_per_loop
         >>> steps_at_once({"max_epochs": 3, "gradient_clip_val": 1.0}, 100, 1000)
         1
     """
-    return max(1, examples_per_loop_step // batch_size) if takes_plain_steps(trainer) else 1
+    return max(1, examples_per_loop_step // batch_size) if _takes_plain_steps(trainer) else 1
 
 
-def takes_plain_steps(trainer: Mapping[str, Any]) -> bool:
+def _takes_plain_steps(trainer: Mapping[str, Any]) -> bool:
     """Whether Lightning has no part in a step."""
     return all(value in PLAIN.get(key, (None, False)) for key, value in trainer.items() if not _is_indifferent(key))
 
@@ -103,11 +91,6 @@ def watches_steps(callback: Callback) -> bool:
     return _counts_steps(callback) or any(_has_hook(callback, hook) for hook in STEP_HOOKS)
 
 
-def watches_fit(callback: Callback) -> bool:
-    """Whether a callback may read or change weights during a fit: it watches steps, or has one of `FIT_HOOKS`."""
-    return watches_steps(callback) or any(_has_hook(callback, hook) for hook in FIT_HOOKS)
-
-
 def _has_hook(callback: Callback, hook: str) -> bool:
     if hook in vars(callback):  # as LambdaCallback sets them
         return True
@@ -117,7 +100,7 @@ def _has_hook(callback: Callback, hook: str) -> bool:
 
 def _counts_steps(callback: Callback) -> bool:
     if isinstance(callback, callbacks.ModelCheckpoint):
-        return bool(callback._every_n_train_steps) or callback._train_time_interval is not None
+        return not callback.every_n_epochs  # then it counts steps or minutes
     return isinstance(callback, callbacks.LearningRateMonitor) and callback.logging_interval != "epoch"
 
 

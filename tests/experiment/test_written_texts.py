@@ -9,7 +9,7 @@ import yaml
 from recsys.config.compose import compose
 from recsys.data.written_texts import texts_hash
 from recsys.experiment.inputs import load_split
-from recsys.experiment.run import identify
+from recsys.experiment.run_identity import identify
 from recsys.schema import ConfigError
 
 ITEMS_READ = ["item_text='{text} {written}'"]

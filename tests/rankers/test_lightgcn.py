@@ -109,6 +109,18 @@ def test_vectors_begin_as_xaviers_or_with_a_given_deviation():
     )
 
 
+def test_random_numbers_are_drawn_in_a_fixed_order():
+    context = ModelContext(1, torch.ones(3, dtype=torch.bool), torch.ones(5, dtype=torch.int64))
+    torch.manual_seed(5)
+    made = LightGCNRanker(context, dim=4)
+    torch.manual_seed(5)
+    for n in (3, 5):
+        torch.nn.init.normal_(torch.nn.Embedding(n, 4).weight)
+    expected = [torch.nn.init.xavier_uniform_(torch.empty(n, 4)) for n in (3, 5)]
+    assert torch.equal(made.users.weight, expected[0])
+    assert torch.equal(made.items.weight, expected[1])
+
+
 TEXT = torch.randn(N_ITEMS, 6, generator=torch.Generator().manual_seed(7))
 
 

@@ -9,7 +9,7 @@ import recsys
 from recsys.config.compatibility import check
 from recsys.experiment.evaluation import evaluate_again
 from recsys.experiment.record_fields import protocol
-from recsys.experiment.run import identify
+from recsys.experiment.run_identity import identify
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError
 

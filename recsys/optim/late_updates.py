@@ -1,0 +1,55 @@
+"""The protocol of late row updates: the only agreement between embeddings, the training loop and an optimizer.
+
+1. An embedding has an attribute `before_read` (`LateRows`). If it is set, the embedding calls it before each read.
+2. An optimizer that can update rows late has `begin_late_updates` and `end_late_updates` (`LateUpdates`).
+3. The training loop calls the first when an epoch begins, in which no code but the step reads or changes weights. It
+   calls the second in the epoch's last training step. At all other times every weight is up to date, so validation,
+   checkpoints and callbacks need no care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+
+@runtime_checkable
+class LateRows(Protocol):
+    """An embedding whose rows an optimizer may update late.
+
+    Attributes:
+        weight: The table (n, dim).
+        before_read: Called with the indices (*) that are read next, None for all rows; returns whether the gradient of
+            this read must be sparse. None: rows are up to date, and gradients are dense.
+    """
+
+    weight: nn.Parameter
+    before_read: Callable[[Tensor | None], bool] | None
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., None]) -> Any:
+        """That of every `torch.nn.Module`."""
+
+
+@runtime_checkable
+class LateUpdates(Protocol):
+    """An optimizer that may update the rows of embeddings late."""
+
+    def begin_late_updates(self, embeddings: Iterable[LateRows]) -> None:
+        """From now on, rows of these embeddings may be out of date between two reads."""
+
+    def end_late_updates(self) -> None:
+        """Bring all rows up to date; further steps update all rows."""
+
+
+def begin_late_updates(optimizer: object, model: nn.Module) -> None:
+    """Allow late updates of the rows of a model's embeddings; without effect on an optimizer that has none."""
+    if isinstance(optimizer, LateUpdates):
+        optimizer.begin_late_updates(part for part in model.modules() if isinstance(part, LateRows))
+
+
+def end_late_updates(optimizer: object) -> None:
+    """Bring all rows up to date; without effect on an optimizer that has no late updates."""
+    if isinstance(optimizer, LateUpdates):
+        optimizer.end_late_updates()
