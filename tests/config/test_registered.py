@@ -78,7 +78,12 @@ def local():
         (local(), "encoder", "mine", "defined at the top"),
         (3, "encoder", "mine", "is not a class or function"),
         (Path, "encoder", "mine", "is of a library"),
-        (letters_of_tests.LetterCounts, "encodr", "mine", "the group is 'encodr'; expected one of data, split, encoder"),
+        (
+            letters_of_tests.LetterCounts,
+            "encodr",
+            "mine",
+            "the group is 'encodr'; expected one of data, split, encoder",
+        ),
         (letters_of_tests.LetterCounts, "encoder", "my part", "expected letters, digits and underscores"),
         (letters_of_tests.LetterCounts, "encoder", "bert", "encoder=bert already exists"),
     ],
