@@ -44,7 +44,7 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
 
 
 def trust(*packages: str) -> None:
-    """Let records name classes and functions of these packages, whose code is then run.
+    """Allow records to name classes and functions of these packages, whose code is then executed.
 
     Args:
         packages: Such as "my_package". Valid until Python ends.
@@ -128,7 +128,7 @@ def run(*configuration: DictConfig | str | Sequence[str], data: OwnData | None =
 def study(
     *configuration: str | Sequence[str], data: OwnData | None = None, progress: bool = False, **keys: Any
 ) -> Study:
-    """Make the runs of a study, and tune its cells if it has a search; a study that was stopped goes on.
+    """Make the runs of a study, and tune its cells if it has a search; a stopped study continues.
 
     Args:
         configuration: Overrides of the command `recsys study`, such as `"study=demo", "search=tpe"`.
@@ -153,13 +153,13 @@ def answer(
 ) -> InteractiveAnswer:
     """Whether a language model makes a recommender of this data better, for whom, and at what cost.
 
-    Floors, models on IDs, and models with text get equal budgets within the time; see docs/how-to/answer.md. An answer
-    that was stopped goes on when it is called again.
+    Simple baselines, models on IDs, and models with text get equal budgets within the time; see docs/how-to/answer.md.
+    A stopped answer continues when it is called again.
 
     Args:
         data: What `dataset` returned; None for the embedded MovieLens.
         configuration: Overrides of the command `recsys answer`, such as `"encoder=gpt2"`, `"launcher=joblib"`.
-        progress: Whether to print what is found and decided.
+        progress: Whether to print findings and decisions during the work.
         keys: Those of conf/answer.yaml as Python values: `minutes=30`, `cold_items=True`, `common=[…]`, …
 
     Returns:
@@ -167,7 +167,7 @@ def answer(
 
     Raises:
         ConfigError: If a key is impossible, or the items have no text.
-        RecsysError: If no cell with, or none without a language model was finished.
+        RecsysError: If all cells with a language model, or all without one, failed.
     """
     from recsys.api.asking import answer_question
 

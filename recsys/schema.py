@@ -1,4 +1,4 @@
-"""Names and shapes that all parts share. Importing this module never imports torch."""
+"""Names, errors and data structures that all parts share. Importing this module never imports torch."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ class Places:
 
 @dataclass
 class UserBatch:
-    """Users of a batch with what each did, oldest first.
+    """Users of a batch with their histories, oldest item first.
 
     `idx` is (B,); -1 means a user without an index (a new one). `history` is (B, L) item indices, padded
-    with 0 where `history_mask` (B, L, bool) is False. `text` is (B, text_dim) the run's encoder's vector of a text
-    about each user, for a profile that reads it, else None. With `places`, which training alone has, histories are
-    (H, L) and hold what the users are about to do as well, for a profile that knows what not to look at.
+    with 0 where `history_mask` (B, L, bool) is False. `text` is (B, text_dim), the encoder's vectors of texts about
+    the users, for a profile that uses them, else None. With `places`, in training only, histories are (H, L) and
+    contain later items too, which the profile must mask.
     """
 
     idx: Tensor
@@ -121,8 +121,8 @@ class UserBatch:
 class TrainBatch:
     """Training examples: `positives` is (B,) item indices; (0,) for a user-level reconstruction loss.
 
-    `shown` is a (B, N) table of what was shown beside the positive and not clicked, where the data logs it (padded
-    where `shown_mask` is False), else None. `weight` is what its loss counts, where several processes share a batch.
+    `shown` (B, N) are items that were shown with the positive and not clicked, if the data logs them (padded where
+    `shown_mask` is False), else None. `weight` is the weight of the batch's loss if several processes share a batch.
     With `rows` (B,), `users` are the batch's distinct users (U,), and `rows` is the user of each positive.
     """
 
@@ -175,10 +175,10 @@ class UserPrompt:
 
     Attributes:
         template: With the field `items`, and further columns of the data's users.
-        empty: In place of a text whose fields are all empty.
+        empty: The text if all fields are empty.
         separator: Between items.
-        n_items: The newest items that are written, the newest first.
-        n_snapshots: Texts of a user in training at most, beside the empty one; each ends earlier than the next.
+        n_items: Number of newest items in the text, the newest first.
+        n_snapshots: Maximum number of texts of a user in training beside the empty one, of growing length.
     """
 
     template: str
@@ -218,19 +218,19 @@ class RawIds:
 
 @dataclass(frozen=True)
 class ModelContext:
-    """What a profile, a ranker or a sampler may know of the data: sizes, train counts and categories of items, and
+    """The data that a profile, a ranker or a sampler gets: sizes, train counts and categories of items, and
     nothing of the test.
 
     Attributes:
         dim: Width of user and item vectors.
         warm_users: (n_users,) bool, whether a user has a train interaction.
         item_counts: (n_items,) int64, train interactions of each item.
-        trains_on_cold: Whether training examples may hold users or items without a train interaction, as impressions do
-            with items that were shown and never clicked.
-        text_dim: Width of the encoder's vectors; 0 where it reads no text.
+        trains_on_cold: Whether training examples may have users or items without a train interaction, such as items of
+            impressions that were never clicked.
+        text_dim: Width of the encoder's vectors; 0 for `encoder=none`.
         categories: (n_items, C) int64 categories of each item, padded with −1; None where the data has none.
         n_categories: How many categories there are.
-        texts: The items' texts; None where no run is made, as in a rehearsal.
+        texts: The items' texts; None outside a run, as in a check of the model on toy data.
         ids: The raw ids; None likewise.
     """
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-_DEFAULTS_LIST = "defaults"  # Hydra's list of groups, no key of the configuration
-_BLOCKS = ("|", ">")  # styles of a text of several lines
-_BLOCK_HEADER = re.compile(r"^[|>][-+0-9]*\s*(?=#)")  # before the comment beside it
+_DEFAULTS_LIST = "defaults"  # Hydra's defaults list, which is not a key of the configuration
+_BLOCKS = ("|", ">")  # styles of multi-line texts
+_BLOCK_HEADER = re.compile(r"^[|>][-+0-9]*\s*(?=#)")  # as in `|-`, before a comment
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Key:
 
     Attributes:
         name: With dots between levels, as on the command line: `batches.batch_size`.
-        default: Its value as the file writes it; None for a section, whose keys follow it.
+        default: Its value as written in the file; None for a section, whose keys follow it.
         comment: The text after `#` on the line of the key or of its last value, else the comment lines directly above;
             empty if there is none.
     """
@@ -36,7 +36,7 @@ def commented_keys(path: Path) -> list[Key]:
     """All keys of a config file in its order, the sections of nested keys included.
 
     Raises:
-        yaml.YAMLError: If the file is no yaml.
+        yaml.YAMLError: If the file is not valid yaml.
     """
     text = path.read_text(encoding="utf-8")
     root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -67,7 +67,7 @@ def _keys(node: yaml.MappingNode, text: str, comments: dict[int, str], prefix: s
 
 
 def _last_line(value: yaml.Node) -> int:
-    """The mark of a block's end is at the start of the next line."""
+    """The number of a value's last line; yaml marks the end of a block at the start of the next line."""
     ends_before = value.end_mark.column == 0 and value.end_mark.line > value.start_mark.line
     return int(value.end_mark.line) - ends_before
 

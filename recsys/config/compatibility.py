@@ -1,4 +1,4 @@
-"""Checks that the chosen components go together, by the traits in their yamls."""
+"""Checks that the chosen components can be combined, by the traits in their yamls."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from recsys.config.value_checks import (
 from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
-# What rankers are trained on, by the trait of their yamls.
+# Kinds of training targets of rankers and losses, by the traits of their yamls.
 PAIRS, USERS, LIKELIHOODS = "positives and negatives", "whole histories of users", "likelihoods of positives"
 
 
 def check(cfg: DictConfig) -> None:
-    """Raise an error for components that do not go together, by the traits in their yamls.
+    """Raise an error for components that cannot be combined, by the traits in their yamls.
 
     Raises:
-        ConfigError: Naming the keys, why they do not go together, and what to use.
+        ConfigError: With the keys, the reason, and what to use instead.
     """
     choices = cfg.choices
     check_run_keys(cfg)
@@ -52,8 +52,8 @@ def check(cfg: DictConfig) -> None:
 def _check_test_knowledge(cfg: DictConfig) -> None:
     if cfg.test_knowledge not in TEST_KNOWLEDGE:
         raise ConfigError(
-            f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the chosen setting is fitted again on train "
-            "and validation) or train (the tested model knows the train part only)."
+            f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the tested model is fitted on train and "
+            "validation) or train (on train only)."
         )
     if cfg.test_knowledge == ALL and (cfg.test or _monitors(cfg)):
         raise ConfigError(
@@ -69,35 +69,35 @@ def _monitors(cfg: DictConfig) -> bool:
 
 
 def _reads_ids(encoder: DictConfig) -> bool:
-    """Whether an encoder looks items up by their ids, and so reads no text."""
+    """Whether an encoder looks vectors up by item id, and uses no text."""
     return bool(traits_of(encoder).get("by_id", False))
 
 
 def _check_item_text(cfg: DictConfig) -> None:
     if cfg.get("item_text") is not None and (not has_text(cfg) or _reads_ids(cfg.encoder)):
         raise ConfigError(
-            f"item_text={cfg.item_text!r} is read by no one, as encoder={cfg.choices.encoder} reads no text: leave it "
+            f"item_text={cfg.item_text!r} has no effect, since encoder={cfg.choices.encoder} uses no text: leave it "
             "out, or choose a text encoder."
         )
 
 
 def check_data(cfg: DictConfig) -> None:
-    """Raise an error for a data set, a server or lists of another program that are not named.
+    """Raise an error if mandatory keys (`???`) of data, encoder, ranker or language model are missing.
 
     Raises:
-        ConfigError: Naming the missing keys.
+        ConfigError: With the missing keys.
     """
     for group in ("data", "encoder", "ranker", "language_model"):
         missing = sorted(OmegaConf.missing_keys(cfg[group])) if group in cfg else []
         if missing:
             raise ConfigError(
-                f"{group}={cfg.choices[group]} needs {', '.join(missing)}: give it on the command line, as in "
-                f"{missing[0]}=…"
+                f"{group}={cfg.choices[group]} needs {', '.join(missing)}: add it to the command "
+                f"line, as in {missing[0]}=…"
             )
 
 
 def has_text(cfg: DictConfig) -> bool:
-    """Whether a run's encoder makes vectors of texts; `encoder=none` makes none."""
+    """Whether a run's encoder makes vectors; False for `encoder=none`."""
     return not is_none(cfg.encoder) and traits_of(cfg.encoder).get("text", True)
 
 
@@ -108,8 +108,7 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
         if used:
             raise ConfigError(
                 f"ranker={choices.ranker} is fitted without gradients and ignores {group}={choices[group]}: "
-                "a comparison of its encoders or losses would compare equal runs. "
-                f"Leave {group} out, or choose another ranker."
+                f"runs that differ in {group} would be equal. Leave {group} out, or choose another ranker."
             )
 
 
@@ -128,8 +127,8 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
         )
     if has_text(cfg) and not traits.get("reads_text", False):
         raise ConfigError(
-            f"ranker.retriever={name} ignores encoder={choices.encoder}, and the language model reads the texts "
-            "themselves: leave encoder out, or retrieve by text with ranker@ranker.retriever=itemknn."
+            f"ranker.retriever={name} ignores encoder={choices.encoder}, and the language model needs no encoder: "
+            "leave encoder out, or retrieve by text with ranker@ranker.retriever=itemknn."
         )
 
 
@@ -159,18 +158,18 @@ def _check_kind_of_loss(cfg: DictConfig, choices: DictConfig) -> None:
     of_ranker, of_loss = _trained_on(cfg.ranker), _trained_on(cfg.loss)
     if of_ranker != of_loss:
         raise ConfigError(
-            f"ranker={choices.ranker} is trained on {of_ranker}, and loss={choices.loss} is a loss of {of_loss}: "
+            f"ranker={choices.ranker} is trained on {of_ranker}, but loss={choices.loss} is for {of_loss}: "
             "leave loss out, or choose another ranker."
         )
     if of_loss != PAIRS and not is_none(cfg.negatives):
         raise ConfigError(
-            f"loss={choices.loss} sums over the whole catalogue and draws nothing: it needs negatives=none, not "
+            f"loss={choices.loss} sums over the whole catalogue without sampling: it needs negatives=none, not "
             f"{choices.negatives}."
         )
 
 
 def _trained_on(node: DictConfig) -> str:
-    """What a ranker or a loss needs."""
+    """The kind of training target that a ranker or a loss needs."""
     if is_of_whole_users(node):
         return USERS
     return LIKELIHOODS if has_likelihood(node) else PAIRS
@@ -185,21 +184,21 @@ def _check_own_vectors(cfg: DictConfig, choices: DictConfig) -> None:
     }
     for group in (group for group, is_used in used.items() if is_used):
         raise ConfigError(
-            f"ranker={choices.ranker} learns vectors of users and items itself and ignores {group}={choices[group]}: a "
-            f"comparison of those would compare equal runs. Leave {group} out, or choose another ranker."
+            f"ranker={choices.ranker} learns vectors of users and items itself and ignores {group}={choices[group]}: "
+            f"runs that differ in {group} would be equal. Leave {group} out, or choose another ranker."
         )
 
 
 def _check_needs_text(cfg: DictConfig, choices: DictConfig) -> None:
     if traits_of(cfg.ranker).get("needs_text", False) and not has_text(cfg):
         raise ConfigError(
-            f"ranker={choices.ranker} is made of an encoder's vectors, and encoder={choices.encoder} makes no vectors: "
+            f"ranker={choices.ranker} needs an encoder's vectors, but encoder={choices.encoder} makes no vectors: "
             "choose encoder=bert, tfidf, or another encoder."
         )
 
 
 def _check_negatives(cfg: DictConfig, choices: DictConfig) -> None:
-    """Raise an error for negatives of a distribution that the loss is not defined for; most losses take any."""
+    """Raise an error for a distribution of negatives that the loss is not defined for; most losses allow any."""
     distributions = traits_of(cfg.loss).get("distributions")
     if distributions is None or traits_of(cfg.negatives).get("distribution") in distributions:
         return
@@ -235,8 +234,8 @@ def _check_finetuning(cfg: DictConfig, choices: DictConfig) -> None:
         )
     if needs_layers and cfg.encoder.get("precision", "float32") != "float32":
         raise ConfigError(
-            f"finetune={choices.finetune} encoder.precision={cfg.encoder.precision}: no gradient reaches weights of 8 "
-            "bits. Use encoder.precision=float32, or finetune=frozen or delta."
+            f"finetune={choices.finetune} encoder.precision={cfg.encoder.precision}: int8 weights have no gradients. "
+            "Use encoder.precision=float32, or finetune=frozen or delta."
         )
 
 
@@ -248,21 +247,21 @@ def _check_user_texts(cfg: DictConfig, choices: DictConfig) -> None:
     if not has_text(cfg) or reads_ids or not traits_of(cfg.encoder).get("words", True):
         raise ConfigError(
             f"profile={choices.profile} encoder={choices.encoder}: the profile is the encoder's vector of a text "
-            "about the user, and this one knows no words. Choose encoder=bert, gpt2, transformer or tfidf, or another "
-            "profile."
+            "about the user, but this encoder does not depend on words. Choose encoder=bert, gpt2, transformer or "
+            "tfidf, or another profile."
         )
     if not is_none(cfg.get("finetune")):
         raise ConfigError(
-            f"profile={choices.profile} finetune={choices.finetune}: texts about users are encoded once, by the frozen "
-            "encoder, and would not follow the trained encoder. Use finetune=frozen, or profile=mean."
+            f"profile={choices.profile} finetune={choices.finetune}: texts about users are encoded once, before "
+            "training, by the frozen encoder. Use finetune=frozen, or profile=mean."
         )
 
 
 def check_run_keys(cfg: DictConfig) -> None:
-    """Raise an error for keys that no run reads, such as `+encodr=…` or those of a user's own yaml.
+    """Raise an error for keys that runs do not use, such as `+encodr=…` or unknown ones of a user's yaml.
 
     Raises:
-        ConfigError: Naming the key and the nearest known one.
+        ConfigError: With the key and the most similar known one.
     """
     known = compose()
     check_keys("", cfg, [*known, "hydra"])

@@ -1,4 +1,4 @@
-"""Composing a configuration, and making components of it, with nothing heavy imported."""
+"""Composes configurations and builds components from them, without heavy imports."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ __all__ = [
     "with_choices",
 ]
 
-UNKNOWN = "unknown"  # the target of an option that cannot be read off its yaml
-META_KEYS = ("search", TRAITS)  # keys of a component's yaml that are not its constructor's
+UNKNOWN = "unknown"  # the target of an option whose yaml does not state it
+META_KEYS = ("search", TRAITS)  # keys of a component's yaml that are not arguments of its constructor
 
 
 def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictConfig:
@@ -121,7 +121,7 @@ def newest_change(folders: Sequence[Path]) -> int:
 
 
 def _changes(folder: str | Path) -> Iterator[int]:
-    """When a folder, the folders in it and their yamls changed; every composition asks, so this is fast."""
+    """When a folder, the folders in it and their yamls changed. It is fast, since every composition calls it."""
     yield Path(folder).stat().st_mtime_ns
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -142,13 +142,13 @@ def with_choices(cfg: DictConfig, choices: Mapping[str, Any], overrides: Sequenc
 
 
 def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] = (), **extra: Any) -> Any:
-    """The component of a config node, without its `search`, `traits` and the keys of `drop`; None for `none`.
+    """Build the component of a config node; None for `none`.
 
     Args:
-        group: The node's place in the configuration, for messages.
-        node: Has a `_target_`.
-        args: Completes a component whose yaml leaves it partial.
-        drop: Keys that are not the constructor's.
+        group: The node's dotted name in the configuration, for messages.
+        node: Has a `_target_`; its keys `search` and `traits` are ignored.
+        args: Missing arguments of a component with `_partial_: true`.
+        drop: Further keys that are ignored.
         extra: Further arguments of the constructor.
 
     Raises:
@@ -168,15 +168,15 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
 
 
 def complete(group: str, made: Callable[..., Any], *args: Any) -> Any:
-    """The component of a partial one and its missing arguments.
+    """Call a partial component with its missing arguments.
 
     Args:
-        group: The node's place in the configuration, for messages.
-        made: What `build` gave for a node with `_partial_: true`.
+        group: The node's dotted name in the configuration, for messages.
+        made: The result of `build` for a node with `_partial_: true`.
         args: The missing arguments.
 
     Raises:
-        ConfigError: If the component refuses its values.
+        ConfigError: If the constructor raises an error for a value.
     """
     try:
         return made(*args)
@@ -185,7 +185,7 @@ def complete(group: str, made: Callable[..., Any], *args: Any) -> Any:
 
 
 def chosen_target(group: str, option: str) -> str | None:
-    """The `_target_` that an option's yaml has; None for `none`, UNKNOWN where there is no such file or key.
+    """The `_target_` in an option's yaml; None for `none`, UNKNOWN if there is no such file or key.
 
     Example:
         >>> chosen_target("ranker", "dot")
@@ -203,13 +203,13 @@ def _target_in(path: Path, changed_at: int) -> str | None:  # noqa: ARG001 (a ch
 
 
 def copied(cfg: DictConfig) -> DictConfig:
-    """A copy of a configuration, made ten times as fast as by its own `copy`."""
+    """A copy of a configuration, ten times as fast as its `copy` method."""
     copy_of: DictConfig = pickle.loads(pickle.dumps(cfg))
     return copy_of
 
 
 def plain(node: DictConfig) -> dict[str, Any]:
-    """A config node as a dictionary, with everything resolved."""
+    """A config node as a dictionary, with all interpolations resolved."""
     with errors_named():
         container = OmegaConf.to_container(node, resolve=True)
     assert isinstance(container, dict)
@@ -217,7 +217,7 @@ def plain(node: DictConfig) -> dict[str, Any]:
 
 
 def _light(made: Any) -> Any:
-    """A partial as a plain one: Hydra's own checks its target at each call, which takes longer than most losses."""
+    """A plain partial instead of Hydra's, which checks its target at each call: that takes longer than most losses."""
     return partial(made.func, *made.args, **made.keywords) if isinstance(made, partial) else made
 
 
@@ -232,7 +232,7 @@ def _config_error(group: str, cause: BaseException) -> RecsysError:
 
 
 def is_none(node: DictConfig | None) -> bool:
-    """Whether a group's choice is `none`: it has no target."""
+    """Whether a group's choice is `none`, which has no target."""
     return node is None or node.get("_target_") is None
 
 
@@ -242,10 +242,10 @@ def is_of_whole_users(node: DictConfig) -> bool:
 
 
 def has_likelihood(node: DictConfig) -> bool:
-    """Whether a ranker's scores are log probabilities, or a loss reads those of the positives alone."""
+    """Whether a ranker's scores are log probabilities, or a loss is the likelihood of the positives."""
     return bool(traits_of(node).get("likelihood", False))
 
 
 def is_outside(node: DictConfig) -> bool:
-    """Whether a ranker reads lists that another program made, so that there is nothing to fit or to validate."""
+    """Whether a ranker's lists are from another program, so that nothing is fitted or validated."""
     return bool(traits_of(node).get("outside", False))

@@ -19,7 +19,7 @@ _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "ful
 
 @contextmanager
 def errors_named() -> Iterator[None]:
-    """Raise errors of Hydra's composition as errors that the user can correct.
+    """Turn errors of Hydra's composition into a `ConfigError`, which the user can correct.
 
     Raises:
         ConfigError: Instead of an error of Hydra, OmegaConf or YAML.
@@ -31,7 +31,7 @@ def errors_named() -> Iterator[None]:
 
 
 def sentence_of(error: BaseException) -> str:
-    """The fault, in one line.
+    """The message of an error, in one line.
 
     Example:
         >>> sentence_of(OverrideParseException("seed=[1", "no viable alternative\\nSee https://hydra.cc for details"))
@@ -42,7 +42,7 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         hint = nearest(option, error.options)
-        return f"{group}={option} is no option; expected one of {', '.join(error.options)}{hint}"
+        return f"{group}={option} is not an option; expected one of {', '.join(error.options)}{hint}"
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return _of_key(cause)

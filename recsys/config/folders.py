@@ -23,7 +23,7 @@ def conf_dir() -> Path:
 
 
 def further() -> list[str]:
-    """The user's own folders of configs, absolute, as RECSYS_CONF and `--config-dir` name them."""
+    """The absolute paths of the user's folders of configs, from RECSYS_CONF and `--config-dir`."""
     found = [entry for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry]
     return [str(Path(entry).expanduser().absolute()) for entry in found]
 

@@ -1,13 +1,13 @@
-"""All that this package uses of Hydra's private code, and why no public way serves.
+"""All uses of Hydra's private code, and why the public API is not enough.
 
 A study composes a configuration for each of its runs, and a command several. With Hydra's public `compose` alone, a
 composition of new options needs 717,000 function calls, and with the following 290,000:
 
-- `ConfigRepository` has no public successor that keeps parsed files; `ParsedFiles` saves 231,000 calls.
+- `ConfigRepository` has no public alternative that keeps parsed files; `ParsedFiles` saves 231,000 calls.
 - `_create_interpolation_map` merges all choices for interpolations that hardly any defaults list has: 132,000 calls.
 - `_embed_result_config` copies each file's configuration deeply: 64,000 calls.
 - `_apply_overrides_to_config` sets values in a composed configuration as the command line does, with `+`, `++`, `~` and
-  its errors. Runs that differ in values alone so need no composition, which takes over 90 % of the time away.
+  its errors. So runs that differ in values alone need no composition, which saves over 90 % of the time.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def apply_values(overrides: list[Override], cfg: DictConfig) -> None:
 
 @contextmanager
 def composing_fast() -> Iterator[None]:
-    """Let the initialised Hydra parse no file twice, and skip parts that a composition does not use."""
+    """Within the block Hydra parses no file twice, and skips parts that a composition does not use."""
     loader = cast(ConfigLoaderImpl, GlobalHydra.instance().config_loader())
     loader.repository = ParsedFiles(loader.repository.get_sources())
     loader._embed_result_config = _embedded  # type: ignore[method-assign]

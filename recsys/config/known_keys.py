@@ -1,4 +1,4 @@
-"""The keys that a command knows, and the kinds of their values."""
+"""The known keys of a command, and the kinds of their values."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from recsys.schema import ConfigError
 
 
 def check_kinds(cfg: DictConfig, config_name: str = "train") -> None:
-    """Refuse unknown top-level keys, and values there and in `paths` and `batches` of another kind than their defaults.
+    """Raise an error for unknown top-level keys, and for values of another kind than their defaults.
+
+    Values are checked at the top level and in `paths` and `batches`.
 
     Raises:
-        ConfigError: Naming the key, the value and the expected values.
+        ConfigError: With the key, the value and the expected values.
     """
     known, values, nodes = _defaults(config_name, tuple(conf_dirs()), newest_change(conf_dirs()))
     check_keys("", cfg, [*known, "hydra"])
@@ -39,7 +41,7 @@ def _defaults(
     conf: tuple[Path, ...],  # noqa: ARG001 (other folders or a changed file are another entry)
     changed_at: int,  # noqa: ARG001
 ) -> tuple[list[str], dict[str, Any], dict[str, dict[str, Any]]]:
-    """A command's keys, the default values of those that are no groups, and those of `paths` and `batches`."""
+    """A command's keys, the defaults of those that are not groups, and the defaults of `paths` and `batches`."""
     known = compose((), config_name)
     groups = (*known.choices, "choices", "overrides", "trust")
     values = {key: value for key, value in _resolved(known).items() if key not in groups}
@@ -50,7 +52,7 @@ def _defaults(
 def keys_of(group: str, option: str | None, config_name: str = "train") -> list[str]:
     """The keys of a group with this option, in whichever folder of configs its yaml is.
 
-    They are those of the default option where there is no such file, as for the record of another machine.
+    If there is no such file, as for a record of another machine, they are those of the default option.
 
     Example:
         >>> keys_of("paths", "default")

@@ -1,12 +1,12 @@
-"""Values as Hydra's command line writes them."""
+"""Overrides in the grammar of Hydra's command line."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-_PLAIN = re.compile(r"[A-Za-z_][\w./@?|%+-]*", re.ASCII)  # texts that Hydra reads as themselves
-_WORDS = {"null", "true", "false", "nan", "inf"}  # that it reads as something else
+_PLAIN = re.compile(r"[A-Za-z_][\w./@?|%+-]*", re.ASCII)  # texts that need no quotes
+_WORDS = {"null", "true", "false", "nan", "inf"}  # which need quotes to be texts
 
 
 def override(key: str, value: Any) -> str:
@@ -20,7 +20,7 @@ def override(key: str, value: Any) -> str:
 
 
 def text(value: Any) -> str:
-    """A value as an override has it at the right of `=`.
+    """A value as text for the right side of an override.
 
     Example:
         >>> text(None), text(True), text([1, "a"]), text(0.5), text("{title}")
@@ -38,7 +38,7 @@ def text(value: Any) -> str:
 
 
 def quoted(value: str) -> str:
-    """A text, in quotes if Hydra's grammar would not read it as the same text."""
+    """A text, in quotes if Hydra's grammar would read it as another value."""
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     # In quotes, backslashes are special only before a quote or at the end.

@@ -1,4 +1,4 @@
-"""Components that Python registers: a yaml for each in a folder of this process, and their classes for its workers."""
+"""Components that are registered from Python: a temporary yaml for each, and their classes for worker processes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _targets: set[str] = set()
 
 @dataclass(frozen=True)
 class Registered:
-    """What a worker needs to build registered components.
+    """The data that a worker process needs to build registered components.
 
     Attributes:
         targets: Their full names.
-        of_main: Those of a notebook or script, by name; the worker gets their code by cloudpickle.
+        of_main: Classes and functions of a notebook or script, by name; cloudpickle sends their code to the worker.
     """
 
     targets: frozenset[str]
@@ -52,23 +52,23 @@ def register(
     """Make a class or function an option of a config group, until Python ends.
 
     Args:
-        component: Defined at the top of a notebook, a script or a package.
+        component: Defined at the top level of a notebook, a script or a module.
         group: Of the configuration, such as "encoder".
-        name: Of the option. A component that was registered by this name before is replaced.
-        defaults: Names of yamls of the group that it begins with, such as "_fitted" for rankers.
+        name: Of the option. An earlier component with this name is replaced.
+        defaults: The defaults list of its yaml: names of yamls of the group, such as "_fitted" for rankers.
         values: Further keys of its yaml: the constructor's arguments, `search`, `traits`, `_partial_`.
 
     Raises:
-        ConfigError: If the component cannot be named by a record, or the group or the name is impossible.
+        ConfigError: If the component is not defined at the top level of a module, or the group or the name is invalid.
     """
     path = _folder_of(group, name)
     if not isinstance(component, type | FunctionType) or "<" in component.__qualname__:
         raise ConfigError(
-            f"recsys.register: {component!r} is no class or function that is defined at the top of a module."
+            f"recsys.register: {component!r} is not a class or function that is defined at the top level of a module."
         )
     target = f"{component.__module__}.{component.__qualname__}"
     if not is_custom(component.__module__):
-        raise ConfigError(f"recsys.register: {target} is a library's; expected a class or function of your own.")
+        raise ConfigError(f"recsys.register: {target} is of a library; expected a class or function of your own.")
     content = {"_target_": target, **(values or {})}
     if defaults:
         content = {"defaults": [*defaults, "_self_"], **content}
@@ -93,19 +93,19 @@ def with_registered(known: Registered, perform: Callable[[Any], Any], job: Any) 
 
 def _folder_of(group: str, name: str) -> Path:
     if group not in PACKAGES:
-        raise ConfigError(f"recsys.register: there is no group {group!r}; expected one of {', '.join(PACKAGES)}.")
+        raise ConfigError(f"recsys.register: the group is {group!r}; expected one of {', '.join(PACKAGES)}.")
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == "none":
         raise ConfigError(f"recsys.register: the name is {name!r}; expected letters, digits and underscores.")
     own = _own_folder()
     for folder in folders.conf_dirs():
         if folder != own and (folder / group / f"{name}.yaml").is_file():
-            raise ConfigError(f"recsys.register: {group}={name} exists ({folder}); choose another name.")
+            raise ConfigError(f"recsys.register: {group}={name} already exists in {folder}; choose another name.")
     return own / group / f"{name}.yaml"
 
 
 @lru_cache
 def _own_folder() -> Path:
-    """A folder of configs that ends with this process."""
+    """A folder of configs that is deleted when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix="recsys-registered-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folders.add([("file", str(folder))])

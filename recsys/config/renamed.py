@@ -1,4 +1,4 @@
-"""Old and new names: a typed old key raises an error that has the new one, and old records are read by new names."""
+"""Renamed keys and modules: an old key on the command line raises an error; old records are read with new names."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 
 from recsys.schema import ConfigError
 
-# New names of the keys of runs, by their dotted name of before.
+# New names of keys of runs, by their old dotted names.
 RUN_KEYS = {
     "batches.examples_at_once": "batches.examples_per_loop_step",
     "optimizer.lazy_share": "optimizer.lazy_max_fraction",
     "optimizer.lazy_numbers": "optimizer.lazy_min_elements",
     "ranker.measured_users": "ranker.n_diagnostic_users",
 }
-# The same of the keys that a command has for itself, by the name of its yaml.
+# The same for keys of single commands, by the name of the command's yaml.
 COMMAND_KEYS = {
     "recommend": {"why": "n_reasons", "explain": "explain_method", "pool": "mmr_pool"},
     "compare": {"show": "report_metrics"},
     "update_readme": {"show": "report_metrics"},
 }
-# New places of modules, functions and classes that records name.
+# New names of modules, functions and classes in records.
 PLACES = {
     "recsys.training.features": "recsys.features.item_features",
     "recsys.training.views": "recsys.features.views",
@@ -31,7 +31,7 @@ PLACES = {
 
 
 def hint(key: str) -> str:
-    """The end of a message about an unknown dotted key: its new name, or nothing where it was not renamed.
+    """The end of a message about an unknown dotted key: its new name, or an empty text if it was not renamed.
 
     Example:
         >>> hint("optimizer.lazy_share")
@@ -61,7 +61,7 @@ def check_typed(arguments: Iterable[str], config_name: str) -> None:
 
 
 def with_new_names(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a record, whenever it was made, with the keys and places of today.
+    """The configuration of a record, with old names replaced by new ones.
 
     Example:
         >>> with_new_names({"optimizer": {"_target_": "recsys.training.lazy_adam.LazyAdam", "lazy_share": 0}})
@@ -71,7 +71,7 @@ def with_new_names(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def new_override(override: str) -> str:
-    """An override of a record, with today's key.
+    """An override of a record, with the new name of its key.
 
     Example:
         >>> new_override("batches.examples_at_once=0"), new_override("seed=1")
@@ -82,7 +82,7 @@ def new_override(override: str) -> str:
 
 
 def new_place(name: str) -> str:
-    """Where a class or function is now.
+    """The present full name of a class or function.
 
     Example:
         >>> new_place("recsys.training.views.ViewFeatures"), new_place("my_package.Loss")
@@ -95,7 +95,7 @@ def new_place(name: str) -> str:
 
 
 def _renewed(value: Any, place: str) -> Any:
-    """A value with the names of today; `place` is its dotted key."""
+    """A value with new names; `place` is its dotted key."""
     if isinstance(value, Mapping):
         is_own = str(value.get("_target_", "recsys.")).startswith("recsys.")  # another package's keys are its own
         return {

@@ -1,4 +1,4 @@
-"""Whether a config node's keys and values fit the constructor that it names."""
+"""Checks of a config node's keys and values against the signature of its `_target_`."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def check_arguments(group: str, node: Mapping[str, Any], ignored: tuple[str, ...] = (), types: bool = True) -> None:
-    """Refuse arguments that a component's constructor does not have, or whose type it does not take.
+    """Raise an error for arguments that a component's constructor does not have, or of a wrong type.
 
     Args:
-        group: The node's place in the configuration, for messages.
-        node: Has a `_target_`; the nodes in it are checked too.
-        ignored: Keys that are not the constructor's.
-        types: Whether types are checked beside names.
+        group: The node's dotted name in the configuration, for messages.
+        node: Has a `_target_`; nested nodes are checked too.
+        ignored: Keys that are not arguments of the constructor.
+        types: Whether to check types beside names.
 
     Raises:
-        ConfigError: Naming the key, the value and the expected values.
+        ConfigError: With the key, the value and the expected values.
     """
     target = node.get("_target_")
     parameters = _parameters(str(target)) if target is not None else None
@@ -88,7 +88,7 @@ def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
         if passed_on is not None:
             found = {name: own for name, own in found.items() if own.kind != own.VAR_KEYWORD}
             found |= {name: inspect.Parameter(name, _KEYWORD, annotation=kind) for name, kind in passed_on.items()}
-    except Exception:  # making the component reports the fault of its target
+    except Exception:  # the later instantiation reports a wrong target
         return None
     return found
 

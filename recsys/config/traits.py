@@ -1,4 +1,4 @@
-"""Traits of components, which decide what parts go together."""
+"""Traits of components, which determine how components can be combined."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _traits_by_target(folders: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
 
 
 def _stated(folders: tuple[Path, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Targets with their traits, of all yamls that state any."""
+    """Targets with their traits, of all yamls with the key `traits`."""
     for path in (path for folder in folders for path in sorted(folder.glob("*/*.yaml"))):
         if f"{TRAITS}:" in path.read_text(encoding="utf-8"):
             node = OmegaConf.to_container(OmegaConf.load(path), resolve=False)

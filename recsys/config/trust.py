@@ -58,7 +58,7 @@ _allowed: set[str] = set()  # single classes and functions, which this process r
 
 
 def trust(*packages: str) -> None:
-    """Let records name classes and functions of these packages, whose code is then run.
+    """Allow records to name classes and functions of these packages, whose code is then executed.
 
     Args:
         packages: Such as "my_package", or "my_package.encoders" for a part of one. The trust lasts until Python ends.
@@ -71,17 +71,17 @@ def trust(*packages: str) -> None:
     """
     for package in packages:
         if not isinstance(package, str) or not all(map(str.isidentifier, package.split("."))):
-            raise ConfigError(f"trust: {package!r} is no name of a package; expected one such as my_package.")
+            raise ConfigError(f"trust: {package!r} is not the name of a package; expected one such as my_package.")
     _trusted.update(packages)
 
 
 def allow(*targets: str) -> None:
-    """Let records name these classes and functions of the user, and no others of their packages."""
+    """Allow records to name these classes and functions of the user, and no others of their packages."""
     _allowed.update(targets)
 
 
 def trusted_packages() -> tuple[str, ...]:
-    """The packages that the user trusts: those of `trust`, and those of the variable RECSYS_TRUST."""
+    """The packages that the user trusts, from `trust` and from the environment variable RECSYS_TRUST."""
     named = (name.strip() for name in os.environ.get(ENVIRONMENT, "").split(","))
     return tuple(sorted(_trusted.union(filter(None, named))))
 
@@ -108,7 +108,7 @@ def recorded(config: Mapping[str, Any], file: Path) -> DictConfig:
 
 
 def component(group: str, target: str) -> Any:
-    """The class or function of a record's target, imported; None where a record may not name it, or there is none."""
+    """The class or function of a record's target, imported; None if a record may not name it, or it does not exist."""
     packages = _of_group(group)
     if target in _allowed:
         return get_object(target)
@@ -136,7 +136,7 @@ def _check(group: str, target: object, place: str) -> None:
         if is_custom(own)
         else f"Expected a class of {', '.join(_of_group(group)) or 'no package'}."
     )
-    missing = "cannot be imported, or is no class or function" if _may_be_named(group, target) else "is not trusted"
+    missing = "cannot be imported as a class or function" if _may_be_named(group, target) else "is not trusted"
     raise ConfigError(f"{place} is {target!r}, which {missing}. A record may come from somebody else. {advice}")
 
 
@@ -177,7 +177,7 @@ def _is_in(name: str, packages: tuple[str, ...]) -> bool:
 
 
 def _is_component(found: object, packages: tuple[str, ...]) -> bool:
-    """Whether this is a class or function that these packages, or trusted ones, define and do not only import."""
+    """Whether this is a class or function that is defined, and not only imported, in these or trusted packages."""
     home = getattr(found, "__module__", None)
     if not isinstance(found, type | FunctionType) or not isinstance(home, str):
         return False

@@ -11,7 +11,7 @@ from recsys.config import renamed
 from recsys.schema import ConfigError
 
 MISSING = "???"  # the default of a key that must be given
-SEEDS = 2**32  # numpy and Lightning take no larger seed
+SEEDS = 2**32  # seeds of numpy and Lightning are below
 
 
 def check_flags(node: Mapping[str, Any], *keys: str) -> None:
@@ -39,7 +39,7 @@ def check_choices(key: str, values: Any, known: Sequence[str]) -> None:
     """Raise an error unless the value is a list of known names.
 
     Raises:
-        ConfigError: Naming the nearest known one.
+        ConfigError: With the most similar known one.
     """
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise ConfigError(f"{key} is {values!r}; expected a list out of {', '.join(known)}.")
@@ -53,11 +53,11 @@ def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
 
     Args:
         node: The dotted name of the node; empty for the top level.
-        keys: That it has.
-        known: That it may have.
+        keys: Its keys.
+        known: The keys that are allowed.
 
     Raises:
-        ConfigError: Naming the key and the nearest known one.
+        ConfigError: With the key and the most similar known one.
     """
     names = sorted(map(str, known))
     for key in map(str, keys):
@@ -75,10 +75,10 @@ def check_like(node: str, values: Mapping[str, Any], defaults: Mapping[str, Any]
     Args:
         node: The dotted name of the node; empty for the top level.
         values: By key.
-        defaults: By key; a default of null allows every kind, and objects are not looked into.
+        defaults: By key; a default of null allows every kind, and nested nodes are not checked.
 
     Raises:
-        ConfigError: Naming the key, the value and the expected values.
+        ConfigError: With the key, the value and the expected values.
     """
     for key, default in defaults.items():
         kind = next((kind for kind in _KINDS if isinstance(default, kind)), None)
@@ -92,7 +92,7 @@ def check_like(node: str, values: Mapping[str, Any], defaults: Mapping[str, Any]
             raise ConfigError(f"{node + '.' if node else ''}{key} is {value}; expected a finite number.")
 
 
-# The kind of a default is the expected kind. A whole number may be the default of any number.
+# Values must have the kind of their default. A whole number as default allows any number.
 _KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     int: ("a number", (int, float)),
@@ -103,7 +103,7 @@ _KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
 
 
 def nearest(name: Any, known: Iterable[str]) -> str:
-    """The end of a message that asks whether a similar name was meant; empty where none is similar.
+    """The end of a message that suggests a similar name; empty if none is similar.
 
     Example:
         >>> nearest("chagnes", ["changes", "cells"])
@@ -114,7 +114,7 @@ def nearest(name: Any, known: Iterable[str]) -> str:
 
 
 def check_finite(node: Mapping[str, Any]) -> None:
-    """Raise an error for NaN and infinity in a configuration: scores would all be equal, or NaN.
+    """Raise an error for NaN and infinity in a configuration.
 
     Raises:
         ConfigError: Naming the key.

@@ -1,4 +1,4 @@
-"""Item texts as vectors that training may change, and the modes that decide what of them it changes."""
+"""Text vectors of items that training may change, and the base class of fine-tuning modes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from recsys.layers.lookup import take_rows
 
 
 class TextVectors(nn.Module):
-    """Frozen text vectors by item; a mode's own subclass adds what it trains, and starts out with the same vectors.
+    """Frozen text vectors by item. Subclasses add trained weights, and have the same vectors before training.
 
     Args:
         vectors: (n_items, text_dim) float32 from the encoder; text_dim is 0 for `encoder=none`.
     """
 
     vectors: Tensor
-    costly: bool = False  # whether vectors are computed at each look-up, so that only needed ones are looked up
+    costly: bool = False  # whether vectors are computed at each look-up, so that only needed ones should be
 
     def __init__(self, vectors: Tensor) -> None:
         super().__init__()
@@ -36,11 +36,11 @@ class TextVectors(nn.Module):
         return self.vectors.shape[1]
 
     def normalize(self, mean: Tensor, scale: Tensor) -> None:
-        """From now on give (vector − mean) · scale, both (text_dim,)."""
+        """Replace each vector by (vector − mean) · scale, with `mean` and `scale` (text_dim,)."""
         self.vectors = ((self.vectors - mean) * scale).float()
 
     def transform(self, mean: Tensor, matrix: Tensor) -> None:
-        """From now on give (vector[:n] − mean) · matrix, with `mean` (n,) and `matrix` (n, n), n ≤ text_dim."""
+        """Replace each vector by (vector[:n] − mean) · matrix, with `mean` (n,) and `matrix` (n, n), n ≤ text_dim."""
         self.vectors = ((self.vectors[:, : len(mean)] - mean) @ matrix).float()
 
     def forward(self, idx: Tensor) -> Tensor:
@@ -52,13 +52,13 @@ class TextVectors(nn.Module):
         return self.vectors
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Groups of an optimizer for the parameters that have settings of their own."""
+        """The optimizer's parameter groups for parameters with settings of their own, such as the learning rate."""
         return []
 
 
 @dataclass(frozen=True)
 class EncodedItems:
-    """The catalogue as the frozen encoder gives it.
+    """The catalogue, encoded by the frozen encoder.
 
     Attributes:
         vectors: (n_items, text_dim) float32.
@@ -76,13 +76,13 @@ class EncodedItems:
 
 
 class FineTuning(ABC):
-    """What of an encoder is trained with the rest of a run."""
+    """A mode of fine-tuning: chooses the weights of an encoder that are trained with the rest of a run."""
 
-    n_layers: int = 0  # layers that the encoder must have at least
+    n_layers: int = 0  # minimum number of layers of the encoder
 
     @abstractmethod
     def text_vectors(self, items: EncodedItems) -> TextVectors:
-        """Text vectors that are those of `items` before the first step.
+        """Text vectors with trained weights, equal to those of `items` before training.
 
         Raises:
             ConfigError: If the encoder lacks the weights that the mode trains.

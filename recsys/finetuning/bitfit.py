@@ -1,4 +1,8 @@
-"""Only biases are trained: Ben Zaken et al., "BitFit: Simple Parameter-efficient Fine-tuning", ACL 2022."""
+"""Only biases are trained.
+
+Ben Zaken, Ravfogel and Goldberg, "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked
+Language-models", ACL 2022.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,14 @@ from recsys.schema import ConfigError
 
 
 class BitFit(EncoderFineTuning):
-    """The biases of the transformer are trained, a thousandth of its weights.
+    """The biases of the transformer are trained, about a thousandth of its weights.
 
     Args:
-        learning_rate: Of the biases; more than of whole layers.
+        learning_rate: Of the biases; usually higher than for whole layers.
         options: Further arguments of `EncoderFineTuning`.
+
+    Raises:
+        ConfigError: If a value is invalid, or (by `text_vectors`) the transformer has no biases.
     """
 
     def __init__(self, learning_rate: float = 1e-3, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""A learnt offset for each item upon its frozen text vector."""
+"""A learnt offset for each item, added to its frozen text vector."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from recsys.support.number_checks import check_number
 
 
 class Delta(FineTuning):
-    """Frozen vectors plus an offset that begins at 0, for items with train interactions; a cold item keeps its text.
+    """Frozen vectors plus an offset, initially 0, for items with train interactions; cold items have no offset.
 
-    The projection that follows is shared: cold items use what it learns from warm items' texts.
+    The projection after it is the same for warm and cold items.
 
     Args:
-        learning_rate: Of the offsets; weight decay, the optimizer's, keeps them small.
+        learning_rate: Of the offsets; the optimizer's weight decay keeps them small.
 
     Raises:
-        ConfigError: If a value is impossible.
+        ConfigError: If the learning rate is not positive.
     """
 
     def __init__(self, learning_rate: float = 1e-3) -> None:

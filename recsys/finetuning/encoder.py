@@ -1,4 +1,4 @@
-"""Text vectors from an encoder's own weights: the common part of the modes that train a transformer."""
+"""Text vectors computed by a trained transformer: the common part of the modes that train its weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EncoderFineTuning(FineTuning):
     """Trains a transformer, or a part of it.
 
     Args:
-        learning_rate: Of the top of the transformer.
+        learning_rate: Of the transformer's last layer.
         layer_decay: Each layer has this times the learning rate of the one above it; 1 for the same everywhere.
         warmup_steps: Steps over which the transformer's learning rates rise from 0.
         gradient_checkpointing: Less memory, more time: states are recomputed in the backward pass.
@@ -46,7 +46,11 @@ class EncoderFineTuning(FineTuning):
 
     @abstractmethod
     def choose(self, network: TextNetwork) -> TextNetwork:
-        """The network with only what is trained as its parameters (see `freeze`)."""
+        """The network whose only parameters are the trained weights; `freeze` removes the others.
+
+        Raises:
+            ConfigError: If the network has no such weights.
+        """
 
     def text_vectors(self, items: EncodedItems) -> TextVectors:
         places: dict[str, int] = {}
@@ -66,13 +70,15 @@ class EncoderFineTuning(FineTuning):
 
 
 class EncodedVectors(TextVectors):
-    """Vectors that the network gives now, each distinct text encoded once, normalized by the first vectors' statistics.
+    """Vectors that the trained network computes, normalized by the statistics of the vectors before training.
+
+    In each call every distinct text is encoded once.
 
     Args:
         vectors: (n_items, text_dim) of the items before training.
-        network: Vectors of distinct texts.
-        text_of: (n_items,) each item's row among them.
-        groups: Of the network's parameters, for an optimizer.
+        network: Encodes distinct texts by index.
+        text_of: (n_items,) the index of each item's text.
+        groups: The optimizer's groups of the network's parameters.
     """
 
     text_of: Tensor
@@ -112,7 +118,12 @@ class EncodedVectors(TextVectors):
 
 
 def freeze(model: nn.Module, frozen: set[str]) -> None:
-    """Turn parameters into buffers that no optimizer, gradient or checkpoint knows of; they are read again instead."""
+    """Turn parameters into buffers without gradients, which are not saved: they are read from the encoder again.
+
+    Args:
+        model: Is changed in place.
+        frozen: Names of its parameters.
+    """
     for module_name, module in list(model.named_modules()):
         for name, parameter in list(module.named_parameters(recurse=False)):
             if f"{module_name}.{name}".lstrip(".") in frozen:
@@ -121,12 +132,12 @@ def freeze(model: nn.Module, frozen: set[str]) -> None:
 
 
 def layers_above(parameter: str, stack: str, blocks: nn.ModuleList) -> int:
-    """Number of layers above a parameter: 0 in the last layer and after it, all for embeddings.
+    """Number of layers above a parameter: 0 in and after the last layer, the number of all layers for embeddings.
 
     Args:
         parameter: Its name in the model.
-        stack: The name of the model's stack of layers.
-        blocks: The stack.
+        stack: The name of the module list of the model's layers.
+        blocks: This list.
 
     Example:
         >>> stack = "encoder.layer", nn.ModuleList(nn.Linear(1, 1) for _ in range(6))
@@ -142,8 +153,8 @@ def layers_above(parameter: str, stack: str, blocks: nn.ModuleList) -> int:
 
 @torch.no_grad()
 def _check_same(network: TextNetwork, text_of: Tensor, vectors: Tensor) -> None:
-    """Refuse a network whose vectors are not the frozen encoder's, as where layers depend on their place."""
-    # The longest text too: layers that see only near tokens may differ in no other.
+    """Raise an error if the network's vectors are not those of the frozen encoder."""
+    # With the longest text, since local attention may differ in long texts only.
     longest = torch.from_numpy(network.lengths)[text_of].argmax().view(1)
     rows = torch.cat([torch.arange(min(7, len(text_of))), longest])
     texts, expected = text_of[rows].unique(return_inverse=True)

@@ -14,7 +14,7 @@ class LastN(EncoderFineTuning):
     """The last `n_layers` layers are trained; embeddings, lower layers and a norm after the last layer are frozen.
 
     Args:
-        n_layers: Layers that are trained.
+        n_layers: Number of trained layers.
         options: Further arguments of `EncoderFineTuning`.
 
     Raises:

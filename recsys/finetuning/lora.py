@@ -15,14 +15,14 @@ ADAPTER = "lora_"  # in the names of peft's weights
 
 
 class Lora(EncoderFineTuning):
-    """A product of two thin matrices is trained beside frozen ones, by the library peft.
+    """Products of two low-rank matrices are trained and added to frozen weight matrices, with the library peft.
 
     Args:
-        learning_rate: Of the adapters; more than of whole layers.
+        learning_rate: Of the adapters; usually higher than for whole layers.
         rank: Of the product.
         alpha: The product is scaled by alpha / rank.
         dropout: Dropout rate before the adapters, in training.
-        target_modules: Names (their ends) of the matrices that have adapters; null for peft's choice, of attention.
+        target_modules: Names, or their ends, of the matrices that have adapters; None for peft's default.
         options: Further arguments of `EncoderFineTuning`.
 
     Raises:

@@ -25,7 +25,7 @@ class RankingMetric(Metric, ABC):
 
     Args:
         top_k: Cut-offs; None for the whole list.
-        context: What is known of the data.
+        context: The catalogue and its train counts.
     """
 
     query: Tensor | list[Tensor]

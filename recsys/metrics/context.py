@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class MetricContext:
-    """The same for every run of a protocol, whatever its model.
+    """The data that metrics use; the same for all runs of a protocol.
 
     Attributes:
         n_items: Size of the catalogue.

@@ -119,7 +119,7 @@ def _values(metrics: Mapping[str, RankingMetric]) -> dict[str, float]:
 
 
 def labels(name: str, top_k: Sequence[int] | None) -> list[str]:
-    """What the values of a metric are called.
+    """The names of a metric's values.
 
     Example:
         >>> labels("ndcg", [5, 10]), labels("auc", None)

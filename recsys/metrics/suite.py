@@ -1,4 +1,4 @@
-"""From a config to the metrics of a stage."""
+"""Builds the metrics of a stage from a config."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class MetricConstructor(Protocol):
 
 
 class MetricSuite:
-    """What is measured in each stage.
+    """The metrics of each stage.
 
     Args:
         metrics: Constructors by name.
         top_k: Cut-offs of all metrics that do not set their own.
-        val: What validation computes, such as `[ndcg@10, auc]`; None for all.
-        test: What the test computes, likewise.
+        val: Metrics of validation, such as `[ndcg@10, auc]`; None for all.
+        test: Metrics of the test, likewise.
         segment_shares: Cumulative shares of the train interactions that end the head and the torso of the items;
             accuracy in the test is also reported for each segment. None for no segments.
         n_negatives: Candidates beside the positives in sampled metrics.

@@ -1,4 +1,4 @@
-"""The protocol's own view of item texts, for the diversity of lists: the same for every run, whatever its encoder."""
+"""TF-IDF vectors of item texts for the diversity metric; the same for all runs, whatever their encoder."""
 
 from __future__ import annotations
 

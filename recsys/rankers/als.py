@@ -21,17 +21,17 @@ class ALSRanker(FactorRanker):
 
     Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008; x_ui is 1 and c_ui is
     α for an interaction, 0 and 1 without one. Q is fitted on the train part; p_u is the least-squares solution for
-    u's history given Q, so new users are served like all others.
+    u's history given Q, so new users are scored like all others.
 
-    How much λ, α, ν and the number of factors matter: Rendle, Krichene, Zhang and Koren, "Revisiting the Performance
-    of iALS on Item Recommendation Benchmarks", RecSys 2022. Theirs is λ_u = λ(|I_u| + |I|/α)^ν, with |I_u| interactions
-    of u and |I| items, and so with i and the users. Here it is λ times that over its mean for all users (or items),
-    to the power of ν, so that ν leaves the size of λ alone.
+    On the effect of λ, α, ν and the number of factors see Rendle, Krichene, Zhang and Koren, "Revisiting the
+    Performance of iALS on Item Recommendation Benchmarks", RecSys 2022. Their regularisation is
+    λ_u = λ(|I_u| + |I|/α)^ν, with |I_u| interactions of u and |I| items, and likewise λ_i. Here the base of the power
+    is divided by its value at the mean number of interactions, so that the size of λ does not depend on ν.
 
     Args:
         context: Sizes of the data.
         n_factors: Width of p and q.
-        alpha: α, the weight of an interaction beside 1 for a pair without.
+        alpha: α, the weight of an interaction; a pair without one has weight 1.
         regularization: λ.
         frequency_scaling: ν, power of the number of interactions in the regularisation; 0: the same for all.
         n_iterations: Number of alternations; each solves for P and then for Q exactly.

@@ -1,9 +1,9 @@
-"""The contract of a ranker: users and items in, scores out; and what some rankers can do beside that.
+"""The interface of rankers, which score items for users, and optional abilities of some rankers.
 
 Every ranker is a `Ranker`: it scores. Further abilities are six small protocols: `Fittable`, `Factorised`,
 `Explainable`, `Reconstructing`, `SequenceReader` and `Diagnosable`. A ranker has an ability if it has the protocol's
-members. The rest of the package asks `isinstance(ranker, Fittable)`, and never for a certain ranker. A protocol among
-the bases of a class lets Python and mypy check that no member is missing.
+members. The rest of the package tests `isinstance(ranker, Fittable)`, and never for a certain class. A class that
+inherits a protocol is checked by Python and mypy for missing members.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SharedItems:
 
 @dataclass
 class OwnItems:
-    """Items that each user has its own of, as its positives or candidates.
+    """Different items for each user, such as positives or candidates.
 
     Attributes:
         idx: (B, N) item indices.
@@ -78,8 +78,8 @@ class Scorer(Protocol):
     """Scores how well items suit users. A higher score is a better match; scores are raw and unbounded.
 
     Attributes:
-        reads_history: Whether it reads the users' whole histories itself. A profile reads the newest items only.
-        reads_user: Whether it reads the user's index (`UserBatch.idx`).
+        reads_history: Whether it uses the users' whole histories itself. A profile uses the newest items only.
+        reads_user: Whether it uses the user's index (`UserBatch.idx`).
     """
 
     reads_history: bool = False
@@ -95,12 +95,12 @@ class Scorer(Protocol):
 
 
 class Ranker(nn.Module, Scorer):
-    """A scorer that is a torch module: what it learns is in parameters, what it fits otherwise is in buffers."""
+    """A scorer that is a torch module, with learnt weights as parameters and other fitted values as buffers."""
 
 
 @runtime_checkable
 class Fittable(Protocol):
-    """A ranker that fits something without gradients."""
+    """A ranker that is fitted without gradients, or has a part that is."""
 
     @abstractmethod
     def fit(self, train: TrainInteractions) -> None:
@@ -135,7 +135,7 @@ class Explainable(Protocol):
 
     @abstractmethod
     def item_weights(self, history: Tensor, items: Tensor) -> Tensor:
-        """What each item of the histories (B, L) adds to the scores of `items` (B, N): (B, L, N)."""
+        """Contributions (B, L, N) of the items of the histories (B, L) to the scores of `items` (B, N)."""
 
 
 @runtime_checkable
@@ -161,10 +161,10 @@ class SequenceReader(Protocol):
 
 @runtime_checkable
 class Diagnosable(Protocol):
-    """A ranker that measures biases of its own, which the run's record then has.
+    """A ranker that measures biases of its own for the run's record.
 
     Attributes:
-        n_diagnostic_users: Users of the test that it is measured by; 0 for no measurement.
+        n_diagnostic_users: Number of test users that biases are measured on; 0 for no measurement.
     """
 
     n_diagnostic_users: int

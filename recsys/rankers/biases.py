@@ -1,4 +1,4 @@
-"""Rank correlations of the scores of each user's candidates with what should not decide them."""
+"""Rank correlations of candidates' scores with properties that should not influence them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class CFRanker(Ranker, Factorised):
 
     Koren, Bell and Volinsky, "Matrix Factorization Techniques for Recommender Systems", Computer 2009, equation 4; the
     global mean is omitted, as it changes no ranking. With `profile=id`, p_u is learnt for each user; with a profile of
-    the history it is made of the q of what the user did (as in FISM), and serves new users as well. Biases of users and
+    the history it is computed from the q of the history's items (as in FISM), also for new users. Biases of users and
     items without train interactions are 0.
 
     Args:

@@ -19,11 +19,11 @@ from recsys.support.number_checks import check_wholes
 
 @dataclass
 class Fields:
-    """What the fields of n users or n items come to, each computed once and not for each pair.
+    """Terms of the fields of n users or n items, which are computed once and not for each pair.
 
     Attributes:
-        total: (n, dim) the sum of the fields' vectors, whose products are the pairs of a user's with an item's fields.
-        scalar: (n,) first-order terms, and the pairs of fields of the same side.
+        total: (n, dim) sums of the fields' vectors; the dot product of a user's and an item's sum has all cross terms.
+        scalar: (n,) first-order terms, and the products of pairs of fields of the same side.
         hidden: (n, width) their part of the perceptron's first hidden layer, before its activation.
     """
 
@@ -36,9 +36,9 @@ class DeepFMRanker(Ranker):
     """score(u, i) = w₀ + Σ_f w_f + Σ_{f<g} v_f·v_g + MLP([v_f]) over the fields f of user and item.
 
     Guo et al., "DeepFM: A Factorization-Machine based Neural Network for CTR Prediction", IJCAI 2017, equations 1 to 4.
-    Fields of the user are the ID and the profile (with `profile=mean` the mean of what was done); fields of the item
-    are the ID, the features (the projected text) and, where the data has them, its categories, whose vectors are
-    averaged. What has no train interactions has zeros for its ID.
+    Fields of the user are the ID and the profile (with `profile=mean` the mean of the history's item vectors); fields
+    of the item are the ID, the features (the projected text) and, where the data has them, its categories, whose
+    vectors are averaged. Users and items without train interactions have zeros for their ID.
 
     Args:
         context: Sizes of the data.

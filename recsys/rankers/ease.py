@@ -21,7 +21,7 @@ class EASERanker(HistoryRanker, Fittable, Explainable):
     and Goethals, "Closed-Form Models for Collaborative Filtering with Side-Information", RecSys 2020, collective EASE):
     α‖T − TB‖² is added, so that G = XᵀX + αTᵀT, where the columns of T are the items' post-processed vectors. Items
     without train interactions are then scored by their text.
-    It inverts a dense matrix in 8·n² bytes and keeps 4·n² for a catalogue of n items: 3.2 GB and 1.6 GB for 20,000.
+    For a catalogue of n items it inverts a dense matrix of 8·n² bytes and keeps one of 4·n²: 3.2 and 1.6 GB for 20,000.
 
     Args:
         context: Sizes of the data.

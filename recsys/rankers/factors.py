@@ -16,7 +16,7 @@ from recsys.support.number_checks import check_whole
 
 
 class FactorRanker(HistoryRanker, Fittable, Factorised):
-    """score(u, i) = p_u·q_i; q is fitted on the train part, and p_u is computed from u's history when u is served.
+    """score(u, i) = p_u·q_i; q is fitted on the train part, and p_u is computed from u's history when u is scored.
 
     Args:
         context: Sizes of the data.
@@ -34,7 +34,7 @@ class FactorRanker(HistoryRanker, Fittable, Factorised):
         self.register_buffer("item_factors", torch.zeros(context.n_items, n_factors))
 
     def store(self, factors: NDArray[Any]) -> None:
-        """Take the item factors (n_items, n); beyond n of them, where the data has no more, they are 0."""
+        """Set the item factors to `factors` (n_items, n), n ≤ `n_factors`; the other columns are 0."""
         self.item_factors.zero_()[:, : factors.shape[1]] = torch.from_numpy(factors)
 
     @abstractmethod

@@ -20,8 +20,8 @@ NUMBERS_AT_ONCE = 16_000_000  # of the decoder's widest layer in memory, in an e
 class GenerativeRanker(Ranker, SequenceReader):
     """score(u, i) = Σ over levels l of log p(code l of i | its codes before l, the codes of u's history).
 
-    Rajput et al., "Recommender Systems with Generative Retrieval", NeurIPS 2023 (TIGER). An encoder reads the codes of
-    the history, a decoder predicts those of the next item; `loss=likelihood` is the cross-entropy. Items with equal
+    Rajput et al., "Recommender Systems with Generative Retrieval", NeurIPS 2023 (TIGER). An encoder encodes the codes
+    of the history, a decoder predicts those of the next item; `loss=likelihood` is the cross-entropy. Items with equal
     codes get a further code that distinguishes them. Differences from the paper: codes that continue no item's prefix
     are left out of the softmax, so the probabilities of the catalogue add up to 1; the encoder is causal, and the
     decoder reads a prefix as a sum of vectors in place of self-attention.

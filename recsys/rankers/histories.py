@@ -1,4 +1,4 @@
-"""Rankers that score by all that a user is known to have done, whenever that became known."""
+"""Rankers that score from a user's whole history."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCORES_AT_ONCE = 4_000_000  # in memory while pairs are scored
 
 
 class HistoryRanker(Ranker):
-    """Scores from the whole history, as a set, so a user who was not in the train part is served like any other.
+    """Scores from the whole history, so that new users are scored like all others.
 
     A user without history gets one score for all items.
 
@@ -42,7 +42,7 @@ class HistoryRanker(Ranker):
 
 
 def multi_hot(users: UserBatch, n_items: int) -> Tensor:
-    """(B, n_items) float32, 1 where a user has done something with an item, however often."""
+    """(B, n_items) float32, 1 for the items of a user's history."""
     hot = torch.zeros(len(users.idx), n_items, device=users.history.device)
     rows, places = users.history_mask.nonzero(as_tuple=True)
     hot[rows, users.history[rows, places]] = 1.0

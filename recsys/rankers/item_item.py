@@ -19,7 +19,7 @@ class ItemItemRanker(HistoryRanker, Fittable, Explainable):
 
     Args:
         n_items: The size of the catalogue.
-        n_neighbors: Weights that there are of each item, on the average at most.
+        n_neighbors: Number of weights of an item; a maximum of the mean over items.
 
     Raises:
         ConfigError: If `n_neighbors` is not positive.

@@ -72,7 +72,7 @@ class LightGCNRanker(Ranker, Fittable):
         if self.vectors is not None:
             nodes.prepare(self.vectors, context)
             self.map = nodes.map(self.vectors.dim, dim)
-        # The graph as compressed rows, users before items: whose neighbours stand from which place on.
+        # The graph as compressed sparse rows, users before items.
         self.register_buffer("starts", torch.zeros(context.n_users + context.n_items + 1, dtype=torch.int64))
         self.register_buffer("neighbors", torch.zeros(2 * int(context.item_counts.sum()), dtype=torch.int64))
         self._graph: tuple[tuple[Any, ...], _Adjacency] | None = None  # A, and the buffers that it was made of

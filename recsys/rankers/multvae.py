@@ -19,9 +19,9 @@ class MultVAERanker(HistoryRanker, Reconstructing):
 
     Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018. Training minimises equation 6 with
     `loss=multinomial`: −E[log p(x|z)] + β·KL(q(z|x)‖N(0, 1)) for z ~ q(z|x) = N(μ(x), σ²(x)), where x is scaled to
-    length 1 and loses entries by dropout before it is encoded; β rises from 0 to `anneal_cap` in `anneal_steps` steps.
-    Users are served by μ alone. Items without train interactions are no outcomes of the softmax, and are ranked last. A
-    user without history has the scores of x = 0, which are about popularity's.
+    length 1, with dropout, before it is encoded; β rises from 0 to `anneal_cap` in `anneal_steps` steps. Scores use μ
+    without sampling. Items without train interactions are not in the softmax, and are ranked last. A user without a
+    history has the scores of x = 0, which are close to popularity's.
 
     Args:
         context: Sizes of the data.

@@ -18,13 +18,13 @@ class NMFRanker(FactorRanker):
 
     Lee and Seung, "Learning the Parts of Objects by Non-negative Matrix Factorization", Nature 1999; by scikit-learn,
     with the coordinate descent of Cichocki and Phan, 2009. p_u is the p ≥ 0 that minimises the same for u's history,
-    given Q, so that new users are served like all others.
+    given Q, so that new users are scored like all others.
 
     Args:
         context: Sizes of the data.
         n_factors: Width of p and q.
         regularization: λ.
-        n_iterations: Times at most that P and Q are improved in turn.
+        n_iterations: Maximum number of alternations between P and Q.
 
     Raises:
         ConfigError: If a value is impossible.

@@ -17,7 +17,7 @@ from recsys.support.number_checks import check_number
 
 WEIGHTINGS = COSINE, TFIDF, BM25 = "cosine", "tfidf", "bm25"
 ENTRIES_AT_ONCE = 2_000_000  # of similarities in memory
-TRIMS = 10  # of a symmetric product: a tenth of its columns at least is cut off at once
+TRIMS = 10  # of a symmetric product: columns are cut off in steps of at least a tenth
 TIE = 2.0**-50  # subtracted from a similarity by column, so that equal ones are in the order of their columns
 
 

@@ -16,7 +16,7 @@ class SVDRanker(FactorRanker):
     """score(u, i) = x_u·Q·q_i for the history x_u, with Q the first right singular vectors of the train part.
 
     Cremonesi, Koren and Turrin, "Performance of Recommender Algorithms on Top-N Recommendation Tasks", RecSys 2010,
-    equation 9: pairs without an interaction are zeros, and p_u = x_u·Q needs nothing of a user but the history. The
+    equation 9: pairs without an interaction are zeros, and p_u = x_u·Q is computed from the history alone. The
     decomposition is exact and depends neither on the run's seed nor on the number of threads.
 
     Args:

@@ -19,9 +19,9 @@ class TwoTowerRanker(Ranker, Factorised):
     """score(u, i) = cos(f(u), g(i)) / τ with perceptrons f and g, ReLU between their layers.
 
     Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019, equations 1
-    and 8 (normalised towers and temperature); its loss is `loss=sampled_softmax negatives=in_batch`. The query tower
-    reads the profile's vector, beside it a learnt vector of the user's ID; the candidate tower the item's, which is its
-    text, its ID, or both. Scores are products of vectors, so a nearest-neighbour index can serve them.
+    and 8 (normalised towers and temperature); its loss is `loss=sampled_softmax negatives=in_batch`. The input of the
+    user tower is the profile's vector and a learnt vector of the user's ID; that of the item tower is the item's text,
+    its ID, or both. Scores are products of vectors, so a nearest-neighbour index can be used.
 
     Args:
         context: Sizes of the data.

@@ -17,10 +17,10 @@ class UserKNNRanker(HistoryRanker, Fittable):
     """score(u, i) = Σ s_uv over those of the `n_neighbors` users v most similar to u who have i in the train part.
 
     Herlocker, Konstan, Borchers and Riedl, "An Algorithmic Framework for Performing Collaborative Filtering", SIGIR
-    1999, for sets of items instead of ratings. s compares u's history, whole and as it is when u is served, with the
-    train histories of all others, so that new users are served like all others. What makes up in s for the length of
-    u's own history is the same for all v and left out. Of equally similar users at the end of the list, those with the
-    smallest index are neighbours; indices are in the order of a hash of the raw ids.
+    1999, for sets of items instead of ratings. s compares u's present history with the train histories of all others,
+    so that new users are scored like all others. The normalisation of s by the length of u's history is the same for
+    all v and omitted. Of equally similar users at the end of the list, those with the smallest index are neighbours;
+    indices are in the order of a hash of the raw ids.
 
     Args:
         context: Sizes of the data.

@@ -1,4 +1,4 @@
-"""What differs between two runs: settings, protocol, versions and metrics."""
+"""The differences between two runs: settings, protocol, versions and metrics."""
 
 from __future__ import annotations
 

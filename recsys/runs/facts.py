@@ -9,7 +9,7 @@ from recsys.tracking.record import Record
 from recsys.tracking.run_folder import in_folder
 from recsys.tracking.run_id import flatten
 
-NO_SETTINGS = ("choices", "overrides", "paths", "tags", "seed")  # said elsewhere of a run, or where files are
+NO_SETTINGS = ("choices", "overrides", "paths", "tags", "seed")  # shown separately, or paths
 
 
 def settings(record: Record) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _data_name(record: Record) -> str | None:
 
 
 def monitored(record: Record, stage: str) -> float | None:
-    """The metric that training watches, of validation or of the test."""
+    """The value of the monitored metric (`monitor`), of validation or of the test."""
     metric = str(record.config.get("monitor", "")).partition("/")[2]
     return record.metrics.get(f"{stage}/{metric}")
 

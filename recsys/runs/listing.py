@@ -30,7 +30,7 @@ def list_runs(cfg: DictConfig, console: Console) -> int:
 
 
 def sort_runs(records: Sequence[Record], sort: str) -> list[Record]:
-    """Runs in the order of a column, a metric or a config key, those without it last; `-` before it turns it round.
+    """Runs in the order of a column, a metric or a config key, those without it last; a leading `-` reverses it.
 
     Raises:
         ConfigError: If no run has it.

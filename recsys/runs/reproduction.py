@@ -72,7 +72,7 @@ def recorded_config(record: Record, folder: Path, cfg: DictConfig) -> DictConfig
 
 
 def numbers(record: Record) -> dict[str, float]:
-    """All that a run's record has measured, by name: metrics, segments, and the curve of its epochs."""
+    """All measured values of a run's record, by name: metrics, segments, and the curve of its epochs."""
     found = {**record.metrics, **dict(flatten(record.segments))}
     for line in record.curve:
         found |= {f"epoch {line['epoch']:.0f}: {name}": value for name, value in line.items() if name != "epoch"}

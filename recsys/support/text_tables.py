@@ -1,4 +1,4 @@
-"""Tables for the terminal, all of one look: they leave out columns before they cut a word or a number."""
+"""Tables for the terminal, all in one style: they omit columns before they break a word or a number."""
 
 from __future__ import annotations
 

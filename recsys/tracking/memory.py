@@ -39,7 +39,7 @@ def peak_mb() -> float:
 
 @contextmanager
 def settings_of_glibc_allowed() -> Iterator[None]:
-    """Let this process and its workers change glibc's settings, which are those of the whole process.
+    """Within the block, this process and its workers may change glibc's settings, which hold for the whole process.
 
     The command line does, whose process is its own. A process that imports the package as a library keeps its settings,
     unless its environment has RECSYS_KEEP_FREED_MEMORY=1.

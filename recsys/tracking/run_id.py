@@ -1,4 +1,4 @@
-"""What a run is called: a hash of everything that its results depend on."""
+"""Ids of runs: a hash of everything that a run's results depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets are in no record, report, message or log."""
+"""Redacts secrets in records, reports, messages and logs."""
 
 from __future__ import annotations
 

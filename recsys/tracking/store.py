@@ -1,4 +1,4 @@
-"""The folder of all runs: finds, saves and guards them."""
+"""The folder of all runs: finds, saves and locks them."""
 
 from __future__ import annotations
 

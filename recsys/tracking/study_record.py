@@ -50,9 +50,9 @@ class StudyCell:
         kind: BASELINE, GRID, LISTED, BASE (of an ablation) or CHANGE (one change of the base).
         overrides: Of every run, without the tuned parameters and the seed.
         run_ids: By seed, those that are finished.
-        parameters: What tuning chose, by config key.
-        trials: What tuning tried.
-        space: What tuning chose from, by config key: options of groups, and the ranges that go with the chosen ones.
+        parameters: The best parameters of tuning, by config key.
+        trials: The trials of tuning.
+        space: The search space, by config key: options of groups, and the ranges of the keys of the chosen options.
         left_out: Keys that components declare and tuning did not search, with the cell's override that fixes them.
         window: The name of its window of time; None without windows.
     """

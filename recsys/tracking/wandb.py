@@ -1,4 +1,4 @@
-"""Weights & Biases, which never asks, waits long or stops a run: where the server cannot be reached, files are kept."""
+"""Weights & Biases without prompts, long waits or failed runs: if the server cannot be reached, files are kept."""
 
 from __future__ import annotations
 

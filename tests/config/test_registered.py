@@ -76,11 +76,16 @@ def local():
     ("component", "group", "name", "message"),
     [
         (local(), "encoder", "mine", "defined at the top"),
-        (3, "encoder", "mine", "is no class or function"),
-        (Path, "encoder", "mine", "is a library's"),
-        (letters_of_tests.LetterCounts, "encodr", "mine", "no group 'encodr'; expected one of data, split, encoder"),
+        (3, "encoder", "mine", "is not a class or function"),
+        (Path, "encoder", "mine", "is of a library"),
+        (
+            letters_of_tests.LetterCounts,
+            "encodr",
+            "mine",
+            "the group is 'encodr'; expected one of data, split, encoder",
+        ),
         (letters_of_tests.LetterCounts, "encoder", "my part", "expected letters, digits and underscores"),
-        (letters_of_tests.LetterCounts, "encoder", "bert", "encoder=bert exists"),
+        (letters_of_tests.LetterCounts, "encoder", "bert", "encoder=bert already exists"),
     ],
 )
 def test_impossible_registrations_are_refused(component, group, name, message):
