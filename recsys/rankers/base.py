@@ -1,9 +1,9 @@
 """The contract of a ranker: users and items in, scores out; and what some rankers can do beside that.
 
-Every ranker is a `Ranker`: it scores. Further abilities are six small protocols: `Fittable`, `Factorised`,
-`Explainable`, `Reconstructing`, `SequenceReader` and `Diagnosable`. A ranker has an ability if it has the protocol's
-members. The rest of the package asks `isinstance(ranker, Fittable)`, and never for a certain ranker. A protocol among
-the bases of a class lets Python and mypy check that no member is missing.
+Every ranker is a `Ranker`: it scores. Further abilities are seven small protocols: `Fittable`, `Factorised`,
+`Explainable`, `Reconstructing`, `SequenceReader`, `Diagnosable` and `Tunable`. A ranker has an ability if it has
+the protocol's members. The rest of the package asks `isinstance(ranker, Fittable)`, and never for a certain ranker. A
+protocol among the bases of a class lets Python and mypy check that no member is missing.
 """
 
 from __future__ import annotations
@@ -176,4 +176,17 @@ class Diagnosable(Protocol):
         Args:
             users: Users of the test.
             candidates: (B, C) the candidates of each, padded with -1; None for the whole catalogue.
+        """
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A ranker with a language model, of which `finetune` may train a part when the ranker is fitted."""
+
+    @abstractmethod
+    def train_with(self, method: Any) -> None:
+        """Train what a mode of fine-tuning chooses. Called once, before `fit`.
+
+        Args:
+            method: Has `adapt(model)`, which chooses the parameters and gives groups of an optimizer.
         """
