@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config.compose import compose, has_likelihood, is_none, is_of_whole_users, plain
+from recsys.config.compose import compose, has_likelihood, is_none, is_of_whole_users, plain, trains_language_model
 from recsys.config.folders import conf_dirs
 from recsys.config.known_keys import check_kinds
 from recsys.config.traits import traits_of
@@ -103,7 +103,10 @@ def has_text(cfg: DictConfig) -> bool:
 
 def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
     reads_text = traits_of(cfg.ranker).get("reads_text", False)
-    for group in ("encoder", "finetune", "features", "profile", "negatives", "optimizer"):
+    groups = ["encoder", "finetune", "features", "profile", "negatives", "optimizer"]
+    if trains_language_model(cfg) and traits_of(cfg.finetune).get("layers", False):
+        groups.remove("finetune")  # it trains the ranker's language model
+    for group in groups:
         used = has_text(cfg) and not reads_text if group == "encoder" else not is_none(cfg.get(group))
         if used:
             raise ConfigError(

@@ -241,6 +241,11 @@ def is_of_whole_users(node: DictConfig) -> bool:
     return bool(traits_of(node).get("whole_users", False))
 
 
+def trains_language_model(cfg: DictConfig) -> bool:
+    """Whether `finetune` trains the language model of the ranker, and not the encoder."""
+    return not is_none(cfg.get("finetune")) and bool(traits_of(cfg.ranker).get("finetunes", False))
+
+
 def has_likelihood(node: DictConfig) -> bool:
     """Whether a ranker's scores are log probabilities, or a loss is the likelihood of the positives."""
     return bool(traits_of(node).get("likelihood", False))

@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
-from recsys.config.compose import build, is_none, is_of_whole_users, is_outside, plain
+from recsys.config.compose import build, is_none, is_of_whole_users, is_outside, plain, trains_language_model
 from recsys.config.traits import traits_of
 from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
@@ -20,7 +20,7 @@ from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_
 from recsys.experiment.loggers import build_loggers
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
-from recsys.rankers.base import Diagnosable, Fittable, UserSide
+from recsys.rankers.base import Diagnosable, Fittable, Tunable, UserSide
 from recsys.schema import ConfigError, ItemTexts, ModelContext, RawIds, TrainInteractions
 from recsys.support.whole_files import write_atomically
 from recsys.training.callbacks import with_mode
@@ -43,7 +43,10 @@ def build_recommender(cfg: DictConfig, context: ModelContext, text: TextVectors)
     features = completed("features", cfg.features, context, text, drop=("dim",))  # the width is the context's
     profile = completed("profile", cfg.profile, context)
     of_ranker = (text,) if traits_of(cfg.ranker).get("text_vectors", False) else ()
-    return Recommender(features, profile, completed("ranker", cfg.ranker, context, *of_ranker))
+    ranker = completed("ranker", cfg.ranker, context, *of_ranker)
+    if trains_language_model(cfg) and isinstance(ranker, Tunable):
+        ranker.train_with(build("finetune", cfg.finetune))
+    return Recommender(features, profile, ranker)
 
 
 def build_module(
@@ -93,7 +96,8 @@ def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -
     context = model_context(cfg, split, text_vectors.shape[1])
     vectors, encoder = torch.from_numpy(text_vectors), partial(fitted_encoder, cfg, split)
     items = EncodedItems(vectors, context.warm_items, context.trains_on_cold, split.dataset.texts, encoder)
-    recommender = build_recommender(cfg, context, _text(build("finetune", cfg.get("finetune")), items))
+    finetuning = None if trains_language_model(cfg) else build("finetune", cfg.get("finetune"))
+    recommender = build_recommender(cfg, context, _text(finetuning, items))
     return build_module(cfg, recommender, context, lambda: known_positives(split), metric_context(split))
 
 

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
-from recsys.config.compose import build, is_none, is_of_whole_users, plain
+from recsys.config.compose import build, is_none, is_of_whole_users, plain, trains_language_model
 from recsys.config.signatures import check_arguments
 from recsys.config.traits import traits_of
 from recsys.data.sources.templates import fields
@@ -53,7 +53,8 @@ def _rehearse(settings: Settings) -> None:
     categories = torch.tensor([[0], [1], [-1]])
     text_dim = 4 if traits_of(cfg.encoder).get("text", True) else 0
     context = ModelContext(cfg.features.dim, torch.tensor([True, True]), counts, True, text_dim, categories, 2)
-    _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
+    if not trains_language_model(cfg):
+        _check_layers(build("finetune", cfg.get("finetune")), build("encoder", cfg.encoder))
     recommender = build_recommender(cfg, context, TextVectors(torch.ones(3, text_dim)))
     if recommender.user_prompt is not None:
         check_prompt(recommender.user_prompt)

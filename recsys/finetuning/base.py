@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recsys.encoders.base import Encoder
 from recsys.layers.lookup import take_rows
+from recsys.schema import ConfigError
 
 
 class TextVectors(nn.Module):
@@ -87,3 +88,17 @@ class FineTuning(ABC):
         Raises:
             ConfigError: If the encoder lacks the weights that the mode trains.
         """
+
+    def adapt(self, model: Any) -> list[dict[str, Any]]:
+        """Choose the parameters of a transformer that are trained, and freeze the others.
+
+        Args:
+            model: Of transformers, such as a causal language model.
+
+        Returns:
+            The chosen parameters with their learning rates (`lr`), as groups of an optimizer.
+
+        Raises:
+            ConfigError: If the mode trains no layers, or the model lacks what it trains.
+        """
+        raise ConfigError(f"finetune={type(self).__name__.lower()} trains no layers of a language model: use lora.")

@@ -28,12 +28,14 @@ class BitFit(EncoderFineTuning):
         super().__init__(learning_rate, **options)
 
     def choose(self, network: TextNetwork) -> TextNetwork:
-        names = {name for name, _ in network.model.named_parameters()}
-        biases = {name for name in names if name.endswith("bias")}
+        chosen = self.chosen(network.model)
+        freeze(network.model, {name for name, _ in network.model.named_parameters()} - chosen)
+        return network
+
+    def chosen(self, model: Any) -> set[str]:
+        biases = {name for name, _ in model.named_parameters() if name.endswith("bias")}
         if not biases:
             raise ConfigError(
-                f"finetune=bitfit trains biases, and {type(network.model).__name__} has none. "
-                "Use finetune=lora or last_n."
+                f"finetune=bitfit trains biases, and {type(model).__name__} has none. Use finetune=lora or last_n."
             )
-        freeze(network.model, names - biases)
-        return network
+        return biases

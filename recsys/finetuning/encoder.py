@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from recsys.encoders.network import TextNetwork
+from recsys.encoders.network import TextNetwork, find_blocks
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.layers.lookup import take_rows
 from recsys.schema import ConfigError
@@ -58,13 +59,26 @@ class EncoderFineTuning(FineTuning):
         network = self.choose(items.encoder().network(list(places))).cpu()
         network.recompute = self.gradient_checkpointing
         _check_same(network, text_of, items.vectors)
-        return EncodedVectors(items.vectors, network.train(), text_of, self._groups(network))
+        return EncodedVectors(items.vectors, network.train(), text_of, self._groups(network.model, network.blocks))
 
-    def _groups(self, network: TextNetwork) -> list[dict[str, Any]]:
+    def adapt(self, model: Any) -> list[dict[str, Any]]:
+        chosen = self.chosen(model)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in chosen)
+        if self.gradient_checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        return self._groups(model, lambda: find_blocks(model))
+
+    def chosen(self, model: Any) -> set[str]:
+        """Names of the parameters that are trained, of a whole transformer; all by default."""
+        return {name for name, _ in model.named_parameters()}
+
+    def _groups(self, model: Any, blocks: Callable[[], tuple[str, nn.ModuleList]]) -> list[dict[str, Any]]:
         by_rate: dict[float, list[nn.Parameter]] = defaultdict(list)
-        for name, parameter in network.model.named_parameters():
-            below_top = 0 if self.layer_decay == 1 else layers_above(name, *network.blocks())
-            by_rate[self.learning_rate * self.layer_decay**below_top].append(parameter)
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                below_top = 0 if self.layer_decay == 1 else layers_above(name, *blocks())
+                by_rate[self.learning_rate * self.layer_decay**below_top].append(parameter)
         warm_up = {"warmup_steps": self.warmup_steps} if self.warmup_steps else {}
         return [{"params": parameters, "lr": rate, **warm_up} for rate, parameters in by_rate.items()]
 

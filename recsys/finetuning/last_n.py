@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from recsys.encoders.network import TextNetwork
+from recsys.encoders.network import TextNetwork, find_blocks
 from recsys.encoders.upper_layers import UpperLayers
 from recsys.finetuning.encoder import EncoderFineTuning, freeze
+from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
 
 
@@ -32,3 +33,10 @@ class LastN(EncoderFineTuning):
         names = {name for name, _ in upper.model.named_parameters()}
         freeze(upper.model, {name for name in names if not name.startswith(f"{stack}.")})
         return upper
+
+    def chosen(self, model: Any) -> set[str]:
+        stack, blocks = find_blocks(model)
+        if self.n_layers > len(blocks):
+            raise ConfigError(f"finetune.n_layers is {self.n_layers}, but the language model has {len(blocks)} layers.")
+        last = tuple(f"{stack}.{number}." for number in range(len(blocks) - self.n_layers, len(blocks)))
+        return {name for name, _ in model.named_parameters() if name.startswith(last)}

@@ -47,14 +47,17 @@ class Lora(EncoderFineTuning):
         self.target_modules = None if target_modules is None else list(target_modules)
 
     def choose(self, network: TextNetwork) -> TextNetwork:
+        chosen = self.chosen(network.model)
+        freeze(network.model, {name for name, _ in network.model.named_parameters()} - chosen)
+        return network
+
+    def chosen(self, model: Any) -> set[str]:
         from peft import LoraConfig, inject_adapter_in_model
 
         settings: dict[str, Any] = {"r": self.rank, "lora_alpha": self.alpha, "lora_dropout": self.dropout}
-        settings["fan_in_fan_out"] = network.model.config.model_type == "gpt2"  # its matrices are stored transposed
+        settings["fan_in_fan_out"] = model.config.model_type == "gpt2"  # its matrices are stored transposed
         try:
-            inject_adapter_in_model(LoraConfig(target_modules=self.target_modules, **settings), network.model)
+            inject_adapter_in_model(LoraConfig(target_modules=self.target_modules, **settings), model)
         except ValueError as error:
             raise ConfigError(f"finetune.target_modules: {error}") from error
-        names = {name for name, _ in network.model.named_parameters()}
-        freeze(network.model, {name for name in names if ADAPTER not in name})
-        return network
+        return {name for name, _ in model.named_parameters() if ADAPTER in name}

@@ -34,6 +34,15 @@ class Tokens:
         lengths = self.lengths[rows]
         return Tokens(self.ids[rows, : int(lengths.max())], lengths)
 
+    def followed_by(self, others: Tokens) -> Tokens:
+        """Each of these sequences (n) and then that of `others` (n)."""
+        lengths = self.lengths + others.lengths
+        ids = self.ids.new_zeros(len(self), int(lengths.max()) if len(self) else 0)
+        for part, starts in ((self, torch.zeros_like(self.lengths)), (others, self.lengths)):
+            rows, places = part.mask.nonzero(as_tuple=True)
+            ids[rows, places + starts[rows]] = part.ids[rows, places]
+        return Tokens(ids, lengths)
+
 
 class TokenLists:
     """Many token sequences as one flat tensor.

@@ -1,7 +1,7 @@
 """The interface of rankers, which score items for users, and optional abilities of some rankers.
 
-Every ranker is a `Ranker`: it scores. Further abilities are six small protocols: `Fittable`, `Factorised`,
-`Explainable`, `Reconstructing`, `SequenceReader` and `Diagnosable`. A ranker has an ability if it has the protocol's
+Every ranker is a `Ranker`: it scores. Further abilities are seven small protocols: `Fittable`, `Factorised`,
+`Explainable`, `Reconstructing`, `SequenceReader`, `Diagnosable` and `Tunable`. A ranker has an ability if it has the protocol's
 members. The rest of the package tests `isinstance(ranker, Fittable)`, and never for a certain class. A class that
 inherits a protocol is checked by Python and mypy for missing members.
 """
@@ -176,4 +176,17 @@ class Diagnosable(Protocol):
         Args:
             users: Users of the test.
             candidates: (B, C) the candidates of each, padded with -1; None for the whole catalogue.
+        """
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A ranker with a language model, of which `finetune` may train a part when the ranker is fitted."""
+
+    @abstractmethod
+    def train_with(self, method: Any) -> None:
+        """Train what a mode of fine-tuning chooses. Called once, before `fit`.
+
+        Args:
+            method: Has `adapt(model)`, which chooses the parameters and gives groups of an optimizer.
         """

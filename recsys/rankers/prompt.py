@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -12,26 +13,44 @@ from torch import Tensor
 
 from recsys.language_models.causal import CausalLM
 from recsys.language_models.continuations import Reduce, log_odds, mean_log_likelihood, score_continuations
-from recsys.rankers.base import Diagnosable, Fittable, OwnItems, Ranker, SharedItems, UserSide
+from recsys.language_models.label_training import (
+    LabelExamples,
+    LabelSettings,
+    LabelTrainer,
+    letter_scores,
+    training_path,
+)
+from recsys.rankers.adapted_model import AdaptedModel, Adapts
+from recsys.rankers.base import Diagnosable, Fittable, OwnItems, Ranker, SharedItems, Tunable, UserSide
 from recsys.rankers.biases import mean_spearman
+from recsys.rankers.list_prompts import ListTokens
+from recsys.rankers.prompt_examples import list_examples, listed, pair_examples
+from recsys.rankers.prompt_training import PromptTraining, RetrievedTargets, retrieved_targets
 from recsys.rankers.prompts import Prompt, PromptTokens, examples_of, newest, turned
 from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 from recsys.support.number_checks import check_whole
 
-SCORES = LIKELIHOOD, YES_NO = "likelihood", "yes_no"
+SCORES = LIKELIHOOD, YES_NO, LETTERS = "likelihood", "yes_no", "letters"
 ANSWERS = [" yes", " no"]
 PAIRS_AT_ONCE = 50_000  # of users and items, as tokens in memory
 
 
-class PromptRanker(Ranker, Fittable, Diagnosable):
-    """score(u, i) = ℓ(i | newest items of u) − ℓ(i | no items), where ℓ is a language model's, and nothing is trained.
+class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
+    """score(u, i) = ℓ(i | newest items of u) − ℓ(i | no items), where ℓ is a language model's.
 
     ℓ is the mean log-probability of the tokens of i's text as the next line of the history, or the log-odds of the
     answer "yes" to a question. The second term, the likelihood of an item's text without a history, is optional.
     Language models that rank without training: Hou et al., "Large Language Models are Zero-Shot
     Rankers for Recommender Systems", ECIR 2024; the correction is the domain-conditional mutual information of Holtzman
     et al., "Surface Form Competition", EMNLP 2021.
+
+    With score=letters, ℓ is the log-probability of a candidate's letter after a prompt that lists all candidates, each
+    with a letter: Yue et al., "LlamaRec: Two-Stage Recommendation using Large Language Models for Ranking", 2023. The
+    order of the list is a fixed random one of all items, so that it does not depend on the retriever.
+
+    Nothing is trained, unless `train_with` names a mode of fine-tuning. Then the label tokens are trained: yes and no,
+    as Bao et al., "TALLRec", RecSys 2023, or the letters. See `retrieved_targets` for the examples.
 
     With a retriever, the language model ranks the `top_n` best unseen items of each user, and all others rank below in
     the retriever's order, as all items do for a user without history. Without one it scores all candidates.
@@ -42,9 +61,10 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
         prompt: How users and items become text.
         retriever: Makes a ranker that is fitted without gradients and reads no vectors; None to score all candidates.
         top_n: Candidates of each user; of no account without a retriever.
-        score: "likelihood" or "yes_no".
-        calibrate: Whether the score without history is subtracted.
+        score: "likelihood", "yes_no" or "letters".
+        calibrate: Whether the score without history is subtracted; not from letters, and not if ℓ is trained.
         n_diagnostic_users: Users of the test by whom biases are measured.
+        training: How ℓ is trained.
 
     Raises:
         ConfigError: If a value is unknown or impossible.
@@ -63,18 +83,30 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
         score: str = LIKELIHOOD,
         calibrate: bool = True,
         n_diagnostic_users: int = 50,
+        training: PromptTraining | None = None,
     ) -> None:
         super().__init__()
         if score not in SCORES:
             raise ConfigError(f"ranker.score is {score!r}; expected {' or '.join(SCORES)}.")
         check_whole("ranker.top_n", top_n, 2)
+        if score == LETTERS and (retriever is None or top_n > len(ascii_uppercase)):
+            raise ConfigError(
+                f"ranker.score={LETTERS} needs a retriever and ranker.top_n of at most {len(ascii_uppercase)}: each "
+                f"candidate has a letter. Use ranker.score={YES_NO} for more."
+            )
         check_whole("ranker.n_diagnostic_users", n_diagnostic_users, 0)
         language_model.check()
         self.n_items, self.counts, self.texts = context.n_items, context.item_counts, context.texts
         self.language_model, self.prompt = language_model, prompt
+        self.context, self.make_retriever = context, retriever
         self.retriever = None if retriever is None else retriever(context)
-        self.top_n, self.asks, self.calibrate = top_n, score == YES_NO, calibrate
+        self.top_n, self.asks, self.lists = top_n, score == YES_NO, score == LETTERS
+        self.calibrate = calibrate and not self.lists
         self.n_diagnostic_users = n_diagnostic_users
+        self.training_settings = training or PromptTraining()
+        self.adapted: AdaptedModel | None = None
+        self.training_report: dict[str, Any] = {}
+        self.list_order = torch.randperm(self.n_items, generator=torch.Generator().manual_seed(0))
         self.register_buffer("examples", torch.full((prompt.n_examples, prompt.n_history + 1), -1))
         self.without_history = torch.full((self.n_items,), torch.nan)
 
@@ -84,7 +116,18 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
         if self.prompt.n_examples:
             self.examples.copy_(self._drawn_examples(train))
         self.without_history.fill_(torch.nan)
+        if self.adapted is not None:
+            self.adapted.reset(train.seed)
         self.tokens  # noqa: B018 (opens the language model now, so that its time is that of solving)
+        if self.adapted is not None:
+            self._learn(train, self.adapted)
+
+    def train_with(self, method: Adapts) -> None:
+        if not self.asks and not self.lists:
+            raise ConfigError(f"finetune trains label tokens: use ranker.score={LETTERS} or {YES_NO}.")
+        if self.make_retriever is None:
+            raise ConfigError("finetune needs ranker.retriever, which finds the candidates of the training examples.")
+        self.adapted, self.calibrate = AdaptedModel(self.language_model, method), False
 
     def score(self, users: UserSide, items: OwnItems) -> Tensor:
         if self.retriever is None:
@@ -108,12 +151,16 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
             "likelihood_without_history": self._of_items(items, mask),
             "scores_with_the_history_reversed": reversed_scores,
         }
+        if self.lists:
+            known["position_in_the_list"] = self.list_order[items].double()
+            known["scores_with_the_list_reversed"] = self._of_lists(batch, items, mask, -self.list_order[items])
         measured = {name: mean_spearman(scores, values, mask) for name, values in known.items()}
         return {
             "language_model": self.language_model.identity(),
             "n_users": int((mask.sum(dim=1) > 0).sum()),
             "candidates_mean": float(mask.sum(dim=1).double().mean()),
             "rank_correlation": measured,
+            **({"training": self.training_report} if self.training_report else {}),
         }
 
     @cached_property
@@ -124,15 +171,21 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
             ConfigError: If the items have no texts, or the model cannot read the prompt.
         """
         assert self.texts is not None, "the context of a run has them"
-        self.language_model.open(self.texts.cache_dir)
+        (self.adapted or self.language_model).open(self.texts.cache_dir)
         return PromptTokens(self.prompt, self.texts, self.language_model, self.asks)
+
+    @cached_property
+    def list_tokens(self) -> ListTokens:
+        """Lists of candidates as tokens; opens the language model."""
+        self.tokens  # noqa: B018
+        assert self.texts is not None, "the context of a run has them"
+        return ListTokens(self.prompt, self.texts, self.language_model)
 
     @cached_property
     def _reduce(self) -> Reduce:
         if not self.asks:
             return mean_log_likelihood
-        yes, no = (ids[0] for ids in self.language_model.tokens(ANSWERS))
-        return log_odds(yes, no)
+        return log_odds(*self._yes_no)
 
     def _reranked(self, users: UserSide) -> Tensor:
         """Scores (B, n_items) of the whole catalogue."""
@@ -156,10 +209,25 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
 
     def _scores(self, users: UserBatch, items: Tensor, mask: Tensor) -> Tensor:
         """Scores (B, N) of users' own items (B, N) where `mask`, and 0 elsewhere."""
+        if self.lists:
+            return self._of_lists(users, items, mask, self.list_order[items])
         at_once = max(1, PAIRS_AT_ONCE // max(1, items.shape[1]))
         parts = zip(users.split(at_once), items.split(at_once), mask.split(at_once), strict=True)
         scores = torch.cat([self._with_history(*part) for part in parts])
         return scores - self._of_items(items, mask) if self.calibrate else scores
+
+    def _of_lists(self, users: UserBatch, items: Tensor, mask: Tensor, keys: Tensor) -> Tensor:
+        """Log-probabilities (B, N) of the letters of items (B, N), which are listed by increasing keys (B, N)."""
+        (rows,) = mask.any(dim=1).nonzero(as_tuple=True)
+        order = listed(keys, mask)
+        history = newest(users, self.prompt.n_history)[rows]
+        shown = mask.gather(1, order)[rows]
+        prompts = self.list_tokens.prompts(history.cpu(), items.gather(1, order)[rows].cpu(), shown.cpu())
+        model, labels = self.language_model, self.list_tokens.labels[: items.shape[1]]
+        found = letter_scores(model.model, prompts, labels, shown.cpu(), model.batch_tokens)
+        scores = torch.zeros(items.shape, device=items.device)
+        scores[rows] = scores[rows].scatter(1, order[rows], found.to(items.device))
+        return scores.masked_fill(~mask, 0.0)
 
     def _with_history(self, users: UserBatch, items: Tensor, mask: Tensor) -> Tensor:
         owners, _ = mask.nonzero(as_tuple=True)
@@ -182,6 +250,37 @@ class PromptRanker(Ranker, Fittable, Diagnosable):
         prefixes = self.tokens.prefixes(history.cpu(), self.examples.cpu())
         continuations, model = self.tokens.continuations(items.cpu()), self.language_model
         return score_continuations(model.model, prefixes, owners.cpu(), continuations, self._reduce, model.batch_tokens)
+
+    def _learn(self, train: TrainInteractions, adapted: AdaptedModel) -> None:
+        assert self.make_retriever is not None
+        assert self.texts is not None
+        settings = self.training_settings
+        used, held = retrieved_targets(train, self.context, self.make_retriever, settings, self.top_n)
+        validation, seed = self._label_examples(held, self.list_order[held.items]), train.seed
+
+        def examples(epoch: int) -> LabelExamples:
+            random = torch.Generator().manual_seed(seed * 1009 + epoch)
+            return self._label_examples(used, torch.rand(used.items.shape, generator=random))
+
+        first = examples(0)
+        labels = self.list_tokens.labels if self.lists else torch.tensor(self._yes_no)
+        how = LabelSettings(settings.max_epochs, settings.patience, settings.batch_tokens, seed)
+        identity = [self.language_model.identity(), type(adapted.method).__name__, vars(adapted.method), vars(how)]
+        path = training_path(self.texts.cache_dir, identity, [first, validation])
+        assert adapted.groups is not None, "the model is open"
+        report = LabelTrainer(self.language_model.model, adapted.groups, labels, how, path).fit(examples, validation)
+        self.training_report = {"users": len(used), "examples": len(first), "validation_users": len(held), **report}
+
+    def _label_examples(self, found: RetrievedTargets, keys: Tensor) -> LabelExamples:
+        n_history = self.prompt.n_history
+        if self.lists:
+            return list_examples(found, self.list_tokens, n_history, keys)
+        n_negatives = self.training_settings.n_negatives
+        return pair_examples(found, self.tokens, n_history, self.examples.cpu(), n_negatives, keys)
+
+    @property
+    def _yes_no(self) -> list[int]:
+        return [ids[0] for ids in self.language_model.tokens(ANSWERS)]
 
     def _drawn_examples(self, train: TrainInteractions) -> Tensor:
         """(n_examples, n_history + 1) the newest items of random train users with two or more."""

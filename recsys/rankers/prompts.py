@@ -34,6 +34,7 @@ class Prompt:
         n_history: Number of a history's newest items in the prompt.
         n_examples: Number of train users' histories before the user's own (few-shot); 0 for none.
         max_item_tokens: Longer texts of items are cut.
+        list_question: The line before a list of candidates with letters; used if a letter is the answer.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -45,6 +46,7 @@ class Prompt:
     n_history: int = 10
     n_examples: int = 0
     max_item_tokens: int = 32
+    list_question: str = "Which of these would the same person choose next?"
 
     def __post_init__(self) -> None:
         for key, minimum in {"n_history": 1, "n_examples": 0, "max_item_tokens": 1}.items():

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 import recsys
+from recsys import schema
 from recsys.config.compatibility import check
 from recsys.experiment.evaluation import evaluate_again
 from recsys.experiment.record_fields import protocol
@@ -56,6 +57,19 @@ def test_it_recommends_candidates_of_the_retriever_first(run):
     assert [score > -1000 for score in scores] == [True] * 5 + [False] * 2
 
 
+@pytest.mark.parametrize("score", ["letters", "yes_no"])
+def test_a_trained_model_is_fitted_again_recorded_and_reopened(overrides, score):
+    given = ["ranker@ranker.retriever=popularity", f"ranker.score={score}", "ranker.training.max_epochs=1"]
+    given += ["ranker.training.n_users=4", "ranker.training.target_share=0.5", "test_knowledge=refit"]
+    run = recsys.run([*overrides, *given, "finetune=lora"])
+    again = evaluate_again(run)
+    assert again == {name: value for name, value in run.record.metrics.items() if name.startswith("test/")}
+    training = run.record.ranking["training"]
+    assert 0 < training["users"] <= 4
+    assert training["tokens"] > training["steps"] >= 1
+    assert run.record.fitted_on["parts"] == [schema.TRAIN, schema.VAL]
+
+
 def test_other_weights_under_the_same_name_are_another_run(run, overrides, monkeypatch):
     cfg = recsys.compose([*overrides, "encoder=tfidf"])
     before = identify(cfg)
@@ -72,6 +86,7 @@ def test_other_weights_under_the_same_name_are_another_run(run, overrides, monke
         (["ranker@ranker.retriever=prompt"], "ranker.retriever is PromptRanker"),
         (["profile=mean"], "ignores profile=mean"),
         (["loss=bpr"], "omit loss=bpr"),
+        (["finetune=delta"], "ignores finetune=delta"),
     ],
 )
 def test_what_makes_no_sense_is_refused(given, message):

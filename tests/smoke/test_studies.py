@@ -10,6 +10,8 @@ from commands import run
 from full import only_full
 from in_process import call
 
+import recsys
+from recsys.config.compatibility import check
 from recsys.tracking.study_record import StudyRecord
 
 TINY = ["data=synthetic", "data.n_users=100", "data.n_items=60", "data.n_interactions=1200", "data.cold_user_share=0"]
@@ -46,3 +48,15 @@ def test_a_ready_study_is_planned(name, tmp_path, cache_dir):
     )
     assert said.status == 0, said.error
     assert re.search(r"[1-9]\d* runs to do", said.out)
+
+
+def test_the_cells_of_language_models_go_together_and_each_has_a_plain_counterpart():
+    study = recsys.compose(["study=language_models"], "study").study
+    cells = [*study.cells.values(), *study.baselines]
+    for overrides in cells:
+        check(recsys.compose(list(overrides)))
+    assert len(cells) == 11
+    assert all(
+        any("ranker=prompt" in cell and f"ranker.score={score}" in cell and "finetune=lora" in cell for cell in cells)
+        for score in ("letters", "yes_no")
+    )
