@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from recsys.data.sources import times, written_times
 from recsys.data.sources.csv_table import is_value
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.schema import DataError
+from recsys.support.near_names import nearest
 
 _YEAR_1971 = 31_536_000
 _SAMPLE = 1000  # rows by which the unit of times is guessed
@@ -98,8 +98,7 @@ def require(table: RawTable, wanted: Mapping[str, str]) -> None:
         if isinstance(table, ParquetTable) and name in table.left_out:
             kind = table.left_out[name]
             raise DataError(f"{table.label}: column '{name}'{named} is {kind}; expected texts, numbers or times.")
-        near = _nearest(name, found)
-        guess = f"; did you mean '{shown(near)}'?" if near else "."
+        guess = nearest(shown(name), map(shown, found), "'") or "."
         listed = ", ".join(map(shown, found))
         raise DataError(f"{table.label}: there is no column '{name}'{named}; found {listed}{guess}{header_hint(table)}")
 
@@ -194,12 +193,6 @@ def header_hint(table: RawTable) -> str:
     if len(columns) == 1 and "\t" in columns[0]:
         return " The header has tabs: set data.separator=tab."
     return ""
-
-
-def _nearest(name: str, found: list[str]) -> str | None:
-    folded = {other.casefold(): other for other in found}
-    near = get_close_matches(name.casefold(), folded, n=1)
-    return folded[near[0]] if near else None
 
 
 def _finite(text: pl.Expr) -> pl.Expr:
