@@ -44,6 +44,7 @@ def fitting(texts: pl.Series) -> list[str]:
 
 def _is_as_good(other: pl.Series, best: pl.Series) -> bool:
     """Whether another format gives other times or has values of its own, and fits nearly as many values as the best."""
-    only_best, only_other = (best.is_not_null() & other.is_null()).sum(), (other.is_not_null() & best.is_null()).sum()
+    only_best = int((best.is_not_null() & other.is_null()).sum())
+    only_other = int((other.is_not_null() & best.is_null()).sum())
     differs = bool((other != best).any()) or only_other > 0
     return differs and only_best * _TYPING_ERRORS <= only_other

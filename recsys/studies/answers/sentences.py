@@ -93,7 +93,7 @@ def detail(scope: Scope) -> str:
         BETTER: "better than without, and than with random vectors",
         CAPACITY: "better than without, but not than with random vectors, so text may not be the reason",
         WORSE: "worse than without",
-        UNDECIDED: "this data cannot tell",
+        UNDECIDED: "not significantly different from without",
     }[scope.result]
     named = scope.name if scope.name == OVERALL else f"{scope.name} ({scope.part})"
     return f"{named[0].upper()}{named[1:]}: {beside}; {_size(scope)}, {p_equals(scope.gain.p_corrected)}."
@@ -113,7 +113,7 @@ def _rest(overall: Scope) -> str:
         return " and worse overall"
     if overall.result == CAPACITY:
         return "; overall it is not significantly better than the same model with random vectors"
-    return "; overall this data cannot tell"
+    return "; overall the difference is not significant"
 
 
 def _also(names: Sequence[str]) -> str:

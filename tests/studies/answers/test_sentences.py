@@ -104,7 +104,7 @@ def test_only_cold_items_are_better():
     found = said(scope(OVERALL, NONE), scope(COLD, GAIN), scope(TAIL, NONE))
     assert found.startswith(
         "Only in part: a language model makes this recommender better for cold items (bert+cf against ease is +0.0200 "
-        "[+0.0100, +0.0300] nDCG@10); overall this data cannot tell, at a cost"
+        "[+0.0100, +0.0300] nDCG@10); overall the difference is not significant, at a cost"
     )
 
 
