@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
+from recsys.commands.next_steps import print_next_steps
 from recsys.config.compose import compose
 from recsys.studies.answers.answer_request import lenient
 from recsys.studies.answers.answering import make_answer
@@ -38,3 +39,9 @@ def run(cfg: DictConfig) -> None:
         for sentence in made.details:
             console.print(sentence, highlight=False)
         console.print(f"report: {made.report}", soft_wrap=True, highlight=False)
+        best = made.main.folder(
+            made.main.chosen.text if made.sentence.startswith("Yes") else made.main.chosen.reference
+        )
+        name = f"study.name={made.main.study.result.record.name}"
+        recommend = ["recommend", f"run={best.name}", "users=all", "output=recommendations.parquet"]
+        print_next_steps(console, cfg, ["compare", name], recommend)

@@ -26,6 +26,7 @@ from recsys.reports.selection import select_runs
 from recsys.reports.unequal import varied_keys
 from recsys.reports.wandb_report import log_comparison
 from recsys.schema import ConfigError
+from recsys.support.ids import ids_of_key
 from recsys.support.screen import Screen
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
@@ -171,7 +172,7 @@ def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Rec
         raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with recsys train or recsys study.")
     if study is not None:
         records = [record for record in records if _of_study(record, study)]
-    return store, select_runs(records, cfg.select, cfg.tag)
+    return store, select_runs(records, ids_of_key(cfg, "select"), cfg.tag)
 
 
 def _command(cfg: DictConfig) -> str:

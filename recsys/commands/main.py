@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from recsys.commands import registry
+from recsys.support.near_names import near_names
 
 HELP, VERSION, COMPLETION = ("--help", "-h"), "--version", ("--shell-completion", "-sc")
 USAGE_ERROR = 2  # exit status
-N_NEAREST = 3  # names of subcommands in the message about an unknown one
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,6 +87,4 @@ def _usage_error(word: str) -> int:
 
 
 def _nearest(word: str) -> str:
-    from difflib import get_close_matches
-
-    return ", ".join(get_close_matches(word, registry.COMMANDS, n=N_NEAREST, cutoff=0))
+    return ", ".join(near_names(word, registry.COMMANDS, cutoff=0))

@@ -17,6 +17,7 @@ from recsys.runs.listing import list_runs
 from recsys.runs.reproduction import reproduce_run
 from recsys.runs.showing import show_run
 from recsys.schema import ConfigError
+from recsys.support.near_names import nearest
 from recsys.support.screen import Screen
 
 EXAMPLES = (
@@ -42,5 +43,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
     """
     action = ACTIONS.get(cfg.action)
     if action is None:
-        raise ConfigError(f"action is {cfg.action!r}; expected one of {', '.join(ACTIONS)}.")
+        raise ConfigError(
+            f"action is {cfg.action!r}; expected one of {', '.join(ACTIONS)}{nearest(cfg.action, ACTIONS) or '.'}"
+        )
     return action(cfg, console or Screen())

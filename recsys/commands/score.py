@@ -10,11 +10,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recsys.commands.next_steps import print_next_steps
 from recsys.config.compose import compose
 from recsys.experiment.run import run as make_run
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError
 from recsys.support.ids import one_id
+from recsys.support.screen import Screen
 from recsys.tracking.environment import is_first_process
 
 EXAMPLES = (
@@ -35,7 +37,10 @@ def run(cfg: DictConfig) -> None:
     """
     made = make_run(run_config(cfg))
     if is_first_process():
-        print_run(made)
+        console = Screen()
+        print_run(made, console)
+        baseline = ["compare", f"baseline={made.record.run_id}"]
+        print_next_steps(console, cfg, baseline, ["runs", "action=show", f"run={made.record.run_id}"])
 
 
 def run_config(cfg: DictConfig) -> DictConfig:

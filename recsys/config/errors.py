@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from recsys.config.value_checks import nearest
 from recsys.schema import ConfigError
+from recsys.support.near_names import nearest
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError)
 _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "full_key:", "To append to your config")

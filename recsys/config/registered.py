@@ -20,6 +20,7 @@ from recsys.config import folders
 from recsys.config.trust import PACKAGES, allow
 from recsys.schema import ConfigError
 from recsys.support.custom_code.modules import is_custom
+from recsys.support.near_names import nearest
 
 MAIN = "__main__"  # the module of notebooks and scripts, which workers cannot import
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -93,7 +94,8 @@ def with_registered(known: Registered, perform: Callable[[Any], Any], job: Any) 
 
 def _folder_of(group: str, name: str) -> Path:
     if group not in PACKAGES:
-        raise ConfigError(f"recsys.register: the group is {group!r}; expected one of {', '.join(PACKAGES)}.")
+        hint = nearest(group, PACKAGES) or "."
+        raise ConfigError(f"recsys.register: the group is {group!r}; expected one of {', '.join(PACKAGES)}{hint}")
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == "none":
         raise ConfigError(f"recsys.register: the name is {name!r}; expected letters, digits and underscores.")
     own = _own_folder()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from recsys.config import renamed
 from recsys.schema import ConfigError
+from recsys.support.near_names import nearest
 
 MISSING = "???"  # the default of a key that must be given
 SEEDS = 2**32  # seeds of numpy and Lightning are below
@@ -100,17 +100,6 @@ _KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
     str: ("a text", (str,)),
     list: ("a list", (list,)),
 }
-
-
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """The end of a message that suggests a similar name; empty if none is similar.
-
-    Example:
-        >>> nearest("chagnes", ["changes", "cells"])
-        '; did you mean changes?'
-    """
-    found = get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def check_finite(node: Mapping[str, Any]) -> None:

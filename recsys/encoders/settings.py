@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from recsys.schema import ConfigError
+from recsys.support.near_names import nearest
 from recsys.support.number_checks import check_whole
 
 SMALLEST_VOCABULARY = 300  # the 256 bytes, the special tokens and some merges
@@ -55,5 +56,7 @@ def settings(kind: type[Settings], key: str, values: Mapping[str, Any] | None) -
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     unknown = sorted(set(values or {}) - set(known))
     if unknown:
-        raise ConfigError(f"encoder.{key}.{unknown[0]} is unknown; expected {', '.join(known)}.")
+        raise ConfigError(
+            f"encoder.{key}.{unknown[0]} is unknown; expected {', '.join(known)}{nearest(unknown[0], known) or '.'}"
+        )
     return kind(**(values or {}))

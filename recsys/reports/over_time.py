@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
@@ -13,7 +13,7 @@ from recsys.reports.cells import check_identity
 from recsys.reports.comparable import check_directions, recorded_name
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.grouping import group_by
-from recsys.reports.inference import Inference
+from recsys.reports.inference import Inference, too_few_users
 from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
 from recsys.reports.values import Values, load_values
 from recsys.reports.window_checks import check_windows, in_order_of_time
@@ -62,12 +62,19 @@ class OverTime:
 
     @property
     def warnings(self) -> list[str]:
-        """Those of the windows, with the windows that have them."""
+        """Those of all windows together, then those of single windows, with the windows that have them."""
         found: dict[str, list[str]] = {}
         for window, own in self.comparisons.items():
             for warning in own.warnings:
                 found.setdefault(warning, []).append(window)
-        return [f"{', '.join(windows)}: {warning}" for warning, windows in found.items()]
+        few = [too_few_users(self._n_users(metric), metric) for metric in self.metrics]
+        pooled = [f"all windows: {warning}" for warning in few if warning is not None]
+        return [*pooled, *(f"{', '.join(windows)}: {warning}" for warning, windows in found.items())]
+
+    def _n_users(self, metric: str) -> dict[str, int]:
+        """Users of all windows with a value other than 0, by label; empty without values per user."""
+        found = {label: score.n_users for label, score in self.scores[metric].items()}
+        return {label: n for label, n in found.items() if n is not None}
 
     def n_ahead(self, label: str, metric: str) -> int | None:
         """In how many windows a cell has a better mean than the baseline; None for the baseline, or without one."""
@@ -180,7 +187,6 @@ def _judge(
     plain = plain_scores(np.nanmean(values.by_seed[metric], axis=0).T.tolist())
     reference = None if first.baseline is None else shared.index(first.baseline)
     scores, pairs = scores_over_users(plain, values.per_user(metric), reference, seed, first.inference)
-    scores = [replace(score, n_users=None) for score in scores]
     return dict(zip(shared, scores, strict=True)), [Pair(shared[a], shared[b], own) for a, b, own in pairs]
 
 

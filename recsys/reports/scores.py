@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
-from recsys.reports.bootstrap import Floats
 from recsys.reports.inference import Inference
-from recsys.reports.statistics import PairedDifference, Sample, corrected, sample
+from recsys.reports.statistics import PairedDifference, Sample, UserValues, corrected, sample
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,13 @@ def plain_scores(by_seed: Sequence[Sequence[float]]) -> list[Score]:
 
 
 def scores_over_users(
-    plain: Sequence[Score], values: Floats, reference: int | None, seed: int, inference: Inference
+    plain: Sequence[Score], values: UserValues, reference: int | None, seed: int, inference: Inference
 ) -> tuple[list[Score], list[tuple[int, int, PairedDifference]]]:
     """Scores with intervals and differences, and the differences of all pairs of places.
 
     Args:
         plain: Scores without.
-        values: (n_users, n_seeds, n_cells).
+        values: Of the metric.
         reference: The place of the cell that all are compared with.
         seed: Of the resampling.
         inference: How differences are tested.
@@ -89,18 +88,18 @@ def scores_over_users(
 
 
 def scores_of_segment(
-    values: Floats, reference: int | None, seed: int, inference: Inference
+    values: UserValues, reference: int | None, seed: int, inference: Inference
 ) -> tuple[list[Score], dict[int, PairedDifference]]:
     """Scores of cells in one segment, and the differences to the reference by place, uncorrected.
 
     Args:
-        values: (n_users, n_seeds, n_cells), at least two users.
+        values: Of the segment, at least two users.
         reference: The place of the cell that all are compared with.
         seed: Of the resampling.
         inference: How differences are tested.
     """
     resampled = sample(values, seed, inference)
-    scores = _with_intervals(plain_scores(values.mean(axis=0).T.tolist()), resampled)
+    scores = _with_intervals(plain_scores(values.values.mean(axis=0).T.tolist()), resampled)
     others = [place for place in range(len(scores)) if place != reference]
     if reference is None or not others:
         return scores, {}
@@ -109,7 +108,7 @@ def scores_of_segment(
 
 def _with_intervals(plain: Sequence[Score], resampled: Sample) -> list[Score]:
     ends = resampled.intervals()
-    means, n_users = resampled.means.mean(axis=0), (resampled.means != 0).sum(axis=0)
+    means, n_users = resampled.means.mean(axis=0), resampled.n_users()
     scores = [
         replace(score, mean=float(mean), low=float(low), high=float(high), n_users=int(n))
         for score, mean, low, high, n in zip(plain, means, ends.low, ends.high, n_users, strict=True)

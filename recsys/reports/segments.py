@@ -14,7 +14,7 @@ from recsys.reports.bootstrap import Floats
 from recsys.reports.cells import Cell
 from recsys.reports.inference import ENOUGH_USERS, Inference
 from recsys.reports.scores import Score, scores_of_segment
-from recsys.reports.statistics import PairedDifference, corrected
+from recsys.reports.statistics import PairedDifference, UserValues, corrected
 from recsys.reports.values import Values
 from recsys.tracking.store import N_HISTORY
 
@@ -113,7 +113,7 @@ def find_segments(
                 found.values[name] = dict(zip((cell.label for cell in cells), means, strict=True))
                 tables[name] = table
     by_user = {name: values.of_users(table) for name, table in tables.items()}
-    enough = {name: own for name, own in by_user.items() if len(own) > 1}
+    enough = {name: own for name, own in by_user.items() if len(own.values) > 1}
     found.scores.update(_judged(enough, reference, seed, inference, [cell.label for cell in cells]))
     return found
 
@@ -140,9 +140,9 @@ def history_groups(lengths: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.bool
 
 
 def _judged(
-    tables: Mapping[str, Floats], reference: int | None, seed: int, inference: Inference, labels: Sequence[str]
+    tables: Mapping[str, UserValues], reference: int | None, seed: int, inference: Inference, labels: Sequence[str]
 ) -> dict[str, dict[str, Score]]:
-    """Scores by segment and label from values of users (n_users, n_seeds, n_cells); all differences are one family."""
+    """Scores by segment and label from values of users; all differences are one family."""
     found = {name: scores_of_segment(table, reference, seed, inference) for name, table in tables.items()}
     places = [(name, place) for name, (_, own) in found.items() for place in own]
     family: list[PairedDifference] = corrected([found[name][1][place] for name, place in places], inference)

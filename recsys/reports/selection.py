@@ -8,10 +8,12 @@ from typing import Any
 
 from recsys.reports.grouping import group_by
 from recsys.schema import ConfigError
+from recsys.support.near_names import nearest
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 
 _RUN_ID = re.compile(r"[0-9a-f]{12}")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FILTER = re.compile(r"([^:=]+)[:=](.*)")
 
 
@@ -23,8 +25,9 @@ def select_runs(
     Args:
         records: Of the store.
         select: Run ids, and filters such as "encoder:bert" (a choice), "batches.batch_size:512" (a config key),
-            "status:failed" or "name:bert+dot"; "=" does as well, but Hydra's lists need quotes
-            for it. Filters of one key are alternatives; run ids, where there are any, are the only runs considered.
+            "status:failed" or "name:bert+dot"; "=" does as well, but Hydra's lists need quotes for it. Numbers are
+            compared as numbers: 1e-3 fits 0.001. Filters of one key are alternatives; run ids, where there are any,
+            are the only runs considered.
         tag: Such as the name of a study; None for all runs.
         tested_only: False for runs without a test, too, as tuning makes them.
 
@@ -69,19 +72,36 @@ def _parse(text: str) -> tuple[str, str]:
 
 def _filtered(records: Sequence[Record], key: str, values: Sequence[str]) -> list[Record]:
     found = [(record, _value(record, key)) for record in records]
-    kept = [record for record, value in found if value in values]
+    wanted = {_comparable(value) for value in values}
+    kept = [record for record, value in found if value is not None and _comparable(value) in wanted]
     if not kept:
-        known = sorted({value for _, value in found if value is not None})
+        known = sorted({value for _, value in found if value is not None}, key=_in_order)
+        hint = "" if known else nearest(key, {one for record in records for one in _facts(record)})
         there = f"there {key} is {', '.join(known[:20])}" if known else f"no run has a key {key}"
-        raise ConfigError(f"select has {key}:{' or '.join(values)}, which no run fits: {there}.")
+        raise ConfigError(f"select has {key}:{' or '.join(values)}, which no run fits: {there}{hint or '.'}")
     return kept
 
 
+def _comparable(value: str) -> str | float:
+    """A number as a number, however it is written; any other text as it is."""
+    return float(value) if _NUMBER.fullmatch(value) else value
+
+
+def _in_order(value: str) -> tuple[bool, float, str]:
+    """Numbers by size, then texts."""
+    number = _comparable(value)
+    return (False, number, value) if isinstance(number, float) else (True, 0.0, value)
+
+
 def _value(record: Record, key: str) -> str | None:
-    if key in record.choices:
-        return _text(record.choices[key])
-    settings = {"name": record.name, "status": record.status, **dict(flatten(record.config))}
-    return _text(settings[key]) if key in settings else None
+    facts = _facts(record)
+    return _text(facts[key]) if key in facts else None
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    """A run's settings by key, and its choices, which have the names of nodes of the configuration."""
+    own = {"name": record.name, "status": record.status}
+    return {**own, **dict(flatten(record.config)), **record.choices}
 
 
 def _text(value: Any) -> str:

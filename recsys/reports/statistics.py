@@ -26,6 +26,8 @@ from recsys.reports.seed_variance import (
     two_level_interval,
 )
 
+ROUNDING = 1e-12  # of sums of a user's values
+
 
 @dataclass(frozen=True)
 class PairedDifference:
@@ -87,11 +89,26 @@ class Intervals:
 
 
 @dataclass(frozen=True)
+class UserValues:
+    """Values of users, and what they were made of.
+
+    Attributes:
+        values: (n_users, n_seeds, n_cells) values whose mean is a metric, and whose spread is that of users.
+        sums: (n_users, n_seeds, n_cells) sums over each user's own queries. They say who has a value at all: a
+            linearised value is seldom 0, even for a user whose queries all are.
+    """
+
+    values: Floats
+    sums: Floats
+
+
+@dataclass(frozen=True)
 class Sample:
     """Values of cells on the same users and seeds, with what resampling makes of them.
 
     Attributes:
         means: (n_users, n_cells), over seeds.
+        sums: (n_users, n_cells), over seeds: of users' own queries; see `UserValues`.
         resampled: (n_resamples, n_cells) means over resampled users.
         by_seed: The same for each seed, (n_resamples, n_seeds, n_cells); None unless seeds are resampled too.
         seeds: Variances of seeds of each cell; None with one seed.
@@ -101,6 +118,7 @@ class Sample:
     """
 
     means: Floats
+    sums: Floats
     resampled: Floats
     by_seed: Floats | None
     seeds: SeedVariances | None
@@ -132,7 +150,7 @@ class Sample:
         p = self._p(table, effect_size, others, reference)
         columns = [table.mean(axis=0), ends.low, ends.high, p, effect_size]
         found = [PairedDifference(*map(float, column)) for column in zip(*columns, strict=True)]
-        n_users = (table != 0).sum(axis=0).tolist()
+        n_users = _n_nonzero(self.sums[:, others] - self.sums[:, [reference]]).tolist()
         found = [replace(difference, n_users=n) for difference, n in zip(found, n_users, strict=True)]
         if error is None or ends.low_with_seeds is None or ends.high_with_seeds is None:
             return found
@@ -143,6 +161,10 @@ class Sample:
                 found, ends.low_with_seeds, ends.high_with_seeds, p_with_seeds, strict=True
             )
         ]
+
+    def n_users(self) -> NDArray[np.int64]:
+        """(n_cells,) users with a value other than 0."""
+        return _n_nonzero(self.sums)
 
     def pairs(self) -> Iterator[tuple[int, int, PairedDifference]]:
         """Places a < b of all pairs of cells with the difference of a to b, uncorrected."""
@@ -178,14 +200,20 @@ class Sample:
         return replace(self.signed, sums=sums).p(table.sum(axis=0), absolute[others] + absolute[reference])
 
 
-def sample(values: ArrayLike, seed: int, inference: Inference | None = None) -> Sample:
+def sample(values: ArrayLike | UserValues, seed: int, inference: Inference | None = None) -> Sample:
     """Resample values (n_users, n_cells) or (n_users, n_seeds, n_cells) as the inference needs it.
+
+    Args:
+        values: An array, if every user has one query.
+        seed: Of the resampling.
+        inference: How differences are judged.
 
     Raises:
         ComparisonError: If there are fewer than two users.
     """
     inference = inference or Inference()
-    array = np.asarray(values, dtype=np.float64)
+    own = values if isinstance(values, UserValues) else None
+    array = np.asarray(values if own is None else own.values, dtype=np.float64)
     table = as_table(array)
     array = array.reshape(len(array), -1, array.shape[-1])
     n_seeds, means = array.shape[1], array.mean(axis=1)
@@ -195,7 +223,8 @@ def sample(values: ArrayLike, seed: int, inference: Inference | None = None) -> 
     resampled = resampled_means(means, seed, inference.n_resamples) if by_seed is None else by_seed.mean(axis=1)
     signed = signed_sums(means, seed, inference.n_resamples) if inference.test == RANDOMISATION else None
     seeds = seed_variances(array) if n_seeds > 1 else None
-    return Sample(means, resampled, by_seed, seeds, signed, seed, inference)
+    sums = means if own is None else own.sums.mean(axis=1)
+    return Sample(means, sums, resampled, by_seed, seeds, signed, seed, inference)
 
 
 def paired_differences(
@@ -234,6 +263,11 @@ def corrected(differences: Sequence[PairedDifference], inference: Inference) -> 
     """One family of differences with their corrected p-values."""
     p_values = CORRECTIONS[inference.correction]([difference.p for difference in differences])
     return [replace(difference, p_corrected=p) for difference, p in zip(differences, p_values, strict=True)]
+
+
+def _n_nonzero(table: Floats) -> NDArray[np.int64]:
+    """Users of each column with a value other than 0, apart from rounding."""
+    return (np.abs(table) > ROUNDING).sum(axis=0)
 
 
 def _variance_of_mean(table: Floats) -> Floats:

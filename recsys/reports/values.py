@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys.reports.cells import Cell
+from recsys.reports.statistics import UserValues
 from recsys.schema import ComparisonError
 from recsys.tracking.store import KEYS, N_HISTORY, QUERY, USER_COLUMN, Store, segment_column
 
@@ -34,8 +35,8 @@ class Values:
     by_seed: dict[str, Floats]
     segments: dict[str, Floats] = field(default_factory=dict)
 
-    def per_user(self, metric: str) -> Floats:
-        """(n_users, n_seeds, n_cells) values whose mean is the metric, and whose spread is that of users.
+    def per_user(self, metric: str) -> UserValues:
+        """Values whose mean is the metric, and whose spread is that of users.
 
         Where every user has one query, these are the queries' values. Else each user's are
         m + (sum of own - m × number of own) / (mean number), with m the mean over queries: the linearised ratio
@@ -43,18 +44,18 @@ class Values:
         """
         return self.of_users(self.by_seed[metric])
 
-    def of_users(self, table: Floats) -> Floats:
+    def of_users(self, table: Floats) -> UserValues:
         """Values of users likewise from a table of queries (n_queries, n_seeds, n_cells); NaN is ignored."""
         defined = ~np.isnan(table[:, 0, 0])
         users, owner = np.unique(self.queries[USER_COLUMN].to_numpy()[defined], return_inverse=True)
         table = table[defined]
         if len(users) == len(table):
-            return table
+            return UserValues(table, table)
         sums = np.zeros((len(users), *table.shape[1:]))
         np.add.at(sums, owner, table)
         counts = np.bincount(owner)[:, None, None]
         mean = table.mean(axis=0)
-        return mean + (sums - mean * counts) / counts.mean()
+        return UserValues(mean + (sums - mean * counts) / counts.mean(), sums)
 
     @property
     def n_users(self) -> int:

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from recsys.reports.selection import select_runs
 from recsys.schema import ConfigError
-from recsys.support.ids import one_id
+from recsys.support.ids import ids_of_key, one_id
 from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -54,4 +54,4 @@ def chosen_runs(cfg: DictConfig) -> list[Record]:
     records = store_of(cfg).records()
     if not records:
         raise ConfigError(f"runs_dir={cfg.runs_dir} holds no run; make some with recsys train or recsys study.")
-    return select_runs(records, list(cfg.select), cfg.tag, tested_only=False)
+    return select_runs(records, ids_of_key(cfg, "select"), cfg.tag, tested_only=False)

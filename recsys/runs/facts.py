@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from recsys import schema
@@ -57,3 +58,12 @@ def fact(record: Record, key: str) -> Any:
         if key in facts:
             return facts[key]
     return None
+
+
+def keys_of_all(records: Iterable[Record]) -> list[str]:
+    """All keys that `fact` knows in any of the runs."""
+    found = (
+        (*summary(record), *record.metrics, *record.choices, *(key for key, _ in flatten(record.config)))
+        for record in records
+    )
+    return list(dict.fromkeys(key for own in found for key in own))

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from recsys.reports.formatting import ABSENT, number, seconds
 from recsys.runs.choosing import chosen_runs, store_of
-from recsys.runs.facts import fact, monitored, summary
+from recsys.runs.facts import fact, keys_of_all, monitored, summary
 from recsys.schema import TEST, VAL, ConfigError
+from recsys.support.near_names import nearest
 from recsys.support.text_tables import TextTable
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -39,7 +40,8 @@ def sort_runs(records: Sequence[Record], sort: str) -> list[Record]:
     known = [record for record in records if _is_known(fact(record, key))]
     if not known:
         columns = ", ".join(summary(records[0]))
-        raise ConfigError(f"sort={sort}: no run has {key!r}. Give one of {columns}, a metric or a config key.")
+        hint = nearest(key, keys_of_all(records)) or "."
+        raise ConfigError(f"sort={sort}: no run has {key!r}. Give one of {columns}, a metric or a config key{hint}")
     known.sort(key=lambda record: _comparable(fact(record, key)), reverse=descending)
     return [*known, *(record for record in records if record not in known)]
 

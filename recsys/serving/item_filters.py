@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from recsys import schema
 from recsys.data.sources.indexing import to_index
 from recsys.schema import ConfigError, DataError
 from recsys.serving.table_files import PLAIN, TextFormat, read_ids, read_table
+from recsys.support.near_names import nearest
 
 
 def allowed_items(
@@ -47,16 +49,57 @@ def allowed_items(
 
 
 def _where(items: pl.DataFrame, where: str) -> NDArray[np.bool_]:
-    columns = ", ".join(f"{name} ({kind})" for name, kind in items.schema.items())
-    try:
-        kept = items.select(pl.sql_expr(where).alias("kept"))["kept"]
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    """The items that fulfil a condition over typed columns or, where these do not fit it, over columns of texts."""
+    typed = with_types(items)
+    kept = _selected(typed, where)
+    if isinstance(kept, Exception) and not isinstance(texts := _selected(items, where), Exception):
+        kept = texts
+    if isinstance(kept, Exception):
+        near = [name for name in re.findall(r"[A-Za-z_]\w*", where) if name not in items.columns]
+        hint = next(filter(None, (nearest(name, items.columns) for name in near)), ".")
+        columns = ", ".join(f"{name} ({kind})" for name, kind in typed.schema.items())
         raise ConfigError(
-            f"where={where!r} is no SQL condition over the items: {error}. They have {columns}."
-        ) from error
+            f"where={where!r} is no SQL condition over the items: {kept}. They have {columns}{hint}"
+        ) from kept
     if kept.dtype != pl.Boolean or len(kept) != items.height:
         raise ConfigError(f"where={where!r} gives {kept.dtype}; expected a condition, true or false for each item.")
     return kept.fill_null(False).to_numpy()
+
+
+def _selected(items: pl.DataFrame, where: str) -> pl.Series | Exception:
+    try:
+        return items.select(pl.sql_expr(where).alias("kept"))["kept"]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        return error
+
+
+def with_types(items: pl.DataFrame) -> pl.DataFrame:
+    """Columns of texts that all are numbers or truth values as such: files of text have no types.
+
+    Ids and numbers with leading zeros, such as postcodes, stay texts. Beside numbers, empty texts are null.
+
+    Example:
+        >>> films = pl.DataFrame({"item_id": ["1"], "year": ["1995"], "stars": ["3.5"], "code": ["007"]})
+        >>> with_types(films).dtypes
+        [String, Int64, Float64, String]
+    """
+    names = [name for name, kind in items.schema.items() if kind == pl.String and name not in _TEXTS]
+    return items.with_columns(_typed(items[name]) for name in names)
+
+
+_TEXTS = (schema.ITEM_ID, schema.TEXT)
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    texts = column.str.strip_chars().replace("", None)
+    filled = texts.drop_nulls()
+    if not len(filled) or filled.str.contains(r"^[+-]?0\d").any():
+        return column
+    for kind in (pl.Int64, pl.Float64):
+        if filled.cast(kind, strict=False).is_finite().fill_null(False).all():
+            return texts.cast(kind)
+    is_flag = filled.str.to_lowercase().is_in(["true", "false"]).all()
+    return texts.str.to_lowercase() == "true" if is_flag else column
 
 
 def _listed(items: pl.DataFrame, path: Path, text: TextFormat) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from recsys.data.sources.json_lines import JsonLinesTable, literal
 from recsys.data.sources.raw import RawFile, is_utf8, wrong_byte
 from recsys.data.sources.reading import add_ragged, check_height
 from recsys.schema import DataError
+from recsys.support.near_names import nearest
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 LISTS = (".txt", "")
@@ -103,7 +104,8 @@ def read_table(path: Path, key: str, ids: Sequence[str], text: TextFormat = PLAI
         if column not in frame.columns:
             found = ", ".join(map(shown, frame.columns))
             hint = " The header has tabs: set data.separator=tab." if "\t" in frame.columns[0] else ""
-            raise DataError(f"{key}: {path} has no column {column!r}; it has {found}.{hint}")
+            near = nearest(column, map(shown, frame.columns), "'") or "."
+            raise DataError(f"{key}: {path} has no column {column!r}; it has {found}{near}{hint}")
         values = frame[column]
         if values.dtype.is_nested():
             raise DataError(f"{key}: {path}: column {column!r} is {values.dtype}; expected one id in each row.")

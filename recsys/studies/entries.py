@@ -17,11 +17,11 @@ from recsys.config.value_checks import (
     check_flags,
     check_keys,
     check_texts,
-    nearest,
 )
 from recsys.experiment.built_once import metric_suite
 from recsys.reports.report import FILES
 from recsys.schema import TEST, ConfigError
+from recsys.support.near_names import nearest
 from recsys.support.number_checks import check_whole
 
 

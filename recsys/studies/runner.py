@@ -21,6 +21,7 @@ from recsys.studies.launchers.base import Launcher, Perform
 from recsys.studies.plan import PlannedCell, plan, retuned
 from recsys.studies.search_checks import check_search
 from recsys.studies.tuning import maximises, tuning_seeds
+from recsys.support.near_names import nearest
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyCell, StudyRecord, Trial
@@ -119,7 +120,10 @@ def check_baseline(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
     """
     labels = list(dict.fromkeys(planned.name for planned in cells))
     if cfg.study.baseline is not None and cfg.study.baseline not in labels:
-        raise ConfigError(f"study.baseline is {cfg.study.baseline!r}; expected one of {', '.join(labels)}, or null.")
+        hint = nearest(cfg.study.baseline, labels)
+        raise ConfigError(
+            f"study.baseline is {cfg.study.baseline!r}; expected one of {', '.join(labels)}, or null{hint or '.'}"
+        )
 
 
 def _tune(cfg: DictConfig, cells: Sequence[PlannedCell], launcher: Launcher, progress: StudyProgress) -> list[Outcome]:

@@ -14,6 +14,7 @@ from recsys.studies.plan import PlannedCell, space_of
 from recsys.studies.space import has_key, plain_space
 from recsys.studies.storage import located
 from recsys.studies.tuning import COSTS, DEFAULTS_FIRST
+from recsys.support.near_names import nearest
 from recsys.support.number_checks import check_whole
 from recsys.tracking.study_record import study_folder
 
@@ -53,7 +54,9 @@ def _check_entry(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSp
     if any(key in own.keys or key in own.taken_out for own in spaces):
         return
     if not any(has_key(planned.cfg, key) for planned in cells):
-        raise ConfigError(f"study.space has {key}, which is no key of any cell's configuration.")
+        known = dict.fromkeys(one for own in spaces for one in own.keys)
+        hint = nearest(key, known)
+        raise ConfigError(f"study.space has {key}, which is no key of any cell's configuration{hint or '.'}")
     reasons = {p.label: own.left_out[key] for p, own in zip(cells, spaces, strict=True) if key in own.left_out}
     told = "; ".join(f"{label}: {reason}" for label, reason in reasons.items()) or "no cell's components can use it"
     raise ConfigError(f"study.space has {key}, which is searched in no cell ({told}): remove it from study.space.")

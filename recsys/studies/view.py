@@ -54,8 +54,8 @@ class StudyView(StudyProgress):
     def _header(self) -> str:
         """What the phase is about, and how much of it is there already."""
         cells = {job.label for job in self.jobs}
-        choices = [(job.cfg if job.planned is None else job.planned.cfg).choices for job in self.jobs]
-        where = ", ".join(dict.fromkeys(f"{own.data}, split {own.split}" for own in choices))
+        own = [job.cfg if job.planned is None else job.planned.cfg for job in self.jobs]
+        where = ", ".join(dict.fromkeys(f"{_data_name(cfg)}, split {cfg.choices.split}" for cfg in own))
         if self.jobs and self.jobs[0].seed is None:
             return (
                 f"{self.cfg.study.name}: tuning of {len(cells)} cells, {self.cfg.search.n_trials} trials each ({where})"
@@ -137,6 +137,11 @@ class StudyView(StudyProgress):
         value = "" if outcome.value is None else f", {number(outcome.value)} on validation"
         trials = f", {len(outcome.trials)} trials" if outcome.seed is None and outcome.state != JOB_FAILED else ""
         return f"{place} {outcome.label} {seed}: {told}{value}{trials}, {seconds(outcome.seconds)}"
+
+
+def _data_name(cfg: DictConfig) -> str:
+    """The data set's own name, such as that of a table, or the choice of `data`."""
+    return str((cfg.get("data") or {}).get("name") or cfg.choices.data)
 
 
 def _name(job: Job) -> str:

@@ -48,7 +48,7 @@ def test_milliseconds_taken_for_seconds(tmp_path):
     assert said.startswith(
         "log.csv:2: column 'time': found '1600000000000', expected a time between 1970 and 2100 in s"
     )
-    assert said.endswith("if it counts something else, set data.interactions.timestamp_unit.")
+    assert said.endswith("if it has another form, set data.interactions.timestamp_unit=auto, or to its form.")
 
 
 def test_seconds_taken_for_milliseconds(tmp_path):

@@ -165,3 +165,14 @@ def test_one_run_is_printed(store):
     assert "not trained by epochs, 12 k trained weights, peak memory 500 MB; encode 2.0 s" in text
     assert "warning: few [users]" in text
     assert str(store.folder(run.run_id)) in text
+
+
+@pytest.mark.parametrize("written", ["0.001", "1e-3", "1.0E-03", ".0010"])
+def test_numbers_are_selected_as_numbers(store, written):
+    runs = [made_run(store, "bert", "dot", seed, [1.0, 0.5], config={"lr": lr}) for seed, lr in ((0, 0.001), (1, 0.01))]
+    assert select_runs(runs, [f"lr:{written}"]) == runs[:1]
+
+
+def test_a_misspelt_key_of_a_filter_gets_the_nearest(store):
+    with pytest.raises(ConfigError, match=r"no run has a key encodr; did you mean encoder\?"):
+        select_runs(small_study(store), ["encodr:bert"])

@@ -139,7 +139,7 @@ def test_users_with_several_queries_and_seeds(store):
     users = ["a", "a", "b", "c"]
     first, second = [1.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 0.0]
     runs = [made_run(store, "bert", "dot", seed, own, users=users) for seed, own in enumerate((first, second))]
-    found = load_values(make_cells(runs), store, ["ndcg@10"]).per_user("ndcg@10")
+    found = load_values(make_cells(runs), store, ["ndcg@10"]).per_user("ndcg@10").values
     assert found.shape == (3, 2, 1)
     # the mean over queries is 1/2 in both seeds; a mean user has 4/3 queries; a's sum of 1 is 0 above 2 × 1/2
     assert found[:, 0, 0] == pytest.approx([1 / 2, 1 / 2, 1 / 2])

@@ -102,6 +102,22 @@ def test_users_in_some_windows_are_clusters(store):
     assert (found.n_users, found.n_repeated) == (6, 2)
 
 
+def test_few_users_with_a_value_are_warned_of(store):
+    months = ("2020-01", "2020-02", "2020-04")
+    names = [f"u{place}" for place in range(30)]
+    users = {months[0]: names, months[1]: names[:20], months[2]: names[:10]}  # users have unequal numbers of queries
+    half = {month: [1.0] * 5 + [0.0] * (len(own) - 5) for month, own in users.items()}
+    values = {month: {"bert": [0.5] * len(own), "tfidf": half[month]} for month, own in users.items()}
+    found = pooled(store, runs_of(store, values, users))
+    scores = found.scores["ndcg@10"]
+    assert (scores["bert+dot"].n_users, scores["tfidf+dot"].n_users) == (30, 5)
+    difference = scores["bert+dot"].difference
+    assert difference is not None
+    assert difference.n_users == 30
+    few = "fewer than 10 users have a value of ndcg@10 other than 0 in tfidf+dot (5)"
+    assert found.warnings[0].startswith(f"all windows: {few}")
+
+
 def test_several_seeds_are_averaged_within_users(store):
     shifted = {month: {"bert": [0.9, 0.8, 0.7], "tfidf": [0.2, 0.4, 0.1]} for month in BALANCED}
     runs = runs_of(store, BALANCED, USERS)

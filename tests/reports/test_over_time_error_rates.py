@@ -33,7 +33,7 @@ def simulated(n_users: int, n_studies: int, seed: int) -> tuple[list[str], NDArr
 )
 def test_users_who_come_back_are_no_new_evidence(n_users, n_studies):
     users, differences = simulated(n_users, n_studies, seed=n_users)
-    values = Values(pl.DataFrame({"user": users}), {}, {}).of_users(differences[:, None, :])[:, 0]
+    values = Values(pl.DataFrame({"user": users}), {}, {}).of_users(differences[:, None, :]).values[:, 0]
     found = paired_differences(values, np.zeros(len(values)), 0, Inference(n_resamples=100))
     clustered = np.mean([own.p < 0.05 for own in found])
     naive = np.mean(stats.ttest_1samp(differences, 0).pvalue < 0.05)

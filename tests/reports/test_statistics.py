@@ -8,7 +8,7 @@ from scipy import stats
 from recsys.reports.bootstrap import bootstrap_interval, expanded_level
 from recsys.reports.inference import Inference, too_few_resamples, too_few_users
 from recsys.reports.randomisation import randomisation_p
-from recsys.reports.statistics import corrected, paired_difference, paired_differences, sample
+from recsys.reports.statistics import UserValues, corrected, paired_difference, paired_differences, sample
 from recsys.schema import ConfigError
 
 RANDOMISATION = Inference(test="randomisation")
@@ -184,6 +184,14 @@ def test_intervals_cover_where_ten_users_have_hits(hits, n_users):
     for values, truth in ((first - same, 0.0), (first - worse, 0.2 * mean)):
         found = paired_differences(values, np.zeros(n_users), 0, Inference(n_resamples=1000))
         assert 0.935 <= np.mean([own.low <= truth <= own.high for own in found]) <= 0.97
+
+
+def test_users_with_a_value_are_counted_by_their_own_sums():
+    sums = np.array([[1.0, 0.0], [0.1 + 0.2, 0.3], [0.0, 0.0], [2.0, 2.0]])[:, None, :]
+    linearised = UserValues(sums + 0.125 * np.arange(1, 5)[:, None, None], sums)
+    found = sample(linearised, 0, Inference(n_resamples=100))
+    assert found.n_users().tolist() == [3, 2]  # not 4, although no linearised value is 0
+    assert found.differences([0], 1)[0].n_users == 1  # 0.1 + 0.2 is 0.3
 
 
 def test_fewer_users_are_warned_of():

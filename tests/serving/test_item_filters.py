@@ -80,3 +80,33 @@ def test_a_malformed_file_of_candidates_is_refused(tmp_path, name, content, mess
 def test_a_missing_file_of_candidates_is_refused(tmp_path):
     with pytest.raises(DataError, match="candidates: there is no file"):
         allowed_items(ITEMS, None, str(tmp_path / "absent.csv"))
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("year < 200", [True, False, False]),  # as texts, "1995" is before "200"
+        ("price >= 9.5 and price < 1e3", [False, True, False]),
+        ("year = '95'", [True, False, False]),
+        ("code = '007'", [True, False, False]),
+        ("sold", [True, False, False]),
+        ("item_id = '2'", [False, True, False]),
+    ],
+)
+def test_columns_of_texts_have_inferred_types(where, expected):
+    items = pl.DataFrame(
+        {
+            "item_id": ["1", "2", "3"],
+            "year": ["95", "1995", "2005"],
+            "price": ["9", "10.5", ""],
+            "code": ["007", "12", "13"],
+            "sold": ["True", "false", ""],
+        }
+    )
+    assert allowed_items(items, where, None).tolist() == expected
+
+
+def test_a_misspelt_column_gets_the_nearest():
+    items = pl.DataFrame({"item_id": ["1"], "year": ["1"]})
+    with pytest.raises(ConfigError, match=r"did you mean year\?"):
+        allowed_items(items, "yeer > 3", None)

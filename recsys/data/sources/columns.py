@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import polars as pl
 
 from recsys import schema
-from recsys.data.sources import times
+from recsys.data.sources import times, written_times
 from recsys.data.sources.csv_table import is_value
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.schema import DataError
+from recsys.support.near_names import nearest
 
 _YEAR_1971 = 31_536_000
 _SAMPLE = 1000  # rows by which the unit of times is guessed
@@ -69,7 +69,7 @@ def timestamp(raw: str, unit: str = "s", key: str = "", unit_key: str = "") -> C
     Args:
         raw: The column's name.
         unit: `s`, `ms`, `us` or `ns` since 1970; `iso`; a format such as `%Y-%m-%d %H:%M:%S`, taken as UTC where it has
-            no zone; or `auto`, one of the others but a format, by the first values.
+            no zone; or `auto`, one of these, by the values.
         key: The configuration's key of the column.
         unit_key: The configuration's key of the unit, if there is one.
 
@@ -98,8 +98,7 @@ def require(table: RawTable, wanted: Mapping[str, str]) -> None:
         if isinstance(table, ParquetTable) and name in table.left_out:
             kind = table.left_out[name]
             raise DataError(f"{table.label}: column '{name}'{named} is {kind}; expected texts, numbers or times.")
-        near = _nearest(name, found)
-        guess = f"; did you mean '{shown(near)}'?" if near else "."
+        guess = nearest(shown(name), map(shown, found), "'") or "."
         listed = ", ".join(map(shown, found))
         raise DataError(f"{table.label}: there is no column '{name}'{named}; found {listed}{guess}{header_hint(table)}")
 
@@ -129,13 +128,29 @@ def with_unit(table: RawTable, column: Column) -> Column:
     """The column with the unit of its times, detected from its first values for `auto`."""
     if column.unit_key is None:
         return column
-    first = table.collect(table.frame.select(column.raw).filter(pl.col(column.raw) != "").head(_SAMPLE))[column.raw]
-    unit = times.guess(first)
+    filled = table.frame.select(column.raw).filter(pl.col(column.raw) != "")
+    first = table.collect(filled.head(_SAMPLE))[column.raw]
+    unit = times.guess(first) or _written(table, column, table.collect(filled.unique())[column.raw])
     if unit is None:
         value = f"{first[0]!r}" if len(first) else "nothing"
-        named = f"set {column.unit_key or 'the unit'}: {times.KNOWN}"
+        named = f"set {column.unit_key or 'the unit'}: {times.KNOWN}, as in %d.%m.%Y"
         raise DataError(f"{table.label}: column '{column.raw}': no unit of times fits {value}; {named}.")
     return timestamp(column.raw, unit, column.key, column.unit_key)
+
+
+def _written(table: RawTable, column: Column, values: pl.Series) -> str | None:
+    """The format of written times; None if no known one fits.
+
+    Raises:
+        DataError: If several fit.
+    """
+    found = written_times.fitting(values)
+    if len(found) > 1:
+        raise DataError(
+            f"{table.label}: column '{column.raw}': several formats fit times such as {values.sort()[0]!r}; set "
+            f"{' or '.join(f'{column.unit_key}={form!r}' for form in found)}."
+        )
+    return found[0] if found else None
 
 
 def refuse_lists(table: RawTable, columns: Mapping[str, Column]) -> None:
@@ -178,12 +193,6 @@ def header_hint(table: RawTable) -> str:
     if len(columns) == 1 and "\t" in columns[0]:
         return " The header has tabs: set data.separator=tab."
     return ""
-
-
-def _nearest(name: str, found: list[str]) -> str | None:
-    folded = {other.casefold(): other for other in found}
-    near = get_close_matches(name.casefold(), folded, n=1)
-    return folded[near[0]] if near else None
 
 
 def _finite(text: pl.Expr) -> pl.Expr:

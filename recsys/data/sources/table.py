@@ -45,7 +45,7 @@ class Interactions:
         item: Column of the item's id.
         rating: Column of the rating; null if there is none.
         timestamp: Column of the time; null if there is none.
-        timestamp_unit: s, ms, us or ns since 1970; iso; a format such as %Y-%m-%d; or auto, by the first values.
+        timestamp_unit: s, ms, us or ns since 1970; iso; a format such as %Y-%m-%d; or auto, by the values.
         min_rating: Interactions with a lower rating are no positives and counted, as by `split.min_rating`. Repeated
             pairs are merged before. Null keeps all.
         nested: In jsonl, column that is a list of objects, each an interaction; the other columns hold for all of them.

@@ -7,6 +7,7 @@ from string import Formatter
 import polars as pl
 
 from recsys.schema import ConfigError
+from recsys.support.near_names import nearest
 
 _PUNCTUATION = " \t\n.,;:|/-–—"
 
@@ -38,7 +39,9 @@ def require_fields(columns: list[str], template: str, label: str, key: str = "da
     """
     for _, name in fields(template, key):
         if name and name not in columns:
-            raise ConfigError(f"{key}: {label} has no column '{name}'; it has {', '.join(columns)}.")
+            raise ConfigError(
+                f"{key}: {label} has no column '{name}'; it has {', '.join(columns)}{nearest(name, columns) or '.'}"
+            )
 
 
 def render(frame: pl.DataFrame, template: str, key: str = "data.template") -> pl.Series:

@@ -42,7 +42,7 @@ def expected(unit: str, key: str = "") -> str:
         return f"a time written as {unit}" + (f" ({key})" if key else "")
     if unit == ISO:
         return "a time between 1970 and 2100 such as 2020-09-13 or 2020-09-13T12:26:40.5+02:00"
-    advice = f"; if it counts something else, set {key}" if key else ""
+    advice = f"; if it has another form, set {key}=auto, or to its form" if key else ""
     return f"a time between 1970 and 2100 in {unit} since 1970{advice}"
 
 

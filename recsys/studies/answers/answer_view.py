@@ -39,7 +39,8 @@ class AnswerView(StudyView):
     def _left(self) -> str:
         if self._end is None:
             return super()._left()
-        return f"about {seconds(max(0.0, self._end - time.perf_counter()))}"
+        left = self._end - time.perf_counter()
+        return f"about {seconds(left)}" if left > 0 else "unknown: it takes longer than planned"
 
     def _line(self, outcome: Outcome) -> str:
         return f"{super()._line(outcome)}; left {self._left()}"

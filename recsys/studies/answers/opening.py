@@ -16,18 +16,14 @@ from recsys.studies.answers.judged import Judged
 from recsys.studies.answers.next_steps import commands, next_steps
 from recsys.studies.answers.scopes import (
     BETTER,
-    CAPACITY,
     OVERALL,
-    UNDECIDED,
     WORSE,
     Scope,
     correction_name,
     ends,
     n_comparisons,
 )
-from recsys.studies.answers.sentences import detail, first_sentence, smallest_difference
-
-_SHORT = {BETTER: "Yes", WORSE: "No", UNDECIDED: "This data cannot tell", CAPACITY: "This data cannot tell"}
+from recsys.studies.answers.sentences import detail, first_sentence, short_answer, smallest_difference
 
 
 def opening(
@@ -46,10 +42,14 @@ def opening(
     overall = found[0]
     better = [scope.name for scope in found if scope.result == BETTER]
     whom = ", ".join("all users" if name == OVERALL else name for name in better) or "Not shown for anybody"
-    helps = "Only in part" if better and overall.result != BETTER else _SHORT[overall.result]
+    is_tuned = main.study.level.trials > 1
     price = ABSENT if cost.text is None else seconds(cost.text)
     answers = [
-        Answer("Does a language model help?", helps, [detail(overall), smallest_difference(overall)]),
+        Answer(
+            "Does a language model help?",
+            short_answer(found, is_tuned),
+            [detail(overall), smallest_difference(overall)],
+        ),
         Answer("For whom?", whom, [detail(scope) for scope in found[1:]]),
         Answer("At what cost?", price, [f"{overall.chosen.text}: {cost.short}.", f"{cost.weights}."]),
     ]
@@ -58,7 +58,7 @@ def opening(
         Section("plan", "What was run", [*notes, *_plan(main, "all items"), *_plan(cold, "cold items")]),
         Section("next", "What to do next", next_steps(found, main, cold), code=commands(overall, main, cold, command)),
     ]
-    return Preface(first_sentence(found, cost, is_tuned=main.study.level.trials > 1), answers, sections)
+    return Preface(first_sentence(found, cost, is_tuned), answers, sections)
 
 
 def _method(found: Sequence[Scope], main: Judged, cold: Judged | None) -> Iterator[str]:

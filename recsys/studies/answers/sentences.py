@@ -9,6 +9,41 @@ from recsys.studies.answers.costs_of_text import TextCost
 from recsys.studies.answers.scopes import BETTER, CAPACITY, OVERALL, UNDECIDED, WORSE, Scope, ends
 
 _QUESTION = "a language model makes this recommender better"
+RELEVANT = 0.05  # of the reference's metric: smaller differences count as none
+_YES, _IN_PART, _NO, _NONE, _OPEN = "Yes", "Only in part", "No", "No relevant difference", "This data cannot tell"
+_UNTUNED = {  # a search may change the order of untuned models, so they support less
+    _YES: "Yes, with these untuned models",
+    _IN_PART: "Only in part, with these untuned models",
+    _NO: "Not with these untuned models",
+    _NONE: "This run cannot tell",
+    _OPEN: "This run cannot tell",
+}
+
+
+def short_answer(found: Sequence[Scope], is_tuned: bool = True) -> str:
+    """The answer in a few words, and the beginning of the first sentence.
+
+    Args:
+        found: The scopes; the first is OVERALL.
+        is_tuned: Whether the cells were tuned.
+    """
+    own = _answer(found)
+    return own if is_tuned else _UNTUNED[own]
+
+
+def _answer(found: Sequence[Scope]) -> str:
+    """Of tuned models. An interval that lies within ±RELEVANT of the reference shows that there is no difference."""
+    overall = found[0]
+    if overall.result == BETTER:
+        return _YES
+    if any(scope.result == BETTER for scope in found[1:]):
+        return _IN_PART
+    if overall.result == WORSE:
+        return _NO
+    low, high = ends(overall.gain)
+    limit = RELEVANT * overall.means.get(overall.chosen.reference, 0.0)
+    is_small = max(-low, high) < limit and all(scope.result != WORSE for scope in found)
+    return _NONE if is_small and overall.result == UNDECIDED else _OPEN
 
 
 def first_sentence(found: Sequence[Scope], cost: TextCost, is_tuned: bool = True) -> str:
@@ -19,24 +54,28 @@ def first_sentence(found: Sequence[Scope], cost: TextCost, is_tuned: bool = True
         cost: Of the text cell.
         is_tuned: Whether the cells were tuned.
     """
-    overall, price = found[0], f"at a cost of {cost.short}{'' if is_tuned else ', with untuned models'}"
+    overall, price, begin = found[0], f"at a cost of {cost.short}", short_answer(found, is_tuned)
     better = [scope.name for scope in found[1:] if scope.result == BETTER]
     worse = [scope.name for scope in found[1:] if scope.result == WORSE]
     below = f", and worse for {_listed(worse)}" if worse else ""
-    if overall.result == BETTER:
+    answer = _answer(found)
+    if answer == _YES:
         also = f" and for {_listed(better)}" if better else ""
-        return f"Yes: {_QUESTION} overall{also}{below}: {_size(overall)}, {price}."
-    if better:
+        return f"{begin}: {_QUESTION} overall{also}{below}: {_size(overall)}, {price}."
+    if answer == _IN_PART:
         first = next(scope for scope in found if scope.name == better[0])
-        return f"Only in part: {_QUESTION} for {_listed(better)} ({_size(first)}){_rest(overall)}{below}, {price}."
-    if overall.result == WORSE:
-        return f"No: a language model makes this recommender worse overall{_also(worse)}: {_size(overall)}, {price}."
-    if overall.result == CAPACITY:
+        return f"{begin}: {_QUESTION} for {_listed(better)} ({_size(first)}){_rest(overall)}{below}, {price}."
+    if answer == _NO:
         return (
-            f"This data cannot tell whether {_QUESTION}{below}: {_size(overall)}, but it is not significantly better "
-            f"than the same model with random vectors, {price}."
+            f"{begin}: a language model makes this recommender worse overall{_also(worse)}: {_size(overall)}, {price}."
         )
-    return f"This data cannot tell whether {_QUESTION}{below}: {_size(overall)}, {price}."
+    if answer == _NONE and is_tuned:
+        text = f"a language model changes this recommender by less than {RELEVANT:.0%}"
+        return f"{begin}: {text}: {_size(overall)}, {price}."
+    control = ", but it is not significantly better than the same model with random vectors"
+    untuned = "" if is_tuned else ", with untuned models"
+    beside = control if overall.result == CAPACITY else ""
+    return f"{begin} whether {_QUESTION}{below}: {_size(overall)}{beside}, {price}{untuned}."
 
 
 def smallest_difference(overall: Scope) -> str:
@@ -54,7 +93,7 @@ def detail(scope: Scope) -> str:
         BETTER: "better than without, and than with random vectors",
         CAPACITY: "better than without, but not than with random vectors, so text may not be the reason",
         WORSE: "worse than without",
-        UNDECIDED: "this data cannot tell",
+        UNDECIDED: "not significantly different from without",
     }[scope.result]
     named = scope.name if scope.name == OVERALL else f"{scope.name} ({scope.part})"
     return f"{named[0].upper()}{named[1:]}: {beside}; {_size(scope)}, {p_equals(scope.gain.p_corrected)}."
@@ -74,7 +113,7 @@ def _rest(overall: Scope) -> str:
         return " and worse overall"
     if overall.result == CAPACITY:
         return "; overall it is not significantly better than the same model with random vectors"
-    return "; overall this data cannot tell"
+    return "; overall the difference is not significant"
 
 
 def _also(names: Sequence[str]) -> str:

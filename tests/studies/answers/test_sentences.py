@@ -21,7 +21,7 @@ from recsys.studies.answers.scopes import (
     correct,
     n_comparisons,
 )
-from recsys.studies.answers.sentences import detail, first_sentence, smallest_difference
+from recsys.studies.answers.sentences import detail, first_sentence, short_answer, smallest_difference
 
 CHOSEN = Chosen("bert+cf", "ease", "ease", "random+cf")
 COST = TextCost(40.0, 2.0, 1_000_000, 20_000, 22_700_000)
@@ -55,8 +55,29 @@ def test_text_is_better_for_all():
     )
 
 
-def test_untuned_models_are_named():
-    assert first_sentence(judged(scope(OVERALL, GAIN)), COST, is_tuned=False).endswith(", with untuned models.")
+@pytest.mark.parametrize(
+    ("gain", "parts", "begin"),
+    [
+        (GAIN, NONE, "Yes, with these untuned models: a language model"),
+        (NONE, GAIN, "Only in part, with these untuned models: a language model"),
+        (LOSS, NONE, "Not with these untuned models: a language model makes this recommender worse overall: bert"),
+        (NONE, NONE, "This run cannot tell whether a language model"),
+    ],
+)
+def test_untuned_models_support_less(gain, parts, begin):
+    found = judged(scope(OVERALL, gain), scope(TAIL, parts))
+    assert first_sentence(found, COST, is_tuned=False).startswith(begin)
+    assert begin.startswith(short_answer(found, is_tuned=False))
+
+
+@pytest.mark.parametrize(("end", "answer"), [(0.0049, "No relevant difference"), (0.0051, "This data cannot tell")])
+def test_a_narrow_interval_shows_that_there_is_no_difference(end, answer):
+    gain = PairedDifference(0.001, -0.0049, end, 0.6, 0.1)  # the reference is 0.1, of which 5 % are 0.005
+    found = judged(scope(OVERALL, gain))
+    assert short_answer(found) == answer
+    assert first_sentence(found, COST).startswith(answer)
+    assert short_answer(found, is_tuned=False) == "This run cannot tell"
+    assert short_answer(judged(scope(OVERALL, gain), scope(TAIL, LOSS))) == "This data cannot tell"
 
 
 def test_better_overall_and_worse_for_some():
@@ -83,7 +104,7 @@ def test_only_cold_items_are_better():
     found = said(scope(OVERALL, NONE), scope(COLD, GAIN), scope(TAIL, NONE))
     assert found.startswith(
         "Only in part: a language model makes this recommender better for cold items (bert+cf against ease is +0.0200 "
-        "[+0.0100, +0.0300] nDCG@10); overall this data cannot tell, at a cost"
+        "[+0.0100, +0.0300] nDCG@10); overall the difference is not significant, at a cost"
     )
 
 
