@@ -1,9 +1,9 @@
 """The interface of rankers, which score items for users, and optional abilities of some rankers.
 
 Every ranker is a `Ranker`: it scores. Further abilities are seven small protocols: `Fittable`, `Factorised`,
-`Explainable`, `Reconstructing`, `SequenceReader`, `Diagnosable` and `Tunable`. A ranker has an ability if it has the protocol's
-members. The rest of the package tests `isinstance(ranker, Fittable)`, and never for a certain class. A class that
-inherits a protocol is checked by Python and mypy for missing members.
+`Explainable`, `Reconstructing`, `SequenceReader`, `Diagnosable` and `Tunable`. A ranker has an ability if it has the
+protocol's members. The rest of the package tests `isinstance(ranker, Fittable)`, and never for a certain class. A
+class that inherits a protocol is checked by Python and mypy for missing members.
 """
 
 from __future__ import annotations
