@@ -19,7 +19,7 @@ from recsys.support.screen import Screen
 from recsys.support.text_tables import TextTable
 
 if TYPE_CHECKING:
-    from recsys.serving.audit.finding import Finding
+    from recsys.tracking.audit_findings import Finding
 
 EXAMPLES = (
     "recsys audit run=<id>",
@@ -36,7 +36,8 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
     """
     _check(cfg)
     import recsys
-    from recsys.serving.audit.auditing import audit, write_audit
+    from recsys.serving.audit.auditing import audit
+    from recsys.tracking.audit_findings import write_findings
 
     audited = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
     findings = audit(audited, cfg)
@@ -49,7 +50,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
     if unknown:
         told += f" Unknown: {', '.join(unknown)}."
     missing = [f"For {each.check}: {each.command}" for each in findings if each.command]
-    for line in (told, *missing, f"Written: {write_audit(audited, findings)}"):
+    for line in (told, *missing, f"Written: {write_findings(audited.folder, record, findings)}"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 1 if found else 0
 

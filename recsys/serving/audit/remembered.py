@@ -16,12 +16,12 @@ from recsys.data.splits.split import Split
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cache_dir
 from recsys.schema import ConfigError
-from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
-from recsys.serving.audit.origins import pretrained
 from recsys.serving.audit.probes import Probes, record_probes, title_probes
 from recsys.serving.model import serve
 from recsys.serving.ranking import rank
 from recsys.serving.users import known_users
+from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
+from recsys.tracking.origins import pretrained
 
 MEMORY = "memory"
 RECORDS, TITLES = "lines of the data set", "titles of items"
