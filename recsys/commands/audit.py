@@ -19,7 +19,7 @@ from recsys.support.screen import Screen
 from recsys.support.text_tables import TextTable
 
 if TYPE_CHECKING:
-    from recsys.serving.audit.finding import Finding
+    from recsys.tracking.audit_findings import Finding
 
 EXAMPLES = (
     "recsys audit run=<id>",
@@ -36,7 +36,8 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
     """
     _check(cfg)
     import recsys
-    from recsys.serving.audit.auditing import audit, write_audit
+    from recsys.serving.audit.auditing import audit
+    from recsys.tracking.audit_findings import write_findings
 
     audited = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
     findings = audit(audited, cfg)
@@ -49,7 +50,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
     if unknown:
         told += f" Unknown: {', '.join(unknown)}."
     missing = [f"For {each.check}: {each.command}" for each in findings if each.command]
-    for line in (told, *missing, f"Written: {write_audit(audited, findings)}"):
+    for line in (told, *missing, f"Written: {write_findings(audited.folder, record, findings)}"):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return 1 if found else 0
 
@@ -66,7 +67,7 @@ def _check(cfg: DictConfig) -> None:
     _check_node("memory", plain(cfg.memory), plain(compose(["run=any"], "audit").memory))
     for key, least in (("n_cold_items", 1), ("seed", 0)):
         check_whole(key, cfg[key], least)
-    for key, least in {"n_items": 0, "n_choices": 2, "n_examples": 0, "n_users": 1, "top_k": 1}.items():
+    for key, least in {"n_items": 0, "n_choices": 2, "n_examples": 0, "n_lines": 1, "n_users": 1, "top_k": 1}.items():
         check_whole(f"memory.{key}", cfg.memory[key], least)
     check_number("near_duplicate", cfg.near_duplicate, above=0, at_most=1)
 

@@ -32,6 +32,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     """
     from recsys.reports.profiles import profiles_page
     from recsys.serving.profile_map import PortraitSettings, check_has_profiles, portraits
+    from recsys.serving.written_profiles import with_written
     from recsys.support.ids import one_id
 
     check_view(cfg)
@@ -50,10 +51,8 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         f"{run.record.name}, profile={choices['profile']}, on {choices['data']}, seed {run.record.seed}, run "
         f"{run.record.run_id}: {whom}, with their interactions known in the test"
     )
-    path = Path(cfg.output).expanduser()
-    write_atomically(
-        path, profiles_page(found.users, found.clusters, f"Profiles of {run.record.name}", summary).encode()
-    )
+    path, shown = Path(cfg.output).expanduser(), with_written(found.users, run, cfg.written)
+    write_atomically(path, profiles_page(shown, found.clusters, f"Profiles of {run.record.name}", summary).encode())
     (console or Screen()).print(f"{whom} in {cfg.n_clusters} clusters: {path}", highlight=False, markup=False)
 
 
@@ -73,6 +72,8 @@ def check_view(cfg: DictConfig) -> None:
     check_whole("n_read", cfg.n_read, cfg.n_items)
     check_whole("seed", cfg.seed, 0)
     check_number("perplexity", cfg.perplexity, above=0)
+    if not isinstance(cfg.written, str | None) or cfg.written == "":
+        raise ConfigError(f"written is {cfg.written!r}; expected a parquet of recsys write users, or null.")
     if Path(str(cfg.output)).suffix != ".html":
         raise ConfigError(f"output is {cfg.output!r}; expected a file that ends in .html.")
 

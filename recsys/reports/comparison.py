@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
+from recsys.reports.audits import read_audits
 from recsys.reports.cells import (
     Cell,
     check_identity,
@@ -25,6 +26,7 @@ from recsys.reports.statistics import PairedDifference
 from recsys.reports.unequal import Unequal, find_unequal
 from recsys.reports.values import Values, load_values
 from recsys.schema import ComparisonError
+from recsys.tracking.audit_findings import Finding
 from recsys.tracking.directions import higher_is_better
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -61,6 +63,7 @@ class Comparison:
         differences: By metric, all pairs of cells in the order of the rows, each pair once; see `pairs`.
         varied: Config keys and groups that the study varies.
         find_segments: Finds another metric by segments; None if the values per user are not at hand.
+        audits: Findings of `recsys audit` about runs with a language model, by run id.
     """
 
     rows: list[Row]
@@ -75,6 +78,7 @@ class Comparison:
     differences: dict[str, list[Pair]] = field(default_factory=dict)
     varied: frozenset[str] = frozenset()
     find_segments: Callable[[str], Segments] | None = field(default=None, repr=False, compare=False)
+    audits: dict[str, list[Finding]] = field(default_factory=dict)
 
     @property
     def records(self) -> list[Record]:
@@ -255,6 +259,7 @@ def compare(
         differences={metric: _ordered(pairs, order) for metric, (_, pairs) in judged.items() if pairs},
         varied=frozenset(varied),
         find_segments=partial(_segments_by, cells, store, reference, seed, inference),
+        audits=read_audits(store, finished),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from recsys.reports import grids, tables
+from recsys.reports import audits, grids, tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings
 from recsys.reports.formatting import metric_name, safe_markdown
@@ -91,6 +91,7 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
         *of_metric,
         _search(comparison, study),
         last,
+        _audit(comparison),
         Section("failed", "Failed runs", list(_failures(comparison))),
         _protocol(comparison, study),
         _data(comparison.records[0]),
@@ -208,6 +209,12 @@ def _search(comparison: Comparison, study: StudyRecord | None) -> Section:
     budget = ", ".join(f"{key} {value}" for key, value in flatten(study.search)) if listed else ""
     sentences = [*([f"Each cell's search: {budget}."] if budget else []), *search_notes(own), *notes]
     return Section("search", "Search", sentences, figures, listed)
+
+
+def _audit(comparison: Comparison) -> Section:
+    own = [row.cell for row in comparison.rows], comparison.audits
+    listed = [Table("Findings of audits", grid, audits.NOTE)] if (grid := audits.audit_grid(*own)).rows else []
+    return Section("audit", "Audit", audits.audit_sentences(*own), tables=listed, code=audits.audit_commands(*own))
 
 
 def _failures(comparison: Comparison) -> Iterator[str]:

@@ -14,6 +14,7 @@ from recsys.reports.html.page import Heading, render
 from recsys.reports.plots.base import Figure, Rows, named, to_spec
 from recsys.reports.plots.theme import LIGHT
 from recsys.reports.verdict import Answer
+from recsys.schema import WRITTEN
 
 MOST_COLOURS = len(LIGHT.categories)
 OTHER = "other"
@@ -37,7 +38,8 @@ def profiles_page(users: pl.DataFrame, clusters: pl.DataFrame, title: str, summa
     """The file's content.
 
     Args:
-        users: A row for each user; see `recsys.serving.profile_map.Portraits`.
+        users: A row for each user; see `recsys.serving.profile_map.Portraits`. Texts that a language model wrote about
+            them are in the column `written`, if it is there.
         clusters: A row for each cluster.
         title: The page's.
         summary: A line below it.
@@ -94,6 +96,7 @@ def _rows(users: pl.DataFrame, names: list[str]) -> Rows:
             "known": row["n_known"],
             **{name: "; ".join(row[name]) or ABSENT for name in ("newest", "nearest")},
             "words": ", ".join(row["words"]) or ABSENT,
+            **({WRITTEN: row[WRITTEN] or ABSENT} if WRITTEN in row else {}),
         }
         for row in users.iter_rows(named=True)
     ]
@@ -152,15 +155,17 @@ def _cluster_table(clusters: pl.DataFrame) -> Table:
 
 
 def _user_table(users: pl.DataFrame, names: list[str]) -> Table:
+    written = [WRITTEN] if WRITTEN in users.columns else []
     lines = [
         [
             Entry(row["user"]),
             Entry(f"{row['known']:,}", value=row["known"]),
-            *(Entry(row[name]) for name in ("favourite", "cluster", "words", "nearest", "newest")),
+            *(Entry(row[name]) for name in ("favourite", "cluster", "words", "nearest", "newest", *written)),
         ]
         for row in _rows(users, names)
     ]
     headers = ["user", "known items", "favourite", "cluster", "telling words", "nearest items", "history, newest first"]
+    headers += ["written profile" for _ in written]
     return Table("Nearest items and top terms of each user", Grid(headers, lines), _NEAREST)
 
 

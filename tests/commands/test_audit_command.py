@@ -61,6 +61,7 @@ def test_the_memory_of_a_language_model(temporal, tiny_decoder):
     assert found.keys() == {
         "memory of lines of the data set",
         "memory of titles of items",
+        "memory of next items of users",
         "metrics by memory of titles",
     }, said.out
     lines = found["memory of lines of the data set"]["numbers"]

@@ -10,16 +10,19 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+import yaml
 from rich.console import Console
 
 import recsys
 from recsys.commands.profiles import run as profiles_command
 from recsys.data.ragged import ItemLists
+from recsys.data.written_texts import texts_hash
 from recsys.reports.profiles import profiles_page
 from recsys.schema import ConfigError
 from recsys.serving.profile_map import PortraitSettings, portraits
 from recsys.serving.top_terms import favourites, telling_words
 from recsys.serving.users import known_users
+from recsys.serving.written_profiles import with_written
 
 SETTINGS = PortraitSettings(n_clusters=3, n_items=2, n_words=3, n_read=10, perplexity=10, seed=0)
 
@@ -112,12 +115,43 @@ def test_the_command_writes_a_page_of_some_users(dot_run, tmp_path):
         ("n_clusters=8", "n_clusters is 8; expected a whole number from 2 to 7"),
         ("n_users=3", "n_users is 3; expected a whole number of at least 10"),
         ("perplexity=0", "perplexity is 0"),
+        ("written=[a.parquet]", "expected a parquet of recsys write users, or null"),
         ("output=p.pdf", "expected a file that ends in .html"),
     ],
 )
 def test_impossible_values_are_refused_before_the_run_is_loaded(override, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         profiles_command(recsys.compose(["run=none", override], "profiles"))
+
+
+def plant(path, table, about):
+    """A file of written texts with its provenance."""
+    table.write_parquet(path)
+    path.with_suffix(".yaml").write_text(yaml.safe_dump({"about": about, "texts_sha256": texts_hash(table)}))
+    return str(path)
+
+
+def test_written_profiles_are_beside_the_learnt_ones(dot_run, found, tmp_path):
+    users = found.users
+    table = pl.DataFrame({"user_id": [users["user_id"][3], "nobody"], "written": ["Likes <noir>.", "-"]})
+    shown = with_written(users, dot_run, plant(tmp_path / "users.parquet", table, "users"))
+    assert shown["user_id"].equals(users["user_id"])
+    assert shown["written"].drop_nulls().to_list() == ["Likes <noir>."]
+    assert shown["written"][3] == "Likes <noir>."
+    page = profiles_page(shown, found.clusters, "Profiles", "of a run")
+    assert "written profile" in page
+    assert "Likes &lt;noir&gt;." in page
+    assert "written profile" not in profiles_page(users, found.clusters, "Profiles", "of a run")
+
+
+def test_written_texts_about_others_are_errors(dot_run, found, tmp_path):
+    assert with_written(found.users, dot_run, None) is found.users
+    nobody = pl.DataFrame({"user_id": ["nobody"], "written": ["-"]})
+    with pytest.raises(ConfigError, match="no text about any of the"):
+        with_written(found.users, dot_run, plant(tmp_path / "users.parquet", nobody, "users"))
+    items = pl.DataFrame({"item_id": ["1"], "written": ["-"]})
+    with pytest.raises(ConfigError, match="is about items"):
+        with_written(found.users, dot_run, plant(tmp_path / "items.parquet", items, "items"))
 
 
 def test_a_run_without_profiles_is_refused(run_of, tmp_path):

@@ -12,8 +12,8 @@ from scipy.sparse import csr_matrix
 from recsys import schema
 from recsys.data.dataset import titles
 from recsys.data.splits.split import Split, occurs
-from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_NOT_CHECKED, Finding
-from recsys.serving.audit.leaks import LEAKS
+from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_NOT_CHECKED, Finding
+from recsys.tracking.origins import LEAKS
 
 CHARACTERS = 2, 4  # lengths of the character n-grams of near-duplicate texts
 _ROWS = 256  # of cold items, compared at once

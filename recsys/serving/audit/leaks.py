@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 
 from recsys import schema
 from recsys.data.splits.split import Split
-from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_UNKNOWN, Finding
+from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_UNKNOWN, Finding
+from recsys.tracking.origins import LEAKS
 
-LEAKS = "leaks"
 _PART = "part"
 
 
@@ -54,3 +56,11 @@ def time_overlaps(split: Split) -> list[Finding]:
     if n:
         text += "; with split=temporal there are none"
     return [of_user, Finding(LEAKS, checks[1], IS_FOUND if n else IS_CLEAN, text, {"n": n, "of": n_train})]
+
+
+def first_test_time(split: Split) -> datetime | None:
+    """When the first test interaction was made; None if the data has no times."""
+    if not split.dataset.has_timestamps:
+        return None
+    first = split.test[schema.TIMESTAMP].min()
+    return None if not isinstance(first, int) else datetime.fromtimestamp(first / 1e6, UTC)

@@ -14,7 +14,7 @@ from recsys.data.sources.templates import fields, render, require_fields
 from recsys.schema import ConfigError
 
 _MOST_WORDS = 6  # shapes do not distinguish longer texts
-_PREFIX, _CONTINUATION, _SHAPE = "prefix", "continuation", "shape"
+PREFIX, CONTINUATION, _SHAPE = "prefix", "continuation", "shape"
 RECORD_KEY = "memory.record"
 
 
@@ -54,10 +54,10 @@ def title_probes(items: pl.DataFrame, chosen: NDArray[np.int64], k: int, seed: i
     half = (pl.col("words").list.len() + 1) // 2
     table = table.select(
         schema.ITEM,
-        pl.col("words").list.head(half).list.join(" ").alias(_PREFIX),
-        (" " + pl.col("words").list.slice(half).list.join(" ")).alias(_CONTINUATION),
+        pl.col("words").list.head(half).list.join(" ").alias(PREFIX),
+        (" " + pl.col("words").list.slice(half).list.join(" ")).alias(CONTINUATION),
     )
-    return _grouped(table, _shape(_PREFIX) + "/" + _shape(_CONTINUATION), k, seed)
+    return grouped(table, shape_of(PREFIX) + "/" + shape_of(CONTINUATION), k, seed)
 
 
 def record_probes(
@@ -78,41 +78,45 @@ def record_probes(
     """
     named = items.with_columns(titles(items).fill_null(""))
     require_fields(named.columns, record, "the catalogue", RECORD_KEY)
-    begins, literal, last = _parts(record)
+    begins, literal, last = record_parts(record, RECORD_KEY)
     before = render(named, begins, RECORD_KEY) + literal
     after = render(named, f"{{{last}}}", RECORD_KEY)
     others = np.setdiff1d(np.flatnonzero((after != "").to_numpy()), chosen)
     drawn = np.random.default_rng(seed).permutation(others)[:n_examples]
     told = "".join(f"{line}\n" for line in (before + after)[drawn].to_list())
-    table = pl.DataFrame({schema.ITEM: chosen, _PREFIX: told + before[chosen], _CONTINUATION: after[chosen]})
-    return _grouped(table.filter(pl.col(_CONTINUATION) != ""), _shape(_CONTINUATION), k, seed)
+    table = pl.DataFrame({schema.ITEM: chosen, PREFIX: told + before[chosen], CONTINUATION: after[chosen]})
+    return grouped(table.filter(pl.col(CONTINUATION) != ""), shape_of(CONTINUATION), k, seed)
 
 
-def _parts(record: str) -> tuple[str, str, str]:
-    """The template before the last field, the literal between them, and the last field's name."""
-    pairs = fields(record, RECORD_KEY)
+def record_parts(record: str, key: str) -> tuple[str, str, str]:
+    """The template before the last field, the literal between them, and the last field's name.
+
+    Raises:
+        ConfigError: If the template has less than two fields, or does not end with one.
+    """
+    pairs = fields(record, key)
     if len(pairs) < 2 or any(not name for _, name in pairs):
-        raise ConfigError(f"{RECORD_KEY} is {record!r}; expected two fields or more, the completed one at the end.")
+        raise ConfigError(f"{key} is {record!r}; expected two fields or more, the completed one at the end.")
     literal, last = pairs[-1]
     return "".join(f"{text}{{{name}}}" for text, name in pairs[:-1]), literal, last
 
 
-def _shape(column: str) -> pl.Expr:
+def shape_of(column: str) -> pl.Expr:
     """The number of words of a text, and whether the last one is a number, such as a year in parentheses."""
     words = pl.col(column).str.strip_chars().str.split(" ").list
     is_number = words.last().str.contains(r"^\(?\d+\)?$")
     return words.len().clip(upper_bound=_MOST_WORDS).cast(pl.String) + is_number.cast(pl.String)
 
 
-def _grouped(table: pl.DataFrame, shape: pl.Expr, k: int, seed: int) -> Probes:
+def grouped(table: pl.DataFrame, shape: pl.Expr, k: int, seed: int) -> Probes:
     """Random groups of k rows of the same shape and distinct continuations; the rows that are left over are in none."""
     shuffled = table.with_columns(shape.alias(_SHAPE)).sample(fraction=1, shuffle=True, seed=seed)
     numbered = shuffled.with_row_index("row").with_columns((pl.int_range(pl.len()) // k).over(_SHAPE).alias("group"))
-    is_whole = (pl.col(_CONTINUATION).n_unique() == k).over(_SHAPE, "group")
+    is_whole = (pl.col(CONTINUATION).n_unique() == k).over(_SHAPE, "group")
     rows = numbered.filter(is_whole).sort(_SHAPE, "group", maintain_order=True)["row"].to_numpy()
     return Probes(
         shuffled[schema.ITEM].to_numpy().astype(np.int64),
-        shuffled[_PREFIX].to_list(),
-        shuffled[_CONTINUATION].to_list(),
+        shuffled[PREFIX].to_list(),
+        shuffled[CONTINUATION].to_list(),
         rows.astype(np.int64).reshape(-1, k),
     )

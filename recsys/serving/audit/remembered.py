@@ -16,15 +16,16 @@ from recsys.data.splits.split import Split
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import cache_dir
 from recsys.schema import ConfigError
-from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
-from recsys.serving.audit.origins import pretrained
 from recsys.serving.audit.probes import Probes, record_probes, title_probes
+from recsys.serving.audit.user_probes import user_probes
 from recsys.serving.model import serve
 from recsys.serving.ranking import rank
 from recsys.serving.users import known_users
+from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
+from recsys.tracking.origins import pretrained
 
 MEMORY = "memory"
-RECORDS, TITLES = "lines of the data set", "titles of items"
+RECORDS, TITLES, NEXT = "lines of the data set", "titles of items", "next items of users"
 
 
 class Prober(Protocol):
@@ -55,6 +56,7 @@ def memory(run: Run, cfg: DictConfig) -> list[Finding]:
     asked = {
         RECORDS: record_probes(items, chosen, settings.record, settings.n_examples, k, cfg.seed),
         TITLES: title_probes(items, chosen, k, cfg.seed),
+        NEXT: user_probes(run.split, settings.user_record, settings.n_users, settings.n_lines, k, cfg.seed),
     }
     hits = {name: prober.hits(probes.prefixes, probes.continuations, probes.groups) for name, probes in asked.items()}
     found = [completed(name, own, k) for name, own in hits.items()]
@@ -86,11 +88,12 @@ def _test_items(split: Split, n: int, seed: int) -> NDArray[np.int64]:
 def completed(name: str, hits: NDArray[np.bool_], k: int) -> Finding:
     """The share of items that a language model completes, with its interval, against chance.
 
-    Only more than chance on the data set's own lines is a leak: titles can be completed by knowledge of the language.
+    Only more than chance on the data set's own lines of items is a leak. Titles can be completed by knowledge of the
+    language, and the next items of users by the ids and titles before them.
     """
     check, chance, n, n_right = f"memory of {name}", 1 / k, hits.size, int(hits.sum())
     if not n:
-        text = f"there are no {k} test items of the same shape with different texts"
+        text = f"there are no {k} questions of the same shape with different answers"
         return Finding(MEMORY, check, IS_NOT_CHECKED, text)
     low, high = wilson(n_right, n)
     text = f"{n_right:,} of {n:,} completed ({_share(n_right, n)}), by chance {chance:.1%}"

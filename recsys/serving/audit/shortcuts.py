@@ -9,12 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys import schema
-from recsys.serving.audit.finding import IS_MEASURED, IS_NOT_CHECKED, Finding
+from recsys.config.compose import compose, plain
+from recsys.config.overrides import override
+from recsys.schema import ConfigError
+from recsys.tracking.audit_findings import IS_MEASURED, IS_NOT_CHECKED, Finding
 from recsys.tracking.record import Record
+from recsys.tracking.run_id import flatten
 
 SHORTCUTS = "shortcuts"
 PROTOCOL = ("data", "split", "metrics", "test_knowledge", "monitor", "paths")  # config groups and keys
 LIMITS = ("trainer.limit_test_batches", "trainer.fast_dev_run", "batches.max_scores")
+GROUPS = "data", "split", "metrics"
+PATHS = "paths."  # where files are, which the record has resolved
 NO_TEXT = "none"  # the encoder of a run without text
 
 
@@ -74,13 +80,36 @@ def _floor(floor: Floor, metric: str, record: Record, made: Sequence[Record]) ->
 
 
 def command_of(floor: Floor, record: Record) -> str:
-    """The command that makes a floor under the protocol of a run."""
-    kept = [override for override in record.overrides if _is_protocol(override)]
+    """The command that makes a floor under the protocol of a run, however the run's options were chosen."""
     encoder = ["encoder=tfidf"] if floor.reads_text else []
-    words = [*kept, f"ranker={floor.ranker}", *encoder, f"seed={record.seed}"]
+    words = [*_protocol(record), f"ranker={floor.ranker}", *encoder, f"seed={record.seed}"]
     return " ".join(["recsys train", *map(shlex.quote, words)])
 
 
-def _is_protocol(override: str) -> bool:
-    key = override.lstrip("+~").partition("=")[0].partition("@")[0]
+def _protocol(record: Record) -> list[str]:
+    """Overrides that give the default configuration the protocol of a run."""
+    given = [each for each in record.overrides if _is_protocol(each)]
+    named = {_key(each) for each in given}
+    default = compose([]).choices
+    chosen = {group: record.choices.get(group) for group in GROUPS}
+    missing = [
+        override(group, choice)
+        for group, choice in chosen.items()
+        if choice is not None and group not in named and choice != default[group]
+    ]
+    try:
+        composed = dict(flatten(plain(compose([*missing, *given]))))
+    except ConfigError:  # options of another folder than those that are read here
+        return [*missing, *given]
+    recorded = {key: value for key, value in flatten(record.config) if _is_protocol(key) and not key.startswith(PATHS)}
+    changed = [override(key, value) for key, value in recorded.items() if key in composed and composed[key] != value]
+    return [*missing, *given, *changed]
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0].partition("@")[0]
+
+
+def _is_protocol(word: str) -> bool:
+    key = _key(word)
     return key in LIMITS or key.partition(".")[0] in PROTOCOL

@@ -4,9 +4,9 @@ import pytest
 from planted import TITLES, clean, with_train, without_times
 
 from recsys.serving.audit.duplicates import duplicated_items, near_duplicates, nearest_texts
-from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_NOT_CHECKED, IS_UNKNOWN
-from recsys.serving.audit.leaks import shared_pairs, split_leaks, time_overlaps
-from recsys.serving.audit.origins import file_origin, first_test_time, pretrained
+from recsys.serving.audit.leaks import first_test_time, shared_pairs, split_leaks, time_overlaps
+from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_NOT_CHECKED, IS_UNKNOWN
+from recsys.tracking.origins import file_origin, pretrained
 
 
 def statuses(findings):

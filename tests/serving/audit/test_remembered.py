@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED
 from recsys.serving.audit.remembered import RECORDS, TITLES, by_memory, completed, wilson
+from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED
 
 
 def hits(n_right: int, n: int) -> np.ndarray:

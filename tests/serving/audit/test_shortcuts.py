@@ -1,9 +1,11 @@
+import shlex
 from dataclasses import replace
 
 import pytest
 
-from recsys.serving.audit.finding import IS_MEASURED, IS_NOT_CHECKED
+from recsys.config.compose import compose, plain
 from recsys.serving.audit.shortcuts import shortcuts
+from recsys.tracking.audit_findings import IS_MEASURED, IS_NOT_CHECKED
 from recsys.tracking.record import Record
 
 
@@ -45,3 +47,23 @@ def test_the_command_of_a_floor_has_the_protocol_and_nothing_else_of_the_run():
     expected = "recsys train 'data.path=/a b' split=random trainer.limit_test_batches=1 ranker="
     assert found[0].command.endswith(f"{expected}popularity seed=3")
     assert found[2].command.endswith(f"{expected}itemknn encoder=tfidf seed=3")
+
+
+def test_the_command_of_a_floor_has_the_data_that_an_experiment_chose():
+    cfg = compose(["experiment=mind", "data.path=/mind", "ranker=dot", "batches.batch_size=7"])
+    settings, choices = plain(cfg), dict(cfg.choices)
+    own = Record("a", "dot", choices, settings, list(cfg.overrides), 3, {"monitor": "val/ndcg@10"})
+    words = shlex.split(shortcuts(own, [])[0].command)[2:]
+    made = compose(words)
+    assert {"data=mind", "split=given", "metrics=impressions", "data.path=/mind"} <= set(words)
+    assert not any(word.startswith("batches.") for word in words)
+    assert made.choices.ranker == "popularity"
+    for key in ("data", "split", "metrics", "monitor", "test_knowledge"):
+        assert plain(made)[key] == settings[key]
+
+
+def test_the_command_of_a_floor_has_the_values_that_an_experiment_set():
+    cfg = compose(["split.seed=7", "split.test_share=0.25"])
+    choices = dict(cfg.choices)
+    own = Record("a", "dot", choices, plain(cfg), ["experiment=of_another_folder"], 3, {"monitor": "val/ndcg@10"})
+    assert plain(compose(shlex.split(shortcuts(own, [])[0].command)[2:]))["split"] == plain(cfg)["split"]

@@ -7,26 +7,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from recsys import schema
-from recsys.data.splits.split import Split
-from recsys.serving.audit.finding import IS_CLEAN, IS_FOUND, IS_UNKNOWN, Finding
-from recsys.serving.audit.leaks import LEAKS
+from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_UNKNOWN, Finding
 from recsys.tracking.record import Record
 
+LEAKS = "leaks"
 PROVENANCE = "provenance"
 MADE_FROM, MADE_AT, UNTIL = ("made_from", "fitted_on"), "made_at", "until"  # keys of a file's yaml
 _CATALOGUE = "catalogue"  # weights of a model that is pretrained on the train items' texts
 
 
-def origins(record: Record, split: Split) -> list[Finding]:
-    """A finding for each file of vectors or lists that the run read, and for each language model."""
+def origins(record: Record, test_begins: datetime | None) -> list[Finding]:
+    """A finding for each file of vectors or lists that the run read, and for each language model.
+
+    Args:
+        record: Of the run.
+        test_begins: The time of the first test interaction, with a time zone; None if it is not known.
+    """
     files = {"vectors": record.encoding, "recommendation lists": record.outside}
     found = [
-        file_origin(kind, provenance, first_test_time(split))
+        file_origin(kind, provenance, test_begins)
         for kind, facts in files.items()
         for provenance in _distinct(_provenances(facts))
     ]
-    return [*found, *(_pretraining(weights) for weights in pretrained(record.config))]
+    return [*found, *(pretraining(weights) for weights in pretrained(record.config))]
 
 
 def file_origin(kind: str, provenance: Mapping[str, Any] | None, test_begins: datetime | None) -> Finding:
@@ -63,21 +66,14 @@ def _judged(provenance: Mapping[str, Any] | None, test_begins: datetime | None) 
     return IS_UNKNOWN, f"their provenance is {source!r}; it has to have the word train if the test was not read"
 
 
-def first_test_time(split: Split) -> datetime | None:
-    """When the first test interaction was made; None if the data has no times."""
-    if not split.dataset.has_timestamps:
-        return None
-    first = split.test[schema.TIMESTAMP].min()
-    return None if not isinstance(first, int) else datetime.fromtimestamp(first / 1e6, UTC)
-
-
 def pretrained(config: Mapping[str, Any]) -> list[str]:
     """The weights of language models in a run's configuration that were pretrained outside of it."""
     nodes = [config.get("encoder"), config.get("ranker")]
     return sorted({weights for node in nodes for weights in _weights(node)})
 
 
-def _pretraining(weights: str) -> Finding:
+def pretraining(weights: str) -> Finding:
+    """Nobody knows which texts a language model was trained on."""
     text = f"the texts that {weights} was pretrained on are not known here; the lines on memory show what it remembers"
     return Finding(LEAKS, "pretraining of the language model", IS_UNKNOWN, text)
 
