@@ -57,7 +57,7 @@ bench: setup  ## speed against named rivals, each in an environment of its own
 	$(BIN)/python benchmarks/ranking_metrics.py
 	$(BIN)/python benchmarks/classics.py
 
-mutation: setup  ## mutation testing of metrics, losses, negatives, splits, statistics and masks; hours without SAMPLE=
+mutation: setup  ## mutation testing of metrics, losses, negatives, splits, statistics, masks and training; hours without SAMPLE=
 	nice -n 10 $(BIN)/python benchmarks/mutation.py $(GROUP) $(if $(SAMPLE),--sample $(SAMPLE))
 
 clean:  ## remove the virtual environment and the tools' caches, not runs

@@ -61,6 +61,10 @@ GROUPS = {
             *("tests/training/test_recommender.py", "tests/serving/test_ranking_masks.py"),
         ),
     ),
+    "training": Group(
+        ("recsys/training/datamodule.py", "recsys/training/trainer.py"),
+        ("tests/training/test_datamodule.py", "tests/training/test_trainer.py"),
+    ),
 }
 
 
