@@ -103,9 +103,11 @@ def read_table(path: Path, key: str, ids: Sequence[str], text: TextFormat = PLAI
     for column in ids:
         if column not in frame.columns:
             found = ", ".join(map(shown, frame.columns))
-            hint = " The header has tabs: set data.separator=tab." if "\t" in frame.columns[0] else ""
-            near = nearest(column, map(shown, frame.columns), "'") or "."
-            raise DataError(f"{key}: {path} has no column {column!r}; it has {found}{near}{hint}")
+            if "\t" in frame.columns[0]:
+                hint = ". The header has tabs: set data.separator=tab."
+            else:
+                hint = nearest(column, map(shown, frame.columns), "'") or "."
+            raise DataError(f"{key}: {path} has no column {column!r}; it has {found}{hint}")
         values = frame[column]
         if values.dtype.is_nested():
             raise DataError(f"{key}: {path}: column {column!r} is {values.dtype}; expected one id in each row.")

@@ -18,7 +18,7 @@ def near_names(name: object, known: Iterable[str], cutoff: float = 0.6) -> list[
 
     Example:
         >>> near_names("User_ids", ["user_id", "item_id", "stars"])
-        ['user_id', 'item_id']
+        ['user_id']
     """
     folded: dict[str, list[str]] = {}
     for one in known:
@@ -39,7 +39,7 @@ def nearest(name: object, known: Iterable[str], quote: str = "") -> str:
         >>> nearest("chagnes", ["changes", "cells"])
         '; did you mean changes?'
         >>> nearest("seed", ["seeds", "need", "speed"])
-        '; did you mean seeds, need or speed?'
+        '; did you mean speed, seeds or need?'
     """
     names = [f"{quote}{one}{quote}" for one in near_names(name, known)]
     if not names:

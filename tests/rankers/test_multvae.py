@@ -113,8 +113,8 @@ def test_a_batch_holds_whole_users_each_once_by_the_interactions_of_a_step():
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["ranker=multvae", "loss=bpr", "negatives=uniform"], "loss=bpr is a loss of positives and negatives"),
-        (["ranker=dot", "loss=multinomial"], "loss=multinomial is a loss of whole histories of users"),
+        (["ranker=multvae", "loss=bpr", "negatives=uniform"], "loss=bpr is for positives and negatives"),
+        (["ranker=dot", "loss=multinomial"], "loss=multinomial is for whole histories of users"),
         (["ranker=multvae", "negatives=uniform"], "it needs negatives=none"),
         (["ranker=multvae", "encoder=tfidf"], "ignores encoder=tfidf"),
     ],

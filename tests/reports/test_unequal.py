@@ -150,8 +150,9 @@ def test_notes_are_in_every_rendering(store, tmp_path):
     sentence, footnote = "cf: 4 of 4 epochs, still rising", "Notes: a: cf: 4 of 4 epochs, still rising."
     assert f"{sentence}." in comparison.warnings
     paths = write_report(comparison, tmp_path / "report", "Title", formats=["md", "html", "tex"])
-    for format in ("md", "html", "tex"):
+    for format in ("md", "html"):
         assert footnote in paths[format].read_text(), format
+    assert "a: 4 of 4 epochs, still rising." in paths["tex"].read_text()  # the mark is on the cell
     console = Console(width=200, file=io.StringIO())
     print_comparison(comparison, console)
     printed = console.file.getvalue()

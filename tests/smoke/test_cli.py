@@ -131,7 +131,7 @@ def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message,
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("encoder=brt", "encoder=brt is no option; expected one of bert, "),
+        ("encoder=brt", "encoder=brt is not an option; expected one of bert, "),
         ("encoder.stop_word=red", "encoder.stop_word is an unknown key; did you mean stop_words?"),
         ("seed=[1", "seed=[1 cannot be read: no viable alternative"),
         ("seed=${nope}", "seed: Interpolation key 'nope' not found"),
