@@ -12,6 +12,7 @@ from recsys.config.compatibility import has_text
 from recsys.config.compose import UNKNOWN, chosen_target, is_outside, plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.inputs import cached_data_fingerprint
+from recsys.rankers.base import Tunable
 from recsys.tracking.memory import peak_mb
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 def measured_fields(module: Any, seconds: dict[str, float], metrics: dict[str, float]) -> dict[str, Any]:
     """What was measured of a run: times by stage, memory, numbers of weights and metrics."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.recommender.parameters()]
+    ranker = module.recommender.ranker
+    if isinstance(ranker, Tunable):
+        sizes.append((ranker.n_tuned_weights(), True))
     total = sum(seconds.values())
     return {
         "times": {**seconds, "total": total},

@@ -190,3 +190,7 @@ class Tunable(Protocol):
         Args:
             method: Has `adapt(model)`, which chooses the parameters and gives groups of an optimizer.
         """
+
+    @abstractmethod
+    def n_tuned_weights(self) -> int:
+        """The number of weights of the language model that are trained; 0 without `train_with`."""

@@ -129,6 +129,9 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
             raise ConfigError("finetune needs ranker.retriever, which finds the candidates of the training examples.")
         self.adapted, self.calibrate = AdaptedModel(self.language_model, method), False
 
+    def n_tuned_weights(self) -> int:
+        return 0 if self.adapted is None else sum(tensor.numel() for tensor in self.adapted.state_dict().values())
+
     def score(self, users: UserSide, items: OwnItems) -> Tensor:
         if self.retriever is None:
             return self._scores_of_all(users.batch, items.idx)

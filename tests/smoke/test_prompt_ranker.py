@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rich.console import Console
+from safetensors.torch import load_file
 
 import recsys
 from recsys import schema
@@ -67,6 +68,9 @@ def test_a_trained_model_is_fitted_again_recorded_and_reopened(overrides, score)
     training = run.record.ranking["training"]
     assert 0 < training["users"] <= 4
     assert training["tokens"] > training["steps"] >= 1
+    saved = load_file(run.folder / "model.safetensors")
+    adapters = [tensor.numel() for name, tensor in saved.items() if ".adapted." in name]
+    assert run.record.parameters["trainable"] == sum(adapters) > 0
     assert run.record.fitted_on["parts"] == [schema.TRAIN, schema.VAL]
 
 
