@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,12 +12,10 @@ from omegaconf import DictConfig
 
 from recsys.api.datasets import OwnData
 from recsys.config.compose import compose
-from recsys.config.trust import recorded
-from recsys.experiment.finished import Run
+from recsys.experiment.finished import Run, finished_run
 from recsys.reports.cards import card, table_html
 from recsys.reports.formatting import number, seconds
 from recsys.schema import TEST, VAL, ConfigError
-from recsys.tracking.store import RECORD, Store
 
 SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # in short, where they were measured
 
@@ -79,14 +76,8 @@ class InteractiveRun(Run):
 
 def open_run(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:
     """Reopen a run of the store; see `recsys.load`."""
-    folder = Path(run)
-    if not folder.is_dir():
-        folder = Path(runs_dir or compose().paths.runs_dir) / str(run)
-    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
-    record = Store(folder.parent).find(folder.name)
-    if record is None or not record.is_finished:
-        raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
-    return InteractiveRun(record, folder, recorded(record.config, folder / RECORD))
+    store = "" if Path(run).is_dir() else runs_dir or compose().paths.runs_dir
+    return InteractiveRun.of(finished_run(str(run), store))
 
 
 def make_run(configuration: Sequence[Any], data: OwnData | None) -> InteractiveRun:

@@ -18,6 +18,7 @@ from recsys.data.queries import has_impressions
 from recsys.experiment.built_once import completed, metric_suite, shared
 from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_texts
 from recsys.experiment.loggers import build_loggers
+from recsys.experiment.teacher import OF_TEACHER
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import Diagnosable, Fittable, Tunable, UserSide
@@ -73,7 +74,8 @@ def build_module(
 
 def _loss(cfg: DictConfig, context: ModelContext) -> Loss | None:
     if not traits_of(cfg.loss).get("n_items", False):
-        loss: Loss | None = shared("loss", cfg.loss)
+        drop = OF_TEACHER if traits_of(cfg.loss).get("teacher", False) else ()
+        loss: Loss | None = shared("loss", cfg.loss, drop)
         return loss
     n_items = int(context.warm_items.sum())  # what negatives are drawn from
     with_size: Loss = build("loss", cfg.loss, n_items=n_items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from recsys.config.trust import recorded
 from recsys.schema import WRITTEN, ConfigError
 from recsys.tracking.checksums import check_intact
 from recsys.tracking.record import Record
-from recsys.tracking.store import WEIGHTS
+from recsys.tracking.store import RECORD, WEIGHTS, Store
 
 if TYPE_CHECKING:
     from recsys.data.splits.split import Split
@@ -99,3 +101,17 @@ class Run:
         from recsys.experiment.inputs import text_features
 
         return assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors)
+
+
+def finished_run(name: str, runs_dir: str | Path) -> Run:
+    """A finished run by its folder, or by its id in a store.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    folder = Path(name) if Path(name).is_dir() else Path(runs_dir) / name
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
+    record = Store(folder.parent).find(folder.name)
+    if record is None or not record.is_finished:
+        raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
+    return Run(record, folder, recorded(record.config, folder / RECORD))

@@ -17,6 +17,7 @@ from recsys import schema
 from recsys.config.compose import copied, is_none, is_outside
 from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
 from recsys.experiment.inputs import text_features, user_texts
+from recsys.experiment.teacher import teacher_lists
 from recsys.support.whole_files import write_atomically
 from recsys.tracking.field_types import wrong_field
 from recsys.tracking.memory import freed_memory_kept
@@ -112,6 +113,7 @@ def fit(
     texts = user_texts(cfg, split, module.recommender.user_prompt)
     users = {} if texts is None else texts.encode_all(stages)
     datamodule = build_datamodule(cfg, split, module.recommender)
+    module.teacher = teacher_lists(cfg, split)
     progress.restart()
     fit_ranker(module, split, features.vectors, cfg.seed)
     if module.loss is not None:

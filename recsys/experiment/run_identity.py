@@ -10,6 +10,7 @@ from recsys import __version__
 from recsys.config.compose import build, plain
 from recsys.experiment.inputs import cached_data_fingerprint, written_texts
 from recsys.experiment.record_fields import choice_of, label
+from recsys.experiment.teacher import TEACHER, teacher_identity, teacher_of
 from recsys.schema import WRITTEN
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
 from recsys.tracking.run_id import LISTS, run_id, targets
@@ -41,6 +42,9 @@ def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
         contents[LISTS] = build("ranker.lists", cfg.ranker.lists).identity()
     if cfg.get(WRITTEN) is not None:
         contents[WRITTEN] = {texts.about: texts.sha256 for texts in written_texts(cfg)}
+    teacher = teacher_of(cfg)
+    if teacher is not None:
+        contents[TEACHER] = teacher_identity(teacher)
     code = {"recsys": __version__, **code_of_names(targets(settings)), **code_of_object(encoder)}
     return {"code": code, "contents": contents}
 

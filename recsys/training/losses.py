@@ -6,7 +6,7 @@ Shapes: `positive` (B,), `negative` (B, N), `mask` (B, N, bool; False for a know
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -78,6 +78,57 @@ def infonce(positive: Tensor, negative: Tensor, mask: Tensor, temperature: float
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; expected a positive number.")
     return sampled_softmax(positive / temperature, negative / temperature, mask)
+
+
+class SoftLabels(NamedTuple):
+    """A teacher's candidates (B, K): the scores of the model and of the teacher, and the mask of real candidates."""
+
+    student: Tensor
+    teacher: Tensor
+    mask: Tensor
+
+
+def distil(
+    positive: Tensor,
+    negative: Tensor,
+    mask: Tensor,
+    soft: SoftLabels | None = None,
+    temperature: float = 2.0,
+    weight: float = 0.5,
+) -> Tensor:
+    """Distillation: w·T²·KL(softmax(teacher/T) ‖ softmax(student/T)) + (1 − w)·`sampled_softmax`.
+
+    Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015. The divergence is over a teacher's
+    candidates, averaged over the batch; an example without candidates counts as 0.
+
+    Args:
+        positive: Scores of the positives.
+        negative: Scores of the negatives.
+        mask: Which negatives count.
+        soft: Scores of the teacher's candidates; None for the second term alone.
+        temperature: T.
+        weight: w.
+
+    Example:
+        >>> real = torch.tensor([[True, True]])
+        >>> soft = SoftLabels(torch.zeros(1, 2), torch.tensor([[0.0, 99.0]]), real)
+        >>> loss = distil(torch.zeros(1), torch.zeros(1, 1), real[:, :1], soft, temperature=1.0, weight=0.5)
+        >>> round(loss.item(), 4)  # (log(2) + log(2))/2
+        0.6931
+    """
+    hard = (1 - weight) * sampled_softmax(positive, negative, mask)
+    return hard if soft is None else hard + weight * temperature**2 * _divergence(soft, temperature)
+
+
+def _divergence(soft: SoftLabels, temperature: float) -> Tensor:
+    """KL(softmax(teacher/T) ‖ softmax(student/T)), averaged over the batch."""
+    nothing = torch.finfo(torch.float32).min  # finite, for rows that are masked as a whole
+    student, teacher = (
+        functional.log_softmax((scores.float() / temperature).masked_fill(~soft.mask, nothing), dim=1)
+        for scores in (soft.student, soft.teacher)
+    )
+    terms = teacher.exp() * (teacher - student)
+    return terms.masked_fill(~soft.mask, 0.0).sum(dim=1).mean()
 
 
 def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:

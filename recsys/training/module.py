@@ -19,10 +19,12 @@ from recsys.optim.late_updates import begin_late_updates, end_late_updates
 from recsys.optim.schedule import warm_up
 from recsys.rankers.base import Reconstructing
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
+from recsys.training.losses import SoftLabels
 from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
 from recsys.training.seeds import derive_seed, generator
 from recsys.training.step_batching import watches_steps
+from recsys.training.teacher_lists import TeacherLists
 
 Loss = Callable[..., Tensor]  # see `recsys.training.losses`
 
@@ -47,8 +49,12 @@ class EvaluationMetrics(Protocol):
 
 
 def temperature_of(loss: Loss | None) -> float:
-    """The number that a loss divides scores by: its argument `temperature`; 1 for a loss without one."""
-    parameter = None if loss is None else inspect.signature(loss).parameters.get("temperature")
+    """The number that a loss divides the scores of positives and negatives by.
+
+    It is the argument `temperature`; 1 for a loss without one, and for one that divides soft labels only.
+    """
+    parameters = {} if loss is None else inspect.signature(loss).parameters
+    parameter = None if "soft" in parameters else parameters.get("temperature")
     return float(parameter.default) if parameter is not None and isinstance(parameter.default, int | float) else 1.0
 
 
@@ -88,6 +94,7 @@ class RecommenderModule(pl.LightningModule):
         self.temperature = temperature_of(loss)
         self.new_sampler = sampler
         self.sampler: NegativeSampler | None = None
+        self.teacher: TeacherLists | None = None  # of a loss with soft labels, for the training
         self.scores_users_once = False  # a user of several positives in a batch; where no history sets them apart
         self.make_optimizer = optimizer
         self.stage_metrics = nn.ModuleDict(stage_metrics)
@@ -119,6 +126,7 @@ class RecommenderModule(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self.make_sampler(self.device)
+        self.teacher = None if self.teacher is None else self.teacher.to(self.device)
 
     def on_train_epoch_start(self) -> None:
         # All of an epoch's randomness depends on the seed and the epoch only, so that a resumed run repeats it.
@@ -232,7 +240,13 @@ class RecommenderModule(pl.LightningModule):
         negatives = self.sampler.choose(batch.users, drawn, self._score_without_gradient)
         if batch.rows is not None:
             return self._loss_of_distinct_users(batch, batch.rows, negatives)
-        return self.loss(*self._training_scores(batch, negatives), negatives.mask)
+        if self.teacher is None:
+            positive, negative, _ = self._training_scores(batch, negatives, batch.positives.unsqueeze(1))
+            return self.loss(positive, negative, negatives.mask)
+        items, scores, mask = self.teacher.of(batch.users)
+        own = torch.cat([batch.positives.unsqueeze(1), items], dim=1)
+        positive, negative, student = self._training_scores(batch, negatives, own)
+        return self.loss(positive, negative, negatives.mask, SoftLabels(student, scores, mask))
 
     def _loss_of_distinct_users(self, batch: TrainBatch, rows: Tensor, negatives: Negatives) -> Tensor:
         """The loss where a user's positives share one row of scores (U, N), which holds their own scores, too."""
@@ -244,19 +258,19 @@ class RecommenderModule(pl.LightningModule):
         columns = self.sampler.columns.index_select(0, batch.positives)
         return self.loss(scores[rows, columns], scores, negatives.mask, rows)
 
-    def _training_scores(self, batch: TrainBatch, negatives: Negatives) -> tuple[Tensor, Tensor]:
-        own = batch.positives.unsqueeze(1)
+    def _training_scores(self, batch: TrainBatch, negatives: Negatives, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores of the positives (B,), the negatives (B, N), and the K further items of `own` (B, 1 + K)."""
         if negatives.items.dim() == 1:
-            positive, negative = self.recommender.score(batch.users, own, negatives.items)
+            scores, negative = self.recommender.score(batch.users, own, negatives.items)
         else:
-            scores, _ = self.recommender.score(batch.users, torch.cat([own, negatives.items], dim=1))
-            positive, negative = scores.split([1, scores.shape[1] - 1], dim=1)
-        positive = positive.squeeze(1)
+            together, _ = self.recommender.score(batch.users, torch.cat([own, negatives.items], dim=1))
+            scores, negative = together.split([own.shape[1], negatives.items.shape[1]], dim=1)
+        positive, further = scores[:, 0], scores[:, 1:]
         if negatives.log_q is not None and negatives.positive_log_q is not None:
             scale = self.temperature  # the loss divides by it, and the correction must stay as it is
             positive = positive - scale * negatives.positive_log_q
             negative = negative - scale * negatives.log_q
-        return positive, negative
+        return positive, negative, further
 
     @torch.no_grad()
     def _score_without_gradient(self, users: UserBatch, items: Tensor) -> Tensor:

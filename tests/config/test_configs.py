@@ -21,6 +21,7 @@ import recsys
 from recsys.config.compatibility import check
 from recsys.config.compose import META_KEYS, build, conf_dir, plain, with_choices
 from recsys.config.errors import sentence_of
+from recsys.experiment.teacher import OF_TEACHER
 from recsys.schema import ConfigError
 from recsys.tracking.run_id import cell_id
 
@@ -151,7 +152,7 @@ def check_that_keys_are_those_of_the_constructor(node: DictConfig, group: str, o
     target = getattr(importlib.import_module(module), name)
     known = parameters(target)
     keys = {key for key in OmegaConf.to_container(node, resolve=False) if not key.startswith("_")}
-    extra = keys - known - set(META_KEYS) - ({"dim"} if group == "features" else set())
+    extra = keys - known - set(META_KEYS) - {"features": {"dim"}, "loss": set(OF_TEACHER)}.get(group, set())
     assert not extra, f"{group}={option}"
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from recsys.config.compose import build, compose, conf_dir, has_likelihood, is_none, is_of_whole_users
 from recsys.config.traits import traits_of
+from recsys.experiment.teacher import OF_TEACHER
 from recsys.testing.loss_contract import LossContract, UserLossContract
 
 CONFIGS = {path.stem: compose([f"loss={path.stem}"]).loss for path in sorted((conf_dir() / "loss").glob("[!_]*.yaml"))}
@@ -20,7 +21,8 @@ OF_POSITIVES = [
 
 def loss_of(name):
     sizes = {"n_items": 20} if traits_of(CONFIGS[name]).get("n_items", False) else {}
-    return build("loss", CONFIGS[name], **sizes)
+    drop = OF_TEACHER if traits_of(CONFIGS[name]).get("teacher", False) else ()
+    return build("loss", CONFIGS[name], drop=drop, **sizes)
 
 
 class TestLosses(LossContract):

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 import torch
 
-from recsys.training.losses import CACHED_SCORES, full_softmax, gbce, infonce, sampled_softmax
+from recsys.training.losses import CACHED_SCORES, SoftLabels, distil, full_softmax, gbce, infonce, sampled_softmax
 
 
 def sigmoid(score: float) -> float:
@@ -99,3 +99,37 @@ def test_infonce_is_cross_entropy_of_scores_over_the_temperature():
 def test_infonce_refuses_a_temperature_of_zero():
     with pytest.raises(ValueError, match=r"temperature is 0"):
         infonce(torch.zeros(1), torch.zeros(1, 1), torch.ones(1, 1).bool(), temperature=0)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_distil_is_the_weighted_sum_of_torchs_divergence_and_the_sampled_softmax(temperature):
+    generator = torch.Generator().manual_seed(0)
+    positive, negative, student, teacher = (torch.randn(4, n, generator=generator) for n in (1, 3, 5, 5))
+    mask = torch.ones(4, 3, dtype=torch.bool)
+    made = distil(
+        positive[:, 0], negative, mask, SoftLabels(student, teacher, torch.ones(4, 5).bool()), temperature, 0.3
+    )
+    logs, targets = (student / temperature).log_softmax(1), (teacher / temperature).softmax(1)
+    soft = torch.nn.functional.kl_div(logs, targets, reduction="batchmean")
+    hard = sampled_softmax(positive[:, 0], negative, mask)
+    torch.testing.assert_close(made, 0.3 * temperature**2 * soft + 0.7 * hard)
+
+
+def test_distil_by_hand():
+    """The teacher has 3/4 and 1/4, the model one half each: KL = 3/4 log(3/2) + 1/4 log(1/2)."""
+    teacher = torch.tensor([[3.0, 1.0, 9.0]]).log()
+    soft = SoftLabels(torch.tensor([[1.0, 1.0, 7.0]]), teacher, torch.tensor([[True, True, False]]))
+    made = distil(torch.zeros(1), torch.zeros(1, 1), torch.ones(1, 1).bool(), soft, temperature=1.0, weight=1.0)
+    assert made.item() == pytest.approx(3 / 4 * math.log(3 / 2) + 1 / 4 * math.log(1 / 2), abs=1e-6)
+
+
+def test_an_example_without_candidates_has_no_soft_labels_and_finite_gradients():
+    student = torch.zeros(2, 2, requires_grad=True)
+    mask = torch.tensor([[True, False], [False, False]])
+    teacher = torch.tensor([[1.0, -torch.inf], [-torch.inf, -torch.inf]])
+    made = distil(
+        torch.zeros(2), torch.zeros(2, 1), torch.ones(2, 1).bool(), SoftLabels(student, teacher, mask), 2.0, 0.5
+    )
+    (gradient,) = torch.autograd.grad(made, student)
+    assert made.item() == pytest.approx(math.log(2) / 2)
+    assert gradient.abs().max() == 0

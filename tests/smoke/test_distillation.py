@@ -1,0 +1,106 @@
+"""Distillation: a small ranker learns the scores of a finished run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import recsys
+from recsys.data.queries import histories
+from recsys.experiment.evaluation import evaluate_again
+from recsys.experiment.inputs import load_split
+from recsys.experiment.run_identity import identify
+from recsys.experiment.teacher import teacher_lists
+from recsys.schema import TRAIN, ConfigError, UserBatch
+
+STUDENT = ["encoder=none", "ranker=cf", "features.dim=8", "learning_rate=0.05", "trainer.max_epochs=15"]
+STUDENT += ["callbacks=none"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory, small_data, cache_dir) -> list[str]:
+    paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path_factory.mktemp('runs')}"]
+    return [*small_data, *paths]
+
+
+@pytest.fixture(scope="module")
+def teacher(store):
+    return recsys.run([*store, "ranker=itemknn", "test_knowledge=train"])
+
+
+def distilled(store, teacher, *settings) -> list[str]:
+    run = ["loss=distil", f"loss.teacher={teacher.record.run_id}", "test_knowledge=train"]
+    return [*store, *STUDENT, *run, "loss.temperature=0.2", "loss.n_candidates=50", *settings]
+
+
+def divergence(run, lists) -> float:
+    """KL(teacher ‖ model) over the teacher's candidates, the mean over train users."""
+    users = torch.from_numpy(run.split.warm_users).nonzero().squeeze(1)
+    items, scores, real = lists.of(UserBatch.without_history(users))
+    with torch.no_grad():
+        own, _ = run.model.score(UserBatch.without_history(users), items)
+    probabilities, logs = [(each / 0.2).masked_fill(~real, -1e9).log_softmax(dim=1) for each in (scores, own)]
+    return torch.nn.functional.kl_div(logs, probabilities, log_target=True, reduction="batchmean").item()
+
+
+def test_a_model_learns_the_order_of_its_teacher(store, teacher):
+    with_labels, without = (recsys.run(distilled(store, teacher, f"loss.weight={weight}")) for weight in (0.9, 0.0))
+    lists = teacher_lists(with_labels.cfg, with_labels.split)
+    assert divergence(with_labels, lists) < divergence(without, lists) / 2
+    assert with_labels.record.contents["teacher"]["run_id"] == teacher.record.run_id
+    reopened = recsys.load(with_labels.folder)
+    assert evaluate_again(reopened).keys() <= with_labels.record.metrics.keys()
+
+
+def test_the_lists_have_unseen_train_items_with_the_scores_of_the_train_histories(store, teacher):
+    cfg = recsys.compose(distilled(store, teacher))
+    split = load_split(cfg)
+    lists, history = teacher_lists(cfg, split), histories(split, TRAIN)
+    cold = torch.from_numpy(split.item_counts == 0)
+    for user in range(0, split.dataset.n_users, 20):
+        seen = torch.from_numpy(history[user]).long()
+        batch = UserBatch(torch.tensor([user]), seen.unsqueeze(0), torch.ones(1, len(seen), dtype=torch.bool))
+        scores = teacher.model.score_catalogue(batch, teacher.model.item_vectors(split.dataset.n_items))[0].clone()
+        scores[seen], scores[cold] = -torch.inf, -torch.inf
+        torch.testing.assert_close(lists.scores[user], scores.topk(50).values)
+        torch.testing.assert_close(scores[lists.items[user].long()], lists.scores[user])
+
+
+def test_lists_are_computed_once(store, teacher, monkeypatch):
+    cfg = recsys.compose(distilled(store, teacher))
+    split = load_split(cfg)
+    first = teacher_lists(cfg, split)
+    monkeypatch.setattr("recsys.experiment.teacher._computed", None)
+    again = teacher_lists(cfg, split)
+    assert torch.equal(first.items, again.items)
+    assert torch.equal(first.scores, again.scores)
+
+
+def test_another_teacher_is_another_run(store, teacher):
+    other = recsys.run([*store, "ranker=popularity", "test_knowledge=train"])
+    first, second = (identify(recsys.compose(distilled(store, each))) for each in (teacher, other))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["loss.teacher=null"], "needs loss.teacher"),
+        (["loss.teacher=missing"], "no finished run"),
+        (["test_knowledge=refit"], "both need test_knowledge=train"),
+        (["loss.temperature=0"], "loss.temperature is 0"),
+        (["loss.weight=1.5"], "loss.weight is 1.5"),
+        (["loss.n_candidates=1"], "loss.n_candidates is 1"),
+        (["split.seed=5"], "differs from this run in data or split"),
+        (["train_share=0.5"], "differs from this run in train_share"),
+    ],
+)
+def test_an_unfit_teacher_or_value_is_an_error(store, teacher, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        recsys.run(distilled(store, teacher, *settings))
+
+
+def test_a_teacher_that_knows_validation_interactions_is_an_error(store):
+    refitted = recsys.run([*store, "ranker=popularity", "test_knowledge=refit"])
+    with pytest.raises(ConfigError, match="has test_knowledge=refit"):
+        recsys.run(distilled(store, refitted))
