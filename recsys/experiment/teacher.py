@@ -46,7 +46,7 @@ def teacher_of(cfg: DictConfig) -> Run | None:
     if cfg.test_knowledge != schema.TRAIN_ONLY or knows != schema.TRAIN_ONLY:
         raise ConfigError(
             f"loss.teacher={name} has test_knowledge={knows}, and this run {cfg.test_knowledge}: both need "
-            f"test_knowledge={schema.TRAIN_ONLY}, so that the teacher's scores depend on no validation interaction."
+            f"test_knowledge={schema.TRAIN_ONLY}, so that the teacher was not fitted on validation interactions."
         )
     if is_outside(teacher.cfg.ranker):
         raise ConfigError(f"loss.teacher={name} has lists of another program: choose a run that recsys trained.")

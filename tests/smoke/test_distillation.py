@@ -11,6 +11,7 @@ from recsys.experiment.evaluation import evaluate_again
 from recsys.experiment.inputs import load_split
 from recsys.experiment.run_identity import identify
 from recsys.experiment.teacher import teacher_lists
+from recsys.rankers.reranking import FLOOR
 from recsys.schema import TRAIN, ConfigError, UserBatch
 
 STUDENT = ["encoder=none", "ranker=cf", "features.dim=8", "learning_rate=0.05", "trainer.max_epochs=15"]
@@ -104,3 +105,15 @@ def test_a_teacher_that_knows_validation_interactions_is_an_error(store):
     refitted = recsys.run([*store, "ranker=popularity", "test_knowledge=refit"])
     with pytest.raises(ConfigError, match="has test_knowledge=refit"):
         recsys.run(distilled(store, refitted))
+
+
+def test_a_prompt_ranker_teaches_its_candidates(store, tiny_decoder):
+    prompt = ["ranker=prompt", *tiny_decoder["prompt"], "trainer.limit_val_batches=0", "ranker.n_diagnostic_users=0"]
+    teacher = recsys.run([*store, *prompt])
+    with pytest.raises(ConfigError, match="ranks 5 candidates"):
+        recsys.run(distilled(store, teacher, "loss.n_candidates=6"))
+    student = recsys.run(distilled(store, teacher, "loss.n_candidates=5", "trainer.max_epochs=1"))
+    lists = teacher_lists(student.cfg, student.split)
+    trained = torch.from_numpy(student.split.warm_users)
+    assert (lists.scores[trained, 0] > FLOOR).all()
+    assert (lists.scores[~trained] == -torch.inf).all()
