@@ -18,7 +18,6 @@ from recsys.data.queries import has_impressions
 from recsys.experiment.built_once import completed, metric_suite, shared
 from recsys.experiment.inputs import cache_dir, fitted_encoder, text_rows, user_texts
 from recsys.experiment.loggers import build_loggers
-from recsys.experiment.teacher import OF_TEACHER
 from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import Diagnosable, Fittable, Tunable, UserSide
@@ -31,6 +30,7 @@ from recsys.training.module import Loss, RecommenderModule
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
 from recsys.training.step_batching import steps_at_once
+from recsys.training.teacher_lists import OF_TEACHER
 
 if TYPE_CHECKING:
     import numpy as np

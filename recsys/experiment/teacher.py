@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from recsys.data.splits.split import Split
     from recsys.training.teacher_lists import TeacherLists
 
-TEACHER = "teacher"
-OF_TEACHER = (TEACHER, "n_candidates")  # keys of the loss that are no arguments of its function
+TEACHER = "teacher"  # key of the loss, its trait, and entry of the record's contents
 FOLDER = "teachers"  # in the cache
 
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from recsys.schema import UserBatch
 
+OF_TEACHER = ("teacher", "n_candidates")  # keys of a loss with the trait `teacher` that its function does not have
+
 
 @dataclass
 class TeacherLists:

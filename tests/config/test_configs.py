@@ -21,9 +21,9 @@ import recsys
 from recsys.config.compatibility import check
 from recsys.config.compose import META_KEYS, build, conf_dir, plain, with_choices
 from recsys.config.errors import sentence_of
-from recsys.experiment.teacher import OF_TEACHER
 from recsys.schema import ConfigError
 from recsys.tracking.run_id import cell_id
+from recsys.training.teacher_lists import OF_TEACHER
 
 COMPONENTS = ["encoder", "finetune", "features", "profile", "ranker", "loss", "negatives", "optimizer", "metrics"]
 COMPONENTS += ["split", "data"]

@@ -14,7 +14,7 @@ from recsys.experiment.teacher import teacher_lists
 from recsys.rankers.reranking import FLOOR
 from recsys.schema import TRAIN, ConfigError, UserBatch
 
-STUDENT = ["encoder=none", "ranker=cf", "features.dim=8", "learning_rate=0.05", "trainer.max_epochs=15"]
+STUDENT = ["encoder=none", "ranker=cf", "features.dim=8", "learning_rate=0.05", "trainer.max_epochs=8"]
 STUDENT += ["callbacks=none"]
 
 

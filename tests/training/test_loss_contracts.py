@@ -8,8 +8,8 @@ import yaml
 
 from recsys.config.compose import build, compose, conf_dir, has_likelihood, is_none, is_of_whole_users
 from recsys.config.traits import traits_of
-from recsys.experiment.teacher import OF_TEACHER
 from recsys.testing.loss_contract import LossContract, UserLossContract
+from recsys.training.teacher_lists import OF_TEACHER
 
 CONFIGS = {path.stem: compose([f"loss={path.stem}"]).loss for path in sorted((conf_dir() / "loss").glob("[!_]*.yaml"))}
 OF_USERS = [name for name, node in CONFIGS.items() if is_of_whole_users(node)]
