@@ -7,8 +7,18 @@ import torch
 from recsys.training.losses import CACHED_SCORES, SoftLabels, distil, full_softmax, gbce, infonce, sampled_softmax
 
 
+from recsys.training.losses import CACHED_SCORES, bce, bpr, full_softmax, gbce, infonce, sampled_softmax
+
+
 def sigmoid(score: float) -> float:
     return 1 / (1 + math.exp(-score))
+
+
+@pytest.mark.parametrize("loss", [bpr, bce])
+def test_masked_negatives_add_nothing_to_the_mean(loss):
+    mask = torch.tensor([[True, False]])
+    # Equal scores of the positive and the only unmasked negative: each term is log 2.
+    assert loss(torch.zeros(1), torch.tensor([[0.0, 5.0]]), mask).item() == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize("t", [0.0, 0.75, 1.0])
