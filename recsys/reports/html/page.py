@@ -134,7 +134,7 @@ def _for_the_page(section: Section, comparison: Comparison, folder: Path | None 
     if section.name == "significance":
         return replace(section, tables=[])  # its matrix is there as a figure
     if section.name == "repeat":
-        return replace(section, tables=[Table("Each run and its command", run_grid(comparison, folder))], code="")
+        return replace(section, tables=[Table("Each run and its commands", run_grid(comparison, folder))], code="")
     return with_links(section, comparison)
 
 
