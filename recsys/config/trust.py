@@ -41,10 +41,14 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "optimizer": ("recsys.optim", *_LIGHTNING),
     "trainer": ("recsys.training", *_LIGHTNING),
     "callbacks": ("recsys.training", *_LIGHTNING),
-    "logger": ("recsys.tracking.wandb", *_LIGHTNING),
+    "logger": ("recsys.tracking.wandb", "recsys.tracking.mlflow", *_LIGHTNING),
     "search": ("recsys.studies.grid", "optuna.samplers", "optuna.pruners"),
 }
-FUNCTIONS = ("recsys.training.losses", "recsys.tracking.wandb")  # where functions are components too
+FUNCTIONS = (
+    "recsys.training.losses",
+    "recsys.tracking.wandb",
+    "recsys.tracking.mlflow",
+)  # where functions are components too
 # Of other packages than recsys, only subclasses of these.
 _BASES = (
     *("pytorch_lightning.Trainer", "pytorch_lightning.Callback", "pytorch_lightning.loggers.Logger"),

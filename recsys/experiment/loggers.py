@@ -14,7 +14,12 @@ from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
 from recsys.tracking.wandb import AUTO, check_connection
 
-_TENSORBOARD = ("tensorboard", "tensorboardX")  # the packages that can write its files
+_WANDB = "recsys.tracking.wandb.make_logger"
+_PACKAGES = {  # an optional dependency, and the packages of which a logger needs one, by the logger's _target_
+    "pytorch_lightning.loggers.TensorBoardLogger": ("tensorboard", ("tensorboard", "tensorboardX")),
+    "pytorch_lightning.loggers.MLFlowLogger": ("mlflow", ("mlflow",)),
+    "recsys.tracking.mlflow.make_logger": ("mlflow", ("mlflow",)),
+}
 
 
 def check_loggers(cfg: DictConfig) -> None:
@@ -37,19 +42,13 @@ def build_loggers(cfg: DictConfig) -> list[Any]:
 def _check_logger(key: str, node: Any) -> None:
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
         raise ConfigError(f"{key} is {node!r}; expected a logger with its _target_, or null.")
-    kind = node["_target_"].rpartition(".")[2]
-    if kind == "make_logger":
+    if node["_target_"] == _WANDB:
         check_connection(key, node.get("offline", AUTO), node.get("timeout", 1))
     check_arguments(key, node)
     if "flush_logs_every_n_steps" in node:
         check_whole(f"{key}.flush_logs_every_n_steps", node["flush_logs_every_n_steps"], 1)
-    if kind == "TensorBoardLogger":
-        _check_tensorboard(key, node)
-
-
-def _check_tensorboard(key: str, node: Mapping[str, Any]) -> None:
-    suffix = node.get("filename_suffix", "")
-    if "/" in suffix:
+    if "/" in (suffix := node.get("filename_suffix", "")):
         raise ConfigError(f"{key}.filename_suffix is {suffix!r}; expected the end of a file name.")
-    if not any(map(find_spec, _TENSORBOARD)):
-        raise ConfigError(f'{key} needs the package tensorboard: pip install "recsys-experiments[tensorboard]".')
+    extra, packages = _PACKAGES.get(node["_target_"], ("", ()))
+    if packages and not any(map(find_spec, packages)):
+        raise ConfigError(f'{key} needs the package {extra}: pip install "recsys-experiments[{extra}]".')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from recsys.reports.audits import read_audits
@@ -64,6 +65,7 @@ class Comparison:
         varied: Config keys and groups that the study varies.
         find_segments: Finds another metric by segments; None if the values per user are not at hand.
         audits: Findings of `recsys audit` about runs with a language model, by run id.
+        runs_dir: The folder of the runs' folders, if known.
     """
 
     rows: list[Row]
@@ -79,6 +81,7 @@ class Comparison:
     varied: frozenset[str] = frozenset()
     find_segments: Callable[[str], Segments] | None = field(default=None, repr=False, compare=False)
     audits: dict[str, list[Finding]] = field(default_factory=dict)
+    runs_dir: Path | None = field(default=None, repr=False, compare=False)
 
     @property
     def records(self) -> list[Record]:
@@ -260,6 +263,7 @@ def compare(
         varied=frozenset(varied),
         find_segments=partial(_segments_by, cells, store, reference, seed, inference),
         audits=read_audits(store, finished),
+        runs_dir=store.root,
     )
 
 

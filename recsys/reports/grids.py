@@ -41,12 +41,18 @@ class Entry:
         is_best: Of its column.
         is_marked: As significant.
         value: The number behind the text, by which a column is sorted; None for words and for what is absent.
+        link: The address that the page links the text to; empty for none.
+        anchor: The id of the row in the page, if this is its first entry; empty for none.
+        is_command: Of a terminal; the page has a button that copies it.
     """
 
     text: str
     is_best: bool = False
     is_marked: bool = False
     value: float | None = None
+    link: str = ""
+    anchor: str = ""
+    is_command: bool = False
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def write_report(
     figures = [figure for section in sections for figure in section.figures]
     picture = next((format for format in PICTURES if format in formats), None)
     makers: dict[str, Callable[[], str]] = {
-        "html": lambda: _page(comparison, sections, title, command, preface, study),
+        "html": lambda: _page(comparison, sections, title, command, preface, study, folder),
         "md": lambda: markdown(comparison, sections, title, picture, preface),
         "csv": lambda: to_csv(comparison),
         "pairs": lambda: pairs_to_csv(comparison),
@@ -138,10 +138,11 @@ def _page(
     command: str | None,
     preface: Preface,
     study: StudyRecord | None,
+    folder: Path,
 ) -> str:
     from recsys.reports.html.page import page
 
-    return page(comparison, sections, title, command, preface if preface.answers else None, study)
+    return page(comparison, sections, title, command, preface if preface.answers else None, study, folder)
 
 
 def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:

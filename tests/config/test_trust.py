@@ -43,6 +43,7 @@ def package(tmp_path, monkeypatch):
     [
         [],
         ["ranker=prompt", "encoder=bert", "profile=text", "finetune=lora", "logger=tensorboard"],
+        ["logger=mlflow"],
         ["optimizer=sgd", "logger=wandb", "features=views", "metrics=sampled", "loss=bpr", "negatives=hard"],
         ["+callbacks.extra={_target_: pytorch_lightning.callbacks.EMAWeightAveraging}"],
         ["+trainer.profiler={_target_: pytorch_lightning.profilers.SimpleProfiler}"],

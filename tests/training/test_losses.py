@@ -4,10 +4,17 @@ from functools import partial
 import pytest
 import torch
 
-from recsys.training.losses import CACHED_SCORES, SoftLabels, distil, full_softmax, gbce, infonce, sampled_softmax
-
-
-from recsys.training.losses import CACHED_SCORES, bce, bpr, full_softmax, gbce, infonce, sampled_softmax
+from recsys.training.losses import (
+    CACHED_SCORES,
+    SoftLabels,
+    bce,
+    bpr,
+    distil,
+    full_softmax,
+    gbce,
+    infonce,
+    sampled_softmax,
+)
 
 
 def sigmoid(score: float) -> float:

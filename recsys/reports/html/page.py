@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,6 +17,7 @@ from recsys.reports.comparison import Comparison
 from recsys.reports.document import Section, Table
 from recsys.reports.formatting import count, megabytes, metric_name, seconds
 from recsys.reports.grids import Entry, Grid
+from recsys.reports.html.run_links import run_grid, with_links
 from recsys.reports.html.variants import Variant, variants, with_places
 from recsys.reports.methods import bibliography, methods
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
@@ -44,6 +46,7 @@ def page(
     command: str | None = None,
     preface: Preface | None = None,
     study: StudyRecord | None = None,
+    folder: Path | None = None,
 ) -> str:
     """The file's content.
 
@@ -54,8 +57,9 @@ def page(
         command: That makes the report again.
         preface: A beginning in place of the first answers.
         study: That the runs belong to.
+        folder: Of the file, for links to the folders of the runs; None for no links.
     """
-    shown = [_for_the_page(section, comparison) for section in _with_methods(sections, comparison, study)]
+    shown = [_for_the_page(own, comparison, folder) for own in _with_methods(sections, comparison, study)]
     others = {metric: _variant_for_the_page(own) for metric, own in variants(comparison, sections, study).items()}
     summary, answers = _summary(comparison), verdict(comparison)
     if preface is not None:
@@ -122,16 +126,16 @@ def _with_methods(sections: Sequence[Section], comparison: Comparison, study: St
     return [*sections[:place], own, *sections[place:]]
 
 
-def _for_the_page(section: Section, comparison: Comparison) -> Section:
+def _for_the_page(section: Section, comparison: Comparison, folder: Path | None = None) -> Section:
     """Sections whose tables are made for a screen that sorts and filters."""
     if section.name == "results":
         table = Table(section.tables[0].caption, leaderboard_grid(comparison), section.tables[0].note)
-        return replace(section, tables=[table])
+        return with_links(replace(section, tables=[table]), comparison)
     if section.name == "significance":
         return replace(section, tables=[])  # its matrix is there as a figure
     if section.name == "repeat":
-        return replace(section, tables=[Table("Each run and its command", command_grid(comparison))], code="")
-    return section
+        return replace(section, tables=[Table("Each run and its commands", run_grid(comparison, folder))], code="")
+    return with_links(section, comparison)
 
 
 def leaderboard_grid(comparison: Comparison) -> Grid:
@@ -144,23 +148,6 @@ def leaderboard_grid(comparison: Comparison) -> Grid:
         memory = Entry(megabytes(row.cost.peak_mb), value=row.cost.peak_mb)
         rows.append([*entries, Entry(seconds(time), value=time), weights, memory])
     return Grid(["cell", *quality.headers[1:], "time", "trained weights", "peak memory"], rows)
-
-
-def command_grid(comparison: Comparison) -> Grid:
-    """The command of each run, and of each cell with all of its seeds."""
-    rows = []
-    for row in comparison.rows:
-        for record in row.cell.records:
-            command = row.cell.command_of(record)
-            rows.append(
-                [
-                    Entry(row.label),
-                    Entry(str(record.seed), value=float(record.seed)),
-                    Entry(record.run_id),
-                    Entry(command),
-                ]
-            )
-    return Grid(["cell", "seed", "run", "command"], rows)
 
 
 def _summary(comparison: Comparison) -> str:

@@ -139,7 +139,7 @@
     block.querySelector("output").textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
   }
   async function copy(button) {
-    const node = document.getElementById(button.dataset.copy), words = button.dataset.words ?? button.textContent;
+    const node = button.dataset.copy ? document.getElementById(button.dataset.copy) : button.nextElementSibling, words = button.dataset.words ?? button.textContent;
     try { await navigator.clipboard.writeText(node.textContent); } catch {
       getSelection().selectAllChildren(node); // without access to the clipboard: select, and copy as by a key
       document.execCommand("copy");

@@ -7,10 +7,11 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.comparison import Comparison
-from recsys.reports.formatting import metric_name, number
+from recsys.reports.formatting import interval, metric_name, number
 from recsys.reports.grouping import group_by
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
+from recsys.reports.scores import ends_of
 from recsys.reports.tables import segment_scores_grid
 
 _TITLES = {"items": "by the items' popularity", "history": "by the length of the user's history"}
@@ -35,8 +36,8 @@ def segments(comparison: Comparison) -> Figure | None:
         f"{metric_name(found.metric)} by segment",
         "Look for lines that cross: there another cell is best. Among items, only those of the segment count as "
         "relevant; "
-        "n is the number of queries. The lines are means; the table has their "
-        f"intervals.{selection_words(chosen, len(comparison.rows), comparison.baseline)}",
+        f"n is the number of queries. The lines are means.{_interval_words(comparison)}"
+        f"{selection_words(chosen, len(comparison.rows), comparison.baseline)}",
         "; ".join(_best(comparison, name) for name in found.values) + ".",
         spec,
         segment_scores_grid(comparison),
@@ -46,13 +47,27 @@ def segments(comparison: Comparison) -> Figure | None:
 def _row(comparison: Comparison, name: str, label: str, chosen: list[str]) -> dict[str, Any]:
     size = comparison.segments.sizes[name]
     value = comparison.segments.values[name][label]
+    score = comparison.segments.scores.get(name, {}).get(label)
+    low, high = (None, None) if score is None else ends_of(score)
+    is_drawn = label in (comparison.rows[0].label, comparison.baseline)
     return {
         "cell": label,
         "colour": label if label in chosen else CONTEXT,
         "segment": name.partition("=")[2] + ("" if size is None else f"\nn={size}"),
         "value": value,
         "text": number(value),
+        "interval": interval(low, high),
+        "low": low if is_drawn else None,
+        "high": high if is_drawn else None,
     }
+
+
+def _interval_words(comparison: Comparison) -> str:
+    if not comparison.segments.scores:
+        return ""
+    two = len({comparison.rows[0].label, comparison.baseline} - {None}) == 2
+    whose = "the first cell and the baseline" if two else "the first cell"
+    return f" Vertical bars are the {comparison.level:.0%} intervals of {whose}; the table has those of all cells."
 
 
 def _panel(name: str, order: list[str], title: str, metric: str, chosen: list[str]) -> Layers:
@@ -61,7 +76,7 @@ def _panel(name: str, order: list[str], title: str, metric: str, chosen: list[st
         x=alt.X("segment:N", axis=axis, scale=alt.Scale(domain=order, padding=0.4)),
         y=alt.Y("value:Q", title=metric),
         detail="cell:N",
-        tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("segment:N"), alt.Tooltip("text:N", title=metric)],
+        tooltip=[alt.Tooltip("cell:N"), alt.Tooltip("segment:N"), alt.Tooltip("text:N", title=metric), "interval:N"],
     )
     others = base.transform_filter(alt.FieldEqualPredicate(field="colour", equal=CONTEXT)).mark_line(style="context")
     legend = alt.Legend(orient="top", title=None)
@@ -69,8 +84,10 @@ def _panel(name: str, order: list[str], title: str, metric: str, chosen: list[st
     mine = base.transform_filter(alt.FieldOneOfPredicate(field="colour", oneOf=chosen)).encode(
         color=alt.Color("colour:N", scale=scale, legend=legend)
     )
+    bars = mine.transform_filter("isValid(datum.low)").mark_rule(style="users", opacity=0.55)
+    bars = bars.encode(y=alt.Y("low:Q", title=metric), y2="high:Q")
     shape = alt.Shape("colour:N", scale=scale, legend=legend)
-    return alt.layer(others, mine.mark_line(), mine.mark_point(style="dot").encode(shape=shape)).properties(
+    return alt.layer(others, bars, mine.mark_line(), mine.mark_point(style="dot").encode(shape=shape)).properties(
         title=title, height=260
     )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -11,6 +12,7 @@ from reports.made_runs import made_run, small_study
 
 from recsys.reports.comparison import compare
 from recsys.reports.document import sections
+from recsys.reports.html.run_links import run_grid
 from recsys.reports.report import write_report
 from recsys.tracking.store import Store
 
@@ -69,7 +71,7 @@ def test_the_page_is_small_and_asks_for_nothing(text, page):
     assert not page.all("img")
     assert not page.all("iframe")
     assert all("src" not in attributes for attributes in page.all("script"))
-    assert all((attributes["href"] or "").startswith("#") for attributes in page.all("a"))
+    assert all((attributes["href"] or "").startswith(("#", "../")) for attributes in page.all("a"))
     assert "@import" not in text
     policies = [attributes["content"] or "" for attributes in page.all("meta") if "http-equiv" in attributes]
     assert policies[0].startswith("default-src 'none';")
@@ -95,7 +97,7 @@ def test_every_section_is_there_and_the_first_answers(page):
         "methods",
         "repeat",
     ]
-    assert [attributes["href"] for attributes in page.all("a")][1:] == [f"#{name}" for name in ids[1:]]
+    assert [attributes["href"] for attributes in page.all("a")][1 : len(ids)] == [f"#{name}" for name in ids[1:]]
     assert page.texts["h1"] == ["A <study> & more"]
     questions = [text for text in page.texts["h2"] if text.endswith("?")]
     assert questions == ["Which is best?", "How sure?", "At what cost?"]
@@ -142,10 +144,31 @@ def test_numbers_stand_beside_what_they_are_sorted_by(made, text):
 def test_the_command_of_every_run_is_there(made, text):
     comparison, _, _ = made
     for record in comparison.records:
-        assert f'<td class="word">{record.run_id}</td>' in text
-        assert f"seed={record.seed}</td>" in text
+        assert f'<td class="word"><a href="../{record.run_id}/record.json">{record.run_id}</a></td>' in text
+        assert (made[2].parent / f"../{record.run_id}/record.json").is_file()
+        assert f"<code>recsys runs action=show run={record.run_id}</code>" in text
+        assert f"seed={record.seed}</code>" in text
     assert "recsys study study=made" in text
-    assert text.count("recsys train") == len(comparison.records)
+    assert text.count("<code>recsys train") == len(comparison.records)
+
+
+def test_the_name_of_each_cell_links_to_its_first_run(made, text, page):
+    comparison, _, _ = made
+    rows = dict(re.findall(r'<tr id="(cell-\d+)"><th scope="row">.*?</th>.*?record\.json">(\w+)</a>', text))
+    assert sorted(rows.values()) == sorted(row.cell.run_ids[0] for row in comparison.rows)
+    linked = {attributes["href"] for attributes in page.all("a") if (attributes["href"] or "").startswith("#cell-")}
+    assert linked == {f"#{name}" for name in rows}
+    best = comparison.rows[0]
+    place = re.search(rf'<th scope="row"><a href="#(cell-\d+)">{re.escape(best.label)}</a></th>', text)
+    assert place is not None
+    assert rows[place[1]] == best.cell.run_ids[0]
+
+
+def test_links_to_runs_are_safe_addresses(made, tmp_path):
+    comparison, _, _ = made
+    grid = run_grid(replace(comparison, runs_dir=tmp_path / 'a "b" #1'), tmp_path)
+    assert grid.rows[0][2].link == f"a%20%22b%22%20%231/{comparison.rows[0].cell.run_ids[0]}/record.json"
+    assert run_grid(comparison, None).rows[0][2].link == ""
 
 
 def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
@@ -189,6 +212,6 @@ def test_many_runs_of_671_users_are_all_in_one_small_page(n_runs, tmp_path):
     path = write_report(comparison, tmp_path / "report", "Many runs", None, ["html"])["html"]
     assert path.stat().st_size < LIMIT
     page = Page(path.read_text())
-    cells = page.texts["td"]
+    cells = page.texts["a"]
     assert {run.run_id for run in runs} <= set(cells)
     assert len({text for text in page.texts["th"] if text.startswith("bert+dot (n=")}) == n_runs

@@ -12,10 +12,12 @@ from reports.made_study import CELLS, made_study
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.critical_difference import critical_difference
 from recsys.reports.document import sections
+from recsys.reports.formatting import interval
 from recsys.reports.plots import cost, curves, leaderboard, segments, significance, tradeoffs
 from recsys.reports.plots.base import Figure
 from recsys.reports.plots.labelling import Canvas, sides
 from recsys.reports.plots.ranks import critical_difference_figure
+from recsys.reports.scores import ends_of
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
@@ -181,6 +183,18 @@ def test_segments_have_their_sizes(small):
     first = rows(figure, "rows0")[0]
     assert (first["segment"], first["cell"], first["value"]) == ("cold\nn=2", "bert+dot", pytest.approx(0.3125))
     assert "in items=cold bert+dot is best with 0.3125" in figure.alternative
+
+
+def test_segments_show_the_intervals_of_the_first_cell_and_the_baseline(small):
+    figure = segments.segments(small)
+    assert figure is not None
+    drawn = {small.rows[0].label, small.baseline}
+    found = [row for place in range(2) for row in rows(figure, f"rows{place}") if row["interval"]]
+    assert {row["cell"] for row in found if row["low"] is not None} == drawn
+    for row in found:
+        name = next(name for name in small.segments.scores if name.partition("=")[2] == row["segment"].split("\n")[0])
+        assert row["interval"] == interval(*ends_of(small.segments.scores[name][row["cell"]]))
+    assert "95% intervals of the first cell and the baseline" in figure.reading
 
 
 def test_curves_are_means_over_the_seeds_that_reached_an_epoch(tmp_path):

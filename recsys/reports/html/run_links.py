@@ -1,0 +1,64 @@
+"""The page's table of runs, and the links to it from the names of cells."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from recsys.reports.comparison import Comparison
+from recsys.reports.document import Section
+from recsys.reports.grids import Entry, Grid
+from recsys.tracking.record import Record
+from recsys.tracking.store import RECORD
+
+CELL = "cell"  # the header of columns with the names of cells
+
+
+def run_grid(comparison: Comparison, folder: Path | None) -> Grid:
+    """Each run with its files and the commands that show it and make it again.
+
+    Args:
+        comparison: Of the runs.
+        folder: Of the page, to which links are relative; None for no links.
+    """
+    anchors, rows = _anchors(comparison), []
+    for row in comparison.rows:
+        for place, record in enumerate(row.cell.records):
+            first = Entry(row.label, anchor=anchors[row.label] if place == 0 else "")
+            seed = Entry(str(record.seed), value=float(record.seed))
+            files = Entry(record.run_id, link=_link(comparison, record, folder))
+            commands = (f"recsys runs action=show run={record.run_id}", row.cell.command_of(record))
+            rows.append([first, seed, files, *(Entry(command, is_command=True) for command in commands)])
+    return Grid([CELL, "seed", "run", "show it", "make it again"], rows)
+
+
+def with_links(section: Section, comparison: Comparison) -> Section:
+    """The section; in its tables each name of a cell links to the cell's first run."""
+    anchors = _anchors(comparison)
+    tables = [replace(table, grid=_linked(table.grid, anchors)) for table in section.tables]
+    return replace(section, tables=tables)
+
+
+def _linked(grid: Grid, anchors: dict[str, str]) -> Grid:
+    if grid.headers[:1] != [CELL]:
+        return grid
+    rows = [[_to_runs(first, anchors), *others] for first, *others in grid.rows]
+    return replace(grid, rows=rows)
+
+
+def _to_runs(entry: Entry, anchors: dict[str, str]) -> Entry:
+    return replace(entry, link=f"#{anchors[entry.text]}") if entry.text in anchors else entry
+
+
+def _anchors(comparison: Comparison) -> dict[str, str]:
+    """By label; the same whatever metric the cells are sorted by."""
+    return {label: f"cell-{place}" for place, label in enumerate(sorted(row.label for row in comparison.rows))}
+
+
+def _link(comparison: Comparison, record: Record, folder: Path | None) -> str:
+    if comparison.runs_dir is None or folder is None:
+        return ""
+    path = comparison.runs_dir.absolute() / record.run_id / RECORD
+    return quote(Path(os.path.relpath(path, folder.absolute())).as_posix())
