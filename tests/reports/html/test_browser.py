@@ -254,7 +254,9 @@ def test_a_long_label_does_not_cover_the_next_column(opened, viewport):
     wide = """node => {
         const before = node.innerHTML;
         node.textContent = "prompt (finetune=lora, max_epochs=1, n_users=64, n_validation_users=16)";
-        const fits = node.scrollWidth <= node.clientWidth;
+        const text = document.createRange();
+        text.selectNodeContents(node);
+        const fits = text.getBoundingClientRect().right <= node.getBoundingClientRect().right;
         node.innerHTML = before;
         return fits;
     }"""
