@@ -248,21 +248,6 @@ def test_tables_filter(opened, made):
     assert len(labels(page, table)) == len(comparison.rows)
 
 
-@WIDTHS
-def test_a_long_label_does_not_cover_the_next_column(opened, viewport):
-    page = opened(viewport).page
-    wide = """node => {
-        const before = node.innerHTML;
-        node.textContent = "prompt (finetune=lora, max_epochs=1, n_users=64, n_validation_users=16)";
-        const text = document.createRange();
-        text.selectNodeContents(node);
-        const fits = text.getBoundingClientRect().right <= node.getBoundingClientRect().right;
-        node.innerHTML = before;
-        return fits;
-    }"""
-    assert page.locator("#results tbody th").first.evaluate(wide)
-
-
 def test_the_first_column_stays_while_a_table_scrolls_on_a_phone(opened):
     page = opened(PHONE).page
     frame = "#results > .table .scroll"
