@@ -53,7 +53,7 @@ def test_the_examples_compose(name):
 def test_help_of_train_has_groups_with_their_choices_and_keys_with_their_meaning(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     text = help_text("train")
-    assert "\n  loss=sampled_softmax        bce, bpr, full_softmax, gbce, infonce, likelihood, multinomial," in text
+    assert "\n  loss=sampled_softmax        bce, bpr, distil, full_softmax, gbce, infonce," in text
     assert "\n  experiment=null             alpharec, bert4rec, " in text
     assert "\n  rerun=false                 run again even if a finished record exists\n" in text
     assert "\n  paths.runs_dir=${oc.env:RECSYS_RUNS,runs}\n                              run records" in text
