@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,5 +97,8 @@ def _make_experiment(uri: str, name: str, artifacts: Path) -> None:
 
     client = MlflowClient(uri)
     if client.get_experiment_by_name(name) is None:
-        with suppress(MlflowException):  # another worker of a study has just made it
+        try:
             client.create_experiment(name, artifact_location=artifacts.as_uri())
+        except MlflowException:
+            if client.get_experiment_by_name(name) is None:  # else another worker of a study has just made it
+                raise
