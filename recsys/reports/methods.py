@@ -104,9 +104,10 @@ def _tests(comparison: Comparison) -> Iterator[str]:
 def _versions(comparison: Comparison) -> Iterator[str]:
     found: dict[str, list[str]] = {}
     for record in comparison.records:
+        versions = {**record.versions, "recsys": record.code.get("recsys")}  # the package's own is with its code
         for name in _PACKAGES:
-            if name in record.versions and str(record.versions[name]) not in found.setdefault(name, []):
-                found[name].append(str(record.versions[name]))
+            if versions.get(name) is not None and str(versions[name]) not in found.setdefault(name, []):
+                found[name].append(str(versions[name]))
     if found:
         listed = [f"{name} {' and '.join(own)}" for name, own in found.items()]
         yield f"Software: {', '.join(listed)}."

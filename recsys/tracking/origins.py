@@ -74,7 +74,7 @@ def pretrained(config: Mapping[str, Any]) -> list[str]:
 
 def pretraining(weights: str) -> Finding:
     """Nobody knows which texts a language model was trained on."""
-    text = f"the texts that {weights} was pretrained on are not known here; the lines on memory show what it remembers"
+    text = f"the texts that {weights} was pretrained on are not known here; recsys audit asks it what it remembers"
     return Finding(LEAKS, "pretraining of the language model", IS_UNKNOWN, text)
 
 

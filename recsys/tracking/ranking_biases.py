@@ -17,7 +17,8 @@ def ranking_biases(record: Record) -> list[Finding]:
     """
     measured = record.ranking.get(CORRELATION) or {}
     users, candidates = record.ranking.get("n_users"), record.ranking.get("candidates_mean")
-    of = "" if users is None or candidates is None else f", {users:,} users with {candidates:.1f} candidates on average"
+    is_known = users is not None and candidates is not None
+    of = f" (users: {users:,}, candidates on average: {candidates:.1f})" if is_known else ""
     found = [
         Finding(
             BIASES,

@@ -46,7 +46,7 @@ def test_a_run_without_an_audit_has_the_facts_of_its_record_and_the_command(stor
     assert "was not audited" in section.sentences[0]
     checks = {row[2].text: row[4].text for row in section.tables[0].grid.rows}
     assert checks.keys() == {"pretraining of the language model", "train popularity"}
-    assert "-0.250, 5 users" in checks["train popularity"]
+    assert "-0.250 (users: 5," in checks["train popularity"]
     assert section.code == f"recsys audit run={record.run_id} 'paths.runs_dir=/my runs'"
 
 

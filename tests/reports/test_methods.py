@@ -19,6 +19,7 @@ def test_the_paragraph_has_the_numbers_of_the_records(tmp_path):
     store = Store(tmp_path)
     protocol = {"data": {"name": "toy"}, "split": "random", "test_knowledge": "refit", "candidates": "all"}
     changes = {"protocol": protocol, "data_statistics": DATA, "versions": {"torch": "2.1", "other": "1"}}
+    changes["code"] = {"recsys": "0.2.0"}
     runs = [made_run(store, "bert", "dot", seed, [0.5, 0.1], tuning={"trials": 20}, **changes) for seed in (3, 4)]
     runs += [made_run(store, "none", "popularity", seed, [0.2, 0.3], **changes) for seed in (3, 4)]
     text = methods(compare(runs, store, "popularity", ["ndcg@10", "coverage@10"]))
@@ -29,7 +30,7 @@ def test_the_paragraph_has_the_numbers_of_the_records(tmp_path):
     assert "with 20 trials for each tuned cell. Not tuned: popularity." in text
     assert "We report nDCG@10 and coverage@10 on the test part; candidates: all." in text
     assert "means over 2 users and 2 seeds (3, 4)." in text
-    assert "with Holm's correction; p < 0.05 is significant. Software: torch 2.1." in text
+    assert "with Holm's correction; p < 0.05 is significant. Software: recsys 0.2.0, torch 2.1." in text
 
 
 def test_the_sampler_is_named_by_its_class(tmp_path):
