@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
+from recsys.commands.user_examples import user_examples
 from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.inference import Inference
@@ -71,7 +72,8 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     labels = None if study is None else study.labels
     baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
     comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
-    paths = write_report(comparison, Path(cfg.output), _title(cfg), _command(cfg), cfg.formats, study)
+    examples, folder = user_examples(cfg, comparison), Path(cfg.output)
+    paths = write_report(comparison, folder, _title(cfg), _command(cfg), cfg.formats, study, examples=examples)
     log_comparison(cfg.wandb, comparison, paths, _title(cfg))
     console = console or Screen()
     print_comparison(comparison, console)
@@ -125,7 +127,8 @@ def _write_each(cfg: DictConfig, comparisons: Mapping[str, Comparison], console:
         title, folder = f"{_title(cfg)}: {name}", Path(cfg.output) / as_name(name)
         console.rule(Text(name))
         print_comparison(comparison, console)
-        paths = write_report(comparison, folder, title, _command(cfg), cfg.formats)
+        examples = user_examples(cfg, comparison)
+        paths = write_report(comparison, folder, title, _command(cfg), cfg.formats, examples=examples)
         log_comparison(cfg.wandb, comparison, paths, title)
         print_paths(paths, console)
 

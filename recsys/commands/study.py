@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from recsys.commands.next_steps import print_next_steps
+from recsys.commands.user_examples import user_examples
 from recsys.config.compose import build
 from recsys.experiment.record_fields import label
 from recsys.experiment.run import find
@@ -83,7 +84,8 @@ def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, c
     title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
     folder, command = Path(cfg.output) / name, result.record.command
     study = of_comparison(result.record, comparison)
-    paths = write_report(comparison, folder, title, command, cfg.formats, study=study)
+    examples = user_examples(cfg, comparison)
+    paths = write_report(comparison, folder, title, command, cfg.formats, study=study, examples=examples)
     log_comparison(cfg.wandb, comparison, paths, title)
     if name:
         console.rule(Text(title))

@@ -53,6 +53,11 @@ def encode_items(
     return vectors, {**report, **_counts(texts)}
 
 
+def are_cached(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> bool:
+    """Whether `encode_texts` would find the vectors; a damaged file counts as found."""
+    return _path(encoder, list(dict.fromkeys(texts)), train_texts, cache_dir).exists()
+
+
 def encode_texts(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
     """Vectors (len(texts), dim) of any texts, by an encoder that is fitted on `train_texts`, with the same report."""
     distinct = list(dict.fromkeys(texts))
@@ -70,7 +75,7 @@ def _counts(texts: Sequence[Any]) -> dict[str, int]:
 
 def encode_distinct(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
     """Vectors (len(texts), dim) of texts that do not repeat, found or made, with the report of when they were made."""
-    path = cache_dir / "features" / f"{_key(encoder, texts, train_texts)}.safetensors"
+    path = _path(encoder, texts, train_texts, cache_dir)
     found = _read(path, len(texts)) if path.exists() else None  # even where the cache cannot be written
     if found is not None:
         return found
@@ -92,6 +97,10 @@ def _encode(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], 
         raise DataError(f"the encoder gave vectors that are not finite for {(~finite).sum()} of {len(texts)} texts.")
     measured = {"dim": int(vectors.shape[1]), "seconds": time.perf_counter() - start}
     return vectors, {**encoder.coverage(texts), **measured, "identity": encoder.identity()}
+
+
+def _path(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Path:
+    return cache_dir / "features" / f"{_key(encoder, texts, train_texts)}.safetensors"
 
 
 def _key(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any]) -> str:

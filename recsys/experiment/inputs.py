@@ -159,6 +159,18 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
     return _features.get(_encoding_key(cfg, split), encode)
 
 
+def are_encoded(cfg: DictConfig, split: Split) -> bool:
+    """Whether `text_features` needs no encoder: the vectors are in memory or in the cache."""
+    from recsys.encoders.vector_cache import are_cached
+
+    if _encoding_key(cfg, split) in _features.kept:
+        return True
+    encoder, data = build("encoder", cfg.encoder), split.dataset
+    inputs = encoder.inputs(data.items[ITEM_ID].to_list(), data.texts)
+    train = [each for each, warm in zip(inputs, split.warm_items, strict=True) if warm]
+    return are_cached(encoder, inputs, train, cache_dir(cfg))
+
+
 def user_texts(cfg: DictConfig, split: Split, prompt: UserPrompt | None) -> UserTexts | None:
     """Vectors of the texts about users, by the run's encoder, which is fitted on the train items only."""
     if prompt is None:

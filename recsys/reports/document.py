@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from recsys.reports import audits, grids, tables
@@ -26,6 +26,7 @@ from recsys.reports.plots import (
 )
 from recsys.reports.plots.base import Figure
 from recsys.reports.search_summary import SUMMARY_NOTE, search_notes, summary_grid
+from recsys.reports.sections import Section, Table
 from recsys.reports.statistics import PairedDifference
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
@@ -46,41 +47,6 @@ OF_METRIC = (  # names of the sections that depend on the first metric
     "learning",
     "tradeoffs",
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table with its caption and what its numbers are."""
-
-    caption: str
-    grid: Grid
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a report.
-
-    Attributes:
-        name: Its anchor.
-        title: Its heading.
-        sentences: One for each point.
-        figures: In order.
-        tables: In order.
-        code: Command lines.
-    """
-
-    name: str
-    title: str
-    sentences: list[str] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
-    code: str = ""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
-        return not (self.sentences or self.figures or self.tables or self.code)
 
 
 def sections(comparison: Comparison, command: str | None = None, study: StudyRecord | None = None) -> list[Section]:

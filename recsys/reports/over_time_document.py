@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from recsys.reports.document import Section, Table
 from recsys.reports.formatting import metric_name
 from recsys.reports.over_time import OverTime
 from recsys.reports.over_time_tables import by_window_grid, over_time_grid, over_time_note, pairs_grid, windows_grid
 from recsys.reports.plots.over_time import over_time_figure
+from recsys.reports.sections import Section, Table
 
 
 def over_time_sections(found: OverTime, command: str | None = None) -> list[Section]:

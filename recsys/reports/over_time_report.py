@@ -14,7 +14,7 @@ from recsys.reports.spreadsheets import grid_to_csv
 from recsys.support.whole_files import write_atomically
 
 if TYPE_CHECKING:
-    from recsys.reports.document import Section
+    from recsys.reports.sections import Section
 
 NAME = "over_time"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recsys.reports.verdict import Answer
 
 if TYPE_CHECKING:
-    from recsys.reports.document import Section
+    from recsys.reports.sections import Section
 
 
 @dataclass(frozen=True)

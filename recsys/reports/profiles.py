@@ -7,12 +7,12 @@ from statistics import median
 import altair as alt
 import polars as pl
 
-from recsys.reports.document import Section, Table
 from recsys.reports.formatting import ABSENT
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.html.page import Heading, render
 from recsys.reports.plots.base import Figure, Rows, named, to_spec
 from recsys.reports.plots.theme import LIGHT
+from recsys.reports.sections import Section, Table
 from recsys.reports.verdict import Answer
 from recsys.schema import WRITTEN
 

@@ -21,8 +21,8 @@ from recsys.support.whole_files import write_atomically
 from recsys.tracking.study_record import StudyRecord
 
 if TYPE_CHECKING:
-    from recsys.reports.document import Section
     from recsys.reports.plots.base import Figure
+    from recsys.reports.sections import Section, Table
 
 FIGURES = "figures"
 FILES = {
@@ -49,6 +49,7 @@ def write_report(
     formats: Sequence[str] = tuple(FILES),
     study: StudyRecord | None = None,
     preface: Preface | None = None,
+    examples: Sequence[Section] = (),
 ) -> dict[str, Path]:
     """Write the report's files into a folder; gives by format the file, or for pictures the folder of all.
 
@@ -63,6 +64,7 @@ def write_report(
         formats: Out of html, md, csv, pairs, segments, tex, methods, bib, png and svg.
         study: That the runs belong to; it adds the ablation and the search.
         preface: A beginning in place of the headline and the first answers.
+        examples: Sections of single users, before those of costs; see `recsys.reports.user_examples`.
 
     Raises:
         ConfigError: If a format is unknown.
@@ -74,7 +76,7 @@ def write_report(
     from recsys.reports.document import sections as make_sections
 
     preface = preface or Preface(headline(comparison))
-    sections = [*preface.sections, *make_sections(comparison, command, study)]
+    sections = [*preface.sections, *_with(examples, make_sections(comparison, command, study))]
     figures = [figure for section in sections for figure in section.figures]
     picture = next((format for format in PICTURES if format in formats), None)
     makers: dict[str, Callable[[], str]] = {
@@ -92,6 +94,12 @@ def write_report(
             write_atomically(folder / FILES[format], make().encode())
     write_figures(figures, folder / FIGURES, formats)
     return {format: folder / FILES[format] for format in FILES if format in formats}
+
+
+def _with(examples: Sequence[Section], sections: list[Section]) -> list[Section]:
+    """The sections with the examples before the costs."""
+    place = next((n for n, section in enumerate(sections) if section.name == "cost"), len(sections))
+    return [*sections[:place], *examples, *sections[place:]]
 
 
 def markdown(
@@ -123,12 +131,18 @@ def blocks(section: Section, picture: str | None) -> Iterable[str]:
             alternative = re.sub(r"([\[\]])", r"\\\1", safe_markdown(figure.alternative))
             title, reading = map(safe_markdown, (figure.title, figure.reading))
             yield f"### {title}\n\n![{alternative}]({FIGURES}/{figure.name}.{picture})\n\n{reading}"
-    for table in section.tables:
-        note = safe_markdown(table.note).replace(" * ", r" \* ")
-        yield f"{grids.to_markdown(table.grid)}{note and chr(10)}{note}"
+    yield from map(_table, section.tables)
+    for own in section.details:
+        sentences = "\n".join(f"- {safe_markdown(sentence)}" for sentence in own.sentences)
+        yield "\n\n".join([f"### {safe_markdown(own.summary)}", sentences, *map(_table, own.tables)])
     if section.code:
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", section.code)), default=0))
         yield f"{fence}sh\n{section.code}\n{fence}"
+
+
+def _table(table: Table) -> str:
+    note = safe_markdown(table.note).replace(" * ", r" \* ")
+    return f"{grids.to_markdown(table.grid)}{note and chr(10)}{note}"
 
 
 def _page(

@@ -50,7 +50,10 @@ def test_compare_prints_and_writes(store):
         "table.csv",
         "table.tex",
     ]
-    assert "select=[ranker:dot,ranker:popularity]" in (folder / "report.md").read_text()
+    text = (folder / "report.md").read_text()
+    assert "select=[ranker:dot,ranker:popularity]" in text
+    assert text.index("## Results") < text.index("## Users") < text.index("## Cost")
+    assert "not shown: " in text  # made-up runs have no weights
     text = shown(console)
     assert "0.6250 [" in text
     assert "failed: llm+dot seed 0" in text

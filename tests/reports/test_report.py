@@ -11,11 +11,11 @@ import pytest
 from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 
 from recsys.reports.comparison import Comparison, compare
-from recsys.reports.document import Section
 from recsys.reports.findings import findings, headline
 from recsys.reports.plots.leaderboard import leaderboard
 from recsys.reports.preface import Preface
 from recsys.reports.report import FIGURES, FILES, write_report
+from recsys.reports.sections import Section
 from recsys.reports.verdict import Answer
 from recsys.schema import ConfigError
 from recsys.tracking.store import Store

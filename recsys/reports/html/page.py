@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
-from recsys.reports.document import Section, Table
 from recsys.reports.formatting import count, megabytes, metric_name, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.html.run_links import run_grid, with_links
@@ -22,6 +21,7 @@ from recsys.reports.html.variants import Variant, variants, with_places
 from recsys.reports.methods import bibliography, methods
 from recsys.reports.plots.theme import DARK, LIGHT, Colours, config
 from recsys.reports.preface import Preface
+from recsys.reports.sections import Section, Table
 from recsys.reports.verdict import Answer, total_seconds, verdict
 from recsys.tracking.study_record import StudyRecord
 

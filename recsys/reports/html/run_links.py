@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from recsys.reports.comparison import Comparison
-from recsys.reports.document import Section
 from recsys.reports.grids import Entry, Grid
+from recsys.reports.sections import Section
 from recsys.tracking.record import Record
 from recsys.tracking.store import RECORD
 

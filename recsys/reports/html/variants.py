@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recsys.reports.comparison import Comparison
-from recsys.reports.document import OF_METRIC, Section, metric_sections
+from recsys.reports.document import OF_METRIC, metric_sections
 from recsys.reports.plots.base import without_validation
+from recsys.reports.sections import Section
 from recsys.reports.verdict import Answer, verdict
 from recsys.tracking.study_record import StudyRecord
 

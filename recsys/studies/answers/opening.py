@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recsys.reports.document import Section
-from recsys.reports.document import Table as ReportTable
 from recsys.reports.formatting import ABSENT, interval, metric_name, number, p_value, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.preface import Preface
+from recsys.reports.sections import Section
+from recsys.reports.sections import Table as ReportTable
 from recsys.reports.verdict import Answer
 from recsys.studies.answers.budget import LEVELS
 from recsys.studies.answers.costs_of_text import TextCost
