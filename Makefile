@@ -28,10 +28,10 @@ demo: setup  ## nine comparable cells on real MovieLens, with their floor, then 
 
 # Byte code is written, also where the environment forbids it: otherwise each process compiles the package anew.
 test: setup  ## the test suite
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: setup  ## the test suite with its long forms: all pairs of parts, all launchers, kills at each file event, notebooks
-	PYTHONDONTWRITEBYTECODE= RECSYS_TEST_ALL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= RECSYS_TEST_ALL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .

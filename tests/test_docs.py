@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from full import only_full
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,6 +28,7 @@ def test_the_site_builds_and_loads_nothing_from_the_network(tmp_path):
     assert "regularization" in keys[keys.index("ranker=ease") :]
 
 
+@only_full
 @pytest.mark.slow
 def test_a_link_to_a_missing_page_or_file_fails_the_build(tmp_path):
     docs = tmp_path / "docs"

@@ -157,6 +157,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
 
 def _prepare(cfg: DictConfig, identifier: str, callbacks: Sequence[Callback]) -> tuple[Trainer, FitProgress]:
     """The trainer with its callbacks and loggers, and the callback that counts epochs and seconds."""
+    from pytorch_lightning.loggers import CSVLogger
+
     from recsys.experiment.build import build_trainer, set_threads
     from recsys.training.log_filters import hush
     from recsys.training.progress import FitProgress
@@ -167,7 +169,8 @@ def _prepare(cfg: DictConfig, identifier: str, callbacks: Sequence[Callback]) ->
     set_threads(cfg.num_threads)
     trainer = build_trainer(cfg, [progress, *callbacks])
     for logger in trainer.loggers:
-        logger.log_hyperparams(logged_config(cfg, identifier))
+        if not isinstance(logger, CSVLogger):  # whose file would repeat the record's configuration
+            logger.log_hyperparams(logged_config(cfg, identifier))
     return trainer, progress
 
 

@@ -45,6 +45,7 @@ def test_a_command_composes(name):
 
 
 COMMANDS = {"study": "study", "search": "study", "launcher": "study", "language_model": "write", "prompt": "write"}
+COMMANDS |= {"user_examples": "compare"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

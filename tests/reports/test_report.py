@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from full import only_full
 from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 
 from recsys.reports.comparison import Comparison, compare
@@ -155,6 +156,7 @@ def test_the_report_holds_everything(comparison, tmp_path):
         assert not re.search(rf"{re.escape(heading)}\n\n(## |$)", text), f"{heading} is empty"
 
 
+@only_full
 def test_only_the_chosen_formats_are_written(comparison, tmp_path):
     paths = write_report(comparison, tmp_path / "report", "T", None, ["csv", "svg", "md"])
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["figures", "report.md", "table.csv"]
@@ -176,6 +178,7 @@ def test_without_a_baseline_there_are_no_differences(store, tmp_path):
     assert "Δ" not in text
 
 
+@only_full
 def test_one_cell_alone_can_be_reported(store, tmp_path):
     found = compare([made_run(store, "bert", "dot", 0, [0.1, 0.5])], store, "bert+dot", ["ndcg@10"])
     assert set(write_report(found, tmp_path / "report", "T")) == set(FILES)
@@ -229,6 +232,7 @@ def test_importing_reports_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@only_full
 def test_a_preface_comes_first(comparison, tmp_path):
     answers = [Answer("Does <it> help?", "Yes", ["by 0.1"])]
     preface = Preface("Yes: it helps.", answers, [Section("next", "What to do next", ["Serve it."])])

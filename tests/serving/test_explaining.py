@@ -101,7 +101,7 @@ def check_by_deletion(served, users, ranking, reasons, least: float = 0.8) -> No
 
 PROFILES = ["attention", "self_attention", "recurrent", "transformer", "bidirectional"]
 CURVED = [["encoder=tfidf", "ranker=dot", f"profile={profile}"] for profile in PROFILES]
-SAME_WAY = ["profile=self_attention", "profile=bidirectional"]  # as profile=transformer
+SAME_WAY = [f"profile={name}" for name in ("self_attention", "bidirectional", "recurrent")]  # as profile=transformer
 CURVED += [["encoder=tfidf", "ranker=mlp", "profile=attention"], ["encoder=tfidf", "ranker=two_tower", "profile=mean"]]
 CURVED += [["encoder=tfidf", "ranker=dot", "ranker.cosine=true"]]
 

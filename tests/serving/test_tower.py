@@ -37,8 +37,8 @@ RUNS += [
 
 IN_ONNX = [RUNS[4], RUNS[0], RUNS[3], RUNS[6]]  # a transformer has all operators of the others but the recurrent ones
 HAS_ONNX = all(map(find_spec, ("onnxruntime", "onnxscript")))
-# A sum, a recurrence, a transformer, ids (of ranker=cf), and the kinds of rankers; the others: make test-all
-USUAL = {0, 3, 4, 8, 11}
+# A sum, a transformer, and ids (of ranker=cf); the others: make test-all
+USUAL = {0, 4, 8}
 
 
 def long_form(overrides: list[str]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from full import only_full
 from pytorch_lightning import Callback
 from safetensors.torch import load_file
 
@@ -54,7 +55,9 @@ def make(cache_dir, tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize("callback", [SWA, EMA, ACCUMULATION], ids=["swa", "ema", "accumulation"])
+@pytest.mark.parametrize(
+    "callback", [SWA, pytest.param(EMA, marks=only_full), ACCUMULATION], ids=["swa", "ema", "accumulation"]
+)
 def test_a_run_with_the_callback_equals_one_of_single_steps(callback, make):
     without = make(*LAZY)
     fast, single = make(callback, *LAZY), make(callback, *SINGLE, folder="single")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from full import FULL
 
 import recsys
 from recsys.config.compatibility import check
 from recsys.schema import ConfigError
 
+TEXTS: list[list[str]] = [[], ["encoder=tfidf"], ["encoder=tfidf", "features=hybrid"]]
 GROUPS = ("encoder", "features", "profile", "loss", "negatives", "ranker")
 
 
@@ -63,7 +65,7 @@ def test_a_news_model_is_its_parts(experiment, expected):
         *[
             ([f"experiment={model}", *text], bool(text), text != ["encoder=tfidf"])
             for model in ("esasrec", "bsarec", "hstu")
-            for text in ([], ["encoder=tfidf"], ["encoder=tfidf", "features=hybrid"])
+            for text in (TEXTS if FULL or model == "esasrec" else TEXTS[:1])
         ],
     ],
 )

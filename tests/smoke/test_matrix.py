@@ -139,6 +139,8 @@ def overrides(encoder: str, profile: str, ranker: str) -> list[str]:
     tiny = TINY_GPT2 if encoder == "gpt2" else []
     if profile in READ_TEXTS:
         tiny = [*tiny, "profile.n_items=2", "profile.n_snapshots=1"]
+    if ranker == "generative":
+        tiny = [*tiny, "ranker.dim=16", "ranker.n_layers=1", "ranker.codes.n_levels=2", "ranker.codes.n_codes=16"]
     return [f"encoder={encoder}", f"profile={profile}", f"ranker={ranker}", "features.dim=8", *tiny]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from full import only_full
 from rich.console import Console
 from safetensors.torch import load_file
 
@@ -58,7 +59,7 @@ def test_it_recommends_candidates_of_the_retriever_first(run):
     assert [score > -1000 for score in scores] == [True] * 5 + [False] * 2
 
 
-@pytest.mark.parametrize("score", ["letters", "yes_no"])
+@pytest.mark.parametrize("score", ["letters", pytest.param("yes_no", marks=only_full)])
 def test_a_trained_model_is_fitted_again_recorded_and_reopened(overrides, score):
     given = ["ranker@ranker.retriever=popularity", f"ranker.score={score}", "ranker.training.max_epochs=1"]
     given += ["ranker.training.n_users=4", "ranker.training.target_share=0.5", "test_knowledge=refit"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from full import only_full
 from smoke.killed_run import kill_after
 
 import recsys
@@ -29,6 +30,7 @@ def test_the_same_command_in_fresh_folders_gives_the_same_to_the_last_bit(small_
         assert one.equals(other) if hasattr(one, "equals") else one == other
 
 
+@only_full
 def test_another_seed_gives_another_run(small_data, cache_dir, tmp_path):
     first, second = (run_in(tmp_path, small_data, cache_dir, f"seed={seed}") for seed in range(2))
     assert first.record.run_id != second.record.run_id

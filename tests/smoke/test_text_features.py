@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from full import only_full
 
 import recsys
 from recsys.experiment.build import build_datamodule
@@ -33,7 +34,10 @@ def vectors(small_data, cache_dir, tmp_path) -> list[str]:
     return recsys.save_vectors(tmp_path / "v.safetensors", values[kept], [ids[row] for row in kept])
 
 
-@pytest.mark.parametrize("chosen", [["ranker=dot"], ["ranker=ease"], ["ranker=itemknn", "ranker.text_weight=0.5"]])
+@pytest.mark.parametrize(
+    "chosen",
+    [["ranker=dot"], *(pytest.param([ranker], marks=only_full) for ranker in ("ranker=ease", "ranker=itemknn"))],
+)
 def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
     overrides = [*small_data, *vectors, *chosen, *paths]
@@ -50,7 +54,10 @@ def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path
     assert recsys.recommend(recsys.load(dropped.folder), dropped.split.dataset.users["user_id"][0]).height == 10
 
 
-@pytest.mark.parametrize("way", WAYS)
+SAME_WAY = ["reduced", "ids", "infonce", "graph"]  # as the others, in parts
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, marks=only_full) if way in SAME_WAY else way for way in WAYS])
 def test_it_is_trained_and_reopened(way, small_data, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
     width = ["features.dim=8"] if recsys.compose(WAYS[way]).features.dim else []

@@ -55,7 +55,7 @@ def test_runs_are_the_same_wherever_they_are_made(launcher, here, study_of, tmp_
         assert made[run_id][1] == pytest.approx(metrics, abs=1e-6)  # threads differ, and with them sums' last bits
 
 
-@pytest.mark.slow
+@only_full
 @pytest.mark.parametrize("launcher", LOCAL)
 def test_a_worker_that_dies_fails_its_job(launcher, study_of, monkeypatch):
     submitit = pytest.importorskip("submitit")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from full import FULL
+from full import FULL, only_full
 from optuna import create_study
 from optuna.samplers import RandomSampler
 from optuna.trial import Trial
@@ -97,7 +97,10 @@ def test_a_malformed_entry_is_refused_by_key(entry):
         search_space(recsys.compose(), {"optimizer.lr": entry})
 
 
-@pytest.mark.parametrize("group", ["encoder", "features", "profile", "ranker", "negatives", "optimizer", "loss"])
+OTHERS = ["encoder", "features", "profile", "negatives", "optimizer", "loss"]
+
+
+@pytest.mark.parametrize("group", ["ranker", *(pytest.param(group, marks=only_full) for group in OTHERS)])
 def test_what_components_declare_can_be_drawn_and_composed(group):
     declaring = [path for path in (conf_dir() / group).glob("[!_]*.yaml") if FULL or "\nsearch:" in path.read_text()]
     assert declaring

@@ -29,7 +29,7 @@ with stoppable():
 ENDS = pytest.mark.parametrize(
     ("number", "status"),
     [
-        (signal.SIGTERM, 143),
+        pytest.param(signal.SIGTERM, 143, marks=only_full),
         (signal.SIGKILL, -signal.SIGKILL),
         pytest.param(signal.SIGINT, 130, marks=only_full),
     ],

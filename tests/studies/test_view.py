@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from full import only_full
 from rich.console import Console
 from studies.conftest import contents
 
@@ -68,6 +69,7 @@ def test_a_dry_run_says_what_is_done_and_how_long_the_rest_will_take(study_of, c
     assert "6 runs to do after 3 × 20 trials, 1 at a time: about" in capsys.readouterr().out
 
 
+@only_full
 def test_durations_are_those_of_runs_of_the_same_name(study_of, tmp_path):
     run_study(study_of("study.seeds=[0]"))
     records = Store(tmp_path / "runs").records()

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import pytorch_lightning as pl
 import torch
+from full import only_full
 
 import recsys
 from recsys.config.compose import compose
@@ -47,7 +48,7 @@ def test_steps_at_once_end_in_the_weights_of_lightnings_own_loop(small_data, cac
     [
         "trainer.gradient_clip_val=1.0e-6",
         "+trainer.accumulate_grad_batches=4",
-        "trainer.limit_train_batches=1",
+        pytest.param("trainer.limit_train_batches=1", marks=only_full),
         "+trainer.max_steps=1",
     ],
 )
@@ -88,7 +89,9 @@ def test_the_default_trainer_takes_several_steps_and_never_less_than_one():
     assert steps_at_once(trainer, 10, 0) == 1
 
 
-@pytest.mark.parametrize("debug", ["default", "limit", "overfit", "profiler"])
+@pytest.mark.parametrize(
+    "debug", ["overfit", *(pytest.param(name, marks=only_full) for name in ("default", "limit", "profiler"))]
+)
 def test_every_debug_configuration_runs(debug, small_data, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
     data = [override for override in small_data if "max_epochs" not in override]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from full import only_full
 from reports.made_runs import made_run, small_study
 from reports.made_study import CELLS, made_study
 
@@ -123,6 +124,7 @@ def test_the_ablation_has_the_differences_from_its_base(made, drawn):
     assert "all 36 pairs" in figure.reading
 
 
+@only_full
 def test_an_ablation_against_its_base_as_baseline_is_not_drawn_twice(made, tmp_path):
     store = Store(tmp_path)
     study, records = made_study(store, n_seeds=1, n_users=40)
