@@ -22,7 +22,7 @@ from recsys.serving.model import serve
 from recsys.serving.ranking import rank
 from recsys.serving.users import known_users
 from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
-from recsys.tracking.origins import pretrained
+from recsys.tracking.origins import language_models
 
 MEMORY = "memory"
 RECORDS, TITLES, NEXT = "lines of the data set", "titles of items", "next items of users"
@@ -64,8 +64,8 @@ def memory(run: Run, cfg: DictConfig) -> list[Finding]:
 
 
 def _prober(run: Run, cfg: DictConfig) -> Prober | None:
-    """The configured language model, or the first causal one of the run; None if there is none."""
-    named = [cfg.memory.weights] if cfg.memory.weights is not None else pretrained(run.record.config)
+    """The configured language model, or the first causal one of the run or its teacher; None if there is none."""
+    named = [cfg.memory.weights] if cfg.memory.weights is not None else language_models(run.record)
     for weights in named:
         OmegaConf.update(cfg, "memory.probe.language_model.weights", weights)
         try:
