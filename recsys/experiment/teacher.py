@@ -104,8 +104,8 @@ def teacher_lists(cfg: DictConfig, split: Split) -> TeacherLists | None:
     """The teacher's best items of each train user, from the cache or computed; None for a loss without a teacher.
 
     The teacher is given the train histories of `split` only. They are whole in a fit on all interactions. Items
-    without train interactions in this split or in the teacher's are no candidates, as they are no negatives. Users without any
-    have no candidates.
+    without train interactions in this split or in the teacher's are no candidates, as they are no negatives. Users
+    without any have no candidates.
 
     Args:
         cfg: The configuration of the distilled model.
