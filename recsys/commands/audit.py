@@ -67,7 +67,8 @@ def _check(cfg: DictConfig) -> None:
     _check_node("memory", plain(cfg.memory), plain(compose(["run=any"], "audit").memory))
     for key, least in (("n_cold_items", 1), ("seed", 0)):
         check_whole(key, cfg[key], least)
-    for key, least in {"n_items": 0, "n_choices": 2, "n_examples": 0, "n_lines": 1, "n_users": 1, "top_k": 1}.items():
+    bounds = {"n_items": 0, "n_choices": 2, "n_examples": 0, "n_lines": 1, "n_users": 1, "n_generated": 0, "top_k": 1}
+    for key, least in bounds.items():
         check_whole(f"memory.{key}", cfg.memory[key], least)
     check_number("near_duplicate", cfg.near_duplicate, above=0, at_most=1)
 

@@ -18,6 +18,7 @@ from recsys.experiment.inputs import is_refitted, load_first_split, load_tested_
 from recsys.experiment.record_fields import circumstances, logged_config, measured_fields, summary
 from recsys.experiment.run_identity import identify, identity_fields
 from recsys.experiment.stopwatch import Stopwatch
+from recsys.experiment.teacher import teacher_facts
 from recsys.schema import ALL, ConfigError, DataError
 from recsys.support.whole_files import write_atomically
 from recsys.tracking.checksums import checksum
@@ -144,6 +145,7 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
         curve=selection.curve,
         fitted_on={**knowledge_of(tested, _parts_of(cfg, split)), "epochs": selection.best_epochs},
         outside=outside,
+        teacher=teacher_facts(cfg),
         segments=measured_segments(cfg, module) if cfg.test else {},
         checksums=checksums,
     )

@@ -18,6 +18,7 @@ from recsys.experiment.inputs import cache_dir
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
 from recsys.support.whole_files import write_atomically
+from recsys.tracking.origins import language_models
 from recsys.tracking.store import WEIGHTS
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ FOLDER = "teachers"  # in the cache
 def teacher_of(cfg: DictConfig) -> Run | None:
     """The finished run that a configuration's loss learns from; None for a loss without a teacher.
 
+    A model that is fitted on all interactions for production has nothing to be tested on, so any teacher is allowed.
+
     Raises:
         ConfigError: If there is no such run, or its model may have been fitted on more than the train part.
     """
@@ -41,16 +44,21 @@ def teacher_of(cfg: DictConfig) -> Run | None:
     if name is None:
         raise ConfigError(f"loss={cfg.choices.loss} needs loss.teacher=<a run's id>; recsys runs lists them.")
     teacher = finished_run(str(name), cfg.paths.runs_dir)
-    knows = teacher.record.config.get("test_knowledge")
-    if cfg.test_knowledge != schema.TRAIN_ONLY or knows != schema.TRAIN_ONLY:
-        raise ConfigError(
-            f"loss.teacher={name} has test_knowledge={knows}, and this run {cfg.test_knowledge}: both need "
-            f"test_knowledge={schema.TRAIN_ONLY}, so that the teacher was not fitted on validation interactions."
-        )
+    _check_knowledge(cfg, teacher)
     if is_outside(teacher.cfg.ranker):
         raise ConfigError(f"loss.teacher={name} has lists of another program: choose a run that recsys trained.")
     _check_candidates(cfg, teacher)
     return teacher
+
+
+def _check_knowledge(cfg: DictConfig, teacher: Run) -> None:
+    knows = teacher.record.config.get("test_knowledge")
+    if cfg.test_knowledge == schema.ALL or cfg.test_knowledge == knows == schema.TRAIN_ONLY:
+        return
+    raise ConfigError(
+        f"loss.teacher={cfg.loss.teacher} has test_knowledge={knows}, and this run {cfg.test_knowledge}: both need "
+        f"test_knowledge={schema.TRAIN_ONLY}, so that the teacher was not fitted on validation interactions."
+    )
 
 
 def _check_values(loss: DictConfig) -> None:
@@ -75,11 +83,29 @@ def teacher_identity(teacher: Run) -> dict[str, Any]:
     return {"run_id": teacher.record.run_id, "weights": teacher.record.checksums.get(WEIGHTS)}
 
 
+def teacher_facts(cfg: DictConfig) -> dict[str, Any]:
+    """What a distilled run inherits, for its record: its teacher, and the language models that the teacher read.
+
+    Those of the teacher's own teacher are among them. Empty for a loss without a teacher.
+
+    Returns:
+        `run_id`, `name`, the weights `pretrained` outside of the run, and `written`: whether it read written texts.
+    """
+    teacher = teacher_of(cfg)
+    if teacher is None:
+        return {}
+    record = teacher.record
+    is_written = bool(record.contents.get(schema.WRITTEN)) or bool(record.teacher.get(schema.WRITTEN))
+    facts = {"run_id": record.run_id, "name": record.name}
+    return {**facts, "pretrained": language_models(record), schema.WRITTEN: is_written}
+
+
 def teacher_lists(cfg: DictConfig, split: Split) -> TeacherLists | None:
     """The teacher's best items of each train user, from the cache or computed; None for a loss without a teacher.
 
-    The teacher is given the train histories only. Items without train interactions are no candidates, as they are no
-    negatives.
+    The teacher is given the train histories of `split` only. They are whole in a fit on all interactions. Items
+    without train interactions in this split or in the teacher's are no candidates, as they are no negatives. Users
+    without any have no candidates.
 
     Args:
         cfg: The configuration of the distilled model.
@@ -93,6 +119,8 @@ def teacher_lists(cfg: DictConfig, split: Split) -> TeacherLists | None:
         return None
     _check_same_data(cfg, teacher, split)
     parts = [*teacher_identity(teacher).values(), split.fingerprint, cfg.loss.n_candidates]
+    if cfg.test_knowledge != schema.TRAIN_ONLY:
+        parts.append(cfg.test_knowledge)  # other histories
     path = cache_dir(cfg) / FOLDER / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.npz"
     found = _read(path)
     if found is None:
@@ -134,8 +162,8 @@ def _computed(teacher: Run, split: Split, n_candidates: int) -> TeacherLists:
     items = torch.zeros(len(history), width, dtype=torch.int32)
     scores = torch.full((len(history), width), -torch.inf)
     length = model.history_length(teacher.cfg.batches.max_history)
-    cold = torch.from_numpy(split.item_counts == 0)
-    users = torch.from_numpy(history.lengths).nonzero().squeeze(1)
+    cold = torch.from_numpy((split.item_counts == 0) | (teacher.split.item_counts == 0))
+    users = torch.from_numpy((history.lengths > 0) & teacher.split.warm_users).nonzero().squeeze(1)
     with torch.no_grad():
         vectors = model.item_vectors(n_items)
         for rows in users.split(max(1, teacher.cfg.batches.max_scores // max(1, n_items))):

@@ -123,8 +123,15 @@ def _provenance(cfg: DictConfig, task: Task, table: pl.DataFrame, answers: Answe
         **{f"model_{name}": value for name, value in model.items() if value is not None},
         "prompt": str(cfg.choices.prompt),
         "prompt_sha256": task.prompt.sha256,
+        **_examples(task.prompt),
         "n_calls": answers.n_calls,
         "prompt_tokens": answers.prompt_tokens,
         "completion_tokens": answers.completion_tokens,
         **cost,
     }
+
+
+def _examples(prompt: WritingPrompt) -> dict[str, str]:
+    """The ids of the few-shot examples, if there are any."""
+    ids = [str(one["id"]) for one in prompt.examples]
+    return {"prompt_examples": ", ".join(ids)} if ids else {}

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from recsys import schema
 from recsys.data.queries import histories
 from recsys.data.sources.templates import fields, render, require_fields
 from recsys.data.splits.split import Split
 from recsys.data.user_texts import write_texts
-from recsys.data.written_texts import ABOUT_ITEMS, ABOUT_USERS
+from recsys.data.written_texts import ABOUT_ITEMS, ABOUT_USERS, ID_COLUMNS
+from recsys.experiment.few_shot import read_examples, with_examples
 from recsys.schema import TEXT, TITLE, ConfigError, UserPrompt
 from recsys.support.number_checks import check_whole
 
@@ -33,17 +34,22 @@ class WritingPrompt(ABC):
         template: Of a prompt. An empty field takes the literal before it away; without any field there is no prompt.
         json_schema: Of the object that an answer must have; None for a plain text.
         text: A template over the object's properties; needed with a schema.
+        examples: Few-shot examples before each prompt: mappings with the `id` of an item or user of the train part, and
+            its `answer`.
     """
 
     template: str
     json_schema: Any = None
     text: str | None = None
+    examples: Any = ()
 
     about = ""  # what the texts are about
 
     def __post_init__(self) -> None:
-        if isinstance(self.json_schema, DictConfig):
-            object.__setattr__(self, "json_schema", OmegaConf.to_container(self.json_schema, resolve=True))
+        for key in ("json_schema", "examples"):
+            value = getattr(self, key)
+            if OmegaConf.is_config(value):
+                object.__setattr__(self, key, OmegaConf.to_container(value, resolve=True))
         if not any(name for _, name in fields(self.template, KEY)):
             raise ConfigError(f"{KEY} has no field; expected one, as in 'Describe this: {{text}}'.")
         if (self.json_schema is None) != (self.text is None):
@@ -53,15 +59,27 @@ class WritingPrompt(ABC):
 
             check_schema(self.json_schema, "prompt.json_schema")
             require_fields(list(self.json_schema["properties"]), self.text or "", "prompt.json_schema", "prompt.text")
+        read_examples(self.examples, self.check_answer)
+
+    def fill(self, split: Split) -> list[str]:
+        """(n) prompts in the order of the items or users, with the examples; "" where nothing is known of one.
+
+        Raises:
+            ConfigError: If the template has an unknown field, or an example is not of the train part.
+        """
+        ids = getattr(split.dataset, self.about)[ID_COLUMNS[self.about]]
+        is_train = split.warm_users if self.about == ABOUT_USERS else split.warm_items
+        return with_examples(self._filled(split), ids, is_train, read_examples(self.examples, self.check_answer))
 
     @abstractmethod
-    def fill(self, split: Split) -> list[str]:
-        """(n) prompts in the order of the items or users; "" where nothing is known of one."""
+    def _filled(self, split: Split) -> list[str]:
+        """(n) prompts without the examples."""
 
     @property
     def sha256(self) -> str:
         """A hash of all that prompts and texts depend on beside the data and the model."""
-        return hashlib.sha256(json.dumps(vars(self), sort_keys=True).encode()).hexdigest()
+        content = {key: value for key, value in vars(self).items() if value or key != "examples"}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def check_answer(self, answer: str) -> str | None:
         """The text that an answer becomes, in one line; None where it is empty or not what the schema describes."""
@@ -79,7 +97,7 @@ class ItemPrompt(WritingPrompt):
 
     about = ABOUT_ITEMS
 
-    def fill(self, split: Split) -> list[str]:
+    def _filled(self, split: Split) -> list[str]:
         items = split.dataset.items
         columns = [name for name, dtype in items.schema.items() if dtype in (pl.String, pl.List(pl.String))]
         require_fields(columns, self.template, "the catalogue", KEY)
@@ -108,7 +126,7 @@ class HistoryPrompt(WritingPrompt):
         if self.item_text not in (TITLE, TEXT):
             raise ConfigError(f"prompt.item_text is {self.item_text!r}; expected {TITLE} or {TEXT}.")
 
-    def fill(self, split: Split) -> list[str]:
+    def _filled(self, split: Split) -> list[str]:
         data = split.dataset
         known = histories(split, schema.TRAIN)
         texts = pl.Series(data.titles if self.item_text == TITLE else data.texts, dtype=pl.String)

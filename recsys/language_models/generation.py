@@ -114,34 +114,50 @@ class LocalGenerator(CausalLM):
 
     @torch.inference_mode()
     def _answers(self, encoded: Sequence[Sequence[int]], prompts: Sequence[str], attempt: int) -> list[ModelAnswer]:
-        from transformers import GenerationConfig, LogitsProcessorList
-
-        ids, mask = left_padded(encoded)
         temperature = self.temperature or (RETRY_TEMPERATURE if attempt else 0.0)
         seeds = [_seed(self.seed, attempt, prompt) for prompt in prompts]
         processors = [GumbelNoise(temperature, seeds)] if temperature > 0 else []
-        ends = self._ends()
-        # All else that a model's own generation config sets, such as sampling, is switched off.
-        settings = GenerationConfig(
-            do_sample=False, num_beams=1, repetition_penalty=1.0, max_new_tokens=self.max_new_tokens,
-            eos_token_id=ends, pad_token_id=ends[0],
-        )  # fmt: skip
-        device = self.model.device
-        with quiet():
-            written = self.model.generate(
-                input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings,
-                logits_processor=LogitsProcessorList(processors),
-            )  # fmt: skip
-        rows = [_until(row, ends) for row in written[:, ids.shape[1] :].tolist()]
+        rows = continued(self.model, encoded, self.max_new_tokens, ends_of(self.model, self.tokenizer), processors)
         texts = self.tokenizer.batch_decode(rows, skip_special_tokens=True)
         return [ModelAnswer(text, len(p), len(c)) for text, p, c in zip(texts, encoded, rows, strict=True)]
 
-    def _ends(self) -> list[int]:
-        """Tokens that end an answer."""
-        known = getattr(self.model.generation_config, "eos_token_id", None)
-        ends = known if isinstance(known, list) else [known]
-        ends = [*ends, self.tokenizer.eos_token_id]
-        return list(dict.fromkeys(end for end in ends if end is not None)) or [stand_in(self.tokenizer)]
+
+@torch.inference_mode()
+def continued(
+    model: Any, encoded: Sequence[Sequence[int]], n_tokens: int, ends: Sequence[int], processors: Sequence[Any] = ()
+) -> list[list[int]]:
+    """The tokens that a causal model writes after each prompt, up to and with the first that ends an answer.
+
+    Args:
+        model: Of transformers, open.
+        encoded: (n) tokens of prompts; read as one batch.
+        n_tokens: Of an answer, at most.
+        ends: Tokens that end an answer; at least one.
+        processors: Of the scores, in the sense of transformers; without any, the most probable token is taken.
+    """
+    from transformers import GenerationConfig, LogitsProcessorList
+
+    ids, mask = left_padded(encoded)
+    # All else that a model's own generation config sets, such as sampling, is switched off.
+    settings = GenerationConfig(
+        do_sample=False, num_beams=1, repetition_penalty=1.0, max_new_tokens=n_tokens, eos_token_id=list(ends),
+        pad_token_id=ends[0],
+    )  # fmt: skip
+    device = model.device
+    with quiet():
+        written = model.generate(
+            input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings,
+            logits_processor=LogitsProcessorList(processors),
+        )  # fmt: skip
+    return [_until(row, ends) for row in written[:, ids.shape[1] :].tolist()]
+
+
+def ends_of(model: Any, tokenizer: Any) -> list[int]:
+    """Tokens that end an answer of a model; at least one."""
+    known = getattr(model.generation_config, "eos_token_id", None)
+    ends = known if isinstance(known, list) else [known]
+    ends = [*ends, tokenizer.eos_token_id]
+    return list(dict.fromkeys(end for end in ends if end is not None)) or [stand_in(tokenizer)]
 
 
 class GumbelNoise:

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from recsys.language_models.causal import CausalLM
 from recsys.language_models.continuations import mean_log_likelihood, score_continuations
+from recsys.language_models.generation import continued, ends_of
+from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import stand_in
 from recsys.language_models.token_lists import TokenLists, Tokens
 
 MAX_TOKENS = 48  # of a continuation
+WRITTEN_TOKENS = 24  # of a text that the model writes
 
 
 class MemoryProbe:
@@ -54,6 +57,23 @@ class MemoryProbe:
             model.model, before, owners, after[chosen], mean_log_likelihood, model.batch_tokens
         ).view(n_groups, k, k)
         return most_probable(scores.double().numpy())
+
+    def write(self, prefixes: Sequence[str]) -> list[str]:
+        """(n) the most probable texts after the prefixes (greedy), up to the end of the line.
+
+        Args:
+            prefixes: (n,) not empty.
+        """
+        model = self.language_model
+        start, ends = stand_in(model.tokenizer), ends_of(model.model, model.tokenizer)
+        encoded = [[start, *own] for own in model.tokens(prefixes)]
+        lengths = np.array([len(own) + WRITTEN_TOKENS for own in encoded], dtype=np.int64)
+        texts = [""] * len(encoded)
+        for batch in length_batches(lengths, model.batch_tokens):
+            found = continued(model.model, [encoded[row] for row in batch], WRITTEN_TOKENS, ends)
+            for row, text in zip(batch, model.tokenizer.batch_decode(found, skip_special_tokens=True), strict=True):
+                texts[row] = text.strip().partition("\n")[0]
+        return texts
 
     def open(self, cache_dir: Path) -> MemoryProbe:
         """Load the language model."""

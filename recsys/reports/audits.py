@@ -9,7 +9,7 @@ from recsys.reports.cells import Cell
 from recsys.reports.grids import Entry, Grid
 from recsys.schema import WRITTEN
 from recsys.tracking.audit_findings import IS_FOUND, Finding, read_findings
-from recsys.tracking.origins import origins, pretrained
+from recsys.tracking.origins import language_models, origins
 from recsys.tracking.ranking_biases import ranking_biases
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -30,8 +30,8 @@ def read_audits(store: Store, records: Iterable[Record]) -> dict[str, list[Findi
 
 
 def has_language_model(record: Record) -> bool:
-    """Whether a run reads pretrained weights, or texts that a language model wrote."""
-    return bool(pretrained(record.config) or record.contents.get(WRITTEN))
+    """Whether a run reads pretrained weights or texts that a language model wrote, or the teacher of the run did."""
+    return bool(language_models(record) or record.contents.get(WRITTEN) or record.teacher.get(WRITTEN))
 
 
 def audit_sentences(cells: Sequence[Cell], audits: Audits) -> list[str]:

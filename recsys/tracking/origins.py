@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,23 +14,40 @@ from recsys.tracking.record import Record
 LEAKS = "leaks"
 PROVENANCE = "provenance"
 MADE_FROM, MADE_AT, UNTIL = ("made_from", "fitted_on"), "made_at", "until"  # keys of a file's yaml
+PRETRAINED = "pretrained"  # key of `record.teacher`
 _CATALOGUE = "catalogue"  # weights of a model that is pretrained on the train items' texts
 
 
 def origins(record: Record, test_begins: datetime | None) -> list[Finding]:
     """A finding for each file of vectors or lists that the run read, and for each language model.
 
+    A distilled run learnt from what its teacher's language model knew, so that is among them.
+
     Args:
         record: Of the run.
         test_begins: The time of the first test interaction, with a time zone; None if it is not known.
     """
+    own, inherited = pretrained(record.config), record.teacher.get(PRETRAINED, [])
+    return [
+        *file_origins(record, test_begins),
+        *(pretraining(weights) for weights in own),
+        *(of_teacher(pretraining(weights)) for weights in inherited),
+    ]
+
+
+def file_origins(record: Record, test_begins: datetime | None) -> list[Finding]:
+    """A finding for each file of vectors or lists that the run read; see `origins`."""
     files = {"vectors": record.encoding, "recommendation lists": record.outside}
-    found = [
+    return [
         file_origin(kind, provenance, test_begins)
         for kind, facts in files.items()
         for provenance in _distinct(_provenances(facts))
     ]
-    return [*found, *(pretraining(weights) for weights in pretrained(record.config))]
+
+
+def of_teacher(finding: Finding) -> Finding:
+    """A finding about the teacher of a distilled run, as one about this run."""
+    return replace(finding, check=f"{finding.check}, of the teacher")
 
 
 def file_origin(kind: str, provenance: Mapping[str, Any] | None, test_begins: datetime | None) -> Finding:
@@ -64,6 +82,11 @@ def _judged(provenance: Mapping[str, Any] | None, test_begins: datetime | None) 
     if words & {"train", "training"}:
         return IS_CLEAN, f"their provenance is {source!r}"
     return IS_UNKNOWN, f"their provenance is {source!r}; it has to have the word train if the test was not read"
+
+
+def language_models(record: Record) -> list[str]:
+    """The weights of pretrained language models that a run read, or that the teacher of a distilled run read."""
+    return list(dict.fromkeys([*pretrained(record.config), *record.teacher.get(PRETRAINED, [])]))
 
 
 def pretrained(config: Mapping[str, Any]) -> list[str]:

@@ -69,6 +69,8 @@ class Record:
         encoding: What the encoder reports of the texts: coverage, cut texts, weights.
         ranking: Measured biases of the ranker; empty for most.
         outside: Of lists that another program made: their file and its origin, and the rows that were left out.
+        teacher: Of a distilled run: the teacher's `run_id` and `name`, the `pretrained` weights that it read, and
+            whether it read `written` texts.
         curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
         fitted_on: What the tested and served model was fitted on: the `parts` of the split, how many `interactions`,
             `until` when the newest was made, and the `epochs` that it was trained, as validation chose them.
@@ -106,6 +108,7 @@ class Record:
     encoding: dict[str, Any] = field(default_factory=dict)
     ranking: dict[str, Any] = field(default_factory=dict)
     outside: dict[str, Any] = field(default_factory=dict)
+    teacher: dict[str, Any] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
     fitted_on: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
@@ -152,7 +155,7 @@ class Record:
                 "wrote it, or make the run again."
             )
         # Fields that records of earlier versions lack.
-        for added in ("ranking", "outside", "fitted_on", "code", "contents", "directions", "checksums"):
+        for added in ("ranking", "outside", "teacher", "fitted_on", "code", "contents", "directions", "checksums"):
             content.setdefault(added, {})
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())

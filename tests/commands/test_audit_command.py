@@ -55,6 +55,7 @@ def test_impossible_values_are_errors(override):
 def test_the_memory_of_a_language_model(temporal, tiny_decoder):
     weights = next(each for each in tiny_decoder["smollm"] if "weights" in each).partition("=")[2]
     asked = ["memory.n_items=60", "memory.n_choices=3", "memory.n_users=20", f"memory.weights={weights}"]
+    asked.append("memory.n_generated=12")
     said = call("audit", [f"run={temporal.folder}", *asked])
     findings = json.loads((temporal.folder / "audit.json").read_text())["findings"]
     found = {each["check"]: each for each in findings if each["part"] == "memory"}
@@ -62,13 +63,20 @@ def test_the_memory_of_a_language_model(temporal, tiny_decoder):
         "memory of lines of the data set",
         "memory of titles of items",
         "memory of next items of users",
+        "free completion of lines of the data set",
+        "free completion of titles of items",
         "metrics by memory of titles",
+        "metrics by memory of next items",
     }, said.out
     lines = found["memory of lines of the data set"]["numbers"]
     assert lines["low"] < 1 / 3 < lines["high"]
     assert lines["of"] > 30
     split = found["metrics by memory of titles"]["numbers"]
     assert split["remembered_of"] + split["other_of"] > 20
+    n_next = found["memory of next items of users"]["numbers"]["of"]
+    of_next = found["metrics by memory of next items"]["numbers"]
+    assert of_next.get("remembered_of", 0) + of_next.get("other_of", 0) == n_next > 0
+    assert 2 <= found["free completion of lines of the data set"]["numbers"]["of"] <= 12
 
 
 def test_a_language_model_that_does_not_exist_is_an_error(temporal):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
@@ -32,6 +33,7 @@ def configuration(*overrides):
 def test_texts_about_items_are_written_once_and_trained_on(model, data, small_data, cache_dir, tmp_path, capsys):
     path = tmp_path / "items.parquet"
     settings = [*data, *model, "prompt.template='{title}'", f"output={path}"]
+    settings.append("prompt.examples=[{id:'1',answer:A film}]")
     run(configuration(*settings))
     assert f"Written: {path}" in capsys.readouterr().out
     table, provenance = pl.read_parquet(path), yaml.safe_load(path.with_suffix(".yaml").read_text())
@@ -39,6 +41,7 @@ def test_texts_about_items_are_written_once_and_trained_on(model, data, small_da
     assert provenance["interactions_read"] == "none"
     assert provenance["n_texts"] == table["written"].count() > 0
     assert provenance["prompt_tokens"] > 0
+    assert provenance["prompt_examples"] == "1"
 
     run(configuration(*settings))
     assert "0 of them now" in capsys.readouterr().out
@@ -84,6 +87,50 @@ def test_prompts_name_the_newest_train_items(data):
     newest = split.train.filter(pl.col("user") == user).sort("timestamp", maintain_order=True)["item"][-2:]
     titles = [split.dataset.titles[item] for item in newest]
     assert prompts[user] == f"Chose: {titles[1]}; {titles[0]}. Why?"
+
+
+def test_examples_of_train_users_precede_each_prompt(data):
+    split = recsys.experiment.inputs.load_split(configuration(*data))
+    ids, warm = split.dataset.users["user_id"].to_list(), np.flatnonzero(split.warm_users)
+    first, second, other = (ids[row] for row in warm[:3])
+    settings = {"template": "Chose: {items}. Why?", "n_items": 2}
+    plain = dict(zip(ids, HistoryPrompt(**settings).fill(split), strict=True))
+    examples = [{"id": first, "answer": "For fun."}, {"id": second, "answer": "To learn."}]
+    shown = dict(zip(ids, HistoryPrompt(**settings, examples=examples).fill(split), strict=True))
+    texts = {one["id"]: f"{plain[one['id']]}\n{one['answer']}\n\n" for one in examples}
+    assert shown[other] == texts[first] + texts[second] + plain[other]
+    assert shown[first] == texts[second] + plain[first]
+    assert [text for user, text in shown.items() if not plain[user]] == [""] * list(plain.values()).count("")
+
+
+def test_examples_belong_to_the_prompt_s_hash():
+    plain, given = (ItemPrompt("{title}", examples=own) for own in ([], [{"id": 1, "answer": "A film."}]))
+    other = ItemPrompt("{title}", examples=[{"id": 1, "answer": "A book."}])
+    assert plain.sha256 == ItemPrompt("{title}").sha256
+    assert len({plain.sha256, given.sha256, other.sha256}) == 3
+
+
+def test_an_example_of_an_item_without_train_interactions_is_an_error(data):
+    split = recsys.experiment.inputs.load_split(configuration(*data, "split=cold_items"))
+    ids = split.dataset.items["item_id"].to_list()
+    cold, warm = (ids[np.flatnonzero(mask)[0]] for mask in (~split.warm_items, split.warm_items))
+    assert ItemPrompt("{title}", examples=[{"id": warm, "answer": "A film."}]).fill(split)
+    with pytest.raises(ConfigError, match=f"{cold} is not in the train part"):
+        ItemPrompt("{title}", examples=[{"id": cold, "answer": "A film."}]).fill(split)
+
+
+@pytest.mark.parametrize(
+    ("examples", "message"),
+    [
+        ("few", "expected a list"),
+        ([{"id": 1}], "keys id; expected id and answer"),
+        ([{"id": 1, "answer": "A"}, {"id": "1", "answer": "B"}], "an id twice"),
+        ([{"id": 1, "answer": "  "}], "the answer of 1 is empty"),
+    ],
+)
+def test_malformed_examples_are_an_error(examples, message):
+    with pytest.raises(ConfigError, match=message):
+        ItemPrompt("{title}", examples=examples)
 
 
 def test_an_answer_that_is_an_object_becomes_a_text():

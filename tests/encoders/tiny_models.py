@@ -64,8 +64,8 @@ def auto_folder(model_type: str):
     return make
 
 
-def causal_folder(model_type: str, folder: Path) -> Path:
-    """A tiny language model that predicts tokens, and reads 512 of them."""
+def causal_folder(model_type: str, folder: Path, **further: float) -> Path:
+    """A tiny language model that predicts tokens, and reads 512 of them; `further` settings of its config."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from recsys.encoders.tokenizers import gpt2_tokenizer
@@ -75,7 +75,7 @@ def causal_folder(model_type: str, folder: Path) -> Path:
     sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     if model_type == "gpt2":
         sizes = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 512}
-    sizes |= {"vocab_size": len(tokenizer), "max_position_embeddings": 512, "initializer_range": 0.5}
+    sizes |= {"vocab_size": len(tokenizer), "max_position_embeddings": 512, "initializer_range": 0.5, **further}
     config = AutoConfig.for_model(model_type, **sizes, bos_token_id=0, eos_token_id=0, pad_token_id=0)
     return _save(lambda: AutoModelForCausalLM.from_config(config), folder)
 

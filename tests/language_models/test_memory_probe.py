@@ -4,7 +4,8 @@ import torch
 from encoders.tiny_models import causal_folder
 
 from recsys.language_models.causal import CausalLM
-from recsys.language_models.memory_probe import MemoryProbe, most_probable
+from recsys.language_models.generation import ends_of
+from recsys.language_models.memory_probe import WRITTEN_TOKENS, MemoryProbe, most_probable
 
 PREFIXES = ["the red", "a blue one", "old", "new sea of", "love and", "no war"]
 CONTINUATIONS = [" river", " house (1995)", " of man", " in love", " at night", " tale"]
@@ -38,6 +39,19 @@ def test_scores_are_those_of_the_whole_texts(probe):
     assert probe.hits(PREFIXES, CONTINUATIONS, GROUPS).tolist() == expected(probe.language_model)
 
 
+def test_a_text_is_continued_by_the_most_probable_tokens_until_the_line_ends(probe):
+    model = probe.language_model
+    for prefix, text in zip(PREFIXES, probe.write(PREFIXES), strict=True):
+        ids = [0, *model.tokens([prefix])[0]]
+        for _ in range(WRITTEN_TOKENS):
+            with torch.no_grad():
+                ids.append(int(model.model(input_ids=torch.tensor([ids])).logits[0, -1].argmax()))
+            if ids[-1] in ends_of(model.model, model.tokenizer):
+                break
+        written = model.tokenizer.decode(ids[1 + len(model.tokens([prefix])[0]) :], skip_special_tokens=True)
+        assert text == written.strip().split("\n")[0]
+
+
 def test_no_group_no_hit(probe):
     assert probe.hits([], [], np.zeros((0, 3), dtype=np.int64)).shape == (0, 3)
 
@@ -54,6 +68,8 @@ def test_a_model_that_has_learnt_the_texts_completes_all_of_them(probe):
             loss.backward()
             optimizer.step()
     assert probe.hits(PREFIXES, CONTINUATIONS, GROUPS).all()
+    written = zip(probe.write(PREFIXES), CONTINUATIONS, strict=True)
+    assert all(text.startswith(own.strip()) for text, own in written)
     wrong = [*CONTINUATIONS[1:3], CONTINUATIONS[0], *CONTINUATIONS[4:], CONTINUATIONS[3]]
     assert not probe.hits(PREFIXES, wrong, GROUPS).any()
 

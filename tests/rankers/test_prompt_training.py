@@ -83,6 +83,26 @@ def test_a_planted_structure_is_learnt(weights, tmp_path):
     assert report["tokens"] > 0
 
 
+def test_letters_learn_a_planted_structure_wherever_the_list_has_it(tmp_path):
+    sizes = {"hidden_size": 48, "intermediate_size": 96, "num_attention_heads": 4, "initializer_range": 0.15}
+    weights = str(causal_folder("llama", tmp_path / "llama", **sizes))
+    titles = [f"{WORDS[2 + item % 2]} {WORDS[item // 2]}" for item in range(4)]  # users go from items 2, 3 to 0, 1
+    items = np.random.default_rng(0).integers([2, 0], [4, 2], (128, 2)).ravel()
+    data = TrainInteractions(np.arange(256) // 2, items, np.arange(256), 128, 4, np.zeros((4, 0), np.float32))
+    texts = ItemTexts(lambda: titles, lambda: titles, tmp_path)
+    sizes = ModelContext(8, torch.ones(128, dtype=torch.bool), torch.from_numpy(np.bincount(items)), texts=texts)
+    training = PromptTraining(n_users=96, n_validation_users=16, max_epochs=12, patience=12, batch_tokens=400)
+    options = {"top_n": 4, "score": "letters", "training": training}
+    ranker = PromptRanker(sizes, CausalLM(weights), PROMPT, PopularityRanker, **options)
+    ranker.train_with(Full(learning_rate=3e-3))
+    ranker.fit(data)
+    orders = torch.tensor([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
+    history = UserBatch(torch.full((6,), -1), torch.tensor([[2]] * 6), torch.ones(6, 1, dtype=torch.bool))
+    candidates = torch.tensor([[0, 1, 3]] * 6)
+    scores = ranker.eval()._of_lists(history, candidates, torch.ones(6, 3, dtype=torch.bool), orders)
+    assert (scores[:, :2] > scores[:, 2:]).double().mean() > 0.9
+
+
 @pytest.mark.parametrize("method", [Lora(rank=2), LastN(learning_rate=1e-3), BitFit(), Full(learning_rate=1e-3)])
 def test_only_what_the_mode_chooses_is_trained_and_saved(tmp_path_factory, tmp_path, method):
     folder = str(causal_folder("gpt2", tmp_path_factory.mktemp("gpt2")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,10 +10,14 @@ import recsys
 from recsys.data.queries import histories
 from recsys.experiment.evaluation import evaluate_again
 from recsys.experiment.inputs import load_split
+from recsys.experiment.refitting import refit_run
 from recsys.experiment.run_identity import identify
 from recsys.experiment.teacher import teacher_lists
 from recsys.rankers.reranking import FLOOR
+from recsys.reports.audits import has_language_model
 from recsys.schema import TRAIN, ConfigError, UserBatch
+from recsys.serving.audit.auditing import audit
+from recsys.tracking.audit_findings import IS_NOT_CHECKED, IS_UNKNOWN
 
 STUDENT = ["encoder=none", "ranker=cf", "features.dim=8", "learning_rate=0.05", "trainer.max_epochs=8"]
 STUDENT += ["callbacks=none"]
@@ -117,3 +122,31 @@ def test_a_prompt_ranker_teaches_its_candidates(store, tiny_decoder):
     trained = torch.from_numpy(student.split.warm_users)
     assert (lists.scores[trained, 0] > FLOOR).all()
     assert (lists.scores[~trained] == -torch.inf).all()
+
+
+def test_a_refit_learns_the_teacher_s_scores_of_the_whole_histories(store, teacher):
+    run = recsys.run(distilled(store, teacher, "trainer.max_epochs=1"))
+    made = refit_run(run)
+    assert made.record.fitted_on["parts"] == ["train", "val", "test"]
+    assert made.record.teacher["run_id"] == teacher.record.run_id
+    lists, history = teacher_lists(made.cfg, made.split), histories(made.split, TRAIN)
+    assert not torch.equal(lists.items, teacher_lists(run.cfg, run.split).items)
+    listed = lists.scores > -torch.inf
+    seen = torch.zeros(len(history), made.split.dataset.n_items, dtype=torch.bool)
+    seen[tuple(torch.from_numpy(each) for each in history.pairs(np.arange(len(history))))] = True
+    assert not (seen.gather(1, lists.items.long()) & listed).any()
+    known = torch.from_numpy(teacher.split.item_counts > 0)
+    assert known[lists.items[listed].long()].all()
+
+
+def test_an_audit_of_a_student_asks_about_the_teacher_s_language_model(store, teacher, tiny_decoder):
+    prompt = ["ranker=prompt", *tiny_decoder["prompt"], "trainer.limit_val_batches=0", "ranker.n_diagnostic_users=0"]
+    student = recsys.run(distilled(store, recsys.run([*store, *prompt]), "loss.n_candidates=5", "trainer.max_epochs=1"))
+    record = student.record
+    assert has_language_model(record)
+    assert not has_language_model(recsys.run(distilled(store, teacher, "trainer.max_epochs=1")).record)
+    cfg = recsys.compose([f"run={record.run_id}", "memory.n_items=12", "memory.n_users=4", *store[-2:]], "audit")
+    found = {each.check: each for each in audit(student, cfg)}
+    assert found["pretraining of the language model, of the teacher"].status == IS_UNKNOWN
+    assert found["biases of the prompt ranker, of the teacher"].status == IS_NOT_CHECKED
+    assert found["memory of titles of items"].numbers or "different answers" in found["memory of titles of items"].text

@@ -10,6 +10,7 @@ from recsys.serving.audit.duplicates import duplicated_items, near_duplicates
 from recsys.serving.audit.leaks import first_test_time, split_leaks
 from recsys.serving.audit.remembered import memory
 from recsys.serving.audit.shortcuts import shortcuts
+from recsys.serving.audit.teachers import teacher_origins
 from recsys.serving.audit.written import written_origins
 from recsys.tracking.audit_findings import Finding
 from recsys.tracking.origins import origins
@@ -34,6 +35,7 @@ def audit(run: Run, cfg: DictConfig) -> list[Finding]:
         near_duplicates(split, cfg.near_duplicate, cfg.n_cold_items, cfg.seed),
         *origins(run.record, first_test_time(split)),
         *written_origins(written_texts(run.cfg), split),
+        *teacher_origins(run, first_test_time(split)),
     ]
     beside = shortcuts(run.record, Store(run.folder.parent).records())
     return [*leaks, *memory(run, cfg), *ranking_biases(run.record), *beside]

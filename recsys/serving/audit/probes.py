@@ -27,12 +27,14 @@ class Probes:
         prefixes: (n,) texts that a language model reads.
         continuations: (n,) the true continuations, with the white space before them.
         groups: (g, k) rows of the above; the continuations of a group are of the same shape, and distinct.
+        users: (n,) the users whom the questions are about; None for questions about items alone.
     """
 
     items: NDArray[np.int64]
     prefixes: list[str]
     continuations: list[str]
     groups: NDArray[np.int64]
+    users: NDArray[np.int64] | None = None
 
     @property
     def probed(self) -> NDArray[np.int64]:
@@ -119,4 +121,5 @@ def grouped(table: pl.DataFrame, shape: pl.Expr, k: int, seed: int) -> Probes:
         shuffled[PREFIX].to_list(),
         shuffled[CONTINUATION].to_list(),
         rows.astype(np.int64).reshape(-1, k),
+        shuffled[schema.USER].to_numpy().astype(np.int64) if schema.USER in shuffled.columns else None,
     )

@@ -51,7 +51,7 @@ def user_probes(split: Split, record: str, n_users: int, n_lines: int, k: int, s
             CONTINUATION: render(asked, f"{{{last}}}", USER_RECORD_KEY),
         }
     ).join(read, on=schema.USER, how="inner", maintain_order="left")
-    table = table.select(schema.ITEM, (pl.col(_LINE) + "\n" + pl.col(_BEGINS)).alias(PREFIX), CONTINUATION)
+    table = table.select(schema.USER, schema.ITEM, (pl.col(_LINE) + "\n" + pl.col(_BEGINS)).alias(PREFIX), CONTINUATION)
     return grouped(table.filter(pl.col(CONTINUATION) != ""), shape_of(CONTINUATION), k, seed)
 
 

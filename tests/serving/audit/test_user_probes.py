@@ -9,6 +9,7 @@ def test_a_user_s_newest_lines_are_before_the_next_item():
     probes = user_probes(clean(), "{user_id}::{item_id}", 10, 2, 2, 0)
     assert sorted(probes.prefixes) == ["u0::i1\nu0::i2\nu0::", "u1::i2\nu1::i3\nu1::"]
     assert probes.continuations == ["i4", "i4"]
+    assert [f"u{user}" for user in probes.users] == [prefix.split("\n")[-1][:-2] for prefix in probes.prefixes]
     assert probes.groups.shape == (0, 2)  # equal continuations make no group
 
 
