@@ -1,9 +1,12 @@
 """The batches that each stage gets from the data module."""
 
+import inspect
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from recsys.schema import ConfigError
 from recsys.training import datamodule
@@ -104,7 +107,11 @@ def test_settings_are_checked_when_the_module_is_made(made):
         RecommenderDataModule(made.split, int, 0, max_scores=0)
 
 
-def test_defaults(made):
-    module = RecommenderDataModule(made.split, int, 0)
-    assert (module.batch_size, module.max_history, module.max_scores, module.steps_at_once) == (1024, 50, 4_000_000, 1)
-    assert (module.train_history, module.whole_users, module.mask_share, module.texts) == ("others", False, None, None)
+def test_defaults_are_those_of_the_yaml_and_a_step_at_once():
+    parameters = inspect.signature(RecommenderDataModule).parameters
+    defaults = OmegaConf.load(Path(__file__).parents[2] / "conf" / "train.yaml").batches
+    shared = defaults.keys() & parameters.keys()
+    assert shared == {"batch_size", "max_history", "train_history", "max_scores"}
+    assert {key: parameters[key].default for key in shared} == {key: defaults[key] for key in shared}
+    assert parameters["steps_at_once"].default == 1
+    assert parameters["whole_users"].default is False
