@@ -92,9 +92,9 @@ def test_log_q_is_the_log_of_the_drawing_probability():
     negatives = draw(sampler, [0, 1], [2, 0])
     assert torch.allclose(negatives.log_q.exp(), COUNTS[negatives.items] / 9)
     assert torch.allclose(negatives.positive_log_q.exp(), torch.tensor([2 / 9, 3 / 9]))
-    negatives = draw(InBatchNegatives(context(), known()), [0, 1], [2, 0])
-    assert torch.allclose(negatives.log_q.exp(), torch.tensor([2 / 9, 3 / 9]))
-    assert torch.allclose(negatives.positive_log_q.exp(), torch.tensor([2 / 9, 3 / 9]))
+    negatives = draw(InBatchNegatives(context(), known()), [0, 2], [2, 4])
+    assert torch.allclose(negatives.log_q.exp(), torch.tensor([2 / 9, 1 / 9]))
+    assert torch.allclose(negatives.positive_log_q.exp(), torch.tensor([2 / 9, 1 / 9]))
     assert draw(InBatchNegatives(context(), known(), log_q=False), [0, 1], [2, 0]).log_q is None
 
 
