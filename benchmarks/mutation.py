@@ -7,6 +7,7 @@ fails, or if the tests take ten times as long as without it. The rest survive an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -14,9 +15,10 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -92,10 +94,28 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def survives(module: Path, source: str, tests: Sequence[str], limit: float) -> bool:
-    """Whether the tests pass with this source of a module, within a time limit in seconds."""
+    """Whether the tests pass with this source of a module, within a time limit in seconds.
+
+    The test files that are named after the module come first, and the first test that fails is the last one.
+    """
+    finder = _Finder(".".join(module.with_suffix("").parts), ROOT / module, source)
+    own_first = sorted(tests, key=lambda path: module.stem not in path)
+    return _passes(own_first, limit, before=lambda: sys.meta_path.insert(0, finder))
+
+
+def _passes(
+    tests: Sequence[str], limit: float, before: Callable[[], object] = int, after: Callable[[], object] = int
+) -> bool:
+    """Whether the tests pass in a forked process, which calls `before` and `after` too."""
     child = os.fork()
     if child == 0:
-        os._exit(_test(module, source, tests))
+        status = 1
+        try:
+            before()
+            status = _test(tests)
+            after()
+        finally:
+            os._exit(status)
     end = time.monotonic() + limit
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -107,16 +127,32 @@ def survives(module: Path, source: str, tests: Sequence[str], limit: float) -> b
     return False
 
 
-def _test(module: Path, source: str, tests: Sequence[str]) -> int:
+def _test(tests: Sequence[str]) -> int:
     import pytest
 
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silence, stream)
-    name = ".".join(module.with_suffix("").parts)
-    sys.meta_path.insert(0, _Finder(name, ROOT / module, source))
     # Not with the module itself: pytest would import a file that it is given from disk, and not the mutant.
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
+    return int(pytest.main(["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
+
+
+def _pass_without_a_mutant(tests: Sequence[str]) -> bool:
+    """Whether the tests pass. The libraries that they import are imported here too, once for all mutants."""
+    with tempfile.NamedTemporaryFile() as file:
+        listed = Path(file.name)
+        passed = _passes(tests, 1200, after=lambda: listed.write_text("\n".join(_libraries())))
+        for name in listed.read_text().splitlines():
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    return passed
+
+
+def _libraries() -> list[str]:
+    """Names of the imported modules that are not of this repository."""
+    folders = [str(ROOT / name) for name in ("recsys", "tests", "benchmarks")]
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if name != "__main__"}
+    return [name for name, file in files.items() if file and not file.startswith(tuple(folders))]
 
 
 def _found(patterns: Sequence[str]) -> list[Path]:
@@ -142,16 +178,17 @@ def measure(name: str, sample: int | None, seed: int) -> list[str]:
     chosen = [(path, mutant) for path in _found(group.modules) for mutant in mutants((ROOT / path).read_text())]
     if sample is not None and sample < len(chosen):
         chosen = random.Random(seed).sample(chosen, sample)
-    first, start = chosen[0][0], time.monotonic()
-    if not survives(first, (ROOT / first).read_text(), tests, 600):
+    if not _pass_without_a_mutant(tests):
         raise RuntimeError(f"the tests of {name} fail without a mutant")
+    first, start = chosen[0][0], time.monotonic()
+    survives(first, (ROOT / first).read_text(), tests, 600)
     limit = TIMES * (time.monotonic() - start)
     tested, killed = Counter(path for path, _ in chosen), Counter[Path]()
-    for path, mutant in chosen:
-        if survives(path, mutant.source, tests, limit):
+    for count, (path, mutant) in enumerate(chosen, start=1):
+        if survived := survives(path, mutant.source, tests, limit):
             print(f"survived: {path}:{mutant.line}: {mutant.before}  ->  {mutant.after}", flush=True)
-        else:
-            killed[path] += 1
+        killed[path] += not survived
+        print(f"{name}: {count} of {len(chosen)} mutants, {killed.total()} killed", flush=True)
     return [f"| {path} | {tested[path]} | {killed[path]} |" for path in sorted(tested)]
 
 

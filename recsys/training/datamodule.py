@@ -44,7 +44,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         split: Split,
         history_length: Callable[[int], int],
         seed: int,
-        batch_size: int = 1024,
+        batch_size: int = 2048,
         max_history: int = 50,
         train_history: str = OTHERS,
         max_scores: int = 4_000_000,

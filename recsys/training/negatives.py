@@ -153,7 +153,7 @@ class NegativeSampler(ABC):
 class UniformNegatives(NegativeSampler):
     """`n_negatives` items drawn uniformly for each positive."""
 
-    def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 1) -> None:
+    def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 8) -> None:
         super().__init__(context, known)
         check_whole("negatives.n_negatives", n_negatives, 1)
         self.n_negatives = n_negatives
@@ -177,7 +177,7 @@ class PopularityNegatives(NegativeSampler):
         self,
         context: ModelContext,
         known: KnownPositives,
-        n_negatives: int = 1,
+        n_negatives: int = 8,
         alpha: float = 0.75,
         log_q: bool = False,
     ) -> None:

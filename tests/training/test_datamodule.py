@@ -1,11 +1,16 @@
 """The batches that each stage gets from the data module."""
 
+import inspect
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
+from recsys.schema import ConfigError
 from recsys.training import datamodule
-from recsys.training.datamodule import RecommenderDataModule
+from recsys.training.datamodule import RecommenderDataModule, check_batches
 from recsys.training.step_batching import watches_steps
 
 
@@ -44,3 +49,69 @@ def test_batches_come_one_by_one_where_a_callback_watches_steps(made, monkeypatc
     assert made._steps_at_once() == 8
     made.trainer = SimpleNamespace(callbacks=["other", "watches"])
     assert made._steps_at_once() == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "made_of"),
+    [
+        ({}, ("examples", 6, 5, "others", "texts of train")),
+        ({"train_history": "before", "texts": None}, ("examples", 6, 5, "before", None)),
+        ({"train_history": "sequence", "mask_share": 0.2}, ("train lists", 6, 5, 0.2)),
+        ({"train_history": "sequence", "whole_users": True}, ("train lists", 6)),
+    ],
+)
+def test_training_batches_are_those_of_the_settings(made, monkeypatch, settings, made_of):
+    monkeypatch.setattr(datamodule, "train_examples", lambda split: "examples")
+    monkeypatch.setattr(datamodule, "histories", lambda split, stage: f"{stage} lists")
+    for name in ("TrainBatches", "SequenceBatches", "WholeUserBatches"):
+        monkeypatch.setattr(datamodule, name, lambda *given: given)
+    texts = SimpleNamespace(train="texts of train")
+    given = {"texts": texts, "batch_size": 6, "max_history": 4, "steps_at_once": 8} | settings
+    module = RecommenderDataModule(made.split, lambda longest: longest + 1, 3, **given)
+    order = (3, module._epoch, 0, 1, 8)
+    assert module.train_dataloader() == (*made_of, *order)
+
+
+def test_a_chunk_of_impressions_is_within_the_bound_for_the_longest_list(made, monkeypatch):
+    monkeypatch.setattr(datamodule, "has_impressions", lambda split: True)
+    lengths, users = np.array([2, 5]), [0, 1]
+
+    class Shown(list):
+        candidates = SimpleNamespace(lengths=lengths)
+
+    monkeypatch.setattr(datamodule, "stage_queries", lambda split, stage: Shown(users))
+    assert made.val_dataloader()[1] == 5  # 25 scores in lists of 5
+    users.clear()
+    lengths = lengths[:0]
+    assert made.val_dataloader()[1] == 2  # no query: in lists of all 10 items
+
+
+def test_sequences_of_impressions_are_an_error(made, monkeypatch):
+    monkeypatch.setattr(datamodule, "has_impressions", lambda split: True)
+    with pytest.raises(ConfigError, match="bring a history for each example"):
+        RecommenderDataModule(made.split, int, 0, train_history="sequence")
+    RecommenderDataModule(made.split, int, 0)
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_an_impossible_value_of_batches_is_an_error_that_names_its_key(place):
+    keys = ("batch_size", "max_history", "train_history", "max_scores", "examples_per_loop_step")
+    least, below = (1, 1, "before", 1, 0), (0, 0, "after", 0, -1)
+    check_batches(*least)
+    with pytest.raises(ConfigError, match=rf"batches\.{keys[place]}"):
+        check_batches(*least[:place], below[place], *least[place + 1 :])
+
+
+def test_settings_are_checked_when_the_module_is_made(made):
+    with pytest.raises(ConfigError, match=r"batches\.max_scores"):
+        RecommenderDataModule(made.split, int, 0, max_scores=0)
+
+
+def test_defaults_are_those_of_the_yaml_and_a_step_at_once():
+    parameters = inspect.signature(RecommenderDataModule).parameters
+    defaults = OmegaConf.load(Path(__file__).parents[2] / "conf" / "train.yaml").batches
+    shared = defaults.keys() & parameters.keys()
+    assert shared == {"batch_size", "max_history", "train_history", "max_scores"}
+    assert {key: parameters[key].default for key in shared} == {key: defaults[key] for key in shared}
+    assert parameters["steps_at_once"].default == 1
+    assert parameters["whole_users"].default is False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import torch
 import yaml
+from hydra.utils import get_method
 
 from recsys.config.compose import build, compose, conf_dir, has_likelihood, is_none, is_of_whole_users
 from recsys.config.traits import traits_of
@@ -53,3 +56,11 @@ def test_every_yaml_is_tested_or_is_no_loss():
 def test_a_yaml_is_named_as_its_function(name):
     target = yaml.safe_load((conf_dir() / "loss" / f"{name}.yaml").read_text())["_target_"]
     assert target.rpartition(".")[2] == name
+
+
+@pytest.mark.parametrize("name", [*OF_POSITIVES, *OF_USERS, *OF_LIKELIHOODS])
+def test_a_yaml_and_its_function_have_the_same_defaults(name):
+    node = CONFIGS[name]
+    parameters = inspect.signature(get_method(node["_target_"])).parameters.values()
+    defaults = {each.name: each.default for each in parameters if each.default not in (each.empty, None)}
+    assert defaults == {key: node[key] for key in defaults}

@@ -55,6 +55,14 @@ def test_gbce_with_the_whole_correction_is_least_at_the_probability_of_no_sampli
         assert torch.sigmoid(scores[expected.argmin()]).item() == pytest.approx(least, abs=0.006)
 
 
+@pytest.mark.parametrize("n_items", [1, 2])
+def test_gbce_with_as_many_negatives_as_items_is_bce_over_all_terms(n_items):
+    positive, negative = torch.tensor([0.5]), torch.tensor([[-1.0, 2.0][:n_items]])
+    expected = -math.log(sigmoid(0.5)) - sum(math.log(1 - sigmoid(score)) for score in negative[0].tolist())
+    found = gbce(positive, negative, torch.ones_like(negative, dtype=torch.bool), n_items=n_items, t=1.0)
+    assert found.item() == pytest.approx(expected / (n_items + 1))
+
+
 def test_gbce_leaves_masked_negatives_out():
     negatives, mask = torch.tensor([[1.0, 50.0]]), torch.tensor([[True, False]])
     # k = 2 of 4 others are drawn, so β = 1 − 0.75/2; one of them counts.

@@ -89,8 +89,28 @@ def test_popularity_follows_count_to_the_power_of_alpha():
 def test_log_q_is_the_log_of_the_drawing_probability():
     sampler = PopularityNegatives(context(), known(), alpha=1.0, log_q=True)
     assert torch.allclose(sampler.log_q.exp(), COUNTS / 9)
-    negatives = draw(InBatchNegatives(context(), known()), [0, 1], [2, 0])
-    assert torch.allclose(negatives.log_q.exp(), torch.tensor([2 / 9, 3 / 9]))
+    negatives = draw(sampler, [0, 1], [2, 0])
+    assert torch.allclose(negatives.log_q.exp(), COUNTS[negatives.items] / 9)
+    assert torch.allclose(negatives.positive_log_q.exp(), torch.tensor([2 / 9, 3 / 9]))
+    negatives = draw(InBatchNegatives(context(), known()), [0, 2], [2, 4])
+    assert torch.allclose(negatives.log_q.exp(), torch.tensor([2 / 9, 1 / 9]))
+    assert torch.allclose(negatives.positive_log_q.exp(), torch.tensor([2 / 9, 1 / 9]))
+    assert draw(InBatchNegatives(context(), known(), log_q=False), [0, 1], [2, 0]).log_q is None
+
+
+def test_batches_that_share_a_draw_have_the_negatives_of_one_batch():
+    sampler, batches = PopularityNegatives(context(), known(), log_q=True), [batch([0, 1], [2, 0]), batch([2], [4])]
+    together = sampler.draw(batch([0, 1, 2], [2, 0, 4]), torch.Generator().manual_seed(1))
+    first, second = sampler.draw_all(batches, torch.Generator().manual_seed(1))
+    for name, whole in vars(together).items():
+        assert torch.equal(torch.cat([getattr(first, name), getattr(second, name)]), whole)
+        assert len(getattr(second, name)) == 1
+
+
+def test_negatives_of_a_whole_batch_are_drawn_batch_by_batch():
+    batches = [batch([0, 1], [2, 0]), batch([2], [4])]
+    first, second = InBatchNegatives(context(), known()).draw_all(batches, torch.Generator())
+    assert (first.items.tolist(), second.items.tolist()) == ([2, 0], [4])
 
 
 def test_hard_takes_the_best_scored():
@@ -131,9 +151,19 @@ def test_shown_needs_impressions():
     ("make", "key"),
     [
         (lambda: UniformNegatives(context(), known(), n_negatives=0), "negatives.n_negatives"),
-        (lambda: HardNegatives(context(), known(), n_negatives=4, pool_size=2), "negatives.pool_size"),
+        (lambda: PopularityNegatives(context(), known(), n_negatives=0), "negatives.n_negatives"),
+        (lambda: ShownNegatives(context(), known(), n_negatives=0), "negatives.n_negatives"),
+        (lambda: HardNegatives(context(), known(), n_negatives=0), "negatives.n_negatives"),
+        (lambda: HardNegatives(context(), known(), n_negatives=4, pool_size=3), "negatives.pool_size"),
     ],
 )
 def test_impossible_values_are_refused_by_their_key(make, key):
     with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
         make()
+
+
+def test_the_least_values_are_accepted():
+    for cls in (UniformNegatives, PopularityNegatives, ShownNegatives):
+        assert cls(context(), known(), n_negatives=1).n_negatives == 1
+    negatives = draw(HardNegatives(context(), known(), 3, pool_size=3), [1], score=lambda _, items: items.float())
+    assert negatives.items.shape == (1, 3)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
+from hydra.utils import get_class
 
 from recsys.config.compose import build, compose, conf_dir, is_none
 from recsys.testing.negatives_contract import NegativesContract, context, known
@@ -35,3 +38,11 @@ def test_every_yaml_is_tested_or_is_no_sampler():
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_sampler_is_built_for_the_sizes_of_the_data(name):
     assert build("negatives", CONFIGS[name])(context(), known()).context.n_items == 9
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_yaml_and_its_class_have_the_same_defaults(name):
+    node = CONFIGS[name]
+    parameters = inspect.signature(get_class(node["_target_"])).parameters.values()
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    assert defaults == {key: node[key] for key in defaults}
