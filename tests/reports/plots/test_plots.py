@@ -55,7 +55,7 @@ def figures(comparison: Comparison, study: StudyRecord | None = None) -> dict[st
 
 def test_every_figure_of_a_study_is_there_with_its_words_and_data(drawn):
     expected = {"leaderboard", "differences", "significance", "ablation", "segments", "accuracy_cost"}
-    expected |= {"accuracy_memory", "learning_curves", "tradeoffs", "search_history"}
+    expected |= {"accuracy_memory", "learning_curves", "tradeoffs", "metric_pairs", "search_history"}
     expected |= {f"{kind}_{cell}" for kind in ("importance", "parallel") for cell in ("bert_dot", "tfidf_dot")}
     assert set(drawn) == expected
     for figure in drawn.values():
