@@ -9,6 +9,7 @@ from recsys.reports.grouping import group_by
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import cell_of, influential
 
+_OF_FINETUNING, _FROZEN = "ranker.training.", "frozen"
 NO_VALUE = "(missing)"
 _NOT_SHOWN = ("data", "logger", "callbacks", "paths", "experiment", "debug", "hydra")
 
@@ -73,7 +74,7 @@ def _suffixes(records: Sequence[Record]) -> list[str]:
         {
             key: value
             for key, value in influential(record.config).items()
-            if key != "seed" and key.split(".")[0] not in nodes
+            if key != "seed" and key.split(".")[0] not in nodes and _has_effect(key, record)
         }
         for record in records
     ]
@@ -81,6 +82,11 @@ def _suffixes(records: Sequence[Record]) -> list[str]:
     kept = _independent(described, [*differing, *sorted(_differing(settings), key=lambda key: (key.count("."), key))])
     short = _short_names(kept)
     return [", ".join(f"{short[key]}={_text(own[key])}" for key in kept if key in own) for own in described]
+
+
+def _has_effect(key: str, record: Record) -> bool:
+    """Whether a run depends on a key: not on how to train a language model that is not finetuned."""
+    return not (key.startswith(_OF_FINETUNING) and record.choices.get("finetune") == _FROZEN)
 
 
 def _differing(dictionaries: Sequence[dict[str, Any]]) -> list[str]:

@@ -81,8 +81,12 @@ def _of_metric(comparison: Comparison, study: StudyRecord | None) -> list[Sectio
         _segments(comparison),
         _cost(comparison),
         Section("learning", "Learning curves", figures=_some(curves.curves(comparison))),
-        Section("tradeoffs", "Trade-offs", figures=_some(tradeoffs.tradeoffs(comparison))),
+        Section("tradeoffs", "Trade-offs", figures=_metric_figures(comparison)),
     ]
+
+
+def _metric_figures(comparison: Comparison) -> list[Figure]:
+    return [*_some(tradeoffs.metric_pairs(comparison)), *_some(tradeoffs.tradeoffs(comparison))]
 
 
 def _results(comparison: Comparison) -> Section:

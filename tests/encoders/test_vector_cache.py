@@ -10,7 +10,7 @@ from recsys.encoders.base import Encoder
 from recsys.encoders.concat import ConcatEncoder
 from recsys.encoders.random import RandomEncoder
 from recsys.encoders.tfidf import TfidfEncoder
-from recsys.encoders.vector_cache import encode_items
+from recsys.encoders.vector_cache import are_cached, encode_items
 from recsys.schema import DataError
 from recsys.testing.encoder_contract import MIXED, NotAgain, forbid_work
 
@@ -67,6 +67,15 @@ def test_another_content_is_not_found(tmp_path, encoder, texts, train):
     encode_items(TfidfEncoder(n_components=2), TEXTS, TRAIN, tmp_path)
     with pytest.raises(NotAgain):
         encode_items(forbid_work(encoder), texts, train, tmp_path)
+
+
+def test_whether_vectors_are_cached_is_known_without_encoding(tmp_path):
+    texts, train = [*TEXTS, *TEXTS], TEXTS[:15]
+    encoder = forbid_work(TfidfEncoder(n_components=2))
+    assert not are_cached(encoder, texts, train, tmp_path)
+    encode_items(TfidfEncoder(n_components=2), texts, np.arange(len(texts)) < 15, tmp_path)
+    assert are_cached(encoder, texts, train, tmp_path)
+    assert not are_cached(encoder, texts, TEXTS[:14], tmp_path)
 
 
 def test_train_items_matter_only_to_an_encoder_that_is_fitted(tmp_path):

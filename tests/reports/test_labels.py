@@ -91,3 +91,17 @@ def test_cells_that_are_the_same_runs_are_all_kept_with_a_note(store):
     assert (difference.mean, difference.low, difference.high) == (0, 0, 0)
     assert not found.is_significant(difference)
     assert "base and dim=64 are the same runs: their settings are equal after tuning." in found.warnings
+
+
+def test_labels_do_not_name_how_a_model_is_trained_that_is_not(store):
+    def cell(score: str, finetune: str, epochs: int) -> object:
+        settings = {"_target_": "prompt", "score": score, "training": {"max_epochs": epochs}}
+        choices = {"data": "toy", "encoder": "none", "ranker": "prompt", "finetune": finetune}
+        return made_run(store, "none", "prompt", 0, [0, 1], choices=choices, config={"ranker": settings})
+
+    runs = [cell("likelihood", "frozen", 2), cell("yes_no", "frozen", 3), cell("yes_no", "lora", 5)]
+    assert sorted(row.label for row in compare(runs, store, None, ["ndcg@10"]).rows) == [
+        "prompt (finetune=frozen, score=likelihood)",
+        "prompt (finetune=frozen, score=yes_no)",
+        "prompt (finetune=lora, score=yes_no, max_epochs=5)",
+    ]

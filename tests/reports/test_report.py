@@ -189,7 +189,8 @@ def test_every_figure_has_its_files_and_is_in_the_text(comparison, tmp_path):
     text = write_report(comparison, folder, "T", None, ["md", "csv", "tex", "svg", "png"])["md"].read_text()
     names = {path.stem for path in (folder / FIGURES).iterdir()}
     assert names == {"leaderboard", "differences", "significance", "segments", "accuracy_cost", "accuracy_memory"} | {
-        "tradeoffs"
+        "metric_pairs",
+        "tradeoffs",
     }
     for name in names:
         assert {path.suffix for path in (folder / FIGURES).glob(f"{name}.*")} == {".svg", ".png", ".csv", ".tex"}

@@ -47,19 +47,25 @@ def expected(unit: str, key: str = "") -> str:
 
 
 def guess(texts: pl.Series) -> str | None:
-    """The unit of times, by the largest number between 1971 and 2100 or the form; None if none fits.
+    """The unit of times, by the form of most of them, and of numbers by the largest, between 1971 and 2100.
+
+    None if none fits.
 
     Example:
         >>> guess(pl.Series(["1600000000123"])), guess(pl.Series(["2020-09-13"])), guess(pl.Series(["noon"]))
         ('ms', 'iso', None)
+        >>> guess(pl.Series(["2020-09-13", "2020-09-14", "0"]))
+        'iso'
     """
+    n_written = texts.to_frame("time").select(_iso(pl.col("time")).is_not_null().sum()).item()
     numbers = texts.str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
+    if n_written >= max(1, len(numbers)):
+        return ISO
     largest = numbers.max() if len(numbers) else None
-    if isinstance(largest, float):
-        fits = [unit for unit, n in UNITS.items() if _YEAR_1971 * n <= largest < _YEAR_2100 * n]
-        return fits[0] if fits else None
-    is_time = texts.to_frame("time").select(_iso(pl.col("time")).is_not_null().any()).item()
-    return ISO if is_time else None
+    if not isinstance(largest, float):
+        return None
+    fits = [unit for unit, n in UNITS.items() if _YEAR_1971 * n <= largest < _YEAR_2100 * n]
+    return fits[0] if fits else None
 
 
 def _counted(text: pl.Expr, unit: str) -> pl.Expr:

@@ -132,7 +132,7 @@ def _for_the_page(section: Section, comparison: Comparison, folder: Path | None 
         table = Table(section.tables[0].caption, leaderboard_grid(comparison), section.tables[0].note)
         return with_links(replace(section, tables=[table]), comparison)
     if section.name == "significance":
-        return replace(section, tables=[])  # its matrix is there as a figure
+        return with_links(replace(section, tables=[]), comparison)  # its matrix is there as a figure
     if section.name == "repeat":
         return replace(section, tables=[Table("Each run and its commands", run_grid(comparison, folder))], code="")
     return with_links(section, comparison)

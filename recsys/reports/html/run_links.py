@@ -13,7 +13,7 @@ from recsys.reports.sections import Section
 from recsys.tracking.record import Record
 from recsys.tracking.store import RECORD
 
-CELL = "cell"  # the header of columns with the names of cells
+CELL, UNNAMED = "cell", ""  # headers of columns with the names of cells
 
 
 def run_grid(comparison: Comparison, folder: Path | None) -> Grid:
@@ -35,14 +35,15 @@ def run_grid(comparison: Comparison, folder: Path | None) -> Grid:
 
 
 def with_links(section: Section, comparison: Comparison) -> Section:
-    """The section; in its tables each name of a cell links to the cell's first run."""
+    """The section; in its tables, and those of its figures, each name of a cell links to the cell's first run."""
     anchors = _anchors(comparison)
     tables = [replace(table, grid=_linked(table.grid, anchors)) for table in section.tables]
-    return replace(section, tables=tables)
+    figures = [replace(figure, data=_linked(figure.data, anchors)) for figure in section.figures]
+    return replace(section, tables=tables, figures=figures)
 
 
 def _linked(grid: Grid, anchors: dict[str, str]) -> Grid:
-    if grid.headers[:1] != [CELL]:
+    if not grid.headers or grid.headers[0] not in (CELL, UNNAMED):
         return grid
     rows = [[_to_runs(first, anchors), *others] for first, *others in grid.rows]
     return replace(grid, rows=rows)

@@ -14,6 +14,7 @@ from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, named, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
+from recsys.reports.plots.ranges import clipped
 from recsys.reports.verdict import total_seconds
 
 _HEIGHT = 340
@@ -81,7 +82,7 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
         "On the frontier, from the lowest cost to the highest: "
         + "; ".join(f"{rows[place]['cell']} ({rows[place]['shown']}, {rows[place]['text']})" for place in best)
         + ".",
-        to_spec(_chart(axis, metric, family, rows), {"rows": rows, "line": line}),
+        to_spec(_chart(axis, metric, family, rows), {"rows": clipped(rows, metric), "line": line}),
         _grid(rows, axis, metric),
     )
 

@@ -14,6 +14,7 @@ from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
 from recsys.reports.plots.families import families
+from recsys.reports.plots.ranges import clipped, labels_within, metric_scale, within
 from recsys.reports.plots.theme import OVER_LINES
 
 
@@ -22,14 +23,17 @@ def leaderboard(comparison: Comparison) -> Figure:
     metric = comparison.metrics[0]
     shown = _shown(comparison)
     family = families(comparison)
-    rows = [_score_row(row, metric, family.of(row)) for row in shown]
+    rows = clipped((_score_row(row, metric, family.of(row)) for row in shown), metric)
     seeds = [
         {"cell": row.label, "value": record.metrics[recorded_name(metric)]}
         for row in shown
         for record in row.cell.records
         if len(row.cell.records) > 1
     ]
-    x = alt.X("value:Q", title=axis_title(metric), scale=alt.Scale(zero=False, padding=48, nice=False))
+    drawn = [row[key] for row in rows for key in ("value", "low", "high", "low_with_seeds", "high_with_seeds")]
+    drawn += [row["value"] for row in seeds]
+    scale = metric_scale(metric, drawn, padding=48, keeps_room=True, nice=False)
+    x = alt.X("value:Q", title=axis_title(metric), scale=scale, axis=labels_within(metric))
     y = cell_axis(row.label for row in shown)
     plain = alt.Chart(named("rows")).encode(y=y)
     base = plain.encode(color=family.colour())
@@ -73,7 +77,7 @@ def _score_row(row: Row, metric: str, family: str) -> dict[str, Any]:
         "high": score.high,
         "low_with_seeds": score.low_with_seeds,
         "high_with_seeds": score.high_with_seeds,
-        "end": max(ends),
+        "end": within(max(ends), metric),
         "text": number(score.mean),
         "interval": interval(score.low, score.high),
     }

@@ -1,18 +1,21 @@
-"""What accuracy goes with: coverage, novelty, diversity and popularity bias, each against the first metric."""
+"""Metric against metric: coverage, novelty and the like, or the report's other metrics, against the first metric."""
 
 from __future__ import annotations
 
 from statistics import fmean
+from typing import Any
 
 import altair as alt
 
 from recsys.reports.comparable import recorded_name
-from recsys.reports.comparison import Comparison
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.grids import Entry, Grid
-from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, panels, to_spec
+from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, numbers, panels, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
+from recsys.reports.plots.ranges import clipped, metric_scale, within
+from recsys.reports.scores import Score
 
 _OTHERS = ("coverage", "novelty", "diversity", "average_popularity", "gini")
 _UNITS = {
@@ -26,42 +29,58 @@ _HEIGHT = 210
 
 
 def tradeoffs(comparison: Comparison) -> Figure | None:
-    """None if the runs have no metric beyond accuracy."""
-    main = comparison.metrics[0]
-    values = {name: own for name in _names(comparison) if len(own := _means(comparison, name)) == len(comparison.rows)}
+    """Coverage and the like against the first metric; None if the runs have no metric beyond accuracy."""
+    values = {name: _means(comparison, name) for name in _names(comparison)}
+    return _figure(comparison, "tradeoffs", f"{metric_name(comparison.metrics[0])} and other metrics", values)
+
+
+def metric_pairs(comparison: Comparison) -> Figure | None:
+    """Each further metric of the report against the first; None if all of them are among the trade-offs."""
+    names = [name for name in comparison.metrics[1:] if name not in _names(comparison)]
+    values = {name: {row.label: row.scores[name] for row in comparison.rows} for name in names}
+    title = f"{metric_name(comparison.metrics[0])} against the report's other metrics"
+    return _figure(comparison, "metric_pairs", title, values)
+
+
+def _figure(comparison: Comparison, file: str, title: str, values: dict[str, dict[str, Score]]) -> Figure | None:
+    """A panel for each metric that all cells have, by label."""
+    main, family = comparison.metrics[0], families(comparison)
+    values = {name: own for name, own in values.items() if len(own) == len(comparison.rows)}
     if not values:
         return None
-    family = families(comparison)
-    data: dict[str, Rows] = {}
-    for place, own in enumerate(values.values()):
-        rows: Rows = [
-            {
-                "cell": row.label,
-                "family": family.of(row),
-                "other": own[row.label],
-                "value": row.scores[main].mean,
-                "low": row.scores[main].low,
-                "high": row.scores[main].high,
-            }
-            for row in comparison.rows
-        ]
-        first = [comparison.rows[0].label, *([comparison.baseline] if comparison.baseline else [])]
+    first = [comparison.rows[0].label, *([comparison.baseline] if comparison.baseline else [])]
+    data, charts = {}, []
+    for place, (name, own) in enumerate(values.items()):
+        rows = clipped((_row(row, main, own[row.label], family) for row in comparison.rows), main)
+        rows = [{**row, **{key: within(row[key], name) for key in ("other_low", "other_high")}} for row in rows]
         data[f"rows{place}"] = add_sides(rows, "other", "value", first, Canvas(PANEL_WIDTH, _HEIGHT))
-    arrows = {name: _arrow(comparison, name) for name in values}
-    charts = [
-        _panel(f"rows{place}", name, main, family, data[f"rows{place}"]).properties(title=arrows[name])
-        for place, name in enumerate(values)
-    ]
+        panel = _panel(f"rows{place}", name, main, family, data[f"rows{place}"])
+        charts.append(panel.properties(title=_arrow(comparison, name)))
+    both = "" if file == "tradeoffs" else " and of the other metric"
     return Figure(
-        "tradeoffs",
-        f"{metric_name(main)} and other metrics",
+        file,
+        title,
         "One dot for each cell; the arrow in a panel's title points to its better side, so the best corner is at "
-        "the top on "
-        f"that side. Bars are {comparison.level:.0%} intervals of {metric_name(main)} over users.",
+        f"{'the bottom' if comparison.lower_is_better(main) else 'the top'} on that side. "
+        f"Bars are {comparison.level:.0%} intervals of {metric_name(main)}{both} over users.",
         "; ".join(_extremes(comparison, name, own) for name, own in values.items()) + ".",
         to_spec(panels(charts, columns=2), data),
         _grid(comparison, values),
     )
+
+
+def _row(row: Row, main: str, other: Score, family: Families) -> dict[str, Any]:
+    score = row.scores[main]
+    return {
+        "cell": row.label,
+        "family": family.of(row),
+        "other": other.mean,
+        "other_low": other.low,
+        "other_high": other.high,
+        "value": score.mean,
+        "low": score.low,
+        "high": score.high,
+    }
 
 
 def _names(comparison: Comparison) -> list[str]:
@@ -75,23 +94,20 @@ def _names(comparison: Comparison) -> list[str]:
     return found
 
 
-def _means(comparison: Comparison, name: str) -> dict[str, float]:
+def _means(comparison: Comparison, name: str) -> dict[str, Score]:
     """Over seeds, by label; without the cells that have no value."""
     found = {
         row.label: fmean(record.metrics.get(recorded_name(name), float("nan")) for record in row.cell.records)
         for row in comparison.rows
     }
-    return {label: value for label, value in found.items() if value == value}
+    return {label: Score(value) for label, value in found.items() if value == value}
 
 
 def _panel(data: str, name: str, main: str, family: Families, rows: Rows) -> Layers:
-    base_name = name.partition("@")[0]
-    x = alt.X(
-        "other:Q",
-        title=f"{metric_name(name)} ({_UNITS[base_name]})",
-        scale=alt.Scale(zero=False, padding=14),
-        axis=alt.Axis(tickCount=4),
-    )
+    unit = f" ({_UNITS[kind]})" if (kind := name.partition("@")[0]) in _UNITS else ""
+    drawn = [row[key] for row in rows for key in ("other", "other_low", "other_high")]
+    scale = metric_scale(name, drawn, padding=14)
+    x = alt.X("other:Q", title=f"{metric_name(name)}{unit}", scale=scale, axis=alt.Axis(tickCount=4))
     y = alt.Y("value:Q", title=metric_name(main), scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
     base = alt.Chart(named(data)).encode(x=x)
     tips = [
@@ -99,9 +115,12 @@ def _panel(data: str, name: str, main: str, family: Families, rows: Rows) -> Lay
         alt.Tooltip("value:Q", title=metric_name(main), format=".4f"),
         alt.Tooltip("other:Q", title=metric_name(name), format=".4f"),
     ]
-    bars = base.mark_rule(strokeWidth=1.5, opacity=0.5).encode(y="low:Q", y2="high:Q", color=family.colour())
+    bars = [base.mark_rule(strokeWidth=1.5, opacity=0.5).encode(y="low:Q", y2="high:Q", color=family.colour())]
+    if any(row["other_low"] is not None for row in rows):
+        across = alt.Chart(named(data)).mark_rule(strokeWidth=1.5, opacity=0.5)
+        bars.append(across.encode(x=alt.X("other_low:Q", scale=scale), x2="other_high:Q", y=y, color=family.colour()))
     dots = base.mark_point(style="dot").encode(y=y, color=family.colour(), shape=family.shape(), tooltip=tips)
-    return alt.layer(bars, dots, *label_layers(base.encode(y=y, text="cell:N"), rows)).properties(height=_HEIGHT)
+    return alt.layer(*bars, dots, *label_layers(base.encode(y=y, text="cell:N"), rows)).properties(height=_HEIGHT)
 
 
 def _arrow(comparison: Comparison, name: str) -> str:
@@ -109,20 +128,24 @@ def _arrow(comparison: Comparison, name: str) -> str:
     return f"← {metric_name(name)}" if comparison.lower_is_better(name) else f"{metric_name(name)} →"
 
 
-def _extremes(comparison: Comparison, name: str, own: dict[str, float]) -> str:
+def _extremes(comparison: Comparison, name: str, own: dict[str, Score]) -> str:
     sign = -1 if comparison.lower_is_better(name) else 1
-    best = max(own, key=lambda label: sign * own[label])
+    best = max(own, key=lambda label: sign * own[label].mean)
     leader = comparison.rows[0].label
     return (
-        f"the best {metric_name(name)} has {best} with {number(own[best])}, while {leader}, first by "
-        f"{metric_name(comparison.metrics[0])}, has {number(own[leader])}"
+        f"the best {metric_name(name)} has {best} with {number(own[best].mean)}, while {leader}, first by "
+        f"{metric_name(comparison.metrics[0])}, has {number(own[leader].mean)}"
     )
 
 
-def _grid(comparison: Comparison, values: dict[str, dict[str, float]]) -> Grid:
+def _grid(comparison: Comparison, values: dict[str, dict[str, Score]]) -> Grid:
+    """Each metric, with its interval where it has values per user."""
     main = comparison.metrics[0]
-    lines = []
-    for row in comparison.rows:
-        numbers = [row.scores[main].mean, *(own[row.label] for own in values.values())]
-        lines.append([Entry(row.label), *(Entry(number(value), value=value) for value in numbers)])
-    return Grid(["cell", metric_name(main), *map(metric_name, values)], lines)
+    columns = {main: {row.label: row.scores[main] for row in comparison.rows}, **values}
+    headers, lines = ["cell"], [[Entry(row.label)] for row in comparison.rows]
+    for name, own in columns.items():
+        ends = ["low", "high"] if any(score.low is not None for score in own.values()) else []
+        headers += [metric_name(name), *(f"{metric_name(name)} {end}" for end in ends)]
+        for line, score in zip(lines, own.values(), strict=True):
+            line += numbers([score.mean, score.low, score.high][: 1 + len(ends)])
+    return Grid(headers, lines)

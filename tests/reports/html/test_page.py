@@ -15,6 +15,7 @@ from recsys.reports.document import sections
 from recsys.reports.html.run_links import run_grid
 from recsys.reports.report import write_report
 from recsys.tracking.store import Store
+from recsys.tracking.study_record import CHANGE
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 LIMIT = 5_000_000
@@ -162,6 +163,17 @@ def test_the_name_of_each_cell_links_to_its_first_run(made, text, page):
     place = re.search(rf'<th scope="row"><a href="#(cell-\d+)">{re.escape(best.label)}</a></th>', text)
     assert place is not None
     assert rows[place[1]] == best.cell.run_ids[0]
+
+
+@pytest.mark.parametrize("section", ["results", "ablation", "segments", "cost"])
+def test_each_cell_of_a_table_links_to_its_runs(made, text, section):
+    comparison, study, _ = made
+    compared = {row.label for row in comparison.rows}
+    changes = {cell.label for cell in study.cells if cell.kind == CHANGE} & compared
+    n_cells = len(changes if section == "ablation" else compared)
+    own = text.partition(f'<section id="{section}"')[2].partition("</section>")[0]
+    (*_, last) = own.split("<tbody>")
+    assert last.partition("</tbody>")[0].count('<th scope="row"><a href="#cell-') == n_cells
 
 
 def test_links_to_runs_are_safe_addresses(made, tmp_path):

@@ -56,7 +56,7 @@ def figures(comparison: Comparison, study: StudyRecord | None = None) -> dict[st
 
 def test_every_figure_of_a_study_is_there_with_its_words_and_data(drawn):
     expected = {"leaderboard", "differences", "significance", "ablation", "segments", "accuracy_cost"}
-    expected |= {"accuracy_memory", "learning_curves", "tradeoffs", "search_history"}
+    expected |= {"accuracy_memory", "learning_curves", "tradeoffs", "metric_pairs", "search_history"}
     expected |= {f"{kind}_{cell}" for kind in ("importance", "parallel") for cell in ("bert_dot", "tfidf_dot")}
     assert set(drawn) == expected
     for figure in drawn.values():
@@ -252,25 +252,22 @@ def test_labels_never_lie_over_each_other_or_outside():
 
 
 def heights(figure: Figure, labels: list[str]) -> list[float]:
-    """How far down each label of the vertical axis stands in the drawn picture."""
-    found = {}
+    """How far down each whole label of the vertical axis is in the drawn picture; a label may have several lines."""
     places = re.findall(
-        r'<text text-anchor="end" transform="translate\(-?[\d.]+,([\d.]+)\)[^>]*>(?:<tspan[^>]*>)?([^<]+)',
+        r'<text text-anchor="end" transform="translate\(-?[\d.]+,([\d.]+)\)"[^>]*>(.*?)</text>',
         figure.render("svg").decode(),
     )
-    for height, text in places:
-        found[text] = float(height)
-    return [found[label.partition(" (")[0]] for label in labels]
+    found = {" ".join(re.findall("[^<>]+(?=<|$)", re.sub("<[^>]*>", "<", text))): float(down) for down, text in places}
+    return [found[label] for label in labels]
 
 
 def test_lists_stand_in_their_order_and_not_in_the_alphabet(made, drawn):
     comparison, _ = made
     order = [row.label for row in comparison.rows]
     assert order != sorted(order)
-    names = ["leaderboard", "significance"]
-    lists = {name: [label for label in order if " (" not in label] for name in names}
-    lists["ablation"] = [label for label in (row["cell"] for row in rows(drawn["ablation"])) if " (" not in label]
-    lists["importance_bert_dot"] = [row["cell"] for row in rows(drawn["importance_bert_dot"])]
+    assert len({label.partition(" (")[0] for label in order}) < len(order)  # some share their first line
+    lists = dict.fromkeys(("leaderboard", "significance"), order)
+    lists |= {name: [row["cell"] for row in rows(drawn[name])] for name in ("ablation", "importance_bert_dot")}
     for name, labels in lists.items():
         found = heights(drawn[name], labels)
         assert found == sorted(found), name
