@@ -27,6 +27,7 @@ from mutants import mutants
 
 ROOT = Path(__file__).parents[1]
 LIBRARIES = ("torch", "torchmetrics", "pytorch_lightning", "scipy.stats", "polars", "pytest")
+STATISTICS = ("bootstrap", "corrections", "randomisation", "critical_difference", "seed_variance")
 TIMES = 10  # tests that take as many times as long as without a mutant count as failed
 
 
@@ -44,14 +45,8 @@ GROUPS = {
     "negatives": Group(("recsys/training/negatives.py",), ("tests/training/test_negatives*.py",)),
     "splits": Group(("recsys/data/splits/*.py",), ("tests/data/test_split_*.py",)),
     "statistics": Group(
-        tuple(
-            f"recsys/reports/{name}.py"
-            for name in ("bootstrap", "corrections", "randomisation", "critical_difference", "ranks", "seed_variance")
-        ),
-        tuple(
-            f"tests/reports/test_{name}.py"
-            for name in ("bootstrap", "corrections", "randomisation", "critical_difference", "seed_variance")
-        ),
+        tuple(f"recsys/reports/{name}.py" for name in STATISTICS),
+        tuple(f"tests/reports/test_{name}.py" for name in STATISTICS),
     ),
     "masks": Group(
         (

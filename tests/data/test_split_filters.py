@@ -11,6 +11,8 @@ from data.split_contract import dataset_of, log_rows, rows_of
 
 from recsys.data.dataset import Dataset
 from recsys.data.filters import filter_interactions
+from recsys.data.splits.leave_last_out import LeaveLastOutSplitter
+from recsys.data.splits.random import RandomSplitter
 from recsys.data.splits.user_temporal import UserTemporalSplitter
 
 
@@ -107,3 +109,19 @@ def test_the_split_counts_what_the_source_and_the_filters_dropped():
     lost = dropped["min_rating"] + dropped["k_core"]
     assert split.dataset.interactions.height == data.interactions.height - lost
     assert split.dataset.fingerprint != data.fingerprint
+
+
+def low_rated_parts(splitter):
+    rows = rows_of("u a 1", "u b 2", "u c 3", "u d 0", "u e 2", "u f 5", value=[5.0, 5.0, 5.0, 1.0, 1.0, 1.0])
+    low_rated = splitter.split(dataset_of(rows)).low_rated
+    return dict(zip(low_rated["item"].to_list(), low_rated["part"].to_list(), strict=True))
+
+
+def test_low_rated_interactions_are_in_the_part_in_which_they_were_made():
+    # Item b of time 2 is validation, c of time 3 is test; d, e and f (items 3, 4, 5) are of times 0, 2 and 5.
+    assert low_rated_parts(LeaveLastOutSplitter(min_rating=3)) == {3: 0, 4: 1, 5: 2}
+
+
+def test_low_rated_interactions_are_known_to_all_parts_where_these_do_not_follow_one_another():
+    shares = {"test_share": 0.4, "validation_share": 0.0}
+    assert low_rated_parts(RandomSplitter(min_rating=3, **shares)) == {3: 0, 4: 0, 5: 0}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from data.split_contract import dataset_of, items_by_part, rows_of
 
@@ -12,11 +14,14 @@ from recsys.schema import ConfigError
 def test_shares_as_moments_leave_out_what_is_outside_of_the_period():
     rows = rows_of(*(f"{'uv'[time % 2]} {item} {time}" for time, item in enumerate("abcdefghij")))
     moments = {"train_from": 0.2, "validation_from": 0.5, "test_from": 0.6, "test_until": 0.8}
-    split = TemporalSplitter(**moments).split(dataset_of(rows))
+    data = dataset_of(rows)
+    split = TemporalSplitter(**moments).split(data)
     assert items_by_part(split) == {"train": "uc ue vd", "validation": "vf", "test": "ug vh"}
     assert split.statistics["dropped"] == {"outside_period": 4}
     assert split.dataset.interactions.height == 6
     assert split.dataset.n_items == 10
+    alone = replace(data, interactions=split.dataset.interactions, fingerprint="")
+    assert split.dataset.fingerprint == alone.fingerprint != data.fingerprint
     masked = split.masked("test").sort("user", "item").rows()
     # a and b are before the period: nothing is fitted on them, and they are not recommended again
     assert masked == [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 5)]

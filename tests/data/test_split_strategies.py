@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import polars as pl
@@ -241,6 +242,16 @@ class TestColdUsers(ShareContract):
         assert set(split.fold_in["user"]) == validation | test
         assert set(split.known("test")["user"]) == train | validation | test
 
+    def test_low_ratings_of_the_time_of_the_targets_are_unknown(self):
+        rows = rows_of(*(f"{user} {item} {time}" for user in "uvw" for time, item in enumerate("abcde")))
+        low = rows_of(*(f"{user} f 9" for user in "uvw"), value=[1.0, 1.0, 1.0])
+        rows = pl.concat([rows.with_columns(value=pl.lit(5.0)), low])
+        tested, validated, trained = sorted("uvw", key=lambda user: id_hash(user, 2))
+        splitter = self.make(seed=2, test_share=1 / 3, validation_share=1 / 3, fold_in_share=3 / 5, min_rating=3)
+        low_rated = splitter.split(dataset_of(rows)).low_rated
+        parts = {"uvw"[user]: part for user, part in low_rated.select("user", "part").rows()}
+        assert parts == {trained: 0, validated: 1, tested: 2}
+
     def test_targets_are_not_older_than_what_is_known(self):
         split = self.make().split(dataset_of(log_rows()))
         known = split.fold_in.group_by("user").agg(pl.col("timestamp").max())
@@ -265,6 +276,11 @@ class TestGiven(SplitContract):
             "validation": "ub",
             "test": "uc",
         }
+
+    def test_impressions_keep_their_own_parts(self):
+        columns = {"user": [0], "part": ["test"], "history": [[1]], "candidates": [[2]], "clicked": [[True]]}
+        shown = pl.DataFrame(columns)
+        assert self.make().split(replace(dataset_of(log_rows()), impressions=shown)).dataset.impressions is shown
 
     def test_data_without_the_column_is_refused(self):
         with pytest.raises(

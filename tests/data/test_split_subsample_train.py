@@ -47,6 +47,10 @@ def test_each_user_keeps_so_many_and_a_smaller_number_is_part_of_a_larger(whole,
         assert np.array_equal(has, np.minimum(had, n))
 
 
+def test_a_number_for_each_user_alone_is_of_the_whole_train_part(whole, cache_dir):
+    assert whole.subsample_train(per_user=3).train.equals(split_of(cache_dir, "train_per_user=3").train)
+
+
 def test_what_a_user_keeps_is_drawn_of_old_and_new_alike(whole, cache_dir):
     one = split_of(cache_dir, "train_per_user=1").train
     ordered = whole.train.sort(schema.USER, schema.TIMESTAMP).with_columns(n=pl.len().over(schema.USER))
@@ -89,7 +93,7 @@ def test_an_impossible_number_is_refused(number, cache_dir):
 
 
 def test_the_whole_is_itself(whole):
-    assert whole.subsample_train(1.0) is whole
+    assert whole.subsample_train() is whole.subsample_train(1.0) is whole
     assert whole.whole is whole
     assert build("split", compose().split).name == "user_temporal"
 

@@ -52,6 +52,11 @@ def test_times_of_a_coarse_unit_are_packed_in_that_unit(unit):
     assert np.array_equal(user_order(users, times, hashes), np.lexsort((hashes, times, users)))
 
 
+def test_no_interactions_have_an_order():
+    nothing = np.empty(0, dtype=np.int64)
+    assert nothing[user_order(nothing, nothing, nothing.astype(np.uint64))].shape == (0,)
+
+
 def test_which_of_two_tied_items_is_last_is_a_fair_draw():
     users = [f"user {n}" for n in range(2_000)]
     rows = pl.DataFrame({"user_id": users * 2, "item_id": ["1"] * 2_000 + ["2"] * 2_000, "timestamp": 5, "value": 1.0})

@@ -4,7 +4,7 @@ import torch
 
 from recsys.data.queries import Examples, Queries
 from recsys.data.ragged import ItemLists
-from recsys.training.batches import EvaluationBatches, TensorLists, TrainBatches
+from recsys.training.batches import EvaluationBatches, TensorLists, TrainBatches, WholeUserBatches
 
 # User 0 did 5, 6, 7 in this order, user 1 nothing, user 2 did 8.
 LISTS = ItemLists(np.array([0, 3, 3, 4]), np.array([5, 6, 7, 8], dtype=np.int32))
@@ -92,6 +92,9 @@ def test_evaluation_gives_seen_and_positives_as_pairs():
 def test_candidates_are_padded_and_nothing_is_masked():
     candidates = ItemLists(np.array([0, 2, 2, 5]), np.array([9, 5, 1, 8, 2], dtype=np.int32))
     batch = next(iter(EvaluationBatches(queries(candidates), chunk_size=10, max_history=2)))
+    assert batch.query.tolist() == [0, 1]
+    assert batch.users.idx.tolist() == [0, 2]
+    assert batch.positives.tolist() == [[0, 1, 1], [9, 1, 2]]
     assert batch.candidates.tolist() == [[9, 5, -1], [1, 8, 2]]
     assert batch.seen.shape == (2, 0)
 
@@ -105,3 +108,53 @@ def test_processes_share_the_queries_and_none_comes_twice(world_size):
         for query in batch.query.tolist()
     ]
     assert sorted(found) == [0, 1]
+
+
+class NumberedTexts:
+    """In place of texts about users: their numbers."""
+
+    def take(self, numbers):
+        return numbers
+
+
+def test_texts_are_those_of_the_queries_and_of_the_examples():
+    batch = next(iter(EvaluationBatches(queries(), chunk_size=10, max_history=2, texts=NumberedTexts())))
+    assert batch.users.text.tolist() == [0, 1]
+    for max_history in (0, 2):
+        made = TrainBatches(examples(), 4, max_history, "others", NumberedTexts(), 0, lambda: 0)
+        (batch,) = made.make([torch.tensor([3, 1])])
+        assert batch.users.text.tolist() == [3, 1]
+        assert batch.users.idx.tolist() == [2, 0]
+
+
+def test_masked_items_take_the_place_of_the_history_where_they_are_given():
+    masked = ItemLists(np.array([0, 1, 1, 2]), np.array([4, 3], dtype=np.int32))
+    given = Queries(np.array([0, 2]), np.array([0, 2]), LISTS, LISTS, None, masked)
+    (batch,) = EvaluationBatches(given, chunk_size=10, max_history=2)
+    assert batch.seen.tolist() == [[0, 1], [4, 3]]
+
+
+def test_impressions_bring_what_was_shown_and_the_history_before_it():
+    shown = ItemLists(np.array([0, 2, 2, 3]), np.array([1, 2, 3], dtype=np.int32))
+    rows = np.array([0, 2])
+    given = Examples(rows, np.array([7, 9]), LISTS, rows, np.array([3, 1]), shown)
+    (batch,) = TrainBatches(given, 2, 5, "others", None, 0, lambda: 0).make([torch.tensor([0, 1])])
+    assert batch.shown.tolist() == [[1, 2], [3, 0]]
+    assert batch.shown_mask.tolist() == [[True, True], [True, False]]
+    assert batch.users.history.tolist() == [[5, 6, 7], [8, 0, 0]]
+
+
+def test_whole_users_come_with_their_histories_and_without_positives():
+    # Four interactions of two users are two for each: a batch of 3 interactions has 2 users (3 / 2, rounded to even).
+    made = WholeUserBatches(LISTS, 3, 0, lambda: 0)
+    (batch,) = next(iter(made))
+    assert (made.n, made.size, len(made)) == (2, 2, 1)
+    by_user = dict(zip(batch.users.idx.tolist(), batch.users.history.tolist(), strict=True))
+    assert by_user == {0: [5, 6, 7], 2: [8, 0, 0]}
+    assert batch.users.history_mask.sum(dim=1).tolist() == [{0: 3, 2: 1}[user] for user in batch.users.idx.tolist()]
+    assert batch.positives.shape == (0,)
+    assert WholeUserBatches(LISTS, 1, 0, lambda: 0).size == 1
+
+
+def test_the_chunks_are_counted():
+    assert len(EvaluationBatches(queries(), 1, 2)) == 2

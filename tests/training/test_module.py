@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import LambdaCallback
 from torch import nn
 
 from recsys.features.item_features import ItemFeatures
@@ -15,8 +18,8 @@ from recsys.rankers.cf import CFRanker
 from recsys.rankers.multvae import MultVAERanker
 from recsys.rankers.popularity import PopularityRanker
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
-from recsys.training.losses import full_softmax, infonce, likelihood, multinomial, sampled_softmax
-from recsys.training.module import RecommenderModule
+from recsys.training.losses import distil, full_softmax, infonce, likelihood, multinomial, sampled_softmax
+from recsys.training.module import RecommenderModule, temperature_of
 from recsys.training.negatives import (
     AllNegatives,
     HardNegatives,
@@ -26,6 +29,7 @@ from recsys.training.negatives import (
     UniformNegatives,
 )
 from recsys.training.recommender import Recommender
+from recsys.training.teacher_lists import TeacherLists
 
 USERS, ITEMS = torch.tensor([2, 0, 0, 1, 2, 2]), torch.tensor([0, 0, 3, 1, 1, 4])  # item 2 is cold
 BATCH = TrainBatch(UserBatch.without_history(USERS), ITEMS)
@@ -251,3 +255,94 @@ def test_the_logq_correction_is_not_divided_by_the_temperature():
     module = module_of(partial(infonce, temperature=0.3), partial(InBatchNegatives, log_q=True))
     found = module._loss_of_positives(BATCH, module.sampler.draw(BATCH, torch.Generator()))
     torch.testing.assert_close(found, expected(0.3))
+
+
+def test_soft_labels_are_the_scores_of_the_teachers_items_by_both():
+    def loss(positive, negative, mask, soft):
+        found.update(positive=positive, negative=negative, soft=soft)
+        return positive.sum()
+
+    found = {}
+    module = module_of(loss, partial(UniformNegatives, n_negatives=3))
+    items, scores = torch.tensor([[3, 1], [0, 4], [4, 2]]), torch.tensor([[1.0, 2.0], [3.0, -torch.inf], [4.0, 5.0]])
+    module.teacher = TeacherLists(items, scores)
+    negatives = module.sampler.draw(BATCH, torch.Generator().manual_seed(0))
+    module._loss_of_positives(BATCH, negatives)
+    expected = module.recommender.score_catalogue(BATCH.users, module.recommender.item_vectors(5))
+    torch.testing.assert_close(found["positive"], expected.gather(1, ITEMS.unsqueeze(1)).squeeze(1))
+    torch.testing.assert_close(found["negative"], expected.gather(1, negatives.items))
+    torch.testing.assert_close(found["soft"].student, expected.gather(1, items[USERS]))
+    assert torch.equal(found["soft"].teacher, scores[USERS])
+    assert torch.equal(found["soft"].mask, ~scores[USERS].isneginf())
+
+
+@pytest.mark.parametrize(
+    ("loss", "temperature"), [(None, 1), (sampled_softmax, 1), (distil, 1), (infonce, 0.2), (full_softmax, 1)]
+)
+def test_the_temperature_is_what_a_loss_divides_all_scores_by(loss, temperature):
+    assert temperature_of(loss) == temperature
+    assert temperature_of(partial(infonce, temperature=0.7)) == 0.7
+
+
+@pytest.mark.parametrize(
+    ("stage", "callback", "is_automatic"),
+    [
+        ("fit", LambdaCallback(on_train_batch_end=print), True),
+        ("fit", Callback(), False),
+        ("test", LambdaCallback(on_train_batch_end=print), False),
+    ],
+)
+def test_lightning_takes_the_steps_where_a_callback_watches_them(stage, callback, is_automatic):
+    module = module_of(sampled_softmax)
+    module.automatic_optimization = False
+    module.trainer = SimpleNamespace(callbacks=[callback])
+    module.setup(stage)
+    assert module.automatic_optimization == is_automatic
+
+
+@pytest.mark.parametrize("is_automatic", [True, False])
+@pytest.mark.parametrize("warmup_steps", [0, 4])
+def test_a_fit_takes_one_step_of_the_optimizer_for_each_batch(is_automatic, warmup_steps):
+    parts = [slice(0, 2), slice(2, 4), slice(4, 6)]
+    batches = [TrainBatch(UserBatch.without_history(USERS[part]), ITEMS[part]) for part in parts]
+    steps = [[batch] for batch in batches] if is_automatic else [batches[:2], batches[2:]]
+    module = module_of(full_softmax)
+    module.automatic_optimization = is_automatic
+    groups = [{"params": list(module.recommender.parameters()), "warmup_steps": warmup_steps}]
+    module.make_optimizer = lambda parameters: torch.optim.SGD(groups, lr=0.5)
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    loader = torch.utils.data.DataLoader(steps, batch_size=None)
+    Trainer(max_epochs=1, accelerator="cpu", **quiet).fit(module, loader)
+
+    expected, losses = module_of(full_softmax), []
+    for number, batch in enumerate(batches, start=1):
+        loss, *gradients = loss_and_gradients(expected, batch.by_user())
+        losses.append(loss)
+        lr = 0.5 * number / 4 if warmup_steps else 0.5
+        with torch.no_grad():
+            for parameter, gradient in zip(expected.recommender.parameters(), gradients, strict=True):
+                parameter -= lr * gradient
+        expected.zero_grad()
+    for own, other in zip(module.recommender.parameters(), expected.recommender.parameters(), strict=True):
+        torch.testing.assert_close(own, other)
+    torch.testing.assert_close(module.mean_loss, torch.stack(losses).mean())
+    torch.testing.assert_close(module.trainer.callback_metrics["train/loss"], module.mean_loss)
+
+
+def test_metrics_are_logged_by_stage_and_those_of_the_validation_begin_anew(monkeypatch):
+    class Counted(nn.Module):
+        n_resets = 0
+
+        def compute(self):
+            return {"mrr": 0.5}
+
+        def reset(self):
+            self.n_resets += 1
+
+    module, logged = module_of(Recorded()), []
+    module.stage_metrics = nn.ModuleDict({"val": Counted(), "test": Counted()})
+    monkeypatch.setattr(module, "log_dict", lambda values, prog_bar: logged.append((values, prog_bar)))
+    module.on_validation_epoch_end()
+    module.on_test_epoch_end()
+    assert logged == [({"val/mrr": 0.5}, True), ({"test/mrr": 0.5}, False)]
+    assert [module.stage_metrics[stage].n_resets for stage in ("val", "test")] == [1, 0]

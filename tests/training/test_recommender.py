@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from torch import nn
 
 from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
+from recsys.profiles.id import IdProfile
 from recsys.profiles.mean import MeanProfile
 from recsys.rankers.cf import CFRanker
 from recsys.rankers.ease import EASERanker
@@ -65,3 +68,52 @@ def test_vectors_are_computed_for_the_items_of_the_batch_alone(model, users, mon
     model.score(users, OWN, SHARED)
     (idx,) = computed
     assert idx.tolist() == sorted({*users.history.flatten().tolist(), *OWN.flatten().tolist(), *SHARED.tolist()})
+
+
+@pytest.mark.parametrize(
+    ("profile", "ranker", "traits"),  # reads_history, reads_user, knows_new_users
+    [
+        (IdProfile, CFRanker, (False, True, False)),
+        (MeanProfile, CFRanker, (True, False, True)),
+        (None, EASERanker, (True, False, True)),
+    ],
+)
+def test_a_model_reads_what_its_profile_or_its_ranker_reads(profile, ranker, traits):
+    model = Recommender(None, None if profile is None else profile(CONTEXT), ranker(CONTEXT))
+    assert (model.reads_history, model.reads_user, model.knows_new_users) == traits
+    assert model.user_prompt is None
+
+
+def test_a_model_knows_new_users_by_their_texts_too():
+    model = Recommender(None, IdProfile(CONTEXT), CFRanker(CONTEXT))
+    model.profile.prompt = "a prompt"
+    assert model.user_prompt == "a prompt"
+    assert model.knows_new_users
+
+
+def test_the_history_is_cut_to_what_the_model_reads():
+    rankers = EASERanker(CONTEXT), CFRanker(CONTEXT)
+    models = [Recommender(None, None, rankers[0])]
+    models += [Recommender(None, profile(CONTEXT), rankers[1]) for profile in (MeanProfile, IdProfile)]
+    assert [model.history_length(7) for model in models] == [sys.maxsize, 7, 0]
+
+
+def test_parameters_with_settings_of_their_own_are_in_groups_of_their_own():
+    features = ItemFeatures(CONTEXT, TextVectors(torch.randn(N_ITEMS, 5)), ids=True)
+    model = Recommender(features, MeanProfile(CONTEXT), CFRanker(CONTEXT))
+    everything = list(model.parameters())
+    assert [id(each) for each in model.parameter_groups()] == [id(each) for each in everything]
+    features.text.parameter_groups = lambda: [{"params": everything[:1], "lr": 0.1}]
+    rest, special = model.parameter_groups()
+    assert [id(each) for each in rest["params"]] == [id(each) for each in everything[1:]]
+    assert special == {"params": everything[:1], "lr": 0.1}
+
+
+def test_without_features_items_have_no_vectors():
+    assert Recommender(None, None, EASERanker(CONTEXT)).item_vectors(N_ITEMS).shape == (N_ITEMS, 0)
+
+
+def test_a_user_without_a_profile_has_no_vector(users):
+    side = Recommender(None, None, EASERanker(CONTEXT)).user_side(users, torch.zeros(4, 6), users.history)
+    assert side.batch is users
+    assert side.vectors.shape == (3, 0)
