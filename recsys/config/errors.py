@@ -56,6 +56,10 @@ def _of_key(error: OmegaConfBaseException) -> str:
         hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}"
         return f"{key} is an unknown key{hint}"
     message = _line(str(error))
+    _, is_missing, missing = message.partition("Missing mandatory value: ")
+    if is_missing:
+        used_by = f", which {key} refers to" if key and key != missing else ""
+        return f"{missing} has no value{used_by}: set {missing}=…"
     return f"{key}: {message}" if key and key not in message else message
 
 

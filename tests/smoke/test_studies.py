@@ -50,12 +50,20 @@ def test_a_ready_study_is_planned(name, tmp_path, cache_dir):
     assert re.search(r"[1-9]\d* runs to do", said.out)
 
 
+def test_a_study_without_its_texts_says_which_key_to_set(tmp_path):
+    said = call("study", ["study=language_models", "dry_run=true", f"paths.runs_dir={tmp_path}"])
+    assert said.status == 2
+    assert "study.written has no value" in said.error
+    assert "set study.written=…" in said.error
+
+
 def test_the_cells_of_language_models_go_together_and_each_has_a_plain_counterpart():
-    study = recsys.compose(["study=language_models"], "study").study
+    given = ["study.written=items.parquet", "study.teacher=0123456789ab"]
+    study = recsys.compose(["study=language_models", *given], "study").study
     cells = [*study.cells.values(), *study.baselines]
     for overrides in cells:
         check(recsys.compose(list(overrides)))
-    assert len(cells) == 11
+    assert len(cells) == 14
     assert all(
         any("ranker=prompt" in cell and f"ranker.score={score}" in cell and "finetune=lora" in cell for cell in cells)
         for score in ("letters", "yes_no")

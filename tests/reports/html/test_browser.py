@@ -122,7 +122,7 @@ def test_it_opens_without_a_word_or_a_request(opened, made, viewport, scheme):
 def test_every_figure_is_drawn(opened, viewport):
     page = opened(viewport).page
     names = page.eval_on_selector_all("[data-figure]", "nodes => nodes.map(node => node.dataset.figure)")
-    assert len(names) == 14
+    assert len(names) == 15
     for name in names:
         box = page.locator(f'[data-figure="{name}"] svg').bounding_box()
         assert box is not None, name
