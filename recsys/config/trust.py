@@ -33,6 +33,8 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "ranker": (
         "recsys.rankers",
         "recsys.language_models.causal",
+        "recsys.language_models.label_endpoint",
+        "recsys.language_models.token_budget",
         "recsys.data.outside_lists",
         "recsys.layers.post_processing",
         "recsys.layers.semantic_codes",

@@ -23,7 +23,7 @@ _TOKENS_OF_CHAT = 32  # that a chat template adds, at most
 
 
 @dataclass(frozen=True)
-class _Question:
+class Question:
     """One prompt of a command.
 
     Attributes:
@@ -38,7 +38,7 @@ class _Question:
 
 
 @dataclass
-class _ChatServer(HttpEndpoint[_Question, ModelAnswer]):
+class ChatServer(HttpEndpoint[Question, ModelAnswer]):
     """A server that answers messages; `parameters` are part of each request."""
 
     parameters: dict[str, Any] | None = None
@@ -50,7 +50,7 @@ class _ChatServer(HttpEndpoint[_Question, ModelAnswer]):
         "language_model.url, language_model.model, language_model.parameters, and the length of the prompt"
     )
 
-    def body(self, request: _Question) -> bytes:
+    def body(self, request: Question) -> bytes:
         parameters = dict(self.parameters or {})
         if "seed" in parameters:
             parameters["seed"] += request.attempt
@@ -59,7 +59,7 @@ class _ChatServer(HttpEndpoint[_Question, ModelAnswer]):
         messages = [{"role": "user", "content": request.prompt}]
         return json.dumps({"model": self.model, "messages": messages, **parameters}).encode()
 
-    def read(self, content: bytes, request: _Question) -> ModelAnswer:
+    def read(self, content: bytes, request: Question) -> ModelAnswer:
         return read_completion(content)
 
 
@@ -86,6 +86,9 @@ class ChatGenerator:
         ConfigError: If a value is impossible.
     """
 
+    group = "language_model"
+    server_class: type[ChatServer] = ChatServer
+
     def __init__(
         self,
         url: str,
@@ -107,20 +110,21 @@ class ChatGenerator:
 
         check_sampling(max_new_tokens, temperature, seed)
         for name, count in {"n_concurrent": n_concurrent, "max_attempts": max_attempts}.items():
-            check_whole(f"language_model.{name}", count, 1)
+            check_whole(f"{self.group}.{name}", count, 1)
         for name, value in {
             "timeout": timeout,
             "max_wait": max_wait,
             "requests_per_minute": requests_per_minute,
         }.items():
-            check_number(f"language_model.{name}", value, above=0, optional=name == "requests_per_minute")
-        check_number("language_model.first_wait", first_wait, at_least=0)
+            check_number(f"{self.group}.{name}", value, above=0, optional=name == "requests_per_minute")
+        check_number(f"{self.group}.first_wait", first_wait, at_least=0)
         self.max_new_tokens = max_new_tokens
         sent: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature, **dict(parameters or {})}
         sent |= {} if seed is None else {"seed": seed}
         backoff, pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)
         url = url.rstrip("/")
-        self.server = _ChatServer(url, model, api_key_variable, timeout, backoff, pace, n_concurrent, parameters=sent)
+        connection = api_key_variable, timeout, backoff, pace, n_concurrent
+        self.server = self.server_class(url, model, *connection, parameters=sent)
         self.sent, self.revision, self.n_concurrent = sent, revision, n_concurrent
         self.name, self.n_calls = model, 0
 
@@ -158,7 +162,7 @@ class ChatGenerator:
         """
         self.server.stop = threading.Event()
 
-        def ask(question: _Question) -> ModelAnswer:
+        def ask(question: Question) -> ModelAnswer:
             reserved = _estimate(question.prompt), self.max_new_tokens
             budget.reserve(*reserved)
             answer = None
@@ -168,11 +172,11 @@ class ChatGenerator:
                 budget.settle(reserved, None if answer is None else spent([_counted(answer, *reserved)]))
             return _counted(answer, *reserved)
 
-        def keep_one(question: _Question, answer: ModelAnswer) -> None:
+        def keep_one(question: Question, answer: ModelAnswer) -> None:
             self.n_calls += 1
             keep([question.row], [answer])
 
-        questions = [_Question(prompt, attempt, row) for row, prompt in enumerate(prompts)]
+        questions = [Question(prompt, attempt, row) for row, prompt in enumerate(prompts)]
         ask_all(questions, ask, keep_one, self.n_concurrent, self.server.stop)
 
 
@@ -186,18 +190,31 @@ def read_completion(content: bytes) -> ModelAnswer:
         >>> read_completion(b'{"choices": [{"message": {"content": "Jazz."}}], "usage": {"prompt_tokens": 3}}')
         ModelAnswer(text='Jazz.', prompt_tokens=3, completion_tokens=None)
     """
+    body = read_body(content)
     try:
-        body = json.loads(content)
         text = body["choices"][0]["message"]["content"]
         usage = body.get("usage")
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+    except (TypeError, KeyError, IndexError, AttributeError) as error:
         raise BadAnswer(f"it is malformed ({type(error).__name__})") from error
     if not isinstance(text, str | None):
         raise BadAnswer("its content is no text")
-    return ModelAnswer(text or "", _tokens(usage, "prompt_tokens"), _tokens(usage, "completion_tokens"))
+    return ModelAnswer(text or "", tokens_of(usage, "prompt_tokens"), tokens_of(usage, "completion_tokens"))
 
 
-def _tokens(usage: Any, key: str) -> int | None:
+def read_body(content: bytes) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        BadAnswer: If it is none.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer(f"it is malformed ({type(error).__name__})") from error
+
+
+def tokens_of(usage: Any, key: str) -> int | None:
+    """A number of tokens in an answer's `usage`; None where it is missing or no number."""
     found = usage.get(key) if isinstance(usage, dict) else None
     return found if type(found) is int and found >= 0 else None
 

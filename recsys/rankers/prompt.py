@@ -7,32 +7,31 @@ from functools import cached_property
 from string import ascii_uppercase
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from recsys.language_models.causal import CausalLM
-from recsys.language_models.continuations import Reduce, log_odds, mean_log_likelihood, score_continuations
+from recsys.language_models.label_endpoint import LabelEndpoint
 from recsys.language_models.label_training import (
     LabelExamples,
     LabelSettings,
     LabelTrainer,
-    letter_scores,
     training_path,
 )
 from recsys.rankers.adapted_model import AdaptedModel, Adapts
 from recsys.rankers.base import Diagnosable, Fittable, OwnItems, Ranker, SharedItems, Tunable, UserSide
 from recsys.rankers.biases import mean_spearman
 from recsys.rankers.list_prompts import ListTokens
+from recsys.rankers.local_scores import LocalScores, yes_no
 from recsys.rankers.prompt_examples import list_examples, listed, pair_examples
 from recsys.rankers.prompt_training import PromptTraining, RetrievedTargets, retrieved_targets
-from recsys.rankers.prompts import Prompt, PromptTokens, examples_of, newest, turned
+from recsys.rankers.prompts import Prompt, PromptTokens, drawn_examples, newest, turned
 from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order
+from recsys.rankers.text_prompts import ServerScores, TextPrompts
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 from recsys.support.number_checks import check_whole
 
 SCORES = LIKELIHOOD, YES_NO, LETTERS = "likelihood", "yes_no", "letters"
-ANSWERS = [" yes", " no"]
 PAIRS_AT_ONCE = 50_000  # of users and items, as tokens in memory
 
 
@@ -57,7 +56,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
 
     Args:
         context: Sizes of the data, and the items' texts.
-        language_model: Which one, opened at the first score.
+        language_model: Which one, opened at the first score; at a server for letters, and yes or no.
         prompt: How users and items become text.
         retriever: Makes a ranker that is fitted without gradients and reads no vectors; None to score all candidates.
         top_n: Candidates of each user; of no account without a retriever.
@@ -76,7 +75,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
     def __init__(
         self,
         context: ModelContext,
-        language_model: CausalLM,
+        language_model: CausalLM | LabelEndpoint,
         prompt: Prompt,
         retriever: Callable[[ModelContext], Ranker] | None = None,
         top_n: int = 20,
@@ -95,6 +94,8 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
                 f"candidate has a letter. Use ranker.score={YES_NO} for more."
             )
         check_whole("ranker.n_diagnostic_users", n_diagnostic_users, 0)
+        if score == LIKELIHOOD and not isinstance(language_model, CausalLM):
+            raise ConfigError(f"ranker.score={LIKELIHOOD} needs weights on this machine: a server gives other scores.")
         language_model.check()
         self.n_items, self.counts, self.texts = context.n_items, context.item_counts, context.texts
         self.language_model, self.prompt = language_model, prompt
@@ -114,15 +115,17 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
         if isinstance(self.retriever, Fittable):
             self.retriever.fit(train)
         if self.prompt.n_examples:
-            self.examples.copy_(self._drawn_examples(train))
+            self.examples.copy_(drawn_examples(train, *self.examples.shape))
         self.without_history.fill_(torch.nan)
         if self.adapted is not None:
             self.adapted.reset(train.seed)
-        self.tokens  # noqa: B018 (opens the language model now, so that its time is that of solving)
+        self.scores_of  # noqa: B018 (opens the language model now, so that its time is that of the fit)
         if self.adapted is not None:
             self._learn(train, self.adapted)
 
     def train_with(self, method: Adapts) -> None:
+        if not isinstance(self.language_model, CausalLM):
+            raise ConfigError("finetune trains weights, and those of ranker.language_model are at a server.")
         if not self.asks and not self.lists:
             raise ConfigError(f"finetune trains label tokens: use ranker.score={LETTERS} or {YES_NO}.")
         if self.make_retriever is None:
@@ -164,6 +167,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
             "candidates_mean": float(mask.sum(dim=1).double().mean()),
             "rank_correlation": measured,
             **({"training": self.training_report} if self.training_report else {}),
+            **({"calls": self.language_model.spent()} if isinstance(self.language_model, LabelEndpoint) else {}),
         }
 
     @cached_property
@@ -174,21 +178,29 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
             ConfigError: If the items have no texts, or the model cannot read the prompt.
         """
         assert self.texts is not None, "the context of a run has them"
-        (self.adapted or self.language_model).open(self.texts.cache_dir)
-        return PromptTokens(self.prompt, self.texts, self.language_model, self.asks)
+        (self.adapted or self._local).open(self.texts.cache_dir)
+        return PromptTokens(self.prompt, self.texts, self._local, self.asks)
 
     @cached_property
     def list_tokens(self) -> ListTokens:
         """Lists of candidates as tokens; opens the language model."""
         self.tokens  # noqa: B018
         assert self.texts is not None, "the context of a run has them"
-        return ListTokens(self.prompt, self.texts, self.language_model)
+        return ListTokens(self.prompt, self.texts, self._local)
 
     @cached_property
-    def _reduce(self) -> Reduce:
-        if not self.asks:
-            return mean_log_likelihood
-        return log_odds(*self._yes_no)
+    def scores_of(self) -> LocalScores | ServerScores:
+        """Scores candidates; opens the language model."""
+        if not isinstance(self.language_model, LabelEndpoint):
+            return LocalScores(self._local, self.tokens, lambda: self.list_tokens, self.asks)
+        assert self.texts is not None, "the context of a run has them"
+        self.language_model.open(self.texts.cache_dir)
+        return ServerScores(TextPrompts(self.prompt, self.texts), self.language_model)
+
+    @property
+    def _local(self) -> CausalLM:
+        assert isinstance(self.language_model, CausalLM), "it is not at a server"
+        return self.language_model
 
     def _reranked(self, users: UserSide) -> Tensor:
         """Scores (B, n_items) of the whole catalogue."""
@@ -225,9 +237,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
         order = listed(keys, mask)
         history = newest(users, self.prompt.n_history)[rows]
         shown = mask.gather(1, order)[rows]
-        prompts = self.list_tokens.prompts(history.cpu(), items.gather(1, order)[rows].cpu(), shown.cpu())
-        model, labels = self.language_model, self.list_tokens.labels[: items.shape[1]]
-        found = letter_scores(model.model, prompts, labels, shown.cpu(), model.batch_tokens)
+        found = self.scores_of.of_lists(history.cpu(), items.gather(1, order)[rows].cpu(), shown.cpu())
         scores = torch.zeros(items.shape, device=items.device)
         scores[rows] = scores[rows].scatter(1, order[rows], found.to(items.device))
         return scores.masked_fill(~mask, 0.0)
@@ -250,9 +260,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
     def _continued(self, history: Tensor, owners: Tensor, items: Tensor) -> Tensor:
         if not len(items):
             return torch.empty(0)
-        prefixes = self.tokens.prefixes(history.cpu(), self.examples.cpu())
-        continuations, model = self.tokens.continuations(items.cpu()), self.language_model
-        return score_continuations(model.model, prefixes, owners.cpu(), continuations, self._reduce, model.batch_tokens)
+        return self.scores_of.of_pairs(history.cpu(), self.examples.cpu(), owners.cpu(), items.cpu())
 
     def _learn(self, train: TrainInteractions, adapted: AdaptedModel) -> None:
         assert self.make_retriever is not None
@@ -266,12 +274,12 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
             return self._label_examples(used, torch.rand(used.items.shape, generator=random))
 
         first = examples(0)
-        labels = self.list_tokens.labels if self.lists else torch.tensor(self._yes_no)
+        labels = self.list_tokens.labels if self.lists else torch.tensor(yes_no(self._local))
         how = LabelSettings(settings.max_epochs, settings.patience, settings.batch_tokens, seed)
         identity = [self.language_model.identity(), type(adapted.method).__name__, vars(adapted.method), vars(how)]
         path = training_path(self.texts.cache_dir, identity, [first, validation])
         assert adapted.groups is not None, "the model is open"
-        report = LabelTrainer(self.language_model.model, adapted.groups, labels, how, path).fit(examples, validation)
+        report = LabelTrainer(self._local.model, adapted.groups, labels, how, path).fit(examples, validation)
         self.training_report = {"users": len(used), "examples": len(first), "validation_users": len(held), **report}
 
     def _label_examples(self, found: RetrievedTargets, keys: Tensor) -> LabelExamples:
@@ -280,19 +288,3 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
             return list_examples(found, self.list_tokens, n_history, keys)
         n_negatives = self.training_settings.n_negatives
         return pair_examples(found, self.tokens, n_history, self.examples.cpu(), n_negatives, keys)
-
-    @property
-    def _yes_no(self) -> list[int]:
-        return [ids[0] for ids in self.language_model.tokens(ANSWERS)]
-
-    def _drawn_examples(self, train: TrainInteractions) -> Tensor:
-        """(n_examples, n_history + 1) the newest items of random train users with two or more."""
-        drawn = torch.full_like(self.examples, -1)
-        able = np.flatnonzero(np.bincount(train.users, minlength=train.n_users) >= 2)
-        chosen = np.random.default_rng(train.seed).permutation(able)[: len(drawn)]
-        if not len(chosen):
-            return drawn
-        order = np.arange(len(train.items)) if train.timestamps is None else np.argsort(train.timestamps, kind="stable")
-        items, owners = (torch.from_numpy(column[order]) for column in (train.items, train.users))
-        drawn[: len(chosen)] = examples_of(chosen.tolist(), items, owners, drawn.shape[1])
-        return drawn

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from recsys.language_models.causal import CausalLM
 from recsys.language_models.loading import stand_in
 from recsys.language_models.token_lists import TokenLists, Tokens
-from recsys.schema import ConfigError, ItemTexts, UserBatch
+from recsys.schema import ConfigError, ItemTexts, TrainInteractions, UserBatch
 from recsys.support.number_checks import check_whole
 
 PLACE = "{text}"
@@ -57,6 +58,21 @@ class Prompt:
             raise ConfigError(f"ranker.prompt.question is {self.question!r}; expected a text with {PLACE} once in it.")
 
 
+def item_names(prompt: Prompt, texts: ItemTexts) -> list[str]:
+    """The titles, or the whole texts, of all items.
+
+    Raises:
+        ConfigError: If no item has a text.
+    """
+    named = list(texts.titles() if prompt.item_text == "title" else texts.texts())
+    if not any(text.strip() for text in named):
+        raise ConfigError(
+            "ranker=prompt reads the items' texts, and the data has none: name their columns (data.items.template), or "
+            "use another ranker."
+        )
+    return named
+
+
 class Part(IntEnum):
     """Other parts of a prompt; numbered after the items."""
 
@@ -80,12 +96,7 @@ class PromptTokens:
     """
 
     def __init__(self, prompt: Prompt, texts: ItemTexts, language_model: CausalLM, asks: bool) -> None:
-        named = texts.titles() if prompt.item_text == "title" else texts.texts()
-        if not any(text.strip() for text in named):
-            raise ConfigError(
-                "ranker=prompt reads the items' texts, and the data has none: name their columns "
-                "(data.items.template), or use another ranker."
-            )
+        named = item_names(prompt, texts)
         before, after = prompt.question.split(PLACE) if asks else (MARK, "")
         tokenizer = language_model.tokenizer
         items = language_model.tokens([f" {text}" for text in named], prompt.max_item_tokens)
@@ -145,6 +156,19 @@ def turned(users: UserBatch, n: int) -> UserBatch:
     """The same users with the `n` newest items of their histories in the opposite order, and without the others."""
     history = newest(users, n).flip(1)
     return UserBatch(users.idx, history.clamp(min=0), history >= 0)
+
+
+def drawn_examples(train: TrainInteractions, n: int, length: int) -> Tensor:
+    """(n, length) the newest items of random train users with two or more; -1 for none."""
+    drawn = torch.full((n, length), -1)
+    able = np.flatnonzero(np.bincount(train.users, minlength=train.n_users) >= 2)
+    chosen = np.random.default_rng(train.seed).permutation(able)[:n]
+    if not len(chosen):
+        return drawn
+    order = np.arange(len(train.items)) if train.timestamps is None else np.argsort(train.timestamps, kind="stable")
+    items, owners = (torch.from_numpy(column[order]) for column in (train.items, train.users))
+    drawn[: len(chosen)] = examples_of(chosen.tolist(), items, owners, length)
+    return drawn
 
 
 def examples_of(users: Sequence[int], items: Tensor, owners: Tensor, n: int) -> Tensor:

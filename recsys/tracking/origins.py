@@ -90,7 +90,7 @@ def language_models(record: Record) -> list[str]:
 
 
 def pretrained(config: Mapping[str, Any]) -> list[str]:
-    """The weights of language models in a run's configuration that were pretrained outside of it."""
+    """The language models that were pretrained outside of a run, by its configuration: weights, or models at servers."""
     nodes = [config.get("encoder"), config.get("ranker")]
     return sorted({weights for node in nodes for weights in _weights(node)})
 
@@ -103,9 +103,8 @@ def pretraining(weights: str) -> Finding:
 
 def _weights(node: Any) -> Iterator[str]:
     if isinstance(node, Mapping):
-        own = node.get("weights")
-        if isinstance(own, str) and own != _CATALOGUE:
-            yield own
+        names = node.get("weights"), node.get("model") if "url" in node else None
+        yield from (name for name in names if isinstance(name, str) and name != _CATALOGUE)
         for value in node.values():
             yield from _weights(value)
     elif isinstance(node, list | tuple):

@@ -22,6 +22,7 @@ EXCLUDED = (
     "*.traits",  # declarations of a component
     "ranker.lists.path",  # a hash of its content is among the contents
     "written",  # likewise
+    "ranker.language_model.budget",  # which ends a run or has no influence
     "data",  # represented by the fingerprint of its content, independent of paths
     "choices",  # names of nodes that are themselves included
     "overrides",  # the way to this configuration

@@ -52,6 +52,10 @@ COMMANDS |= {"user_examples": "compare"}
 def test_an_option_composes(file: Path):
     group, option = file.parent.as_posix(), file.stem
     cfg = composed_with(group, option)
+    if group == "ranking_model":
+        check_that_keys_are_those_of_the_constructor(cfg.ranker.language_model, group, option)
+        assert option in cfg.ranker.language_model["_target_"]
+        return
     assert cfg.choices[group] == option
     if group in COMPONENTS:
         check_that_keys_are_those_of_the_constructor(cfg[group], group, option)
@@ -75,6 +79,8 @@ def composed_together(number: int, *values: str) -> DictConfig:
 
 
 def choosing(group: str, option: str) -> list[str]:
+    if group == "ranking_model":  # a group within the ranker
+        return ["ranker=prompt", "ranker.score=letters", f"{group}@ranker.language_model={option}"]
     return [f"{group}={option}", *(f"{group}.{given}" for given in NEEDED.get((group, option), ()))]
 
 

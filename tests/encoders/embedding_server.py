@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 DIM = 6
-PATHS = ("/v1/embeddings", "/v1/chat/completions")
+PATHS = ("/v1/embeddings", "/v1/chat/completions", "/v1/completions")
 
 
 def vector_of(text: str, dim: int = DIM) -> list[float]:
@@ -40,6 +40,21 @@ def completion_of(body: dict[str, Any]) -> dict[str, Any]:
     usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 1}
     message = {"role": "assistant", "content": f"{prompt}!"}
     return {"object": "chat.completion", "choices": [{"index": 0, "message": message}], "usage": usage}
+
+
+def labels_of(body: dict[str, Any], labels: dict[str, float]) -> dict[str, Any]:
+    """The log-probabilities of the first token, as each of the two services gives them."""
+    usage = {"prompt_tokens": len(prompt_of(body).split()), "completion_tokens": 1}
+    if "prompt" in body:
+        return {"choices": [{"text": "A", "logprobs": {"top_logprobs": [labels]}}], "usage": usage}
+    listed = [{"token": token, "logprob": value, "bytes": None} for token, value in labels.items()]
+    message = {"role": "assistant", "content": "A"}
+    return {"choices": [{"message": message, "logprobs": {"content": [{"top_logprobs": listed}]}}], "usage": usage}
+
+
+def prompt_of(body: dict[str, Any]) -> str:
+    """The prompt of a request to either service."""
+    return str(body["prompt"] if "prompt" in body else body["messages"][-1]["content"])
 
 
 def as_numbers(answer: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +88,7 @@ class Server:
         requests: Bodies, with the header `authorization`.
         service: Seconds that each request takes.
         most: Requests that were under way at the same time.
+        labels: Log-probabilities of first tokens after a prompt.
     """
 
     def __init__(self) -> None:
@@ -84,6 +100,7 @@ class Server:
         self.under_way = self.most = 0
         self.lock = threading.Lock()
         self.url = ""
+        self.labels: Callable[[str], dict[str, float]] = lambda prompt: {" A": -0.5, "B": -1.5, "yes": -2.0, "no": -3.0}
 
     def take(self, body: dict[str, Any]) -> Fault | None:
         with self.lock:
@@ -100,13 +117,18 @@ class Server:
             self.under_way -= 1
         if fault is not None and fault.status != 200:
             return fault.status, fault.headers, fault.said.encode()
-        is_chat = "messages" in body
-        content: Any = completion_of(body) if is_chat else answer_to(body)
+        is_text = "messages" in body or "prompt" in body
+        content: Any = self.content_of(body)
         if fault is not None and fault.change is not None:
             content = fault.change(content)
         with self.lock:
-            self.texts.update([body["messages"][-1]["content"]] if is_chat else body["input"])
+            self.texts.update([prompt_of(body)] if is_text else body["input"])
         return 200, {}, content if isinstance(content, bytes) else json.dumps(content).encode()
+
+    def content_of(self, body: dict[str, Any]) -> dict[str, Any]:
+        if body.get("logprobs"):
+            return labels_of(body, self.labels(prompt_of(body)))
+        return completion_of(body) if "messages" in body else answer_to(body)
 
 
 @contextmanager

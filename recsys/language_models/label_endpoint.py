@@ -1,0 +1,193 @@
+"""Log-probabilities of label tokens, such as letters or yes and no, from any OpenAI-compatible server."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from recsys.language_models.answer_store import AnswerStore, ModelAnswer
+from recsys.language_models.chat_endpoint import ChatGenerator, ChatServer, Question, read_body, tokens_of
+from recsys.language_models.checked_answers import Answers, answer_all, answer_store
+from recsys.language_models.http_endpoint import BadAnswer, EndpointError
+from recsys.language_models.token_budget import TokenBudget
+from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
+
+CHAT, COMPLETIONS = "chat", "completions"
+AROUND = " \t\n▁Ġ.:()[]*\"'"  # of a token, without influence on which label it is
+MISSING = 1.0  # how far a label that the server does not list is below the least probable token of its list
+MOST = 20  # log-probabilities that OpenAI gives
+
+
+class _ChatLabels(ChatServer):
+    """The most probable first tokens of an answer to a message."""
+
+    group: ClassVar[str] = "ranker.language_model"
+    gives: ClassVar[str] = "log-probabilities"
+    keys: ClassVar[str] = (
+        "ranker.language_model.url, model, api and top_logprobs: the server may give fewer log-probabilities, or none"
+    )
+
+    def read(self, content: bytes, request: Question) -> ModelAnswer:
+        return _answer(content, _of_chat, self.url)
+
+
+class _CompletionLabels(_ChatLabels):
+    """The most probable next tokens after a text."""
+
+    path: ClassVar[str] = "completions"
+
+    def body(self, request: Question) -> bytes:
+        return json.dumps({"model": self.model, "prompt": request.prompt, **(self.parameters or {})}).encode()
+
+    def read(self, content: bytes, request: Question) -> ModelAnswer:
+        return _answer(content, _of_completion, self.url)
+
+
+class LabelEndpoint(ChatGenerator):
+    """Asks a server for one token after each prompt, with the log-probabilities of the most probable ones.
+
+    Answers are kept on disk by server, model, parameters and prompt, so that no request is paid twice.
+
+    Args:
+        url: Of the server, up to and with the version, as in http://localhost:8000/v1.
+        model: Its name at the server.
+        revision: Which weights the server has, as you know it; for the identity alone.
+        api: "chat" sends the prompt as a message, "completions" as a text to be continued.
+        top_logprobs: Log-probabilities that are asked for; OpenAI gives 20 at most.
+        parameters: Further ones of each request, sent as they are.
+        budget: For all calls of a run, those in the cache included; None for no limit.
+        n_concurrent: Requests at the same time.
+        requests_per_minute: At most; None for no limit.
+        timeout: Seconds of silence after which a request is repeated.
+        max_attempts: Of a request that fails.
+        first_wait: Seconds before the second attempt; doubled before each further one.
+        max_wait: Seconds before an attempt at most; a server that asks for more ends the run.
+        api_key_variable: The environment variable that holds the key; None sends no key.
+
+    Raises:
+        ConfigError: If a value is impossible.
+    """
+
+    group = "ranker.language_model"
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        revision: str | None = None,
+        api: str = CHAT,
+        top_logprobs: int = MOST,
+        parameters: Any = None,
+        budget: TokenBudget | None = None,
+        n_concurrent: int = 8,
+        requests_per_minute: float | None = None,
+        timeout: float = 120.0,
+        max_attempts: int = 6,
+        first_wait: float = 0.5,
+        max_wait: float = 60.0,
+        api_key_variable: str | None = None,
+    ) -> None:
+        if api not in (CHAT, COMPLETIONS):
+            raise ConfigError(f"{self.group}.api is {api!r}; expected {CHAT} or {COMPLETIONS}.")
+        check_whole(f"{self.group}.top_logprobs", top_logprobs, 2)
+        self.server_class = _ChatLabels if api == CHAT else _CompletionLabels
+        asked = {"logprobs": True, "top_logprobs": top_logprobs} if api == CHAT else {"logprobs": top_logprobs}
+        super().__init__(
+            url, model, revision, 1, 0.0, None, {**asked, **dict(parameters or {})}, n_concurrent, requests_per_minute,
+            timeout, max_attempts, first_wait, max_wait, api_key_variable,
+        )  # fmt: skip
+        self.api, self.budget, self.answers = api, budget or TokenBudget(), Answers()
+        self._store: AnswerStore | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that scores depend on, except the prompt, as far as a client knows it."""
+        return {**super().identity(), "generator": "labels", "api": self.api}
+
+    def open(self, cache_dir: Path) -> None:
+        """Open the store of answers, once."""
+        if self._store is None:
+            self._store = answer_store(self, cache_dir)
+
+    def log_probabilities(self, prompts: Sequence[str], labels: Sequence[str]) -> Tensor:
+        """Log-probabilities (n, L) of the labels as the first token after each prompt.
+
+        Tokens that differ from a label in white space, punctuation around them or, for labels of more than one
+        character, case count as the label. A label that is not in the server's list is `MISSING` below the end of it.
+
+        Args:
+            prompts: (n).
+            labels: (L).
+
+        Raises:
+            EndpointError: If the server refuses, fails too often, or gives no log-probabilities.
+            BudgetError: If the next request could exceed the budget; the answers so far are kept.
+        """
+        if self._store is None:
+            self._store = answer_store(self, None)
+        made = answer_all(self, prompts, json.loads, self._store, self.budget, max_attempts=1)
+        for count in ("n_calls", "n_new_calls", "prompt_tokens", "completion_tokens"):
+            setattr(self.answers, count, getattr(self.answers, count) + getattr(made, count))
+        found = {prompt: label_scores(listed, labels) for prompt, listed in made.checked.items()}
+        return torch.tensor([found[prompt] for prompt in prompts]).reshape(len(prompts), len(labels))
+
+    def spent(self) -> dict[str, Any]:
+        """Calls and tokens so far, those in the cache included, and their cost where prices are known."""
+        cost = {} if self.budget.cost is None else {"cost": self.budget.cost}
+        made = self.answers
+        tokens = {"prompt_tokens": made.prompt_tokens, "completion_tokens": made.completion_tokens}
+        return {"calls": made.n_calls, **tokens, **cost}
+
+
+def label_scores(listed: Sequence[tuple[str, float]], labels: Sequence[str]) -> list[float]:
+    """The log-probability of each label, from a list of tokens and log-probabilities.
+
+    Example:
+        >>> label_scores([(" Yes", math.log(0.5)), ("yes", math.log(0.25)), ("maybe", -3.0)], ["yes", "no"])
+        [-0.2876820724517809, -4.0]
+    """
+    probabilities: dict[str, float] = {}
+    for token, value in listed:
+        name = _name(token)
+        probabilities[name] = probabilities.get(name, 0.0) + math.exp(value)
+    missing = min((value for _, value in listed), default=0.0) - MISSING
+    found = [probabilities.get(_name(label), 0.0) for label in labels]
+    return [math.log(value) if value > 0 else missing for value in found]
+
+
+def _name(token: str) -> str:
+    name = token.strip(AROUND)
+    return name if len(name) == 1 else name.lower()
+
+
+def _answer(content: bytes, read: Any, url: str) -> ModelAnswer:
+    """The listed tokens as a text of JSON."""
+    body = read_body(content)
+    try:
+        choice = body["choices"][0]
+        if choice.get("logprobs") is None:
+            raise EndpointError(
+                f"{url} gives no log-probabilities: expected `logprobs` in its answer. Choose another server, model or "
+                "ranker.language_model.api."
+            )
+        listed = [(str(token), float(value)) for token, value in read(choice["logprobs"])]
+        usage = body.get("usage")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise BadAnswer(f"it is malformed ({type(error).__name__})") from error
+    if not listed or not all(math.isfinite(value) for _, value in listed):
+        raise BadAnswer("it lists no log-probabilities")
+    return ModelAnswer(json.dumps(listed), tokens_of(usage, "prompt_tokens"), tokens_of(usage, "completion_tokens"))
+
+
+def _of_chat(logprobs: Any) -> list[tuple[Any, Any]]:
+    return [(each["token"], each["logprob"]) for each in logprobs["content"][0]["top_logprobs"]]
+
+
+def _of_completion(logprobs: Any) -> list[tuple[Any, Any]]:
+    return list(logprobs["top_logprobs"][0].items())
