@@ -102,9 +102,10 @@ def test_an_impossible_value_of_batches_is_an_error_that_names_its_key(place):
         check_batches(*least[:place], below[place], *least[place + 1 :])
 
 
-def test_settings_are_checked_when_the_module_is_made(made):
-    with pytest.raises(ConfigError, match=r"batches\.max_scores"):
-        RecommenderDataModule(made.split, int, 0, max_scores=0)
+@pytest.mark.parametrize("key", ["batch_size", "max_history", "max_scores"])
+def test_settings_are_checked_by_name_when_the_module_is_made(made, key):
+    with pytest.raises(ConfigError, match=rf"batches\.{key}"):
+        RecommenderDataModule(made.split, int, 0, **{key: 0})
 
 
 def test_defaults_are_those_of_the_yaml_and_a_step_at_once():

@@ -166,7 +166,9 @@ def test_a_loss_of_likelihoods_gets_the_scores_of_the_positives_alone():
     module = RecommenderModule(Recommender(None, None, ranker), context, likelihood, None, None, {}, seed=0)
     module.losses = []
     users = UserBatch.without_history(torch.arange(2))
-    assert module._batch_loss(TrainBatch(users, torch.tensor([1, 4])), None).item() == 5 / 2
+    batch = TrainBatch(users, torch.tensor([1, 4]))
+    assert module._batch_loss(batch, None).item() == 5 / 2
+    assert module.training_step([batch], 0).item() == 5 / 2
 
 
 def evaluation(candidates=None, seen=((0, 0, 1), (1, 4, 0))):
@@ -307,6 +309,7 @@ def test_a_fit_takes_one_step_of_the_optimizer_for_each_batch(is_automatic, warm
     batches = [TrainBatch(UserBatch.without_history(USERS[part]), ITEMS[part]) for part in parts]
     steps = [[batch] for batch in batches] if is_automatic else [batches[:2], batches[2:]]
     module = module_of(full_softmax)
+    module.sampler, module.scores_users_once = None, False  # as before a fit
     module.automatic_optimization = is_automatic
     groups = [{"params": list(module.recommender.parameters()), "warmup_steps": warmup_steps}]
     module.make_optimizer = lambda parameters: torch.optim.SGD(groups, lr=0.5)
