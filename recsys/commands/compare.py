@@ -14,9 +14,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.text import Text
 
+from recsys.commands.next_steps import print_header, print_next_steps
 from recsys.commands.user_examples import user_examples
 from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.findings import summary_of
 from recsys.reports.inference import Inference
 from recsys.reports.over_time import OverTime, compare_windows
 from recsys.reports.over_time_report import write_over_time
@@ -72,12 +74,16 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     labels = None if study is None else study.labels
     baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
     comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
+    console = console or Screen()
+    print_header(console, f"{summary_of(comparison)}; runs of {cfg.runs_dir}")
     examples, folder = user_examples(cfg, comparison), Path(cfg.output)
     paths = write_report(comparison, folder, _title(cfg), _command(cfg), cfg.formats, study, examples=examples)
     log_comparison(cfg.wandb, comparison, paths, _title(cfg))
-    console = console or Screen()
     print_comparison(comparison, console)
     print_paths(paths, console)
+    best = f"run={comparison.rows[0].cell.run_ids[0]}"
+    recommend = ["recommend", best, "users=all", "output=recommendations.parquet"]
+    print_next_steps(console, cfg, ["runs", "action=show", best], recommend)
     return comparison
 
 

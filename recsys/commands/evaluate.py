@@ -10,6 +10,7 @@ import math
 from omegaconf import DictConfig
 
 from recsys import schema
+from recsys.commands.next_steps import print_header, print_next_steps, run_line
 from recsys.experiment.evaluation import evaluate_again
 from recsys.support.ids import one_id
 from recsys.support.screen import Screen
@@ -27,9 +28,10 @@ def run(cfg: DictConfig) -> int:
     import recsys
 
     run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
+    console = Screen(quiet=not is_first_process())
+    print_header(console, run_line(run.record))
     again = evaluate_again(run)
-    title = f"{run.record.name}, seed {run.record.seed} ({run.record.run_id})"
-    table = TextTable(["metric", "record", "again"], title=title)
+    table = TextTable(["metric", "record", "again"])
     differing = 0
     for name, value in again.items():
         recorded = run.record.metrics.get(name, math.nan)
@@ -37,7 +39,9 @@ def run(cfg: DictConfig) -> int:
         differing += not same
         shown = name.removeprefix(f"{schema.TEST}/"), f"{recorded:.6f}", f"{value:.6f}"
         table.add(*shown, style="" if same else "red")
-    console = Screen(quiet=not is_first_process())
     console.print(table)
     console.print(f"{differing} of {len(again)} metrics differ from the record.", highlight=False)
+    own = f"run={one_id(cfg, 'run')}"
+    first = ["runs", "action=reproduce", f"run={run.record.run_id}"] if differing else ["refit", own]
+    print_next_steps(console, cfg, first, ["recommend", own, "users=all", "output=recommendations.parquet"])
     return 1 if differing else 0

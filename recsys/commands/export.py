@@ -14,6 +14,7 @@ from rich.console import Console
 
 import recsys
 from recsys import schema
+from recsys.commands.next_steps import print_header, print_next_steps, run_line
 from recsys.schema import ConfigError
 from recsys.serving.command_inputs import with_new_items
 from recsys.serving.model import serve
@@ -54,7 +55,9 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     """
     console = console or Screen()
     check_export(cfg)
-    served = serve(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir))
+    run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
+    print_header(console, run_line(run.record))
+    served = serve(run)
     item_vectors(served)  # raises its error before anything is encoded
     if cfg.tower is not None:
         check_has_tower(served)
@@ -71,6 +74,9 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         write_atomically(folder / name, content)
     shape = f"{vectors.shape[0]} items in {vectors.shape[1]} dimensions"
     console.print(f"{shape}: {', '.join(files)} in {folder}", highlight=False, markup=False)
+    own = f"run={one_id(cfg, 'run')}"
+    recommend = ["recommend", own, "users=all", "output=recommendations.parquet"]
+    print_next_steps(console, cfg, recommend, ["evaluate", own])
 
 
 def check_export(cfg: DictConfig) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from recsys.commands.next_steps import of_data, print_header, print_next_steps
 from recsys.config.compatibility import check_data
 from recsys.config.compose import build
 from recsys.experiment.inputs import load_split
@@ -34,7 +35,10 @@ def run(cfg: DictConfig) -> None:
     """
     _check(cfg)
     encoder = build("encoder", cfg.encoder)
-    texts = train_texts(load_split(cfg), cfg.texts, cfg.items_per_text)
+    split = load_split(cfg)
+    texts = train_texts(split, cfg.texts, cfg.items_per_text)
+    own = f"encoder={cfg.choices.encoder} on {len(texts):,} texts"
+    print_header(Screen(), f"pretraining of {own} of {split.dataset.name}, split {split.name}")
     output = None if cfg.output is None else Path(cfg.output).expanduser()
     folder, report = encoder.pretrain(texts, Path(cfg.paths.cache_dir).expanduser(), output)
     _show(cfg, folder, report)
@@ -70,4 +74,6 @@ def _show(cfg: DictConfig, folder: Path, report: dict[str, Any]) -> None:
         f"{report['seconds']:.1f} s",
         highlight=False,
     )
-    console.print(f"Use it: encoder={cfg.choices.encoder} encoder.weights={folder}", highlight=False)
+    weights = [f"encoder={cfg.choices.encoder}", f"encoder.weights={folder}"]
+    own = of_data(cfg)
+    print_next_steps(console, cfg, ["train", *own, *weights], ["train", *own, weights[0]])

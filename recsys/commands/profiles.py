@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import recsys
+from recsys.commands.next_steps import print_header, print_next_steps, run_line
 from recsys.schema import ConfigError
 from recsys.serving.model import Served, serve
 from recsys.serving.users import ServedUsers
@@ -37,6 +38,8 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
 
     check_view(cfg)
     run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
+    console = console or Screen()
+    print_header(console, run_line(run.record))
     check_has_profiles(serve(run))
     users, n_all = _chosen(serve(run), cfg)
     settings = PortraitSettings(cfg.n_clusters, cfg.n_items, cfg.n_words, cfg.n_read, cfg.perplexity, cfg.seed)
@@ -53,7 +56,10 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     )
     path, shown = Path(cfg.output).expanduser(), with_written(found.users, run, cfg.written)
     write_atomically(path, profiles_page(shown, found.clusters, f"Profiles of {run.record.name}", summary).encode())
-    (console or Screen()).print(f"{whom} in {cfg.n_clusters} clusters: {path}", highlight=False, markup=False)
+    console.print(f"{whom} in {cfg.n_clusters} clusters: {path}", highlight=False, markup=False)
+    own = f"run={one_id(cfg, 'run')}"
+    recommend = ["recommend", own, "users=all", "output=recommendations.parquet"]
+    print_next_steps(console, cfg, recommend, ["refit", own])
 
 
 def check_view(cfg: DictConfig) -> None:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 import recsys
+from recsys.commands.next_steps import print_header, print_next_steps, run_line
 from recsys.schema import ConfigError
 from recsys.serving.command_inputs import chosen_users, with_new_items
 from recsys.serving.explaining import check_explains, explain
@@ -39,7 +40,9 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     """
     console = console or Screen()
     check_request(cfg)
-    served = serve(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir))
+    run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)
+    print_header(console, run_line(run.record))
+    served = serve(run)
     check_mmr(served, cfg.mmr)
     if cfg.n_reasons is not None:
         check_explains(served, cfg.explain_method)
@@ -57,6 +60,10 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         show(frame, console)
     else:
         write(frame, cfg.output, console)
+    own = f"run={one_id(cfg, 'run')}"
+    everybody = ["recommend", own, "users=all", "output=recommendations.parquet"]
+    first = everybody if cfg.users is None else ["refit", own]
+    print_next_steps(console, cfg, first, ["evaluate", own])
 
 
 def only_new(served: Served, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from recsys import schema
+from recsys.commands.next_steps import print_header, print_next_steps, run_line
 from recsys.experiment.refitting import refit_run
 from recsys.schema import ConfigError
 from recsys.support.ids import one_id
@@ -30,16 +31,18 @@ def run(cfg: DictConfig) -> None:
 
     if cfg.on != schema.ALL:
         raise ConfigError(f"on is {cfg.on!r}; expected all, which is every interaction of the data.")
-    made = refit_run(recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir), cfg.paths.cache_dir)
-    if not is_first_process():
-        return
+    run, console = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir), Screen(quiet=not is_first_process())
+    print_header(console, run_line(run.record))
+    made = refit_run(run, cfg.paths.cache_dir)
     known = made.record.fitted_on
     epochs = f" for {known['epochs']} epochs" if known.get("epochs") else ""
-    Screen().print(
+    console.print(
         f"{made.record.name}, fitted on all {known['interactions']:,} interactions{epochs}, the test part included: it "
-        f"has no test metrics and is in no comparison.\nRun: {made.folder}\n"
-        f"Next: recsys recommend run={made.record.run_id} user=<id>",
+        f"has no test metrics and is in no comparison.\nRun: {made.folder}",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+    own = f"run={made.record.run_id}"
+    recommend = ["recommend", own, "users=all", "output=recommendations.parquet"]
+    print_next_steps(console, cfg, recommend, ["runs", "action=show", own])

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from omegaconf import DictConfig
 from rich.console import Console
 
+from recsys.commands.next_steps import own_overrides, print_header, print_next_steps
+from recsys.runs.choosing import chosen_runs, one_run, store_of
 from recsys.runs.deletion import delete_runs
 from recsys.runs.difference import diff_runs
 from recsys.runs.export_table import export_runs
-from recsys.runs.listing import list_runs
+from recsys.runs.listing import list_runs, sort_runs
 from recsys.runs.reproduction import reproduce_run
 from recsys.runs.showing import show_run
 from recsys.schema import ConfigError
@@ -46,4 +48,29 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
         raise ConfigError(
             f"action is {cfg.action!r}; expected one of {', '.join(ACTIONS)}{nearest(cfg.action, ACTIONS) or '.'}"
         )
-    return action(cfg, console or Screen())
+    console = console or Screen()
+    n = len(store_of(cfg).ids())
+    print_header(console, f"{n} {'run' if n == 1 else 'runs'} in {cfg.runs_dir}")
+    status = action(cfg, console)
+    print_next_steps(console, cfg, *_next_steps(cfg))
+    return status
+
+
+def _next_steps(cfg: DictConfig) -> list[list[str]]:
+    """What one does after an action."""
+    if cfg.action in ("show", "reproduce"):
+        found = one_run(cfg, "run")
+        own = f"run={found.run_id}"
+        if not found.is_finished:
+            return [["runs"], ["runs", "action=delete", f"select=[{found.run_id}]"]]
+        return [["evaluate", own], ["recommend", own, "users=all", "output=recommendations.parquet"]]
+    if cfg.action == "diff":
+        ids = [one_run(cfg, key).run_id for key in ("run", "other")]
+        return [["compare", f"select=[{','.join(ids)}]"], ["runs", "action=show", f"run={ids[0]}"]]
+    if cfg.action == "delete":
+        return [["runs"]] if cfg.confirm else [["runs", *own_overrides(cfg), "confirm=true"], ["runs"]]
+    runs = chosen_runs(cfg) if store_of(cfg).ids() else []
+    if not runs:
+        return [["train"]]
+    show = ["runs", "action=show", f"run={sort_runs(runs, cfg.sort)[0].run_id}"]
+    return [show, ["compare", *([] if cfg.tag is None else [f"tag={cfg.tag}"])]]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 from rich.console import Console
 
+from recsys.commands.next_steps import of_data, print_header, print_next_steps
 from recsys.config.compatibility import check_data, has_text
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
@@ -35,15 +36,22 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         DataError: If the data is malformed.
     """
     _check(cfg)
+    console = console or Screen(soft_wrap=True)
+    print_header(
+        console,
+        f"semantic IDs of {cfg.choices.data}, split {cfg.choices.split}: encoder={cfg.choices.encoder}, "
+        f"{cfg.codes.n_levels} levels of {cfg.codes.n_codes} codes",
+    )
     from recsys.serving.code_table import semantic_id_table
 
     table, quality = semantic_id_table(cfg)
     buffer, path = BytesIO(), Path(cfg.output).expanduser()
     table.write_parquet(buffer)
     write_atomically(path, buffer.getvalue())
-    console = console or Screen(soft_wrap=True)
     for line in [*report(quality, cfg.codes.n_codes), f"Written: {path}"]:
         console.print(line, highlight=False, markup=False)
+    own = [*of_data(cfg), f"encoder={cfg.choices.encoder}"]
+    print_next_steps(console, cfg, ["train", *own, "features=semantic_ids"], ["train", *own, "ranker=generative"])
 
 
 def report(quality: CodeQuality, n_codes: int) -> list[str]:

@@ -19,6 +19,18 @@ from recsys.reports.statistics import PairedDifference
 SHORTEST = 0.1  # seconds of training that ratios need: fits by counting take less
 
 
+def summary_of(comparison: Comparison) -> str:
+    """What is compared, in a line."""
+    cells, seeds = len(comparison.rows), len(comparison.seeds)
+    choices = comparison.records[0].choices
+    on = f" on {choices['data']}" if choices.get("data") else ""
+    split = f", split {choices['split']}" if choices.get("split") else ""
+    return (
+        f"{cells} cell{'s' if cells > 1 else ''}{on}{split}: {seeds} seed{'s' if seeds > 1 else ''} each, "
+        f"tested on {comparison.n_users} users"
+    )
+
+
 def headline(comparison: Comparison) -> str:
     """The best cell by the first metric."""
     metric = comparison.metrics[0]

@@ -30,12 +30,14 @@ def store(tmp_path):
 
 
 def do(store, **keys):
-    """What an action prints, and its exit status."""
+    """What an action prints between its first line and the next commands, and its exit status."""
     cfg = OmegaConf.load(conf_dir() / "runs.yaml")
     cfg = OmegaConf.merge(cfg, {"paths": {"runs_dir": str(store.root), "cache_dir": "unused"}}, keys)
     text = io.StringIO()
     status = runs_command(cfg, Console(file=text, width=200))
-    return text.getvalue(), status
+    header, _, body = text.getvalue().partition("\n")
+    assert header.endswith(f" in {store.root}")
+    return body.partition("Next: ")[0], status
 
 
 def ids(text):

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recsys.reports import tables
 from recsys.reports.comparison import Comparison
+from recsys.reports.findings import summary_of
 from recsys.reports.formatting import count, megabytes, metric_name, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.html.run_links import run_grid, with_links
@@ -61,7 +62,7 @@ def page(
     """
     shown = [_for_the_page(own, comparison, folder) for own in _with_methods(sections, comparison, study)]
     others = {metric: _variant_for_the_page(own) for metric, own in variants(comparison, sections, study).items()}
-    summary, answers = _summary(comparison), verdict(comparison)
+    summary, answers = summary_of(comparison), verdict(comparison)
     if preface is not None:
         summary, answers = preface.sentence, preface.answers
         others = {metric: replace(own, answers=answers) for metric, own in others.items()}
@@ -148,17 +149,6 @@ def leaderboard_grid(comparison: Comparison) -> Grid:
         memory = Entry(megabytes(row.cost.peak_mb), value=row.cost.peak_mb)
         rows.append([*entries, Entry(seconds(time), value=time), weights, memory])
     return Grid(["cell", *quality.headers[1:], "time", "trained weights", "peak memory"], rows)
-
-
-def _summary(comparison: Comparison) -> str:
-    cells, seeds = len(comparison.rows), len(comparison.seeds)
-    choices = comparison.records[0].choices
-    on = f" on {choices['data']}" if choices.get("data") else ""
-    split = f", split {choices['split']}" if choices.get("split") else ""
-    return (
-        f"{cells} cell{'s' if cells > 1 else ''}{on}{split}: {seeds} seed{'s' if seeds > 1 else ''} each, "
-        f"tested on {comparison.n_users} users"
-    )
 
 
 def _environment() -> Environment:
