@@ -80,8 +80,15 @@ def _suffixes(records: Sequence[Record]) -> list[str]:
     ]
     described = [{**own, **keys} for own, keys in zip(chosen, settings, strict=True)]
     kept = _independent(described, [*differing, *sorted(_differing(settings), key=lambda key: (key.count("."), key))])
-    short = _short_names(kept)
-    return [", ".join(f"{short[key]}={_text(own[key])}" for key in kept if key in own) for own in described]
+    short, shown = _short_names(kept), {key: _shown([own[key] for own in described if key in own]) for key in kept}
+    return [", ".join(f"{short[key]}={shown[key][_text(own[key])]}" for key in kept if key in own) for own in described]
+
+
+def _shown(values: Sequence[Any]) -> dict[str, str]:
+    """By their text: numbers as drawn by a search with four digits, where these distinguish all values."""
+    whole = {_text(value): value for value in values}
+    rounded = {text: f"{value:.4g}" if isinstance(value, float) else text for text, value in whole.items()}
+    return rounded if len(set(rounded.values())) == len(whole) else {text: text for text in whole}
 
 
 def _has_effect(key: str, record: Record) -> bool:

@@ -90,7 +90,7 @@ def language_models(record: Record) -> list[str]:
 
 
 def pretrained(config: Mapping[str, Any]) -> list[str]:
-    """The language models of a configuration that were pretrained elsewhere: weights, or models at servers."""
+    """The pretrained language models in a run's configuration: weights or models at servers."""
     nodes = [config.get("encoder"), config.get("ranker")]
     return sorted({weights for node in nodes for weights in _weights(node)})
 

@@ -59,6 +59,18 @@ def test_labels_of_keys_with_the_same_last_part_are_whole(store):
     assert labels == {"bert+dot (a.dim=1, b.dim=2)", "bert+dot (a.dim=1, b.dim=3)", "bert+dot (a.dim=4, b.dim=3)"}
 
 
+@pytest.mark.parametrize(
+    ("drawn", "shown"),
+    [
+        ((0.006214385499197114, 0.000321), ["lr=0.006214", "lr=0.000321"]),
+        ((0.01, 0.0100000001), ["lr=0.01", "lr=0.0100000001"]),  # alike in four digits
+    ],
+)
+def test_numbers_in_labels_have_as_many_digits_as_it_takes(drawn, shown, store):
+    runs = [made_run(store, "bert", "dot", 0, [0, 1], config={"lr": value}) for value in drawn]
+    assert {row.label for row in compare(runs, store, None, ["ndcg@10"]).rows} == {f"bert+dot ({own})" for own in shown}
+
+
 def test_labels_differ_even_where_values_look_alike(store):
     runs = [made_run(store, "bert", "dot", 0, [0, 1], config={"limit": limit}) for limit in (1, "1")]
     labels = [row.label for row in compare(runs, store, None, ["ndcg@10"]).rows]
