@@ -26,8 +26,8 @@ from recsys.reports.printing import print_comparison, print_over_time, print_pat
 from recsys.reports.ranks import write_ranks
 from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
+from recsys.reports.trackers import check_trackers, track
 from recsys.reports.unequal import varied_keys
-from recsys.reports.wandb_report import log_comparison
 from recsys.schema import ConfigError
 from recsys.support.ids import ids_of_key
 from recsys.support.screen import Screen
@@ -52,6 +52,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across 
         ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
         ComparisonError: If the runs must not be compared.
     """
+    check_trackers(cfg)
     if cfg.across not in (None, ACROSS_DATA, ACROSS_WINDOWS):
         raise ConfigError(
             f"across={cfg.across}; expected {ACROSS_DATA} or {ACROSS_WINDOWS}, or null for runs of one protocol."
@@ -78,7 +79,7 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     print_header(console, f"{summary_of(comparison)}; runs of {cfg.runs_dir}")
     examples, folder = user_examples(cfg, comparison), Path(cfg.output)
     paths = write_report(comparison, folder, _title(cfg), _command(cfg), cfg.formats, study, examples=examples)
-    log_comparison(cfg.wandb, comparison, paths, _title(cfg))
+    track(cfg, comparison, paths, _title(cfg))
     print_comparison(comparison, console)
     print_paths(paths, console)
     best = f"run={comparison.rows[0].cell.run_ids[0]}"
@@ -135,7 +136,7 @@ def _write_each(cfg: DictConfig, comparisons: Mapping[str, Comparison], console:
         print_comparison(comparison, console)
         examples = user_examples(cfg, comparison)
         paths = write_report(comparison, folder, title, _command(cfg), cfg.formats, examples=examples)
-        log_comparison(cfg.wandb, comparison, paths, title)
+        track(cfg, comparison, paths, title)
         print_paths(paths, console)
 
 

@@ -24,7 +24,7 @@ from recsys.reports.formatting import seconds
 from recsys.reports.over_time_report import write_over_time
 from recsys.reports.printing import print_comparison, print_over_time, print_paths
 from recsys.reports.report import write_report
-from recsys.reports.wandb_report import log_comparison
+from recsys.reports.trackers import check_trackers, track
 from recsys.schema import RecordError
 from recsys.studies.comparisons import comparisons, of_comparison, over_time
 from recsys.studies.estimate import Durations
@@ -47,6 +47,7 @@ FAILED, FINISHED = 1, 0
 
 def run(cfg: DictConfig) -> int:
     """Run a study and print and write its comparison; the exit status is 1 if a run failed."""
+    check_trackers(cfg)
     console = Screen()
     if cfg.dry_run:
         _print_plan(cfg, console)
@@ -86,7 +87,7 @@ def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, c
     study = of_comparison(result.record, comparison)
     examples = user_examples(cfg, comparison)
     paths = write_report(comparison, folder, title, command, cfg.formats, study=study, examples=examples)
-    log_comparison(cfg.wandb, comparison, paths, title)
+    track(cfg, comparison, paths, title)
     if name:
         console.rule(Text(title))
     print_comparison(comparison, console)

@@ -44,11 +44,22 @@ def make_logger(
     Raises:
         StoreError: If `save_dir` cannot be made.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a local store sends nothing
-    uri = tracking_uri or _local_store(Path(save_dir).absolute(), experiment_name)
+    uri = tracking_store(experiment_name, Path(save_dir), tracking_uri)
     named = {RUN_ID: Path(run_dir).name, "study": group, "tags": ",".join(tags)}
     own = {name: value for name, value in named.items() if value}
     return run_logger()(experiment_name=experiment_name, run_name=run_name, tracking_uri=uri, tags=own)
+
+
+def tracking_store(experiment: str, folder: Path, tracking_uri: str | None = None) -> str:
+    """The address of MLflow's store: `tracking_uri`, that of MLFLOW_TRACKING_URI, or a database in a folder.
+
+    The database has the experiment; telemetry of MLflow is off.
+
+    Raises:
+        StoreError: If the folder cannot be made.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a local store sends nothing
+    return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _local_store(folder.absolute(), experiment)
 
 
 def metric_name(name: str) -> str:

@@ -1,0 +1,47 @@
+"""A report as a run of MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+TABLE = "comparison.json"
+COMPARISON = "recsys.comparison"  # the tag with a hash of the compared runs
+
+
+def log_to_mlflow(
+    experiment: str,
+    runs_dir: Path,
+    rows: Sequence[Mapping[str, Any]],
+    files: Mapping[str, Path],
+    title: str,
+    own_id: str,
+) -> None:
+    """Log a report as an MLflow run of its own, beside the runs of `logger=mlflow`.
+
+    Args:
+        experiment: Of MLflow.
+        runs_dir: The store, whose database is used without MLFLOW_TRACKING_URI.
+        rows: The table, one row for each cell.
+        files: The report's files by name, which become artifacts.
+        title: The MLflow run's name.
+        own_id: The tag `recsys.comparison`: the same comparison has the same.
+
+    Raises:
+        MlflowException: If the server cannot be reached.
+    """
+    from mlflow import MlflowClient
+
+    from recsys.tracking.mlflow import tracking_store
+
+    client = MlflowClient(tracking_store(experiment, runs_dir / "mlflow"))
+    found = client.get_experiment_by_name(experiment)
+    number = client.create_experiment(experiment) if found is None else found.experiment_id
+    run = client.create_run(number, tags={COMPARISON: own_id}, run_name=title)
+    table = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}  # as MLflow's own tables
+    client.log_dict(run.info.run_id, table, TABLE)
+    for name, path in files.items():
+        folder = Path(name).parent.as_posix()
+        client.log_artifact(run.info.run_id, str(path), None if folder == "." else folder)
+    client.set_terminated(run.info.run_id)

@@ -1,0 +1,88 @@
+"""A comparison on a tracker, Weights & Biases or MLflow: its table, its pictures and its files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from recsys.reports.comparison import Comparison
+from recsys.reports.mlflow_report import log_to_mlflow
+from recsys.reports.scores import Score
+from recsys.reports.wandb_report import log_to_wandb
+from recsys.schema import ConfigError
+
+Row = dict[str, Any]
+
+
+def check_trackers(cfg: DictConfig) -> None:
+    """Refuse a tracker that is not installed, before anything is computed.
+
+    Raises:
+        ConfigError: If `mlflow` is set, and the package is missing.
+    """
+    if cfg.mlflow is not None and find_spec("mlflow") is None:
+        raise ConfigError('mlflow needs the package mlflow: pip install "recsys-experiments[mlflow]".')
+
+
+def track(cfg: DictConfig, comparison: Comparison, paths: Mapping[str, Path], title: str) -> None:
+    """Log a report to the trackers of the keys `wandb` and `mlflow`; to none without files.
+
+    Args:
+        cfg: Of the command.
+        comparison: Logged as a table, one row for each cell.
+        paths: The report's files and folders.
+        title: The name on the tracker.
+    """
+    if not paths:
+        return
+    rows, files, own_id = leaderboard(comparison), dict(_files(paths)), _id(comparison)
+    if cfg.wandb is not None:
+        log_to_wandb(cfg.wandb, next(iter(paths.values())).parent, rows, files, title, own_id)
+    if cfg.mlflow is not None:
+        log_to_mlflow(cfg.mlflow, Path(cfg.paths.runs_dir), rows, files, title, own_id)
+
+
+def leaderboard(comparison: Comparison) -> list[Row]:
+    """One row for each cell, the best first: scores in full, with their intervals, and what they took."""
+    return [
+        {
+            "cell": row.label,
+            "seeds": len(row.cell.seeds),
+            **{key: value for name in comparison.metrics for key, value in _columns(name, row.scores[name]).items()},
+            "trained weights": row.cost.trainable,
+            "train seconds": row.cost.train,
+            "runs": " ".join(row.cell.run_ids),
+        }
+        for row in comparison.rows
+    ]
+
+
+def _columns(name: str, score: Score) -> dict[str, float | None]:
+    difference = score.difference
+    return {
+        name: score.mean,
+        f"{name} low": score.low,
+        f"{name} high": score.high,
+        f"{name} seed sd": score.seed_sd,
+        f"{name} difference": None if difference is None else difference.mean,
+        f"{name} p (corrected)": None if difference is None else difference.p_corrected,
+    }
+
+
+def _files(paths: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    """Files by their names, those of a folder with its name."""
+    for path in paths.values():
+        if path.is_dir():
+            yield from ((f"{path.name}/{inner.name}", inner) for inner in sorted(path.iterdir()) if inner.is_file())
+        else:
+            yield path.name, path
+
+
+def _id(comparison: Comparison) -> str:
+    ids = sorted(run_id for row in comparison.rows for run_id in row.cell.run_ids)
+    return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:12]
