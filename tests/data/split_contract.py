@@ -145,6 +145,8 @@ class SplitContract:
     def test_the_fingerprint_changes_with_the_data(self):
         prints = [self.make().split(dataset_of(log_rows(seed))).fingerprint for seed in (0, 1)]
         assert prints[0] != prints[1]
+        content = json.dumps([dataset_of(log_rows()).fingerprint, self.make().identity()], sort_keys=True)
+        assert prints[0] == hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def test_the_fingerprint_changes_with_each_parameter(self):
         other = {"seed": 1, "min_rating": 2.0, "user_k_core": 2, "item_k_core": 2, "mask_low_rated": False}

@@ -114,6 +114,7 @@ def test_the_split_counts_what_the_source_and_the_filters_dropped():
 def low_rated_parts(splitter):
     rows = rows_of("u a 1", "u b 2", "u c 3", "u d 0", "u e 2", "u f 5", value=[5.0, 5.0, 5.0, 1.0, 1.0, 1.0])
     low_rated = splitter.split(dataset_of(rows)).low_rated
+    assert low_rated["part"].dtype == pl.Int8
     return dict(zip(low_rated["item"].to_list(), low_rated["part"].to_list(), strict=True))
 
 

@@ -71,3 +71,10 @@ def test_impossible_moments_are_refused(moments, message):
 def test_the_ends_of_a_period_need_its_cuts():
     with pytest.raises(ConfigError, match=r"need split\.test_from"):
         TemporalSplitter(test_until=0.8)
+
+
+def test_the_ends_are_part_of_the_identity_where_they_are_set():
+    cuts = {"validation_from": 0.5, "test_from": 0.6}
+    assert not {"train_from", "test_until"} & TemporalSplitter(**cuts).identity().keys()
+    identity = TemporalSplitter(train_from=0.2, test_until=0.8, **cuts).identity()
+    assert {"train_from": 0.2, "test_until": 0.8}.items() <= identity.items()

@@ -128,8 +128,10 @@ def test_mask_of_shared_equals_membership():
 def test_searching_keys_equals_looking_up_the_table(monkeypatch):
     users, items = torch.arange(3).repeat_interleave(6), torch.arange(6).repeat(3)
     looked_up = known().contain(users, items)
+    assert UniformNegatives(context(), known()).known.table is not None
     monkeypatch.setattr("recsys.training.negatives.MAX_TABLE", 0)
     assert torch.equal(known().contain(users, items), looked_up)
+    assert draw(SAMPLERS["uniform"](), [1]).mask.all()
 
 
 def test_shown_draws_without_repetition_from_what_was_shown():
