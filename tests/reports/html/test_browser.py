@@ -258,6 +258,24 @@ def test_the_first_column_stays_while_a_table_scrolls_on_a_phone(opened):
     assert after == pytest.approx(before, abs=1)
 
 
+@WIDTHS
+@pytest.mark.parametrize("label", ["bert+dot (" + "pooling=mean, " * 12 + ")", "bert+dot (path=" + "x" * 150 + ")"])
+def test_a_long_label_wraps_within_its_column(opened, viewport, label):
+    measured = """
+    (label) => {
+      const node = document.querySelector("#segments > .table tbody th a"), row = node.closest("th");
+      const before = node.textContent;
+      node.textContent = label;
+      const found = [row.clientWidth, node.getBoundingClientRect().width, document.documentElement.scrollWidth];
+      node.textContent = before;
+      return found;
+    }
+    """
+    column, text, page = opened(viewport).page.evaluate(measured, label)
+    assert text <= column < viewport["width"] / 2
+    assert page <= viewport["width"]
+
+
 @pytest.mark.parametrize("kind", ["svg", "png", "csv"])
 def test_figures_can_be_saved(opened, kind, tmp_path):
     page = opened(DESKTOP).page
