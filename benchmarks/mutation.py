@@ -54,7 +54,11 @@ GROUPS = {
             *("recsys/training/recommender.py", "recsys/serving/ranking.py"),
         ),
         (
-            *("tests/training/test_module.py", "tests/training/test_batches.py"),
+            *(
+                "tests/training/test_module.py",
+                "tests/training/test_module_in_a_fit.py",
+                "tests/training/test_batches.py",
+            ),
             *("tests/training/test_recommender.py", "tests/serving/test_ranking_masks.py"),
         ),
     ),

@@ -87,8 +87,13 @@ def _suffixes(records: Sequence[Record]) -> list[str]:
 def _shown(values: Sequence[Any]) -> dict[str, str]:
     """By their text: numbers as drawn by a search with four digits, where these distinguish all values."""
     whole = {_text(value): value for value in values}
-    rounded = {text: f"{value:.4g}" if isinstance(value, float) else text for text, value in whole.items()}
+    rounded = {text: _rounded(value) if isinstance(value, float) else text for text, value in whole.items()}
     return rounded if len(set(rounded.values())) == len(whole) else {text: text for text in whole}
+
+
+def _rounded(value: float) -> str:
+    short = f"{value:.4g}"
+    return short if float(short) != value else str(value)
 
 
 def _has_effect(key: str, record: Record) -> bool:

@@ -19,7 +19,6 @@ from data.split_contract import (
     tie_hash,
 )
 
-from recsys.config.compose import build, compose, conf_dir
 from recsys.data.splits.base import Splitter
 from recsys.data.splits.cold_items import ColdItemsSplitter
 from recsys.data.splits.cold_users import ColdUsersSplitter
@@ -293,12 +292,3 @@ class TestGiven(SplitContract):
         rows = rows_of("u a 1", "u b 2", part=["train", wrong])
         with pytest.raises(ConfigError, match=r"column 'part' of toy has .*; expected train, val or test"):
             self.make().split(dataset_of(rows))
-
-
-@pytest.mark.parametrize("path", sorted((conf_dir() / "split").glob("*.yaml")), ids=lambda path: path.stem)
-def test_a_yaml_has_all_parameters_and_the_strategys_name(path):
-    node = compose([f"split={path.stem}"]).split
-    splitter = build("split", node)
-    assert splitter.name == path.stem
-    assert set(vars(splitter)) == set(node) - {"_target_"}
-    assert vars(splitter) == vars(type(splitter)()), "yaml and constructor have the same defaults"

@@ -2,19 +2,13 @@
 
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import pytest
 import torch
-from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.callbacks import LambdaCallback
 from torch import nn
+from training.small_module import BATCH, ITEMS, USERS, Recorded, loss_and_gradients, module_of
 
-from recsys.features.item_features import ItemFeatures
-from recsys.finetuning.base import TextVectors
-from recsys.profiles.id import IdProfile
 from recsys.profiles.mean import MeanProfile
-from recsys.rankers.cf import CFRanker
 from recsys.rankers.multvae import MultVAERanker
 from recsys.rankers.popularity import PopularityRanker
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
@@ -24,33 +18,11 @@ from recsys.training.negatives import (
     AllNegatives,
     HardNegatives,
     InBatchNegatives,
-    KnownPositives,
     PopularityNegatives,
     UniformNegatives,
 )
 from recsys.training.recommender import Recommender
 from recsys.training.teacher_lists import TeacherLists
-
-USERS, ITEMS = torch.tensor([2, 0, 0, 1, 2, 2]), torch.tensor([0, 0, 3, 1, 1, 4])  # item 2 is cold
-BATCH = TrainBatch(UserBatch.without_history(USERS), ITEMS)
-
-
-def module_of(loss, sampler=AllNegatives, profile=IdProfile) -> RecommenderModule:
-    torch.manual_seed(0)
-    context = ModelContext(4, torch.ones(3).bool(), torch.bincount(ITEMS, minlength=5))
-    features = ItemFeatures(context, TextVectors(torch.randn(5, 3)), ids=True)
-    made = partial(sampler, known=KnownPositives(USERS, ITEMS, 3, 5))
-    recommender = Recommender(features, profile(context), CFRanker(context))
-    module = RecommenderModule(recommender, context, loss, made, None, {}, seed=0)
-    module.make_sampler(torch.device("cpu"))
-    return module
-
-
-def loss_and_gradients(module, batch):
-    drawn = module.sampler.draw(batch, torch.Generator().manual_seed(0))
-    loss = module._loss_of_positives(batch, drawn)
-    loss.backward()
-    return [loss.detach(), *(parameter.grad for parameter in module.recommender.parameters())]
 
 
 def test_users_scored_once_have_the_loss_and_gradients_of_a_row_for_each_positive():
@@ -78,14 +50,6 @@ def test_by_user_keeps_each_positives_user():
 )
 def test_users_are_scored_for_each_positive_where_rows_may_differ(parts):
     assert not module_of(**parts).scores_users_once
-
-
-class Recorded:
-    """A loss that keeps its inputs."""
-
-    def __call__(self, positive, negative, mask):
-        self.positive, self.negative, self.mask = positive.detach(), negative.detach(), mask
-        return positive.sum() * 0 + 3.0
 
 
 def scores_given_to_the_loss(sampler, **settings):
@@ -284,68 +248,3 @@ def test_soft_labels_are_the_scores_of_the_teachers_items_by_both():
 def test_the_temperature_is_what_a_loss_divides_all_scores_by(loss, temperature):
     assert temperature_of(loss) == temperature
     assert temperature_of(partial(infonce, temperature=0.7)) == 0.7
-
-
-@pytest.mark.parametrize(
-    ("stage", "callback", "is_automatic"),
-    [
-        ("fit", LambdaCallback(on_train_batch_end=print), True),
-        ("fit", Callback(), False),
-        ("test", LambdaCallback(on_train_batch_end=print), False),
-    ],
-)
-def test_lightning_takes_the_steps_where_a_callback_watches_them(stage, callback, is_automatic):
-    module = module_of(sampled_softmax)
-    module.automatic_optimization = False
-    module.trainer = SimpleNamespace(callbacks=[callback])
-    module.setup(stage)
-    assert module.automatic_optimization == is_automatic
-
-
-@pytest.mark.parametrize("is_automatic", [True, False])
-@pytest.mark.parametrize("warmup_steps", [0, 4])
-def test_a_fit_takes_one_step_of_the_optimizer_for_each_batch(is_automatic, warmup_steps):
-    parts = [slice(0, 2), slice(2, 4), slice(4, 6)]
-    batches = [TrainBatch(UserBatch.without_history(USERS[part]), ITEMS[part]) for part in parts]
-    steps = [[batch] for batch in batches] if is_automatic else [batches[:2], batches[2:]]
-    module = module_of(full_softmax)
-    module.sampler, module.scores_users_once = None, False  # as before a fit
-    module.automatic_optimization = is_automatic
-    groups = [{"params": list(module.recommender.parameters()), "warmup_steps": warmup_steps}]
-    module.make_optimizer = lambda parameters: torch.optim.SGD(groups, lr=0.5)
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    loader = torch.utils.data.DataLoader(steps, batch_size=None)
-    Trainer(max_epochs=1, accelerator="cpu", **quiet).fit(module, loader)
-
-    expected, losses = module_of(full_softmax), []
-    for number, batch in enumerate(batches, start=1):
-        loss, *gradients = loss_and_gradients(expected, batch.by_user())
-        losses.append(loss)
-        lr = 0.5 * number / 4 if warmup_steps else 0.5
-        with torch.no_grad():
-            for parameter, gradient in zip(expected.recommender.parameters(), gradients, strict=True):
-                parameter -= lr * gradient
-        expected.zero_grad()
-    for own, other in zip(module.recommender.parameters(), expected.recommender.parameters(), strict=True):
-        torch.testing.assert_close(own, other)
-    torch.testing.assert_close(module.mean_loss, torch.stack(losses).mean())
-    torch.testing.assert_close(module.trainer.callback_metrics["train/loss"], module.mean_loss)
-
-
-def test_metrics_are_logged_by_stage_and_those_of_the_validation_begin_anew(monkeypatch):
-    class Counted(nn.Module):
-        n_resets = 0
-
-        def compute(self):
-            return {"mrr": 0.5}
-
-        def reset(self):
-            self.n_resets += 1
-
-    module, logged = module_of(Recorded()), []
-    module.stage_metrics = nn.ModuleDict({"val": Counted(), "test": Counted()})
-    monkeypatch.setattr(module, "log_dict", lambda values, prog_bar: logged.append((values, prog_bar)))
-    module.on_validation_epoch_end()
-    module.on_test_epoch_end()
-    assert logged == [({"val/mrr": 0.5}, True), ({"test/mrr": 0.5}, False)]
-    assert [module.stage_metrics[stage].n_resets for stage in ("val", "test")] == [1, 0]
