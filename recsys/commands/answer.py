@@ -9,6 +9,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from recsys.commands.next_steps import print_next_steps
+from recsys.commands.user_examples import user_examples
 from recsys.config.compose import compose
 from recsys.studies.answers.answer_request import lenient
 from recsys.studies.answers.answering import make_answer
@@ -33,7 +34,9 @@ def run(cfg: DictConfig) -> None:
     if further:
         cfg = compose([*cfg.overrides, *further], "answer")
     view = console if console.is_terminal else Screen(stderr=True)
-    made = make_answer(cfg, lambda shown: console.print(shown, highlight=False), view)
+    made = make_answer(
+        cfg, lambda shown: console.print(shown, highlight=False), view, lambda *of: user_examples(cfg, *of)
+    )
     if made is not None:
         console.print(made.sentence, style="bold", highlight=False)
         for sentence in made.details:

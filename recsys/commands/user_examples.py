@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
@@ -17,10 +18,15 @@ _TITLES = 10  # of a history and of the relevant items
 _REPORTED = (RecsysError, ImportError, OSError, RuntimeError)  # of a model that cannot be opened: no report ends by it
 
 
-def user_examples(cfg: DictConfig, comparison: Comparison) -> list[Section]:
+def user_examples(cfg: DictConfig, comparison: Comparison, compared: Sequence[str] | None = None) -> list[Section]:
     """The section by the keys `user_examples`; none if they ask for no users, or there are no values per user.
 
     Where recommendations cannot be computed, the section has the users' values, and the reason.
+
+    Args:
+        cfg: Of the command.
+        comparison: Of the cells.
+        compared: Labels of the two cells if `user_examples.pair` is null; None for the best cell and the baseline.
 
     Raises:
         ConfigError: If a key has a value that it cannot have.
@@ -31,7 +37,7 @@ def user_examples(cfg: DictConfig, comparison: Comparison) -> list[Section]:
     own = cfg.user_examples
     if own.n < 0:
         raise ConfigError(f"user_examples.n is {own.n}; expected 0 or more.")
-    wanted = [own.pair] if isinstance(own.pair, str) else own.pair
+    wanted = [own.pair] if isinstance(own.pair, str) else own.pair or compared
     pair = main_pair(comparison, wanted and list(map(str, wanted)))
     if pair is None or own.n == 0:
         return []

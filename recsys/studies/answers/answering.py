@@ -15,8 +15,10 @@ from rich.console import Console, RenderableType
 from recsys.data.description import describe, render
 from recsys.data.splits.split import Split
 from recsys.experiment.inputs import fitted_encoder, load_split, text_features
+from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
+from recsys.reports.sections import Section
 from recsys.studies.answers.answer_request import Request, request
 from recsys.studies.answers.candidates import Group, groups
 from recsys.studies.answers.costs_of_text import TextCost, text_cost
@@ -36,6 +38,7 @@ from recsys.tracking.secrets import redacted
 COLD_SPLIT = "cold_items"
 COLD_SHARE = 1 / 3  # of the time, for the study of cold items
 Show = Callable[[RenderableType], None]
+Examples = Callable[[Comparison, Sequence[str]], Sequence[Section]]
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,14 @@ class Answered:
         return [*map(detail, self.scopes), smallest_difference(self.scopes[0])]
 
 
-def make_answer(cfg: DictConfig, show: Show, console: Console) -> Answered | None:
+def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Examples | None = None) -> Answered | None:
     """Answer the question; None for a dry run.
 
     Args:
         cfg: Of the command.
         show: Receives what is found and decided.
         console: Where the studies' progress is shown.
+        examples: Makes sections of single users, of a comparison and the labels of two of its cells.
 
     Raises:
         ConfigError: If a key is impossible, or the items have no text.
@@ -99,7 +103,7 @@ def make_answer(cfg: DictConfig, show: Show, console: Console) -> Answered | Non
     plans = _plans(asked, found, split, prepared, with_cold, dim)
     judged = [judge(_made(plan, show, console, own)) for plan, own in zip(plans, spent, strict=False)]
     notes = [f"Split: {split.name}. {split.reason}", reason, *prepared.warnings]
-    return _answered(asked, judged[0], judged[1] if with_cold else None, n_weights, notes)
+    return _answered(asked, judged[0], judged[1] if with_cold else None, n_weights, notes, examples)
 
 
 def _cold(asked: Request, found: Facts, split: SplitChoice) -> tuple[bool, str]:
@@ -163,7 +167,12 @@ def _made(plan: TimedPlan, show: Show, console: Console, spent: float) -> TimedS
 
 
 def _answered(
-    asked: Request, main: Judged, cold: Judged | None, n_weights: int | None, notes: Sequence[str]
+    asked: Request,
+    main: Judged,
+    cold: Judged | None,
+    n_weights: int | None,
+    notes: Sequence[str],
+    examples: Examples | None,
 ) -> Answered:
     found = scopes(main.three, main.chosen, None if cold is None else (cold.three, cold.chosen))
     cost = text_cost(main.comparison, main.chosen.text, main.chosen.ids, n_weights)
@@ -173,7 +182,8 @@ def _answered(
     preface = opening(found, cost, main, cold, command, notes)
     title = f"Does a language model help on {main.comparison.protocol['data']}?"
     formats, record = list(asked.cfg.formats), main.study.result.record
-    paths = write_report(main.comparison, folder, title, command, formats, study=record, preface=preface)
+    users = examples(main.comparison, [main.chosen.text, main.chosen.reference]) if examples else []
+    paths = write_report(main.comparison, folder, title, command, formats, record, preface, users)
     if cold is not None:
         own = cold.study.result.record
         write_report(cold.comparison, folder / COLD_SPLIT, f"{title} Cold items", own.command, formats, study=own)
