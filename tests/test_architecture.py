@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -82,12 +82,13 @@ def part_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+@cache
 def nodes(module: str, top_level_only: bool = False) -> list[ast.AST]:
     tree = ast.parse(MODULES[module].read_text())
     return list(tree.body if top_level_only else ast.walk(tree))
 
 
-@lru_cache
+@cache
 def imported(module: str, top_level_only: bool = False) -> frozenset[str]:
     """Modules that a module imports, wherever in it; of `from recsys import __version__` none."""
     names = set()

@@ -71,7 +71,7 @@ def test_a_worker_that_dies_fails_its_job(launcher, study_of, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["in_process", *JOBLIB_FIRST])
+@pytest.mark.parametrize("launcher", ["in_process", *(pytest.param(name, marks=only_full) for name in LOCAL)])
 def test_a_full_disk_ends_the_study(launcher, study_of):
     cfg = study_of(*LOCAL.get(launcher, []))
     with pytest.raises(StoreError, match="cannot write /store: no space"):

@@ -14,6 +14,7 @@ from commands import SCRIPTS
 from full import only_full
 from studies.conftest import overrides
 
+pytestmark = only_full  # new workers import everything anew
 SECONDS = 5  # from the signal to the end of the last process
 ENDLESS = '{cf: ["encoder=none", "ranker=cf"], mlp: ["encoder=none", "ranker=neumf"]}'
 LONG = ["trainer.max_epochs=100000", "callbacks.early_stopping.patience=100000"]
@@ -29,9 +30,9 @@ with stoppable():
 ENDS = pytest.mark.parametrize(
     ("number", "status"),
     [
-        pytest.param(signal.SIGTERM, 143, marks=only_full),
+        (signal.SIGTERM, 143),
         (signal.SIGKILL, -signal.SIGKILL),
-        pytest.param(signal.SIGINT, 130, marks=only_full),
+        (signal.SIGINT, 130),
     ],
 )
 
@@ -44,8 +45,6 @@ def test_workers_end_with_their_launcher(number, status, tmp_path):
     _check_that_workers_end(arguments, lambda: tmp_path.glob("*.waits"), number, status, tmp_path, PYTHONPATH=path)
 
 
-@only_full
-@pytest.mark.slow
 @ENDS
 def test_workers_end_with_their_study(number, status, tmp_path, cache_dir):
     store = tmp_path / "runs"
