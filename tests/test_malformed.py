@@ -18,7 +18,7 @@ import recsys
 from recsys.config.compatibility import check
 from recsys.experiment.rehearsal import rehearse
 
-N_DRAWS, N_AT_ONCE = (300, 20) if FULL else (8, 8)
+N_DRAWS, N_AT_ONCE = (300, 20) if FULL else (24, 8)
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +41,10 @@ def test_malformed_inputs_are_refused(first, made, cache_dir, monkeypatch):
     assert not (wrong := accepted_or_vague(cases, store, cache_dir)), "\n".join(wrong)
 
 
-LONG = [pytest.param(command, marks=only_full) for command in ("audit", "score", "semantic_ids", "write")]
+LONG = [pytest.param(command, marks=only_full) for command in ("study", "audit", "score", "semantic_ids", "write")]
 
 
-@pytest.mark.parametrize("command", ["answer", *LONG])
+@pytest.mark.parametrize("command", ["answer", "compare", *LONG])
 def test_every_key_of_a_command_is_checked(command, made, cache_dir, monkeypatch):
     store, run_id = made
     monkeypatch.chdir(store.parent)

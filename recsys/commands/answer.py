@@ -9,7 +9,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from recsys.commands.next_steps import print_next_steps
-from recsys.commands.user_examples import user_examples
+from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.config.compose import compose
 from recsys.studies.answers.answer_request import lenient
 from recsys.studies.answers.answering import make_answer
@@ -29,6 +29,7 @@ def run(cfg: DictConfig) -> None:
         DataError: If the data is malformed.
         RecsysError: If no cell with, or none without a language model was finished.
     """
+    check_user_examples(cfg)
     console = Screen()
     further = lenient(cfg)
     if further:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from recsys.commands.next_steps import print_header, print_next_steps
-from recsys.commands.user_examples import user_examples
+from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import summary_of
@@ -53,6 +53,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across 
         ComparisonError: If the runs must not be compared.
     """
     check_trackers(cfg)
+    check_user_examples(cfg)
     if cfg.across not in (None, ACROSS_DATA, ACROSS_WINDOWS):
         raise ConfigError(
             f"across={cfg.across}; expected {ACROSS_DATA} or {ACROSS_WINDOWS}, or null for runs of one protocol."
@@ -79,12 +80,12 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     print_header(console, f"{summary_of(comparison)}; runs of {cfg.runs_dir}")
     examples, folder = user_examples(cfg, comparison), Path(cfg.output)
     paths = write_report(comparison, folder, _title(cfg), _command(cfg), cfg.formats, study, examples=examples)
-    track(cfg, comparison, paths, _title(cfg))
     print_comparison(comparison, console)
     print_paths(paths, console)
     best = f"run={comparison.rows[0].cell.run_ids[0]}"
     recommend = ["recommend", best, "users=all", "output=recommendations.parquet"]
     print_next_steps(console, cfg, ["runs", "action=show", best], recommend)
+    track(cfg, comparison, paths, _title(cfg))
     return comparison
 
 
@@ -100,10 +101,11 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
     store, chosen = _chosen(cfg, study)
     across = compare_across(chosen, store, _baseline(cfg, study), _metrics(cfg, study), cfg.seed, inference)
     console, folder = console or Screen(), Path(cfg.output)
-    _write_each(cfg, across.comparisons, console)
+    written = _write_each(cfg, across.comparisons, console)
     console.rule(f"all {len(across.comparisons)} data sets")
     print_ranks(across, console)
     print_paths({"md": write_ranks(across, folder, _title(cfg), _command(cfg), cfg.formats)}, console)
+    _track_each(cfg, across.comparisons, written)
     return across
 
 
@@ -121,23 +123,32 @@ def compare_over_time(cfg: DictConfig, console: Console | None = None) -> OverTi
     baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
     found = compare_windows(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
     console, folder = console or Screen(), Path(cfg.output)
-    _write_each(cfg, found.comparisons, console)
+    written = _write_each(cfg, found.comparisons, console)
     console.rule(f"all {len(found.comparisons)} windows")
     print_over_time(found, console)
     print_paths(write_over_time(found, folder, f"{_title(cfg)} over time", _command(cfg), cfg.formats), console)
+    _track_each(cfg, found.comparisons, written)
     return found
 
 
-def _write_each(cfg: DictConfig, comparisons: Mapping[str, Comparison], console: Console) -> None:
-    """Print and write comparisons of several protocols, each in a folder of its own."""
+def _write_each(cfg: DictConfig, comparisons: Mapping[str, Comparison], console: Console) -> dict[str, dict[str, Path]]:
+    """Print and write comparisons of several protocols, each in a folder of its own; gives the files of each."""
+    written = {}
     for name, comparison in comparisons.items():
         title, folder = f"{_title(cfg)}: {name}", Path(cfg.output) / as_name(name)
         console.rule(Text(name))
         print_comparison(comparison, console)
         examples = user_examples(cfg, comparison)
-        paths = write_report(comparison, folder, title, _command(cfg), cfg.formats, examples=examples)
-        track(cfg, comparison, paths, title)
-        print_paths(paths, console)
+        written[name] = write_report(comparison, folder, title, _command(cfg), cfg.formats, examples=examples)
+        print_paths(written[name], console)
+    return written
+
+
+def _track_each(
+    cfg: DictConfig, comparisons: Mapping[str, Comparison], written: Mapping[str, Mapping[str, Path]]
+) -> None:
+    for name, comparison in comparisons.items():
+        track(cfg, comparison, written[name], f"{_title(cfg)}: {name}")
 
 
 def inference_of(cfg: DictConfig) -> Inference:

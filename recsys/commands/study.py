@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from recsys.commands.next_steps import print_next_steps
-from recsys.commands.user_examples import user_examples
+from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.config.compose import build
 from recsys.experiment.record_fields import label
 from recsys.experiment.run import find
@@ -48,6 +48,7 @@ FAILED, FINISHED = 1, 0
 def run(cfg: DictConfig) -> int:
     """Run a study and print and write its comparison; the exit status is 1 if a run failed."""
     check_trackers(cfg)
+    check_user_examples(cfg)
     console = Screen()
     if cfg.dry_run:
         _print_plan(cfg, console)
@@ -62,8 +63,7 @@ def run(cfg: DictConfig) -> int:
 
 def _report(cfg: DictConfig, result: Result, console: Console) -> None:
     compared = comparisons(cfg, result)
-    for name, comparison in compared.items():
-        _write(cfg, result, comparison, name, console)
+    written = {name: _write(cfg, result, comparison, name, console) for name, comparison in compared.items()}
     if result.record.windows and len(compared) > 1:
         _write_over_time(cfg, result, compared, console)
     trials = f", {result.n_trials} trials" if result.n_trials else ""
@@ -79,19 +79,25 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
     for comparison in list(compared.values())[:1]:
         best, metric = comparison.rows[0].label, comparison.metrics[0]
         print_next_steps(console, cfg, ["compare", name, f"baseline={best}"], ["runs", tag, f"sort=-test/{metric}"])
+    for key, comparison in compared.items():
+        track(cfg, comparison, written[key], _title(cfg, key))
 
 
-def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, console: Console) -> None:
-    title = f"Study {cfg.study.name}{f', {name}' if name else ''}"
+def _title(cfg: DictConfig, name: str) -> str:
+    return f"Study {cfg.study.name}{f', {name}' if name else ''}"
+
+
+def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, console: Console) -> dict[str, Path]:
+    title = _title(cfg, name)
     folder, command = Path(cfg.output) / name, result.record.command
     study = of_comparison(result.record, comparison)
     examples = user_examples(cfg, comparison)
     paths = write_report(comparison, folder, title, command, cfg.formats, study=study, examples=examples)
-    track(cfg, comparison, paths, title)
     if name:
         console.rule(Text(title))
     print_comparison(comparison, console)
     print_paths(paths, console)
+    return paths
 
 
 def _write_over_time(cfg: DictConfig, result: Result, compared: dict[str, Comparison], console: Console) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
+from recsys.config.value_checks import check_keys
 from recsys.reports.comparison import Comparison
 from recsys.schema import ConfigError, RecsysError
+from recsys.support.number_checks import check_number, check_whole
 
 if TYPE_CHECKING:
     from recsys.reports.sections import Section
@@ -16,6 +18,25 @@ if TYPE_CHECKING:
 
 _TITLES = 10  # of a history and of the relevant items
 _REPORTED = (RecsysError, ImportError, OSError, RuntimeError)  # of a model that cannot be opened: no report ends by it
+
+
+def check_user_examples(cfg: DictConfig) -> None:
+    """Refuse impossible values of the keys `user_examples`, before anything is computed.
+
+    Raises:
+        ConfigError: Naming the key.
+    """
+    own = cfg.user_examples
+    check_keys("user_examples", own, ("n", "pair", "hide_ids", "seed", "max_seconds"))
+    check_whole("user_examples.n", own.n, 0)
+    check_whole("user_examples.seed", own.seed, 0)
+    check_number("user_examples.max_seconds", own.max_seconds, at_least=0)
+    if not isinstance(own.hide_ids, bool):
+        raise ConfigError(f"user_examples.hide_ids is {own.hide_ids!r}; expected true or false.")
+    if own.pair is not None and (not isinstance(own.pair, ListConfig) or len(set(map(str, own.pair))) != 2):
+        raise ConfigError(
+            f"user_examples.pair is {own.pair}; expected two cells, as in [bert+dot,popularity], or null."
+        )
 
 
 def user_examples(cfg: DictConfig, comparison: Comparison, compared: Sequence[str] | None = None) -> list[Section]:
@@ -29,15 +50,12 @@ def user_examples(cfg: DictConfig, comparison: Comparison, compared: Sequence[st
         compared: Labels of the two cells if `user_examples.pair` is null; None for the best cell and the baseline.
 
     Raises:
-        ConfigError: If a key has a value that it cannot have.
         ComparisonError: If `user_examples.pair` are not two cells.
     """
     from recsys.reports.user_examples import choose_users, main_pair, users_section
 
     own = cfg.user_examples
-    if own.n < 0:
-        raise ConfigError(f"user_examples.n is {own.n}; expected 0 or more.")
-    wanted = [own.pair] if isinstance(own.pair, str) else own.pair or compared
+    wanted = own.pair or compared
     pair = main_pair(comparison, wanted and list(map(str, wanted)))
     if pair is None or own.n == 0:
         return []

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recsys.schema import RecsysError
+from recsys.tracking.secrets import redacted
+
 TABLE = "comparison.json"
 COMPARISON = "recsys.comparison"  # the tag with a hash of the compared runs
 
@@ -29,13 +32,33 @@ def log_to_mlflow(
         own_id: The tag `recsys.comparison`: the same comparison has the same.
 
     Raises:
-        MlflowException: If the server cannot be reached.
+        RecsysError: If MLflow refuses it or cannot be reached.
     """
-    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
     from recsys.tracking.mlflow import tracking_store
 
-    client = MlflowClient(tracking_store(experiment, runs_dir / "mlflow"))
+    try:
+        _log(tracking_store(experiment, runs_dir / "mlflow"), experiment, rows, files, title, own_id)
+    except MlflowException as error:
+        told = redacted(" ".join(str(error).split()))
+        raise RecsysError(
+            f"mlflow={experiment}: the report is written, and is not in MLflow: {told}. "
+            f"recsys compare mlflow={experiment} logs it again."
+        ) from error
+
+
+def _log(
+    address: str,
+    experiment: str,
+    rows: Sequence[Mapping[str, Any]],
+    files: Mapping[str, Path],
+    title: str,
+    own_id: str,
+) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(address)
     found = client.get_experiment_by_name(experiment)
     number = client.create_experiment(experiment) if found is None else found.experiment_id
     run = client.create_run(number, tags={COMPARISON: own_id}, run_name=title)

@@ -20,11 +20,14 @@ Row = dict[str, Any]
 
 
 def check_trackers(cfg: DictConfig) -> None:
-    """Refuse a tracker that is not installed, before anything is computed.
+    """Refuse impossible names, and a tracker that is not installed, before anything is computed.
 
     Raises:
-        ConfigError: If `mlflow` is set, and the package is missing.
+        ConfigError: Naming the key.
     """
+    for key in ("wandb", "mlflow"):
+        if cfg[key] is not None and not (isinstance(cfg[key], str) and cfg[key].strip()):
+            raise ConfigError(f"{key} is {cfg[key]!r}; expected a name, as in {key}=recsys, or null.")
     if cfg.mlflow is not None and find_spec("mlflow") is None:
         raise ConfigError('mlflow needs the package mlflow: pip install "recsys-experiments[mlflow]".')
 
@@ -37,6 +40,9 @@ def track(cfg: DictConfig, comparison: Comparison, paths: Mapping[str, Path], ti
         comparison: Logged as a table, one row for each cell.
         paths: The report's files and folders.
         title: The name on the tracker.
+
+    Raises:
+        RecsysError: If MLflow refuses it or cannot be reached.
     """
     if not paths:
         return

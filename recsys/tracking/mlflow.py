@@ -59,6 +59,7 @@ def tracking_store(experiment: str, folder: Path, tracking_uri: str | None = Non
         StoreError: If the folder cannot be made.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a local store sends nothing
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's 7 take several minutes
     return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _local_store(folder.absolute(), experiment)
 
 

@@ -106,7 +106,8 @@ def _keys_of(command: str, run_id: str) -> tuple[list[str], list[tuple[str, Any]
     }.get(command, [])
     cfg = OmegaConf.to_container(recsys.compose(base, command), resolve=False)
     given = {argument.partition("=")[0] for argument in base}
-    own = {key: value for key, value in cfg.items() if key not in (*cfg["choices"], "choices", "overrides", "paths")}
+    groups = {*cfg["choices"]} - {"user_examples"}  # which no component is built from
+    own = {key: value for key, value in cfg.items() if key not in (*groups, "choices", "overrides", "paths")}
     return base, [(key, value) for key, value in _leaves(own, "") if key not in given] or [("trust", [])]
 
 

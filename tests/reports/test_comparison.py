@@ -258,9 +258,9 @@ def test_two_hundred_runs_are_compared_in_seconds(store):
         for seed in range(5):
             values = generator.uniform(size=700)
             made_run(store, "bert", "dot", seed, values, config={**config, "learning_rate": cell / 100})
-    start = time.process_time()  # a busy machine takes longer
+    start = time.perf_counter()
     found = compare(store.records(), store, "bert+dot (learning_rate=0.0)", ["ndcg@10", "recall@10"])
-    assert time.process_time() - start < 8
+    assert time.perf_counter() - start < 8
     assert len(found.rows) == 40
     assert found.n_comparisons("ndcg@10") == 39
     assert len(found.pairs("ndcg@10")) == 40 * 39 / 2

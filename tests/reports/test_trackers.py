@@ -12,7 +12,7 @@ from reports.made_runs import small_study
 from recsys.commands import compare as command
 from recsys.config.compose import compose
 from recsys.reports import trackers
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, RecsysError
 from recsys.support.screen import Screen
 from recsys.tracking.store import Store
 
@@ -23,6 +23,27 @@ def test_a_missing_package_is_reported_with_the_extra_that_installs_it(name, mon
     trackers.check_trackers(compose([], name))
     with pytest.raises(ConfigError, match=r"mlflow needs .*recsys-experiments\[mlflow\]"):
         trackers.check_trackers(compose(["mlflow=mine"], name))
+
+
+@pytest.mark.parametrize("key", ["wandb", "mlflow"])
+@pytest.mark.parametrize("value", ["3", "[a]", "' '", "true"])
+def test_a_tracker_needs_a_name(key, value):
+    with pytest.raises(ConfigError, match=f"{key} is .*; expected a name"):
+        trackers.check_trackers(compose([f"{key}={value}"], "compare"))
+
+
+@only_full
+def test_a_report_outlives_a_server_that_cannot_be_reached(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@localhost:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    small_study(Store(tmp_path))
+    asked = [f"paths.runs_dir={tmp_path}", "mlflow=mine", "formats=[md]"]
+    with pytest.raises(RecsysError, match="mlflow=mine: the report is written, and is not in MLflow") as raised:
+        command.compare_runs(compose(asked, "compare"), Screen())
+    assert "hunter2" not in str(raised.value)
+    assert (tmp_path / "reports" / "comparison" / "report.md").is_file()
+    assert "bert+dot has the best nDCG@10" in " ".join(capsys.readouterr().out.split())
 
 
 @only_full

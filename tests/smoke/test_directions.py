@@ -80,7 +80,7 @@ def test_a_search_minimises_what_is_better_when_lower(cache_dir, tmp_path):
             "study.space={optimizer.lr: {low: 0.0001, high: 0.1, log: true}}",
             "study.seeds=[0]",
             "search=random",
-            "search.n_trials=2",
+            "search.n_trials=3",
             f"paths.runs_dir={tmp_path}",
             f"paths.cache_dir={cache_dir}",
         ],
@@ -95,7 +95,6 @@ def test_a_search_minimises_what_is_better_when_lower(cache_dir, tmp_path):
     assert study.higher_is_better is False
 
 
-@only_full
 @pytest.mark.parametrize("metric", ["average_popularity@10", "own@10"])
 def test_the_best_cell_is_that_with_the_lowest_value(metric, make, tmp_path):
     records = [make(f"ranker={ranker}").record for ranker in ("popularity", "random_scores")]

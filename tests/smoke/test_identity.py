@@ -79,9 +79,7 @@ def make(small_data, cache_dir, tmp_path):
     return made
 
 
-@pytest.mark.parametrize(
-    "part", [part if part in ("encoder", "metric") else pytest.param(part, marks=only_full) for part in EDITS]
-)
+@pytest.mark.parametrize("part", EDITS)
 def test_a_mended_part_is_another_run_with_other_numbers(parts, make, part):
     first = make(*CHOSEN[part])
     parts.write_text(PARTS.replace(*EDITS[part]))

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 import torch
 from commands import run
-from full import only_full
 from smoke.killed_run import kill_after
 
 import recsys
@@ -66,7 +65,7 @@ def scores_of_the_planted_user(run) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("cell", [READS_HISTORIES, READS_NO_HISTORY], ids=["histories", "no history"])
-@pytest.mark.parametrize("knowledge", [pytest.param("train", marks=only_full), "refit"])
+@pytest.mark.parametrize("knowledge", ["train", "refit"])
 def test_both_kinds_of_models_know_the_validation_item_or_neither_does(planted_data, cache_dir, cell, knowledge):
     chosen = [*cell, f"test_knowledge={knowledge}", "callbacks=none", f"paths.cache_dir={cache_dir}"]
     of_a, of_b = (scores_of_the_planted_user(recsys.run([*planted_data(item), *chosen])) for item in ("a0", "b0"))

@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-from full import only_full
 from scipy.sparse import csr_matrix
 
 from recsys.data.sources.movielens_small import MovieLensSmallSource
@@ -62,7 +61,6 @@ def test_more_vectors_than_there_are():
     assert (values.shape, vectors.shape) == ((3,), (3, 5))
 
 
-@only_full
 def test_tfidf_vectors_are_the_same_for_any_number_of_threads():
     hashes = set()
     for n_threads in ("1", "2"):
