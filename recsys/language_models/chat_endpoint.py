@@ -15,6 +15,7 @@ from recsys.language_models.concurrent_requests import ask_all
 from recsys.language_models.http_endpoint import BadAnswer, HttpEndpoint
 from recsys.language_models.pace import Backoff, Pace
 from recsys.language_models.token_budget import TokenBudget
+from recsys.support.mapping_checks import mapping_of
 from recsys.support.number_checks import check_number, check_whole
 
 _BYTES_PER_TOKEN = 2  # at least, of texts in Latin letters: estimates are upper bounds there
@@ -119,7 +120,8 @@ class ChatGenerator:
             check_number(f"{self.group}.{name}", value, above=0, optional=name == "requests_per_minute")
         check_number(f"{self.group}.first_wait", first_wait, at_least=0)
         self.max_new_tokens = max_new_tokens
-        sent: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature, **dict(parameters or {})}
+        further = mapping_of(f"{self.group}.parameters", parameters, "{top_p: 0.9}")
+        sent: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature, **further}
         sent |= {} if seed is None else {"seed": seed}
         backoff, pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)
         url = url.rstrip("/")

@@ -17,6 +17,7 @@ from recsys.language_models.checked_answers import Answers, answer_all, answer_s
 from recsys.language_models.http_endpoint import BadAnswer, EndpointError
 from recsys.language_models.token_budget import TokenBudget
 from recsys.schema import ConfigError
+from recsys.support.mapping_checks import mapping_of
 from recsys.support.number_checks import check_whole
 
 CHAT, COMPLETIONS = "chat", "completions"
@@ -99,8 +100,9 @@ class LabelEndpoint(ChatGenerator):
         check_whole(f"{self.group}.top_logprobs", top_logprobs, 2)
         self.server_class = _ChatLabels if api == CHAT else _CompletionLabels
         asked = {"logprobs": True, "top_logprobs": top_logprobs} if api == CHAT else {"logprobs": top_logprobs}
+        further = mapping_of(f"{self.group}.parameters", parameters, "{top_p: 1.0}")
         super().__init__(
-            url, model, revision, 1, 0.0, None, {**asked, **dict(parameters or {})}, n_concurrent, requests_per_minute,
+            url, model, revision, 1, 0.0, None, {**asked, **further}, n_concurrent, requests_per_minute,
             timeout, max_attempts, first_wait, max_wait, api_key_variable,
         )  # fmt: skip
         self.api, self.budget, self.answers = api, budget or TokenBudget(), Answers()

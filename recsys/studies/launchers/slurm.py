@@ -10,6 +10,7 @@ from typing import Any
 from recsys.schema import ConfigError, StoreError
 from recsys.studies.jobs import Job, Outcome
 from recsys.studies.launchers.base import Launcher, Perform, lost
+from recsys.support.mapping_checks import mapping_of
 
 
 class SlurmLauncher(Launcher):
@@ -37,7 +38,10 @@ class SlurmLauncher(Launcher):
         except ImportError as error:
             raise ConfigError('launcher=slurm needs submitit: pip install "recsys-experiments[slurm]".') from error
         self.folder, self.cluster = folder, cluster
-        self.parameters, self.poll_seconds = dict(parameters or {}), poll_seconds
+        self.parameters, self.poll_seconds = (
+            mapping_of("launcher.parameters", parameters, "{slurm_partition: gpu}"),
+            poll_seconds,
+        )
         self.n_workers = int(self.parameters.get("slurm_array_parallelism", 256))
 
     def launch(self, perform: Perform, jobs: Sequence[Job]) -> Iterator[Outcome]:
