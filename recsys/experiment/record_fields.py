@@ -111,6 +111,7 @@ def circumstances(cfg: DictConfig, split: Split, warnings: Sequence[str]) -> dic
         "protocol": protocol(cfg, split),
         "data_statistics": describe(split.dataset, split.whole),
         "directions": metric_suite(cfg).directions(),
+        "ranges": metric_suite(cfg).ranges(),
         "warnings": [*split.warnings, *warnings],
         "versions": versions(),
         "git": git_state(),

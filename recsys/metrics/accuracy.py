@@ -18,6 +18,7 @@ class AccuracyMetric(QueryMetric):
     """A function of the ranks of the relevant items; reported for segments of items too."""
 
     higher_is_better = True
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
     formula: ClassVar[staticmethod[[Tensor, Tensor, int], Tensor]]
 
     def update(self, batch: Hits) -> None:
@@ -76,6 +77,7 @@ class AUC(QueryMetric):
     """Share of a query's (positive, negative) pairs that are in the right order; per query, never pooled."""
 
     higher_is_better = True
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
     reads_ranking = False
     needs_all_scores = True
 

@@ -19,6 +19,7 @@ class RankingMetric(Metric, ABC):
     """A metric of ranked lists at several cut-offs.
 
     A subclass sets `higher_is_better` to True or False; early stopping, checkpoints, searches and reports follow it.
+    Figures end at its `plot_lower_bound` and `plot_upper_bound`: the least and greatest possible value, None for none.
 
     `compute` gives (n_cut_offs,) values. States are one row for each query beside the query's number, so that a query
     which two processes have seen (a padded last batch) is counted once.

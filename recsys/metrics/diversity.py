@@ -22,6 +22,7 @@ class Diversity(TopKMetric, QueryMetric):
     """
 
     higher_is_better = True
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
     needs_text = True
 
     def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:

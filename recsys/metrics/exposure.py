@@ -51,6 +51,7 @@ class Coverage(ExposureMetric):
     """Share of the catalogue that is recommended to at least one user."""
 
     higher_is_better = True
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
 
     def judge(self, counts: Tensor) -> Tensor:
         """Share of items with a count."""
@@ -61,6 +62,7 @@ class Gini(ExposureMetric):
     """Inequality of how often the items of the catalogue are recommended."""
 
     higher_is_better = False
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
 
     def judge(self, counts: Tensor) -> Tensor:
         """Gini index of the counts."""

@@ -35,6 +35,7 @@ class AveragePopularity(ItemValueMetric):
     """Mean number of train interactions of the recommended items."""
 
     higher_is_better = False
+    plot_lower_bound = 0.0
 
     def values_of_items(self, context: MetricContext) -> Tensor:
         """Train interactions."""
@@ -45,6 +46,7 @@ class Novelty(ItemValueMetric):
     """Mean self-information of the recommended items in bits (Zhou et al. 2010)."""
 
     higher_is_better = True
+    plot_lower_bound = 0.0
 
     def values_of_items(self, context: MetricContext) -> Tensor:
         """-log2 of the share of train users."""

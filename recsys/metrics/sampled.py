@@ -18,6 +18,7 @@ class SampledMetric(QueryMetric):
     """An accuracy metric of a query's positives among `metrics.n_negatives` sampled candidates."""
 
     higher_is_better = True
+    plot_lower_bound, plot_upper_bound = 0.0, 1.0
     needs_all_scores = True
     formula: ClassVar[staticmethod[[Tensor, Tensor, int], Tensor]]
 

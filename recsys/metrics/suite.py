@@ -75,6 +75,15 @@ class MetricSuite:
             for text in labels(name, cuts)
         }
 
+    def ranges(self) -> dict[str, list[float | None]]:
+        """The least and the greatest possible value, by the name of each value of any stage; None for no limit."""
+        return {
+            text: [self.metrics[name].func.plot_lower_bound, self.metrics[name].func.plot_upper_bound]
+            for chosen in self.chosen.values()
+            for name, cuts in chosen.items()
+            for text in labels(name, cuts)
+        }
+
     def beyond(self, length: int) -> list[str]:
         """The values of the test that lists of at most `length` items do not have, such as `auc` and `ndcg@20`."""
         chosen = self.chosen[schema.TEST].items()

@@ -69,6 +69,16 @@ class MetricContract:
         assert values.shape == (len(metric.cut_offs),)
         assert torch.isfinite(values).all()
 
+    def test_its_values_are_within_its_range(self, metric: RankingMetric) -> None:
+        low, high = type(metric).plot_lower_bound, type(metric).plot_upper_bound
+        for seed in range(3):
+            metric.reset()
+            metric.update(ranked(*queries(seed)))
+            values = metric.per_query()[1] if isinstance(metric, QueryMetric) else metric.compute().reshape(-1)
+            known = values[~values.isnan()]
+            assert low is None or (known >= low - 1e-6).all()
+            assert high is None or (known <= high + 1e-6).all()
+
     def test_chunks_and_their_order_change_nothing(self) -> None:
         scores, positives, query = queries()
         chunks = zip(scores.split(5), positives.split(5), query.split(5), strict=True)

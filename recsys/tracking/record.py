@@ -76,6 +76,7 @@ class Record:
             `until` when the newest was made, and the `epochs` that it was trained, as validation chose them.
         metrics: Values by stage and name, as in "test/ndcg@10".
         directions: Whether higher is better, by the metric's name without stage, as in "ndcg@10".
+        ranges: The least and the greatest possible value, by the same names; None for no limit.
         segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
         checksums: SHA-256 of the run's files by name: the weights and the values per query. Not compared by `==`.
         status: FINISHED or FAILED.
@@ -113,6 +114,7 @@ class Record:
     fitted_on: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     directions: dict[str, bool] = field(default_factory=dict)
+    ranges: dict[str, list[float | None]] = field(default_factory=dict)
     segments: dict[str, dict[str, float]] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict, compare=False)
     status: str = FINISHED
@@ -155,7 +157,18 @@ class Record:
                 "wrote it, or make the run again."
             )
         # Fields that records of earlier versions lack.
-        for added in ("ranking", "outside", "teacher", "fitted_on", "code", "contents", "directions", "checksums"):
+        added_later = (
+            "ranking",
+            "outside",
+            "teacher",
+            "fitted_on",
+            "code",
+            "contents",
+            "directions",
+            "ranges",
+            "checksums",
+        )
+        for added in added_later:
             content.setdefault(added, {})
         known = {entry.name for entry in fields(cls)}
         wrong = sorted(known ^ content.keys())

@@ -63,6 +63,7 @@ def made_run(
     }
     names = {name.rsplit("/", 1)[-1] for name in fields["metrics"]}
     fields.setdefault("directions", {name: name.partition("@")[0] not in LOWER for name in names})
+    fields.setdefault("ranges", {name: [0.0, None if name.startswith("average") else 1.0] for name in names})
     record = Record(**fields)
     n = len(column)
     keys = {

@@ -34,6 +34,12 @@ class MissedGain(NDCG):
         return 1 - super().measure(batch, k)
 
 
+class Unlimited(MissedGain):
+    """A metric without limits."""
+
+    plot_lower_bound = plot_upper_bound = None
+
+
 class Undeclared(QueryMetric):
     """A metric without a direction."""
 
@@ -103,6 +109,13 @@ def test_the_best_cell_is_that_with_the_lowest_value(metric, make, tmp_path):
     assert found.best(metric) == found.rows[0].label == min(values, key=values.__getitem__)
     (sentence,) = findings(found)
     assert ("beats" in sentence) is (values["popularity"] < values["random_scores"])
+
+
+def test_the_record_keeps_the_range_that_each_metric_declares(make):
+    ranges = make("ranker=popularity", settings=[OWN % "Unlimited"]).record.ranges
+    assert (ranges["ndcg@10"], ranges["auc"], ranges["coverage@10"]) == ([0.0, 1.0],) * 3
+    assert (ranges["novelty@10"], ranges["average_popularity@10"]) == ([0.0, None],) * 2
+    assert ranges["own@10"] == [None, None]
 
 
 def test_an_own_metric_declares_its_direction(make):

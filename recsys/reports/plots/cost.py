@@ -14,7 +14,7 @@ from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, named, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
-from recsys.reports.plots.ranges import clipped
+from recsys.reports.plots.ranges import clipped, range_of
 from recsys.reports.verdict import total_seconds
 
 _HEIGHT = 340
@@ -71,6 +71,7 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
     first = [comparison.rows[0].label, *names, *([comparison.baseline] if comparison.baseline else [])]
     rows = add_sides(rows, "cost", "value", first, Canvas(WIDTH * 0.8, _HEIGHT, log=True))
     line = [{"cost": rows[place]["cost"], "value": rows[place]["value"]} for place in best]
+    drawn = {"rows": clipped(rows, range_of(comparison, metric)), "line": line}
     return Figure(
         axis.name,
         f"{metric_name(metric)} against {axis.words}",
@@ -82,7 +83,9 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
         "On the frontier, from the lowest cost to the highest: "
         + "; ".join(f"{rows[place]['cell']} ({rows[place]['shown']}, {rows[place]['text']})" for place in best)
         + ".",
-        to_spec(_chart(axis, metric, family, rows), {"rows": clipped(rows, metric), "line": line}),
+        to_spec(
+            _chart(axis, metric, family, rows), {"rows": clipped(rows, range_of(comparison, metric)), "line": line}
+        ),
         _grid(rows, axis, metric),
     )
 

@@ -14,16 +14,17 @@ from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
 from recsys.reports.plots.families import families
-from recsys.reports.plots.ranges import clipped, labels_within, metric_scale, within
+from recsys.reports.plots.ranges import Range, clipped, labels_within, metric_scale, range_of, within
 from recsys.reports.plots.theme import OVER_LINES
 
 
 def leaderboard(comparison: Comparison) -> Figure:
     """Cells by the first metric, best first."""
     metric = comparison.metrics[0]
+    limits = range_of(comparison, metric)
     shown = _shown(comparison)
     family = families(comparison)
-    rows = clipped((_score_row(row, metric, family.of(row)) for row in shown), metric)
+    rows = clipped((_score_row(row, metric, family.of(row), limits) for row in shown), limits)
     seeds = [
         {"cell": row.label, "value": record.metrics[recorded_name(metric)]}
         for row in shown
@@ -32,8 +33,8 @@ def leaderboard(comparison: Comparison) -> Figure:
     ]
     drawn = [row[key] for row in rows for key in ("value", "low", "high", "low_with_seeds", "high_with_seeds")]
     drawn += [row["value"] for row in seeds]
-    scale = metric_scale(metric, drawn, padding=48, keeps_room=True, nice=False)
-    x = alt.X("value:Q", title=axis_title(metric), scale=scale, axis=labels_within(metric))
+    scale = metric_scale(limits, drawn, padding=48, keeps_room=True, nice=False)
+    x = alt.X("value:Q", title=axis_title(metric), scale=scale, axis=labels_within(limits))
     y = cell_axis(row.label for row in shown)
     plain = alt.Chart(named("rows")).encode(y=y)
     base = plain.encode(color=family.colour())
@@ -66,7 +67,7 @@ def _shown(comparison: Comparison) -> list[Row]:
     return [*rows, *last]
 
 
-def _score_row(row: Row, metric: str, family: str) -> dict[str, Any]:
+def _score_row(row: Row, metric: str, family: str, limits: Range) -> dict[str, Any]:
     score = row.scores[metric]
     ends = [end for end in (score.mean, score.high, score.high_with_seeds) if end is not None]
     return {
@@ -77,7 +78,7 @@ def _score_row(row: Row, metric: str, family: str) -> dict[str, Any]:
         "high": score.high,
         "low_with_seeds": score.low_with_seeds,
         "high_with_seeds": score.high_with_seeds,
-        "end": within(max(ends), metric),
+        "end": within(max(ends), limits),
         "text": number(score.mean),
         "interval": interval(score.low, score.high),
     }

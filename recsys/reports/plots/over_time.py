@@ -10,7 +10,7 @@ from recsys.reports.formatting import axis_title, interval, metric_name
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.over_time import OverTime
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
-from recsys.reports.plots.ranges import clipped
+from recsys.reports.plots.ranges import clipped, range_of
 from recsys.reports.plots.theme import SHAPES
 from recsys.reports.scores import ends_of
 from recsys.reports.window_checks import period_of_test
@@ -19,7 +19,7 @@ from recsys.reports.window_checks import period_of_test
 def over_time_figure(found: OverTime, metric: str) -> Figure:
     """Lines of the best cells and the baseline, with their intervals as bands."""
     shown = _shown(found)
-    rows = clipped((row for label in shown for row in _rows(found, metric, label)), metric)
+    rows = clipped((row for label in shown for row in _rows(found, metric, label)), range_of(found.first, metric))
     n, best = len(found.comparisons), found.labels[0]
     covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
     return Figure(

@@ -14,7 +14,7 @@ from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.grouping import group_by
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
-from recsys.reports.plots.ranges import clipped
+from recsys.reports.plots.ranges import clipped, range_of
 from recsys.reports.plots.theme import SHAPES
 from recsys.reports.plots.trials import file_name, words
 from recsys.support.number_checks import is_number
@@ -63,7 +63,7 @@ def _place(value: Any) -> tuple[bool, float]:
 def _figure(comparison: Comparison, key: str, lines: Sequence[_Line]) -> Figure:
     metric, shown = comparison.metrics[0], lines[: len(SHAPES)]
     values = [words(value) for value in sorted({value for line in shown for value, _ in line.points}, key=_place)]
-    rows = clipped((row for line in shown for row in _rows(line, metric)), metric)
+    rows = clipped((row for line in shown for row in _rows(line, metric)), range_of(comparison, metric))
     spec = to_spec(_chart(key, metric, values, [line.label for line in shown]), {"rows": rows, **_floor(comparison)})
     return Figure(
         f"by_{file_name(key)}",

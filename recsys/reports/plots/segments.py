@@ -10,7 +10,7 @@ from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import interval, metric_name, number
 from recsys.reports.grouping import group_by
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
-from recsys.reports.plots.ranges import clipped
+from recsys.reports.plots.ranges import clipped, range_of
 from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
 from recsys.reports.scores import ends_of
 from recsys.reports.tables import segment_scores_grid
@@ -29,7 +29,7 @@ def segments(comparison: Comparison) -> Figure | None:
     charts = []
     for place, (kind, names) in enumerate(kinds.items()):
         rows = [_row(comparison, name, row.label, chosen) for name in names for row in comparison.rows]
-        data[f"rows{place}"] = clipped(rows, found.metric)
+        data[f"rows{place}"] = clipped(rows, range_of(comparison, found.metric))
         order = list(dict.fromkeys(row["segment"] for row in data[f"rows{place}"]))
         charts.append(_panel(f"rows{place}", order, _TITLES.get(kind, kind), metric_name(found.metric), chosen))
     spec = to_spec(panels(charts, columns=2), data)

@@ -14,7 +14,7 @@ from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, numbers, panels, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
-from recsys.reports.plots.ranges import clipped, metric_scale, within
+from recsys.reports.plots.ranges import Range, clipped, metric_scale, range_of, within
 from recsys.reports.scores import Score
 
 _OTHERS = ("coverage", "novelty", "diversity", "average_popularity", "gini")
@@ -51,10 +51,11 @@ def _figure(comparison: Comparison, file: str, title: str, values: dict[str, dic
     first = [comparison.rows[0].label, *([comparison.baseline] if comparison.baseline else [])]
     data, charts = {}, []
     for place, (name, own) in enumerate(values.items()):
-        rows = clipped((_row(row, main, own[row.label], family) for row in comparison.rows), main)
-        rows = [{**row, **{key: within(row[key], name) for key in ("other_low", "other_high")}} for row in rows]
+        limits = range_of(comparison, name)
+        rows = clipped((_row(row, main, own[row.label], family) for row in comparison.rows), range_of(comparison, main))
+        rows = [{**row, **{key: within(row[key], limits) for key in ("other_low", "other_high")}} for row in rows]
         data[f"rows{place}"] = add_sides(rows, "other", "value", first, Canvas(PANEL_WIDTH, _HEIGHT))
-        panel = _panel(f"rows{place}", name, main, family, data[f"rows{place}"])
+        panel = _panel(f"rows{place}", name, main, family, data[f"rows{place}"], limits)
         charts.append(panel.properties(title=_arrow(comparison, name)))
     both = "" if file == "tradeoffs" else " and of the other metric"
     return Figure(
@@ -103,10 +104,10 @@ def _means(comparison: Comparison, name: str) -> dict[str, Score]:
     return {label: Score(value) for label, value in found.items() if value == value}
 
 
-def _panel(data: str, name: str, main: str, family: Families, rows: Rows) -> Layers:
+def _panel(data: str, name: str, main: str, family: Families, rows: Rows, limits: Range) -> Layers:
     unit = f" ({_UNITS[kind]})" if (kind := name.partition("@")[0]) in _UNITS else ""
     drawn = [row[key] for row in rows for key in ("other", "other_low", "other_high")]
-    scale = metric_scale(name, drawn, padding=14)
+    scale = metric_scale(limits, drawn, padding=14)
     x = alt.X("other:Q", title=f"{metric_name(name)}{unit}", scale=scale, axis=alt.Axis(tickCount=4))
     y = alt.Y("value:Q", title=metric_name(main), scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
     base = alt.Chart(named(data)).encode(x=x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from reports.made_runs import made_run
@@ -52,12 +53,12 @@ def test_intervals_are_drawn_within_the_range_and_are_whole_in_the_table(compari
 
 def test_ends_beyond_the_range_are_moved_to_it():
     rows = [{"value": 0.5, "low": -0.25, "high": 1.25}, {"value": 0.5, "low": None, "high": 0.75}]
-    assert clipped(rows, "recall@10") == [
+    assert clipped(rows, (0.0, 1.0)) == [
         {"value": 0.5, "low": 0.0, "high": 1.0},
         {"value": 0.5, "low": None, "high": 0.75},
     ]
-    assert clipped(rows, "my_metric") == rows
-    assert clipped(rows, "novelty@10")[0] == {"value": 0.5, "low": 0.0, "high": 1.25}
+    assert clipped(rows, (None, None)) == rows
+    assert clipped(rows, (0.0, None))[0] == {"value": 0.5, "low": 0.0, "high": 1.25}
 
 
 @pytest.mark.parametrize(
@@ -69,26 +70,31 @@ def test_ends_beyond_the_range_are_moved_to_it():
     ],
 )
 def test_near_the_end_of_the_range_an_axis_ends_there(values, domain):
-    found = metric_scale("ndcg@10", values, padding=21).to_dict()
+    found = metric_scale((0.0, 1.0), values, padding=21).to_dict()
     assert found == {"domain": pytest.approx(domain)}
-    assert metric_scale("my_metric", values, padding=21).to_dict() == {"zero": False, "padding": 21}
+    assert metric_scale((None, None), values, padding=21).to_dict() == {"zero": False, "padding": 21}
 
 
 def test_labels_beside_marks_keep_their_room_above_the_range():
-    found = metric_scale("ndcg@10", [0.0, 1.0], padding=21, keeps_room=True).to_dict()
+    found = metric_scale((0.0, 1.0), [0.0, 1.0], padding=21, keeps_room=True).to_dict()
     assert found == {"domain": pytest.approx([0.0, 1 + 1 / 8])}
-    found = metric_scale("ndcg@10", [0.5, 1.0], padding=21, keeps_room=True).to_dict()
+    found = metric_scale((0.0, 1.0), [0.5, 1.0], padding=21, keeps_room=True).to_dict()
     assert found == {"zero": False, "padding": 21}
 
 
 @pytest.mark.parametrize("values", [[0.4, 0.6, None], [0.0, 0.0]])
 def test_elsewhere_an_axis_has_its_padding(values):
-    assert metric_scale("ndcg@10", values, padding=21).to_dict() == {"zero": False, "padding": 21}
+    assert metric_scale((0.0, 1.0), values, padding=21).to_dict() == {"zero": False, "padding": 21}
 
 
-def test_metrics_of_every_stage_and_of_samples_have_the_range_of_their_kind():
-    assert range_of("val/sampled_ndcg@10") == (0, 1)
-    assert range_of("average_popularity@5") == (0, None)
+def test_the_range_is_what_the_runs_record_whatever_a_metric_is_called(comparison, tmp_path):
+    assert range_of(comparison, "test/ndcg@10") == (0.0, 1.0)
+    records = [replace(record, ranges={"ndcg@10": [-1.0, None]}) for record in comparison.records]
+    own = compare(records, Store(comparison.runs_dir), None, ["ndcg@10", "recall@10"])
+    assert range_of(own, "ndcg@10") == (-1.0, None)
+    assert range_of(own, "recall@10") == (None, None)
+    lows = [row["low_with_seeds"] for row in leaderboard.leaderboard(own).spec["datasets"]["rows"]]
+    assert min(lows) < 0
 
 
 def test_each_further_metric_is_drawn_against_the_first_with_both_intervals(comparison):
