@@ -83,9 +83,7 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
         "On the frontier, from the lowest cost to the highest: "
         + "; ".join(f"{rows[place]['cell']} ({rows[place]['shown']}, {rows[place]['text']})" for place in best)
         + ".",
-        to_spec(
-            _chart(axis, metric, family, rows), {"rows": clipped(rows, range_of(comparison, metric)), "line": line}
-        ),
+        to_spec(_chart(axis, metric, family, rows), drawn),
         _grid(rows, axis, metric),
     )
 
