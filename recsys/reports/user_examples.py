@@ -1,4 +1,4 @@
-"""Users for whom two cells differ: largest gains, largest losses and some by chance, as a section of a report."""
+"""Users for whom two cells differ: largest gains, largest losses and some at random, as a section of a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
 from recsys.tracking.store import N_HISTORY, USER_COLUMN, Store
 
-GAIN, LOSS, SAMPLED = "largest gain", "largest loss", "by chance"
+GAIN, LOSS, SAMPLED = "largest gain", "largest loss", "at random"
 HIT = "✓"
 _LONGEST, _LONGEST_LABEL = 80, 40  # characters of a title, of a cell in a header
 _DEPTH = 10  # of a list, for metrics without a cut-off
@@ -43,7 +43,7 @@ class UserChoice:
         metric: That the cells are compared by.
         pair: The labels of the two cells.
         runs: Of each, the run with the first seed.
-        users: The largest gains of the first cell, its largest losses, then the users by chance.
+        users: The largest gains of the first cell, its largest losses, then the users at random.
         n_better: Users for whom the first cell is better.
         n_worse: Users for whom it is worse.
         n_equal: All others.
@@ -117,13 +117,13 @@ def main_pair(comparison: Comparison, wanted: Sequence[str] | None = None) -> tu
 
 
 def choose_users(comparison: Comparison, pair: tuple[str, str], n: int, seed: int) -> UserChoice:
-    """The users of the largest gains and losses in the first metric, and some of the others by chance.
+    """The users of the largest gains and losses in the first metric, and some of the others at random.
 
     Args:
         comparison: With the folder of its runs.
         pair: Labels of two cells.
         n: The most users of each kind.
-        seed: Of the users by chance, and of the order of users with equal differences.
+        seed: Of the users at random, and of the order of users with equal differences.
 
     Raises:
         RecsysError: If the values per user cannot be read.
@@ -178,7 +178,7 @@ def users_section(
         sentences.append(f"Histories and recommendations are not shown: {problem}")
     elif details:
         sentences.append(_lists_sentence(choice))
-    table = Table("Users with the largest differences, and users by chance", _grid(choice, names), _note(choice))
+    table = Table("Users with the largest differences, and users at random", _grid(choice, names), _note(choice))
     return Section("users", "Users", sentences, tables=[table], details=details)
 
 
@@ -201,7 +201,7 @@ def _lists_sentence(choice: UserChoice) -> str:
 
 def _note(choice: UserChoice) -> str:
     seeds = f"Values are means over {choice.n_seeds} seeds. " if choice.n_seeds > 1 else ""
-    return f"{seeds}Users with the largest differences are not typical; those by chance are drawn from all others."
+    return f"{seeds}Users with the largest differences are not typical; those at random are drawn from all others."
 
 
 def _grid(choice: UserChoice, names: Mapping[str, str]) -> Grid:
