@@ -7,7 +7,7 @@ from math import log2
 import pytest
 
 import recsys
-from recsys.commands.user_examples import user_examples
+from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.reports.comparison import compare
 from recsys.schema import ConfigError
 from recsys.serving.user_lists import check_in_time, user_lists
@@ -80,6 +80,6 @@ def test_a_run_without_weights_has_values_without_lists(comparison, tmp_path):
     assert "model.safetensors" in section.sentences[1]
 
 
-def test_users_cannot_be_fewer_than_none(comparison):
+def test_users_cannot_be_fewer_than_none():
     with pytest.raises(ConfigError, match=r"user_examples\.n is -1"):
-        user_examples(configured("user_examples.n=-1"), comparison)
+        check_user_examples(configured("user_examples.n=-1"))
