@@ -41,7 +41,7 @@ ALLOWED = {
     "studies": {"schema", "support", "config", "data", "experiment", "reports", "tracking", "training"},
     "serving": {
         *("schema", "support", "config", "data", "encoders", "layers", "metrics", "profiles", "rankers", "tracking"),
-        *("training", "experiment"),
+        *("training", "experiment", "reports"),
     },
     "api": {
         *("schema", "support", "config", "data", "experiment", "reports", "serving", "studies", "tracking"),

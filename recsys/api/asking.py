@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from recsys.config.overrides import override
 from recsys.config.value_checks import check_keys
 from recsys.reports.cards import card, grid_html
 from recsys.schema import ConfigError
+from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.studies.answers.answering import Answered, make_answer
 from recsys.studies.answers.opening import scope_grid
 from recsys.support.screen import Screen
@@ -84,7 +85,9 @@ def answer_question(
         raise ConfigError("recsys.answer has no dry run; the command `recsys answer dry_run=true` prints the plan.")
     cfg = compose([*given, *(override(key, value) for key, value in keys.items())], "answer")
     check_kinds(cfg, "answer")
-    answered = make_answer(cfg, _shown if progress else _hidden, Screen(force_terminal=False, quiet=True))
+    check_user_examples(cfg.user_examples)
+    shown, hidden_view = _shown if progress else _hidden, Screen(force_terminal=False, quiet=True)
+    answered = make_answer(cfg, shown, hidden_view, partial(user_examples, cfg.user_examples))
     assert answered is not None
     return InteractiveAnswer(answered)
 

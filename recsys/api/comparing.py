@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 import polars as pl
 
 from recsys.api.runs import open_run
+from recsys.config.compose import compose
+from recsys.config.overrides import override
 from recsys.experiment.finished import Run
 from recsys.reports.cards import card, grid_html, picture_html
 from recsys.reports.comparison import Comparison, compare
@@ -21,6 +23,7 @@ from recsys.reports.inference import Inference
 from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.schema import ConfigError
+from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
@@ -68,12 +71,32 @@ class InteractiveComparison(Comparison):
         drawn = [figure for section in sections(self, None, None) for figure in section.figures]
         return {figure.name: alt.Chart.from_dict({**figure.spec, "config": style}) for figure in drawn}
 
-    def report(self, folder: str | Path, title: str = "Comparison of runs", study: StudyRecord | None = None) -> Path:
-        """Write the report's page, which opens without a network, and its tables; returns the page."""
+    def report(
+        self,
+        folder: str | Path,
+        title: str = "Comparison of runs",
+        study: StudyRecord | None = None,
+        users: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write the report's page, which opens without a network, and its tables; returns the page.
+
+        Args:
+            folder: Of the report.
+            title: Of the page.
+            study: What the cells were made by.
+            users: Keys of conf/user_examples/default.yaml for the section of single users, such as `{"n": 0}`.
+
+        Raises:
+            ConfigError: If a key of `users` is unknown or impossible.
+            ComparisonError: If its `pair` are not two cells.
+        """
         from recsys.reports.report import write_report
 
+        own = compose([override(f"user_examples.{key}", value) for key, value in (users or {}).items()], "compare")
+        check_user_examples(own.user_examples)
+        examples = user_examples(own.user_examples, self)
         formats = ["html", "md", "csv", "pairs", "segments", "tex"]
-        return write_report(self, Path(folder), title, None, formats, study)["html"]
+        return write_report(self, Path(folder), title, None, formats, study, examples=examples)["html"]
 
     def __repr__(self) -> str:
         metric = self.metrics[0]

@@ -102,7 +102,8 @@ class Study:
 
     def report(self, folder: str | Path | None = None) -> Path:
         """Write the report; returns its page. The default folder is that of the command `recsys study`."""
-        return self.comparison.report(folder or self.cfg.output, f"Study {self.name}", self.record)
+        folder, users = folder or self.cfg.output, dict(self.cfg.user_examples)
+        return self.comparison.report(folder, f"Study {self.name}", self.record, users)
 
     def __repr__(self) -> str:
         return "\n".join(

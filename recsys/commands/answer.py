@@ -6,11 +6,13 @@ An answer that was stopped continues when the same command is given again.
 
 from __future__ import annotations
 
+from functools import partial
+
 from omegaconf import DictConfig
 
 from recsys.commands.next_steps import print_next_steps
-from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.config.compose import compose
+from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.studies.answers.answer_request import lenient
 from recsys.studies.answers.answering import make_answer
 from recsys.support.screen import Screen
@@ -29,14 +31,14 @@ def run(cfg: DictConfig) -> None:
         DataError: If the data is malformed.
         RecsysError: If no cell with, or none without a language model was finished.
     """
-    check_user_examples(cfg)
+    check_user_examples(cfg.user_examples)
     console = Screen()
     further = lenient(cfg)
     if further:
         cfg = compose([*cfg.overrides, *further], "answer")
     view = console if console.is_terminal else Screen(stderr=True)
     made = make_answer(
-        cfg, lambda shown: console.print(shown, highlight=False), view, lambda *of: user_examples(cfg, *of)
+        cfg, lambda shown: console.print(shown, highlight=False), view, partial(user_examples, cfg.user_examples)
     )
     if made is not None:
         console.print(made.sentence, style="bold", highlight=False)

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.text import Text
 
 from recsys.commands.next_steps import print_header, print_next_steps
-from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import summary_of
@@ -29,6 +28,7 @@ from recsys.reports.selection import select_runs
 from recsys.reports.trackers import check_trackers, track
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
+from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.support.ids import ids_of_key
 from recsys.support.screen import Screen
 from recsys.tracking.names import as_name
@@ -53,7 +53,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across 
         ComparisonError: If the runs must not be compared.
     """
     check_trackers(cfg)
-    check_user_examples(cfg)
+    check_user_examples(cfg.user_examples)
     if cfg.across not in (None, ACROSS_DATA, ACROSS_WINDOWS):
         raise ConfigError(
             f"across={cfg.across}; expected {ACROSS_DATA} or {ACROSS_WINDOWS}, or null for runs of one protocol."
@@ -78,7 +78,7 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
     comparison = compare(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
     console = console or Screen()
     print_header(console, f"{summary_of(comparison)}; runs of {cfg.runs_dir}")
-    examples, folder = user_examples(cfg, comparison), Path(cfg.output)
+    examples, folder = user_examples(cfg.user_examples, comparison), Path(cfg.output)
     paths = write_report(comparison, folder, _title(cfg), _command(cfg), cfg.formats, study, examples=examples)
     print_comparison(comparison, console)
     print_paths(paths, console)
@@ -138,7 +138,7 @@ def _write_each(cfg: DictConfig, comparisons: Mapping[str, Comparison], console:
         title, folder = f"{_title(cfg)}: {name}", Path(cfg.output) / as_name(name)
         console.rule(Text(name))
         print_comparison(comparison, console)
-        examples = user_examples(cfg, comparison)
+        examples = user_examples(cfg.user_examples, comparison)
         written[name] = write_report(comparison, folder, title, _command(cfg), cfg.formats, examples=examples)
         print_paths(written[name], console)
     return written

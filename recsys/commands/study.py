@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.text import Text
 
 from recsys.commands.next_steps import print_next_steps
-from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.config.compose import build
 from recsys.experiment.record_fields import label
 from recsys.experiment.run import find
@@ -26,6 +25,7 @@ from recsys.reports.printing import print_comparison, print_over_time, print_pat
 from recsys.reports.report import write_report
 from recsys.reports.trackers import check_trackers, track
 from recsys.schema import RecordError
+from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.studies.comparisons import comparisons, of_comparison, over_time
 from recsys.studies.estimate import Durations
 from recsys.studies.jobs import Job
@@ -48,7 +48,7 @@ FAILED, FINISHED = 1, 0
 def run(cfg: DictConfig) -> int:
     """Run a study and print and write its comparison; the exit status is 1 if a run failed."""
     check_trackers(cfg)
-    check_user_examples(cfg)
+    check_user_examples(cfg.user_examples)
     console = Screen()
     if cfg.dry_run:
         _print_plan(cfg, console)
@@ -91,7 +91,7 @@ def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, c
     title = _title(cfg, name)
     folder, command = Path(cfg.output) / name, result.record.command
     study = of_comparison(result.record, comparison)
-    examples = user_examples(cfg, comparison)
+    examples = user_examples(cfg.user_examples, comparison)
     paths = write_report(comparison, folder, title, command, cfg.formats, study=study, examples=examples)
     if name:
         console.rule(Text(title))

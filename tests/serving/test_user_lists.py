@@ -7,9 +7,9 @@ from math import log2
 import pytest
 
 import recsys
-from recsys.commands.user_examples import check_user_examples, user_examples
 from recsys.reports.comparison import compare
 from recsys.schema import ConfigError
+from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.serving.user_lists import check_in_time, user_lists
 from recsys.tracking.store import Store
 
@@ -21,7 +21,7 @@ def comparison(dot_run, run_of):
 
 
 def configured(*overrides):
-    return recsys.compose(overrides, "compare")
+    return recsys.compose(overrides, "compare").user_examples
 
 
 def ndcg(hits, n_relevant):

@@ -147,7 +147,9 @@ def test_a_notebook_does_the_same_in_six_lines(shop, said):
     assert answer.verdict in repr(answer)
     assert answer.scopes["for"].to_list()[0] == "overall"
     assert answer.comparison.table.height == 3
-    assert "The control with random vectors failed" in answer.report.read_text()
+    report = answer.report.read_text()
+    assert "The control with random vectors failed" in report
+    assert "## Users" in report
     assert answer.cold_items is None
     assert answer.report.is_file()
     html = answer._repr_html_()

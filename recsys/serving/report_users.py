@@ -20,13 +20,12 @@ _TITLES = 10  # of a history and of the relevant items
 _REPORTED = (RecsysError, ImportError, OSError, RuntimeError)  # of a model that cannot be opened: no report ends by it
 
 
-def check_user_examples(cfg: DictConfig) -> None:
+def check_user_examples(own: DictConfig) -> None:
     """Refuse impossible values of the keys `user_examples`, before anything is computed.
 
     Raises:
         ConfigError: Naming the key.
     """
-    own = cfg.user_examples
     check_keys("user_examples", own, ("n", "pair", "hide_ids", "seed", "max_seconds"))
     check_whole("user_examples.n", own.n, 0)
     check_whole("user_examples.seed", own.seed, 0)
@@ -39,13 +38,13 @@ def check_user_examples(cfg: DictConfig) -> None:
         )
 
 
-def user_examples(cfg: DictConfig, comparison: Comparison, compared: Sequence[str] | None = None) -> list[Section]:
+def user_examples(own: DictConfig, comparison: Comparison, compared: Sequence[str] | None = None) -> list[Section]:
     """The section by the keys `user_examples`; none if they ask for no users, or there are no values per user.
 
     Where recommendations cannot be computed, the section has the users' values, and the reason.
 
     Args:
-        cfg: Of the command.
+        own: The keys.
         comparison: Of the cells.
         compared: Labels of the two cells if `user_examples.pair` is null; None for the best cell and the baseline.
 
@@ -54,7 +53,6 @@ def user_examples(cfg: DictConfig, comparison: Comparison, compared: Sequence[st
     """
     from recsys.reports.user_examples import choose_users, main_pair, users_section
 
-    own = cfg.user_examples
     wanted = own.pair or compared
     pair = main_pair(comparison, wanted and list(map(str, wanted)))
     if pair is None or own.n == 0:
