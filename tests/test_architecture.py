@@ -131,6 +131,7 @@ def test_no_module_imports_itself_through_others():
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", LIGHT)
 def test_what_runs_before_the_configuration_is_checked_imports_nothing_heavy(light):
     for module in MODULES:
@@ -139,6 +140,7 @@ def test_what_runs_before_the_configuration_is_checked_imports_nothing_heavy(lig
             assert not heavy, f"{module} imports {heavy} at module level"
 
 
+@pytest.mark.slow
 def test_private_names_of_hydra_are_used_in_one_module():
     """Which says why each is needed, and is what a new release of Hydra may break."""
     private = {
@@ -158,6 +160,7 @@ def test_no_code_names_a_concrete_component(part):
             assert not imported(module) & concrete, f"{module} imports a concrete component"
 
 
+@pytest.mark.slow
 def test_no_two_classes_have_one_name():
     found = [
         (node.name, module) for module in MODULES for node in nodes(module, True) if isinstance(node, ast.ClassDef)
@@ -188,6 +191,7 @@ def test_no_two_test_modules_have_one_name():
     assert [stem for stem, n in count.items() if n > 1] == []
 
 
+@pytest.mark.slow
 def test_no_two_constants_that_others_import_have_one_name():
     """Where one of the values is another. A constant of one module alone is its own matter."""
     used = {

@@ -31,7 +31,10 @@ def made(tmp_path_factory, cache_dir) -> tuple[Path, str]:
     return store, run.record.run_id
 
 
-@pytest.mark.parametrize("first", range(0, N_DRAWS, N_AT_ONCE))
+BLOCKS = [pytest.param(first, marks=[pytest.mark.slow] * (first > 0)) for first in range(0, N_DRAWS, N_AT_ONCE)]
+
+
+@pytest.mark.parametrize("first", BLOCKS)
 def test_malformed_inputs_are_refused(first, made, cache_dir, monkeypatch):
     store, run_id = made
     monkeypatch.chdir(store.parent)
@@ -71,7 +74,8 @@ def accepted_or_vague(cases: dict[int, Malformed], store: Path, cache_dir: Path)
     return wrong
 
 
-@pytest.mark.parametrize("first", range(0, N_DRAWS, N_AT_ONCE))
+@pytest.mark.slow
+@pytest.mark.parametrize("first", BLOCKS)
 def test_their_neighbours_are_accepted(first, made, cache_dir):
     store, run_id = made
     cases = [

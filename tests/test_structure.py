@@ -28,6 +28,7 @@ def measured():
     return structure.measure()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDS)
 def test_the_package_keeps_its_bounds(measured, name):
     value, place = measured[name]

@@ -49,6 +49,7 @@ def run(data, settings, store):
     return recsys.run(*settings, f"paths.runs_dir={store}", data=data)
 
 
+@pytest.mark.slow
 def test_a_run_on_frames_is_the_run_on_files(run, data, settings, small_data, tmp_path):
     files = [entry for entry in small_data if entry.startswith("data")]
     other = recsys.run([*files, *settings, f"paths.runs_dir={tmp_path}"])

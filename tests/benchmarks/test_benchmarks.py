@@ -205,6 +205,7 @@ def test_a_rivals_failure_is_shown(tmp_path):
         measured(sys.executable, "rival_metrics.py", "nobody", tmp_path)
 
 
+@pytest.mark.slow
 def test_each_size_is_measured_step_by_step(tmp_path):
     row = scale.write_log(tmp_path / "log.parquet", 3000)
     assert pl.read_parquet(tmp_path / "log.parquet").n_unique(["user", "item"]) == 3000

@@ -36,6 +36,7 @@ def test_what_has_no_influence_on_numbers_stays_as_it_is(source):
     assert [each for each in changed(source) if each != "pass"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
 def test_the_modules_and_tests_of_a_group_exist_and_have_mutants(group):
     assert _found(group.tests)

@@ -33,6 +33,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_ours_is_printed_beside_the_published_value(folder, capsys):
     tiny = ["trainer.max_epochs=1", "test_knowledge=train", "features.dim=4"]
     figures = folder / "figures.json"

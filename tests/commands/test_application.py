@@ -30,6 +30,7 @@ def replaced(monkeypatch, function) -> None:
     monkeypatch.setattr(train, "run", function)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["seed=3"], ["-m", "seed=3,4"]])
 def test_a_job_has_the_original_argv(monkeypatch, tmp_path, arguments):
     seen = []

@@ -52,6 +52,7 @@ def test_impossible_values_are_errors(override):
         run(recsys.compose(["run=x", override], "audit"))
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_language_model(temporal, tiny_decoder):
     weights = next(each for each in tiny_decoder["smollm"] if "weights" in each).partition("=")[2]
     asked = ["memory.n_items=60", "memory.n_choices=3", "memory.n_users=20", f"memory.weights={weights}"]

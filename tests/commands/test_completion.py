@@ -29,6 +29,7 @@ def test_options_of_groups_are_completed():
     assert completed("recsys train encoder=bert encoder.poo") == ["encoder.pooling="]
 
 
+@pytest.mark.slow
 def test_keys_are_those_of_the_command():
     assert completed("recsys recommend top") == ["top_k="]
     assert completed("recsys train top") == []

@@ -31,6 +31,7 @@ def project(tmp_path, monkeypatch, cache_dir) -> Path:
     sys.modules.pop("letters", None)
 
 
+@pytest.mark.slow
 def test_its_data_its_encoder_and_its_study_run(project):
     checked = call("prepare_data", ["data=my_shop"])
     assert checked.status == 0, checked.error

@@ -30,6 +30,7 @@ def configuration(*overrides):
     return recsys.compose(list(overrides), "write")
 
 
+@pytest.mark.slow
 def test_texts_about_items_are_written_once_and_trained_on(model, data, small_data, cache_dir, tmp_path, capsys):
     path = tmp_path / "items.parquet"
     settings = [*data, *model, "prompt.template='{title}'", f"output={path}"]

@@ -168,6 +168,7 @@ def printed(script: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_class_of_a_notebook_is_built_in_workers(tmp_path):
     printed(written(tmp_path, WORKERS))
 

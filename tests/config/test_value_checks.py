@@ -94,6 +94,7 @@ def test_a_yaml_of_ones_own_may_have_further_keys(group, own, further, wrong, tm
         check_study(recsys.compose(["study=default", f"{group}=mine", f"+{group}.nosuch=1"], "study"))
 
 
+@pytest.mark.slow
 def test_paths_of_ones_own_may_have_further_keys(tmp_path, monkeypatch):
     monkeypatch.setenv("RECSYS_CONF", str(tmp_path))
     (tmp_path / "paths").mkdir()

@@ -104,6 +104,7 @@ def _load(cache: Path, barrier, queue) -> None:
     queue.put(load_dataset(SyntheticSource(1_000, 500, 20_000), cache).fingerprint)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(tmp_path):
     context = multiprocessing.get_context("spawn")
     barrier, queue = context.Barrier(2), context.Queue()

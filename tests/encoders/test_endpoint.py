@@ -274,6 +274,7 @@ def test_a_damaged_store_is_set_aside(server, tmp_path):
     assert path.with_suffix(".damaged").exists()
 
 
+@pytest.mark.slow
 def test_a_run_records_tokens_and_cost(server, small_data, cache_dir, tmp_path):
     settings = ["encoder=endpoint", f"encoder.url={server.url}", "encoder.model=stub", "features.dim=8"]
     settings += ["encoder.price_per_million_tokens=0.02", f"paths.cache_dir={tmp_path / 'cache'}"]

@@ -57,6 +57,7 @@ def test_another_seed_gives_other_weights(kind, tmp_path):
     assert not np.allclose(one.encode(CATALOGUE[:5]), other.encode(CATALOGUE[:5]))
 
 
+@pytest.mark.slow
 def test_more_epochs_lower_the_held_out_perplexity(kind, tmp_path):
     short, long = (fitted(make(kind, epochs), tmp_path).coverage([])["pretraining"] for epochs in (1, 8))
     assert long["held_out_perplexity"] < 0.8 * short["held_out_perplexity"]

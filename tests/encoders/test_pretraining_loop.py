@@ -40,6 +40,7 @@ CASES = [(kind, patience) for kind in ENCODERS for patience in (None, 3)]
 SAME_WAY = [(kind, None) for kind in ENCODERS[1:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "patience"),
     [pytest.param(*case, marks=only_full) if case in SAME_WAY else case for case in CASES],
@@ -86,6 +87,7 @@ def test_two_epochs_without_a_lower_loss_are_the_end(curve, epoch, over):
     assert PretrainingProgress(epoch, curve).is_over(9, patience=2) is over
 
 
+@pytest.mark.slow
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path, monkeypatch):
     losses = iter([3.0, 1.0, 2.0, 2.0])
     true = pretraining_loop.held_out_loss
@@ -108,6 +110,7 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path, monkeypatch):
     assert all(torch.equal(weights(one)[key], after_two[0][key]) for key in weights(one))
 
 
+@pytest.mark.slow
 def test_a_lower_bound_of_the_perplexity_is_the_entropy_of_the_texts(tmp_path):
     """The catalogue has 4 draws in each text, of 5, 4, 3 and 4 words: ln 240 nats at least, over 9 words and an end."""
     report = fitted(make(GPT2Encoder, epochs=20, patience=3), tmp_path).pretraining_report
@@ -116,6 +119,7 @@ def test_a_lower_bound_of_the_perplexity_is_the_entropy_of_the_texts(tmp_path):
     assert report["held_out_loss"] == min(report["held_out_curve"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "folder"), [(BertEncoder, bert_folder), (GPT2Encoder, gpt2_folder)], ids=["bert", "gpt2"]
 )

@@ -41,6 +41,7 @@ def compose(small_data, cache_dir, tmp_path):
     return lambda *overrides: recsys.compose([*small_data, *paths, *overrides])
 
 
+@pytest.mark.slow
 def test_no_order_of_runs_changes_a_number(small_data, cache_dir, tmp_path):
     def metrics(order, store):
         forget()
@@ -107,6 +108,7 @@ def test_data_that_changes_is_read_again(compose, tmp_path):
     assert load_split(compose(f"data.path={folder}")).fingerprint != first.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thin", THIN.values(), ids=THIN)
 def test_a_split_that_memory_drops_is_freed(compose, thin):
     split = load_split(compose(*thin))

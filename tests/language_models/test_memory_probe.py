@@ -56,6 +56,7 @@ def test_no_group_no_hit(probe):
     assert probe.hits([], [], np.zeros((0, 3), dtype=np.int64)).shape == (0, 3)
 
 
+@pytest.mark.slow
 def test_a_model_that_has_learnt_the_texts_completes_all_of_them(probe):
     model = probe.language_model
     texts = [[0, *before, *after] for before, after in zip(*map(model.tokens, (PREFIXES, CONTINUATIONS)), strict=True)]

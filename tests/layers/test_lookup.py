@@ -89,6 +89,7 @@ def test_a_gradient_reaches_rows_of_any_shape_and_adds_up():
     assert given.grad.sum(dim=1).tolist() == [9, 0, 3, 0, 0, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 70_000, 5_000_000])
 def test_grouping_is_a_stable_sort(n):
     values = torch.randint(n, (10_000,)).numpy()

@@ -47,6 +47,7 @@ class TestEachMethod:
         error = (self.fit(method, vectors).reconstructed - vectors).square().mean()
         assert error < 0.3 * (vectors - vectors.mean(dim=0)).square().mean()
 
+    @pytest.mark.slow
     def test_other_items_do_not_move_the_codes_of_train_items(self, method):
         changed = clusters()
         changed[50:] *= -3
@@ -54,6 +55,7 @@ class TestEachMethod:
         assert torch.equal(before.codes[:50], after.codes[:50])
         assert not torch.allclose(before.reconstructed[50:], after.reconstructed[50:])
 
+    @pytest.mark.slow
     def test_a_fit_is_repeatable_and_leaves_the_random_state(self, method):
         torch.manual_seed(5)
         state, first = torch.get_rng_state(), self.fit(method, clusters())

@@ -69,6 +69,7 @@ def assert_equal(ours: Model, theirs: Model, tolerance: float = 1e-9) -> None:
         torch.testing.assert_close(ours.state_dict()[name], weight, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("weight_decay", "decoupled"), DECAYS)
 def test_weights_are_those_of_torch(weight_decay, decoupled):
     ours, theirs = Model(), Model()
@@ -80,6 +81,7 @@ def test_weights_are_those_of_torch(weight_decay, decoupled):
     assert_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_moments_are_those_of_torch():
     ours, theirs = Model(), Model()
     optimizers = lazy(ours), eager(theirs)
@@ -110,6 +112,7 @@ def test_a_learning_rate_that_rises():
     assert_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_steps_without_a_learning_rate():
     ours, theirs = Model(), Model()
     for model, optimizer in ((ours, lazy(ours)), (theirs, eager(theirs))):

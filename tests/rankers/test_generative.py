@@ -107,6 +107,7 @@ class TestGenerativeRanker(RankerContract):
         assert not torch.allclose(*found, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_it_learns_which_item_follows_and_beats_popularity():
     """Item i is followed by i + 1, around a circle; all items are equally popular."""
     torch.manual_seed(0)

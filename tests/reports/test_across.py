@@ -114,6 +114,7 @@ def test_too_little_to_rank_is_refused(store):
         compare_across([runs[0], runs[1], runs[3], runs[5]], store, None, ["ndcg@10"])
 
 
+@pytest.mark.slow
 def test_the_command(store):
     study(store)
     overrides = [f"paths.runs_dir={store.root}", "across=data", "baseline=tfidf+dot", "report_metrics=[ndcg@10]"]
@@ -131,6 +132,7 @@ def test_the_command(store):
         compare_command(compose([overrides[0], "across=split"], "compare"), console)
 
 
+@pytest.mark.slow
 def test_the_command_judges_as_configured(store):
     for encoder, mean in MEANS["books"].items():
         make(store, "books", encoder, mean)

@@ -64,6 +64,7 @@ def test_compare_prints_and_writes(store):
     assert len(again.rows) == 3
 
 
+@pytest.mark.slow
 def test_compare_what_a_study_tagged(store):
     runs = small_study(store)
     for run in runs[:4]:
@@ -73,6 +74,7 @@ def test_compare_what_a_study_tagged(store):
     assert (store.root / "reports" / "comparison" / "report.md").is_file()
 
 
+@pytest.mark.slow
 def test_compare_a_study_by_its_own_labels_baseline_and_metrics(store):
     study, _ = made_study(store, n_seeds=1, n_users=20)
     made_run(store, "bert", "elsewhere", 0, [0.5] * 20)  # of no study

@@ -251,6 +251,7 @@ def test_seeds_that_differ_widen_an_interval_of_their_own(store):
     assert found.row("bert+dot").scores["coverage@10"].low_with_seeds is None
 
 
+@pytest.mark.slow
 def test_two_hundred_runs_are_compared_in_seconds(store):
     generator = np.random.default_rng(0)
     config = {f"key{number}": {"a": number, "b": "text"} for number in range(40)}

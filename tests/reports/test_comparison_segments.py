@@ -45,6 +45,7 @@ def with_segments(store):
     return runs
 
 
+@pytest.mark.slow
 def test_segments_have_intervals_and_one_family_of_tests(store, with_segments):
     found = compare(with_segments, store, "tfidf+dot", ["ndcg@10"])
     segments = found.segments

@@ -45,6 +45,7 @@ def test_markdown_has_no_html_and_no_link(report):
     assert "\n# heading" not in text
 
 
+@pytest.mark.slow
 def test_no_cell_of_csv_is_a_formula(report):
     for name in ("table.csv", "pairs.csv"):
         cells = [cell for line in csv.reader(io.StringIO((report / name).read_text())) for cell in line]

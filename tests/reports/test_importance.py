@@ -27,6 +27,7 @@ def trials(n: int = 40) -> list[Trial]:
     return made
 
 
+@pytest.mark.slow
 def test_what_the_value_depends_on_comes_first():
     found = importances(trials())
     assert {own.parameter for own in found} == {"lr", "dim", "loss", "bias"}
@@ -37,6 +38,7 @@ def test_what_the_value_depends_on_comes_first():
     assert found == importances(trials())
 
 
+@pytest.mark.slow
 def test_unfinished_trials_do_not_count():
     noise = [Trial(100 + n, {"lr": 1e-4 * n, "dim": 8, "loss": "bce", "bias": True}, PRUNED, 9.0) for n in range(1, 20)]
     assert importances([*trials(10), *noise]) == importances(trials(10))

@@ -193,6 +193,7 @@ def test_overlapping_tests_one_window_and_runs_without_time_are_refused(store):
         pooled(store, [replace(run, data_statistics={}) for run in runs])
 
 
+@pytest.mark.slow
 def test_the_command_writes_each_window_and_all(store):
     runs_of(store, BALANCED, USERS)
     overrides = [f"paths.runs_dir={store.root}", "across=windows", "baseline=tfidf+dot", "report_metrics=[ndcg@10]"]

@@ -170,6 +170,7 @@ def test_only_the_chosen_formats_are_written(comparison, tmp_path):
         write_report(comparison, tmp_path / "report", "T", None, ["pdf"])
 
 
+@pytest.mark.slow
 def test_without_a_baseline_there_are_no_differences(store, tmp_path):
     found = compare(small_study(store), store, None, ["ndcg@10"])
     text = write_report(found, tmp_path / "report", "T")["md"].read_text()
@@ -184,6 +185,7 @@ def test_one_cell_alone_can_be_reported(store, tmp_path):
     assert set(write_report(found, tmp_path / "report", "T")) == set(FILES)
 
 
+@pytest.mark.slow
 def test_every_figure_has_its_files_and_is_in_the_text(comparison, tmp_path):
     folder = tmp_path / "report"
     text = write_report(comparison, folder, "T", None, ["md", "csv", "tex", "svg", "png"])["md"].read_text()
@@ -221,6 +223,7 @@ def test_a_metric_without_intervals_can_be_reported(store, tmp_path):
     assert (paths["svg"] / "leaderboard.svg").exists()
 
 
+@pytest.mark.slow
 def test_importing_reports_imports_nothing_heavy():
     import subprocess
     import sys

@@ -148,6 +148,7 @@ def test_intervals_of_differences_cover(share):
     assert 0.94 <= np.mean([difference.low <= truth <= difference.high for difference in found]) <= 0.96
 
 
+@pytest.mark.slow
 def test_holm_bounds_the_rate_of_any_false_positive_among_all_pairs():
     """Five equal cells, ten pairs, 1,000 studies: without correction 0.05 becomes 0.27, with Holm's at most 0.05."""
     generator = np.random.default_rng(0)

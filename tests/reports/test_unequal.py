@@ -141,6 +141,7 @@ def test_a_study_varies_what_its_grid_and_changes_give_several_values():
     assert varied_keys(None) == set()
 
 
+@pytest.mark.slow
 def test_notes_are_in_every_rendering(store, tmp_path):
     rising = cell(store, "cf", curves=[curve(0.1, 0.2, 0.3, 0.4)])
     comparison = compare([*rising, *cell(store, "dot")], store, "dot", ["ndcg@10"])

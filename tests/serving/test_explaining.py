@@ -54,6 +54,7 @@ def explained(request, served_of):
     return served, users, rank(served, users, 5), request.param in LINEAR
 
 
+@pytest.mark.slow
 def test_exact_parts_and_the_base_are_the_score_and_the_others_are_what_is_lost_without(explained):
     served, users, ranking, is_linear = explained
     rows = np.array([0, 7, 11])
@@ -106,6 +107,7 @@ CURVED += [["encoder=tfidf", "ranker=mlp", "profile=attention"], ["encoder=tfidf
 CURVED += [["encoder=tfidf", "ranker=dot", "ranker.cosine=true"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [pytest.param(own, marks=only_full) if own[-1] in SAME_WAY else own for own in CURVED],
@@ -226,6 +228,7 @@ def test_a_user_without_a_history_has_no_reasons(served):
     assert frame["why"].list.len().to_list() == [0, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [["encoder=none", "ranker=cf"], ["ranker=popularity"]])
 def test_models_that_read_no_history_say_so(served_of, overrides):
     with pytest.raises(ConfigError, match="which reads no history: a vector of a whole user or item"):

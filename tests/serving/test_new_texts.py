@@ -25,6 +25,7 @@ def test_a_new_user_with_a_known_users_history_gets_the_same(served):
     assert torch.equal(same.items, rank(served, user, 10).items)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [["encoder=tfidf", "ranker=dot"], ["encoder=tfidf", "ranker=cf", "profile=mean"]])
 def test_new_items_leave_the_catalogue_as_it_was(run_of, overrides):
     served = serve(run_of(*overrides))
@@ -67,6 +68,7 @@ def test_words_that_nobody_knows_are_refused(served):
         with_text(served, "qwxz")
 
 
+@pytest.mark.slow
 def test_models_that_know_nothing_of_a_new_user_say_so(run_of):
     by_id = serve(run_of("encoder=none", "ranker=cf"))
     with pytest.raises(ConfigError, match=r"profile=id, which learns users .* use a run with a profile of the history"):

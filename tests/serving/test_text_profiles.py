@@ -35,6 +35,7 @@ def fused(run_of):
     return recsys.load(run_of(*FUSED).folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["alone", "fused"])
 @torch.no_grad()
 def test_known_users_are_served_as_they_were_tested(name, request):

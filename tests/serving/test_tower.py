@@ -70,6 +70,7 @@ def towers(run_of, tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [own if n in USUAL else long_form(own) for n, own in enumerate(RUNS)], ids=name_of
 )
@@ -91,6 +92,7 @@ def test_the_best_by_the_tower_are_the_best_of_the_model(towers, overrides):
     torch.testing.assert_close(scores.gather(1, expected.items), expected.scores, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_ONNX, reason="onnxruntime or onnxscript is not installed")
 @pytest.mark.parametrize("overrides", [IN_ONNX[0], *map(long_form, IN_ONNX[1:])], ids=name_of)
 def test_the_tower_of_onnx_gives_the_same_vectors(towers, overrides):
@@ -123,6 +125,7 @@ def tower(program):
     return FORMATS["pt2"].open(FORMATS["pt2"].write(program))
 
 
+@pytest.mark.slow
 def test_a_tower_has_torchs_own_operators_alone(towers):
     _, folder, _ = towers(*RUNS[4])
     program = torch.export.load(folder / "user_tower.pt2")
@@ -165,6 +168,7 @@ def test_where_a_tower_differs_nothing_is_written(dot_run, tmp_path, monkeypatch
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -24,6 +24,7 @@ def exported(run, folder, *overrides: str) -> str:
     return screen.file.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -65,6 +66,7 @@ def test_new_items_are_exported_behind_the_catalogue(dot_run, tmp_path):
     assert not (tmp_path / "items.faiss").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [["encoder=tfidf", "ranker=mlp", "profile=attention"], ["ranker=itemknn"]])
 def test_scores_that_are_no_products_are_refused(run_of, overrides):
     with pytest.raises(ConfigError, match=r"those of ranker=(mlp|itemknn) are no products"):

@@ -55,6 +55,7 @@ def make(cache_dir, tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "callback", [SWA, pytest.param(EMA, marks=only_full), ACCUMULATION], ids=["swa", "ema", "accumulation"]
 )
@@ -67,6 +68,7 @@ def test_a_run_with_the_callback_equals_one_of_single_steps(callback, make):
     assert torch.equal(*weights)
 
 
+@pytest.mark.slow
 def test_the_weights_that_were_averaged_last_are_tested(make):
     seen = Weights()
     run = make(SWA, *LAZY, "test_knowledge=train", callbacks=[seen])

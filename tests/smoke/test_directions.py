@@ -67,6 +67,7 @@ def test_the_epoch_that_is_best_in_the_metrics_direction_is_kept(metric, make):
     assert record.directions[metric] is (metric not in LOWER)
 
 
+@pytest.mark.slow
 def test_training_goes_on_while_a_metric_falls_whose_lower_values_are_better(make):
     settings = ["encoder=none", "ranker=cf", "trainer.max_epochs=4", "callbacks.early_stopping.patience=1"]
     curve = make(*settings, "learning_rate=0.03", "monitor=val/own@10").record.curve
@@ -75,6 +76,7 @@ def test_training_goes_on_while_a_metric_falls_whose_lower_values_are_better(mak
     assert len(missed) == 4  # with mode=max it stopped after the second epoch
 
 
+@pytest.mark.slow
 def test_a_search_minimises_what_is_better_when_lower(cache_dir, tmp_path):
     common = [*TINY, *QUICK, "trainer.max_epochs=2", VALIDATED, OWN % "MissedGain", "monitor=val/average_popularity@10"]
     cfg = recsys.compose(

@@ -49,6 +49,7 @@ def divergence(run, lists) -> float:
     return torch.nn.functional.kl_div(logs, probabilities, log_target=True, reduction="batchmean").item()
 
 
+@pytest.mark.slow
 def test_a_model_learns_the_order_of_its_teacher(store, teacher):
     with_labels, without = (recsys.run(distilled(store, teacher, f"loss.weight={weight}")) for weight in (0.9, 0.0))
     lists = teacher_lists(with_labels.cfg, with_labels.split)
@@ -112,6 +113,7 @@ def test_a_teacher_that_knows_validation_interactions_is_an_error(store):
         recsys.run(distilled(store, refitted))
 
 
+@pytest.mark.slow
 def test_a_prompt_ranker_teaches_its_candidates(store, tiny_decoder):
     prompt = ["ranker=prompt", *tiny_decoder["prompt"], "trainer.limit_val_batches=0", "ranker.n_diagnostic_users=0"]
     teacher = recsys.run([*store, *prompt])
@@ -124,6 +126,7 @@ def test_a_prompt_ranker_teaches_its_candidates(store, tiny_decoder):
     assert (lists.scores[~trained] == -torch.inf).all()
 
 
+@pytest.mark.slow
 def test_a_refit_learns_the_teacher_s_scores_of_the_whole_histories(store, teacher):
     run = recsys.run(distilled(store, teacher, "trainer.max_epochs=1"))
     made = refit_run(run)

@@ -56,6 +56,7 @@ def test_a_news_model_is_its_parts(experiment, expected):
     assert [cfg.choices[group] for group in ("data", "split", "metrics")] == ["mind", "given", "impressions"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "has_text", "has_ids"),
     [

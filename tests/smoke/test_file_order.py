@@ -21,6 +21,7 @@ def shuffled_data(small_data, tmp_path_factory) -> list[str]:
     return [f"data.path={folder}" if key.startswith("data.path=") else key for key in small_data]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choice",
     [["ranker=popularity"], ["ranker=itemknn"], ["ranker=cf", "encoder=none"], ["encoder=tfidf", "ranker=dot"]],

@@ -71,6 +71,7 @@ def losses(run):
     return [epoch["train/loss"] for epoch in run.record.curve]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["lora", *(pytest.param(name, marks=only_full) for name in CELLS if name != "lora")])
 def test_a_run_is_recorded_and_a_reopened_one_tests_the_same(mode, make):
     run = make(*CELLS[mode])
@@ -80,6 +81,7 @@ def test_a_run_is_recorded_and_a_reopened_one_tests_the_same(mode, make):
 
 
 # For each mode: test_encoder_modes.py.
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "epochs"), [("delta", 2), pytest.param("full", 3, marks=only_full)])
 def test_it_is_another_run_than_the_frozen_one_and_fits_its_data_better(mode, epochs, make):
     longer = [f"trainer.max_epochs={epochs}", "learning_rate=0.03", "train_share=0.3", "test=false"]
@@ -89,6 +91,7 @@ def test_it_is_another_run_than_the_frozen_one_and_fits_its_data_better(mode, ep
     assert losses(tuned)[-1] < losses(frozen)[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["delta", "lora", *(pytest.param(name, marks=only_full) for name in SAME_WAY)])
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_never_stopped(mode, make):
     whole = make(*CELLS[mode])
@@ -99,6 +102,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_never_stopped(mode, make)
     assert resumed.record.curve == whole.record.curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["last_n", pytest.param("full", marks=only_full)])
 def test_each_text_is_encoded_once_a_step_and_the_catalogue_once_an_evaluation(mode, make, monkeypatch):
     trained, evaluated, cuts = [], [], []
@@ -121,6 +125,7 @@ def test_each_text_is_encoded_once_a_step_and_the_catalogue_once_an_evaluation(m
     assert len(cuts) == (mode == "last_n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["full", pytest.param("last_n", marks=only_full)])
 def test_a_text_that_the_run_never_saw_goes_through_the_trained_layers(mode, make):
     served = serve(make(*CELLS[mode]))

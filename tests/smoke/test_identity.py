@@ -136,6 +136,7 @@ def test_the_record_of_a_replaced_part_names_it(parts, make):
     assert record.contents == {"encoder_content": {"encoder": "mine"}}
 
 
+@pytest.mark.slow
 def test_another_model_in_the_same_folder_is_not_another_seed(make, tmp_path):
     from encoders.tiny_models import bert_folder
 

@@ -70,6 +70,7 @@ def test_texts_tell_what_is_clicked(run):
     assert run.record.metrics["test/auc"] > 0.9  # 1/2 is chance
 
 
+@pytest.mark.slow
 def test_a_text_of_what_a_user_read_tells_what_is_clicked(settings):
     """Each impression has a history of its own, and so a text of its own."""
     read = recsys.run([*settings, "encoder=tfidf", "ranker=dot", "profile=text"])
@@ -77,6 +78,7 @@ def test_a_text_of_what_a_user_read_tells_what_is_clicked(settings):
     assert read.record.encoding["users"]["test"]["n_read"] == N_USERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["nrms", "naml", "lstur"])
 def test_published_models_learn_what_is_clicked(experiment, settings):
     quick = [*settings[1:], "trainer.max_epochs=3", "features.dim=16"]

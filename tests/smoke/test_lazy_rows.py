@@ -55,6 +55,7 @@ def make(small_data, cache_dir, tmp_path):
 OTHER_CELLS = [pytest.param(cell, "adamw", marks=only_full) for cell in CELLS if cell != "hybrid"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cell", "optimizer"), [("ids", "adam"), ("hybrid", "adamw"), *OTHER_CELLS])
 def test_metrics_are_those_of_moving_all_rows(cell, optimizer, make):
     # In 64 bits, since a rounding error may turn two films of nearly the same score round.
@@ -66,6 +67,7 @@ def test_metrics_are_those_of_moving_all_rows(cell, optimizer, make):
     assert losses[0] == pytest.approx(losses[1], rel=1e-8)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_and_ends_as_if_never_stopped(make):
     whole = make(*CELLS["ids"], *ALWAYS)
     with pytest.raises(Stopped):
@@ -75,6 +77,7 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_if_never_stopped(make):
     assert resumed.record.curve == whole.record.curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trainer", ["trainer.gradient_clip_val=1", "trainer.accumulate_grad_batches=2"])
 def test_all_rows_are_moved_where_lightning_has_a_part_in_steps(trainer, make):
     watch = Watch()

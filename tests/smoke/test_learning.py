@@ -27,6 +27,7 @@ def floor(cache_dir, tmp_path_factory):
     return run(cache_dir, store, "data=synthetic", "ranker=popularity").record.metrics["test/ndcg@10"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranker", ["dot", *(pytest.param(ranker, marks=only_full) for ranker in ("cf", "mlp"))])
 def test_topics_that_drive_preferences_are_learnt_from_text(ranker, floor, cache_dir, tmp_path):
     learnt = run(cache_dir, tmp_path, "data=synthetic", "encoder=tfidf", f"ranker={ranker}", "trainer.max_epochs=15")

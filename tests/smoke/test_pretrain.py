@@ -29,6 +29,7 @@ def split(texts_data, cache_dir):
     return load_split(recsys.compose([*texts_data, f"paths.cache_dir={cache_dir}"], "pretrain"))
 
 
+@pytest.mark.slow
 def test_a_killed_command_gives_the_same_folder_which_an_encoder_reads(texts_data, small_data, tmp_path, cache_dir):
     command = [*texts_data, *SIZES, "encoder.pretraining.epochs=12", "texts=both"]
     whole = run("pretrain", *command, "output=whole", cwd=tmp_path, cache=tmp_path / "one")

@@ -28,6 +28,7 @@ def run(overrides):
     return recsys.run([*overrides, "encoder=tfidf", "ranker.prompt.n_examples=1"])
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_scored_by_and_reopens_the_same(run):
     again = evaluate_again(run)
     assert again == {name: value for name, value in run.record.metrics.items() if name.startswith("test/")}
@@ -59,6 +60,7 @@ def test_it_recommends_candidates_of_the_retriever_first(run):
     assert [score > -1000 for score in scores] == [True] * 5 + [False] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("score", ["letters", pytest.param("yes_no", marks=only_full)])
 def test_a_trained_model_is_fitted_again_recorded_and_reopened(overrides, score):
     given = ["ranker@ranker.retriever=popularity", f"ranker.score={score}", "ranker.training.max_epochs=1"]

@@ -96,6 +96,7 @@ def alone(refitted, tmp_path):
     return recsys.load(tmp_path / "runs" / refitted.record.run_id)
 
 
+@pytest.mark.slow
 def test_the_record_keeps_validation_the_cost_of_the_refit_and_what_the_model_knows(
     refitted, small_data, cache_dir, tmp_path
 ):
@@ -121,6 +122,7 @@ def test_the_record_keeps_validation_the_cost_of_the_refit_and_what_the_model_kn
     assert refitted.record.metrics["test/ndcg@10"] != once.record.metrics["test/ndcg@10"]
 
 
+@pytest.mark.slow
 def test_the_refit_is_a_fit_on_train_and_validation_for_the_chosen_epochs(refitted, small_data, cache_dir, tmp_path):
     by_hand = small_run(
         small_data,
@@ -166,6 +168,7 @@ def test_a_run_killed_in_the_refit_ends_as_if_never_killed(small_data, cache_dir
     assert not (resumed.folder / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothing(alone, cache_dir, tmp_path):
     tested, made = alone, refit_run(alone)
     assert made.record.metrics == {}

@@ -38,6 +38,7 @@ def test_another_seed_gives_another_run(small_data, cache_dir, tmp_path):
     assert first.record.protocol_fingerprint == second.record.protocol_fingerprint
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_found_and_tests_the_same_when_reopened(small_data, cache_dir, tmp_path):
     run = run_in(tmp_path, small_data, cache_dir)
     stamp = (run.folder / "record.json").stat().st_mtime_ns

@@ -120,6 +120,7 @@ def test_whole_rankings_have_an_auc(log, tmp_path):
     assert not any("lists of at most" in warning for warning in run.record.warnings)
 
 
+@pytest.mark.slow
 def test_other_content_is_another_run_and_another_place_is_not(log, tmp_path):
     one, other = tmp_path / "recs.csv", tmp_path / "moved.csv"
     one.write_text("user,item\nu0,i4\n")
@@ -130,6 +131,7 @@ def test_other_content_is_another_run_and_another_place_is_not(log, tmp_path):
     assert scored(one, "name=mine", *log).record.run_id != first.record.run_id
 
 
+@pytest.mark.slow
 def test_lists_stand_beside_models_in_a_comparison(log, tmp_path, capsys):
     """Three seeds of another program are one cell, whose lists differ."""
     for seed in range(3):

@@ -39,6 +39,7 @@ def test_a_ready_study_ends_in_its_report(name, tmp_path, cache_dir):
     assert all(len(cell.trials) <= int(study.search.get("n_trials", 0)) for cell in study.cells)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["headline", *(pytest.param(name, marks=only_full) for name in ("sweep", "ablation"))])
 def test_a_ready_study_is_planned(name, tmp_path, cache_dir):
     further, _ = STUDIES[name]
@@ -57,6 +58,7 @@ def test_a_study_without_its_texts_says_which_key_to_set(tmp_path):
     assert "set study.written=…" in said.error
 
 
+@pytest.mark.slow
 def test_the_cells_of_language_models_go_together_and_each_has_a_plain_counterpart():
     given = ["study.written=items.parquet", "study.teacher=0123456789ab"]
     study = recsys.compose(["study=language_models", *given], "study").study

@@ -34,6 +34,7 @@ def vectors(small_data, cache_dir, tmp_path) -> list[str]:
     return recsys.save_vectors(tmp_path / "v.safetensors", values[kept], [ids[row] for row in kept])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "chosen",
     [["ranker=dot"], *(pytest.param([ranker], marks=only_full) for ranker in ("ranker=ease", "ranker=itemknn"))],

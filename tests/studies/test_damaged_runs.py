@@ -10,6 +10,7 @@ from recsys.studies.runner import run_study
 from recsys.tracking.store import Store
 
 
+@pytest.mark.slow
 def test_damaged_files_stop_only_their_own_run(study_of, tmp_path):
     store, seed = tmp_path / "runs", "study.seeds=[0]"
     first = run_study(study_of(seed))

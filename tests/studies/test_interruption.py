@@ -95,6 +95,7 @@ def test_two_workers_share_a_study(undisturbed, tmp_path, cache_dir):
     assert all(contents(store)[run_id] == contents(undisturbed)[run_id] for run_id in both)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_loses_nothing(tmp_path, cache_dir):
     store = tmp_path / "full"
     make_here(store, cache_dir, "study.seeds=[0]")

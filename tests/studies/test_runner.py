@@ -68,6 +68,7 @@ def tuned(tmp_path_factory, cache_dir):
     return run_study(make(*TUNED)), make, store
 
 
+@pytest.mark.slow
 def test_every_cell_gets_the_same_budget_and_the_test_is_left_out_of_tuning(tuned):
     result, _, store = tuned
     assert result.failures == []
@@ -102,6 +103,7 @@ def test_the_seed_of_a_trial_is_none_of_the_tested(tuned):
     assert result.record.search["tuning_seeds"] == [1000]
 
 
+@pytest.mark.slow
 def test_a_trial_may_be_the_mean_of_several_seeds(study_of, tmp_path):
     cfg = study_of(*DRAWN, "search.n_trials=1", "search.seeds=2", "study.seeds=[1000]", cells=ONE)
     (trial,) = run_study(cfg).record.cells[1].trials
@@ -110,6 +112,7 @@ def test_a_trial_may_be_the_mean_of_several_seeds(study_of, tmp_path):
     assert trial.value == pytest.approx(sum(record.metrics["val/ndcg@10"] for record in runs) / 2, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_first_trial_may_have_the_cells_own_settings(study_of):
     search = ["search=random", "search.n_trials=2", "search.defaults_first=true"]
     cfg = study_of(*search, "study.seeds=[0]", cells=ONE)
@@ -122,6 +125,7 @@ def test_the_first_trial_may_have_the_cells_own_settings(study_of):
     assert cell.parameters.keys() == best.parameters.keys()
 
 
+@pytest.mark.slow
 def test_a_factor_is_trained_with_its_values_under_a_search(study_of):
     factors = "study.factors={features.dim: [4], learning_rate: [0.0001]}"
     cfg = study_of(*DRAWN, "search.n_trials=1", "study.seeds=[0]", factors, cells="{}")
@@ -137,6 +141,7 @@ def test_a_factor_is_trained_with_its_values_under_a_search(study_of):
     assert "optimizer.lr" in cells["base"].space
 
 
+@pytest.mark.slow
 def test_cells_that_tuning_makes_the_same_are_all_kept(study_of, tmp_path):
     own = '"encoder=none", "ranker=cf", "loss=bpr"'
     base = f'{{base: [{own}], same: [{own}, "optimizer.lr=0.01"]}}'
@@ -180,6 +185,7 @@ def test_a_larger_budget_goes_on_from_the_smaller(tuned):
     assert len(large) == 4
 
 
+@pytest.mark.slow
 def test_the_same_search_tries_the_same(tuned, study_of, tmp_path):
     """Beside another cell, and alone."""
     result, _, store = tuned
@@ -191,6 +197,7 @@ def test_the_same_search_tries_the_same(tuned, study_of, tmp_path):
     assert {run_id: first[run_id] for run_id in second} == second
 
 
+@pytest.mark.slow
 def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
     pruned = ["search.pruner.n_startup_trials=1", "search.pruner.n_warmup_steps=0"]
     result = run_study(study_of(*DRAWN, "search.n_trials=6", "study.seeds=[0]", *pruned, cells=ONE))
@@ -202,6 +209,7 @@ def test_a_trial_that_promises_little_is_given_up(study_of, tmp_path):
     assert len(records) == len(folders)  # nothing is left of what was given up
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "search", ["nsga2", *(pytest.param(name, marks=only_full) for name in ("cmaes", "random", "grid"))]
 )
@@ -215,6 +223,7 @@ def test_every_search_method_makes_its_trials(search, study_of):
     assert (trials[0].cost is not None) is (search == "nsga2")
 
 
+@pytest.mark.slow
 def test_an_exhaustive_search_tries_each_combination_once(study_of):
     others = ("features.init_std", "profile.init_std", "optimizer.lr", "optimizer.weight_decay")
     space = f"study.space={{negatives.n_negatives: {{choice: [2, 4]}}, {', '.join(f'{key}: null' for key in others)}}}"
@@ -225,6 +234,7 @@ def test_an_exhaustive_search_tries_each_combination_once(study_of):
     assert tried == [("full_softmax",), ("sampled_softmax", "2"), ("sampled_softmax", "4")]
 
 
+@pytest.mark.slow
 def test_a_failing_run_is_recorded_and_the_others_go_on_and_it_can_be_retried(study_of, tmp_path, monkeypatch):
     bad = '{cf: ["encoder=none","ranker=cf"], bad: ["ranker=dot","learning_rate=1e38"]}'
     result = run_study(study_of("study.seeds=[0]", cells=bad))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import sys, time
 from pathlib import Path
@@ -21,6 +23,7 @@ print(len(study.trials))
 """
 
 
+@pytest.mark.slow
 def test_studies_that_begin_at_once_on_a_new_storage_both_go_on(tmp_path):
     start, database = tmp_path / "start", tmp_path / "shared.db"
     workers = [

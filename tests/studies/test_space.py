@@ -100,6 +100,7 @@ def test_a_malformed_entry_is_refused_by_key(entry):
 OTHERS = ["encoder", "features", "profile", "negatives", "optimizer", "loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["ranker", *(pytest.param(group, marks=only_full) for group in OTHERS)])
 def test_what_components_declare_can_be_drawn_and_composed(group):
     declaring = [path for path in (conf_dir() / group).glob("[!_]*.yaml") if FULL or "\nsearch:" in path.read_text()]

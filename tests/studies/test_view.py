@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from full import only_full
 from rich.console import Console
 from studies.conftest import contents
@@ -22,6 +23,7 @@ def shown(view: StudyView) -> str:
     return console.export_text()
 
 
+@pytest.mark.slow
 def test_the_view_tells_what_is_done_running_failed_and_best(study_of, tmp_path):
     cfg = study_of()
     view = StudyView(cfg, Console(force_terminal=True))
@@ -46,6 +48,7 @@ def test_the_view_tells_what_is_done_running_failed_and_best(study_of, tmp_path)
         assert "running: " in shown(view)
 
 
+@pytest.mark.slow
 def test_outside_a_terminal_each_run_is_a_line(study_of, capsys):
     cfg = study_of("study.seeds=[0]")
     run_study(cfg, progress=StudyView(cfg, Console(width=40)))
@@ -57,6 +60,7 @@ def test_outside_a_terminal_each_run_is_a_line(study_of, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_is_done_and_how_long_the_rest_will_take(study_of, capsys):
     study_command(study_of("dry_run=true"))
     assert "6 runs to do, 1 at a time: no run in the store to estimate the time from" in capsys.readouterr().out

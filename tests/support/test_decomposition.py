@@ -61,6 +61,7 @@ def test_more_vectors_than_there_are():
     assert (values.shape, vectors.shape) == ((3,), (3, 5))
 
 
+@pytest.mark.slow
 def test_tfidf_vectors_are_the_same_for_any_number_of_threads():
     hashes = set()
     for n_threads in ("1", "2"):

@@ -64,6 +64,7 @@ class Node:
         self.itself, self.tensor = self, torch.ones(n_numbers)
 
 
+@pytest.mark.slow
 def test_a_cycle_that_was_alive_at_an_earlier_call_is_freed_by_a_later_one():
     node = Node(1_000)
     reference = weakref.ref(node)
@@ -75,6 +76,7 @@ def test_a_cycle_that_was_alive_at_an_earlier_call_is_freed_by_a_later_one():
     assert reference() is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_small_cycles_are_freed_once_they_are_large_together():
     free_what_is_left()

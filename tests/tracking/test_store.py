@@ -215,6 +215,7 @@ def test_a_failure_inside_the_lock_is_not_taken_for_one_of_the_store(store):
         raise OSError("of the run")
 
 
+@pytest.mark.slow
 def test_two_hundred_records_are_read_in_a_moment(store):
     config = {f"key{number}": {"a": number, "b": "text"} for number in range(60)}
     metrics = {f"test/metric{number}@10": 0.123456789 for number in range(60)}

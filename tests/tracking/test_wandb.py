@@ -108,6 +108,7 @@ def warnings_of(caplog):
     return [record.getMessage() for record in caplog.records if record.name == tracking.log.name]
 
 
+@pytest.mark.slow
 def test_without_a_key_runs_are_kept_in_files_and_no_server_is_asked(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(tracking, "problem_of", lambda *_: pytest.fail("a server was asked"))
     two_runs(tmp_path)

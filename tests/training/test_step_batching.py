@@ -43,6 +43,7 @@ def test_steps_at_once_end_in_the_weights_of_lightnings_own_loop(small_data, cac
         assert all(torch.equal(first[name], weight) for name, weight in module.state_dict().items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     [
@@ -89,6 +90,7 @@ def test_the_default_trainer_takes_several_steps_and_never_less_than_one():
     assert steps_at_once(trainer, 10, 0) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "debug", ["overfit", *(pytest.param(name, marks=only_full) for name in ("default", "limit", "profiler"))]
 )
@@ -166,6 +168,7 @@ def test_callbacks_with_hooks_of_a_step_watch_it_unless_they_are_known(callback,
     assert watches_steps(callback) == expected
 
 
+@pytest.mark.slow
 def test_a_callback_sees_each_step(small_data, cache_dir):
     steps = Steps()
     module, trainer = fitted(small_data, cache_dir, callbacks=[steps])

@@ -104,6 +104,7 @@ def test_every_section_is_there_and_the_first_answers(page):
     assert questions == ["Which is best?", "How sure?", "At what cost?"]
 
 
+@pytest.mark.slow
 def test_every_figure_has_a_title_words_a_picture_and_its_data(made, text, page):
     comparison, study, _ = made
     expected = {figure.name: figure for section in sections(comparison, None, study) for figure in section.figures}
@@ -183,6 +184,7 @@ def test_links_to_runs_are_safe_addresses(made, tmp_path):
     assert run_grid(comparison, None).rows[0][2].link == ""
 
 
+@pytest.mark.slow
 def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
     store = Store(tmp_path)
     runs = small_study(store)[::2]

@@ -54,6 +54,7 @@ def figures(comparison: Comparison, study: StudyRecord | None = None) -> dict[st
     return {figure.name: figure for section in sections(comparison, None, study) for figure in section.figures}
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_study_is_there_with_its_words_and_data(drawn):
     expected = {"leaderboard", "differences", "significance", "ablation", "segments", "accuracy_cost"}
     expected |= {"accuracy_memory", "learning_curves", "tradeoffs", "metric_pairs", "search_history"}
@@ -68,6 +69,7 @@ def test_every_figure_of_a_study_is_there_with_its_words_and_data(drawn):
         json.dumps(figure.spec, allow_nan=False)
 
 
+@pytest.mark.slow
 def test_all_of_them_can_be_drawn(drawn):
     for name, figure in drawn.items():
         text = figure.render("svg").decode()
@@ -232,6 +234,7 @@ def test_runs_without_curves_segments_or_further_metrics_have_no_such_figures(tm
     assert set(figures(bare)) == {"leaderboard", "segments"}  # the length of histories is in the values per user
 
 
+@pytest.mark.slow
 def test_tradeoffs_are_against_the_first_metric(made):
     comparison, _ = made
     figure = tradeoffs.tradeoffs(comparison)

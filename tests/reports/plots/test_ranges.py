@@ -36,6 +36,7 @@ def ticks(figure):
     return [float(word.replace("−", "-")) for word in words]
 
 
+@pytest.mark.slow
 def test_no_axis_has_values_below_the_range(comparison):
     for figure in (leaderboard.leaderboard(comparison), tradeoffs.metric_pairs(comparison), segments(comparison)):
         assert min(ticks(figure)) == 0, figure.name

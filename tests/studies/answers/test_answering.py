@@ -131,6 +131,7 @@ def test_the_report_begins_with_the_answer(said, shop):
     assert cfg.study.common[0] == "data=table"
 
 
+@pytest.mark.slow
 def test_a_notebook_does_the_same_in_six_lines(shop, said):
     columns = list(zip(*sales(), strict=True)), list(zip(*articles(), strict=True))
     frame = pl.DataFrame(columns[0], schema=["customer", "article", "bought"])

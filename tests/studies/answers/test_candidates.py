@@ -14,6 +14,7 @@ def labels(found):
     return [cell.label for group in found for cell in group.cells]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_cold", [False, True])
 def test_every_cell_composes_and_has_another_label(is_cold):
     found = groups(FACTS, ["encoder=bert"], "bert", is_cold)
