@@ -56,6 +56,7 @@ def own_conf(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "command"), commands())
 def test_a_command_composes(page, command, own_conf, monkeypatch):
     if page == "get_started.md":

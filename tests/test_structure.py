@@ -40,6 +40,7 @@ def test_no_test_has_more_than_300_lines():
     assert not {name: n for name, n in lengths.items() if n > 300}
 
 
+@pytest.mark.slow
 def test_the_docs_have_the_table(measured):
     page = structure.PAGE.read_text()
     shown = page.split(structure.BEGIN)[1].split(structure.END)[0]

@@ -100,6 +100,7 @@ def verdict(group: str, option: str, name: str, other: str) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["heir", "class"])
 @pytest.mark.parametrize(("group", "option", "refused", "fitting"), COMBINATIONS)
 def test_another_yaml_passes_or_is_refused_as_the_original(renamed, group, option, refused, fitting, kind):

@@ -84,6 +84,7 @@ def choosing(group: str, option: str) -> list[str]:
     return [f"{group}={option}", *(f"{group}.{given}" for given in NEEDED.get((group, option), ()))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [

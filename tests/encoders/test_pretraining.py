@@ -99,6 +99,7 @@ def test_longer_texts_need_positions_of_their_own(kind, tmp_path):
     assert np.isfinite(vectors).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["weights", "report", "unfinished"])
 def test_a_damaged_pretraining_is_done_again(kind, tmp_path, caplog, damage):
     expected = fitted(make(kind), tmp_path).encode(CATALOGUE[:5])

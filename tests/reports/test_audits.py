@@ -55,6 +55,7 @@ def test_written_texts_count_as_a_language_model(store):
     assert "was not audited" in audit_of(store, [record]).sentences[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "facts",
     [

@@ -74,6 +74,7 @@ def test_exact_parts_and_the_base_are_the_score_and_the_others_are_what_is_lost_
             torch.testing.assert_close(parts[row, place], expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_score_falls_more_without_the_named_items_than_without_others(explained):
     served, users, ranking, is_linear = explained
     reasons = explain(served, users, ranking, 2)
@@ -142,6 +143,7 @@ def test_integrated_gradients_of_a_sum_are_its_parts_less_those_of_an_average_it
     torch.testing.assert_close(found[1][0], exact[1][0] + average, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_integrated_gradients_are_those_of_captum(served_of):
     served = served_of("encoder=tfidf", "ranker=dot", "profile=attention")
     users = known_users(served, ["42"])
@@ -169,6 +171,7 @@ def test_leave_one_out_may_be_asked_for_where_parts_are_exact(served):
     assert reasons.base is None
 
 
+@pytest.mark.slow
 def test_gradients_that_miss_the_score_are_not_shown(served_of, monkeypatch):
     served = served_of("encoder=tfidf", "ranker=dot", "profile=transformer")
     users = known_users(served, ["42"])

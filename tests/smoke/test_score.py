@@ -45,6 +45,7 @@ def scored(file, *overrides: str) -> Run:
     return make_run(score_command.run_config(cfg))
 
 
+@pytest.mark.slow
 def test_a_runs_own_lists_score_what_the_run_scored(cache_dir, tmp_path):
     """On the embedded data, with ties (popularity) and without."""
     places = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]

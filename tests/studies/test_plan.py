@@ -50,6 +50,7 @@ def test_impossible_cells_are_refused(cells, message, study_of):
         plan(study_of(cells=cells))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

@@ -85,6 +85,7 @@ def test_every_cell_gets_the_same_budget_and_the_test_is_left_out_of_tuning(tune
     assert {record.tuning["trials"] for record in final} == {3}
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_run_on_every_seed(tuned):
     result, _, store = tuned
     cell = result.record.cells[2]
@@ -96,6 +97,7 @@ def test_the_best_trial_is_run_on_every_seed(tuned):
     assert best.value in values
 
 
+@pytest.mark.slow
 def test_the_seed_of_a_trial_is_none_of_the_tested(tuned):
     result, _, store = tuned
     seeds = {(record.seed, record.config["test"]) for record in Store(store).records()}
@@ -177,6 +179,7 @@ def test_a_trial_that_ends_while_it_is_claimed_is_not_taken_up(ends):
     assert (found is None) is ends
 
 
+@pytest.mark.slow
 @only_full
 def test_a_larger_budget_goes_on_from_the_smaller(tuned):
     result, make, _ = tuned

@@ -115,6 +115,7 @@ def test_without_a_key_runs_are_kept_in_files_and_no_server_is_asked(tmp_path, m
     assert warnings_of(caplog) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["closed", "silent", "refusing"])
 def test_a_server_that_fails_is_asked_once_and_waited_for_in_bounds(server, request, tmp_path, monkeypatch, caplog):
     request.getfixturevalue(server)

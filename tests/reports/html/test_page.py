@@ -50,6 +50,9 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
+pytestmark = pytest.mark.slow  # the report of a whole study, made once
+
+
 @pytest.fixture(scope="module")
 def text(made):
     return made[2].read_text(encoding="utf-8")
@@ -104,7 +107,6 @@ def test_every_section_is_there_and_the_first_answers(page):
     assert questions == ["Which is best?", "How sure?", "At what cost?"]
 
 
-@pytest.mark.slow
 def test_every_figure_has_a_title_words_a_picture_and_its_data(made, text, page):
     comparison, study, _ = made
     expected = {figure.name: figure for section in sections(comparison, None, study) for figure in section.figures}
@@ -184,7 +186,6 @@ def test_links_to_runs_are_safe_addresses(made, tmp_path):
     assert run_grid(comparison, None).rows[0][2].link == ""
 
 
-@pytest.mark.slow
 def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
     store = Store(tmp_path)
     runs = small_study(store)[::2]
@@ -210,7 +211,6 @@ def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
     Page(write_report(alone, tmp_path / "alone", "T", None, ["html"])["html"].read_text())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("n_runs", [50, pytest.param(200, marks=only_full)])
 def test_many_runs_of_671_users_are_all_in_one_small_page(n_runs, tmp_path):
     store = Store(tmp_path)

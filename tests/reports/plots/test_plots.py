@@ -112,6 +112,7 @@ def test_a_long_leaderboard_keeps_the_baseline(tmp_path):
     assert len(figure.data.rows) == 50
 
 
+@pytest.mark.slow
 def test_the_ablation_has_the_differences_from_its_base(made, drawn):
     comparison, _ = made
     figure = drawn["ablation"]

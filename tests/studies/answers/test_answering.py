@@ -83,6 +83,7 @@ def runs_in(text: str) -> list[str]:
     return [line for line in text.splitlines() if "seed 0" in line]
 
 
+@pytest.mark.slow
 def test_the_data_is_checked_and_the_split_is_explained(said):
     out = words(said.out)
     assert "The text of an item is made of all text columns: {name}. {note}" in out
@@ -93,6 +94,7 @@ def test_the_data_is_checked_and_the_split_is_explained(said):
     assert "No study of cold items" in out
 
 
+@pytest.mark.slow
 def test_the_plan_comes_before_the_first_run(said):
     out = words(said.out)
     plan = out.index("4 cells with 1 trial (untuned) and 1 seed each")
@@ -104,6 +106,7 @@ def test_the_plan_comes_before_the_first_run(said):
     assert all(re.search(left, line) for line in runs_in(said.error)), said.error
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_was_stopped(said, shop, stopped):
     ledger = json.loads(next((shop[0] / "runs" / "studies").glob("answer_*/answer.json")).read_text())
     assert ledger["done"] == ledger["begun"] == ledger["seeds"] == ledger["n_groups"] == 1
@@ -115,6 +118,7 @@ def test_it_goes_on_where_it_was_stopped(said, shop, stopped):
     assert len(now) == 3 + len(CELLS)
 
 
+@pytest.mark.slow
 def test_the_report_begins_with_the_answer(said, shop):
     folder = next((shop[0] / "runs" / "reports").glob("answer_shop_*"))
     text = (folder / "report.md").read_text()
