@@ -70,12 +70,14 @@ def test_every_other_line_of_the_commands_sets_up_the_project():
     assert others == ["export PYTHONPATH=$PWD", "export RECSYS_CONF=$PWD/conf"]
 
 
+@pytest.mark.slow
 def test_the_tests_of_the_page_pass(execute):
     finished = execute("check", "tests").finish()
     assert finished.returncode == 0, finished.stdout
     assert re.search(r"\d\d passed", finished.stdout)
 
 
+@pytest.mark.slow
 def test_the_runs_of_the_page_are_made(execute, project):
     own_data = [any(argument.startswith("data=") for argument in arguments) for arguments in RUNS]
     commands = [[*run, *([] if own else DATA), *TINY] for run, own in zip(RUNS, own_data, strict=True)]

@@ -173,6 +173,7 @@ def test_a_class_of_a_notebook_is_built_in_workers(tmp_path):
     printed(written(tmp_path, WORKERS))
 
 
+@pytest.mark.slow
 def test_a_run_on_a_class_of_a_notebook_is_loaded_again(tmp_path):
     done = run(written(tmp_path, RUN), cwd=tmp_path, cache=tmp_path / "cache")
     assert done.returncode == 0, done.stderr

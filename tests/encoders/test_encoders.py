@@ -196,6 +196,7 @@ def test_what_changes_vectors_changes_the_identity(changed):
     assert GPT2Encoder(**changed).identity() != GPT2Encoder().identity()
 
 
+@pytest.mark.slow
 def test_a_cut_text_is_its_beginning(tmp_path):
     encoder = GPT2Encoder(str(gpt2_folder(tmp_path)), max_length=8)
     encoder.fit(TEXTS, tmp_path)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from encoders.embedding_server import serving
 
 BATCH, CONCURRENT, N_TEXTS = 4, 2, 240
@@ -26,6 +27,7 @@ def encode_apart(url: str, folder: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SCRIPT, url, folder])
 
 
+@pytest.mark.slow
 def test_a_killed_process_pays_again_for_requests_under_way_alone(tmp_path):
     """Killed with half of the texts answered: each thread has at most one request whose texts are sent again."""
     with serving() as server:

@@ -38,6 +38,7 @@ def fitted(encoder, cache_dir: Path):
     return encoder
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_whatever_the_global_one(kind, tmp_path):
     torch.manual_seed(1)
     one = fitted(make(kind), tmp_path / "one")

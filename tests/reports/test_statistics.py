@@ -137,6 +137,7 @@ def test_without_a_difference_one_study_in_twenty_is_significant(test):
     assert 0.04 <= np.mean([difference.p < 0.05 for difference in found]) <= 0.06
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.0, 0.8])
 def test_intervals_of_differences_cover(share):
     """A second cell that hits as often as the first, or four times in five."""

@@ -131,6 +131,7 @@ def test_integrated_gradients_and_the_score_of_average_items_are_the_score(serve
     check_by_deletion(served, users, ranking, reasons, 0.5 if "profile=transformer" in overrides else 0.8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overrides", LINEAR[:2])
 def test_integrated_gradients_of_a_sum_are_its_parts_less_those_of_an_average_item(served_of, overrides):
     served = served_of(*overrides)

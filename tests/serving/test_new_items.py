@@ -96,6 +96,7 @@ def recommended(run, *overrides: str) -> tuple[str, pl.DataFrame]:
     return screen.file.getvalue(), pl.read_parquet(path)
 
 
+@pytest.mark.slow
 def test_new_items_are_ranked_with_the_catalogue_or_alone(dot_run, new_items):
     said, alone = recommended(dot_run, "user=42", f"items={new_items}", "catalogue=false")
     assert "4 new items" in said
@@ -128,6 +129,7 @@ def test_a_catalogue_that_is_left_out_needs_new_items(dot_run, new_items):
         recommended(dot_run, "user=42", "catalogue=false", f"items={new_items}", "where=\"item_id = '1'\"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides", [["encoder=none", "ranker=cf"], ["ranker=ease"], ["encoder=tfidf", "ranker=itemknn"]]
 )

@@ -88,6 +88,7 @@ def test_a_favourite_is_what_is_above_the_mean_share():
     assert favourites(items.drop("categories"), lists) == ["", "", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("favourite", ["Drama", ""])
 def test_the_page_shows_every_user_and_names_cannot_break_out(found, favourite):
     hostile = "</script><script>alert(1)</script>"

@@ -26,6 +26,7 @@ def scores_one_by_one(served, user: int) -> np.ndarray:
     return scores.numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [

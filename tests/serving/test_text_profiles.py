@@ -49,6 +49,7 @@ def test_known_users_are_served_as_they_were_tested(name, request):
     assert tested.std(dim=0).max() > 0
 
 
+@pytest.mark.slow
 def test_a_reopened_run_is_tested_alike(fused):
     again = evaluate_again(fused)
     assert again["test/ndcg@10"] == pytest.approx(fused.record.metrics["test/ndcg@10"], abs=1e-9)

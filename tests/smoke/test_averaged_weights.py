@@ -77,6 +77,7 @@ def test_the_weights_that_were_averaged_last_are_tested(make):
     assert torch.allclose(_flat(load_file(run.weights)), expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_tested_where_training_stops_before_the_average_is_made(make):
     early = ["trainer.max_epochs=30", "callbacks.early_stopping.patience=1", "learning_rate=0.1"]
     late = SWA.replace("swa_epoch_start: 2", "swa_epoch_start: 30")

@@ -52,6 +52,7 @@ def test_train_then_train_again_then_evaluate(small_data, tmp_path, cache_dir):
     assert re.search(r"\n0 of \d+ metrics differ", again.stdout)
 
 
+@pytest.mark.slow
 def test_multirun_makes_each_run_and_finds_what_is_there(small_data, tmp_path, cache_dir):
     sweep = ["-m", *small_data, "encoder=none", "ranker=cf", "seed=0,1"]
     done = run("train", *sweep, cwd=tmp_path, cache=cache_dir)
@@ -62,6 +63,7 @@ def test_multirun_makes_each_run_and_finds_what_is_there(small_data, tmp_path, c
     assert "2 seeds" in compared.stdout
 
 
+@pytest.mark.slow
 def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp_path, cache_dir):
     quoted = ",".join(f'"{override}"' for override in small_data if "template" not in override)
     study = [
@@ -88,6 +90,7 @@ def test_a_study_ends_in_a_table_and_a_report_and_is_found_again(small_data, tmp
     assert "0 runs made and 6 found" in second.stdout
 
 
+@pytest.mark.slow
 def test_a_failing_run_is_listed_and_the_others_go_on(small_data, tmp_path, cache_dir):
     quoted = ",".join(f'"{override}"' for override in small_data if "template" not in override)
     study = [
@@ -151,6 +154,7 @@ def test_update_readme_wants_a_study_that_was_made(tmp_path, cache_dir):
     assert "there is no study 'mine' in runs" in done.stderr
 
 
+@pytest.mark.slow
 def test_nothing_is_written_outside_the_store_and_the_cache(small_data, tmp_path, cache_dir):
     done = run("train", *small_data, "encoder=none", "ranker=cf", cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 0, done.stderr

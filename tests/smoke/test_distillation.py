@@ -142,6 +142,7 @@ def test_a_refit_learns_the_teacher_s_scores_of_the_whole_histories(store, teach
     assert known[lists.items[listed].long()].all()
 
 
+@pytest.mark.slow
 def test_an_audit_of_a_student_asks_about_the_teacher_s_language_model(store, teacher, tiny_decoder):
     prompt = ["ranker=prompt", *tiny_decoder["prompt"], "trainer.limit_val_batches=0", "ranker.n_diagnostic_users=0"]
     student = recsys.run(distilled(store, recsys.run([*store, *prompt]), "loss.n_candidates=5", "trainer.max_epochs=1"))

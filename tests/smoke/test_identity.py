@@ -101,6 +101,7 @@ def test_a_mended_part_is_another_run_with_other_numbers(parts, make, part):
     assert make(*CHOSEN[part]).record == first.record
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["encoder", pytest.param("ranker", marks=only_full)])
 def test_a_mended_part_is_another_run_of_another_process(parts, small_data, tmp_path, part):
     paths = [f"paths.cache_dir={tmp_path / 'cache'}", f"paths.runs_dir={tmp_path / 'runs'}"]

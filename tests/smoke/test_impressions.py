@@ -96,6 +96,7 @@ def test_another_split_is_refused(settings):
         recsys.run([*settings, "split=temporal"])
 
 
+@pytest.mark.slow
 def test_a_language_model_scores_what_was_shown(settings, tiny_decoder):
     prompt = [*settings, "negatives=none", "ranker=prompt", *tiny_decoder["prompt"]]
     with pytest.raises(ConfigError, match=r"data=mind lists the candidates .* set ranker\.retriever=null"):

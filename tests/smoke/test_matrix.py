@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import combinations, product
+from typing import Any
 
 import pytest
 import torch
@@ -135,6 +136,12 @@ def name(cell: Cell) -> str:
     return "-".join(cell)
 
 
+def timed(cell: Cell) -> Any:
+    """The cell, marked as slow if its encoder has a network, or it fits semantic IDs."""
+    is_slow = cell[0] not in [*BY_TRAITS, "vectors", "endpoint"] or cell[2] == "generative"
+    return pytest.param(cell, marks=[pytest.mark.slow] * is_slow)
+
+
 def overrides(encoder: str, profile: str, ranker: str) -> list[str]:
     tiny = TINY_GPT2 if encoder == "gpt2" else []
     if profile in READ_TEXTS:
@@ -144,7 +151,7 @@ def overrides(encoder: str, profile: str, ranker: str) -> list[str]:
     return [f"encoder={encoder}", f"profile={profile}", f"ranker={ranker}", "features.dim=8", *tiny]
 
 
-@pytest.mark.parametrize("cell", WHOLE_RUNS, ids=name)
+@pytest.mark.parametrize("cell", [timed(cell) for cell in WHOLE_RUNS], ids=name)
 def test_a_cell_trains(cell, small_data, tiny_decoder, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
     tiny = [override for choice in cell for override in tiny_decoder.get(choice, [])]

@@ -41,6 +41,7 @@ def test_a_run_says_what_it_scored_by_and_reopens_the_same(run):
     assert run.weights.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_a_test_that_was_cut_short_has_another_protocol(run, overrides):
     cut = ["trainer.limit_test_batches=1"]
     whole, short = (protocol(recsys.compose([*overrides, *more]), run.split) for more in ([], cut))

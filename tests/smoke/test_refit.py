@@ -138,6 +138,7 @@ def test_the_refit_is_a_fit_on_train_and_validation_for_the_chosen_epochs(refitt
     assert by_hand.record.fitted_on["parts"] == ["train"]
 
 
+@pytest.mark.slow
 def test_a_reopened_refit_tests_the_same(refitted):
     again = evaluate_again(recsys.load(refitted.folder))
     assert again == {name: value for name, value in refitted.record.metrics.items() if name.startswith("test/")}
@@ -186,6 +187,7 @@ def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothin
         refit_run(made)
 
 
+@pytest.mark.slow
 def test_the_refit_command_says_what_the_model_knows(alone, cache_dir, tmp_path):
     arguments = [f"run={alone.record.run_id}", f"paths.runs_dir={tmp_path / 'runs'}"]
     finished = run("refit", *arguments, cwd=tmp_path, cache=cache_dir)

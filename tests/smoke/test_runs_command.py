@@ -37,6 +37,7 @@ def records(place):
     return {record.choices["ranker"]: record for record in Store(place / "runs").records()}
 
 
+@pytest.mark.slow
 def test_list_show_and_diff(runs, records):
     listed = runs("select=[ranker:mlp]", "tag=trial", "sort=-test/ndcg@10")
     assert records["mlp"].run_id in listed
@@ -78,6 +79,7 @@ def test_a_number_that_is_not_reproduced_is_told(runs, records, place, tmp_path)
     assert "torch was 1.0 and is " in told
 
 
+@pytest.mark.slow
 def test_export_reads_back(runs, records, place):
     assert "2 runs with" in runs("action=export", "output=all.parquet")
     frame = pl.read_parquet(place / "all.parquet")
@@ -87,10 +89,12 @@ def test_export_reads_back(runs, records, place):
     assert frame["config.ranker._target_"].n_unique() == 2
 
 
+@pytest.mark.slow
 def test_a_mistake_is_told_in_a_sentence(runs):
     assert "expected one of list, show, diff, reproduce, delete, export" in runs("action=remove", status=2)
 
 
+@pytest.mark.slow
 def test_delete_says_first_and_does_when_confirmed(runs, records, place):
     assert "confirm=true deletes 1 run" in runs("action=delete", "select=[ranker:dot]")
     assert Store(place / "runs").ids() == sorted(record.run_id for record in records.values())

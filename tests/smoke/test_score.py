@@ -65,6 +65,7 @@ def test_a_runs_own_lists_score_what_the_run_scored(cache_dir, tmp_path):
         assert values.equals(own_values)
 
 
+@pytest.mark.slow
 def test_lists_are_scored_by_hand(log, tmp_path):
     """u0 finds its item (i4) second, u1 (i5) first after what it knew; u2's is too late; the others have no list."""
     file = tmp_path / "recs.csv"
@@ -151,6 +152,7 @@ def test_lists_stand_beside_models_in_a_comparison(log, tmp_path, capsys):
     assert pairs.height
 
 
+@pytest.mark.slow
 def test_what_like_decides_is_not_set_again(log, tmp_path):
     file = tmp_path / "recs.csv"
     file.write_text("user,item\nu0,i4\n")

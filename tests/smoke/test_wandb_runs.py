@@ -25,6 +25,7 @@ def place(small_data, cache_dir, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_each_run_of_a_process_has_a_wandb_run_of_its_own(place):
     records = Store(place / "runs").records()
     assert len(records) == 2
@@ -42,6 +43,7 @@ def test_each_run_of_a_process_has_a_wandb_run_of_its_own(place):
         assert [line["val/ndcg@10"] for line in told["history"] if "val/ndcg@10" in line]
 
 
+@pytest.mark.slow
 def test_a_comparison_is_logged_when_it_is_asked_for(place, cache_dir):
     plain = typed("compare", cwd=place, cache=cache_dir)
     assert plain.returncode == 0, plain.stderr

@@ -157,6 +157,7 @@ def test_numbers_in_tiles(value, text):
     assert significance._short(value) == text
 
 
+@pytest.mark.slow
 def test_critical_differences_join_what_is_not_told_apart():
     found = critical_difference({name: {"a": 0.3, "b": 0.2, "c": 0.1} for name in ("x", "y", "z")})
     figure = critical_difference_figure(found, "ndcg@10")

@@ -23,6 +23,7 @@ def test_floors_of_the_same_protocol_are_beside_the_run():
     assert "75%" in found[0].text
 
 
+@pytest.mark.slow
 def test_neighbours_by_ids_are_no_floor_by_text():
     own = record("mlp", 0.2)
     assert shortcuts(own, [record("itemknn", 0.1, encoder="none")])[2].status == IS_NOT_CHECKED
