@@ -30,7 +30,7 @@ EMBEDDING, CHAT = "RECSYS_EMBEDDING_SERVER", "RECSYS_CHAT_SERVER"
 PATIENCE = 180  # seconds until a server answers
 _INFINITY = (
     "{program} v2 --model-id {model} --served-model-name local --host 127.0.0.1 --port {port} --url-prefix /v1 "
-    "--engine torch --device cpu --lengths-via-tokenize"
+    "--engine torch --device cpu --lengths-via-tokenize --no-model-warmup"
 )
 _LLAMA_SERVER = "{program} --model {model} --host 127.0.0.1 --port {port} --threads 1"
 _XLLAMACPP = (  # the same server, from a wheel
