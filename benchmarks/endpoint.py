@@ -4,8 +4,8 @@ The other client has as many threads, each with a connection that stays open; it
 them away. Its texts per second are those of the server.
 
 Example:
-    python benchmarks/endpoint.py                  # a model behind aiohttp, and a server with a fixed time per request
-    python benchmarks/endpoint.py --server fixed
+    python benchmarks/endpoint.py  # a model behind aiohttp, and a server with a fixed time
+    python benchmarks/endpoint.py --server infinity --parts 10  # behind infinity, in an environment of its own
 """
 
 from __future__ import annotations
@@ -13,21 +13,24 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
+import real_servers
 from embedding_process import DIM, FIXED, KINDS, MODEL, SERVICE
+from environments import INFINITY
 from harness import Comparison, Seconds, median
 
 from recsys.config.compose import build, compose
 from recsys.encoders.endpoint import EndpointEncoder
+from recsys.language_models.weights import MINILM, find_weights
 from recsys.tracking import environment
 
 SERVER = Path(__file__).parent / "embedding_process.py"
@@ -35,7 +38,12 @@ N_TEXTS, TINY, BATCH, THREADS = 10_000, 300, 64, 8
 LEAST = 0.9  # of the server's own texts per second
 FORMATS = ("base64", "float")
 DEFAULT = FORMATS[0]
-TITLES = {MODEL: "all-MiniLM-L6-v2 behind aiohttp", FIXED: f"a server with {SERVICE} s per request, {DIM} numbers"}
+REAL = "infinity"
+TITLES = {
+    MODEL: "all-MiniLM-L6-v2 behind aiohttp",
+    FIXED: f"a server with {SERVICE} s per request, {DIM} numbers",
+    REAL: "all-MiniLM-L6-v2 behind infinity",
+}
 LETTERS = 60  # of each text
 
 
@@ -54,8 +62,11 @@ def main(argv: list[str] | None = None) -> None:
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--server", nargs="+", choices=[*KINDS, REAL], default=list(KINDS))
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--parts", type=int, default=1, help="of the texts, by turns, so that other load meets both alike"
+    )
     parser.add_argument("--tiny", action="store_true", help=f"{TINY} texts, once, to see that it runs")
     return parser.parse_args(argv)
 
@@ -63,17 +74,22 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def _compare(kind: str, arguments: argparse.Namespace) -> float:
     """The share of the server's own throughput."""
     texts = _texts(TINY if arguments.tiny else N_TEXTS)
-    settings = {"texts": len(texts), "batch_size": BATCH, "n_concurrent": THREADS}
+    turns = [texts[part :: arguments.parts] for part in range(arguments.parts)]
+    settings = {"texts": len(texts), "parts": len(turns), "batch_size": BATCH, "n_concurrent": THREADS}
     what = f"{len(texts):,} short texts through {TITLES[kind]}"
     rival, versions = "a client that only sends", environment.versions()
+    if kind == REAL:
+        versions |= {"server": os.environ.get(real_servers.EMBEDDING, INFINITY.package)}
     comparison = Comparison(f"endpoint-{kind}", what, settings, rival, versions=versions)
-    with _serving(kind) as port:
+    with _real() if kind == REAL else _serving(kind) as port:
         _sent_only(port, texts[: 2 * BATCH], DEFAULT)  # a warm-up
-        repeats = 1 if arguments.tiny else arguments.repeats
-        ours, sent = ({name: partial(own, port, texts, name) for name in FORMATS} for own in (_encoded, _sent_only))
-        comparison.run(repeats, lambda: _timed(ours), lambda: _timed(sent))
+        turns *= 1 if arguments.tiny else arguments.repeats
+        ours, sent = iter(turns), iter(turns)
+        comparison.run(
+            len(turns), lambda: _timed(_encoded, port, next(ours)), lambda: _timed(_sent_only, port, next(sent))
+        )
     for side, own in {"ours": comparison.ours, "server": comparison.rival}.items():
-        rates = {f"{side} texts per second, {name}": round(len(texts) / median(own, name)) for name in FORMATS}
+        rates = {f"{side} texts per second, {name}": round(len(turns[0]) / median(own, name)) for name in FORMATS}
         comparison.checks |= rates
     comparison.checks |= {f"share of the server, {name}": round(comparison.ratio(name), 3) for name in FORMATS}
     comparison.show()
@@ -100,8 +116,18 @@ def _serving(kind: str) -> Iterator[int]:
         process.wait()
 
 
-def _timed(work: Mapping[str, Callable[[], float]]) -> Seconds:
-    return {name: own() for name, own in work.items()}
+@contextmanager
+def _real() -> Iterator[int]:
+    """The port of the server of RECSYS_EMBEDDING_SERVER, or of infinity."""
+    own = None if os.environ.get(real_servers.EMBEDDING) else str(INFINITY.python().with_name("infinity_emb"))
+    command = real_servers.embedding_command(own)
+    assert command is not None
+    with real_servers.running(command, find_weights(MINILM)) as url:
+        yield int(url.removesuffix("/v1").rpartition(":")[2])
+
+
+def _timed(client: Callable[[int, list[str], str], float], port: int, texts: list[str]) -> Seconds:
+    return {name: client(port, texts, name) for name in FORMATS}
 
 
 def _encoded(port: int, texts: list[str], encoding_format: str) -> float:

@@ -110,6 +110,16 @@ RECTOOLS = Environment(
 LENSKIT = Environment(  # later ones need Python 3.12.5
     "LensKit", ("numpy==2.2.6", "scipy==1.15.3", "pandas==2.2.3"), "lenskit==2025.8.1", pythons=("3.11",)
 )
+INFINITY = Environment(  # with the versions that infinity-emb requires
+    "Infinity",
+    (
+        "numpy==1.26.4",
+        "transformers==4.57.6",
+        "sentence-transformers==3.4.1",
+        "prometheus-fastapi-instrumentator==8.1.0",
+    ),
+    "infinity-emb[server,torch]==0.0.78",
+)
 
 recbole_is_installed, recbole_python = RECBOLE.is_installed, RECBOLE.python
 

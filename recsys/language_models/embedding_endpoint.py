@@ -27,8 +27,8 @@ class EmbeddingEndpoint(HttpEndpoint[Sequence[str], EmbeddingAnswer]):
     path: ClassVar[str] = "embeddings"
     gives: ClassVar[str] = "vectors"
     keys: ClassVar[str] = (
-        "encoder.url, encoder.model, encoder.dimensions, encoder.max_chars if texts are too long, and "
-        "encoder.encoding_format=float if the server has no base64"
+        "encoder.url, encoder.model, encoder.dimensions, encoder.batch_size if the server takes fewer texts at a time, "
+        "encoder.max_chars if texts are too long, and encoder.encoding_format=float if the server has no base64"
     )
 
     def body(self, request: Sequence[str]) -> bytes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import ssl
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -199,6 +201,8 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
                 made = http.client.HTTPConnection(self._host, self._port, timeout=self.timeout)
             self._own.connection = made
         connection: http.client.HTTPConnection = self._own.connection
+        if connection.sock is not None and _is_closed(connection.sock):
+            connection.close()  # the next request opens it again
         return connection
 
     def _authorization(self) -> dict[str, str]:
@@ -220,3 +224,8 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
     def _hidden(self, text: str) -> str:
         key = self._key()
         return text if key is None else text.replace(key, "***")
+
+
+def _is_closed(idle: socket.socket) -> bool:
+    """Whether a server closed an idle connection, as uvicorn does after 5 s: there is something to read, its end."""
+    return bool(wait([idle], timeout=0))

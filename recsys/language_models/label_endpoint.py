@@ -192,4 +192,6 @@ def _of_chat(logprobs: Any) -> list[tuple[Any, Any]]:
 
 
 def _of_completion(logprobs: Any) -> list[tuple[Any, Any]]:
+    if "content" in logprobs:  # as llama.cpp answers
+        return _of_chat(logprobs)
     return list(logprobs["top_logprobs"][0].items())

@@ -87,6 +87,7 @@ class Server:
         texts: How often each text was answered.
         requests: Bodies, with the header `authorization`.
         service: Seconds that each request takes.
+        closes: Whether it closes a connection after each answer without saying so, as servers do with idle ones.
         most: Requests that were under way at the same time.
         labels: Log-probabilities of first tokens after a prompt.
     """
@@ -97,6 +98,7 @@ class Server:
         self.requests: list[dict[str, Any]] = []
         self.times: list[float] = []
         self.service = 0.0
+        self.closes = False
         self.under_way = self.most = 0
         self.lock = threading.Lock()
         self.url = ""
@@ -148,6 +150,7 @@ def serving() -> Iterator[Server]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
+            self.close_connection = self.close_connection or server.closes
 
         def handle(self) -> None:
             try:

@@ -15,16 +15,16 @@ import sys
 from pathlib import Path
 from recsys.encoders.endpoint import EndpointEncoder
 
-url, folder = sys.argv[1:]
-encoder = EndpointEncoder(url, "stub", batch_size={BATCH}, n_concurrent={CONCURRENT})
+url, folder, model = sys.argv[1:]
+encoder = EndpointEncoder(url, model, batch_size={BATCH}, n_concurrent={CONCURRENT})
 encoder.fit([], Path(folder))
 encoder.encode([f"text {{number}}" for number in range({N_TEXTS})])
 """
 
 
-def encode_apart(url: str, folder: str) -> subprocess.Popen[bytes]:
+def encode_apart(url: str, folder: str, model: str = "stub") -> subprocess.Popen[bytes]:
     """A process of its own that encodes all texts."""
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, url, folder])
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, url, folder, model])
 
 
 @pytest.mark.slow

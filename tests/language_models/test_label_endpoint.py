@@ -41,6 +41,14 @@ def test_labels_have_the_log_probabilities_of_the_server(server, api):
     assert asked.spent() == {"calls": 2, "prompt_tokens": 2, "completion_tokens": 2}
 
 
+def test_completions_are_read_as_llama_cpp_lists_them(server):
+    listed = [{"token": " A", "logprob": -0.25}, {"token": "B", "logprob": -2.0}]
+    choice = {"text": " A", "logprobs": {"content": [{"token": " A", "logprob": -0.25, "top_logprobs": listed}]}}
+    server.faults = [Fault(change=lambda answer: {"choices": [choice]})]
+    found = new(server, api=COMPLETIONS).log_probabilities(["first"], ["A", "B"])
+    torch.testing.assert_close(found, torch.tensor([[-0.25, -2.0]]))
+
+
 def test_spellings_of_a_label_are_added_and_letters_keep_their_case():
     listed = [(" Yes", math.log(0.25)), ("yes.", math.log(0.5)), ("a", -5.0), ("A", -6.0), ("\u2581B", -1.0)]
     found = label_scores(listed, ["yes", "A", "B", "no"])
