@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from full import only_full
@@ -46,7 +45,7 @@ def drawn(made):
     return figures(*made)
 
 
-def rows(figure: Figure, name: str = "rows") -> list[dict[str, Any]]:
+def rows(figure: Figure, name: str = "rows") -> list[dict]:
     return figure.spec["datasets"][name]
 
 
