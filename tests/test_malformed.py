@@ -18,7 +18,7 @@ import recsys
 from recsys.config.compatibility import check
 from recsys.experiment.rehearsal import rehearse
 
-N_DRAWS, N_AT_ONCE = (300, 20) if FULL else (24, 8)
+N_DRAWS, N_AT_ONCE = (300, 20) if FULL else (24, 4)
 
 
 @pytest.fixture(scope="module")

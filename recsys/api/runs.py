@@ -14,7 +14,7 @@ from recsys.api.datasets import OwnData
 from recsys.config.compose import compose
 from recsys.experiment.finished import Run, finished_run
 from recsys.reports.cards import card, table_html
-from recsys.reports.formatting import number, seconds
+from recsys.reports.formatting import counted, number, seconds
 from recsys.schema import TEST, VAL, ConfigError
 
 SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # in short, where they were measured
@@ -71,7 +71,7 @@ class InteractiveRun(Run):
     def _facts(self) -> str:
         record = self.record
         data = f"{record.protocol.get('data')}, split {record.protocol.get('split')}"
-        return f"{data}, {record.epochs or 0} epochs, {seconds(record.times.get('total', 0.0))}"
+        return f"{data}, {counted(record.epochs or 0, 'epoch')}, {seconds(record.times.get('total', 0.0))}"
 
 
 def open_run(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:

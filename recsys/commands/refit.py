@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.commands.next_steps import print_header, print_next_steps, run_line
 from recsys.experiment.refitting import refit_run
+from recsys.reports.formatting import counted
 from recsys.schema import ConfigError
 from recsys.support.ids import one_id
 from recsys.support.screen import Screen
@@ -35,7 +36,7 @@ def run(cfg: DictConfig) -> None:
     print_header(console, run_line(run.record))
     made = refit_run(run, cfg.paths.cache_dir)
     known = made.record.fitted_on
-    epochs = f" for {known['epochs']} epochs" if known.get("epochs") else ""
+    epochs = f" for {counted(known['epochs'], 'epoch')}" if known.get("epochs") else ""
     console.print(
         f"{made.record.name}, fitted on all {known['interactions']:,} interactions{epochs}, the test part included: it "
         f"has no test metrics and is in no comparison.\nRun: {made.folder}",

@@ -85,6 +85,16 @@ def p_equals(p: float | None) -> str:
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun, in the plural but for one.
+
+    Example:
+        >>> counted(1, "epoch"), counted(20, "epoch")
+        ('1 epoch', '20 epochs')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def count(value: float | None) -> str:
     """A count.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from rich.console import Console
 
 from recsys.reports.encoding import coverage_lines, coverage_warnings
-from recsys.reports.formatting import count, megabytes, number, seconds
+from recsys.reports.formatting import count, counted, megabytes, number, seconds
 from recsys.support.screen import Screen
 from recsys.support.text_tables import TextTable
 from recsys.tracking.record import Record
@@ -27,7 +27,7 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
     record = run.record
     console.print(_metrics_table(record))
     spent = ", ".join(f"{stage} {seconds(value)}" for stage, value in record.times.items())
-    epochs = "not trained by epochs" if record.epochs is None else f"{record.epochs} epochs"
+    epochs = "not trained by epochs" if record.epochs is None else counted(record.epochs, "epoch")
     weights = f"{count(record.parameters.get('trainable'))} trained weights"
     lines = [f"{epochs}, {weights}, peak memory {megabytes(record.peak_memory_mb)}; {spent}", f"Run: {run.folder}"]
     for line in [*coverage_lines(record.encoding), *lines]:

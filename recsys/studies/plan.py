@@ -11,7 +11,9 @@ from omegaconf import DictConfig, open_dict
 from recsys.config.compatibility import check
 from recsys.config.compose import compose, copied, plain
 from recsys.config.overrides import override
+from recsys.data.written_texts import read_all
 from recsys.experiment.record_fields import label
+from recsys.experiment.teacher import teacher_of
 from recsys.schema import ConfigError
 from recsys.studies.cell_definitions import CellDefinition, expand
 from recsys.studies.cell_space import CellSpace
@@ -55,7 +57,8 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     """The cells of a study, each composed and checked before the first run begins.
 
     Raises:
-        ConfigError: If a cell's configuration is impossible, or two cells are the same.
+        ConfigError: If a cell's configuration is impossible, its written texts or its teacher are not there, or two
+            cells are the same.
     """
     check_study(cfg)
     check_name("study.name", cfg.study.name)
@@ -63,6 +66,8 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     composed = [compose_run(cfg, cell.overrides) for cell in cells]
     for run_cfg in composed:
         check(run_cfg)
+        read_all(plain(run_cfg).get("written"))
+        teacher_of(run_cfg)
     check_metrics(cfg, composed)
     check_windows(cells, composed)
     labels = _labels(cells, composed)

@@ -43,6 +43,8 @@ def test_tuned_parameters_are_overrides_and_recorded(study_of):
     [
         ('{one: ["ranker=dot"], other: ["ranker=dot"]}', "the same cell twice, as 'one' and as 'other'"),
         ('{bad: ["ranker=dot", "encoder=none"]}', "neither text nor learnt IDs"),
+        ('{told: ["encoder=tfidf", "ranker=cf", "written=nowhere.parquet"]}', "nowhere.parquet cannot be read"),
+        ('{taught: ["encoder=tfidf", "ranker=cf", "loss=distil", "loss.teacher=0123456789ab"]}', "0123456789ab"),
     ],
 )
 def test_impossible_cells_are_refused(cells, message, study_of):
