@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from itertools import combinations, product
 from typing import Any
 
@@ -31,6 +32,7 @@ def choices(group: str) -> list[str]:
     return sorted(path.stem for path in (conf_dir() / group).glob("[!_]*.yaml"))
 
 
+@cache
 def traits(group: str, choice: str) -> dict:
     return OmegaConf.load(conf_dir() / group / f"{choice}.yaml").get("traits", {})
 
