@@ -47,6 +47,7 @@ def test_malformed_inputs_are_refused(first, made, cache_dir, monkeypatch):
 LONG = [pytest.param(command, marks=only_full) for command in ("study", "audit", "score", "semantic_ids", "write")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["answer", "compare", *LONG])
 def test_every_key_of_a_command_is_checked(command, made, cache_dir, monkeypatch):
     store, run_id = made

@@ -92,12 +92,14 @@ def test_compare_takes_runs_ids_and_folders(study, paths):
     assert len(comparison.rows) == 2
 
 
+@pytest.mark.slow
 def test_a_report_is_written_with_single_users(study, tmp_path):
     page = study.report(tmp_path / "report").read_text()
     assert "Study toy" in page
     assert 'id="users"' in page
 
 
+@pytest.mark.slow
 def test_single_users_of_a_report_are_chosen_by_keys(study, tmp_path):
     assert 'id="users"' not in study.comparison.report(tmp_path / "report", users={"n": 0}).read_text()
     with pytest.raises(ConfigError, match="n_user"):

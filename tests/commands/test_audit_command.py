@@ -35,6 +35,7 @@ def test_a_clean_run(temporal, cache_dir):
     assert len(found) == 6
 
 
+@pytest.mark.slow
 def test_a_split_by_user_overlaps_and_vectors_without_provenance_are_unknown(make, vector_file):
     run = make("ranker=itemknn", "encoder=vectors", f"encoder.path='{vector_file}'")
     said = call("audit", [f"run={run.folder}"])

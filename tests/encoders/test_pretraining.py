@@ -21,7 +21,7 @@ CATALOGUE = [f"the {a} {b} of {c} and {d}" for a, b, c, d in product(COLOURS, TH
 TINY = {"vocabulary_size": 300, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}
 ENCODERS = [BertEncoder, GPT2Encoder]
 
-pytestmark = pytest.mark.parametrize("kind", ENCODERS, ids=lambda kind: kind.architecture)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("kind", ENCODERS, ids=lambda kind: kind.architecture)]
 
 
 def make(kind, epochs=1, **settings):
@@ -38,7 +38,6 @@ def fitted(encoder, cache_dir: Path):
     return encoder
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_whatever_the_global_one(kind, tmp_path):
     torch.manual_seed(1)
     one = fitted(make(kind), tmp_path / "one")
@@ -58,7 +57,6 @@ def test_another_seed_gives_other_weights(kind, tmp_path):
     assert not np.allclose(one.encode(CATALOGUE[:5]), other.encode(CATALOGUE[:5]))
 
 
-@pytest.mark.slow
 def test_more_epochs_lower_the_held_out_perplexity(kind, tmp_path):
     short, long = (fitted(make(kind, epochs), tmp_path).coverage([])["pretraining"] for epochs in (1, 8))
     assert long["held_out_perplexity"] < 0.8 * short["held_out_perplexity"]
@@ -100,7 +98,6 @@ def test_longer_texts_need_positions_of_their_own(kind, tmp_path):
     assert np.isfinite(vectors).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["weights", "report", "unfinished"])
 def test_a_damaged_pretraining_is_done_again(kind, tmp_path, caplog, damage):
     expected = fitted(make(kind), tmp_path).encode(CATALOGUE[:5])

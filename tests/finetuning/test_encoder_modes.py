@@ -55,6 +55,7 @@ def items_of(name, folder):
     return EncodedItems(vectors, torch.ones(len(ITEMS), dtype=torch.bool), False, ITEMS, lambda: fitted(name, folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "mode"), CELLS)
 def test_it_begins_as_the_frozen_encoder_for_all_items_and_for_some(encoder, mode, tmp_path):
     items = items_of(encoder, tmp_path)
@@ -144,6 +145,7 @@ def test_the_cut_runs_the_upper_layers_alone_and_each_distinct_text_once(tmp_pat
     assert sum(rows) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["full", "bitfit", "last_n", "lora"])
 def test_it_fits_better_than_any_projection_of_frozen_vectors(mode, tmp_path):
     texts = [*TEXTS, *MIXED]

@@ -28,6 +28,8 @@ from recsys.schema import ConfigError, ItemTexts, ModelContext, TrainInteraction
 from recsys.testing.ranker_contract import RankerContract, catalogue, train, user_side
 from recsys.testing.ranker_contract import context as contract_context
 
+pytestmark = pytest.mark.slow  # language models are trained
+
 N_USERS, N_ITEMS = 40, 12
 NEWEST = N_ITEMS // 2  # the first items, whose titles end with another word, are every user's newest ones
 TITLES = [f"{WORDS[2 + item % 4]} {WORDS[0] if item < NEWEST else WORDS[1]}" for item in range(N_ITEMS)]
@@ -83,7 +85,6 @@ def test_a_planted_structure_is_learnt(weights, tmp_path):
     assert report["tokens"] > 0
 
 
-@pytest.mark.slow
 def test_letters_learn_a_planted_structure_wherever_the_list_has_it(tmp_path):
     sizes = {"hidden_size": 48, "intermediate_size": 96, "num_attention_heads": 4, "initializer_range": 0.15}
     weights = str(causal_folder("llama", tmp_path / "llama", **sizes))
@@ -120,7 +121,6 @@ def test_only_what_the_mode_chooses_is_trained_and_saved(tmp_path_factory, tmp_p
     assert torch.equal(found, expected)
 
 
-@pytest.mark.slow
 def test_training_that_was_killed_continues_and_gives_the_same(weights, tmp_path, monkeypatch):
     def fit(folder):
         ranker = new(weights, folder, Lora(rank=2, dropout=0.5))

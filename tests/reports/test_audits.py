@@ -25,10 +25,12 @@ def audit_of(store, records):
     return next((section for section in found if section.name == "audit"), None)
 
 
+@pytest.mark.slow
 def test_runs_without_a_language_model_have_no_section(store):
     assert audit_of(store, [made_run(store, "tfidf", "dot", 0, [0.5, 0.5])]) is None
 
 
+@pytest.mark.slow
 def test_the_findings_of_an_audit_are_in_the_report(store):
     record = made_run(store, "smollm", "dot", 0, [0.5, 0.5], config=PRETRAINED)
     write_findings(store.folder(record.run_id), record, [FOUND, MISSING])
@@ -50,6 +52,7 @@ def test_a_run_without_an_audit_has_the_facts_of_its_record_and_the_command(stor
     assert section.code == f"recsys audit run={record.run_id} 'paths.runs_dir=/my runs'"
 
 
+@pytest.mark.slow
 def test_written_texts_count_as_a_language_model(store):
     record = made_run(store, "tfidf", "dot", 0, [0.5, 0.5], contents={"written": {"items": "ab"}})
     assert "was not audited" in audit_of(store, [record]).sentences[0]

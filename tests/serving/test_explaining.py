@@ -25,6 +25,8 @@ from recsys.serving.output import recommendations
 from recsys.serving.ranking import rank
 from recsys.serving.users import known_users, new_user
 
+pytestmark = pytest.mark.slow  # each kind of model is trained
+
 LINEAR = [
     ["encoder=tfidf", "ranker=dot"],
     ["encoder=tfidf", "ranker=cf", "profile=mean", "ranker.user_bias=true"],
@@ -54,7 +56,6 @@ def explained(request, served_of):
     return served, users, rank(served, users, 5), request.param in LINEAR
 
 
-@pytest.mark.slow
 def test_exact_parts_and_the_base_are_the_score_and_the_others_are_what_is_lost_without(explained):
     served, users, ranking, is_linear = explained
     rows = np.array([0, 7, 11])
@@ -74,7 +75,6 @@ def test_exact_parts_and_the_base_are_the_score_and_the_others_are_what_is_lost_
             torch.testing.assert_close(parts[row, place], expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
 def test_a_score_falls_more_without_the_named_items_than_without_others(explained):
     served, users, ranking, is_linear = explained
     reasons = explain(served, users, ranking, 2)
@@ -108,7 +108,6 @@ CURVED += [["encoder=tfidf", "ranker=mlp", "profile=attention"], ["encoder=tfidf
 CURVED += [["encoder=tfidf", "ranker=dot", "ranker.cosine=true"]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "overrides",
     [pytest.param(own, marks=only_full) if own[-1] in SAME_WAY else own for own in CURVED],
@@ -131,7 +130,6 @@ def test_integrated_gradients_and_the_score_of_average_items_are_the_score(serve
     check_by_deletion(served, users, ranking, reasons, 0.5 if "profile=transformer" in overrides else 0.8)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("overrides", LINEAR[:2])
 def test_integrated_gradients_of_a_sum_are_its_parts_less_those_of_an_average_item(served_of, overrides):
     served = served_of(*overrides)
@@ -144,7 +142,6 @@ def test_integrated_gradients_of_a_sum_are_its_parts_less_those_of_an_average_it
     torch.testing.assert_close(found[1][0], exact[1][0] + average, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
 def test_integrated_gradients_are_those_of_captum(served_of):
     served = served_of("encoder=tfidf", "ranker=dot", "profile=attention")
     users = known_users(served, ["42"])
@@ -172,7 +169,6 @@ def test_leave_one_out_may_be_asked_for_where_parts_are_exact(served):
     assert reasons.base is None
 
 
-@pytest.mark.slow
 def test_gradients_that_miss_the_score_are_not_shown(served_of, monkeypatch):
     served = served_of("encoder=tfidf", "ranker=dot", "profile=transformer")
     users = known_users(served, ["42"])
@@ -232,7 +228,6 @@ def test_a_user_without_a_history_has_no_reasons(served):
     assert frame["why"].list.len().to_list() == [0, 0, 0]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("overrides", [["encoder=none", "ranker=cf"], ["ranker=popularity"]])
 def test_models_that_read_no_history_say_so(served_of, overrides):
     with pytest.raises(ConfigError, match="which reads no history: a vector of a whole user or item"):

@@ -19,6 +19,8 @@ from recsys.schema import TRAIN, ConfigError, UserBatch
 from recsys.serving.audit.auditing import audit
 from recsys.tracking.audit_findings import IS_NOT_CHECKED, IS_UNKNOWN
 
+pytestmark = pytest.mark.slow  # teachers and students are trained
+
 STUDENT = ["encoder=none", "ranker=cf", "features.dim=8", "learning_rate=0.05", "trainer.max_epochs=8"]
 STUDENT += ["callbacks=none"]
 
@@ -49,7 +51,6 @@ def divergence(run, lists) -> float:
     return torch.nn.functional.kl_div(logs, probabilities, log_target=True, reduction="batchmean").item()
 
 
-@pytest.mark.slow
 def test_a_model_learns_the_order_of_its_teacher(store, teacher):
     with_labels, without = (recsys.run(distilled(store, teacher, f"loss.weight={weight}")) for weight in (0.9, 0.0))
     lists = teacher_lists(with_labels.cfg, with_labels.split)
@@ -113,7 +114,6 @@ def test_a_teacher_that_knows_validation_interactions_is_an_error(store):
         recsys.run(distilled(store, refitted))
 
 
-@pytest.mark.slow
 def test_a_prompt_ranker_teaches_its_candidates(store, tiny_decoder):
     prompt = ["ranker=prompt", *tiny_decoder["prompt"], "trainer.limit_val_batches=0", "ranker.n_diagnostic_users=0"]
     teacher = recsys.run([*store, *prompt])
@@ -126,7 +126,6 @@ def test_a_prompt_ranker_teaches_its_candidates(store, tiny_decoder):
     assert (lists.scores[~trained] == -torch.inf).all()
 
 
-@pytest.mark.slow
 def test_a_refit_learns_the_teacher_s_scores_of_the_whole_histories(store, teacher):
     run = recsys.run(distilled(store, teacher, "trainer.max_epochs=1"))
     made = refit_run(run)
@@ -142,7 +141,6 @@ def test_a_refit_learns_the_teacher_s_scores_of_the_whole_histories(store, teach
     assert known[lists.items[listed].long()].all()
 
 
-@pytest.mark.slow
 def test_an_audit_of_a_student_asks_about_the_teacher_s_language_model(store, teacher, tiny_decoder):
     prompt = ["ranker=prompt", *tiny_decoder["prompt"], "trainer.limit_val_batches=0", "ranker.n_diagnostic_users=0"]
     student = recsys.run(distilled(store, recsys.run([*store, *prompt]), "loss.n_candidates=5", "trainer.max_epochs=1"))

@@ -134,6 +134,7 @@ def test_a_text_that_the_run_never_saw_goes_through_the_trained_layers(mode, mak
     torch.testing.assert_close(extended.item_vectors[:-1], served.item_vectors, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_gradients_accumulate_by_the_trainers_key(make):
     steps = []
 

@@ -79,7 +79,7 @@ def make(small_data, cache_dir, tmp_path):
     return made
 
 
-@pytest.mark.parametrize("part", EDITS)
+@pytest.mark.parametrize("part", [pytest.param(part, marks=[pytest.mark.slow] * (part != "encoder")) for part in EDITS])
 def test_a_mended_part_is_another_run_with_other_numbers(parts, make, part):
     first = make(*CHOSEN[part])
     parts.write_text(PARTS.replace(*EDITS[part]))

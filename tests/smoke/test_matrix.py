@@ -139,8 +139,8 @@ def name(cell: Cell) -> str:
 
 
 def timed(cell: Cell) -> Any:
-    """The cell, marked as slow if its encoder has a network, or it fits semantic IDs."""
-    is_slow = cell[0] not in [*BY_TRAITS, "vectors", "endpoint"] or cell[2] == "generative"
+    """The cell, marked as slow if its encoder has a network, or its ranker needs no profile (see tests/rankers too)."""
+    is_slow = cell[0] not in [*BY_TRAITS, "vectors", "endpoint"] or cell[1] == "none"
     return pytest.param(cell, marks=[pytest.mark.slow] * is_slow)
 
 
@@ -197,7 +197,14 @@ def test_a_cell_takes_a_step(cell, small_data, cache_dir):
     assert (scores.std(dim=1) > 0).all()
 
 
-@pytest.mark.parametrize(("reason", "cell"), [(reason, cell) for reason in REFUSED for cell in REFUSED[reason]])
+@pytest.mark.parametrize(
+    ("reason", "cell"),
+    [
+        pytest.param(reason, cell, marks=[pytest.mark.slow] * (number > 0))
+        for reason in REFUSED
+        for number, cell in enumerate(REFUSED[reason])
+    ],
+)
 def test_a_cell_without_sense_is_refused(reason, cell):
     with pytest.raises(ConfigError, match=reason):
         check(recsys.compose(overrides(*cell)))

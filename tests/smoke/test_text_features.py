@@ -58,6 +58,7 @@ def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path
 SAME_WAY = ["reduced", "ids", "infonce", "graph"]  # as the others, in parts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [pytest.param(way, marks=only_full) if way in SAME_WAY else way for way in WAYS])
 def test_it_is_trained_and_reopened(way, small_data, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]

@@ -46,6 +46,7 @@ def undisturbed(tmp_path_factory, cache_dir) -> tuple[int, dict]:
     return int(done.stdout.split()[-1]), given(second)
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_a_file_event_ends_as_if_never_killed(undisturbed, tmp_path, cache_dir):
     n_events, expected = undisturbed
     assert n_events > 20

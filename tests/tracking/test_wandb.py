@@ -19,6 +19,8 @@ from recsys.config.compose import compose
 from recsys.schema import ConfigError
 from recsys.tracking import wandb as tracking
 
+pytestmark = pytest.mark.slow  # wandb's own library starts a service
+
 KEY = "0123456789" * 4
 SWEEP = Path(__file__).parents[2] / "docs" / "wandb_sweep.yaml"
 
@@ -108,14 +110,12 @@ def warnings_of(caplog):
     return [record.getMessage() for record in caplog.records if record.name == tracking.log.name]
 
 
-@pytest.mark.slow
 def test_without_a_key_runs_are_kept_in_files_and_no_server_is_asked(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(tracking, "problem_of", lambda *_: pytest.fail("a server was asked"))
     two_runs(tmp_path)
     assert warnings_of(caplog) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("server", ["closed", "silent", "refusing"])
 def test_a_server_that_fails_is_asked_once_and_waited_for_in_bounds(server, request, tmp_path, monkeypatch, caplog):
     request.getfixturevalue(server)

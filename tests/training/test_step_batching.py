@@ -29,6 +29,7 @@ def fitted(small_data, cache_dir, *extra, callbacks=()):
     return module, trainer
 
 
+@pytest.mark.slow
 def test_steps_at_once_end_in_the_weights_of_lightnings_own_loop(small_data, cache_dir):
     runs = [
         fitted(small_data, cache_dir, "trainer.max_epochs=2", f"batches.examples_per_loop_step={n}")

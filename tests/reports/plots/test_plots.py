@@ -21,6 +21,8 @@ from recsys.reports.scores import ends_of
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
+pytestmark = pytest.mark.slow  # the figures of a whole study, made once
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
@@ -53,7 +55,6 @@ def figures(comparison: Comparison, study: StudyRecord | None = None) -> dict[st
     return {figure.name: figure for section in sections(comparison, None, study) for figure in section.figures}
 
 
-@pytest.mark.slow
 def test_every_figure_of_a_study_is_there_with_its_words_and_data(drawn):
     expected = {"leaderboard", "differences", "significance", "ablation", "segments", "accuracy_cost"}
     expected |= {"accuracy_memory", "learning_curves", "tradeoffs", "metric_pairs", "search_history"}
@@ -68,7 +69,6 @@ def test_every_figure_of_a_study_is_there_with_its_words_and_data(drawn):
         json.dumps(figure.spec, allow_nan=False)
 
 
-@pytest.mark.slow
 def test_all_of_them_can_be_drawn(drawn):
     for name, figure in drawn.items():
         text = figure.render("svg").decode()
@@ -111,7 +111,6 @@ def test_a_long_leaderboard_keeps_the_baseline(tmp_path):
     assert len(figure.data.rows) == 50
 
 
-@pytest.mark.slow
 def test_the_ablation_has_the_differences_from_its_base(made, drawn):
     comparison, _ = made
     figure = drawn["ablation"]
@@ -156,7 +155,6 @@ def test_numbers_in_tiles(value, text):
     assert significance._short(value) == text
 
 
-@pytest.mark.slow
 def test_critical_differences_join_what_is_not_told_apart():
     found = critical_difference({name: {"a": 0.3, "b": 0.2, "c": 0.1} for name in ("x", "y", "z")})
     figure = critical_difference_figure(found, "ndcg@10")
@@ -235,7 +233,6 @@ def test_runs_without_curves_segments_or_further_metrics_have_no_such_figures(tm
     assert set(figures(bare)) == {"leaderboard", "segments"}  # the length of histories is in the values per user
 
 
-@pytest.mark.slow
 def test_tradeoffs_are_against_the_first_metric(made):
     comparison, _ = made
     figure = tradeoffs.tradeoffs(comparison)
