@@ -1,9 +1,9 @@
 """Every encoder × profile × ranker that makes sense trains, is tested, recorded, and reopens the same.
 
-The suite makes one whole run of each encoder, profile and ranker. Every profile takes one training step with two of the
-rankers, upon the encoders whose traits differ. `make test-all` takes the step with every ranker. It makes whole runs of
-all combinations that most runs are made of, and of as many others as it takes for every pair of choices to occur; with
-FULL_MATRIX=1 of all combinations.
+`make test` and `make test-slow` together make one whole run of each encoder, profile and ranker. Every profile takes
+one training step with two of the rankers, upon the encoders whose traits differ. `make test-all` takes the step with
+every ranker. It makes whole runs of all combinations that most runs are made of, and of as many others as it takes for
+every pair of choices to occur; with FULL_MATRIX=1 of all combinations.
 """
 
 from __future__ import annotations
