@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import signature
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from recsys.language_models.lengths import length_batches
+from recsys.language_models.lengths import attention_window, length_batches, of_one_length
 from recsys.language_models.progress_bar import track
+from recsys.language_models.shared_prefix import cache_arguments, has_attention_throughout
 from recsys.language_models.token_lists import Tokens
 from recsys.schema import ConfigError
 
@@ -37,6 +37,9 @@ def score_continuations(
     """
     scores = torch.empty(len(owners))
     groups = length_batches(prefixes.lengths.numpy(), batch_tokens)
+    longest = int(prefixes.lengths.max()) + int(continuations.lengths.max()) if len(owners) else 0
+    if longest > attention_window(model):  # padding would be between a prefix and its continuation
+        groups = of_one_length(groups, prefixes.lengths.numpy())
     for group in track(groups, "ranking with the language model"):
         rows = torch.from_numpy(group)
         places = torch.full((len(prefixes),), -1).index_put_((rows,), torch.arange(len(rows)))
@@ -58,6 +61,11 @@ class _Before:
     def __init__(self, model: Any, prefixes: Tokens) -> None:
         from transformers import DynamicCache
 
+        if not has_attention_throughout(model):
+            raise ConfigError(
+                f"ranker.language_model.weights: {type(model).__name__} keeps no keys and values of what it has read; "
+                "use a model with attention in every layer, such as GPT-2, Llama, Qwen or SmolLM."
+            )
         self.model, self.device = model, model.device
         self.lengths = prefixes.lengths - 1
         self.last = prefixes.ids.gather(1, self.lengths.unsqueeze(1)).to(self.device)
@@ -66,12 +74,7 @@ class _Before:
         # Not a cache of the model's own kind, which may forget what is far back.
         self.cache = DynamicCache()
         inputs = {"input_ids": read.ids.to(self.device), "attention_mask": self.mask.long()}
-        model.base_model(**inputs, **_cached(model, self.cache))
-        if self.cache.get_seq_length() != self.length:
-            raise ConfigError(
-                f"ranker.language_model.weights: {type(model).__name__} keeps no keys and values of what it has read; "
-                "use a model with attention in every layer, such as GPT-2, Llama, Qwen or SmolLM."
-            )
+        model.base_model(**inputs, **cache_arguments(model, self.cache))
 
     def logits(self, rows: Tensor, after: Tokens) -> Tensor:
         """Logits (n, L + 1, vocabulary) from the last token of the prefixes `rows` (n,) on."""
@@ -86,14 +89,8 @@ class _Before:
         mask = torch.cat([self.mask[chosen], steps <= after.lengths.to(self.device).unsqueeze(1)], dim=1).long()
         positions = self.lengths.to(self.device)[chosen].unsqueeze(1) + steps
         inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
-        logits: Tensor = self.model(**inputs, **_cached(self.model, cache)).logits
+        logits: Tensor = self.model(**inputs, **cache_arguments(self.model, cache)).logits
         return logits
-
-
-def _cached(model: Any, cache: Any) -> dict[str, Any]:
-    """Arguments by which a model reads from a cache and writes to it; transformers has two names for it."""
-    name = "cache" if "cache" in signature(model.forward).parameters else "past_key_values"
-    return {name: cache, "use_cache": True}
 
 
 def mean_log_likelihood(logits: Tensor, continuations: Tokens) -> Tensor:

@@ -16,6 +16,7 @@ from recsys.language_models.checked_answers import Keep
 from recsys.language_models.gguf import SMOLLM
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import quiet, stand_in
+from recsys.language_models.shared_prefix import cache_arguments, left_padded, shared_cache
 from recsys.language_models.token_budget import TokenBudget
 from recsys.language_models.weights import content_of
 from recsys.schema import ConfigError
@@ -128,6 +129,8 @@ def continued(
 ) -> list[list[int]]:
     """The tokens that a causal model writes after each prompt, up to and with the first that ends an answer.
 
+    Tokens with which all prompts begin are read once and not once for each prompt.
+
     Args:
         model: Of transformers, open.
         encoded: (n) tokens of prompts; read as one batch.
@@ -137,7 +140,8 @@ def continued(
     """
     from transformers import GenerationConfig, LogitsProcessorList
 
-    ids, mask = left_padded(encoded)
+    shared, cache = shared_cache(model, encoded, n_tokens)
+    ids, mask = left_padded(encoded, shared)
     # All else that a model's own generation config sets, such as sampling, is switched off.
     settings = GenerationConfig(
         do_sample=False, num_beams=1, repetition_penalty=1.0, max_new_tokens=n_tokens, eos_token_id=list(ends),
@@ -147,7 +151,7 @@ def continued(
     with quiet():
         written = model.generate(
             input_ids=ids.to(device), attention_mask=mask.to(device), generation_config=settings,
-            logits_processor=LogitsProcessorList(processors),
+            logits_processor=LogitsProcessorList(processors), **(cache_arguments(model, cache) if shared else {}),
         )  # fmt: skip
     return [_until(row, ends) for row in written[:, ids.shape[1] :].tolist()]
 
@@ -180,20 +184,6 @@ class GumbelNoise:
         uniform = torch.stack([torch.rand(n, generator=own, dtype=torch.float64) for own in self.generators])
         gumbel = -torch.log(-torch.log(uniform.clamp(min=1e-300)))
         return scores / self.temperature + gumbel.to(scores.device, scores.dtype)
-
-
-def left_padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Ids (B, L) and their mask (B, L), padded at the left, so that all rows end together.
-
-    Example:
-        >>> ids, mask = left_padded([[7, 8, 9], [5]])
-        >>> ids.tolist(), mask.tolist()
-        ([[7, 8, 9], [0, 0, 5]], [[1, 1, 1], [0, 0, 1]])
-    """
-    length = max(map(len, tokens))
-    ids = torch.tensor([[*[0] * (length - len(row)), *row] for row in tokens])
-    mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in tokens])
-    return ids, mask
 
 
 def check_sampling(max_new_tokens: int, temperature: float, seed: int | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,26 @@ def length_batches(lengths: NDArray[np.int64], batch_tokens: int) -> list[NDArra
         batches.append(order[start:end])
         start = end
     return batches
+
+
+def of_one_length(batches: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The batches, divided so that all texts of a batch have the same length: they need no padding.
+
+    Example:
+        >>> [rows.tolist() for rows in of_one_length([np.array([1, 2, 0])], np.array([2, 9, 2]))]
+        [[2, 0], [1]]
+    """
+    return [batch[lengths[batch] == length] for batch in batches for length in np.unique(lengths[batch])]
+
+
+def attention_window(model: Any) -> float:
+    """How many tokens back the layers of a transformers model look, at least; infinity where all see everything.
+
+    Padding between tokens counts as tokens there, also where it is masked.
+    """
+    config = model.config.get_text_config()
+    windows = (getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size"))
+    return min((window for window in windows if window is not None), default=float("inf"))
 
 
 def padded(tokens: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from encoders.tiny_models import causal_folder
 
-from recsys.language_models.generation import GumbelNoise, LocalGenerator, left_padded
+from recsys.language_models.generation import GumbelNoise, LocalGenerator
 from recsys.language_models.token_budget import BudgetError, TokenBudget
 from recsys.schema import ConfigError
 
@@ -61,10 +61,6 @@ def test_noisy_scores_are_drawn_from_the_softmax():
     drawn = GumbelNoise(1.0, range(4000))(torch.empty(0), scores).argmax(dim=1)
     shares = torch.bincount(drawn, minlength=3) / 4000
     assert shares.tolist() == pytest.approx([0.7, 0.2, 0.1], abs=0.03)
-
-
-def test_padding_is_at_the_left():
-    assert left_padded([[1], [2, 3]])[0].tolist() == [[0, 1], [2, 3]]
 
 
 def test_a_chat_template_is_used_where_there_is_one(folder):
