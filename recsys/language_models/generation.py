@@ -16,6 +16,7 @@ from recsys.language_models.checked_answers import Keep
 from recsys.language_models.gguf import SMOLLM
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.loading import quiet, stand_in
+from recsys.language_models.quantisation import PRECISIONS
 from recsys.language_models.shared_prefix import cache_arguments, left_padded, shared_cache
 from recsys.language_models.token_budget import TokenBudget
 from recsys.language_models.weights import content_of
@@ -27,7 +28,7 @@ RETRY_TEMPERATURE = 0.7  # of a further attempt, where the first one is greedy
 
 
 class LocalGenerator(CausalLM):
-    """Any model that `AutoModelForCausalLM` of transformers loads, in float32, as a writer.
+    """Any model that `AutoModelForCausalLM` of transformers loads, as a writer.
 
     A prompt is one message of the user where the tokenizer has a chat template, else plain text. The batch that a
     prompt is in changes nothing, apart from rounding.
@@ -39,6 +40,7 @@ class LocalGenerator(CausalLM):
         seed: Of sampling, with the prompt.
         batch_tokens: Tokens in memory at once.
         device: "cpu", "cuda" or "auto".
+        bits: 8 or 4 bits for each weight of the linear layers, by bitsandbytes; None for float32.
 
     Raises:
         ConfigError: If a value is unknown or impossible.
@@ -54,8 +56,9 @@ class LocalGenerator(CausalLM):
         seed: int = 0,
         batch_tokens: int = 8192,
         device: str = "auto",
+        bits: int | None = None,
     ) -> None:
-        super().__init__(weights, batch_tokens, device)
+        super().__init__(weights, batch_tokens, device, bits)
         check_sampling(max_new_tokens, temperature, seed)
         self.max_new_tokens, self.temperature, self.seed = max_new_tokens, float(temperature), seed
         self.name, self.n_calls = str(weights), 0
@@ -63,7 +66,13 @@ class LocalGenerator(CausalLM):
     def identity(self) -> dict[str, Any]:
         """Everything that answers depend on, except the prompt: the weights by their content and not their name."""
         content = content_of(self.weights, f"{self.group}.weights")
-        return {"generator": "local", "version": VERSION, **content, "precision": "float32", **self.parameters()}
+        return {
+            "generator": "local",
+            "version": VERSION,
+            **content,
+            "precision": PRECISIONS[self.bits],
+            **self.parameters(),
+        }
 
     def parameters(self) -> dict[str, Any]:
         """The parameters of generation."""

@@ -16,9 +16,15 @@ ENCODER = "encoder"
 
 
 def load(
-    folder: Path, decoder: bool | None, max_length: int, head: str = "", group: str = ENCODER, complete: bool = False
+    folder: Path,
+    decoder: bool | None,
+    max_length: int,
+    head: str = "",
+    group: str = ENCODER,
+    complete: bool = False,
+    **further: Any,
 ) -> tuple[Any, Any]:
-    """The tokenizer and the frozen float32 model that `save_pretrained` wrote.
+    """The tokenizer and the frozen model that `save_pretrained` wrote; in float32 unless `further` says otherwise.
 
     Args:
         folder: Has a config, a tokenizer and weights as safetensors.
@@ -28,6 +34,7 @@ def load(
             none. Empty for the model alone.
         group: The configuration's node that asks for it, for messages.
         complete: Whether that layer has to be there too, trained.
+        further: Arguments of `from_pretrained`, such as a quantisation.
 
     Raises:
         ConfigError: If files are missing, damaged or another kind of model's, or the model reads fewer tokens.
@@ -37,7 +44,7 @@ def load(
     from transformers import AutoTokenizer
 
     options: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True, "local_files_only": True}
-    options["dtype"] = torch.float32
+    options |= {"dtype": torch.float32, **further}
     # Weights that a file lacks are drawn at random: the run's own randomness must not depend on that.
     with quiet(), torch.random.fork_rng():
         try:

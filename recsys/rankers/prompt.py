@@ -126,6 +126,8 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
     def train_with(self, method: Adapts) -> None:
         if not isinstance(self.language_model, CausalLM):
             raise ConfigError("finetune trains weights, and those of ranker.language_model are at a server.")
+        if self.language_model.bits is not None:
+            raise ConfigError("finetune trains weights in float32: set ranker.language_model.bits=null.")
         if not self.asks and not self.lists:
             raise ConfigError(f"finetune trains label tokens: use ranker.score={LETTERS} or {YES_NO}.")
         if self.make_retriever is None:
