@@ -50,7 +50,7 @@ def trust(*packages: str) -> None:
         packages: Such as "my_package". Valid until Python ends.
 
     Raises:
-        ConfigError: If a name is not that of a package.
+        ConfigError: If a name is not a valid package name.
     """
     from recsys.config.trust import trust as let
 
@@ -119,6 +119,10 @@ def run(*configuration: DictConfig | str | Sequence[str], data: OwnData | None =
     Returns:
         The run: `.metrics` is a frame, `.record` has its settings and results, `.model` is the trained model, and
         `.recommend(user=…)` gives recommendations.
+
+    Raises:
+        ConfigError: If the configuration is impossible.
+        DataError: If the data is malformed.
     """
     from recsys.api.runs import make_run
 

@@ -41,7 +41,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
     A job of a sweep that fails does not end the sweep. The failures are listed at the end.
 
     Args:
-        function: Of the configuration; a whole number that it gives is the exit status.
+        function: Takes the configuration; an integer that it returns is the exit status.
         config_name: The yaml of the command.
         arguments: What follows the name of the subcommand: overrides and Hydra's options.
 

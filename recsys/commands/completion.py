@@ -1,4 +1,4 @@
-"""Completion in a shell: of subcommands here, of what follows them by Hydra."""
+"""Shell completion: subcommands are completed here, their overrides by Hydra."""
 
 from __future__ import annotations
 

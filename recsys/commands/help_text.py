@@ -34,7 +34,7 @@ _OPTIONS = (
 
 
 def help_text(name: str, arguments: Sequence[str] = ()) -> str:
-    """What a subcommand does, with examples, groups, keys, and the syntax of overrides.
+    """The help of a subcommand: its purpose, examples, groups, keys, and the syntax of overrides.
 
     Args:
         name: Of the subcommand.
