@@ -198,6 +198,7 @@ def compare(
         the page.
 
     Raises:
+        ConfigError: If there is no run, a run is not finished, or the runs are of several stores.
         ComparisonError: If the runs have different protocols, seeds or code.
     """
     from recsys.api.comparing import compare_runs

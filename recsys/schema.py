@@ -35,12 +35,12 @@ CLICKED = "clicked"
 
 TRAIN, VAL, TEST = "train", "val", "test"  # stages
 
-# What the tested model is fitted on: the train part, train and validation, or everything (then nothing is tested).
+# Interactions that the tested model is fitted on: train, train and validation, or all (then nothing is tested).
 TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
 MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
 LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
 
-# Raised with each change that moves results, so that a run made before it is repeated and not found.
+# Raised with each change that moves results, so that earlier runs are repeated and not reused.
 RESULTS_VERSION = 9
 
 
@@ -74,7 +74,7 @@ class BusyError(RecsysError):
 
 @dataclass
 class Places:
-    """Positions of a batch's users in shared histories: before item `place` (B,) of history `row` (B,)."""
+    """Known part of shared histories: a user's items are those before position `place` (B,) of history `row` (B,)."""
 
     row: Tensor
     place: Tensor
@@ -112,7 +112,7 @@ class UserBatch:
 
     @classmethod
     def without_history(cls, idx: Tensor, text: Tensor | None = None) -> UserBatch:
-        """Users for a part that reads no histories."""
+        """Users for a model that reads no histories."""
         none = idx.new_zeros(idx.shape[0], 0)
         return cls(idx, none, none.bool(), text)
 
@@ -139,7 +139,7 @@ class TrainBatch:
         return TrainBatch(self.users.to(device), self.positives.to(device), shown, mask, self.weight, rows)
 
     def by_user(self) -> TrainBatch:
-        """The same examples with each user once; of users without histories and texts."""
+        """The same examples with each user once, without histories and texts."""
         distinct, rows = self.users.idx.unique(return_inverse=True)
         users = UserBatch.without_history(distinct)
         return TrainBatch(users, self.positives, self.shown, self.shown_mask, self.weight, rows)

@@ -1,4 +1,4 @@
-"""Temporary files and folders with a lock of their writer: those of ended processes are found and removed."""
+"""Temporary files and folders that their writer locks, so that leftovers of ended processes can be removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIX = ".tmp"  # of temporary files and folders, whose names begin with a dot
 def temporary_file(path: Path) -> Iterator[tuple[int, Path]]:
     """An open file beside `path`, as its descriptor and its own path; it is locked while the block runs.
 
-    It is deleted at the end, unless the block has given it another name.
+    It is deleted at the end, unless the block has renamed it.
     """
     descriptor, own = _made(lambda: _new_file(path))
     try:
@@ -41,7 +41,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
 
 def _new_file(path: Path) -> tuple[int, str]:
-    """A new file, so no link that somebody else has made; the system applies the user's umask to its mode."""
+    """Create a file, never following an existing link; the system applies the user's umask to its mode."""
     own = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
     return os.open(own, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), str(own)
 
