@@ -9,7 +9,7 @@ import polars as pl
 
 from recsys import schema
 
-_HASHED_ROWS = 1 << 20  # hashed at once: bounds the memory
+_HASHED_ROWS = 1 << 20  # rows that are hashed at once, to limit memory
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Dataset:
         impressions: For data that logs the shown items (MIND): one row for each impression: `user`, `timestamp`,
             `part` (train, val or test), `history`, `candidates` (lists of item) and `clicked` (list of bool, aligned
             with `candidates`).
-        low_rated: Interactions below a rating threshold, with the columns of `interactions`. They are no positives, but
-            their users know these items. None without a threshold.
-        dropped: How many rows each filter of the source dropped, by its name.
-        fingerprint: A hash of the content; two data sets of one fingerprint are the same.
+        low_rated: Interactions below a rating threshold, with the columns of `interactions`. They are not positives,
+            but their users know these items. None without a threshold.
+        dropped: The number of rows that each filter of the source dropped, by the filter's name.
+        fingerprint: A hash of the content; data sets with the same fingerprint are equal.
     """
 
     name: str
