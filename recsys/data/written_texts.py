@@ -51,17 +51,17 @@ class WrittenTexts:
         read, of = self.provenance.get(READ), self.provenance.get(SPLIT)
         if self.about == ABOUT_ITEMS and read == NOTHING:
             return
-        what = {TRAIN: "the train interactions", NOTHING: "no interactions", None: "interactions that are not named"}
+        what = {TRAIN: "the train interactions", NOTHING: "no interactions", None: "unknown interactions"}
         if read != TRAIN or of != split.fingerprint:
             raise ConfigError(
-                f"{KEY}: {self.path} read {what.get(read, f'the interactions {read!r}')} of the split "
+                f"{KEY}: the texts of {self.path} read {what.get(read, f'the interactions {read!r}')} of the split "
                 f"{of or 'unknown'}; expected texts that read only the train part of this run's split, "
                 f"{split.fingerprint}."
             )
         if split.withheld is not None:
             raise ConfigError(
-                f"{KEY}: {self.path} read all train interactions, and train_share or train_per_user withhold some of "
-                "them from this run; expected train_share=1 train_per_user=null."
+                f"{KEY}: the texts of {self.path} read all train interactions, and train_share or train_per_user "
+                "withhold some of them from this run; expected train_share=1 train_per_user=null."
             )
 
     def join(self, split: Split) -> Split:

@@ -137,7 +137,7 @@ class Split:
             return self
         if self.dataset.impressions is not None:
             raise ConfigError(
-                f"train_share={share} train_per_user={per_user} do not go with the impressions of "
+                f"train_share={share} train_per_user={per_user} cannot be used with the impressions of "
                 f"{self.dataset.name}: use 1 and null."
             )
         n = self.train.height
