@@ -42,7 +42,7 @@ class DataKeys(TypedDict, total=False):
         item_id: Column of the id in `items` (`data.items.id`); the default is the name in `item` if `items` has it.
         item_text: Template of an item's text, such as "{title}. {genres}" (`data.items.template`).
         categories: Column of the item's categories (`data.items.categories`).
-        categories_separator: Between categories where the column is not a list (`data.items.categories_separator`).
+        categories_separator: Separator of categories if the column is not a list (`data.items.categories_separator`).
         unknown_items: Interactions of items that `items` lacks: "error" or "drop" (`data.items.unknown`).
         user_id: Column of the id in `users` (`data.users.id`); the default is the name in `user` if `users` has it.
         bad_rows: Rows that cannot be read: "error", or "drop" and count them (`data.bad_rows`).

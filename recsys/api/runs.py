@@ -62,7 +62,7 @@ class InteractiveRun(Run):
         return card(title, table_html(["", "value"], rows), f"{self._facts()}; id {self.record.run_id}")
 
     def _shown(self) -> dict[str, float]:
-        """The main metrics of the test, or of validation where nothing was tested."""
+        """The main metrics of the test, or of validation if nothing was tested."""
         metrics = self.record.metrics
         stage = TEST if any(name.startswith(f"{TEST}/") for name in metrics) else VAL
         names = [f"{stage}/{metric}" for metric in SHOWN]

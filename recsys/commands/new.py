@@ -44,7 +44,7 @@ def run(cfg: DictConfig) -> None:
 
 
 def _files(name: str) -> dict[Path, str]:
-    """The template's files, with the project's name in them; Python files are `.txt` there, as they are no modules."""
+    """The template's files with the project's name; `.py.txt` files, which nothing imports, become `.py` files."""
     made = {}
     for path in sorted(TEMPLATE.rglob("*")):
         if path.is_file():

@@ -76,6 +76,6 @@ def _head(override: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A text as Hydra's grammar writes it, whatever characters it has."""
+    """A quoted string in Hydra's grammar; it may have any characters."""
     escaped = str(value).replace("\\", "\\\\") if str(value).endswith("\\") else str(value)
     return "'" + escaped.replace("'", "\\'") + "'"

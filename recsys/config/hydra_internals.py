@@ -33,7 +33,7 @@ _parsed: dict[tuple[str, str, str], tuple[_State, bytes]] = {}  # by the source 
 
 
 class ParsedFiles(ConfigRepository):
-    """A repository that parses a file again only where the file has changed.
+    """A repository that parses a file again only if it has changed.
 
     Args:
         sources: The places where configs are searched.

@@ -145,7 +145,7 @@ def _check(group: str, target: object, place: str) -> None:
         else f"Expected a class of {', '.join(_of_group(group)) or 'no package'}."
     )
     missing = "cannot be imported as a class or function" if _may_be_named(group, target) else "is not trusted"
-    raise ConfigError(f"{place} is {target!r}, which {missing}. A record may come from somebody else. {advice}")
+    raise ConfigError(f"{place} is {target!r}, which {missing}. Records may come from other people. {advice}")
 
 
 def _named(config: Mapping[str, Any], place: tuple[str, ...], target: Any) -> Any:

@@ -18,9 +18,9 @@ class Dataset:
 
     Attributes:
         name: The data set's name, for reports.
-        interactions: One row for each (user, item) pair: `user` and `item` int32, `value` float32 (1.0 where the data
-            has no ratings), `timestamp` int64 microseconds since 1970 (UTC) where the data has it.
-        items: Row i is item i: `item_id` str, `text` str ("" where it has none), `categories` list[str] where the
+        interactions: One row for each (user, item) pair: `user` and `item` int32, `value` float32 (1.0 if the data
+            has no ratings), `timestamp` int64 microseconds since 1970 (UTC) if the data has times.
+        items: Row i is item i: `item_id` str, `text` str ("" for no text), `categories` list[str] if the
             data has them, and any further columns of the source.
         users: Row i is user i: `user_id` str and further columns.
         impressions: For data that logs the shown items (MIND): one row for each impression: `user`, `timestamp`,

@@ -98,7 +98,7 @@ def _first_places(examples: Examples) -> NDArray[np.int64]:
 def _newest_items(
     prompt: UserPrompt, histories: ItemLists, rows: NDArray[np.int64], ends: NDArray[np.int64], item_texts: pl.Series
 ) -> pl.Series:
-    """The texts of the newest items of each list before its end, the newest first; empty where there are none."""
+    """The texts of the newest items of each list before its end, the newest first; empty if there are none."""
     taken = np.minimum(ends, prompt.n_items)
     place = np.repeat(np.arange(len(rows)), taken)
     back = np.arange(len(place)) - np.repeat(np.cumsum(taken) - taken, taken)  # 0 is the newest

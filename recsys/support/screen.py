@@ -1,4 +1,4 @@
-"""The terminal: every text is shown literally, whatever characters it has."""
+"""The terminal, on which every text is shown literally."""
 
 from __future__ import annotations
 

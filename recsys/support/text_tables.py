@@ -16,9 +16,9 @@ GAP, RULED_GAP = 2, 3  # width between two columns: spaces only, or with Rich's 
 
 @dataclass
 class TextTable:
-    """A table as wide as the terminal allows; every text is shown literally, whatever characters it has.
+    """A table as wide as the terminal allows; every text is shown literally.
 
-    Texts are broken at spaces. Where the longest words of all columns do not fit side by side, columns of `optional`
+    Texts are broken at spaces. If the longest words of all columns do not fit side by side, columns of `optional`
     are left out in their order, and a line below names them; only then are long words broken.
 
     Attributes:

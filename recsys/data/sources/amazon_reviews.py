@@ -37,8 +37,8 @@ class AmazonReviewsSource(Source):
         meta: The products' file: jsonl, also .gz.
         template: The template of an item's text, over title, features, description and categories.
         reviewed_only: Leave out products without a review; the metadata lists many.
-        unknown_items: What to do with reviews of products that the metadata lacks: `error` or `drop` (and count).
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
+        unknown_items: Treatment of reviews of products that the metadata lacks: `error` or `drop` (and count).
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
     """
 
     def __init__(

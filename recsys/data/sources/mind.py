@@ -43,7 +43,7 @@ class MindSource(Source):
         dev: Name of the dev folder or zip; null takes the one whose name has `dev` in it.
         validation_days: Number of the newest days of the train folder that are the validation.
         template: The template of an item's text, over `title`, `abstract`, `category`, `subcategory`.
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind. An impression
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind. An impression
             with an unknown item is such a row.
     """
 

@@ -96,7 +96,7 @@ class MovieLensSource(Source):
         template: The template of an item's text, over `title`, `genres` and the release's further columns.
         download: Download the zip from GroupLens into `path` if the release is not there.
         md5: The expected checksum of a downloaded zip; null takes the one that GroupLens publishes beside it.
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
     """
 
     def __init__(

@@ -97,7 +97,7 @@ class Items:
         template: The template of an item's text, over the table's columns: "{title}. {genres}"; null gives no text.
         categories: Column of the item's categories; null if there is none.
         categories_separator: Separator of categories if the column is not a list.
-        unknown: What to do with interactions of items that the table lacks: `error`, or `drop` and count them.
+        unknown: Treatment of interactions of items that the table lacks: `error`, or `drop` and count them.
         columns: Names of the columns of a file without a header; null if it has one.
     """
 
@@ -148,7 +148,7 @@ class TableSource(Source):
         escape: The mark before a quote within a quoted field, in text files; null if such quotes are doubled.
         header: Whether the interactions' text file begins with the names of its columns.
         columns: The names of its columns in their order, if it has no header.
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
 
     Raises:
         ConfigError: If a key has an impossible value.

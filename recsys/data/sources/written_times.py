@@ -43,7 +43,7 @@ def fitting(texts: pl.Series) -> list[str]:
 
 
 def _is_as_good(other: pl.Series, best: pl.Series) -> bool:
-    """Whether another format gives other times or has values of its own, and fits nearly as many values as the best."""
+    """Whether another format gives other times or fits further values, and fits nearly as many values as the best."""
     only_best = int((best.is_not_null() & other.is_null()).sum())
     only_other = int((other.is_not_null() & best.is_null()).sum())
     differs = bool((other != best).any()) or only_other > 0

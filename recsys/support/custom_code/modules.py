@@ -59,7 +59,7 @@ def module_of(name: str) -> str | None:
 
 
 def find_file(module: str) -> Path | None:
-    """The file of a module, imported or not; None where it has none."""
+    """The file of a module, imported or not; None if it has none."""
     origin = getattr(sys.modules.get(module), "__file__", None)
     if origin is None:
         spec = _spec(module)
@@ -68,7 +68,7 @@ def find_file(module: str) -> Path | None:
 
 
 def read(path: Path) -> SourceFile:
-    """A module's file, read again only where it has changed."""
+    """A module's file, read again only if it has changed."""
     state = path.stat()
     return _read(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
