@@ -1,4 +1,4 @@
-"""Look for leaks in a run and data that a language model memorised, and compare simple rankers.
+"""Look for leaks in a run and for memorised test data, and compare simple rankers.
 
 The exit status is 1 if a leak is found.
 """
