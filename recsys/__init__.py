@@ -50,7 +50,7 @@ def trust(*packages: str) -> None:
         packages: Such as "my_package". Valid until Python ends.
 
     Raises:
-        ConfigError: If a name is not that of a package.
+        ConfigError: If a name is not a valid package name.
     """
     from recsys.config.trust import trust as let
 
@@ -86,7 +86,7 @@ def register(component: Any, group: str, name: str, *, defaults: Sequence[str] =
     """Make a class or function of a notebook or package an option of a config group, until Python ends.
 
     Then `encoder=mine` works in `run` and `study`, in workers, and when a run is loaded again. The run's identity has
-    the hash of its code. A run whose class is defined in a notebook is loaded where the class is registered again.
+    the hash of its code. A run whose class is defined in a notebook can be loaded after the class is registered again.
     For command lines write a yaml into a folder of `RECSYS_CONF`.
 
     Args:
@@ -114,11 +114,15 @@ def run(*configuration: DictConfig | str | Sequence[str], data: OwnData | None =
     Args:
         configuration: Overrides, one by one or in lists, such as `"encoder=bert", "seed=1"`; or a composed
             configuration.
-        data: What `dataset` returned; None for the data of the configuration.
+        data: The result of `dataset`; None for the data of the configuration.
 
     Returns:
         The run: `.metrics` is a frame, `.record` has its settings and results, `.model` is the trained model, and
         `.recommend(user=…)` gives recommendations.
+
+    Raises:
+        ConfigError: If the configuration is impossible.
+        DataError: If the data is malformed.
     """
     from recsys.api.runs import make_run
 
@@ -132,7 +136,7 @@ def study(
 
     Args:
         configuration: Overrides of the command `recsys study`, such as `"study=demo", "search=tpe"`.
-        data: What `dataset` returned; None for the data of the study.
+        data: The result of `dataset`; None for the data of the study.
         progress: Whether to print a line for each job that ends.
         keys: Those of `study` as Python values: `name`, `cells={"mine": ["encoder=mine", "ranker=dot"]}`, `grid`,
             `baselines`, `common`, `seeds`, `baseline`, `metrics`, …; see conf/study/default.yaml.
@@ -157,7 +161,7 @@ def answer(
     A stopped answer continues when it is called again.
 
     Args:
-        data: What `dataset` returned; None for the embedded MovieLens.
+        data: The result of `dataset`; None for the embedded MovieLens.
         configuration: Overrides of the command `recsys answer`, such as `"encoder=gpt2"`, `"launcher=joblib"`.
         progress: Whether to print findings and decisions during the work.
         keys: Those of conf/answer.yaml as Python values: `minutes=30`, `cold_items=True`, `common=[…]`, …
@@ -194,6 +198,7 @@ def compare(
         the page.
 
     Raises:
+        ConfigError: If there is no run, a run is not finished, or the runs are of several stores.
         ComparisonError: If the runs have different protocols, seeds or code.
     """
     from recsys.api.comparing import compare_runs

@@ -35,12 +35,12 @@ CLICKED = "clicked"
 
 TRAIN, VAL, TEST = "train", "val", "test"  # stages
 
-# What the tested model is fitted on: the train part, train and validation, or everything (then nothing is tested).
+# Interactions that the tested model is fitted on: train, train and validation, or all (then nothing is tested).
 TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
 MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
 LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
 
-# Raised with each change that moves results, so that a run made before it is repeated and not found.
+# Raised with each change that moves results, so that earlier runs are repeated and not reused.
 RESULTS_VERSION = 9
 
 
@@ -74,7 +74,7 @@ class BusyError(RecsysError):
 
 @dataclass
 class Places:
-    """Positions of a batch's users in shared histories: before item `place` (B,) of history `row` (B,)."""
+    """Known part of shared histories: a user's items are those before position `place` (B,) of history `row` (B,)."""
 
     row: Tensor
     place: Tensor
@@ -112,7 +112,7 @@ class UserBatch:
 
     @classmethod
     def without_history(cls, idx: Tensor, text: Tensor | None = None) -> UserBatch:
-        """Users for a part that reads no histories."""
+        """Users for a model that reads no histories."""
         none = idx.new_zeros(idx.shape[0], 0)
         return cls(idx, none, none.bool(), text)
 
@@ -139,7 +139,7 @@ class TrainBatch:
         return TrainBatch(self.users.to(device), self.positives.to(device), shown, mask, self.weight, rows)
 
     def by_user(self) -> TrainBatch:
-        """The same examples with each user once; of users without histories and texts."""
+        """The same examples with each user once, without histories and texts."""
         distinct, rows = self.users.idx.unique(return_inverse=True)
         users = UserBatch.without_history(distinct)
         return TrainBatch(users, self.positives, self.shown, self.shown_mask, self.weight, rows)
@@ -193,7 +193,7 @@ class ItemTexts:
     """Inputs of a part that reads the items' texts itself.
 
     Attributes:
-        titles: Gives (n_items) titles, the whole text where an item has none.
+        titles: Gives (n_items) titles, the whole text if an item has no title.
         texts: Gives (n_items) texts.
         cache_dir: Where pretrained weights may be kept between processes.
     """
@@ -228,8 +228,8 @@ class ModelContext:
         trains_on_cold: Whether training examples may have users or items without a train interaction, such as items of
             impressions that were never clicked.
         text_dim: Width of the encoder's vectors; 0 for `encoder=none`.
-        categories: (n_items, C) int64 categories of each item, padded with −1; None where the data has none.
-        n_categories: How many categories there are.
+        categories: (n_items, C) int64 categories of each item, padded with −1; None if the data has none.
+        n_categories: Number of categories.
         texts: The items' texts; None outside a run, as in a check of the model on toy data.
         ids: The raw ids; None likewise.
     """
@@ -270,11 +270,11 @@ class TrainInteractions:
     Attributes:
         users: (n,) the user of each interaction.
         items: (n,) its item; a (user, item) pair occurs once.
-        timestamps: (n,) microseconds since 1970; None where the data has no times.
-        n_users: Users of the data.
-        n_items: Items of the catalogue.
+        timestamps: (n,) microseconds since 1970; None if the data has no times.
+        n_users: Number of users of the data.
+        n_items: Number of items of the catalogue.
         text_vectors: (n_items, text_dim) float32, the items' encoded texts; text_dim is 0 for `encoder=none`.
-        seed: The run's, for the ranker's random draws.
+        seed: The run's seed, for the ranker's random draws.
     """
 
     users: NDArray[np.int64]
@@ -292,7 +292,7 @@ class TrainInteractions:
 
     @cached_property
     def matrix(self) -> csr_matrix:
-        """(n_users, n_items) float64, 1 where a user has a train interaction with an item."""
+        """(n_users, n_items) float64, 1 if a user has a train interaction with an item."""
         import numpy as np
         from scipy.sparse import csr_matrix
 

@@ -1,4 +1,4 @@
-"""An answer as a notebook has it: a verdict, a comparison, and a report."""
+"""The result of `recsys.answer`: a verdict, a comparison, and a report."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class InteractiveAnswer:
 
     @property
     def details(self) -> list[str]:
-        """A sentence for all users and for each part of the data, and the smallest difference that could be shown."""
+        """A sentence for all users and for each part of the data, and the smallest detectable difference."""
         return self.answered.details
 
     @property
@@ -65,7 +65,7 @@ class InteractiveAnswer:
 
     @property
     def report(self) -> Path:
-        """The page."""
+        """The path of the report's page."""
         return self.answered.report
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""A comparison as a notebook has it: frames, charts, and a card."""
+"""The result of `recsys.compare`: frames, charts, and a card for notebooks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
 METRICS = ("ndcg@10", "recall@10", "coverage@10")
-MOST_LINES = 6  # of cells in a `repr`
+MOST_LINES = 6  # maximum number of cells in a `repr`
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,7 +38,7 @@ class InteractiveComparison(Comparison):
 
     @classmethod
     def of(cls, comparison: Comparison) -> InteractiveComparison:
-        """The same comparison."""
+        """The same comparison with frames and charts."""
         return cls(**{entry.name: getattr(comparison, entry.name) for entry in fields(Comparison)})
 
     @property
@@ -83,12 +83,12 @@ class InteractiveComparison(Comparison):
         Args:
             folder: Of the report.
             title: Of the page.
-            study: What the cells were made by.
+            study: The record of the study that the cells are from; None for none.
             users: Keys of conf/user_examples/default.yaml for the section of single users, such as `{"n": 0}`.
 
         Raises:
             ConfigError: If a key of `users` is unknown or impossible.
-            ComparisonError: If its `pair` are not two cells.
+            ComparisonError: If `users["pair"]` does not name two cells.
         """
         from recsys.reports.report import write_report
 

@@ -21,7 +21,10 @@ from recsys.reports.cards import card, table_html
 from recsys.schema import ConfigError
 
 ROLES = ("interactions", "items", "users")
-_ID_OF_ROLE = {"items": ("item_id", "item"), "users": ("user_id", "user")}  # key of a table's id, and its namesake
+_ID_OF_ROLE = {
+    "items": ("item_id", "item"),
+    "users": ("user_id", "user"),
+}  # key of a table's id, and the key of the same id in interactions
 
 
 class DataKeys(TypedDict, total=False):
@@ -34,12 +37,12 @@ class DataKeys(TypedDict, total=False):
         timestamp: Column of the time (`data.interactions.timestamp`).
         timestamp_unit: "s", "ms", "us", "ns", "iso", a format such as "%d.%m.%Y", or "auto", which is the default here
             (`data.interactions.timestamp_unit`). Columns of dates or times need none.
-        min_rating: Interactions with a lower rating are no positives (`data.interactions.min_rating`).
+        min_rating: Interactions with a lower rating are not positives (`data.interactions.min_rating`).
         part: Column with train, val or test, for `split=given` (`data.interactions.part`).
         item_id: Column of the id in `items` (`data.items.id`); the default is the name in `item` if `items` has it.
         item_text: Template of an item's text, such as "{title}. {genres}" (`data.items.template`).
         categories: Column of the item's categories (`data.items.categories`).
-        categories_separator: Between categories where the column is not a list (`data.items.categories_separator`).
+        categories_separator: Separator of categories if the column is not a list (`data.items.categories_separator`).
         unknown_items: Interactions of items that `items` lacks: "error" or "drop" (`data.items.unknown`).
         user_id: Column of the id in `users` (`data.users.id`); the default is the name in `user` if `users` has it.
         bad_rows: Rows that cannot be read: "error", or "drop" and count them (`data.bad_rows`).
@@ -87,11 +90,11 @@ _CONFIG_KEYS = {
 
 @dataclass(frozen=True, repr=False)
 class OwnData:
-    """A checked data set that was made of tables in memory.
+    """A checked data set, made from tables in memory.
 
     Attributes:
         name: For reports.
-        overrides: That choose it, for `recsys.run`, `recsys.study` and every command.
+        overrides: The overrides that choose it, for `recsys.run`, `recsys.study` and every command.
         dataset: Its interactions, items and users as frames.
     """
 
@@ -106,7 +109,7 @@ class OwnData:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the content: a table of files with the same rows has the same."""
+        """A hash of the content, the same for files with the same rows."""
         return self.dataset.fingerprint
 
     def __repr__(self) -> str:

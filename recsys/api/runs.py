@@ -1,4 +1,4 @@
-"""A run as a notebook has it: its metrics as a frame, recommendations, and a card."""
+"""The result of `recsys.run` and `recsys.load`: metrics as a frame, recommendations, and a card for notebooks."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from recsys.reports.cards import card, table_html
 from recsys.reports.formatting import counted, number, seconds
 from recsys.schema import TEST, VAL, ConfigError
 
-SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # in short, where they were measured
+SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # the metrics of `repr`, if they were measured
 
 
 @dataclass(repr=False)
 class InteractiveRun(Run):
-    """A run of the store, with what one does with it in Python."""
+    """A run of the store, with its metrics as a frame and with recommendations."""
 
     @classmethod
     def of(cls, run: Run) -> InteractiveRun:
-        """The same run."""
+        """The same run with frames and recommendations."""
         return cls(**{entry.name: getattr(run, entry.name) for entry in fields(Run)})
 
     @property
@@ -62,7 +62,7 @@ class InteractiveRun(Run):
         return card(title, table_html(["", "value"], rows), f"{self._facts()}; id {self.record.run_id}")
 
     def _shown(self) -> dict[str, float]:
-        """The main metrics of the test, or of validation where nothing was tested."""
+        """The main metrics of the test, or of validation if nothing was tested."""
         metrics = self.record.metrics
         stage = TEST if any(name.startswith(f"{TEST}/") for name in metrics) else VAL
         names = [f"{stage}/{metric}" for metric in SHOWN]
@@ -86,7 +86,7 @@ def make_run(configuration: Sequence[Any], data: OwnData | None) -> InteractiveR
 
     if len(configuration) == 1 and isinstance(configuration[0], DictConfig):
         if data is not None:
-            raise ConfigError("recsys.run takes overrides beside data=…, and no composed configuration.")
+            raise ConfigError("recsys.run with data=… takes overrides; it cannot take a composed configuration.")
         return InteractiveRun.of(run(configuration[0]))
     return InteractiveRun.of(run(compose(overrides_of(configuration, data))))
 
@@ -97,6 +97,9 @@ def overrides_of(given: Sequence[Any], data: OwnData | None = None) -> list[str]
     Example:
         >>> overrides_of(["encoder=tfidf", ["ranker=cf", "seed=1"]])
         ['encoder=tfidf', 'ranker=cf', 'seed=1']
+
+    Raises:
+        ConfigError: If one of them is not a string.
     """
     flat = [one for entry in given for one in ([entry] if isinstance(entry, str) else entry)]
     if not all(isinstance(one, str) for one in flat):

@@ -1,4 +1,4 @@
-"""A study as a notebook has it."""
+"""The result of `recsys.study`: runs and trials as frames, comparisons, and a card for notebooks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Study:
 
     @property
     def record(self) -> Any:
-        """Definition, trials and chosen settings, as the store keeps them."""
+        """The study's record in the store: its definition, trials and chosen settings."""
         return self.result.record
 
     @property
@@ -85,7 +85,7 @@ class Study:
 
     @cached_property
     def comparisons(self) -> dict[str, InteractiveComparison]:
-        """A comparison for each protocol, by what differs between them."""
+        """A comparison for each protocol, by the settings in which the protocols differ."""
         return {name: InteractiveComparison.of(own) for name, own in comparisons(self.cfg, self.result).items()}
 
     @property
@@ -96,12 +96,16 @@ class Study:
             ComparisonError: If no run is finished, or the study has several protocols: see `comparisons`.
         """
         if len(self.comparisons) != 1:
-            named = ", ".join(self.comparisons) or "no finished run"
-            raise ComparisonError(f"study {self.name} has not one protocol but {named}; see .comparisons.")
+            named = f"the protocols {', '.join(self.comparisons)}" if self.comparisons else "no finished run"
+            raise ComparisonError(f"study {self.name} has {named}; expected one protocol. Use .comparisons instead.")
         return next(iter(self.comparisons.values()))
 
     def report(self, folder: str | Path | None = None) -> Path:
-        """Write the report; returns its page. The default folder is that of the command `recsys study`."""
+        """Write the report; returns its page. The default folder is that of the command `recsys study`.
+
+        Raises:
+            ComparisonError: If no run is finished, or the study has several protocols.
+        """
         folder, users = folder or self.cfg.output, dict(self.cfg.user_examples)
         return self.comparison.report(folder, f"Study {self.name}", self.record, users)
 

@@ -29,7 +29,7 @@ def run(cfg: DictConfig) -> None:
     Raises:
         ConfigError: If a key is impossible, or the items have no text.
         DataError: If the data is malformed.
-        RecsysError: If no cell with, or none without a language model was finished.
+        RecsysError: If no cell with a language model finished, or none without one.
     """
     check_user_examples(cfg.user_examples)
     console = Screen()

@@ -41,9 +41,9 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
     A job of a sweep that fails does not end the sweep. The failures are listed at the end.
 
     Args:
-        function: Of the configuration; a whole number that it gives is the exit status.
+        function: Takes the configuration; an integer that it returns is the exit status.
         config_name: The yaml of the command.
-        arguments: What follows the name of the subcommand: overrides and Hydra's options.
+        arguments: The arguments after the name of the subcommand: overrides and Hydra's options.
 
     Raises:
         SystemExit: With the exit status of a command that fails.
@@ -65,7 +65,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
 
 
 def _check_typed(arguments: Sequence[str], config_name: str) -> None:
-    """End the command if an argument has the old name of a key; Hydra knows only that it is unknown."""
+    """End the command if an argument has the old name of a key, for which Hydra's message would lack the new name."""
     try:
         check_typed(arguments, config_name)
     except ConfigError as error:
@@ -181,7 +181,7 @@ def _called(function: Function, cfg: DictConfig) -> Any:
 
 
 def _packages(cfg: DictConfig) -> list[str]:
-    """Those of the key `trust`, one or a list, where a command has it."""
+    """The packages of the key `trust`, one or a list; none if the command lacks this key."""
     packages = cfg.get("trust") or []
     if not isinstance(packages, str | list | ListConfig):
         raise ConfigError(f"trust is {packages!r}; expected a list of packages such as [my_package].")

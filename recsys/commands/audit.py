@@ -1,4 +1,4 @@
-"""Look for leaks in a run and a language model's memory, and compare simple rankers.
+"""Look for leaks in a run and for memorised test data, and compare simple rankers.
 
 The exit status is 1 if a leak is found.
 """
@@ -29,7 +29,7 @@ STYLES = {"found": "red", "unknown": "yellow", "clean": "green"}
 
 
 def run(cfg: DictConfig, console: Console | None = None) -> int:
-    """Print and write the findings; 1 if a leak is found, else 0.
+    """Print and write the findings; returns 1 if a leak is found, else 0.
 
     Raises:
         ConfigError: If a value is impossible, or the run's data has changed.
@@ -74,7 +74,7 @@ def _check(cfg: DictConfig) -> None:
 
 
 def _check_node(node: str, values: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Refuse unknown keys, and values of another kind than their defaults, at all levels."""
+    """Raise an error for unknown keys, and for values of another kind than their defaults, at all levels."""
     check_keys(node, values, defaults)
     check_like(node, values, defaults)
     for key, value in values.items():

@@ -50,7 +50,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across 
 
     Raises:
         ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
-        ComparisonError: If the runs must not be compared.
+        ComparisonError: If the runs have different protocols, seeds or code.
     """
     check_trackers(cfg)
     check_user_examples(cfg.user_examples)
@@ -68,7 +68,7 @@ def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
 
     Raises:
         ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
-        ComparisonError: If the runs must not be compared.
+        ComparisonError: If the runs have different protocols, seeds or code.
     """
     inference = inference_of(cfg)
     study = _study(cfg)
@@ -94,7 +94,7 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
 
     Raises:
         ConfigError: As in `compare_runs`.
-        ComparisonError: If the runs of a data set must not be compared, or there are too few data sets or cells.
+        ComparisonError: If the runs of a data set cannot be compared, or there are too few data sets or cells.
     """
     inference = inference_of(cfg)
     study = _study(cfg)
@@ -114,7 +114,7 @@ def compare_over_time(cfg: DictConfig, console: Console | None = None) -> OverTi
 
     Raises:
         ConfigError: As in `compare_runs`.
-        ComparisonError: If the runs of a window must not be compared, or the windows must not be pooled.
+        ComparisonError: If the runs of a window cannot be compared, or the windows cannot be pooled.
     """
     inference = inference_of(cfg)
     study = _study(cfg)
@@ -132,7 +132,7 @@ def compare_over_time(cfg: DictConfig, console: Console | None = None) -> OverTi
 
 
 def _write_each(cfg: DictConfig, comparisons: Mapping[str, Comparison], console: Console) -> dict[str, dict[str, Path]]:
-    """Print and write comparisons of several protocols, each in a folder of its own; gives the files of each."""
+    """Print and write comparisons of several protocols, each in its own folder; returns the files of each."""
     written = {}
     for name, comparison in comparisons.items():
         title, folder = f"{_title(cfg)}: {name}", Path(cfg.output) / as_name(name)
@@ -181,7 +181,7 @@ def _title(cfg: DictConfig) -> str:
 
 
 def _of_study(record: Record, study: StudyRecord) -> bool:
-    """Whether a run is one of a study's cells, or failed as one; trials of its tuning are neither."""
+    """Whether a run is of a study's cells, failed runs included; trials of its tuning are not."""
     return record.run_id in study.labels or (not record.is_finished and study.name in record.tags)
 
 

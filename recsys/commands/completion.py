@@ -1,4 +1,4 @@
-"""Completion in a shell: of subcommands here, of what follows them by Hydra."""
+"""Shell completion: subcommands are completed here, their overrides by Hydra."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def complete(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: `install=bash` or `uninstall=bash` for the script; `query=bash` for the completions of the variable
-            COMP_LINE of the environment. Other shells that Hydra knows: zsh, fish.
+            COMP_LINE of the environment. Other shells that Hydra supports: zsh, fish.
     """
     if not any(argument.startswith(_QUERY) for argument in arguments):
         registry.run(registry.COMMANDS[0], ["-sc", *arguments])  # the script is the same for all subcommands

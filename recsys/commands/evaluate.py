@@ -24,7 +24,11 @@ EXAMPLES = (
 
 
 def run(cfg: DictConfig) -> int:
-    """Print a run's recorded and repeated metrics side by side; 1 if one differs by more than 1e-6, else 0."""
+    """Print a run's recorded and repeated metrics; returns 1 if one differs by more than 1e-6, else 0.
+
+    Raises:
+        ConfigError: If there is no such finished run, or its record names a class that is not trusted.
+    """
     import recsys
 
     run = recsys.load(one_id(cfg, "run"), cfg.paths.runs_dir)

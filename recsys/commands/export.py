@@ -49,7 +49,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     """Write `items.parquet`, and `items.faiss`, `users.parquet` and `user_tower.*` as configured.
 
     Raises:
-        ConfigError: If a value is unknown, or the run's score is no product of vectors.
+        ConfigError: If a value is unknown, or the run's score is not a dot product of vectors.
         RecsysError: If a tower does not give the model's scores.
         DataError: If the file of new items is malformed.
     """
@@ -90,7 +90,7 @@ def check_export(cfg: DictConfig) -> None:
         raise ConfigError(f"index is {cfg.index!r}; expected {FAISS}, or null.")
     if cfg.index == FAISS and find_spec("faiss") is None:
         raise ConfigError(
-            'index=faiss needs the library FAISS: pip install "recsys-experiments[serve]", or write none by index=null.'
+            'index=faiss needs the library FAISS: pip install "recsys-experiments[serve]", or omit it by index=null.'
         )
     for name in formats_of(cfg.tower):
         if name not in FORMATS:

@@ -34,7 +34,7 @@ _OPTIONS = (
 
 
 def help_text(name: str, arguments: Sequence[str] = ()) -> str:
-    """What a subcommand does, with examples, groups, keys, and the syntax of overrides.
+    """The help of a subcommand: its purpose, examples, groups, keys, and the syntax of overrides.
 
     Args:
         name: Of the subcommand.
@@ -63,7 +63,7 @@ def _given_folders(arguments: Sequence[str]) -> list[Path]:
 def _groups(config: Path, folders: Sequence[Path]) -> Iterator[tuple[str, str]]:
     for entry in yaml.safe_load(config.read_text(encoding="utf-8")).get("defaults", []):
         group, default = next(iter(entry.items())) if isinstance(entry, dict) else (entry, None)
-        if group in ("_self_", _PATHS) or " " in group:  # `override hydra/…` is no choice of the user's
+        if group in ("_self_", _PATHS) or " " in group:  # such as `override hydra/…`, which users do not choose
             continue
         found = {path.stem for folder in folders for path in (folder / group).glob("*.yaml")}
         choices = sorted(name for name in found if not name.startswith("_"))

@@ -63,7 +63,7 @@ def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes stdout at its end
         sys.exit(1)
 
 
@@ -76,13 +76,15 @@ def _overview() -> str:
 
 
 def _usage_error(word: str) -> int:
-    """Print the fault of the first word; returns the exit status."""
+    """Print an error about the first word; returns the exit status."""
     if not word:
         print(_overview(), file=sys.stderr)
     elif word.startswith("-") or "=" in word:
         print(f"error: {word}: the command comes first, as in recsys train {word}.", file=sys.stderr)
     else:
-        print(f"error: {word} is no command; the nearest are {_nearest(word)}. See recsys --help.", file=sys.stderr)
+        print(
+            f"error: {word} is not a command; did you mean one of {_nearest(word)}? See recsys --help.", file=sys.stderr
+        )
     return USAGE_ERROR
 
 

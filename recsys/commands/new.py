@@ -27,7 +27,7 @@ def run(cfg: DictConfig) -> None:
     """Write the folder.
 
     Raises:
-        ConfigError: If its name cannot be a choice of `data`, or the folder has files.
+        ConfigError: If its name cannot be an option of `data`, or the folder is not empty.
         StoreError: If it cannot be written.
     """
     folder = Path(str(cfg.path)).expanduser()
@@ -35,16 +35,16 @@ def run(cfg: DictConfig) -> None:
     if not (isinstance(cfg.path, str) and name.isascii() and name.isidentifier()):
         raise ConfigError(f"path is {cfg.path!r}; expected a folder whose name has only letters, digits and _.")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise ConfigError(f"path is {str(cfg.path)!r}, which is there already; expected a folder to be made.")
+        raise ConfigError(f"path is {str(cfg.path)!r}, which exists already; expected a new or empty folder.")
     for path, content in {**_files(name), **_sample_data()}.items():
         write_atomically(folder / path, content.encode())
-    Screen().print(f"{folder} is made; its README.md tells more. Next:")
+    Screen().print(f"{folder} is created; see its README.md. Next:")
     for line in (f"cd {folder}", ". ./env.sh", f"recsys prepare_data data={name}", "recsys study study=first"):
         Screen().print(f"  {line}", soft_wrap=True)
 
 
 def _files(name: str) -> dict[Path, str]:
-    """The template's files, with the project's name in them; Python files are `.txt` there, as they are no modules."""
+    """The template's files with the project's name; `.py.txt` files, which nothing imports, become `.py` files."""
     made = {}
     for path in sorted(TEMPLATE.rglob("*")):
         if path.is_file():
@@ -56,7 +56,7 @@ def _files(name: str) -> dict[Path, str]:
 
 
 def _sample_data() -> dict[Path, str]:
-    """A small made-up shop: purchases by taste, and products whose descriptions have the words of their kind."""
+    """A small synthetic shop: topics determine the purchases and the words of the products' descriptions."""
     from recsys.data.sources.synthetic import SyntheticSource
 
     shop = SyntheticSource(n_users=150, n_items=80, n_interactions=2500, n_topics=4).read()

@@ -20,7 +20,7 @@ def print_header(console: Console, line: str) -> None:
 
 
 def run_line(record: Record) -> str:
-    """A run in a line: its id, name and seed, and the data and split that it is of."""
+    """A run in one line: its id, name, seed, data and split."""
     data, split = record.choices.get("data"), record.choices.get("split")
     return f"run {record.run_id}: {record.name}, seed {record.seed}, on {data}, split {split}"
 
@@ -36,7 +36,7 @@ def print_next_steps(console: Console, cfg: DictConfig, *commands: Sequence[str]
 
     Args:
         console: Where to print them.
-        cfg: Of the command that ends; where it was given another store or cache, so are these.
+        cfg: Of the finished command. Its overrides of the store, the cache and `trust` are added to each line.
         commands: The words of each after `recsys`.
     """
     given = [override for override in map(str, cfg.get("overrides") or []) if _is_shared(override)]

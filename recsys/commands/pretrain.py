@@ -61,7 +61,7 @@ def _check_output(folder: Path) -> None:
     is_ours = (folder / REPORT_FILE).is_file() or (folder.is_dir() and not any(folder.iterdir()))
     if folder.exists() and not is_ours:
         raise ConfigError(
-            f"output={folder} is there and is no earlier pretraining (it has no {REPORT_FILE}): give another folder."
+            f"output={folder} exists and has no {REPORT_FILE} of an earlier pretraining: choose another folder."
         )
 
 

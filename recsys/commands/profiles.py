@@ -85,7 +85,7 @@ def check_view(cfg: DictConfig) -> None:
 
 
 def _chosen(served: Served, cfg: DictConfig) -> tuple[ServedUsers, int]:
-    """All users of the data, or as many as are shown, and how many there are."""
+    """The users that are shown (a random sample of `n_users`, if there are more), and the number of all users."""
     import numpy as np
 
     from recsys.serving.users import known_users

@@ -51,7 +51,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     allowed = allowed_items(served.items, cfg.where, cfg.candidates, TextFormat.of(cfg.data))
     if not cfg.catalogue:
         allowed = only_new(served, allowed)
-    # Without re-ranking a list is its own pool.
+    # Without re-ranking, the pool is the list itself.
     pool = rank(served, users, max(cfg.top_k, cfg.mmr_pool) if cfg.mmr > 0 else cfg.top_k, allowed)
     ranking = diverse(served, pool, cfg.top_k, cfg.mmr)
     reasons = None if cfg.n_reasons is None else explain(served, users, ranking, cfg.n_reasons, cfg.explain_method)
@@ -75,5 +75,5 @@ def only_new(served: Served, allowed: NDArray[np.bool_] | None) -> NDArray[np.bo
     new = np.arange(served.items.height) >= served.run.split.dataset.n_items
     new = new if allowed is None else new & allowed
     if not new.any():
-        raise ConfigError("catalogue=false recommends new items alone: where or candidates lets none of them through.")
+        raise ConfigError("catalogue=false recommends only new items, but where or candidates excludes all of them.")
     return new

@@ -1,4 +1,4 @@
-"""The subcommands: their names, in groups, their summaries, and how one is run."""
+"""The subcommands: their names by group, their summaries, and a function that runs one."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def _is_named(node: ast.stmt) -> bool:
 
 
 def summary(name: str) -> str:
-    """What a subcommand does, in one line."""
+    """The first line of a subcommand's docstring."""
     return description(name).text.splitlines()[0]
 
 
 def overrides_of(name: str, arguments: Sequence[str]) -> list[str]:
-    """The arguments as overrides, where a first word without `=` is a value, or stands for some overrides."""
+    """The arguments as overrides; a first word without `=` is a value (in `new`) or a short form (in `write`)."""
     own = getattr(import_module(f"recsys.commands.{name}"), "arguments_of", None)
     return with_first_word(name, arguments) if own is None else list(own(arguments))
 

@@ -57,7 +57,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> int:
 
 
 def _next_steps(cfg: DictConfig) -> list[list[str]]:
-    """What one does after an action."""
+    """Commands that usually follow an action."""
     if cfg.action in ("show", "reproduce"):
         found = one_run(cfg, "run")
         own = f"run={found.run_id}"

@@ -1,6 +1,6 @@
 """Score recommendation lists that another program made, as a run of the store.
 
-The lists are tested under the same protocol as every other run, and are in all tables, tests and plots.
+The lists are tested under the same protocol as other runs, and can be compared with them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXAMPLES = (
     "recsys score file=recs.parquet like=<id>",
     "recsys score -m 'file=recs-${seed}.csv' name=LightFM seed=0,1,2",
 )
-PROTOCOL = ("data", "split", "metrics", "test_knowledge", "monitor")  # keys that `like` decides
+PROTOCOL = ("data", "split", "metrics", "test_knowledge", "monitor")  # keys whose values `like` takes from another run
 RUN_KEYS = (*PROTOCOL, "paths", "seed", "tags", "rerun")  # keys that mean the same in recsys train
 
 
@@ -32,7 +32,7 @@ def run(cfg: DictConfig) -> None:
     """Score the lists and print the results.
 
     Raises:
-        ConfigError: If a key is set that `like` decides.
+        ConfigError: If a key is set that `like` takes from another run.
         DataError: If the file is malformed, or has no user and item of the data.
     """
     made = make_run(run_config(cfg))
@@ -60,7 +60,7 @@ def _like(cfg: DictConfig, made: DictConfig) -> DictConfig:
 
     decided = [override for override in cfg.overrides if _head(override) in PROTOCOL]
     if decided:
-        raise ConfigError(f"{decided[0]}: like={cfg.like} decides this key. Leave one of them out.")
+        raise ConfigError(f"{decided[0]}: like={cfg.like} sets this key as well. Omit one of them.")
     other: Any = recsys.load(one_id(cfg, "like"), cfg.paths.runs_dir)
     for key in PROTOCOL:
         OmegaConf.update(made, key, other.cfg[key], merge=False, force_add=True)
@@ -76,6 +76,6 @@ def _head(override: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A text as Hydra's grammar writes it, whatever characters it has."""
+    """A quoted string in Hydra's grammar; it may have any characters."""
     escaped = str(value).replace("\\", "\\\\") if str(value).endswith("\\") else str(value)
     return "'" + escaped.replace("'", "\\'") + "'"

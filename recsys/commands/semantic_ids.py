@@ -78,8 +78,8 @@ def _check(cfg: DictConfig) -> None:
     check_data(cfg)
     if not has_text(cfg):
         raise ConfigError(
-            f"encoder={cfg.choices.encoder} makes no vectors, which semantic IDs are made of: choose encoder=bert, "
-            "tfidf, or another encoder."
+            f"encoder={cfg.choices.encoder} makes no vectors, and semantic IDs are computed from vectors: choose "
+            "encoder=bert, tfidf, or another encoder."
         )
     for key in ("n_neighbours", "n_sampled"):
         check_whole(key, cfg[key], 1)

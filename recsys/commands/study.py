@@ -46,7 +46,11 @@ FAILED, FINISHED = 1, 0
 
 
 def run(cfg: DictConfig) -> int:
-    """Run a study and print and write its comparison; the exit status is 1 if a run failed."""
+    """Run a study, print its comparison and write the report; returns 1 if a run failed, else 0.
+
+    Raises:
+        ConfigError: If the study, or one of its runs, is impossible; before the first run.
+    """
     check_trackers(cfg)
     check_user_examples(cfg.user_examples)
     console = Screen()
@@ -125,7 +129,7 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
 
 
 def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> TextTable:
-    """One line for each cell: how many runs are in which state, what one takes, and the overrides."""
+    """One row for each cell: the number of runs in each state, the time of one run, and the overrides."""
     rows = []
     for name in dict.fromkeys(job.label for job in jobs):
         own = [job for job in jobs if job.label == name]
@@ -134,7 +138,7 @@ def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> 
         seed = f"seed={own[0].seed}"
         overrides = redacted(" ".join(one for one in own[0].cfg.overrides if one != seed))
         rows.append([name, told, seconds(durations.of(label(own[0].cfg))), overrides])
-    headers = ["cell", "runs", "one takes", "overrides"]
+    headers = ["cell", "runs", "time per run", "overrides"]
     return TextTable(headers, rows, f"study {cfg.study.name}", words=("runs", "overrides"))
 
 

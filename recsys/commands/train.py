@@ -1,6 +1,6 @@
 """Train and test one model, and record the run.
 
-A run with the same settings that has finished before is found and not made again.
+A finished run with the same settings is reused and not trained again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ EXAMPLES = (
 
 
 def run(cfg: DictConfig) -> float:
-    """Make one run and print its results; returns its monitored metric, which a sweep may optimise."""
+    """Make one run and print its results; returns its monitored metric, which a sweep may optimise.
+
+    Raises:
+        ConfigError: If the configuration is impossible.
+        DataError: If the data is malformed.
+    """
     made = make_run(cfg)
     if is_first_process():
         console = Screen()

@@ -16,5 +16,10 @@ EXAMPLES = (
 
 
 def run(cfg: DictConfig) -> None:
-    """Write a study's results table into a text file."""
+    """Write a study's results table into a text file.
+
+    Raises:
+        ConfigError: If the file lacks the markers of the study.
+        RecsysError: If the study has no record.
+    """
     update_readme(cfg)

@@ -1,6 +1,7 @@
 """Let a language model write texts about items or users, for models to read.
 
-The first word is items or users, or prompt=… chooses. Answers are kept one by one, so a killed command goes on there.
+The first word is items or users, or prompt=… chooses.
+Each answer is saved at once, so an interrupted command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ EXAMPLES = (
     "recsys write users output=users.parquet",
     "recsys write items language_model=endpoint language_model.url=http://localhost/v1 language_model.model=<name>",
 )
-FIRST_WORDS = {"items": "prompt=item_facts", "users": "prompt=user_profile"}  # and the prompts that they stand for
+FIRST_WORDS = {"items": "prompt=item_facts", "users": "prompt=user_profile"}  # with the prompts that they choose
 
 
 def arguments_of(words: Sequence[str]) -> list[str]:
@@ -79,7 +80,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
 
 
 def report(written: Written, path: Path) -> list[str]:
-    """What was written, and what it took."""
+    """Lines with the number of texts, and the calls, tokens and cost that they needed."""
     facts, answers = written.provenance, written.answers
     cost = f", cost {facts['cost']:.4f}" if "cost" in facts else ""
     n = written.table.height

@@ -131,7 +131,7 @@ def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
     if has_text(cfg) and not traits.get("reads_text", False):
         raise ConfigError(
             f"ranker.retriever={name} ignores encoder={choices.encoder}, and the language model needs no encoder: "
-            "leave encoder out, or retrieve by text with ranker@ranker.retriever=itemknn."
+            "omit encoder, or choose a retriever that reads text: ranker@ranker.retriever=itemknn."
         )
 
 
@@ -144,7 +144,7 @@ def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:
     for group in (*needed, *(("negatives",) if _trained_on(cfg.loss) == PAIRS else ()), "optimizer"):
         if is_none(cfg[group]):
             raise ConfigError(
-                f"ranker={choices.ranker} with loss={choices.loss} needs a {group}, and has {group}=none."
+                f"ranker={choices.ranker} with loss={choices.loss} cannot use {group}=none: choose another {group}."
             )
     if own_vectors:
         _check_own_vectors(cfg, choices)

@@ -96,7 +96,7 @@ def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...],
     with _own_hydra(), initialize_config_dir(str(conf[0]), version_base="1.3"), composing_fast():
         try:
             cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
-        except ValueError as error:  # Hydra's, of an option that is no text
+        except ValueError as error:  # by Hydra, for an option that is not a string
             raise ConfigError(f"{' '.join(chosen)}: {error}.") from error
     return pickle.dumps(with_choices(cfg, cfg.hydra.runtime.choices, chosen))
 
@@ -116,12 +116,12 @@ def _own_hydra() -> Iterator[None]:
 
 
 def newest_change(folders: Sequence[Path]) -> int:
-    """When a file of these folders was changed last, in nanoseconds."""
+    """The time of the newest change in these folders, in nanoseconds since 1970."""
     return max(changed_at for folder in folders for changed_at in _changes(folder))
 
 
 def _changes(folder: str | Path) -> Iterator[int]:
-    """When a folder, the folders in it and their yamls changed. It is fast, since every composition calls it."""
+    """The times when a folder, the folders in it and their yamls changed; fast, since every composition calls it."""
     yield Path(folder).stat().st_mtime_ns
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -217,7 +217,7 @@ def plain(node: DictConfig) -> dict[str, Any]:
 
 
 def _light(made: Any) -> Any:
-    """A plain partial instead of Hydra's, which checks its target at each call: that takes longer than most losses."""
+    """A plain partial instead of Hydra's, which checks its target at each call and so takes longer than most losses."""
     return partial(made.func, *made.args, **made.keywords) if isinstance(made, partial) else made
 
 

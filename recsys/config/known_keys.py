@@ -50,7 +50,7 @@ def _defaults(
 
 
 def keys_of(group: str, option: str | None, config_name: str = "train") -> list[str]:
-    """The keys of a group with this option, in whichever folder of configs its yaml is.
+    """The keys of a group with this option; its yaml may be in any folder of configs.
 
     If there is no such file, as for a record of another machine, they are those of the default option.
 

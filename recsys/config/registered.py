@@ -69,7 +69,7 @@ def register(
         )
     target = f"{component.__module__}.{component.__qualname__}"
     if not is_custom(component.__module__):
-        raise ConfigError(f"recsys.register: {target} is of a library; expected a class or function of your own.")
+        raise ConfigError(f"recsys.register: {target} belongs to a library; expected a class or function of your own.")
     content = {"_target_": target, **(values or {})}
     if defaults:
         content = {"defaults": [*defaults, "_self_"], **content}
@@ -87,7 +87,7 @@ def registered() -> Registered | None:
 
 
 def with_registered(known: Registered, perform: Callable[[Any], Any], job: Any) -> Any:
-    """Do a job in a process that may not know the registered components yet."""
+    """Do a job in a worker process, after the registered components are made known to it."""
     known.restore()
     return perform(job)
 

@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "Sequence": (lambda value: isinstance(value, list), "a list"),
     "list": (lambda value: isinstance(value, list), "a list"),
     "Mapping": (lambda value: isinstance(value, dict), "keys with values"),
-    "torch.Tensor": (lambda _: False, ""),  # which no configuration can give
+    "torch.Tensor": (lambda _: False, ""),  # cannot be written in a configuration
 }
 
 
@@ -79,7 +79,7 @@ def _parameters(target: str) -> Mapping[str, inspect.Parameter] | None:
         made = get_object(target)
         found = dict(inspect.signature(made).parameters)
         bases = made.__mro__[1:] if isinstance(made, type) and made.__module__.startswith("recsys.") else ()
-        for base in bases:  # which get the further arguments
+        for base in bases:  # whose constructors get the arguments of **kwargs
             further = [name for name, parameter in found.items() if parameter.kind == parameter.VAR_KEYWORD]
             if further and "__init__" in vars(base) and base is not object:
                 del found[further[0]]

@@ -17,7 +17,7 @@ TRAITS = "traits"
 def traits_of(node: DictConfig | None) -> Mapping[str, Any]:
     """The traits of a component.
 
-    They are those of its yaml. A yaml without the key `traits` has those of the other yamls of the same `_target_`, so
+    They are read from its yaml. A yaml without the key `traits` has those of other yamls with the same `_target_`, so
     that a user's own yaml of a known component is treated as the original.
 
     Example:

@@ -1,4 +1,4 @@
-"""Classes that a record may name: a run's record is a file, and may be from another person."""
+"""Checks of the classes that a run's record names, since a record may come from another person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from recsys.support.custom_code.modules import is_custom
 
 TARGET, PATH = "_target_", "path"
 ENVIRONMENT = "RECSYS_TRUST"  # packages, separated by commas
-LOOKUPS = tuple(f"hydra.utils.get_{kind}" for kind in ("class", "method", "object", "static_method"))  # of their `path`
+LOOKUPS = tuple(
+    f"hydra.utils.get_{kind}" for kind in ("class", "method", "object", "static_method")
+)  # they look up their `path`
 
 _LIGHTNING = ("pytorch_lightning", "torch.optim")
 # Packages whose classes a record may name, by config group.
@@ -67,10 +69,10 @@ def trust(*packages: str) -> None:
     """Allow records to name classes and functions of these packages, whose code is then executed.
 
     Args:
-        packages: Such as "my_package", or "my_package.encoders" for a part of one. The trust lasts until Python ends.
+        packages: Such as "my_package", or "my_package.encoders" for one subpackage. They are trusted until Python ends.
 
     Raises:
-        ConfigError: If a name is not that of a package.
+        ConfigError: If a name is not a valid package name.
 
     Example:
         >>> trust("my_package")
@@ -93,11 +95,11 @@ def trusted_packages() -> tuple[str, ...]:
 
 
 def recorded(config: Mapping[str, Any], file: Path) -> DictConfig:
-    """The configuration of a record, to build components of; every class that it names may be used.
+    """The configuration of a record, after a check that every class that it names is trusted.
 
     Args:
-        config: Of the record.
-        file: The record's, for messages.
+        config: The configuration of the record.
+        file: The record's file, for messages.
 
     Raises:
         ConfigError: If it names a class or function that is not trusted, or has an interpolation.
@@ -143,7 +145,7 @@ def _check(group: str, target: object, place: str) -> None:
         else f"Expected a class of {', '.join(_of_group(group)) or 'no package'}."
     )
     missing = "cannot be imported as a class or function" if _may_be_named(group, target) else "is not trusted"
-    raise ConfigError(f"{place} is {target!r}, which {missing}. A record may come from somebody else. {advice}")
+    raise ConfigError(f"{place} is {target!r}, which {missing}. Records may come from other people. {advice}")
 
 
 def _named(config: Mapping[str, Any], place: tuple[str, ...], target: Any) -> Any:

@@ -18,7 +18,7 @@ def check_flags(node: Mapping[str, Any], *keys: str) -> None:
     """Raise an error for values of top-level keys that are neither true nor false.
 
     Raises:
-        ConfigError: If so.
+        ConfigError: With the key and its value.
     """
     for key in keys:
         if not isinstance(node[key], bool):
@@ -29,7 +29,7 @@ def check_texts(key: str, value: Any) -> None:
     """Raise an error unless the value is a list of texts.
 
     Raises:
-        ConfigError: If so.
+        ConfigError: With the key and its value.
     """
     if isinstance(value, str) or not isinstance(value, Sequence) or not all(isinstance(one, str) for one in value):
         raise ConfigError(f"{key} is {value!r}; expected a list of texts such as [one,two].")

@@ -11,10 +11,10 @@ from recsys.data.splits.split import Split
 
 
 def category_table(split: Split) -> tuple[NDArray[np.int64], int]:
-    """(n_items, C) the categories of each item, padded with −1, and how many categories there are.
+    """(n_items, C) int64 categories of each item, padded with −1, and the number of categories.
 
-    They are numbered in the order of their names. Those that no item of the train part has are omitted, as nothing can
-    be learnt of them; C is 0 where the data has none.
+    They are numbered in the order of their names. Categories of no train item are omitted, since nothing can be learnt
+    about them. C is 0 if the data has no categories.
     """
     items = split.dataset.items
     if schema.CATEGORIES not in items.columns:

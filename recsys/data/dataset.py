@@ -9,7 +9,7 @@ import polars as pl
 
 from recsys import schema
 
-_HASHED_ROWS = 1 << 20  # hashed at once: bounds the memory
+_HASHED_ROWS = 1 << 20  # rows that are hashed at once, to limit memory
 
 
 @dataclass(frozen=True)
@@ -18,18 +18,18 @@ class Dataset:
 
     Attributes:
         name: The data set's name, for reports.
-        interactions: One row for each (user, item) pair: `user` and `item` int32, `value` float32 (1.0 where the data
-            has no ratings), `timestamp` int64 microseconds since 1970 (UTC) where the data has it.
-        items: Row i is item i: `item_id` str, `text` str ("" where it has none), `categories` list[str] where the
+        interactions: One row for each (user, item) pair: `user` and `item` int32, `value` float32 (1.0 if the data
+            has no ratings), `timestamp` int64 microseconds since 1970 (UTC) if the data has times.
+        items: Row i is item i: `item_id` str, `text` str ("" for no text), `categories` list[str] if the
             data has them, and any further columns of the source.
         users: Row i is user i: `user_id` str and further columns.
         impressions: For data that logs the shown items (MIND): one row for each impression: `user`, `timestamp`,
             `part` (train, val or test), `history`, `candidates` (lists of item) and `clicked` (list of bool, aligned
             with `candidates`).
-        low_rated: Interactions below a rating threshold, with the columns of `interactions`. They are no positives, but
-            their users know these items. None without a threshold.
-        dropped: How many rows each filter of the source dropped, by its name.
-        fingerprint: A hash of the content; two data sets of one fingerprint are the same.
+        low_rated: Interactions below a rating threshold, with the columns of `interactions`. They are not positives,
+            but their users know these items. None without a threshold.
+        dropped: The number of rows that each filter of the source dropped, by the filter's name.
+        fingerprint: A hash of the content; data sets with the same fingerprint are equal.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Parsed data sets, kept as parquet by the content of their raw files."""
+"""A cache of parsed data sets as parquet, keyed by the content of their raw files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ FRAMES = ("interactions", "items", "users", "impressions", "low_rated")
 
 
 def load_dataset(source: Source, cache_dir: Path) -> Dataset:
-    """The data set of a source: its parsed form if that is kept and undamaged, else read and then kept.
+    """The data set of a source: from the cache if it is there and undamaged, else read and then cached.
 
     Raises:
         DataError: If the raw files are malformed.
+        StoreError: If the cache cannot be written.
     """
     folder = entry_folder(source, cache_dir)
     found = _read(folder)
@@ -40,22 +41,23 @@ def load_dataset(source: Source, cache_dir: Path) -> Dataset:
 
 
 def dataset_fingerprint(source: Source, cache_dir: Path) -> str:
-    """The fingerprint of a source's data set: at once if its parsed form is kept, else by reading the data.
+    """The fingerprint of a source's data set: from the cache if it is there, else by reading the data.
 
     Raises:
         DataError: If the raw files are malformed.
+        StoreError: If the cache cannot be written.
     """
     return cached_fingerprint(source, cache_dir) or load_dataset(source, cache_dir).fingerprint
 
 
 def cached_fingerprint(source: Source, cache_dir: Path) -> str | None:
-    """The fingerprint of a source's data set if its parsed form is kept, else None; reads no data."""
+    """The fingerprint of a source's data set if it is in the cache, else None; reads no data."""
     manifest = _manifest(entry_folder(source, cache_dir))
     return None if manifest is None else manifest["fingerprint"]
 
 
 def entry_folder(source: Source, cache_dir: Path) -> Path:
-    """Where the parsed form of a source's data set is kept. A change of its files, parameters or code changes it."""
+    """The cache folder of a source's data set; it depends on the source's files, parameters and code."""
     hashes = [_file_hash(path, *_state(path)) for path in source.files()]
     code = code_of_object(source)
     content = [VERSION, source.identity(), hashes, code] if code else [VERSION, source.identity(), hashes]

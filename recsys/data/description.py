@@ -1,4 +1,4 @@
-"""What a data set and its split look like in numbers."""
+"""Statistics of a data set and its split."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
-    """Sizes, density, text, time span and dropped rows; of each part of the split, its size and how much of it is cold.
+    """Sizes, density, text, time span and dropped rows; and the size and the cold shares of each part of the split.
 
-    `tied_cuts` is the share of the cuts between a user's parts that fall between equal timestamps, None where cuts do
-    not follow time. A part's `cold_users` is the share of its users without any interaction before it,
+    `tied_cuts` is the share of the cuts between a user's parts that fall between equal timestamps, None if cuts do not
+    follow time. A part's `cold_users` is the share of its users without any interaction before it,
     `cold_items` the share of its interactions whose item has no train interaction.
     """
     interactions = dataset.interactions
@@ -55,7 +55,7 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
 
 
 def _period(frame: pl.DataFrame) -> dict[str, str]:
-    """The dates of the first and the last interaction; nothing without time or interactions."""
+    """The dates of the first and the last interaction; empty without time or interactions."""
     if schema.TIMESTAMP not in frame.columns or frame.is_empty():
         return {}
     times = frame[schema.TIMESTAMP]

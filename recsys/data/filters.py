@@ -1,4 +1,4 @@
-"""Rating and k-core filters; what falls away is counted."""
+"""Rating and k-core filters; dropped interactions are counted."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def filter_interactions(
 ) -> tuple[Dataset, dict[str, int]]:
     """The filtered data set, and the number of interactions that each filter dropped.
 
-    Interactions with a value below `min_rating` move to `low_rated`: they are no positives, but their users know these
-    items. The k-core is the largest part of the data in which every user and every item has as many interactions. Users
-    and items that it drops leave the data set, and indices are counted anew. Items without interactions stay in the
-    catalogue unless `item_k_core` is set, users without unless `user_k_core` is.
+    Interactions with a value below `min_rating` move to `low_rated`: they are not positives, but their users know these
+    items. The k-core is the largest part of the data in which every user has at least `user_k_core` and every item at
+    least `item_k_core` interactions. Users and items that it drops leave the data set, and indices are renumbered.
+    Items without interactions stay in the catalogue unless `item_k_core` is set, users unless `user_k_core` is.
     """
     filtered, dropped = dataset, {}
     if min_rating is not None:
@@ -41,7 +41,7 @@ def filter_interactions(
 
 
 def rated_at_least(dataset: Dataset, min_rating: float) -> Dataset:
-    """The data set with the interactions below `min_rating` in `low_rated`."""
+    """The data set with the interactions below `min_rating` moved to `low_rated`."""
     is_kept = pl.col(schema.VALUE) >= min_rating
     low_rated = dataset.interactions.filter(~is_kept)
     if dataset.low_rated is not None:
@@ -52,7 +52,7 @@ def rated_at_least(dataset: Dataset, min_rating: float) -> Dataset:
 def _k_core(
     users: NDArray[Any], items: NDArray[Any], sizes: tuple[int, int], least: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Whether each interaction is in the core of `least` interactions for each user and item (Seidman 1983)."""
+    """(n,) whether each interaction is in the core of `least` interactions per user and item (Seidman 1983)."""
     kept = np.ones(len(users), dtype=bool)
     while True:
         enough = kept.copy()
@@ -64,7 +64,7 @@ def _k_core(
 
 
 def reindexed(dataset: Dataset, drop_users: bool, drop_items: bool) -> Dataset:
-    """The data set without users or items that have no interactions, indexed anew."""
+    """The data set without users or items that have no interactions, renumbered."""
     interactions, low_rated, tables = dataset.interactions, dataset.low_rated, {}
     for column, table, drop in ((schema.USER, dataset.users, drop_users), (schema.ITEM, dataset.items, drop_items)):
         used = np.ones(table.height, dtype=bool)
@@ -79,14 +79,14 @@ def reindexed(dataset: Dataset, drop_users: bool, drop_items: bool) -> Dataset:
 
 
 def with_items_kept(dataset: Dataset, kept: NDArray[np.bool_]) -> Dataset:
-    """The data set without some items and their interactions, indexed anew; `dropped` counts both.
+    """The data set without some items and their interactions, renumbered; `dropped` counts both.
 
     Args:
         dataset: Without impressions.
         kept: (n_items,) False for an item that is dropped.
 
     Raises:
-        ConfigError: If the data has impressions, of which no candidate can be dropped.
+        ConfigError: If the data has impressions, whose candidates cannot be dropped.
     """
     if dataset.impressions is not None:
         raise ConfigError("items cannot be dropped from data with impressions: set encoder.missing=mean or error.")
@@ -108,6 +108,6 @@ def with_items_kept(dataset: Dataset, kept: NDArray[np.bool_]) -> Dataset:
 
 
 def _renumbered(frame: pl.DataFrame, column: str, new_index: NDArray[np.int32]) -> pl.DataFrame:
-    """The rows whose old index in `column` has a new one that is not -1."""
+    """The rows with their new indices in `column`, without rows whose new index is -1."""
     renumbered = frame.with_columns(pl.Series(column, new_index[frame[column].to_numpy()]))
     return renumbered.filter(pl.col(column) >= 0)

@@ -1,4 +1,4 @@
-"""Hashes of raw ids: the same on every machine and in every version, independent of the order of a file."""
+"""Hashes of raw ids that do not depend on the machine, the version or the order of a file."""
 
 from __future__ import annotations
 

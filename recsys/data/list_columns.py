@@ -45,9 +45,9 @@ def find_columns(frame: pl.DataFrame, named: Mapping[str, str | None], place: st
     """The column of each role.
 
     Args:
-        frame: With a row for each item.
+        frame: One row for each user and item.
         named: The columns that the configuration names, by role.
-        place: Of the file, for messages.
+        place: The file and its key, for messages.
 
     Raises:
         DataError: If a column is missing or ambiguous.
@@ -62,7 +62,7 @@ def find_columns(frame: pl.DataFrame, named: Mapping[str, str | None], place: st
         wanted = named.get(role)
         chosen = fitting if wanted is None else [name for name in frame.columns if name == wanted]
         if len(chosen) > 1:
-            raise DataError(f"{place} has the columns {', '.join(chosen)}: say which one is the {role}, {_key(role)}.")
+            raise DataError(f"{place} has the columns {', '.join(chosen)}: choose the {role}, {_key(role)}.")
         if not chosen and (wanted is not None or role in NEEDED):
             have = ", ".join(frame.columns)
             raise DataError(f"{place} has no column {wanted or role!r}; it has {have}. Name it, {_key(role)}.")
@@ -79,10 +79,10 @@ def _plain(name: str) -> str:
 
 
 def id_texts(column: pl.Series, place: str) -> pl.Series:
-    """A column of ids as texts; whole numbers in a column of decimals are written without a point.
+    """A column of ids as strings; integers that are stored as floats are written without a point.
 
     Raises:
-        DataError: If a row has no id.
+        DataError: If the column holds lists, or a row has no id.
 
     Example:
         >>> id_texts(pl.Series("item", [7.0, 8.0]), "here").to_list()

@@ -23,11 +23,11 @@ _BLOCK = 1 << 20  # bytes that are hashed at once
 
 @dataclass(frozen=True)
 class OutsideLists:
-    """Lists of users and items that the data has.
+    """Recommendation lists, restricted to users and items of the data.
 
     Attributes:
         pairs: `user`, `item` (indices, each pair once) and `order` (1 for the best of a user, equal for ties).
-        facts: Where they come from, and how many rows were left out, by reason.
+        facts: The origin of the lists, and the number of rows that were left out, by reason.
     """
 
     pairs: pl.DataFrame
@@ -35,14 +35,14 @@ class OutsideLists:
 
 
 class ListFile:
-    """A file of recommendation lists; columns that are not named are recognised by the names that programs use.
+    """A file of recommendation lists; columns that are not given are recognised by the names that libraries use.
 
     Args:
         path: A csv, tsv, jsonl or parquet file.
         user: Column of the user's id.
         item: Column of the item's id.
-        rank: Column of the item's place in the user's list, the best first.
-        score: Column of scores, the largest first; not read where there are ranks. Without both, rows are in order.
+        rank: Column of the item's rank in the user's list, the best first.
+        score: Column of scores, the largest first; ignored if there are ranks. Without both, the order of rows counts.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class ListFile:
         return {"file_hash": digest.hexdigest()}
 
     def read(self, user_ids: pl.Series, item_ids: pl.Series) -> OutsideLists:
-        """The lists of the data's users over the data's items; everything else is left out and counted.
+        """The lists of the data's users over the data's items; other rows are left out and counted.
 
-        Of a repeated pair the best place counts.
+        If a pair is repeated, its best rank is kept.
 
         Args:
             user_ids: (n_users,) raw ids.
@@ -102,7 +102,7 @@ class ListFile:
         return OutsideLists(dense, {**self._origin(columns), "rows": rows.height, **unknown} | _sizes(known, dense))
 
     def _table(self) -> pl.DataFrame:
-        """The file's rows; texts where it is csv or tsv."""
+        """The file's rows; all values are strings for csv and tsv."""
         suffix = self.path.suffix
         if suffix not in FORMATS:
             raise DataError(f"{KEY}: {self.path} is of an unknown format; expected one of {', '.join(FORMATS)}.")
@@ -150,7 +150,7 @@ def _sizes(known: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, int]:
 
 
 def _index(ids: pl.Series, known: pl.Series) -> pl.Series:
-    """The index of each id; an apostrophe that protects a spreadsheet from a formula is no part of an id."""
+    """(n,) the index of each id; a leading apostrophe, as spreadsheets write it before a formula, is ignored."""
     index = to_index(ids, known)
     quoted = index.is_null() & ids.str.starts_with("'")
     if not quoted.any():

@@ -1,4 +1,4 @@
-"""Where a file comes from that another program made: a small yaml beside it tells."""
+"""The provenance of a file that another program made: a small yaml beside it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def provenance_file(path: Path) -> Path:
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
-    """What the yaml beside a file says of its origin, such as `program`, `version` and `fitted_on`.
+    """The origin of a file, from the yaml beside it: keys such as `program`, `version` and `fitted_on`.
 
     Args:
-        path: Of the file itself.
+        path: The file itself.
 
     Returns:
-        The yaml's keys and values; None where there is no such file.
+        The yaml's keys and values; None if there is no yaml.
 
     Raises:
-        DataError: If it is no yaml, or not keys with plain values.
+        DataError: If the file is not yaml, or has other content than keys with plain values.
     """
     beside = provenance_file(path)
     if not beside.is_file():

@@ -21,10 +21,10 @@ class Queries:
     Attributes:
         users: (Q,) user of each query.
         rows: (Q,) the list of `history`, `positives`, `candidates` and `masked` that belongs to each query.
-        history: What each user is known to have done, oldest first.
+        history: The known items of each user, oldest first.
         positives: Relevant items: items of the catalogue, or, with `candidates`, positions in the query's list.
         candidates: The items to rank; None for the whole catalogue less `masked`.
-        masked: The items that are no candidates, since the user had them before the stage; None with `candidates`.
+        masked: Items that are not candidates, since the user had them before the stage; None with `candidates`.
     """
 
     users: NDArray[np.int64]
@@ -47,7 +47,7 @@ class Examples:
         positives: (T,) its item.
         history: The lists that histories are cut from.
         rows: (T,) the list of each example.
-        before: (T,) how many items of the list come before the example.
+        before: (T,) the number of items in the list before the example.
         shown: By `rows`, the items that were shown and not clicked; None if the data does not log them.
     """
 
@@ -76,14 +76,14 @@ def stage_queries(split: Split, stage: str) -> Queries:
 
 
 def histories(split: Split, stage: str) -> ItemLists:
-    """(n_users) what each user is known to have done when a stage is served, oldest first."""
+    """(n_users) lists of the items that each user is known to have when a stage is served, oldest first."""
     known = split.known(stage)
     order = known[schema.TIMESTAMP].to_numpy() if split.dataset.has_timestamps else None
     return ItemLists.from_pairs(*_pairs(known), split.dataset.n_users, order)
 
 
 def masked_items(split: Split, stage: str) -> ItemLists:
-    """(n_users) the items that are not recommended to each user in a stage."""
+    """(n_users) lists of the items that are not recommended to each user in a stage."""
     return ItemLists.from_pairs(*_pairs(split.masked(stage)), split.dataset.n_users)
 
 
@@ -129,7 +129,7 @@ def _impression_examples(split: Split) -> Examples:
 
 
 def _clicked_places(shown: pl.DataFrame) -> tuple[NDArray[Any], NDArray[Any]]:
-    """(impression, place in its candidates) of each click."""
+    """(impression, position in its candidates) of each click."""
     clicked = shown[schema.CLICKED]
     lengths = clicked.list.len().to_numpy().astype(np.int64)
     place = np.flatnonzero(clicked.explode(empty_as_null=False).to_numpy().astype(bool))

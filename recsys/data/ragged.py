@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class ItemLists:
-    """Lists 0…n-1: list `i` is `values[offsets[i]:offsets[i + 1]]`, oldest first where order has a meaning.
+    """Lists 0…n-1: list `i` is `values[offsets[i]:offsets[i + 1]]`, oldest first if the order has a meaning.
 
     Attributes:
         offsets: (n + 1,) int64.
@@ -36,7 +36,7 @@ class ItemLists:
     def from_pairs(
         cls, rows: NDArray[Any], items: NDArray[Any], n_rows: int, order: NDArray[Any] | None = None
     ) -> ItemLists:
-        """Group `items` by `rows`; inside a list by `order` (ascending) if given, else as they come.
+        """Group `items` by `rows`; inside a list by `order` (ascending) if given, else in the given order.
 
         Example:
             >>> lists = ItemLists.from_pairs(np.array([1, 0, 1]), np.array([7, 8, 9]), 3, np.array([5, 0, 2]))

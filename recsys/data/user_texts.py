@@ -1,4 +1,4 @@
-"""What users did as texts: their newest items, written into a template."""
+"""Texts about users: their newest items, written into a template."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KEY = "profile.template"
 
 
 def check_prompt(prompt: UserPrompt) -> None:
-    """Refuse what cannot be written.
+    """Raise an error for a prompt that cannot be used.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: With the key and its value.
     """
     for key, least in {"n_items": 1, "n_snapshots": 1}.items():
         check_whole(f"profile.{key}", getattr(prompt, key), least)
@@ -42,16 +42,16 @@ def write_texts(
     people: pl.DataFrame,
     key: str = KEY,
 ) -> list[str]:
-    """A text for each of T lists up to its end.
+    """T texts, one for the known part of each of T lists.
 
     Args:
-        prompt: How they are written.
-        histories: What users did, oldest first.
-        rows: (T,) the list.
-        ends: (T,) how many of its items are known: those from there on are in no text.
+        prompt: The template and its settings.
+        histories: The users' items, oldest first.
+        rows: (T,) the list of each text.
+        ends: (T,) the number of known items in the list; later items are in no text.
         item_texts: (n_items,) the items' texts; an item without one is not named.
         people: (T,) rows with the users' columns; null for unknown values.
-        key: The template's place in the configuration, for messages.
+        key: The template's key in the configuration, for messages.
 
     Raises:
         ConfigError: If the template has a field that is neither `items` nor a column of the users.
@@ -68,9 +68,9 @@ def write_texts(
 def snapshot_ends(examples: Examples, n_snapshots: int) -> NDArray[np.int64]:
     """(T,) number of items of its list that the text of each example's user may use: only items before the positive.
 
-    A list of L items is cut at ⌊k·L / (n_snapshots + 1)⌋, k = 0…n_snapshots, and an example has the latest cut that is
-    not after its positive, so that a user has at most `n_snapshots` texts beside the empty one. The history of an
-    impression came before it as a whole; it ends before the positive where that was clicked earlier too.
+    A list of L items is cut at ⌊k·L / (n_snapshots + 1)⌋, k = 0…n_snapshots. An example uses the latest cut that is
+    not after its positive, so that a user has at most `n_snapshots` texts beside the empty one. The whole history of
+    an impression is before it. It is cut at the positive if the user clicked the same item earlier.
     """
     if examples.shown is None:
         lengths = examples.history.lengths[examples.rows]
@@ -98,7 +98,7 @@ def _first_places(examples: Examples) -> NDArray[np.int64]:
 def _newest_items(
     prompt: UserPrompt, histories: ItemLists, rows: NDArray[np.int64], ends: NDArray[np.int64], item_texts: pl.Series
 ) -> pl.Series:
-    """The texts of the newest items of each list before its end, the newest first; empty where there are none."""
+    """The texts of the newest items of each list before its end, the newest first; empty if there are none."""
     taken = np.minimum(ends, prompt.n_items)
     place = np.repeat(np.arange(len(rows)), taken)
     back = np.arange(len(place)) - np.repeat(np.cumsum(taken) - taken, taken)  # 0 is the newest

@@ -1,4 +1,4 @@
-"""Texts that a language model wrote about items or users, joined to a split whose train part they may have read."""
+"""Texts that a language model wrote about items or users, joined to a split whose train part it may have read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recsys.schema import ITEM_ID, TRAIN, USER_ID, WRITTEN, ConfigError
 
 ABOUT_ITEMS, ABOUT_USERS = "items", "users"
 ID_COLUMNS = {ABOUT_ITEMS: ITEM_ID, ABOUT_USERS: USER_ID}
-NOTHING = "none"  # read by texts that are written from the catalogue alone
+NOTHING = "none"  # for texts that are written from the catalogue alone
 # Keys of the provenance.
 ABOUT, SHA256, READ, SPLIT = "about", "texts_sha256", "interactions_read", "split_fingerprint"
 KEY = WRITTEN
@@ -29,11 +29,11 @@ class WrittenTexts:
     """A file of texts with its provenance.
 
     Attributes:
-        path: Of the file.
+        path: The file's path.
         about: "items" or "users".
-        table: The raw ids, and the texts in the column `written`; null where there is none.
-        provenance: What the yaml beside it has.
-        sha256: Of the table's content.
+        table: The raw ids, and the texts in the column `written`; null for no text.
+        provenance: The content of the yaml beside the file.
+        sha256: The hash of the table's content.
     """
 
     path: Path
@@ -43,33 +43,33 @@ class WrittenTexts:
     sha256: str
 
     def check(self, split: Split) -> None:
-        """Raise an error unless the texts read the train part of this split at most, by their provenance.
+        """Raise an error if, by their provenance, the texts read more than the train part of this split.
 
         Raises:
-            ConfigError: If so, in one sentence that names the file and what it read.
+            ConfigError: With the file and the interactions that its texts read.
         """
         read, of = self.provenance.get(READ), self.provenance.get(SPLIT)
         if self.about == ABOUT_ITEMS and read == NOTHING:
             return
-        what = {TRAIN: "the train interactions", NOTHING: "no interactions", None: "interactions that are not named"}
+        what = {TRAIN: "the train interactions", NOTHING: "no interactions", None: "unknown interactions"}
         if read != TRAIN or of != split.fingerprint:
             raise ConfigError(
-                f"{KEY}: {self.path} read {what.get(read, f'the interactions {read!r}')} of the split "
+                f"{KEY}: the texts of {self.path} read {what.get(read, f'the interactions {read!r}')} of the split "
                 f"{of or 'unknown'}; expected texts that read only the train part of this run's split, "
                 f"{split.fingerprint}."
             )
         if split.withheld is not None:
             raise ConfigError(
-                f"{KEY}: {self.path} read all train interactions, and train_share or train_per_user withhold some of "
-                "them from this run; expected train_share=1 train_per_user=null."
+                f"{KEY}: the texts of {self.path} read all train interactions, and train_share or train_per_user "
+                "withhold some of them from this run; expected train_share=1 train_per_user=null."
             )
 
     def join(self, split: Split) -> Split:
-        """The split whose catalogue, or table of users, has the column `written`; its fingerprint stays.
+        """The split with the column `written` in its catalogue or table of users; its fingerprint does not change.
 
         Raises:
-            ConfigError: If the texts read too much, are about none of the split's items or users, or the data has a
-                column of that name.
+            ConfigError: If the texts read more than the train part, are about none of the split's items or users, or
+                the data has a column `written`.
         """
         self.check(split)
         key, frame = ID_COLUMNS[self.about], getattr(split.dataset, self.about)
@@ -132,7 +132,7 @@ def _read(path: Path, state: tuple[int, ...]) -> WrittenTexts:  # noqa: ARG001 (
 
 
 def texts_hash(table: pl.DataFrame) -> str:
-    """A hash of ids and texts."""
+    """A SHA-256 of ids and texts."""
     return frame_hash(table)
 
 

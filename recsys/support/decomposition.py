@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-DENSE = 1_000_000  # entries: a matrix that has no more is decomposed as a whole
+DENSE = 1_000_000  # matrices with at most this number of entries are decomposed by LAPACK, as dense ones
 
 
 def first_singular_vectors(matrix: csr_matrix, n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The n largest singular values (n,) of a matrix (m, p), in descending order, and their right vectors (n, p).
 
-    There are min(m, p) of them at most. The largest entry of each vector is positive. The result is exact, by LAPACK
-    where the matrix is small and else by ARPACK (Lehoucq, Sorensen and Yang 1998). It does not depend on the number of
+    At most min(m, p) are returned. The largest entry of each vector is positive. The result is exact: by LAPACK
+    for small matrices, else by ARPACK (Lehoucq, Sorensen and Yang 1998). It does not depend on the number of
     threads.
     """
     from scipy.linalg import svd

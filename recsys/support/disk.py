@@ -1,4 +1,4 @@
-"""Temporary files and folders with a lock of their writer: those of ended processes are found and removed."""
+"""Temporary files and folders that their writer locks, so that leftovers of ended processes can be removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIX = ".tmp"  # of temporary files and folders, whose names begin with a dot
 def temporary_file(path: Path) -> Iterator[tuple[int, Path]]:
     """An open file beside `path`, as its descriptor and its own path; it is locked while the block runs.
 
-    It is deleted at the end, unless the block has given it another name.
+    It is deleted at the end, unless the block has renamed it.
     """
     descriptor, own = _made(lambda: _new_file(path))
     try:
@@ -41,7 +41,7 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
 
 def _new_file(path: Path) -> tuple[int, str]:
-    """A new file, so no link that somebody else has made; the system applies the user's umask to its mode."""
+    """Create a file, never following an existing link; the system applies the user's umask to its mode."""
     own = path.with_name(f".{path.name}.{secrets.token_hex(8)}{SUFFIX}")
     return os.open(own, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666), str(own)
 
@@ -58,7 +58,7 @@ def remove_abandoned(folder: Path) -> None:
 def _remove_if_abandoned(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer is running
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Ids as they were written: on a command line, where 12_345 is no number, or in Python."""
+"""Ids exactly as they are written on a command line (12_345 is not 12345) or in Python."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LIST = re.compile(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,'"\[\]{}]*)\s*
 
 
 def ids_of_key(cfg: DictConfig, key: str) -> list[str]:
-    """The ids of a key, one or a list, as the command line wrote them; none for null.
+    """The ids of a key, one or a list, exactly as written on the command line; empty for null.
 
     Hydra reads `12_345` as 12345, `1e5` as 100000.0 and `true` as True; ids are taken from the text instead.
 
     Raises:
-        ConfigError: If a value is no id.
+        ConfigError: If a value is not an id.
 
     Example:
         >>> from omegaconf import OmegaConf
@@ -48,10 +48,10 @@ def ids_of_key(cfg: DictConfig, key: str) -> list[str]:
 
 
 def one_id(cfg: DictConfig, key: str) -> str:
-    """The id of a key that names one, as the command line wrote it.
+    """The id of a key that names one, exactly as written on the command line.
 
     Raises:
-        ConfigError: If the value is no id, or several.
+        ConfigError: If the value is not one id.
     """
     ids = ids_of_key(cfg, key)
     if len(ids) != 1:
@@ -63,7 +63,7 @@ def ids_of(value: Any, key: str = schema.USER_ID) -> list[str]:
     """The ids of a value in Python: a text, a whole number, or a list, array, series or frame of these.
 
     Raises:
-        ConfigError: If a value is no id, as a truth value, a decimal number, or nothing.
+        ConfigError: If a value is not an id, such as a boolean, a decimal number or None.
 
     Example:
         >>> ids_of(7), ids_of(["0012", 7])

@@ -1,4 +1,4 @@
-"""Stopping a command by a signal: SIGINT (Ctrl-C) and SIGTERM end it within seconds, with a sentence and a status."""
+"""Stopping a command: SIGINT (Ctrl-C) and SIGTERM end it within seconds, with a message and an exit status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 4.0  # seconds between a signal and the end of a process that is still busy, as in a long call of a library
-POLL = 1.0  # seconds between two looks whether the parent process is alive
+POLL = 1.0  # seconds between two checks that the parent process is alive
 _SHOW_CURSOR = "\x1b[?25h"
 
 _state: dict[str, Any] = {"stopped_by": None, "reported": False, "installed": None, "watches_parent": False}
@@ -22,7 +22,7 @@ class Interrupted(BaseException):
     """A signal that asks the process to end; no `except Exception` catches it, nor does Lightning.
 
     Args:
-        number: Of the signal.
+        number: The signal's number.
     """
 
     def __init__(self, number: int) -> None:
@@ -32,7 +32,7 @@ class Interrupted(BaseException):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """End the process with status 130 (SIGINT) or 143 (SIGTERM) and one sentence, if a signal arrives in the block.
+    """End the process with status 130 (SIGINT) or 143 (SIGTERM) and a message, if a signal arrives in the block.
 
     The block ends by `Interrupted`, so that files and connections are closed. A process that is still busy after GRACE
     seconds is ended at once: its files are either whole or absent. A signal that the parent process has set to
@@ -53,10 +53,10 @@ def stoppable() -> Iterator[None]:
 
 
 def end_with_parent(parent: int) -> None:
-    """Have this worker process end soon after the process that started it, and leave Ctrl-C to that one.
+    """End this worker process soon after its parent process, and ignore Ctrl-C, which the parent handles.
 
     Args:
-        parent: The number of that process, which may have ended already.
+        parent: The id of the parent process, which may have ended already.
     """
     if _state["watches_parent"]:
         return
@@ -102,7 +102,7 @@ def _interrupt(number: int, frame: Any) -> None:  # noqa: ARG001 (the signature 
 
 
 def _watch_signals(reader: int) -> None:
-    """Wait for a signal in a thread of its own: Python's handlers wait for the end of a library's call."""
+    """Wait for a signal in a thread: Python's own handlers run only after a library's call has ended."""
     with os.fdopen(reader, "rb", buffering=0) as pipe:
         while received := pipe.read(1):
             if received[0] in SIGNALS:
@@ -133,7 +133,7 @@ def _status(number: int) -> int:
 
 
 def _forget_in_child() -> None:
-    """A forked process must not write into its parent's pipe."""
+    """Restore the handlers in a forked process, which must not write into its parent's pipe."""
     if _state["installed"] is None:
         return
     signal.set_wakeup_fd(-1)

@@ -9,15 +9,15 @@ from recsys.schema import ConfigError
 
 
 def mapping_of(key: str, value: Any, example: str) -> dict[str, Any]:
-    """The mapping as a dictionary of its own; an empty one for None.
+    """A copy of the mapping as a dictionary; empty for None.
 
     Args:
-        key: Of the configuration, for the message.
-        value: To check.
-        example: Of a right value, for the message.
+        key: The key of the configuration, for the message.
+        value: The value to check.
+        example: A correct value, for the message.
 
     Raises:
-        ConfigError: If it is no mapping.
+        ConfigError: If it is not a mapping.
 
     Example:
         >>> mapping_of("parameters", {"top_p": 0.9}, "{top_p: 0.9}"), mapping_of("parameters", None, "{top_p: 0.9}")

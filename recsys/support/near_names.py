@@ -12,9 +12,9 @@ def near_names(name: object, known: Iterable[str], cutoff: float = 0.6) -> list[
     """Up to three known names, the most similar first; capitals and a dotted prefix are ignored.
 
     Args:
-        name: That was given.
-        known: That there are.
-        cutoff: The least similarity of two names, from 0 to 1; 0 always gives three.
+        name: The misspelt name.
+        known: The known names.
+        cutoff: The minimum similarity of two names, from 0 to 1; 0 always gives three.
 
     Example:
         >>> near_names("User_ids", ["user_id", "item_id", "stars"])
@@ -28,12 +28,12 @@ def near_names(name: object, known: Iterable[str], cutoff: float = 0.6) -> list[
 
 
 def nearest(name: object, known: Iterable[str], quote: str = "") -> str:
-    """The end of a message that asks whether a similar name was meant; empty where none is similar.
+    """The end of a message that proposes similar names; empty if none is similar.
 
     Args:
-        name: That was given.
-        known: That there are.
-        quote: Around each name.
+        name: The misspelt name.
+        known: The known names.
+        quote: The quotation mark around each name.
 
     Example:
         >>> nearest("chagnes", ["changes", "cells"])

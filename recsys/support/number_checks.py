@@ -11,7 +11,7 @@ from recsys.schema import ConfigError
 
 
 def is_whole(value: Any) -> bool:
-    """Whether a value is a whole number, of Python or numpy, and no truth value.
+    """Whether a value is an integer of Python or numpy, and not a boolean.
 
     Example:
         >>> [is_whole(value) for value in (3, 3.0, True, None)]
@@ -21,7 +21,7 @@ def is_whole(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value is a finite number, of Python or numpy, and no truth value.
+    """Whether a value is a finite number of Python or numpy, and not a boolean.
 
     Example:
         >>> [is_number(value) for value in (3, 0.5, float("nan"), True, "3")]
@@ -33,18 +33,18 @@ def is_number(value: Any) -> bool:
 def check_whole(
     key: str, value: Any, minimum: int, below: int | None = None, optional: bool = False, reason: str = ""
 ) -> None:
-    """Raise an error unless the value is a whole number from `minimum` on, and below `below`; `optional` allows None.
+    """Raise an error unless the value is an integer of at least `minimum` and below `below`; `optional` allows None.
 
     Args:
-        key: Of the configuration, for the message.
-        value: To check.
-        minimum: The smallest that is allowed.
-        below: The first that is too large; None for no bound.
+        key: The key of the configuration, for the message.
+        value: The value to check.
+        minimum: The smallest allowed value.
+        below: The smallest value that is too large; None for no bound.
         optional: Whether None is allowed.
-        reason: What the message says after the expected values.
+        reason: The text of the message after the expected values.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: With the key, the value and the expected values.
     """
     if value is None and optional:
         return
@@ -54,10 +54,10 @@ def check_whole(
 
 
 def check_wholes(key: str, values: Any, minimum: int, example: str, may_be_empty: bool = False) -> None:
-    """Raise an error unless the value is a list of whole numbers from `minimum` on, which is not empty.
+    """Raise an error unless the value is a list of integers of at least `minimum`, by default a non-empty one.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: With the key, the value and the expected values.
     """
     is_list = isinstance(values, Iterable) and not isinstance(values, str)
     numbers = list(values) if is_list else []
@@ -81,7 +81,7 @@ def check_number(
     """Raise an error unless the value is a finite number within these bounds; `optional` allows None.
 
     Raises:
-        ConfigError: If it is not.
+        ConfigError: With the key, the value and the expected values.
 
     Example:
         >>> check_number("train_share", 0.5, above=0, at_most=1)

@@ -1,4 +1,4 @@
-"""The terminal: every text is shown literally, whatever characters it has."""
+"""The terminal, on which every text is shown literally."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.segment import Segment
 
 # Control characters, with which a text could move the cursor, or rename or clear the window.
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
-# Characters that turn the direction of what follows.
+# Characters that change the direction of the text after them.
 _CONTROLS |= dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\N{REPLACEMENT CHARACTER}")
 
 

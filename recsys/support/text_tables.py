@@ -1,4 +1,4 @@
-"""Tables for the terminal, all in one style: they omit columns before they break a word or a number."""
+"""Tables for the terminal, all in one style; columns are left out before a word or a number is broken."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-GAP, RULED_GAP = 2, 3  # between two columns: spaces, and what Rich draws between them
+GAP, RULED_GAP = 2, 3  # width between two columns: spaces only, or with Rich's line
 
 
 @dataclass
 class TextTable:
-    """A table as wide as the terminal allows; every text is shown literally, whatever characters it has.
+    """A table as wide as the terminal allows; every text is shown literally.
 
-    Texts are broken at spaces. Where the longest words of all columns do not fit side by side, columns of `optional`
+    Texts are broken at spaces. If the longest words of all columns do not fit side by side, columns of `optional`
     are left out in their order, and a line below names them; only then are long words broken.
 
     Attributes:
-        headers: Of the columns, each another one.
-        rows: Their texts.
+        headers: The columns' headers, all distinct.
+        rows: The texts, row by row.
         title: Above the table.
         optional: Headers of columns that a narrow terminal may leave out, the least important first.
-        words: Headers of columns that stand to the left, as words do; the first column always does.
+        words: Headers of columns that are left-aligned, as for words; the first column always is.
         is_ruled: Whether lines separate the columns.
     """
 
@@ -72,7 +72,7 @@ class TextTable:
         return table
 
     def _widths(self, shown: Sequence[int], width: int) -> list[int]:
-        """Of each column: at least its longest word; then as far as there is room, the smallest wishes first."""
+        """The width of each column: at least its longest word. Further room goes first to columns that need least."""
         widths = [self._narrowest(column) for column in shown]
         whole = [max(map(_longest_line, [self.headers[column], *self._texts(column)])) for column in shown]
         room = width - sum(widths) - self._gap * len(shown)
@@ -88,7 +88,7 @@ class TextTable:
         return widths
 
     def _narrowest(self, column: int) -> int:
-        """Of a column: words may be broken at each space, numbers only before an interval."""
+        """The least width of a column: words may be broken at each space, numbers only before an interval."""
         is_words = self._is_words(column)
         parts = (text.split() if is_words else text.split(" [") for text in self._texts(column))
         sizes = (cell_len(part) + (not is_words and n > 0) for found in parts for n, part in enumerate(found))
@@ -102,7 +102,7 @@ class TextTable:
         return column == 0 or self.headers[column] in self.words
 
     def _texts(self, column: int) -> list[str]:
-        """Its header's words and its entries, without style."""
+        """The words of a column's header and its entries, without style."""
         return [*self.headers[column].split(), *(row[column].plain for row in self._rows)]
 
 

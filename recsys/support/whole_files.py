@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or absent, also if the writing process is killed."""
+"""Files and folders that are either complete or absent, even if the writing process is killed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write a file by way of a temporary one in the same folder, which is flushed to the disk before it is renamed.
 
     Args:
-        path: Of the file.
-        content: Of the file.
+        path: The file's path.
+        content: The file's content.
 
     Raises:
         StoreError: If the folder cannot be written; an existing file at `path` does not change.
@@ -53,10 +53,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path, key: str) -> Iterator[None]:
-    """Turn the system's error on writing into one that names the path and the key of another folder.
+    """Turn the system's write error into one that names the path and the key that sets the folder.
 
     Raises:
-        StoreError: If so.
+        StoreError: Instead of an `OSError`.
     """
     try:
         yield

@@ -106,7 +106,7 @@ def test_overrides_are_texts():
 
 
 def test_a_composed_configuration_has_its_data(data):
-    with pytest.raises(ConfigError, match="takes overrides beside data"):
+    with pytest.raises(ConfigError, match="with data=… takes overrides"):
         recsys.run(recsys.compose(), data=data)
 
 

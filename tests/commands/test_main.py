@@ -57,7 +57,7 @@ print([name for name in {LIBRARIES} if name in sys.modules])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "error: trian is no command; the nearest are train, pretrain, runs. See recsys --help.\n"),
+        (["trian"], "error: trian is not a command; did you mean one of train, pretrain, runs? See recsys --help.\n"),
         (["encoder=bert"], "error: encoder=bert: the command comes first, as in recsys train encoder=bert.\n"),
         (["-m", "train"], "error: -m: the command comes first, as in recsys train -m.\n"),
         ([], "Usage: recsys COMMAND"),

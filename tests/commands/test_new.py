@@ -68,7 +68,7 @@ def test_a_folder_with_files_stays_as_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     said = call("new", ["mine"])
     assert said.status == 2
-    assert "which is there already" in said.error
+    assert "which exists already" in said.error
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 

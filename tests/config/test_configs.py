@@ -188,7 +188,7 @@ def parameters(target) -> set[str]:
         (["encoder=tfidf", "finetune=lora"], "encoder=tfidf has none. Choose encoder=bert, gpt2 or transformer"),
         (["encoder=concat", "finetune=last_n"], "encoder=concat has none"),
         (["ranker=cf", "encoder=none", "finetune=delta"], "no text vector to start from"),
-        (["ranker=dot", "profile=none"], "needs a profile"),
+        (["ranker=dot", "profile=none"], "cannot use profile=none"),
         (["ranker=cf", "encoder=none", "profile=text"], "this encoder does not depend on words"),
         (["encoder=random", "profile=text"], "this encoder does not depend on words"),
         (["encoder=gpt2", "profile=text", "finetune=full"], "encoded once, before training"),

@@ -77,7 +77,7 @@ def local():
     [
         (local(), "encoder", "mine", "defined at the top"),
         (3, "encoder", "mine", "is not a class or function"),
-        (Path, "encoder", "mine", "is of a library"),
+        (Path, "encoder", "mine", "belongs to a library"),
         (
             letters_of_tests.LetterCounts,
             "encodr",

@@ -95,7 +95,7 @@ def test_ids_are_the_texts_of_the_data(tmp_path):
     ("content", "message"),
     [
         ("who,item,rank\nu1,a,1\n", r"has no column 'user'; it has who, item, rank\. Name it, as in columns\.user="),
-        ("user,user_id,item\nu1,u1,a\n", "has the columns user, user_id: say which one is the user"),
+        ("user,user_id,item\nu1,u1,a\n", "has the columns user, user_id: choose the user"),
         ("user,item,rank\nu1,a,first\n", "row 1: rank is 'first'; expected a number"),
         ("user,item,score\nu1,a,1\nu1,b,nan\n", "row 2: score is 'nan'; expected a number"),
         ("user,item\nu1,a\n,b\n", "row 2 has no user; expected an id"),

@@ -128,7 +128,7 @@ REFUSED = {
         *(("tfidf", "none", ranker) for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in (*READ_TEXT, *TEXT_AND_OWN)),
     ],
     "the encoder's vector of a text": [*product(WORDLESS, READ_TEXTS, ["cf"])],
-    "needs a profile": list(product(["tfidf"], ["none"], TRAINED)),
+    "cannot use profile=none": list(product(["tfidf"], ["none"], TRAINED)),
     "makes no vectors": [*product(["none"], ["none"], NEED_TEXT)],
     "neither text nor": list(product(["none"], ["mean"], [ranker for ranker in TRAINED if ranker not in LEARN_IDS])),
 }

@@ -157,7 +157,7 @@ def test_what_like_decides_is_not_set_again(log, tmp_path):
     file = tmp_path / "recs.csv"
     file.write_text("user,item\nu0,i4\n")
     first = scored(file, *log)
-    with pytest.raises(ConfigError, match=r"split=random: like=.* decides this key"):
+    with pytest.raises(ConfigError, match=r"split=random: like=.* sets this key as well"):
         scored(file, f"like={first.record.run_id}", "split=random", f"paths.runs_dir={tmp_path / 'runs'}")
 
 

@@ -35,10 +35,10 @@ class AmazonReviewsSource(Source):
         path: The folder of the files.
         reviews: The reviews' file: jsonl or csv (the benchmark's), also .gz.
         meta: The products' file: jsonl, also .gz.
-        template: Of an item's text, over title, features, description and categories.
+        template: The template of an item's text, over title, features, description and categories.
         reviewed_only: Leave out products without a review; the metadata lists many.
-        unknown_items: What to do with reviews of products that the metadata lacks: `error` or `drop` (and count).
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
+        unknown_items: Treatment of reviews of products that the metadata lacks: `error` or `drop` (and count).
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class AmazonReviewsSource(Source):
         self.name = f"amazon_reviews-{Path(reviews).name.split('.')[0]}"
 
     def files(self) -> list[Path]:
-        """Reviews and products."""
+        """The files of reviews and products."""
         existing(self.path, "data.path")
         named = {"data.reviews": self.reviews, "data.meta": self.meta}
         return [existing(self.path / name, key, is_file=True) for key, name in named.items()]
@@ -112,6 +112,6 @@ def _read_products(table: RawTable, template: str, bad: BadRows) -> pl.DataFrame
 
 
 def _joined(products: pl.DataFrame, column: str) -> pl.Expr:
-    """Sentences of a list one after another."""
+    """A list of sentences as one text."""
     text = pl.col(column)
     return (text.list.join(" ") if isinstance(products.schema[column], pl.List) else text).fill_null("")

@@ -1,4 +1,4 @@
-"""RecBole's atomic files: tab-separated, each column of the header named and typed as in `user_id:token`."""
+"""RecBole's atomic files: tab-separated, with a header of names and types such as `user_id:token`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ TYPES = ("token", "token_seq", "float", "float_seq")
 
 
 class AtomicTable(CsvTable):
-    """An atomic file; its columns bear their names without the types.
+    """An atomic file; its columns have their names without the types.
 
     Attributes:
         types: The type of each column.
+
+    Raises:
+        DataError: If a column of the header has no name or an unknown type.
     """
 
     def __init__(self, file: RawFile, scratch: Path, separator: str = "\t", encoding: str = "utf-8") -> None:

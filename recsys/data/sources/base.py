@@ -1,4 +1,4 @@
-"""What a source of data is."""
+"""The base class of data sources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recsys.data.dataset import Dataset
 
 
 class Source(ABC):
-    """Reads raw files into a `Dataset`; made from configuration values only: the constructor reads no files.
+    """Reads raw files into a `Dataset`; constructed from configuration values only, without reading files.
 
     Attributes:
         name: The data set's name, for reports.
@@ -20,15 +20,15 @@ class Source(ABC):
 
     @abstractmethod
     def files(self) -> list[Path]:
-        """The raw files that the content depends on, in a fixed order; none if it is made up.
+        """The raw files that the content depends on, in a fixed order; none for generated data.
 
         Raises:
-            DataError: If one is not there; the message names the configuration's key.
+            DataError: If one does not exist; the message names the configuration's key.
         """
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """All that the content depends on besides the files' content: the parameters without paths, as plain values."""
+        """The parameters that the content depends on besides the files' content, without paths, as plain values."""
 
     @abstractmethod
     def read(self) -> Dataset:

@@ -1,4 +1,4 @@
-"""How raw columns become ids, ratings and times."""
+"""Parsers of raw columns: ids, ratings, times and parts of a split."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from recsys.schema import DataError
 from recsys.support.near_names import nearest
 
 _YEAR_1971 = 31_536_000
-_SAMPLE = 1000  # rows by which the unit of times is guessed
+_SAMPLE = 1000  # rows from which the unit of times is detected
 WITHOUT_ID, BAD_TIME = "rows without an id", "rows with a bad time"
 
 
 @dataclass(frozen=True)
 class Column:
-    """How one raw column is read.
+    """A raw column with its parser and its descriptions for messages.
 
     Attributes:
         raw: Its name in the file.
-        parse: Returns null for an invalid value.
-        expected: What a value should have been, for the message.
-        key: The configuration's key that names the column, if one does.
+        parse: The parser; it returns null for an invalid value.
+        expected: The expected values, for the message.
+        key: The configuration's key that names the column, if there is one.
         kind: Name of rows with an invalid value, in the plural, for the statistics.
         unit_key: The configuration's key of a time's unit, if the unit is detected from the values.
     """
@@ -51,12 +51,12 @@ def identifier(raw: str, key: str = "") -> Column:
 
 
 def rating(raw: str, key: str = "") -> Column:
-    """A finite number, as float32."""
+    """A rating: a finite number, as float32."""
     return Column(raw, _finite, "a finite number", key, "rows with a bad number")
 
 
 def part(raw: str, key: str = "") -> Column:
-    """train, val or test."""
+    """A part of a split: train, val or test."""
     parts = (schema.TRAIN, schema.VAL, schema.TEST)
     advice = f" (or {key}=null if the column is something else)" if key else ""
     expected, kind = f"train, val or test{advice}", "rows with an unknown part"
@@ -68,8 +68,8 @@ def timestamp(raw: str, unit: str = "s", key: str = "", unit_key: str = "") -> C
 
     Args:
         raw: The column's name.
-        unit: `s`, `ms`, `us` or `ns` since 1970; `iso`; a format such as `%Y-%m-%d %H:%M:%S`, taken as UTC where it has
-            no zone; or `auto`, one of these, by the values.
+        unit: `s`, `ms`, `us` or `ns` since 1970; `iso`; a format such as `%Y-%m-%d %H:%M:%S`, read as UTC without a
+            zone; or `auto`, which detects one of these from the values.
         key: The configuration's key of the column.
         unit_key: The configuration's key of the unit, if there is one.
 
@@ -86,7 +86,7 @@ def require(table: RawTable, wanted: Mapping[str, str]) -> None:
     """Check that the table has the columns `wanted` (name: configuration key, or "").
 
     Raises:
-        DataError: If it has not; the message lists those that it has, and the nearest.
+        DataError: If one is missing; the message lists the columns and the most similar name.
     """
     found = table.columns
     for name, key in wanted.items():
@@ -114,10 +114,10 @@ def shown(text: str) -> str:
 
 
 def check_unit(found: pl.Series, unit: str, label: str, unit_key: str) -> None:
-    """Refuse a unit under which nothing is younger than 1971: the numbers are of a coarser unit.
+    """Check that times in this unit are not all before 1971, which means that their unit is coarser.
 
     Raises:
-        DataError: If so.
+        DataError: If they all are.
     """
     newest = found.max()
     if unit in times.UNITS and unit != "s" and isinstance(newest, int) and newest < _YEAR_1971 * schema.MICROSECONDS:
@@ -125,7 +125,11 @@ def check_unit(found: pl.Series, unit: str, label: str, unit_key: str) -> None:
 
 
 def with_unit(table: RawTable, column: Column) -> Column:
-    """The column with the unit of its times, detected from its first values for `auto`."""
+    """The column with the unit of its times, which is detected from the values for `auto`.
+
+    Raises:
+        DataError: If no unit fits, or several formats do.
+    """
     if column.unit_key is None:
         return column
     filled = table.frame.select(column.raw).filter(pl.col(column.raw) != "")
@@ -139,7 +143,7 @@ def with_unit(table: RawTable, column: Column) -> Column:
 
 
 def _written(table: RawTable, column: Column, values: pl.Series) -> str | None:
-    """The format of written times; None if no known one fits.
+    """The format of times such as 31.12.2020; None if no known format fits.
 
     Raises:
         DataError: If several fit.
@@ -154,7 +158,7 @@ def _written(table: RawTable, column: Column, values: pl.Series) -> str | None:
 
 
 def refuse_lists(table: RawTable, columns: Mapping[str, Column]) -> None:
-    """Refuse columns that hold lists.
+    """Check that no column holds lists.
 
     Raises:
         DataError: If one does.
@@ -166,7 +170,7 @@ def refuse_lists(table: RawTable, columns: Mapping[str, Column]) -> None:
 
 
 def refuse_first_row(table: RawTable, columns: Mapping[str, Column]) -> None:
-    """Refuse columns that are named by the first row of a file without a header.
+    """Check that no column's name is a value of the first row, in a file without a header.
 
     Raises:
         DataError: If one is.
@@ -181,7 +185,7 @@ def refuse_first_row(table: RawTable, columns: Mapping[str, Column]) -> None:
 
 
 def header_hint(table: RawTable) -> str:
-    """The end of a message about missing columns: the appearance of the first row; empty for an ordinary header."""
+    """The end of a message about missing columns: a hint if the header looks like data or has tabs, else empty."""
     columns = table.columns
     if table.first_row_is_data:
         n = len(columns)

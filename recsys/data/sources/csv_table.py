@@ -1,4 +1,4 @@
-"""Text with separators: counted and checked by its bytes, then read by polars."""
+"""Delimited text: its records are counted and checked as bytes, then read by polars."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _ALIASES = {r"\t": "\t", r"\\t": "\t", "tab": "\t", "TAB": "\t"}
 
 
 class CsvTable(RawTable):
-    """Text with separators.
+    """Delimited text, such as csv.
 
     Args:
         file: The file.
         scratch: A folder for a plain copy.
-        separator: Of columns.
-        encoding: Of the file.
-        quote: Around fields that hold a separator; None where quotes mean nothing.
+        separator: The separator of columns.
+        encoding: The file's encoding.
+        quote: The mark around fields that contain a separator; None if quotes have no special meaning.
         names: The columns of a file without a header; None takes its first line.
-        escape: Before a quote within a field in quotes; None where it is doubled. The quote itself means that fields
-            in quotes may hold line breaks, even where their lines look like rows.
+        escape: The mark before a quote within a quoted field; None if such quotes are doubled. If it is the quote
+            itself, quoted fields may contain line breaks, even if their lines look like rows.
 
     Raises:
-        DataError: If a quote is ambiguous; the message names the line.
+        DataError: If a quote is ambiguous, or no row has as many fields as `names`; the message names the line.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class CsvTable(RawTable):
         """The names of its columns.
 
         Raises:
-            DataError: If they are in another encoding.
+            DataError: If they are not in the given encoding.
         """
         names = super().columns
         is_garbled = any("\ufffd" in name for name in names)
@@ -93,12 +93,12 @@ class CsvTable(RawTable):
         return names
 
     def places(self, rows: Sequence[int]) -> list[str]:
-        """`file:line` of rows; quoted fields may hold line breaks."""
+        """`file:line` of rows, also if quoted fields contain line breaks."""
         numbers = np.asarray(rows, np.int64) + self.header + self.records.lead
         return [f"{self.label}:{line}" for line in lines_of(self.path, self.quote, numbers)]
 
     def ragged_fault(self, row: int) -> str:
-        """The fault of the fields of a row of `ragged`."""
+        """The message about the number of fields of a row of `ragged`."""
         found = int(self.records.found[np.searchsorted(self.ragged, row)])
         line = self.records.lead + 1
         expected = f"{self.records.n_fields} as in {f'line {line}' if self.header else 'data.columns'}"
@@ -115,7 +115,7 @@ class CsvTable(RawTable):
         return bool(len(ragged) and ragged[0] == 0 and self.records.found[0] < self.records.n_fields)
 
     def _with_wide_first_row(self, scratch: Path) -> Path:
-        """A copy whose first row has as many fields as there are columns; being faulty, its values are not read."""
+        """A copy whose first row is padded to the number of columns; that row is faulty, so its values are not used."""
         target = scratch / f"{len(list(scratch.iterdir()))}.txt"
         further = self.separator.encode() * (self.records.n_fields - int(self.records.found[0]))
         with self.path.open("rb") as source, target.open("wb") as out:
@@ -126,7 +126,7 @@ class CsvTable(RawTable):
         return target
 
     def _check_width(self) -> None:
-        """Refuse names of columns that no row has."""
+        """Raise an error if no row has as many fields as there are names of columns."""
         records = self.records
         n_filled = records.n - len(records.blank)
         if not self.header and n_filled and len(records.ragged) == n_filled:
@@ -173,10 +173,10 @@ def is_value(name: str) -> bool:
 
 
 def separator_of(written: str | None, key: str = "data.separator") -> str | None:
-    r"""A separator as a command line writes it: `\t` and `tab` are a tab.
+    r"""A separator as written on a command line: `\t` and `tab` are a tab.
 
     Raises:
-        ConfigError: If it is no text, empty, or has a line break or a quote.
+        ConfigError: If it is not a string, is empty, or has a line break or a quote.
 
     Example:
         >>> separator_of(r"\t"), separator_of("::")
@@ -190,7 +190,7 @@ def separator_of(written: str | None, key: str = "data.separator") -> str | None
 
 
 def mark_of(written: str | None, key: str, example: str) -> str | None:
-    r"""A quote or an escape: one character of ASCII, or None.
+    r"""A quote or an escape: one ASCII character, or None.
 
     Raises:
         ConfigError: If it is something else.

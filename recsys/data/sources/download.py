@@ -15,15 +15,16 @@ log = logging.getLogger(__name__)
 
 
 def fetch(url: str, target: Path, md5: str | None = None) -> None:
-    """Fetch a file and check it; `target` appears only when it is whole and right.
+    """Download a file and check it; `target` appears only if the file is complete and its checksum is right.
 
     Args:
-        url: Where it is.
-        target: Where to put it.
-        md5: Its checksum; null takes the one published as `<url>.md5`.
+        url: The file's URL.
+        target: The path to write.
+        md5: Its checksum; None takes the one published as `<url>.md5`.
 
     Raises:
-        DataError: If it cannot be reached or its checksum is another.
+        DataError: If it cannot be reached, or its checksum differs.
+        StoreError: If it cannot be written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     log.info("Fetching %s", url)

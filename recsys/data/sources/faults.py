@@ -1,4 +1,4 @@
-"""Rows that cannot be read: all of them are found before an error lists the first, or they are dropped by kind."""
+"""Rows that cannot be read: an error lists the first ones and counts all, or they are dropped and counted by kind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ class BadRows:
 
     Args:
         choice: `error` or `drop`.
-        key: The configuration's key of the choice, for messages; empty where there is none.
+        key: The configuration's key of the choice, for messages; empty if there is none.
+
+    Raises:
+        ConfigError: If the choice is unknown.
 
     Example:
         >>> bad = BadRows("drop")
@@ -50,23 +53,23 @@ class BadRows:
         return bool(self._groups)
 
     def add(self, kind: str, count: int, find: Finder, places: Callable[[Sequence[int]], list[str]]) -> None:
-        """Add the rows of one table with a fault of one kind, none of which has been added before.
+        """Add the rows of one table with one kind of fault; a row must not be added twice.
 
         Args:
-            kind: What they are, in the plural, for the statistics.
-            count: How many; 0 adds nothing.
-            find: Gives the numbers of the first rows, at least as many as it is asked for if there are, with what is
-                wrong. It is not called where faults are dropped.
-            places: Gives `file:line` of ascending row numbers.
+            kind: The name of such rows, in the plural, for the statistics.
+            count: The number of rows; 0 adds nothing.
+            find: Returns (row number, fault) of the first n rows or more, as far as there are any. It is not called if
+                faults are dropped.
+            places: Returns `file:line` of ascending row numbers.
         """
         if count:
             self._groups.append(_Group(kind, int(count), find, places))
 
     def finish(self) -> dict[str, int]:
-        """How many rows were dropped, by kind.
+        """The number of dropped rows, by kind.
 
         Raises:
-            DataError: If there are faults and they are no reason to drop: the first 20, and how many of each kind.
+            DataError: If there are faults and the choice is `error`: the first 20, and the number of each kind.
         """
         if self._groups and not self.drops:
             raise DataError(self._message())

@@ -1,4 +1,4 @@
-"""Tables in memory as files: each is written once, by a hash of its content, and read by `data=table`."""
+"""Tables in memory as files: each is written once, named by a hash of its content, and read by `data=table`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MISFITS = (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)  # 
 
 
 class FrameTable(ParquetTable):
-    """A table that was in memory; messages call it by its role, and count its rows from 1."""
+    """A table that was in memory; messages name it by its role, and count its rows from 1."""
 
     def __init__(self, file: RawFile) -> None:
         super().__init__(file)
@@ -33,15 +33,15 @@ class FrameTable(ParquetTable):
 
 
 def as_frame(table: Any, role: str) -> pl.DataFrame:
-    """A table of another library as a polars frame; a column of mixed values becomes texts, as a file has them.
+    """A table of another library as a polars frame; a column of mixed values becomes strings, as in a file.
 
     Args:
         table: A frame of polars or pandas, a table of pyarrow, a dataset of Hugging Face, a dictionary of
             columns, or a list of dictionaries. A named index of pandas is a column.
-        role: How messages name it.
+        role: "interactions", "items" or "users", for messages.
 
     Raises:
-        DataError: If it is something else, or two columns have one name.
+        DataError: If it is of another type, its columns differ in length, or two columns have the same name.
     """
     library = type(table).__module__.partition(".")[0]
     if library == "datasets":
@@ -67,7 +67,7 @@ def as_frame(table: Any, role: str) -> pl.DataFrame:
 
 
 def with_whole_ids(frame: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
-    """The frame with ids that pandas stored as floats, since some are missing, as whole numbers: 1.0 is the id "1"."""
+    """The frame with ids as integers if pandas stored them as floats because some are missing: 1.0 is the id "1"."""
     for name in columns:
         if name in frame.columns and frame.schema[name].is_float() and _is_whole(frame[name]):
             frame = frame.with_columns(pl.col(name).cast(pl.Int64))
@@ -77,7 +77,7 @@ def with_whole_ids(frame: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
 def keep_frames(frames: Mapping[str, pl.DataFrame], cache_dir: Path) -> Path:
     """Write frames, by role, into a folder of the cache that is named by their content; returns the folder.
 
-    The same frames have the same folder, in which each file appears complete or not at all.
+    The same frames have the same folder, which appears only when all files are complete.
 
     Raises:
         StoreError: If the cache cannot be written.
@@ -99,10 +99,10 @@ def keep_frames(frames: Mapping[str, pl.DataFrame], cache_dir: Path) -> Path:
 
 
 def existing_frames(path: Path, key: str) -> Path:
-    """The folder of a table's files; one of frames may have left the cache.
+    """The folder of a table's files, which for frames may have been deleted from the cache.
 
     Raises:
-        DataError: If there is none.
+        DataError: If it does not exist.
     """
     if path.parent.name == FOLDER and not path.exists():
         raise DataError(
@@ -150,7 +150,7 @@ def _of_columns(columns: Mapping[str, list[Any]], role: str) -> pl.DataFrame:
 
 
 def _texts(name: str, values: Sequence[Any], role: str) -> list[pl.Series]:
-    """A column of mixed values as texts; none if some are neither texts nor numbers."""
+    """A column of mixed values as strings; no column if some values are neither strings nor numbers."""
     texts = [None if value is None or value != value else value for value in values]
     kinds = {type(value).__qualname__ for value in texts if not isinstance(value, (*_SCALARS, type(None)))}
     if kinds:
@@ -160,7 +160,7 @@ def _texts(name: str, values: Sequence[Any], role: str) -> list[pl.Series]:
 
 
 def _finished(frame: pl.DataFrame) -> pl.DataFrame:
-    """Without what parquet cannot hold, and with NaN as a missing value, as in a file."""
+    """The frame without columns that parquet cannot store, and with null instead of NaN, as in a file."""
     kept = frame.select(name for name, dtype in frame.schema.items() if dtype not in (pl.Object, pl.Unknown))
     return kept.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
 

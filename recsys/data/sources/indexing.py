@@ -1,4 +1,4 @@
-"""Raw ids become 0…n-1 here and nowhere else, and pairs that are there twice become one."""
+"""The only place where raw ids become indices 0…n-1; repeated (user, item) pairs become one."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def index(
     dropped: dict[str, int] | None = None,
     user_ids: pl.Series | None = None,
 ) -> Dataset:
-    """The data set of raw tables; the order of the rows of any table changes nothing.
+    """The data set of raw tables; it does not depend on the order of their rows.
 
-    Users and items are numbered in the order of a hash of their raw ids, so ties that an index breaks favour no item.
-    Of a pair that is there more than once the earliest is kept, of those the one of the highest value, of those the one
-    in train (else in val). The others are counted.
+    Users and items are numbered in the order of a hash of their raw ids, so that ties broken by index favour no item.
+    Of a repeated pair the earliest interaction is kept; among equal times the one with the highest value, then the one
+    in train (else in val). The others are dropped and counted.
 
     Args:
         name: The data set's name.
         interactions: `user_id`, `item_id`, and, if present, `value`, `timestamp` and further columns.
         items: `item_id`, `text` and further columns, each id once; holds all items of the interactions.
         users: `user_id` and further columns, each id once; those without interactions are omitted and counted.
-        dropped: What the source dropped before.
-        user_ids: All users, as `distinct_ids` gives them, where there are more than those of the interactions.
+        dropped: The number of rows that the source dropped before, by filter.
+        user_ids: All users, as `distinct_ids` returns them, if there are more than those of the interactions.
 
     Example:
         >>> rows = pl.DataFrame({"user_id": ["10", "9", "9"], "item_id": ["a", "b", "b"], "timestamp": [5, 7, 6]})
@@ -63,7 +63,7 @@ def index(
 
 
 def index_numbers(name: str, interactions: pl.DataFrame, items: pl.DataFrame, n_users: int) -> Dataset:
-    """The data set of interactions whose `user` and `item` are already 0…n-1, each pair once."""
+    """The data set of interactions whose `user` and `item` are already indices 0…n-1, each pair once."""
     ids = pl.arange(n_users, eager=True).cast(pl.String).alias(schema.USER_ID).to_frame()
     value = pl.lit(1.0, pl.Float32).alias(schema.VALUE)
     ordered = interactions.select(schema.USER, schema.ITEM, value, schema.TIMESTAMP)
@@ -82,7 +82,7 @@ def distinct_ids(ids: pl.Series) -> pl.Series:
 
 
 def to_index(ids: pl.Series, known: pl.Series) -> pl.Series:
-    """The place of each id among the `known`, int32."""
+    """(n,) int32, the index of each id among the `known`; null for an unknown id."""
     table = pl.DataFrame({"id": known, "index": pl.arange(len(known), dtype=pl.Int32, eager=True)})
     return ids.to_frame("id").join(table, on="id", how="left", maintain_order="left")["index"]
 

@@ -26,16 +26,19 @@ _OPENING = ("[", "{")
 class JsonLinesTable(RawTable):
     """One JSON object a line; all values are read as strings, lists and objects as JSON.
 
-    Objects as Python writes them, with names and texts in single quotes, are read too.
+    Python literals of dictionaries, with single quotes, are read too.
 
     Args:
         file: The file.
         scratch: A folder for a plain copy.
-        encoding: Of the file.
+        encoding: The file's encoding.
         nested: A column that is a list of objects. Each of them is a row, with its own columns and those of its line.
 
     Attributes:
         lists: The columns that hold lists in the first 10,000 rows.
+
+    Raises:
+        DataError: If a line is not a JSON object, or `nested` is not a list of objects.
     """
 
     def __init__(self, file: RawFile, scratch: Path, encoding: str = "utf-8", nested: str | None = None) -> None:
@@ -52,7 +55,7 @@ class JsonLinesTable(RawTable):
         super().__init__(file, frame if nested is None else frame.explode(nested).unnest(nested))
 
     def places(self, rows: Sequence[int]) -> list[str]:
-        """`file:line` of rows; blank lines are none."""
+        """`file:line` of rows; blank lines are not rows."""
         if self.nested is None:
             return [f"{self.label}:{number}" for number, _ in self._objects(rows)]
         # An empty list is one row without values.
@@ -73,10 +76,10 @@ class JsonLinesTable(RawTable):
         return similar[np.asarray(is_container)].astype(np.int64)
 
     def with_lists(self, frame: pl.DataFrame, lists: Sequence[str] = ()) -> pl.DataFrame:
-        """All rows of the table, with lists of words where its columns hold lists.
+        """All rows of the table, with columns of lists as lists of strings.
 
-        A column that holds lists in some rows only becomes text, with commas between the words; those named in `lists`
-        become lists in any case.
+        A column that holds lists in some rows only becomes a string, with commas between the entries, unless it is
+        named in `lists`.
         """
         for name in frame.columns:
             if frame.schema[name] != pl.String:
@@ -91,7 +94,7 @@ class JsonLinesTable(RawTable):
         """The types of the columns in the first rows.
 
         Raises:
-            DataError: If a line is no JSON object.
+            DataError: If a line is not a JSON object.
         """
         try:
             return pl.scan_ndjson(literal(self.path), infer_schema_length=_INFERRED_ROWS).collect_schema()
@@ -99,19 +102,19 @@ class JsonLinesTable(RawTable):
             wrong = wrong_byte(self.file, self.encoding) or self._wrong_line()
             if wrong is not None:
                 raise wrong from error
-        with self.path.open("rb") as text:  # a column with objects in some rows only has no type for polars
+        with self.path.open("rb") as text:  # polars cannot infer a column with objects in some rows only
             return types_of(json.loads(line) for line in islice(text, _INFERRED_ROWS) if line.strip())
 
     def _nested_type(self, inferred: Mapping[str, pl.DataType]) -> pl.DataType:
         found = inferred.get(self.nested or "")
         inner = found.inner if isinstance(found, pl.List) else None
         if not isinstance(inner, pl.Struct):
-            what = "is no list of objects" if found is not None else f"is missing; found {', '.join(inferred)}"
+            what = "is not a list of objects" if found is not None else f"is missing; found {', '.join(inferred)}"
             raise DataError(f"{self.label}: column '{self.nested}' (data.interactions.nested) {what}.")
         return pl.List(pl.Struct({field.name: pl.String for field in inner.fields}))
 
     def _as_json(self, scratch: Path) -> Path:
-        """The objects of Python as JSON."""
+        """A copy with the Python literals as JSON."""
         target = scratch / f"{len(list(scratch.iterdir()))}.jsonl"
         with self.path.open(encoding="utf-8") as source, target.open("w", encoding="utf-8") as out:
             for number, line in enumerate(source, start=1):
@@ -148,12 +151,12 @@ class JsonLinesTable(RawTable):
 
 
 def literal(path: Path) -> str:
-    """A path as polars' readers of JSON lines take it, which always read `[`, `*` and `?` as a pattern."""
+    """A path with `[`, `*` and `?` escaped, which polars' readers of JSON lines always read as a pattern."""
     return escape(str(path))
 
 
 def words(value: Any) -> list[str]:
-    """The texts, numbers and truth values in a JSON value, in their order.
+    """The strings, numbers and booleans in a JSON value as strings, in their order.
 
     Example:
         >>> words([["Books", "SF"], {"rank": 3}, None])
@@ -192,7 +195,7 @@ def _type_of(values: Sequence[Any]) -> pl.DataType:
 
 
 def _is_python(path: Path) -> bool:
-    """Whether the first line of a file is an object as Python writes it, and not as JSON does."""
+    """Whether the first line of a file is a Python literal of a dictionary, and not JSON."""
     with path.open("rb") as text:
         line = next((line for line in text if line.strip()), b"")
     if not line.startswith((b"{'", b"{u'")):
@@ -209,7 +212,7 @@ def _is_list(dtype: pl.DataType) -> bool:
 
 
 def _lists(column: pl.Series) -> pl.Series:
-    """Lists of words of a column of JSON lists; a string becomes a list of one."""
+    """A column of JSON lists as lists of strings; a string becomes a list of one."""
     try:
         return column.str.json_decode(pl.List(pl.String))
     except pl.exceptions.PolarsError:  # nested lists, or strings among them

@@ -33,17 +33,17 @@ _KEPT_NEWS = ["category", "subcategory", "title", "abstract"]
 class MindSource(Source):
     """MIND, small or large: the dev folder is the test, the newest days of the train folder are the validation.
 
-    An impression is `behaviors.tsv`'s row. Interactions are the clicks of all parts, and the histories of the train
-    part's impressions, which bear no time of their own: their clicks are set one second apart before the user's
-    first train impression. Wu et al. (2020), MIND: A Large-scale Dataset for News Recommendation, ACL.
+    An impression is a row of `behaviors.tsv`. Interactions are the clicks of all parts, and the histories of the train
+    part's impressions. Clicks of histories have no times: they are set one second apart, before the user's first train
+    impression. Wu et al. (2020), MIND: A Large-scale Dataset for News Recommendation, ACL.
 
     Args:
         path: The folder that holds the two folders or zips.
         train: Name of the train folder or zip in `path`; null takes the one whose name has `train` in it.
         dev: Name of the dev folder or zip; null takes the one whose name has `dev` in it.
-        validation_days: How many of the newest days of the train folder are the validation.
-        template: Of an item's text, over `title`, `abstract`, `category`, `subcategory`.
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind. An impression
+        validation_days: Number of the newest days of the train folder that are the validation.
+        template: The template of an item's text, over `title`, `abstract`, `category`, `subcategory`.
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind. An impression
             with an unknown item is such a row.
     """
 
@@ -67,7 +67,7 @@ class MindSource(Source):
         return list(dict.fromkeys(file.path for file in self._raw_files()))
 
     def identity(self) -> dict[str, Any]:
-        """Days of validation, template and what becomes of faulty rows."""
+        """Days of validation, template and the treatment of faulty rows."""
         settings = {"validation_days": self.validation_days, "template": self.template, "bad_rows": self.bad_rows}
         return {"source": "mind", **settings}
 
@@ -135,7 +135,7 @@ def _file(place: Path, name: str) -> RawFile:
 
 
 def _assemble(name: str, shown: pl.DataFrame, news: pl.DataFrame, dropped: dict[str, int]) -> Dataset:
-    """The data set of impressions that still bear raw user ids."""
+    """The data set of impressions that still have raw user ids."""
     user_ids = distinct_ids(shown[schema.USER_ID])
     interactions = pl.concat([_clicks(shown), _history_clicks(shown)])
     named = interactions.with_columns(news[schema.ITEM_ID].gather(interactions[schema.ITEM]).alias(schema.ITEM_ID))
@@ -148,7 +148,7 @@ def _assemble(name: str, shown: pl.DataFrame, news: pl.DataFrame, dropped: dict[
 
 
 def _clicks(shown: pl.DataFrame) -> pl.DataFrame:
-    """What was clicked: `user_id`, `item`, `timestamp`, `part`."""
+    """The clicks: `user_id`, `item`, `timestamp`, `part`."""
     clicked = shown[schema.CLICKED].explode().to_numpy().astype(bool)
     rows = np.repeat(np.arange(shown.height), shown[schema.CANDIDATES].list.len().to_numpy())[clicked]
     items = shown[schema.CANDIDATES].explode().filter(pl.Series(clicked)).alias(schema.ITEM)
@@ -157,7 +157,7 @@ def _clicks(shown: pl.DataFrame) -> pl.DataFrame:
 
 
 def _history_clicks(shown: pl.DataFrame) -> pl.DataFrame:
-    """What the users of train impressions had read before; histories only grow, so the last one has all."""
+    """The clicks in the histories of train impressions; histories only grow, so each user's last one is complete."""
     train = shown.filter(pl.col(schema.PART) == schema.TRAIN, pl.col(schema.HISTORY).list.len() > 0)
     of_user = pl.col(schema.HISTORY).last(), pl.col(schema.TIMESTAMP).first()
     last = train.group_by(schema.USER_ID, maintain_order=True).agg(*of_user)

@@ -1,4 +1,4 @@
-"""The impressions of MIND's `behaviors.tsv`: who was shown which news, when, and what they clicked."""
+"""The impressions of MIND's `behaviors.tsv`: user, time, history, shown news and clicks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from recsys.data.sources.faults import BadRows
 from recsys.data.sources.raw_tables import ROW
 from recsys.data.sources.reading import read_columns
 
-NUMBER = "impression_id"  # the last key of the order of impressions
+NUMBER = "impression_id"  # breaks ties in the order of impressions
 UNKNOWN_ITEMS = "impressions with unknown items"
 _TIME_FORMAT = "%m/%d/%Y %I:%M:%S %p"
-_SLICE = 200_000  # impressions whose lists are taken apart at once: bounds the memory
+_SLICE = 200_000  # impressions whose lists are parsed at once, to limit memory
 
 
 def read_behaviors(table: CsvTable, news_ids: pl.Series, bad: BadRows) -> pl.DataFrame:
@@ -25,7 +25,7 @@ def read_behaviors(table: CsvTable, news_ids: pl.Series, bad: BadRows) -> pl.Dat
     Args:
         table: The file.
         news_ids: The ids of all news.
-        bad: Takes the rows that cannot be read or name unknown news, which are left out of the result.
+        bad: Collects the rows that cannot be read or name unknown news, which are not in the result.
     """
     labelled = "ids with labels, as in 'N1-0 N2-1' (the leaderboard's test set has none and cannot be used)"
     columns = {
@@ -45,7 +45,7 @@ def _labelled(text: pl.Expr) -> pl.Expr:
 
 
 def _with_lists(frame: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
-    """The strings of ids as lists of item indices, -1 for one that is unknown, and the labels."""
+    """The strings of ids as lists of item indices (-1 for an unknown item), and the labels as lists of booleans."""
 
     def places(id_expression: pl.Expr) -> pl.Expr:
         indices = pl.arange(len(ids), dtype=pl.Int32, eager=True)
@@ -71,7 +71,7 @@ def _names_known_news(
     news_ids: pl.Series,
     bad: BadRows,
 ) -> pl.Series:
-    """Whether all news of each impression are known; the impressions with others are added to `bad`."""
+    """Whether all news of each impression are known; impressions with unknown news are added to `bad`."""
     is_known = pl.repeat(True, result.height, dtype=pl.Boolean, eager=True)
     others = pl.all_horizontal([column.parse(pl.col(column.raw)).is_not_null() for column in columns.values()])
     for name in (schema.HISTORY, schema.CANDIDATES):
@@ -92,7 +92,7 @@ def _names_known_news(
 
 
 def _unknown(text: str, known: pl.Series) -> str:
-    """What is wrong with a list of ids of which one is unknown."""
+    """The message about a list of ids of which at least one is unknown."""
     named = pl.Series([word.removesuffix("-0").removesuffix("-1") for word in text.split()])
     unknown = named.filter(~named.is_in(known.implode()))[0]
     return f"found {unknown!r}, expected a news_id of news.tsv"

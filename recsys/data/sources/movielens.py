@@ -34,15 +34,15 @@ _RATING_COLUMNS = ["userId", "movieId", "rating", "timestamp"]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a family of releases writes its files; without `header` the columns have these names.
+    """The file format of a family of releases; the names of columns are given if the files have no header.
 
     Attributes:
         ratings: The ratings' file.
         movies: The films' file.
-        users: The users' file, where there is one, with its columns.
-        separators: Of ratings, films and users.
-        encoding: As published.
-        movie_columns: The films' columns.
+        users: The users' file, if there is one.
+        separators: The separators of ratings, films and users.
+        encoding: The files' encoding as published.
+        movie_columns: The films' columns; None if the files have headers.
         user_columns: The users' columns.
     """
 
@@ -91,12 +91,12 @@ class MovieLensSource(Source):
 
     Args:
         path: The folder with the release's files, its zip, or a folder that holds either under GroupLens' name.
-        version: 100k, 1m, 10m, 20m, 25m, 32m, latest-small or latest; null finds out by the files that are there.
-        encoding: Of the files; null is what GroupLens publishes.
-        template: Of an item's text, over `title`, `genres` and the release's further columns.
+        version: 100k, 1m, 10m, 20m, 25m, 32m, latest-small or latest; null detects it from the files.
+        encoding: The files' encoding; null for that of the published release.
+        template: The template of an item's text, over `title`, `genres` and the release's further columns.
         download: Download the zip from GroupLens into `path` if the release is not there.
-        md5: The checksum that a fetched zip must have; null takes the one that GroupLens publishes beside it.
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
+        md5: The expected checksum of a downloaded zip; null takes the one that GroupLens publishes beside it.
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
     """
 
     def __init__(
@@ -191,15 +191,15 @@ def assemble(
     """The data set of a release's tables, in any of their formats.
 
     Args:
-        name: Of the data set.
+        name: The data set's name.
         ratings: The interactions.
         movies: The items.
         users: The users, if the release has a table of them.
-        template: Of an item's text.
-        bad: Takes the rows that cannot be read; None raises an error for them.
+        template: The template of an item's text.
+        bad: Collects the rows that cannot be read; None raises an error for them.
 
     Raises:
-        DataError: If a row cannot be read and is not to be dropped, or no rating is left.
+        DataError: If a row cannot be read and faulty rows are not dropped, or no rating is left.
     """
     bad = BadRows() if bad is None else bad
     columns = {
@@ -239,7 +239,7 @@ def _read_films(movies: RawTable, template: str, bad: BadRows) -> pl.DataFrame:
 
 
 def _with_genre_list(films: pl.DataFrame) -> pl.DataFrame:
-    """Genres as a list, from a column of names between bars or (100k) from one column of 0 and 1 for each."""
+    """Genres as a list, from a column with names separated by | or (100k) from one column of 0 and 1 for each."""
     flags = [column for column in films.columns if column.startswith(_FLAG)]
     if flags:
         named = [pl.when(pl.col(flag) == "1").then(pl.lit(flag.removeprefix(_FLAG))) for flag in flags]

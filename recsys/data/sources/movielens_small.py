@@ -16,7 +16,7 @@ FOLDER = Path(str(files("recsys.data") / "movielens_small"))
 
 
 class MovieLensSmallSource(Source):
-    """The MovieLens data that the package ships, under GroupLens' conditions (movielens_small/CONDITIONS.txt).
+    """The MovieLens data inside the package, under GroupLens' conditions (movielens_small/CONDITIONS.txt).
 
     Harper and Konstan (2015), The MovieLens Datasets: History and Context, ACM TiiS 5(4).
     """

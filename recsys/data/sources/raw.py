@@ -1,4 +1,4 @@
-"""Raw files: on their own, gzipped, or in a zip, in any encoding, converted for polars."""
+"""Raw files, plain, gzipped or in a zip, in any encoding, and their conversion for polars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recsys.schema import ConfigError, DataError
 UNIT_SEPARATOR = "\x1f"  # replaces a separator of several characters, which polars cannot read
 _BLOCK = 1 << 24
 _HEAD = 1 << 20
-_MARK = "\ufeff"  # a byte order mark, which Windows' programs write before a text
+_MARK = "\ufeff"  # a byte order mark, as Windows programs write it before a text
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RawFile:
 
     @property
     def label(self) -> str:
-        """How messages name it."""
+        """Its name in messages: the path, and the member of a zip."""
         return str(self.path) if self.member is None else f"{self.path}/{self.member}"
 
     @property
@@ -42,12 +42,12 @@ class RawFile:
 
     @property
     def is_packed(self) -> bool:
-        """Whether polars cannot read it where it is."""
+        """Whether it must be unpacked before polars can read it."""
         return self.member is not None or self.path.suffix == ".gz"
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        """Its content, unpacked."""
+        """Its unpacked content."""
         if self.member is not None:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
                 yield file
@@ -60,10 +60,10 @@ class RawFile:
 
 
 def existing(path: Path, key: str, is_file: bool = False) -> Path:
-    """The path, if there is something; with `is_file`, if it is no folder.
+    """The path, if it exists and, with `is_file`, is not a folder.
 
     Raises:
-        DataError: If not; the message names the configuration's key.
+        DataError: Otherwise; the message names the configuration's key.
     """
     if not path.exists():
         raise DataError(f"{key}: there is no file or folder {path.absolute()}.")
@@ -73,7 +73,11 @@ def existing(path: Path, key: str, is_file: bool = False) -> Path:
 
 
 def find(path: Path, name: str) -> RawFile | None:
-    """The file called `name` in a folder or in any folder of a zip; None if it does not exist."""
+    """The file called `name` in a folder or in any folder of a zip; None if it does not exist.
+
+    Raises:
+        DataError: If the path is neither a folder nor a zip.
+    """
     if path.is_dir():
         return RawFile(path / name) if (path / name).is_file() else None
     members = [member for member in _members(path) if Path(member).name == name and not member.startswith("__MACOSX")]
@@ -90,15 +94,15 @@ def plain_text(
 ) -> Path:
     """The file as plain UTF-8 with separators of one byte and doubled quotes: itself, or a copy in `folder`.
 
-    A byte order mark is skipped, and carriage returns of old Macs become new lines. Memory is bounded.
+    A byte order mark is skipped, and carriage returns of old Macs become new lines. The file is copied in blocks.
 
     Args:
         file: The file.
-        folder: For the copy.
-        encoding: Of the file.
-        separator: Of columns; several characters become UNIT_SEPARATOR.
-        quote: Around fields.
-        escape: Before a quote that is part of a field; empty where such quotes are doubled.
+        folder: The folder for the copy.
+        encoding: The file's encoding.
+        separator: The separator of columns; one of several bytes becomes UNIT_SEPARATOR.
+        quote: The mark around fields; None if quotes have no special meaning.
+        escape: The mark before a quote that is part of a field; empty if such quotes are doubled.
 
     Raises:
         DataError: If the file is empty, damaged, or not in this encoding.
@@ -116,7 +120,7 @@ def plain_text(
 
 
 def wrong_byte(file: RawFile, encoding: str) -> DataError | None:
-    """The error of the first byte that is not in this encoding, if there is one and lines are known without it."""
+    """The error for the first byte that is not in this encoding; None if all are, or for encodings such as utf-16."""
     if "\n".encode(encoding) != b"\n":
         return None
     with file.open() as binary:
@@ -132,10 +136,10 @@ def wrong_byte(file: RawFile, encoding: str) -> DataError | None:
 
 
 def is_utf8(encoding: str) -> bool:
-    """Whether a name is one of UTF-8.
+    """Whether a name of an encoding means UTF-8.
 
     Raises:
-        ConfigError: If there is no such encoding of text.
+        ConfigError: If it is not the name of a text encoding.
     """
     known = "use a name such as utf-8, latin-1, cp1252"
     try:
@@ -143,13 +147,13 @@ def is_utf8(encoding: str) -> bool:
     except (LookupError, TypeError) as error:
         raise ConfigError(f"data.encoding={encoding} is unknown; {known}.") from error
     if not getattr(found, "_is_text_encoding", True):
-        raise ConfigError(f"data.encoding={encoding} is no encoding of text; {known}.")
+        raise ConfigError(f"data.encoding={encoding} is not a text encoding; {known}.")
     return found.name in ("utf-8", "utf-8-sig")
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What a copy changes: its encoding, a separator of several characters, and escaped quotes; empty for none."""
+    """The changes of a copy: its encoding, a separator of several bytes, and escaped quotes; empty for none."""
 
     encoding: str
     separator: str

@@ -22,9 +22,9 @@ class RawTable(ABC):
     """A raw table; its rows are numbered from 0.
 
     Attributes:
-        label: How messages name the file.
-        frame: Its columns as strings; lists of strings where the format has lists.
-        n_rows: How many rows it has, where they were counted without polars.
+        label: The file's name in messages.
+        frame: Its columns as strings, or as lists of strings if the format has lists.
+        n_rows: The number of rows, if they were counted without polars.
         blank: (B,) numbers of the rows that are blank lines.
         ragged: (R,) numbers of the rows with too many or too few fields.
         first_row_is_data: Whether the assumed header looks like data.
@@ -60,7 +60,7 @@ class RawTable(ABC):
             raise self._diagnose(error) from error
 
     def first_row(self, condition: pl.Expr) -> int:
-        """The number of the first row of which a condition on the raw columns holds."""
+        """The number of the first row that fulfils a condition on the raw columns."""
         rows = self.frame.with_row_index(ROW).filter(condition).select(ROW)
         return self.collect(rows.head(1)).item()
 
@@ -73,7 +73,7 @@ class RawTable(ABC):
         """`file:line` of rows in ascending order."""
 
     def ragged_fault(self, row: int) -> str:
-        """The fault of the fields of a row of `ragged`."""
+        """The message about the number of fields of a row of `ragged`."""
         raise NotImplementedError
 
     def ragged_rows(self, is_long: bool) -> NDArray[np.int64]:
@@ -85,7 +85,7 @@ class RawTable(ABC):
         return _NO_ROWS
 
     def with_lists(self, frame: pl.DataFrame, lists: Sequence[str] = ()) -> pl.DataFrame:
-        """Rows of the table in which lists that were read as strings are lists of words again; see JsonLinesTable."""
+        """Rows of the table with lists that were read as strings as lists of strings; see `JsonLinesTable`."""
         return frame
 
     def _diagnose(self, error: Exception) -> DataError:
@@ -93,12 +93,15 @@ class RawTable(ABC):
 
 
 class ParquetTable(RawTable):
-    """A parquet file; dates and times become seconds since 1970, with decimals if they have a part of a second.
+    """A parquet file; dates and times become seconds since 1970, with decimals if they have fractions of a second.
 
     Columns of types without a text form, such as bytes, durations and objects, are ignored.
 
     Attributes:
-        left_out: Their types.
+        left_out: The types of the ignored columns.
+
+    Raises:
+        DataError: If the file is not parquet.
     """
 
     def __init__(self, file: RawFile) -> None:

@@ -1,4 +1,4 @@
-"""Tables as frames of checked values, and which of their rows cannot be read."""
+"""Raw tables as frames of checked values; rows that cannot be read are collected."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def read_columns(table: RawTable, columns: Mapping[str, Column], bad: BadRows | 
     """The chosen columns under their new names, each value checked. Blank lines are skipped.
 
     Args:
-        table: To read.
-        columns: By their new names.
+        table: The table to read.
+        columns: The columns by their new names.
         bad: Collects the rows that cannot be read, which are dropped from the result; None raises an error for them.
 
     Raises:
@@ -71,15 +71,15 @@ def read_side_table(
     """A table of items or users with all its columns, the id's under its new name.
 
     Args:
-        table: To read.
+        table: The table to read.
         raw_id: The id's column.
         new_id: Its new name.
         key: The configuration's key of the id's column.
         bad: Collects the rows that cannot be read, which are dropped from the result; None raises an error for them.
-        lists: Columns that become lists where some of their values are lists.
+        lists: Columns that become lists if some of their values are lists.
 
     Raises:
-        DataError: If the id's column is missing, an id is empty or there twice, or there are no rows.
+        DataError: If the id's column is missing, an id is empty or repeated, or there are no rows.
     """
     faults = BadRows() if bad is None else bad
     column = identifier(raw_id, key)
@@ -92,7 +92,7 @@ def read_side_table(
     is_good = ~_mask(len(ids), table.blank)
     if len(table.ragged):
         add_ragged(table, faults)
-        if faults.drops:  # an error is complete where interactions with these items are not faults too
+        if faults.drops:  # for an error, interactions with these items should not be listed as faults too
             is_good &= _kept(frame, table.ragged)
     rows = table.containers(raw_id, ids)
     _add_values(table, column, rows, faults, WITHOUT_ID)
@@ -113,12 +113,12 @@ def read_side_table(
 
 
 def refuse_nothing_left(table: RawTable, n: int, dropped: Mapping[str, int]) -> None:
-    """Check that a table has rows.
+    """Check that a table has rows left.
 
     Args:
-        table: That was read.
-        n: Its rows that are left.
-        dropped: How many rows were dropped, by kind.
+        table: The table that was read.
+        n: The number of rows that are left.
+        dropped: The number of dropped rows, by kind.
 
     Raises:
         DataError: If none is left; the message has the counts.
@@ -130,10 +130,10 @@ def refuse_nothing_left(table: RawTable, n: int, dropped: Mapping[str, int]) -> 
 
 
 def check_height(table: RawTable, found: int) -> None:
-    """Check that as many rows were read as the file has.
+    """Check that polars read as many rows as were counted in the file.
 
     Raises:
-        DataError: If not.
+        DataError: If it read another number of rows.
     """
     if table.n_rows is not None and found != table.n_rows:
         advice = "check data.quote, data.escape and data.separator"
@@ -171,7 +171,7 @@ def _first(mask: pl.Series) -> list[int]:
 
 
 def _first_of(ids: pl.Series, is_good: pl.Series) -> pl.Series:
-    """Whether each good id is the first of its kind among the good ones."""
+    """Whether each good id is its first occurrence among the good ones."""
     rows = is_good.arg_true()
     first = np.zeros(len(ids), np.bool_)
     first[rows.filter(ids.gather(rows).is_first_distinct()).to_numpy()] = True
@@ -223,7 +223,7 @@ def _refused(column: Column, value: str | None) -> str:
 
 
 def _warn_of_missing(table: RawTable, column: str, ids: pl.Series) -> None:
-    """Warn of ids that usually mean a missing value; they are read as ids."""
+    """Warn about ids such as nan, which usually mean a missing value; they are read as ids."""
     similar = ids.filter(ids.str.len_bytes() <= 9)
     named = similar.filter(similar.str.to_lowercase().is_in(_MISSING))
     if len(named):

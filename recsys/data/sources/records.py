@@ -1,4 +1,4 @@
-"""The records of a text file with separators, counted from its bytes and checked for quotes and fields."""
+"""The records of a delimited text file, counted from its bytes, with checks of quotes and numbers of fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StrayQuoteError(ValueError):
     """A quote that neither opens nor closes a field.
 
     Attributes:
-        line: Where the field begins, or the quote stands.
+        line: The line of the quote, or of the beginning of its field.
         is_open: Whether a quoted field is never closed.
         is_escaped: Whether a backslash is before the quote.
         holds_rows: Whether the field has line breaks and each of its lines looks like a row.
@@ -34,13 +34,13 @@ class Records:
     """The records of a file, numbered from 0 at the first line that is not blank.
 
     Attributes:
-        n: How many, blank lines between and after them included.
-        lead: Blank lines before the first record.
-        n_fields: Fields of the first record, or as many as were expected.
+        n: The number of records, blank lines between and after them included.
+        lead: The number of blank lines before the first record.
+        n_fields: The number of fields of the first record, or the expected number if it was given.
         blank: (B,) the numbers of blank lines.
-        ragged: (R,) the numbers of records with other than `n_fields` fields; an empty one at the end does not count.
-        found: (R,) their fields.
-        has_quotes: Whether any field is in quotes; if none is, quotes are characters like others.
+        ragged: (R,) the numbers of records that do not have `n_fields` fields; an empty last field is not counted.
+        found: (R,) their numbers of fields.
+        has_quotes: Whether any field is quoted; if none is, quotes are ordinary characters.
     """
 
     n: int
@@ -55,15 +55,15 @@ class Records:
 def survey(
     path: Path, separator: str, quote: str | None, n_fields: int | None = None, spans_lines: bool = False
 ) -> Records:
-    """Count the records of a file and their fields; memory is bounded by a block.
+    """Count the records of a file and their fields, block by block.
 
     Args:
         path: UTF-8 text.
         separator: One byte.
-        quote: One byte, or None where quotes mean nothing.
-        n_fields: Expected; None takes those of the first record.
-        spans_lines: Whether line breaks within quotes are known to be right. Else they are an error where most fields
-            that have them look like rows between two stray quotes.
+        quote: One byte, or None if quotes have no special meaning.
+        n_fields: The expected number of fields; None takes that of the first record.
+        spans_lines: Whether line breaks within quotes are always allowed. Else they are an error if most records with
+            them look like several rows between two stray quotes.
 
     Raises:
         StrayQuoteError: If a quote is neither at the beginning or end of a field, nor doubled within quotes.
@@ -108,13 +108,13 @@ def lines_of(path: Path, quote: str | None, records: _Places) -> list[int]:
 
 @dataclass(frozen=True)
 class _Block:
-    """A part of a file that ends with a line; all places are offsets into its bytes.
+    """A part of a file that ends with a whole line; positions are offsets into its bytes.
 
     Attributes:
         data: The bytes.
-        newlines: Where lines end.
-        quotes: Where quotes are.
-        inside: Whether it begins within quotes.
+        newlines: The positions of line ends.
+        quotes: The positions of quotes.
+        inside: Whether the block begins within quotes.
         line: The number of its first line.
     """
 
@@ -125,14 +125,14 @@ class _Block:
     line: int
 
     def outside(self, places: _Places) -> _Places:
-        """Those of ascending places that are not within quotes."""
+        """The ascending positions that are not within quotes."""
         if not len(self.quotes):
             return places[:0] if self.inside else places
         return places[(np.searchsorted(self.quotes, places) + self.inside) % 2 == 0]
 
     @property
     def records(self) -> _Places:
-        """Where records end."""
+        """The positions at which records end."""
         return self.outside(self.newlines)
 
     def line_of(self, place: int) -> int:
@@ -146,7 +146,7 @@ def _blocks(path: Path, quote: str | None) -> Iterator[_Block]:
         while raw := file.read(_BLOCK):
             raw += file.readline()
             if not raw.endswith(b"\n"):
-                raw += b"\n"  # the last line, which nothing ends
+                raw += b"\n"  # the last line of the file may lack its end
             data = np.frombuffer(raw, np.uint8)
             has_quotes = bool(mark) and mark in raw
             quotes = np.flatnonzero(data == mark[0]) if has_quotes else np.zeros(0, np.int64)
@@ -158,7 +158,7 @@ def _blocks(path: Path, quote: str | None) -> Iterator[_Block]:
 
 @dataclass
 class _Spans:
-    """Records that span lines: how many, how many have lines that all look like rows, and the first of these."""
+    """Records of several lines: their number, the number whose lines all look like rows, and the line of the first."""
 
     n: int = 0
     n_of_rows: int = 0
@@ -184,7 +184,7 @@ class _Spans:
 def _fields(
     path: Path, separator: str, quote: str | None, n_fields: int | None
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_], _Spans]:
-    """(n,) the fields of each record, negative where the last one is empty, and whether its line is blank."""
+    """(n,) the number of fields of each record, negative if the last one is empty, and (n,) whether it is blank."""
     counts, blank, before, opened, block, spans = [], [], 0, 1, None, _Spans()
     for block in _blocks(path, quote):
         opened = _check_quotes(block, ord(separator), opened)
@@ -239,7 +239,7 @@ def _check_quotes(block: _Block, separator: int, opened: int) -> int:
 
 
 def _use_of_quotes(path: Path, separator: str, quote: str) -> tuple[bool, bool]:
-    """Whether there are quotes, and whether any is at the beginning of a field."""
+    """Whether there are quotes, and whether any of them begins a field."""
     mark, found = ord(quote), False
     with path.open("rb") as file:
         while raw := file.read(_BLOCK):

@@ -17,31 +17,35 @@ from recsys.data.sources.vocabulary import COMMON_WORDS, TOPICS
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
-START, YEAR = 1_577_836_800, 31_536_000  # 2020-01-01, and the seconds that the log spans
+START, YEAR = 1_577_836_800, 31_536_000  # 2020-01-01, and the time span in seconds
 LATE = 0.9  # cold items appear in the last tenth of the time
-COLD_USER_LIMIT = 3  # a cold user has at most as many interactions
+COLD_USER_LIMIT = 3  # maximum number of interactions of a cold user
 _MAX_DENSITY = 0.25
 _TOPICAL_ROUNDS = 20
 _TOPIC_WORDS, _OTHER_WORDS = 6, 2
-_CHUNK = 1 << 20  # draws at once: bounds the memory
+_CHUNK = 1 << 20  # draws at once, to limit memory
 
 
 class SyntheticSource(Source):
     """`n_interactions` distinct (user, item) pairs over one year.
 
-    A user chooses a topic by its own preferences (one favourite, one second), then an item of the topic by popularity
-    (Zipf). An item's text is made of words of its topic and of common words. Cold items appear in the last tenth of
+    A user draws a topic by their own preferences (a favourite and a second one), then an item of the topic by
+    popularity (Zipf). An item's text has words of its topic and common ones. Cold items appear in the last tenth of
     the time; cold users have one to three interactions.
 
     Args:
-        n_users: Users.
-        n_items: Items.
-        n_interactions: Distinct pairs, at least three for each user and at most a quarter of those of warm users.
-        n_topics: Topics, at most as many as there are vocabularies.
-        popularity_exponent: Of Zipf's law within a topic; 0 is uniform.
-        cold_item_share: Share of the items that appear late.
-        cold_user_share: Share of the users that have few interactions.
-        seed: Of everything random in it.
+        n_users: Number of users.
+        n_items: Number of items.
+        n_interactions: Distinct pairs, at least three for each user and at most a quarter of all pairs of warm users
+            and items.
+        n_topics: Number of topics, at most 12.
+        popularity_exponent: The exponent of Zipf's law within a topic; 0 is uniform.
+        cold_item_share: Share of the items that appear in the last tenth of the time.
+        cold_user_share: Share of the users with one to three interactions.
+        seed: The seed of the generated data.
+
+    Raises:
+        ConfigError: If a parameter is impossible.
     """
 
     name = "synthetic"
@@ -65,14 +69,14 @@ class SyntheticSource(Source):
         if not least <= n_interactions <= most:
             raise ConfigError(
                 f"data.n_interactions={n_interactions} is not between {least} ({COLD_USER_LIMIT} for each user) and "
-                f"{most} (a quarter of what warm users could do); change it, data.n_users or data.n_items."
+                f"{most} (a quarter of all pairs of warm users and items); change it, data.n_users or data.n_items."
             )
         self.n_users, self.n_items, self.n_interactions = n_users, n_items, n_interactions
         self.n_topics, self.popularity_exponent, self.seed = n_topics, popularity_exponent, seed
         self.cold_item_share, self.cold_user_share = cold_item_share, cold_user_share
 
     def files(self) -> list[Path]:
-        """None."""
+        """No files."""
         return []
 
     def identity(self) -> dict[str, Any]:
@@ -100,7 +104,7 @@ class SyntheticSource(Source):
         return index_numbers(self.name, interactions, _items(catalogue, topics), self.n_users)
 
     def _counts(self, generator: np.random.Generator) -> NDArray[np.int64]:
-        """(n_users,) interactions of each user: few for a cold one, log-normal for the others."""
+        """(n_users,) the number of interactions of each user: one to three for cold users, log-normal for others."""
         is_cold = generator.permutation(self.n_users) < int(self.n_users * self.cold_user_share)
         most = self.n_items // 2
         counts = np.where(is_cold, generator.integers(1, COLD_USER_LIMIT + 1, self.n_users), 1)
@@ -113,7 +117,7 @@ class SyntheticSource(Source):
 
 
 def _preferences(generator: np.random.Generator, n_users: int, n_topics: int) -> NDArray[np.float64]:
-    """(n_users, n_topics) cumulative chances: 60 % for the favourite, 20 % for the second, the rest for all alike."""
+    """(n_users, n_topics) cumulative probabilities: 60 % for the favourite, 20 % for the second, the rest uniform."""
     chances = np.full((n_users, n_topics), 0.2 / n_topics)
     everyone = np.arange(n_users)
     for share in (0.6, 0.2):
@@ -128,13 +132,13 @@ def _pairs(
     topics: NDArray[np.int64],
     popularity: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct (user, item) pairs with `counts` for each user: repeated draws are drawn again."""
+    """Distinct (user, item) pairs, `counts` (n_users,) for each user; repeated pairs are drawn again."""
     n_items = len(topics)
     shelf = _Shelf(topics, popularity, preferences.shape[1])
     kept, missing, rounds = np.empty(0, dtype=np.int64), counts, 0
     users = np.repeat(np.arange(len(counts)), missing)
     while len(users):
-        # A user who has nearly all of a topic is served from the whole catalogue, or it would take forever.
+        # Users who have nearly all items of their topics draw from the whole catalogue, to limit the rounds.
         any_item = rounds >= _TOPICAL_ROUNDS
         chunks = np.array_split(users, -(-len(users) // _CHUNK))
         draws = [
@@ -169,7 +173,7 @@ class _Shelf:
         self.bounds = np.concatenate([[0.0], self.ends])[np.concatenate([[0], last])]
 
     def draw(self, generator: np.random.Generator, preferences: NDArray[np.float64]) -> NDArray[np.int64]:
-        """One item for each row of cumulative preferences (n, n_topics); of an empty topic, an item beside it."""
+        """(n,) one item for each row of cumulative preferences (n, n_topics); for an empty topic, an adjacent item."""
         topic = (generator.random(len(preferences))[:, None] > preferences[:, :-1]).sum(axis=1)
         low, high = self.bounds[topic], self.bounds[topic + 1]
         place = np.searchsorted(self.ends, low + (high - low) * generator.random(len(topic)), side="right")

@@ -46,10 +46,10 @@ class Interactions:
         rating: Column of the rating; null if there is none.
         timestamp: Column of the time; null if there is none.
         timestamp_unit: s, ms, us or ns since 1970; iso; a format such as %Y-%m-%d; or auto, by the values.
-        min_rating: Interactions with a lower rating are no positives and counted, as by `split.min_rating`. Repeated
-            pairs are merged before. Null keeps all.
-        nested: In jsonl, column that is a list of objects, each an interaction; the other columns hold for all of them.
-        part: Column that assigns interactions to train, val or test, for split=given; null reads none. The default
+        min_rating: Interactions with a lower rating are not positives, as with `split.min_rating`, and are counted.
+            Repeated pairs are merged before. Null keeps all.
+        nested: In jsonl, column that is a list of objects, each an interaction; the other columns apply to all of them.
+        part: Column that assigns interactions to train, val or test, for split=given; null ignores it. The default
             column may be missing.
     """
 
@@ -71,7 +71,7 @@ class Interactions:
 
     @property
     def columns(self) -> dict[str, Column]:
-        """How each column is read."""
+        """The columns to read, by their names in the data set."""
         key = "data.interactions."
         found = {
             schema.USER_ID: identifier(self.user, f"{key}user"),
@@ -94,10 +94,10 @@ class Items:
     Attributes:
         file: Its file, in `data.path`; null if there is none (items then have no text).
         id: Column of the item's id.
-        template: Of an item's text, over the table's columns: "{title}. {genres}"; null gives no text.
+        template: The template of an item's text, over the table's columns: "{title}. {genres}"; null gives no text.
         categories: Column of the item's categories; null if there is none.
         categories_separator: Separator of categories if the column is not a list.
-        unknown: What to do with interactions of items that the table lacks: `error`, or `drop` and count them.
+        unknown: Treatment of interactions of items that the table lacks: `error`, or `drop` and count them.
         columns: Names of the columns of a file without a header; null if it has one.
     """
 
@@ -134,7 +134,7 @@ class Users:
 
 
 class TableSource(Source):
-    """Tables of interactions and, if there are any, of items and users.
+    """Tables of interactions and, if given, of items and users.
 
     Args:
         path: The folder of the files.
@@ -142,13 +142,16 @@ class TableSource(Source):
         items: The table of items.
         users: The table of users.
         name: The data set's name, for reports.
-        separator: Of columns, in text files; null is a comma for csv and a tab for others.
-        encoding: Of text files and jsonl.
-        quote: Around fields that hold a separator, in text files; null where quotes mean nothing.
-        escape: Before a quote within a field in quotes, in text files; null where such quotes are doubled.
+        separator: The separator of columns in text files; null: a comma for csv, a tab for others.
+        encoding: The encoding of text files and jsonl.
+        quote: The mark around fields that contain a separator, in text files; null if quotes have no special meaning.
+        escape: The mark before a quote within a quoted field, in text files; null if such quotes are doubled.
         header: Whether the interactions' text file begins with the names of its columns.
-        columns: These names in their order, where it does not.
-        bad_rows: What to do with rows that cannot be read: `error`, or `drop` and count them by kind.
+        columns: The names of its columns in their order, if it has no header.
+        bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
+
+    Raises:
+        ConfigError: If a key has an impossible value.
     """
 
     def __init__(
@@ -187,7 +190,7 @@ class TableSource(Source):
         ]
 
     def identity(self) -> dict[str, Any]:
-        """All keys but the paths, and the format of each file."""
+        """All keys except the paths, and the format of each file."""
         formats = {role: RawFile(Path(name)).suffix for role, name in self._file_names().items()}
         tables = {"interactions": asdict(self.interactions), "items": asdict(self.items), "users": asdict(self.users)}
         columns = {role: table | {"file": formats.get(role)} for role, table in tables.items()}
@@ -230,7 +233,7 @@ class TableSource(Source):
         return interactions.filter(refuse_unknown(tables["interactions"], column, ids, known, expected, bad, kind))
 
     def _filtered(self, dataset: Dataset) -> Dataset:
-        """The data set without interactions below `min_rating`, and without users that have no others."""
+        """The data set with interactions below `min_rating` in `low_rated`, without users that have no others."""
         if self.interactions.min_rating is None:
             return dataset
         kept = reindexed(

@@ -11,7 +11,11 @@ from recsys.support.number_checks import is_number
 
 
 def check_texts(table: Any, key: str, *filled: str) -> None:
-    """Raise an error for values of a table's keys that are not texts; those of `filled` must not be null or empty."""
+    """Raise an error for values of a table's keys that are not strings; those of `filled` must not be null or empty.
+
+    Raises:
+        ConfigError: With the key and its value.
+    """
     others = {"min_rating", "columns"}
     for field in fields(table):
         value = getattr(table, field.name)
@@ -25,7 +29,11 @@ def _quoting(value: object) -> str:
 
 
 def names_of(names: Any, key: str) -> list[str] | None:
-    """Names of columns as a plain list, or None."""
+    """Names of columns as a plain list, or None.
+
+    Raises:
+        ConfigError: If they are not distinct, non-empty strings.
+    """
     if names is None:
         return None
     listed = [] if isinstance(names, str) or not isinstance(names, Sequence) else list(names)

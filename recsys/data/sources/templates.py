@@ -1,4 +1,4 @@
-"""Item texts by a template over the columns of the items table."""
+"""Texts from a template over the columns of a table."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def require_fields(columns: list[str], template: str, label: str, key: str = "da
     """Check that the fields of a template are columns of the table called `label`.
 
     Raises:
-        ConfigError: If one is not; the message lists the columns.
+        ConfigError: If a field is not a column; the message lists the columns.
     """
     for _, name in fields(template, key):
         if name and name not in columns:
@@ -45,9 +45,9 @@ def require_fields(columns: list[str], template: str, label: str, key: str = "da
 
 
 def render(frame: pl.DataFrame, template: str, key: str = "data.template") -> pl.Series:
-    """One text for each row, empty where all fields are.
+    """One text for each row, empty if all fields are empty.
 
-    An empty field takes the literal before it away, so that no punctuation dangles.
+    If a field is empty, the literal text before it is dropped too.
 
     Example:
         >>> films = pl.DataFrame({"title": ["Heat", None, ""], "genres": [["Action", "Crime"], ["Drama"], []]})

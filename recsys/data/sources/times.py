@@ -1,4 +1,4 @@
-"""Times of many forms as whole microseconds since 1970 (UTC)."""
+"""Times of several formats as whole microseconds since 1970 (UTC)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DATE_TIME = r"^(?P<date>\d{4}-\d\d-\d\d)(?:[Tt ](?P<time>\d\d:\d\d(?::\d\d(?:[.
 
 
 def parser(unit: str, key: str = "") -> Callable[[pl.Expr], pl.Expr]:
-    """The function that parses texts of a unit; null for values that are not times between 1970 and 2100.
+    """The parser of times in a unit; it returns null for values that are not times between 1970 and 2100.
 
     Raises:
         ConfigError: If the unit is unknown.
@@ -47,9 +47,9 @@ def expected(unit: str, key: str = "") -> str:
 
 
 def guess(texts: pl.Series) -> str | None:
-    """The unit of times, by the form of most of them, and of numbers by the largest, between 1971 and 2100.
+    """The unit of times, by the format of most values; for numbers by the largest one, between 1971 and 2100.
 
-    None if none fits.
+    None if no unit fits.
 
     Example:
         >>> guess(pl.Series(["1600000000123"])), guess(pl.Series(["2020-09-13"])), guess(pl.Series(["noon"]))

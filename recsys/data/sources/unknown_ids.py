@@ -24,16 +24,16 @@ def refuse_unknown(
     """Check that all `ids`, read from `column`, are among the `known`; returns whether each is.
 
     Args:
-        table: That the ids are of.
+        table: The table of the ids.
         column: Their raw column.
-        ids: Without those of rows that cannot be read.
-        known: What they may be.
-        expected: What an id should have been, for the message.
-        bad: Takes the rows with unknown ids; None raises an error for them.
-        kind: What these rows are.
+        ids: The ids of the rows that can be read.
+        known: The ids of the table of items or users.
+        expected: A description of known ids, for the message.
+        bad: Collects the rows with unknown ids; None raises an error for them.
+        kind: The name of such rows, in the plural, for the statistics.
 
     Raises:
-        DataError: If one is unknown and `bad` is None; the message names the first lines with unknown ones.
+        DataError: If an id is unknown and `bad` is None; the message lists the first lines with unknown ids.
     """
     faults = BadRows() if bad is None else bad
     unknown = ids.unique().to_frame("id").join(known.to_frame("id"), on="id", how="anti")["id"]
@@ -64,7 +64,7 @@ class UnknownItems:
     Attributes:
         choice: `error` or `drop`.
         key: The configuration's key of the choice.
-        label: How messages name the items' table.
+        label: The name of the items' table in messages.
     """
 
     choice: str
@@ -83,10 +83,10 @@ class UnknownItems:
         items: pl.DataFrame,
         bad: BadRows | None = None,
     ) -> tuple[pl.DataFrame, dict[str, int]]:
-        """The interactions with known items, and how many were dropped by this choice.
+        """The interactions with known items, and the number of interactions dropped by this choice.
 
         Raises:
-            DataError: If the choice is `error`, an item is unknown, and there is no `bad` to take its rows.
+            DataError: If the choice is `error`, an item is unknown, and `bad` is None.
         """
         ids, known = interactions[schema.ITEM_ID], items[schema.ITEM_ID]
         if self.choice == "error":

@@ -1,4 +1,4 @@
-"""The format of written times, such as 31.12.2020, found from the values of a column."""
+"""Detection of the format of times such as 31.12.2020 from the values of a column."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d",
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
 FORMATS = (*(day + clock for day, clock in product(_DAYS, _CLOCKS)), *_COMPACT.values())
-_TYPING_ERRORS = 0.1  # of two formats, the share of values that only the worse one may fit
+_TYPING_ERRORS = 0.1  # another format is ambiguous from this ratio on: values only it fits / values only the best fits
 
 
 def fitting(texts: pl.Series) -> list[str]:
     """The formats of `FORMATS` that fit a column: one, none, or several that give different times.
 
-    The format that fits most values is taken. Another one is as good where hardly a value tells both apart, as for
-    01/02/2024, which is in January or in February.
+    The format that fits most values is returned first. Another one is returned too if hardly any value decides between
+    them: 01/02/2024 may be in January or in February.
 
     Args:
-        texts: The column, or all of its different values.
+        texts: The column, or its distinct values.
 
     Example:
         >>> fitting(pl.Series(["01/02/2024", "13/02/2024"])), fitting(pl.Series(["01/02/2024"]))
@@ -43,7 +43,7 @@ def fitting(texts: pl.Series) -> list[str]:
 
 
 def _is_as_good(other: pl.Series, best: pl.Series) -> bool:
-    """Whether another format gives other times or has values of its own, and fits nearly as many values as the best."""
+    """Whether another format gives other times or fits further values, and fits nearly as many values as the best."""
     only_best = int((best.is_not_null() & other.is_null()).sum())
     only_other = int((other.is_not_null() & best.is_null()).sum())
     differs = bool((other != best).any()) or only_other > 0

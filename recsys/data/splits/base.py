@@ -1,4 +1,4 @@
-"""The base of every splitter: filter, assign each interaction to a part, fingerprint."""
+"""The base class of splitters, which filter a data set and assign each interaction to a part."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class Splitter(ABC):
     Every attribute of an instance is a parameter and enters the split's fingerprint.
 
     Args:
-        seed: Of whatever a strategy draws, and of the order of equal timestamps.
-        min_rating: Interactions with a lower value are no positives. None keeps all.
-        mask_low_rated: Whether items that a user rated below `min_rating` before a stage are no candidates in it.
-        user_k_core: Users with fewer interactions are dropped, until all have as many. None keeps all.
-        item_k_core: The same for items; items without any interaction are dropped too then.
+        seed: Of random draws, and of the order of equal timestamps.
+        min_rating: Interactions with a lower value are not positives. None keeps all.
+        mask_low_rated: Whether items that a user rated below `min_rating` before a stage are not candidates in it.
+        user_k_core: Users with fewer interactions are dropped, repeatedly until none is left. None keeps all.
+        item_k_core: The same for items; then items without any interaction are dropped too.
 
     Raises:
         ConfigError: If a parameter is impossible; the message names its key.
     """
 
     name: ClassVar[str]
-    cuts_follow_time: ClassVar[bool] = False  # whether a user's parts follow one another in time
+    cuts_follow_time: ClassVar[bool] = False  # whether a user's parts are consecutive in time
     takes_impressions: ClassVar[bool] = False
 
     def __init__(
@@ -66,16 +66,16 @@ class Splitter(ABC):
 
     @abstractmethod
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """The part of each interaction; they come ordered by user, then time, then tie.
+        """(n,) the part of each interaction. Interactions are ordered by user, then time, then the hash of the pair.
 
         Raises:
             ConfigError: If the strategy cannot be applied to this data.
         """
 
     def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
-        """The part of each interaction below the rating threshold, which is no positive but known to have happened.
+        """(n,) the part of each interaction below the rating threshold, from which on the item is known to the user.
 
-        Where a user's parts follow one another in time, it is the part in which it was made; else train.
+        If a user's parts are consecutive in time, it is the part of the interaction's time; else train.
         """
         part = np.full(low_rated.height, TRAIN_PART, dtype=np.int8)
         if not self.cuts_follow_time or not split.dataset.has_timestamps:
@@ -88,7 +88,7 @@ class Splitter(ABC):
         return part
 
     def identity(self) -> dict[str, Any]:
-        """All parameters, as plain values."""
+        """The strategy, the rule for ties and all parameters, as plain values."""
         return {"split": self.name, "tie_rule": TIE_RULE, **vars(self)}
 
     def split(self, dataset: Dataset) -> Split:
@@ -165,7 +165,7 @@ class Splitter(ABC):
 def _within_period(
     interactions: pl.DataFrame, part: NDArray[np.int8]
 ) -> tuple[pl.DataFrame | None, pl.DataFrame, NDArray[np.int8]]:
-    """The interactions before the period of a split, None without any; those within it, and their part."""
+    """The interactions before the period of a split (None if there are none), those within it, and their parts (n,)."""
     if (part >= 0).all():
         return None, interactions, part
     earlier = interactions.filter(pl.Series(part == EARLIER))
@@ -173,7 +173,7 @@ def _within_period(
 
 
 def small_test_warnings(split: Split) -> list[str]:
-    """What every report says of a test that is too small to tell much."""
+    """Warnings for the report, if the test part is too small for precise metrics."""
     n_all = split.dataset.n_users
     tested, known = (occurs(frame[schema.USER], n_all) for frame in (split.test, split.before(schema.TEST)))
     n_users, n_warm = int(tested.sum()), int((tested & known).sum())

@@ -18,7 +18,10 @@ from recsys.data.splits.ties import id_hashes
 
 
 class ColdItemsSplitter(Splitter):
-    """`test_share` of the items that have interactions are the test's, `validation_share` others the validation's."""
+    """Holds out all interactions of `test_share` of the items for the test, of `validation_share` for validation.
+
+    Shares are of the items that have interactions.
+    """
 
     name = "cold_items"
 
@@ -28,7 +31,7 @@ class ColdItemsSplitter(Splitter):
         self.test_share, self.validation_share = test_share, validation_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """The part of each interaction's item."""
+        """(n,) the part of each interaction's item."""
         items = interactions[schema.ITEM].to_numpy()
         hashes = id_hashes(dataset.items[schema.ITEM_ID], self.seed)
         return held_out_parts(items, hashes, self.test_share, self.validation_share)[items]

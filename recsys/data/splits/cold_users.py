@@ -1,4 +1,4 @@
-"""Cold users: all interactions of some users are held out, and a part of their history represents them."""
+"""Cold users: some users are held out of training, and a part of their history is their fold-in."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from recsys.support.number_checks import check_number
 
 
 class ColdUsersSplitter(Splitter):
-    """`test_share` of the users are the test's, `validation_share` others the validation's.
+    """Holds out `test_share` of the users for the test and `validation_share` of them for validation.
 
-    Of each held-out user's interactions the oldest `fold_in_share` (drawn by the seed where there is no time) are known
-    when the user is served, the rest is the test: strong generalisation as in Liang et al. (2018), Variational
-    Autoencoders for Collaborative Filtering, WWW. The number known is rounded to the nearest whole one (a half to the
-    even one) and at least 1; the newest interaction is in the test if a user has more than one.
+    Of each held-out user's interactions the oldest `fold_in_share` (drawn by the seed without timestamps) are known
+    when the user is served, the rest are the positives: strong generalisation as in Liang et al. (2018), Variational
+    Autoencoders for Collaborative Filtering, WWW. The known number is rounded to the nearest integer (a half to the
+    even one) and at least 1. The newest interaction is a positive if a user has more than one.
     """
 
     name = "cold_users"
@@ -40,7 +40,7 @@ class ColdUsersSplitter(Splitter):
         self.fold_in_share = fold_in_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """Train, or fold-in and target of the user's held-out part."""
+        """(n,) train; or, for held-out users, fold-in and the user's part."""
         users = interactions[schema.USER].to_numpy()
         hashes = id_hashes(dataset.users[schema.USER_ID], self.seed)
         part = held_out_parts(users, hashes, self.test_share, self.validation_share)[users]

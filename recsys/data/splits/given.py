@@ -1,4 +1,4 @@
-"""The split that the data contains."""
+"""The split that is given in the data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = {schema.TRAIN: TRAIN_PART, schema.VAL: VALIDATION_PART, schema.TEST: TES
 
 
 class GivenSplitter(Splitter):
-    """The column `part` of the interactions has train, val or test: of MIND, and of `data=table` if it has one."""
+    """The split in the column `part` (train, val or test) of MIND, and of `data=table` if it has this column."""
 
     name = "given"
     takes_impressions = True

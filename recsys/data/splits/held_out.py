@@ -13,7 +13,7 @@ from recsys.data.splits.split import TEST_PART, TRAIN_PART, VALIDATION_PART
 def held_out_parts(
     idx: NDArray[Any], hashes: NDArray[np.uint64], test_share: float, validation_share: float
 ) -> NDArray[np.int8]:
-    """The part (n,) of each user or item: of those that occur in `idx`, shares in the order of their `hashes` (n,).
+    """(n,) the part of each user or item: shares of those that occur in `idx`, in the order of their `hashes` (n,).
 
     Example:
         >>> held_out_parts(np.array([0, 2, 2, 3]), np.array([30, 0, 20, 10], dtype=np.uint64), 1 / 3, 1 / 3)

@@ -17,14 +17,14 @@ from recsys.data.splits.ties import place_in_user
 class LeaveLastOutSplitter(Splitter):
     """The last interaction of a user is the test and the one before it the validation.
 
-    A user with two interactions has no validation, one with a single interaction no test.
+    A user with two interactions has no validation, a user with one interaction no test.
     """
 
     name = "leave_last_out"
     cuts_follow_time = True
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """Counted from each user's end."""
+        """(n,) the part, by the position from the end of each user's history."""
         check_timestamps(dataset, self.name)
         place, size = place_in_user(interactions[schema.USER].to_numpy())
         from_end = size - place

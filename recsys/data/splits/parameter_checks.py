@@ -12,10 +12,10 @@ SPLIT_SEEDS = 2**32
 
 
 def check_shares(test_share: Any, validation_share: Any) -> None:
-    """A share for the test and one for the validation, which may be 0, that leave train interactions.
+    """Raise an error for shares that leave nothing to train on or to test; the validation share may be 0.
 
     Raises:
-        ConfigError: Naming the keys.
+        ConfigError: With the keys and their values.
     """
     check_number("split.test_share", test_share, above=0, below=1)
     check_number("split.validation_share", validation_share, at_least=0, below=1)
@@ -30,7 +30,7 @@ def check_timestamps(dataset: Dataset, name: str) -> None:
     """Raise an error for a temporal strategy on data without times.
 
     Raises:
-        ConfigError: Saying what to use.
+        ConfigError: With the splits that need no timestamps.
     """
     if not dataset.has_timestamps:
         raise ConfigError(

@@ -19,7 +19,8 @@ from recsys.data.splits.user_temporal import newest_shares
 class RandomSplitter(Splitter):
     """`test_share` and `validation_share` of each user's interactions, drawn by the seed.
 
-    Both are shares of all interactions of the user, so that 0.2 and 0 are "80/20"; rounded as in user_temporal.
+    Both are shares of all interactions of the user, so that 0.2 and 0 are "80/20".
+    They are rounded as in `UserTemporalSplitter`.
     """
 
     name = "random"
@@ -30,9 +31,9 @@ class RandomSplitter(Splitter):
         self.test_share, self.validation_share = test_share, validation_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """Counted from each user's end, in the order of a hash."""
+        """(n,) the part, by the position from the end of each user's interactions in the order of a hash."""
         users, items = interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy()
-        # A stream of its own, so that the draw has nothing to do with how equal timestamps are ordered.
+        # Another seed than for equal timestamps, so that the draw is independent of their order.
         order = user_order(users, None, pair_hash(dataset, users, items, self.seed + SPLIT_SEEDS))
         part = np.empty(len(users), dtype=np.int8)
         part[order] = newest_shares(users[order], self.test_share, self.validation_share)

@@ -17,7 +17,7 @@ from recsys.schema import ALL, REFIT, ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
 PARTS = TRAIN_PART, VALIDATION_PART, TEST_PART, FOLD_IN_PART = 0, 1, 2, 3
-EARLIER, LATER = -1, -2  # outside the period of a split: in no part
+EARLIER, LATER = -1, -2  # outside the period of a split, so in no part
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Split:
     """Disjoint parts of a data set's interactions; together they are all of those in the period of the split.
 
     Attributes:
-        dataset: The data set after the splitter's filters, with indices of its own.
+        dataset: The data set after the splitter's filters, renumbered.
         train: The only part that anything is fitted on.
         validation: Positives of validation: early stopping and tuning.
         test: Positives of the test.
-        fold_in: What is known of held-out users when they are served (cold_users); empty elsewhere.
+        fold_in: Known interactions of held-out users when they are served (cold_users); empty for other splits.
         name: The strategy's name.
         fingerprint: A hash of the data's fingerprint, the strategy and all of its parameters.
-        statistics: Sizes, cold shares, the share of tied cuts, and what each filter dropped.
+        statistics: The number of interactions that each filter `dropped`, and the share of `tied_cuts`.
         warnings: Sentences that every report repeats, such as one on a test part that is too small.
-        withheld: Train interactions that nothing learns from (see `subsample_train`), though they are known when
-            users are served, and evaluation is as it would be without; None for none.
+        withheld: Train interactions that nothing is fitted on (see `subsample_train`). They are still in histories when
+            users are served, so that evaluation does not change. None for none.
         low_rated: Interactions below the rating threshold, with the `part` (a number of PARTS) from which on they are
             known: their items are not recommended again. None without a threshold.
         earlier: Interactions before the period of the split: they are in no part and in no history, but their items are
-            not recommended again. None without such a limit.
-        data_texts: The data's own item texts if models read others (see `reading`): diversity is measured on these.
+            not recommended again. None if there are none.
+        data_texts: The data's own item texts if models read others (see `reading`): diversity is measured on them.
     """
 
     dataset: Dataset
@@ -64,13 +64,13 @@ class Split:
     def known(self, stage: str) -> pl.DataFrame:
         """The interactions that histories are made of in a stage: the train part, and the fold-in of held-out users.
 
-        The validation part is in no history of the test, so that models with and without histories know the same. It
-        is known after `refit`.
+        The validation part is in no history of the test, so that models with and without histories know the same
+        interactions. After `refit` it is part of train.
         """
         return self.train if stage == schema.TRAIN else pl.concat([self.whole.train, self.fold_in])
 
     def masked(self, stage: str) -> pl.DataFrame:
-        """The `user` and `item` pairs that are no candidates in a stage, since they happened before it."""
+        """The `user` and `item` pairs that are not candidates in a stage, since they happened before it."""
         pairs = self.before(stage).select(schema.USER, schema.ITEM)
         if self.earlier is not None:
             pairs = pl.concat([pairs, self.earlier.select(schema.USER, schema.ITEM)])
@@ -85,14 +85,14 @@ class Split:
         return pl.concat([self.known(stage), self.validation]) if stage == schema.TEST else self.known(stage)
 
     def refit(self, on: str = REFIT) -> Split:
-        """The split that a chosen setting is fitted on once more: its train part is larger and nothing is validated.
+        """The split for the final fit of the selected setting: a larger train part, and no validation part.
 
         Args:
-            on: REFIT for train and validation: users of the validation part bring their fold-in along, and those of
-                the test keep theirs. ALL for every interaction, with nothing left to test.
+            on: REFIT moves the validation part, and the fold-in of its users, to train; test users keep their fold-in.
+                ALL moves every interaction to train, and leaves nothing to test.
 
         Raises:
-            ConfigError: If train interactions are withheld: a share is drawn from the refitted split.
+            ConfigError: If train interactions are withheld: call `refit` before `subsample_train`.
         """
         if self.withheld is not None:
             raise ConfigError("a split is refitted before a share of its train part is drawn.")
@@ -115,7 +115,7 @@ class Split:
 
     @property
     def whole(self) -> Split:
-        """The split with nothing withheld: evaluation looks at this one, so that it is the same for all runs."""
+        """The split with nothing withheld; evaluation uses it, so that all runs are evaluated alike."""
         return self if self.withheld is None else self._whole  # a cached `self` would keep itself alive
 
     @cached_property
@@ -124,7 +124,7 @@ class Split:
         return replace(self, train=pl.concat([self.train, self.withheld]), withheld=None)
 
     def subsample_train(self, share: float = 1.0, per_user: int | None = None) -> Split:
-        """The split with a random share of its train interactions to learn from, and at most `per_user` of each user.
+        """The split with a random share of its train interactions, and at most `per_user` of each user, to fit on.
 
         Both are drawn from one order, so that a smaller sample is a subset of a larger one.
 
@@ -137,7 +137,7 @@ class Split:
             return self
         if self.dataset.impressions is not None:
             raise ConfigError(
-                f"train_share={share} train_per_user={per_user} do not go with the impressions of "
+                f"train_share={share} train_per_user={per_user} cannot be used with the impressions of "
                 f"{self.dataset.name}: use 1 and null."
             )
         n = self.train.height
@@ -149,10 +149,10 @@ class Split:
         return replace(self, train=self.train.filter(kept), withheld=self.train.filter(~kept))
 
     def reading(self, template: str | None) -> Split:
-        """The same split, of which models read other item texts: those of a template over the catalogue's columns.
+        """The same split with other item texts for models: those of a template over the catalogue's columns.
 
         Raises:
-            ConfigError: If a field of the template is no column.
+            ConfigError: If a field of the template is not a column.
         """
         if template is None:
             return self
@@ -179,7 +179,7 @@ class Split:
 
 
 def _in_order(interactions: pl.DataFrame) -> pl.DataFrame:
-    """By user, then time, as a splitter orders them; equal times stay as they are."""
+    """Sort by user, then time, as a splitter does; the order of equal times does not change."""
     keys = [key for key in (schema.USER, schema.TIMESTAMP) if key in interactions.columns]
     return interactions.sort(keys, maintain_order=True)
 

@@ -22,21 +22,21 @@ _ENDS = ("train_from", "test_until")
 
 
 class TemporalSplitter(Splitter):
-    """Interactions from `test_from` on are the test, those from `validation_from` on until then the validation.
+    """Interactions from `test_from` on are the test, those between `validation_from` and `test_from` the validation.
 
-    A moment is an ISO date, or a share: the time before which this share of all interactions is. Interactions before
-    `train_from` and from `test_until` on are in no part. Without moments, the cuts are where the newest `test_share`
-    and `validation_share` of all interactions begin. Equal timestamps at a cut go to the later part together, so each
-    part is as large as asked or a little larger.
+    A moment is an ISO date, or a share: the time before which this share of all interactions happened. Interactions
+    before `train_from`, and those from `test_until` on, are in no part. Without moments, the cuts are where the newest
+    `test_share` and `validation_share` of all interactions begin. Equal timestamps at a cut go to the later part
+    together, so the shares hold only approximately.
 
     Args:
-        test_share: Of all interactions, the newest; read only without moments.
-        validation_share: Of all interactions, the next newest.
+        test_share: Share of all interactions, the newest; ignored with moments.
+        validation_share: Share of all interactions, the next newest; ignored with moments.
         test_from: The moment that begins the test.
         validation_from: The moment that begins the validation.
         train_from: The moment that begins train; None for all earlier interactions.
         test_until: The moment that ends the test; None for all later interactions.
-        **filters: Of `Splitter`.
+        **filters: The parameters of `Splitter`.
 
     Raises:
         ConfigError: If a parameter is impossible, or the moments are not in order.
@@ -61,7 +61,7 @@ class TemporalSplitter(Splitter):
         self.test_from = _moment("split.test_from", test_from)
         self.validation_from = _moment("split.validation_from", validation_from)
         if (test_from is None) != (validation_from is None):
-            raise ConfigError("split.test_from and split.validation_from go together: give both dates or neither.")
+            raise ConfigError("split.test_from and split.validation_from go together: give both or neither.")
         if self.test_from is None and (train_from is not None or test_until is not None):
             raise ConfigError("split.train_from and split.test_until need split.test_from and split.validation_from.")
         given = {"train_from": train_from, "validation_from": validation_from}
@@ -71,11 +71,11 @@ class TemporalSplitter(Splitter):
         self.test_until = _moment("split.test_until", test_until)
 
     def identity(self) -> dict[str, Any]:
-        """All parameters; without the ends of the period where they are not set, as before there were such ends."""
+        """All parameters; unset ends of the period are left out, which keeps the fingerprints of older splits."""
         return {key: value for key, value in super().identity().items() if key not in _ENDS or value is not None}
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """By time alone."""
+        """(n,) the part, by time alone."""
         check_timestamps(dataset, self.name)
         times = interactions[schema.TIMESTAMP].to_numpy()
         validation_from, test_from = self._cuts(times)
@@ -87,7 +87,7 @@ class TemporalSplitter(Splitter):
         return part.astype(np.int8)
 
     def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
-        """By the cuts that are the same for everybody."""
+        """(n,) the part, by the same cuts for all users."""
         part = np.full(low_rated.height, TRAIN_PART, dtype=np.int8)
         for number, targets in ((VALIDATION_PART, split.validation), (TEST_PART, split.test)):
             if targets.height:
@@ -103,7 +103,7 @@ class TemporalSplitter(Splitter):
 
 
 def _start_of_newest(times: NDArray[np.int64], n: int) -> int:
-    """The time of the oldest of the newest `n`; later than all if `n` is 0."""
+    """The time of the oldest of the newest `n` interactions; later than all if `n` is 0."""
     return int(np.partition(times, len(times) - n)[len(times) - n]) if n else int(times.max()) + 1
 
 
@@ -125,7 +125,7 @@ def _check_order(moments: dict[str, str | float | None]) -> None:
 
 
 def _moment(key: str, moment: str | float | None) -> int | float | None:
-    """A share as it is; an ISO date as microseconds since 1970, UTC unless it names a time zone."""
+    """A share unchanged; an ISO date as microseconds since 1970, in UTC unless it names a time zone."""
     if moment is None:
         return None
     if isinstance(moment, float):

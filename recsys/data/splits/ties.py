@@ -1,4 +1,4 @@
-"""An order of each user's interactions that neither file order nor the indices of users and items can influence."""
+"""An order of each user's interactions that does not depend on file order or on the indices of users and items."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIE_RULE = "splitmix64 of the seed and the raw ids of user and item, version 1"
 
 
 def ordered(dataset: Dataset, seed: int) -> pl.DataFrame:
-    """The interactions by user, then time where there is one, then the seeded hash of user and item."""
+    """The interactions sorted by user, then time if the data has it, then the seeded hash of user and item."""
     interactions = dataset.interactions
     users, items = interactions[schema.USER].to_numpy(), interactions[schema.ITEM].to_numpy()
     times = interactions[schema.TIMESTAMP].to_numpy() if dataset.has_timestamps else None
@@ -26,8 +26,8 @@ def ordered(dataset: Dataset, seed: int) -> pl.DataFrame:
 def user_order(users: NDArray[Any], times: NDArray[Any] | None, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     """The order (n,) that sorts by user, then time, then hash.
 
-    Sorts one packed key of user, time and as many bits of the hash as there is room for, then only the rows of equal
-    keys: many times faster than sorting all rows by three keys.
+    It sorts one packed 64-bit key of user, time and the first bits of the hash, then only the rows of equal keys. This
+    is many times faster than sorting all rows by three keys.
 
     Example:
         >>> user_order(np.array([1, 0, 1, 1]), np.array([5, 9, 5, 4]), np.array([8, 8, 7, 9], dtype=np.uint64)).tolist()
@@ -47,7 +47,7 @@ def user_order(users: NDArray[Any], times: NDArray[Any] | None, hashes: NDArray[
 
 
 def _counted(times: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Times from the first one on, in seconds or milliseconds where all are whole ones: fewer bits."""
+    """Times since the first one, in seconds or milliseconds if that is exact, to need fewer bits."""
     times = times - times.min()
     for unit in (schema.MICROSECONDS, schema.MICROSECONDS // 1000):
         if not (times % unit).any():
@@ -56,7 +56,7 @@ def _counted(times: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _settle(order: NDArray[np.int64], packed: NDArray[np.uint64], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Put the rows of equal `packed` keys in the order of their whole hashes."""
+    """Sort the rows of equal `packed` keys by their whole hashes."""
     key = packed[order]
     is_equal = key[1:] == key[:-1]
     places = np.flatnonzero(np.r_[False, is_equal] | np.r_[is_equal, False])
@@ -66,14 +66,14 @@ def _settle(order: NDArray[np.int64], packed: NDArray[np.uint64], hashes: NDArra
 
 
 def pair_hash(dataset: Dataset, users: NDArray[Any], items: NDArray[Any], seed: int) -> NDArray[np.uint64]:
-    """A 64-bit hash of each (user, item) pair by their raw ids, and of the seed."""
+    """(n,) a 64-bit hash of each (user, item) pair by their raw ids, and of the seed."""
     user_hash = id_hashes(dataset.users[schema.USER_ID], seed)
     item_hash = id_digests(dataset.items[schema.ITEM_ID])
     return _mix(user_hash[users] ^ item_hash[items])
 
 
 def id_hashes(ids: pl.Series, seed: int) -> NDArray[np.uint64]:
-    """A 64-bit hash of each raw id and of the seed, the same on every machine and version."""
+    """(n,) a 64-bit hash of each raw id and of the seed, the same on every machine and version."""
     return _mix(id_digests(ids) ^ np.uint64(seed))
 
 
@@ -87,7 +87,7 @@ def tied_cuts(interactions: pl.DataFrame, part: NDArray[np.int8]) -> float | Non
 
 
 def place_in_user(users: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For interactions ordered by user: each one's place within its user, and how many that user has.
+    """For interactions sorted by user: (n,) the position of each within its user, and (n,) that user's number of them.
 
     Example:
         >>> place_in_user(np.array([4, 4, 7]))

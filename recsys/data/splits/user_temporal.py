@@ -19,8 +19,8 @@ from recsys.data.splits.ties import place_in_user
 class UserTemporalSplitter(Splitter):
     """Each user's newest `test_share` is the test, the next newest `validation_share` the validation.
 
-    Shares are rounded to the nearest whole number (a half to the even one), and the oldest interaction always stays in
-    train, so that every user has a history.
+    The numbers of interactions are rounded to the nearest integer (a half to the even one). The oldest interaction
+    always stays in train, so that every user has a history.
     """
 
     name = "user_temporal"
@@ -32,13 +32,13 @@ class UserTemporalSplitter(Splitter):
         self.test_share, self.validation_share = test_share, validation_share
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
-        """Counted from each user's end."""
+        """(n,) the part, by the position from the end of each user's history."""
         check_timestamps(dataset, self.name)
         return newest_shares(interactions[schema.USER].to_numpy(), self.test_share, self.validation_share)
 
 
 def newest_shares(users: NDArray[Any], test_share: float, validation_share: float) -> NDArray[np.int8]:
-    """The part of each interaction when each user's last ones are held out; `users` (n,) are in order.
+    """(n,) the part of each interaction if each user's last ones are held out; `users` (n,) are sorted.
 
     Example:
         >>> newest_shares(np.array([7, 7, 7, 7, 7, 8]), 0.2, 0.2)

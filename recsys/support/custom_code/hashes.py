@@ -12,7 +12,7 @@ from recsys.support.custom_code.loaded import LoadedCode, differs, hash_of_modul
 from recsys.support.custom_code.modules import find_file, imported, is_custom, module_of, read
 
 log = logging.getLogger(__name__)
-_DEPTH = 3  # of components inside components
+_DEPTH = 3  # nesting levels of components inside components
 _reported: set[tuple[str, str]] = set()
 
 
@@ -77,7 +77,7 @@ def _hash(module: str) -> str:
 
 
 def _without_file(value: Any, module: str) -> dict[str, str]:
-    """Of a class or function of a notebook or script, with the custom modules that it uses."""
+    """The hash of a class or function of a notebook or script, and those of the custom modules that it uses."""
     code = LoadedCode()
     code.add(value, module)
     name = getattr(value, "__qualname__", type(value).__qualname__)

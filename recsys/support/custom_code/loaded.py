@@ -1,4 +1,4 @@
-"""The code that this process has loaded: hashed where it has no file, and compared with its file where it has one."""
+"""The code that this process has loaded: hashed if it has no file, else compared with its file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_CODE = {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__
 
 
 class LoadedCode:
-    """A hash of loaded functions and classes, with all that they use of their own module.
+    """A hash of loaded functions and classes, and of everything in their own module that they use.
 
     Attributes:
         modules: Other custom modules that they use.
@@ -31,7 +31,7 @@ class LoadedCode:
 
     @property
     def sha256(self) -> str:
-        """Of all that was added."""
+        """The hash of all values that were added."""
         return self._hash.hexdigest()
 
     def add(self, value: Any, home: str) -> None:
@@ -98,7 +98,7 @@ def hash_of_module(module: ModuleType) -> str:
 
 
 def differs(module: ModuleType, source: SourceFile) -> bool:
-    """Whether a loaded module is not what its file has now, since the file was changed after the import."""
+    """Whether the file of a loaded module was changed after the import."""
     if source.tree is None:
         return False
     functions = (inspect.unwrap(function) for function in _functions(vars(module), module.__name__))
@@ -135,7 +135,7 @@ def _names(code: CodeType) -> set[str]:
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Immutable literals by the place that they are assigned to, less those that the code assigns again."""
+    """Immutable literals by the names that they are assigned to, except names that the code assigns again."""
     nodes = list(ast.walk(tree))
     stored = Counter(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
     changed = {name for name, count in stored.items() if count > 1}
@@ -163,7 +163,7 @@ def _literal(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError):
-        return ...  # is no literal
+        return ...  # not a literal
 
 
 def _differs(entries: Mapping[str, Any], path: tuple[str, ...], expected: Any) -> bool:

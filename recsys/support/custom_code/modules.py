@@ -1,4 +1,4 @@
-"""Source files of modules outside the package, and the modules that these import. Nothing is imported to find out."""
+"""Source files of modules outside the package, and the modules that these import; found without importing them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def is_custom(module: str) -> bool:
 
 
 def module_of(name: str) -> str | None:
-    """The module in which a dotted name is looked up: its longest beginning that is a module.
+    """The module of a dotted name: its longest prefix that is a module; None if there is none.
 
     Example:
         >>> module_of("recsys.encoders.bert.BertEncoder")
@@ -59,7 +59,7 @@ def module_of(name: str) -> str | None:
 
 
 def find_file(module: str) -> Path | None:
-    """The file of a module, imported or not; None where it has none."""
+    """The file of a module, imported or not; None if it has none."""
     origin = getattr(sys.modules.get(module), "__file__", None)
     if origin is None:
         spec = _spec(module)
@@ -68,7 +68,7 @@ def find_file(module: str) -> Path | None:
 
 
 def read(path: Path) -> SourceFile:
-    """A module's file, read again only where it has changed."""
+    """A module's file, read again only if it has changed."""
     state = path.stat()
     return _read(path, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
@@ -86,7 +86,7 @@ def _is_followed(name: str, top: str) -> bool:
 
 
 def _spec(module: str) -> ModuleSpec | None:
-    """Where a module would be imported from. Its parent packages are not imported."""
+    """The spec of a module, found without importing its parent packages."""
     name, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(name) if name else None
