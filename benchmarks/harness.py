@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 from recsys.tracking import environment
 
 RESULTS = Path(__file__).parent.parent / "docs" / "performance"
@@ -96,7 +96,7 @@ class Comparison:
     def save(self, folder: Path = RESULTS) -> Path:
         """Write all figures to `folder/NAME.json`."""
         path = folder / f"{self.name}.json"
-        write_atomically(path, (json.dumps(self._figures(), indent=2, ensure_ascii=False) + "\n").encode())
+        write_atomically(path, (json.dumps(self._figures(), indent=2, ensure_ascii=False) + "\n").encode(), OUTPUT)
         console.print(f"written to {path}")
         return path
 

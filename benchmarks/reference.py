@@ -30,7 +30,7 @@ from rich.table import Table
 from train_and_evaluate import interactions, rival
 
 from recsys import schema
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 from recsys.tracking import environment
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def _save(match: Match) -> None:
         "rival_versions": match.rival_versions,
         "machine": machine(),
     }
-    write_atomically(RESULTS, (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomically(RESULTS, (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode(), OUTPUT)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from harness import RESULTS, commit, console, machine
 from rich.table import Table
 from synthetic_log import drawn_pairs
 
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 
 SIZES, TINY_SIZES = [100_000, 1_000_000, 10_000_000, 25_000_000], [2_000, 8_000]
 LARGEST = {"interactions": 25_000_000, "users": 162_000, "items": 62_000}
@@ -159,8 +159,8 @@ def _save(rows: list[dict[str, Any]]) -> None:
         "settings": {"dim": 64, "loss": "bpr", "split": "leave_last_out", "steps_per_epoch": STEPS_PER_EPOCH},
         "rows": rows,
     }
-    write_atomically(RESULTS / "scale.json", (json.dumps(figures, indent=2) + "\n").encode())
-    write_atomically(RESULTS / "scale.svg", picture(rows).encode())
+    write_atomically(RESULTS / "scale.json", (json.dumps(figures, indent=2) + "\n").encode(), OUTPUT)
+    write_atomically(RESULTS / "scale.svg", picture(rows).encode(), OUTPUT)
     console.print(f"written to {RESULTS}/scale.json and scale.svg")
 
 

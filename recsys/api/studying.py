@@ -51,7 +51,8 @@ class Study:
     @property
     def failures(self) -> list[str]:
         """A sentence for each run or search that failed."""
-        return [f"{own.label}, seed {own.seed}: {own.error}" for own in self.result.failures]
+        failed = ((own, "tuning" if own.seed is None else f"seed {own.seed}") for own in self.result.failures)
+        return [f"{own.label}, {part}: {own.error}" for own, part in failed]
 
     @property
     def runs(self) -> pl.DataFrame:

@@ -37,7 +37,7 @@ from recsys.serving.vector_export import (
 )
 from recsys.support.ids import one_id
 from recsys.support.screen import Screen
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 
 EXAMPLES = (
     "recsys export run=<id> output=exported users=all",
@@ -71,7 +71,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         files[USERS] = parquet(users_table(served, known_users(served)))
     files.update(towers(served, vectors, formats_of(cfg.tower), console))
     for name, content in files.items():
-        write_atomically(folder / name, content)
+        write_atomically(folder / name, content, OUTPUT)
     shape = f"{vectors.shape[0]} items in {vectors.shape[1]} dimensions"
     console.print(f"{shape}: {', '.join(files)} in {folder}", highlight=False, markup=False)
     own = f"run={one_id(cfg, 'run')}"

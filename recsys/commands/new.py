@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> None:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ConfigError(f"path is {str(cfg.path)!r}, which exists already; expected a new or empty folder.")
     for path, content in {**_files(name), **_sample_data()}.items():
-        write_atomically(folder / path, content.encode())
+        write_atomically(folder / path, content.encode(), "path")
     Screen().print(f"{folder} is created; see its README.md. Next:")
     for line in (f"cd {folder}", ". ./env.sh", f"recsys prepare_data data={name}", "recsys study study=first"):
         Screen().print(f"  {line}", soft_wrap=True)

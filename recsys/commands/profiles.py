@@ -17,7 +17,7 @@ from recsys.serving.model import Served, serve
 from recsys.serving.users import ServedUsers
 from recsys.support.number_checks import check_number, check_whole
 from recsys.support.screen import Screen
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 
 EXAMPLES = (
     "recsys profiles run=<id> output=profiles.html",
@@ -55,7 +55,8 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         f"{run.record.run_id}: {whom}, with their interactions known in the test"
     )
     path, shown = Path(cfg.output).expanduser(), with_written(found.users, run, cfg.written)
-    write_atomically(path, profiles_page(shown, found.clusters, f"Profiles of {run.record.name}", summary).encode())
+    page = profiles_page(shown, found.clusters, f"Profiles of {run.record.name}", summary)
+    write_atomically(path, page.encode(), OUTPUT)
     console.print(f"{whom} in {cfg.n_clusters} clusters: {path}", highlight=False, markup=False)
     own = f"run={one_id(cfg, 'run')}"
     recommend = ["recommend", own, "users=all", "output=recommendations.parquet"]

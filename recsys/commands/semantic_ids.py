@@ -17,7 +17,7 @@ from recsys.config.compatibility import check_data, has_text
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
 from recsys.support.screen import Screen
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 
 if TYPE_CHECKING:
     from recsys.serving.code_quality import CodeQuality
@@ -47,7 +47,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     table, quality = semantic_id_table(cfg)
     buffer, path = BytesIO(), Path(cfg.output).expanduser()
     table.write_parquet(buffer)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue(), OUTPUT)
     for line in [*report(quality, cfg.codes.n_codes), f"Written: {path}"]:
         console.print(line, highlight=False, markup=False)
     own = [*of_data(cfg), f"encoder={cfg.choices.encoder}"]

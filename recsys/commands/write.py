@@ -22,7 +22,7 @@ from recsys.data.provenance import provenance_file
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
 from recsys.support.screen import Screen
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 
 if TYPE_CHECKING:
     from recsys.experiment.text_writing import Task, Written
@@ -72,9 +72,9 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         written = write(cfg, planned, done)
     buffer = BytesIO()
     written.table.write_parquet(buffer)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue(), OUTPUT)
     provenance = yaml.safe_dump(written.provenance, sort_keys=False, allow_unicode=True)
-    write_atomically(provenance_file(path), provenance.encode())
+    write_atomically(provenance_file(path), provenance.encode(), OUTPUT)
     for line in report(written, path):
         console.print(line, highlight=False, markup=False)
 

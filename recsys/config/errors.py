@@ -41,7 +41,7 @@ def sentence_of(error: BaseException) -> str:
         return f"{error.override} cannot be read: {_line(str(error))}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        hint = nearest(option, error.options)
+        hint = nearest(option, error.options) or "."
         return f"{group}={option} is not an option; expected one of {', '.join(error.options)}{hint}"
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
@@ -53,7 +53,7 @@ def _of_key(error: OmegaConfBaseException) -> str:
     key, parent = error.full_key, error.parent_node
     if "is not in struct" in str(error) and isinstance(parent, DictConfig):
         known = [str(name) for name in parent]
-        hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}"
+        hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}."
         return f"{key} is an unknown key{hint}"
     message = _line(str(error))
     _, is_missing, missing = message.partition("Missing mandatory value: ")

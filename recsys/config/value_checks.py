@@ -45,7 +45,8 @@ def check_choices(key: str, values: Any, known: Sequence[str]) -> None:
         raise ConfigError(f"{key} is {values!r}; expected a list out of {', '.join(known)}.")
     for value in values:
         if value not in known:
-            raise ConfigError(f"{key} has {value!r}; expected names out of {', '.join(known)}{nearest(value, known)}.")
+            hint = nearest(value, known) or "."
+            raise ConfigError(f"{key} has {value!r}; expected names out of {', '.join(known)}{hint}")
 
 
 def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
@@ -63,10 +64,8 @@ def check_keys(node: str, keys: Iterable[Any], known: Iterable[str]) -> None:
     for key in map(str, keys):
         if key not in names:
             full = f"{node}.{key}" if node else key
-            hint = (
-                renamed.hint(full) or nearest(key, names) or f"; {node or 'the configuration'} has {', '.join(names)}"
-            )
-            raise ConfigError(f"{full} is an unknown key{hint}.")
+            hint = nearest(key, names) or f"; {node or 'the configuration'} has {', '.join(names)}."
+            raise ConfigError(f"{full} is an unknown key{f'{new}.' if (new := renamed.hint(full)) else hint}")
 
 
 def check_like(node: str, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

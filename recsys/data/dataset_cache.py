@@ -40,16 +40,6 @@ def load_dataset(source: Source, cache_dir: Path) -> Dataset:
     return dataset
 
 
-def dataset_fingerprint(source: Source, cache_dir: Path) -> str:
-    """The fingerprint of a source's data set: from the cache if it is there, else by reading the data.
-
-    Raises:
-        DataError: If the raw files are malformed.
-        StoreError: If the cache cannot be written.
-    """
-    return cached_fingerprint(source, cache_dir) or load_dataset(source, cache_dir).fingerprint
-
-
 def cached_fingerprint(source: Source, cache_dir: Path) -> str | None:
     """The fingerprint of a source's data set if it is in the cache, else None; reads no data."""
     manifest = _manifest(entry_folder(source, cache_dir))

@@ -15,7 +15,6 @@ from recsys.data.provenance import read_provenance
 from recsys.data.sources.indexing import to_index
 from recsys.schema import DataError
 
-KEY = "ranker.lists.path"
 ORDER = "order"  # 1 for a user's best item; equal for ties
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 _BLOCK = 1 << 20  # bytes that are hashed at once
@@ -63,7 +62,7 @@ class ListFile:
             DataError: If there is no such file.
         """
         if not self.path.is_file():
-            raise DataError(f"{KEY}: there is no file {self.path.absolute()}.")
+            raise DataError(f"{self.path}: there is no file {self.path.absolute()}.")
         digest = hashlib.sha256()
         with self.path.open("rb") as file:
             while block := file.read(_BLOCK):
@@ -83,7 +82,7 @@ class ListFile:
             DataError: If the file is malformed, or has no known user with a known item.
         """
         frame = one_item_per_row(self._table())
-        place = f"{KEY}: {self.path}"
+        place = str(self.path)
         columns = find_columns(frame, self.named, place)
         users, items = (id_texts(frame[columns[role]], place) for role in ("user", "item"))
         rows = self._ordered(frame, columns).with_columns(
@@ -105,7 +104,7 @@ class ListFile:
         """The file's rows; all values are strings for csv and tsv."""
         suffix = self.path.suffix
         if suffix not in FORMATS:
-            raise DataError(f"{KEY}: {self.path} is of an unknown format; expected one of {', '.join(FORMATS)}.")
+            raise DataError(f"{self.path} is of an unknown format; expected one of {', '.join(FORMATS)}.")
         try:
             if suffix == ".parquet":
                 return pl.read_parquet(self.path, glob=False)
@@ -116,7 +115,7 @@ class ListFile:
         except pl.exceptions.NoDataError:
             return pl.DataFrame({"user": [], "item": []}, schema={"user": pl.String, "item": pl.String})
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"{KEY}: {self.path} cannot be read ({error}).") from error
+            raise DataError(f"{self.path} cannot be read ({error}).") from error
 
     def _origin(self, columns: dict[str, str]) -> dict[str, Any]:
         order = columns.get("rank") or columns.get("score") or "the order of rows"
@@ -136,9 +135,7 @@ class ListFile:
         wrong = values.is_null() | values.is_nan()
         if wrong.any():
             row = int(wrong.arg_true()[0])
-            raise DataError(
-                f"{KEY}: {self.path}: row {row + 1}: {column} is {frame[column][row]!r}; expected a number."
-            )
+            raise DataError(f"{self.path}: row {row + 1}: {column} is {frame[column][row]!r}; expected a number.")
         return values
 
 

@@ -30,13 +30,14 @@ def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Ma
     table = checked(found, array, name)
     said = None if origin is None else provenance(dict(origin), f"the provenance of {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as unfinished:
+    with replacing(path, "path") as unfinished:
         unfinished.write_bytes(save({VECTORS: table.vectors}, {ITEM_ID: json.dumps(table.ids)}))
     beside = path.with_name(f"{path.name}.yaml")
     if said is None:
         beside.unlink(missing_ok=True)  # that of an earlier file
     else:
-        write_atomically(beside, "".join(f"{key}: {json.dumps(value)}\n" for key, value in said.items()).encode())
+        lines = "".join(f"{key}: {json.dumps(value)}\n" for key, value in said.items())
+        write_atomically(beside, lines.encode(), "path")
     return ["encoder=vectors", f"encoder.path='{path}'"]
 
 

@@ -22,7 +22,7 @@ from recsys.finetuning.base import EncodedItems, FineTuning, TextVectors
 from recsys.metrics.context import MetricContext
 from recsys.rankers.base import Diagnosable, Fittable, Tunable, UserSide
 from recsys.schema import ConfigError, ItemTexts, ModelContext, RawIds, TrainInteractions
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import RUNS, write_atomically
 from recsys.training.callbacks import with_mode
 from recsys.training.checkpoints import AtomicCheckpointIO
 from recsys.training.datamodule import RecommenderDataModule
@@ -186,7 +186,7 @@ def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Tr
         if hasattr(logger, "declare"):
             logger.declare(_validation_directions(cfg))
     parts: dict[str, Any] = {"callbacks": [*callbacks, *further], "logger": loggers or False}
-    parts["plugins"] = [AtomicCheckpointIO(write_atomically)]
+    parts["plugins"] = [AtomicCheckpointIO(partial(write_atomically, key=RUNS))]
     return build("trainer", cfg.trainer, enable_checkpointing=bool(callbacks), **parts)
 
 

@@ -18,7 +18,7 @@ from recsys.config.compose import copied, is_none, is_outside
 from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
 from recsys.experiment.inputs import text_features, user_texts
 from recsys.experiment.teacher import teacher_lists
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import RUNS, write_atomically
 from recsys.tracking.field_types import wrong_field
 from recsys.tracking.memory import freed_memory_kept
 from recsys.tracking.run_folder import CHECKPOINTS
@@ -57,7 +57,7 @@ class Selection:
 
     def write(self, folder: Path) -> None:
         """Keep it in a run's folder, so that a run that is interrupted in the refit continues there."""
-        write_atomically(folder / CHECKPOINTS / SELECTION, json.dumps(asdict(self)).encode())
+        write_atomically(folder / CHECKPOINTS / SELECTION, json.dumps(asdict(self)).encode(), RUNS)
 
     @classmethod
     def read(cls, folder: Path) -> Selection | None:

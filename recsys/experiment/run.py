@@ -20,7 +20,7 @@ from recsys.experiment.run_identity import identify, identity_fields
 from recsys.experiment.stopwatch import Stopwatch
 from recsys.experiment.teacher import teacher_facts
 from recsys.schema import ALL, ConfigError, DataError
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import RUNS, write_atomically
 from recsys.tracking.checksums import checksum
 from recsys.tracking.environment import is_first_process
 from recsys.tracking.leftovers import remove_checkpoints, remove_unfinished, tidy
@@ -224,7 +224,7 @@ def _save_weights(cfg: DictConfig, module: RecommenderModule) -> dict[str, str]:
     if not cfg.test and cfg.test_knowledge != ALL:
         return {}
     weights = training.weights_of(module.recommender)
-    write_atomically(Path(cfg.paths.run_dir) / WEIGHTS, weights)
+    write_atomically(Path(cfg.paths.run_dir) / WEIGHTS, weights, RUNS)
     return {WEIGHTS: checksum(weights)}
 
 

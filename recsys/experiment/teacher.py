@@ -17,7 +17,7 @@ from recsys.experiment.finished import Run, finished_run
 from recsys.experiment.inputs import cache_dir
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import CACHE, write_atomically
 from recsys.tracking.origins import language_models
 from recsys.tracking.store import WEIGHTS
 
@@ -196,4 +196,4 @@ def _write(path: Path, lists: TeacherLists) -> None:
 
     content = io.BytesIO()
     np.savez(content, items=lists.items.numpy(), scores=lists.scores.numpy())
-    write_atomically(path, content.getvalue())
+    write_atomically(path, content.getvalue(), CACHE)

@@ -19,7 +19,7 @@ from torch import Tensor
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.progress_bar import track
 from recsys.language_models.token_lists import Tokens
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import CACHE, write_atomically
 
 SECONDS_BETWEEN_SAVES = 60.0
 
@@ -199,7 +199,7 @@ class LabelTrainer:
             state |= {"weights": trained(self.model), "optimizer": self.optimizer.state_dict()}
         file = io.BytesIO()
         torch.save(state, file)
-        write_atomically(self.path, file.getvalue())
+        write_atomically(self.path, file.getvalue(), CACHE)
 
     def _read(self) -> dict[str, Any] | None:
         if not self.path.exists():

@@ -11,7 +11,7 @@ from recsys.reports.over_time import OverTime
 from recsys.reports.over_time_tables import answers, over_time_grid
 from recsys.reports.report import FIGURES, PICTURES, blocks, write_figures
 from recsys.reports.spreadsheets import grid_to_csv
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 
 if TYPE_CHECKING:
     from recsys.reports.sections import Section
@@ -40,7 +40,7 @@ def write_over_time(
     for format, make in makers.items():
         if format in formats:
             written[format] = folder / f"{NAME}.{format}"
-            write_atomically(written[format], make().encode())
+            write_atomically(written[format], make().encode(), OUTPUT)
     write_figures([figure for section in sections for figure in section.figures], folder / FIGURES, formats)
     return written
 

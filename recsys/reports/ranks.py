@@ -12,7 +12,7 @@ from recsys.reports.critical_difference import CriticalDifference
 from recsys.reports.formatting import ABSENT, metric_name, number, p_equals, safe_markdown
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.report import FIGURES, PICTURES
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 
 REPORT = "critical_difference.md"
 
@@ -68,7 +68,7 @@ def write_ranks(
     if command is not None:
         parts.append(f"## Repeat\n\n```sh\n{command}\n```\n")
     path = folder / REPORT
-    write_atomically(path, "\n".join(parts).encode())
+    write_atomically(path, "\n".join(parts).encode(), OUTPUT)
     return path
 
 
@@ -81,7 +81,7 @@ def _pictures(across: Across, metric: str, folder: Path, formats: Sequence[str])
 
     figure = critical_difference_figure(across.critical_differences[metric], metric)
     for format in wanted:
-        write_atomically(folder / FIGURES / f"{figure.name}.{format}", figure.render(format))
+        write_atomically(folder / FIGURES / f"{figure.name}.{format}", figure.render(format), OUTPUT)
     alternative = safe_markdown(figure.alternative).replace("[", r"\[").replace("]", r"\]")
     yield f"![{alternative}]({FIGURES}/{figure.name}.{wanted[0]})\n\n{safe_markdown(figure.reading)}\n\n"
 

@@ -46,7 +46,7 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     before = _read(file)
     after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
     if after != before:
-        write_atomically(file, after.encode())
+        write_atomically(file, after.encode(), "file")
     told = "has new results of" if after != before else "has these results already of"
     (console or Screen()).print(f"{file} {told} {cfg.block}.", highlight=False, markup=False)
     return after != before

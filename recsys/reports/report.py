@@ -17,7 +17,7 @@ from recsys.reports.preface import Preface
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.reports.verdict import verdict
 from recsys.schema import ConfigError
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 from recsys.tracking.study_record import StudyRecord
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def write_report(
     }
     for format, make in makers.items():
         if format in formats:
-            write_atomically(folder / FILES[format], make().encode())
+            write_atomically(folder / FILES[format], make().encode(), OUTPUT)
     write_figures(figures, folder / FIGURES, formats)
     return {format: folder / FILES[format] for format in FILES if format in formats}
 
@@ -166,9 +166,9 @@ def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str
     for figure in figures:
         for format in PICTURES:
             if format in formats:
-                write_atomically(folder / f"{figure.name}.{format}", figure.render(format))
+                write_atomically(folder / f"{figure.name}.{format}", figure.render(format), OUTPUT)
         if "csv" in formats:
-            write_atomically(folder / f"{figure.name}.csv", figure.csv().encode())
+            write_atomically(folder / f"{figure.name}.csv", figure.csv().encode(), OUTPUT)
         if "tex" in formats and len(figure.data.rows) <= _MOST_TEX_ROWS:
             text = grids.to_latex(figure.data, f"{figure.title}. {figure.alternative}", f"tab:{figure.name}")
-            write_atomically(folder / f"{figure.name}.tex", text.encode())
+            write_atomically(folder / f"{figure.name}.tex", text.encode(), OUTPUT)

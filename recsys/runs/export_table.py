@@ -15,7 +15,7 @@ from rich.console import Console
 from recsys.runs.choosing import chosen_runs, store_of
 from recsys.runs.facts import settings
 from recsys.schema import ConfigError, RecsysError
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.spreadsheet_safety import harmless
 from recsys.tracking.store import Store
@@ -40,7 +40,7 @@ def export_runs(cfg: DictConfig, console: Console) -> int:
     if path.suffix == DUCKDB:
         _write_duckdb(path, {RUNS: frame, PER_USER: _per_user(records, store_of(cfg))})
     else:
-        write_atomically(path, FILES[path.suffix](frame))
+        write_atomically(path, FILES[path.suffix](frame), OUTPUT)
     console.print(f"{frame.height} runs with {frame.width} columns: {path}", highlight=False, markup=False)
     return 0
 

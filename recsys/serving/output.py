@@ -18,7 +18,7 @@ from recsys.serving.model import Served
 from recsys.serving.ranking import Ranking
 from recsys.serving.users import ServedUsers
 from recsys.support.text_tables import TextTable
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import OUTPUT, write_atomically
 from recsys.tracking.spreadsheet_safety import harmless
 
 RANK, SCORE = "rank", "score"
@@ -91,7 +91,7 @@ def check_output(output: str | None) -> None:
 def write(frame: pl.DataFrame, output: str, console: Console) -> None:
     """Write recommendations into a file, in the format of its ending."""
     path = Path(output)
-    write_atomically(path, FILES[path.suffix](frame))
+    write_atomically(path, FILES[path.suffix](frame), OUTPUT)
     n_users = frame[schema.USER_ID].n_unique()
     console.print(f"{frame.height} recommendations for {n_users} users: {path}", highlight=False, markup=False)
 

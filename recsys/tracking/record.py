@@ -12,7 +12,7 @@ from typing import Any
 
 from recsys.config.renamed import RUN_KEYS, new_override, with_new_names
 from recsys.schema import RecordError
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import RUNS, write_atomically
 from recsys.tracking.field_types import wrong_field, wrong_part
 from recsys.tracking.secrets import redacted
 
@@ -219,7 +219,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         RecsysError: If the file cannot be written.
     """
     text = json.dumps(_strict(redacted(content)), allow_nan=False, indent=1, ensure_ascii=False)
-    write_atomically(path, f"{text}\n".encode())
+    write_atomically(path, f"{text}\n".encode(), RUNS)
 
 
 def load_json(path: Path) -> dict[str, Any]:

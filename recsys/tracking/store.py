@@ -148,7 +148,7 @@ class Store:
                 raise ValueError(f"per_user lacks the columns {', '.join(missing)}")
             content = io.BytesIO()
             per_user.write_parquet(content)
-            write_atomically(folder / PER_USER, content.getbuffer())
+            write_atomically(folder / PER_USER, content.getbuffer(), RUNS)
             record = replace(record, checksums={**record.checksums, PER_USER: checksum(content.getbuffer())})
         record.write(folder / RECORD)
         return record

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.data.dataset_cache import cached_fingerprint, dataset_fingerprint, load_dataset
+from recsys.data.dataset_cache import cached_fingerprint, load_dataset
 from recsys.data.sources.mind import MindSource
 from recsys.data.sources.movielens import MovieLensSource
 from recsys.data.sources.synthetic import SyntheticSource
@@ -36,9 +36,9 @@ def test_what_is_kept_is_what_was_read(source, tmp_path, monkeypatch):
 def test_the_fingerprint_is_known_without_reading(release, tmp_path, monkeypatch):
     source = MovieLensSource(str(release))
     assert cached_fingerprint(source, tmp_path) is None
-    fingerprint = dataset_fingerprint(source, tmp_path)
+    fingerprint = load_dataset(source, tmp_path).fingerprint
     monkeypatch.setattr(source, "read", lambda: pytest.fail("read again"))
-    assert cached_fingerprint(source, tmp_path) == dataset_fingerprint(source, tmp_path) == fingerprint
+    assert cached_fingerprint(source, tmp_path) == fingerprint
 
 
 def test_other_content_or_another_parameter_is_another_entry(release, tmp_path):

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from recsys.schema import StoreError
-from recsys.support.whole_files import replacing, write_atomically
+from recsys.support.whole_files import RUNS, replacing, write_atomically
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -37,10 +37,10 @@ def read(path, kind):
 def test_errors_name_the_key_of_another_folder(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     path = tmp_path / "file" / "a"
-    with pytest.raises(StoreError, match=rf"cannot write {path}: .* as in paths\.runs_dir=/some/folder"):
-        write_atomically(path, b"1")
+    with pytest.raises(StoreError, match=rf"cannot write {path}: .* by the key paths\.runs_dir"):
+        write_atomically(path, b"1", RUNS)
     with (
-        pytest.raises(StoreError, match=rf"cannot write {path}: .* as in paths\.cache_dir=/some/folder"),
+        pytest.raises(StoreError, match=rf"cannot write {path}: .* by the key paths\.cache_dir"),
         replacing(path),
     ):
         pass

@@ -9,7 +9,7 @@ import pytest
 
 from recsys.language_models.cached_files import making
 from recsys.schema import RecsysError
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import RUNS, write_atomically
 from recsys.tracking.files import is_locked, locked
 
 
@@ -17,7 +17,7 @@ from recsys.tracking.files import is_locked, locked
 def test_the_umask_decides_on_modes(tmp_path, umask, expected):
     before = os.umask(umask)
     try:
-        write_atomically(tmp_path / "a", b"1")
+        write_atomically(tmp_path / "a", b"1", RUNS)
         with locked(tmp_path / "lock"):
             pass
     finally:
@@ -27,7 +27,7 @@ def test_the_umask_decides_on_modes(tmp_path, umask, expected):
 
 def test_the_umask_is_never_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "umask", None)
-    write_atomically(tmp_path / "a", b"1")
+    write_atomically(tmp_path / "a", b"1", RUNS)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
@@ -54,6 +54,6 @@ def test_a_lock_of_the_cache_that_is_a_link_is_refused(tmp_path):
 def test_a_link_is_replaced_and_not_written_through(tmp_path):
     (tmp_path / "target").write_text("kept")
     (tmp_path / "a").symlink_to(tmp_path / "target")
-    write_atomically(tmp_path / "a", b"new")
+    write_atomically(tmp_path / "a", b"new", RUNS)
     assert (tmp_path / "target").read_text() == "kept"
     assert (tmp_path / "a").read_bytes() == b"new"

@@ -77,7 +77,7 @@ class AmazonReviewsSource(Source):
         with TemporaryDirectory(prefix="recsys-") as folder:
             scratch = Path(folder)
             is_csv = reviews.suffix == ".csv"
-            table = CsvTable(reviews, scratch) if is_csv else JsonLinesTable(reviews, scratch)
+            table = CsvTable(reviews, scratch, is_fixed=True) if is_csv else JsonLinesTable(reviews, scratch)
             interactions = _read_reviews(table, bad)
             products = _read_products(JsonLinesTable(meta, scratch), self.template, bad)
             unknown = UnknownItems(self.unknown_items, "data.unknown_items", meta.label)

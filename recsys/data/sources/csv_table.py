@@ -33,6 +33,7 @@ class CsvTable(RawTable):
         names: The columns of a file without a header; None takes its first line.
         escape: The mark before a quote within a quoted field; None if such quotes are doubled. If it is the quote
             itself, quoted fields may contain line breaks, even if their lines look like rows.
+        is_fixed: Whether the layout is a published one that no key changes, for messages.
 
     Raises:
         DataError: If a quote is ambiguous, or no row has as many fields as `names`; the message names the line.
@@ -47,7 +48,9 @@ class CsvTable(RawTable):
         quote: str | None = '"',
         names: Sequence[str] | None = None,
         escape: str | None = None,
+        is_fixed: bool = False,
     ) -> None:
+        self.is_fixed = is_fixed
         self.path = plain_text(file, scratch, encoding, separator, quote, "" if escape in (None, quote) else escape)
         self.separator = separator if len(separator.encode()) == 1 else UNIT_SEPARATOR
         self.encoding, self.header = encoding, names is None
@@ -77,7 +80,7 @@ class CsvTable(RawTable):
         if self.separator != separator and self.quote is not None:  # separators within quotes
             frame = frame.with_columns(pl.all().str.replace_all(self.separator, separator, literal=True))
         super().__init__(file, frame)
-        self.first_row_is_data = self.header and looks_like_data(self.columns)
+        self.first_row_is_data = self.header and not is_fixed and looks_like_data(self.columns)
 
     @property
     def columns(self) -> list[str]:
@@ -101,9 +104,10 @@ class CsvTable(RawTable):
         """The message about the number of fields of a row of `ragged`."""
         found = int(self.records.found[np.searchsorted(self.ragged, row)])
         line = self.records.lead + 1
+        if self.is_fixed:
+            return f"found {found} fields, expected {self.records.n_fields}, as in the published file"
         expected = f"{self.records.n_fields} as in {f'line {line}' if self.header else 'data.columns'}"
-        advice = "check data.separator, and quote fields that hold it"
-        return f"found {found} fields, expected {expected}; {advice}"
+        return f"found {found} fields, expected {expected}; check data.separator, and quote fields that hold it"
 
     def ragged_rows(self, is_long: bool) -> NDArray[np.int64]:
         """The rows of `ragged` with too many fields, or those with too few."""
@@ -135,6 +139,8 @@ class CsvTable(RawTable):
             raise DataError(f"{place}: found {found} fields, expected {expected} as in the columns that were named.")
 
     def _stray(self, error: StrayQuoteError) -> DataError:
+        if self.is_fixed:
+            return DataError(f"{self.label}:{error.line}: a quote is never closed or ambiguous; get the file anew.")
         if error.holds_rows:
             wrong = "a quoted field has line breaks, and its lines look like rows"
             advice = f"set data.quote=null if quotes mean nothing in this file, or data.escape='{self.mark}' if the "

@@ -75,7 +75,7 @@ class MindSource(Source):
         """The data set, with `impressions`."""
         bad = BadRows(self.bad_rows, "data.bad_rows")
         with TemporaryDirectory(prefix="recsys-") as folder:
-            open_table = partial(CsvTable, scratch=Path(folder), separator="\t", quote=None)
+            open_table = partial(CsvTable, scratch=Path(folder), separator="\t", quote=None, is_fixed=True)
             train, train_news, dev, dev_news = self._raw_files()
             news = self._read_news([open_table(file, names=_NEWS) for file in (train_news, dev_news)], bad)
             tables = [open_table(file, names=_BEHAVIORS) for file in (train, dev)]

@@ -142,7 +142,9 @@ class MovieLensSource(Source):
             names = (None if layout.header else _RATING_COLUMNS, films, layout.user_columns)
             roles = zip(["ratings", "movies", "users"], layout.separators, names, strict=True)
             tables = {
-                role: CsvTable(files[role], scratch, separator, encoding, '"' if layout.header else None, columns)
+                role: CsvTable(
+                    files[role], scratch, separator, encoding, '"' if layout.header else None, columns, is_fixed=True
+                )
                 for role, separator, columns in roles
                 if role in files
             }

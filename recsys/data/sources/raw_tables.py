@@ -59,11 +59,6 @@ class RawTable(ABC):
         except UNREADABLE as error:
             raise self._diagnose(error) from error
 
-    def first_row(self, condition: pl.Expr) -> int:
-        """The number of the first row that fulfils a condition on the raw columns."""
-        rows = self.frame.with_row_index(ROW).filter(condition).select(ROW)
-        return self.collect(rows.head(1)).item()
-
     def place(self, row: int) -> str:
         """`file:line` of a row."""
         return self.places([row])[0]

@@ -61,6 +61,10 @@ class SyntheticSource(Source):
         cold_user_share: float = 0.1,
         seed: int = 0,
     ) -> None:
+        for name, number in (("n_users", n_users), ("n_items", n_items), ("n_interactions", n_interactions)):
+            check_whole(f"data.{name}", number, 1)
+        check_whole("data.seed", seed, 0)
+        check_number("data.popularity_exponent", popularity_exponent, at_least=0)
         check_whole("data.n_topics", n_topics, 1, below=len(TOPICS) + 1)
         check_number("data.cold_item_share", cold_item_share, at_least=0, below=1)
         check_number("data.cold_user_share", cold_user_share, at_least=0, below=1)
