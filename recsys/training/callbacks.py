@@ -15,8 +15,8 @@ def with_mode(key: str, settings: Mapping[str, Any], directions: Mapping[str, bo
     """The settings of a callback, with `mode: max` or `mode: min` where it monitors a metric and takes a mode.
 
     Args:
-        key: Its place in the configuration, for messages.
-        settings: Its yaml, resolved.
+        key: The callback's key in the configuration, for messages.
+        settings: The callback's yaml, resolved.
         directions: Whether higher is better, by the metric's name without stage.
 
     Raises:
