@@ -74,7 +74,11 @@ class MindMRR(AccuracyMetric):
 
 
 class AUC(QueryMetric):
-    """Share of a query's (positive, negative) pairs that are in the right order; per query, never pooled."""
+    """Share of a query's (positive, negative) pairs that are in the right order; per query, never pooled.
+
+    Raises:
+        ConfigError: If there are cut-offs.
+    """
 
     higher_is_better = True
     plot_lower_bound, plot_upper_bound = 0.0, 1.0
