@@ -17,8 +17,8 @@ class BidirectionalProfile(Profile):
 
     Sun et al., "BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from Transformer", CIKM
     2019. With `batches.train_history=sequence` it is trained on the Cloze task of the paper, to predict masked items
-    anywhere in a sequence; otherwise, to predict the item after each example's history. Positions are counted from the oldest
-    item that is read.
+    anywhere in a sequence; otherwise, to predict the item after each example's history. Positions are counted from the
+    oldest item that is read.
 
     Args:
         context: Sizes of the data.
