@@ -83,7 +83,7 @@ class TextNetwork(nn.Module):
 
 
 def find_blocks(model: Any) -> tuple[str, nn.ModuleList]:
-    """The only list of as many modules as the model's configuration has layers, and its name in the model.
+    """The name and the module list of the model's layers: the only list of `config.num_hidden_layers` modules.
 
     Raises:
         ConfigError: If there is not exactly one.

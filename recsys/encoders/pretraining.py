@@ -88,7 +88,7 @@ def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple
     content = [learner.recipe(), distinct, code] if code else [learner.recipe(), distinct]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / "pretrained" / key
-    report = _found(folder)  # even where the cache cannot be written
+    report = _found(folder)  # without the lock, as the cache may be read-only
     if report is not None:
         return folder, report
     with making(folder):

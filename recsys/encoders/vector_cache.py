@@ -76,7 +76,7 @@ def _counts(texts: Sequence[Any]) -> dict[str, int]:
 def encode_distinct(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
     """Vectors (len(texts), dim) of distinct texts, from the cache or encoded now, with the report of their encoding."""
     path = _path(encoder, texts, train_texts, cache_dir)
-    found = _read(path, len(texts)) if path.exists() else None  # even where the cache cannot be written
+    found = _read(path, len(texts)) if path.exists() else None  # without the lock: it may be read-only
     if found is not None:
         return found
     with making(path):

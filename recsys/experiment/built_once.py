@@ -62,7 +62,7 @@ def shared(group: str, node: DictConfig | None, drop: tuple[str, ...] = ()) -> A
     Data sources and splitters have none, and neither have partial components that hold no further components.
 
     Args:
-        group: The node's place in the configuration, for messages.
+        group: The node's key in the configuration, for messages.
         node: The node.
         drop: Keys that are no arguments of the constructor.
 

@@ -85,7 +85,7 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
 
 
 def find(cfg: DictConfig) -> Run | None:
-    """The run of this configuration on this data, finished or failed, if the store has it; imports nothing heavy."""
+    """The run of this configuration on this data, finished or failed; None if the store does not have it."""
     return _stored(cfg, identify(cfg))
 
 

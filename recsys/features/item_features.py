@@ -76,8 +76,8 @@ class ItemFeatures(nn.Module):
     def table(self, *indices: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Vectors of the distinct items of several index tensors, and each tensor's rows in that table.
 
-        If as many entries are needed as there are items, the table is the whole catalogue, in its order, unless
-        text vectors are costly.
+        If the tensors have at least `n_items` entries together, the table is the whole catalogue in its order, unless
+        text vectors are costly to compute.
         """
         if not self.text.costly and sum(idx.numel() for idx in indices) >= self.text.n_items:
             return self.catalogue(), list(indices)

@@ -88,7 +88,7 @@ class AUC(QueryMetric):
     def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:
         if top_k is not None:
             raise ConfigError(
-                f"metrics: auc looks at the whole list and has no cut-off, got {list(top_k)}; use top_k: null."
+                f"metrics: auc is computed on the whole list and has no cut-off, got {list(top_k)}; use top_k: null."
             )
         super().__init__(top_k, context)
 

@@ -123,7 +123,7 @@ class GenerativeRanker(Ranker, SequenceReader):
         return torch.stack(steps).sum(dim=0)
 
     def _log_probabilities(self, states: Tensor, level: int, nodes: Tensor) -> Tensor:
-        """Log probabilities (*, size) of the codes that follow nodes (*), for states (*, dim); −∞ where none does."""
+        """Log probabilities (*, size) of the codes that follow nodes (*), for states (*, dim); −∞ for others."""
         allowed = take_rows(self.trie.allowed(level, self.training and not self.trains_on_cold), nodes)
         # A node without an allowed code, such as that of padding in training, gets a distribution over all codes.
         allowed = allowed | ~allowed.any(dim=-1, keepdim=True)

@@ -19,7 +19,7 @@ ANSWER = "Answer:"
 
 
 class ListPart(IntEnum):
-    """Parts of the prompt beside items; numbered after the items of the history and the candidates."""
+    """Parts of the prompt other than items; numbered after the items of the history and the candidates."""
 
     START = 0
     INSTRUCTION = 1

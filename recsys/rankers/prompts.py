@@ -74,7 +74,7 @@ def item_names(prompt: Prompt, texts: ItemTexts) -> list[str]:
 
 
 class Part(IntEnum):
-    """Parts of a prompt beside items; numbered after the items."""
+    """Parts of a prompt other than items; numbered after the items."""
 
     START = 0  # the beginning of a text
     INSTRUCTION = 1

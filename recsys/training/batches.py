@@ -104,7 +104,8 @@ class WholeUserBatches(ShuffledBatches):
 
     Args:
         history: Each user's train interactions; users without any are omitted.
-        batch_size: Mean number of train interactions of a step, over all processes together; sets the users of a step.
+        batch_size: Mean number of train interactions of a step, over all processes together; the number of users of a
+            step follows from it.
         order: The seed and the other arguments of `ShuffledBatches`.
     """
 

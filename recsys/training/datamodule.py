@@ -28,7 +28,7 @@ class RecommenderDataModule(pl.LightningDataModule):
         batch_size: Training examples of a step, over all processes together.
         max_history: The newest items of a history that a profile reads.
         train_history: `others` or `before`, see `TrainBatches`; or `sequence`, see `SequenceBatches`.
-        max_scores: Most scores that an evaluation has in memory at once; each needs about 12 bytes, 4 of them itself.
+        max_scores: Maximum number of scores in memory at once in an evaluation; each needs about 12 bytes in all.
         steps_at_once: Training batches of a list, see `ShuffledBatches`; 1 if a callback needs single steps.
         whole_users: Whether the loss is a user-level reconstruction loss instead of a loss on positives.
         mask_share: See `SequenceBatches`.

@@ -1,4 +1,4 @@
-"""Signals during Lightning's loops, without which an interrupted program could end with exit status 0."""
+"""Signals during Lightning's loops, so that an interrupted program does not end with exit status 0."""
 
 from __future__ import annotations
 

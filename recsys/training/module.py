@@ -64,9 +64,9 @@ class RecommenderModule(pl.LightningModule):
     Args:
         recommender: The model.
         context: Sizes of the data and train counts.
-        loss: Of positive scores (B,), negative scores (B, N) and their mask; or, where there is no sampler, of scores
-            (B, n_items) of users, their histories (B, L) and the mask of these, or of log probabilities (B,) of
-            positives. None for a ranker that is not trained.
+        loss: A function of positive scores (B,), negative scores (B, N) and their mask. Without a sampler, a function
+            of users' scores (B, n_items), histories (B, L) and their mask, or of the positives' log probabilities
+            (B,). None for a ranker that is not trained.
         sampler: Makes the negative sampler from the context, which is on the device of the training; None for a loss
             without negatives, and for a ranker that is not trained.
         optimizer: Makes the optimizer of the parameters or groups of them; None for a ranker that is not trained.

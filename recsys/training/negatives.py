@@ -123,7 +123,7 @@ class NegativeSampler(ABC):
         """Negatives of a batch, drawn independently of the model."""
 
     def draw_all(self, batches: Sequence[TrainBatch], generator: Generator) -> list[Negatives]:
-        """Negatives of several batches, in one draw where the sampler can."""
+        """Negatives of several batches, in one draw if the sampler allows it (`by_example`)."""
         if len(batches) == 1 or not self.by_example:
             return [self.draw(batch, generator) for batch in batches]
         together = TrainBatch(

@@ -29,7 +29,8 @@ class SequenceBatches(ShuffledBatches):
 
     Args:
         lists: Train interactions of each user, oldest first.
-        batch_size: Mean number of train interactions of a step, over all processes together; sets its pieces.
+        batch_size: Mean number of train interactions of a step, over all processes together; the number of pieces of a
+            step follows from it.
         max_history: Items of a piece.
         mask_share: Masking probability of the Cloze task; None for next-item training.
         order: The seed and the other arguments of `ShuffledBatches`.
@@ -43,7 +44,7 @@ class SequenceBatches(ShuffledBatches):
         ends = np.cumsum(sizes)
         self.owners, self.values = torch.from_numpy(owners), torch.from_numpy(lists.values).long()
         self.starts, self.ends = torch.from_numpy(ends - sizes), torch.from_numpy(ends)
-        # With the item before it, where the user has one.
+        # A piece includes the item before it, if the user has one.
         self.first = torch.maximum(self.starts - 1, torch.from_numpy(lists.offsets)[self.owners])
         self.mask_share, self.learnt = mask_share, torch.ones(len(self.values), dtype=torch.bool)
         self.drawn_for: int | None = None  # the epoch that `learnt` was drawn for
