@@ -1,4 +1,4 @@
-"""The contract of a text encoder: fitted on the train items' texts only, then texts in, vectors out."""
+"""The interface of text encoders, which are fitted on the train items' texts only."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Encoder(ABC):
     """
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:  # noqa: B027 (most encoders learn nothing)
-        """Learn from the texts of the train items; the default learns nothing.
+        """Fit the encoder; the default does nothing.
 
         Args:
-            texts: Of the train items.
-            cache_dir: Where pretrained weights may be kept between processes.
+            texts: Texts of the train items.
+            cache_dir: Folder for pretrained weights that are shared by processes.
         """
 
     @abstractmethod
@@ -36,18 +36,18 @@ class Encoder(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """All that the vectors depend on besides the texts: the cache's key, and the record's description.
+        """Everything that the vectors depend on besides the texts; it is the key of the cache and is in the record.
 
-        Names the weights that are really used (with their hash), pooling, lengths and precision, not batch sizes.
-        Answers without loading weights. Has `"fitted": True` where `fit` matters, so that the train texts join the key.
+        It has the weights and their hash, pooling, lengths and precision, not batch sizes. It must not load weights. It
+        has `"fitted": True` if the vectors depend on `fit`; then the train texts are part of the key, too.
         """
 
     def inputs(self, item_ids: Sequence[str | None], texts: Sequence[str]) -> Sequence[Any]:
-        """What `fit`, `encode` and `coverage` are given for items: their texts, unless an encoder reads their ids."""
+        """The arguments of `fit`, `encode` and `coverage` for items: their texts, unless an encoder reads their ids."""
         return texts
 
     def keeps(self, item_ids: Sequence[str]) -> NDArray[np.bool_] | None:
-        """(n_items,) False for items that leave the data, as the encoder has no vectors of them; None for no such."""
+        """(n_items,) bool, False for items that are removed from the data, since they have no vector; None for none."""
         return None
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
@@ -59,12 +59,12 @@ class Encoder(ABC):
         return None
 
     def network(self, texts: Sequence[str]) -> TextNetwork:
-        """The fitted encoder's own weights as a module over these texts, for training.
+        """The fitted encoder's weights as a module over these texts, for training.
 
-        It gives the vectors of `encode` with a gradient. Training changes the encoder, which is of no other use then.
+        Its outputs are the vectors of `encode`, with a gradient. Training changes the encoder's weights.
 
         Raises:
-            ConfigError: If it has no weights that gradients reach.
+            ConfigError: If the encoder has no trainable layers.
         """
         raise ConfigError(
             f"{type(self).__name__} has no layers to train. Use encoder=bert, gpt2 or transformer, or finetune=delta."

@@ -1,4 +1,4 @@
-"""BERT and its kin: encoders that read a text in both directions."""
+"""BERT and similar models: bidirectional encoders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several encoders side by side."""
+"""Concatenation of several encoders' vectors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recsys.schema import ConfigError
 
 
 class ConcatEncoder(Encoder):
-    """The vectors of several encoders, one after the other, each scaled to length 1 so that none drowns the others.
+    """The concatenated vectors of several encoders, each scaled to length 1 so that none dominates the others.
 
     Args:
         parts: The encoders by name.
@@ -34,7 +34,7 @@ class ConcatEncoder(Encoder):
         self.train_texts, self.cache_dir = list(texts), cache_dir
 
     def inputs(self, item_ids: Sequence[str | None], texts: Sequence[str]) -> Sequence[Any]:
-        """Texts, or tuples of what each part reads where not all read texts."""
+        """Texts; or tuples of each part's inputs if not all parts read texts."""
         read = [part.inputs(item_ids, texts) for part in self.parts.values()]
         return texts if all(each is texts for each in read) else list(zip(*read, strict=True))
 

@@ -21,38 +21,39 @@ from recsys.language_models.pace import Backoff, Pace
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
-_THREADS = 2  # for each request under way
-_PROBE = "text"  # encoded where nothing else tells the width of the vectors
+_THREADS = 2  # for each concurrent request
+_PROBE = "text"  # encoded if the width of the vectors is not known otherwise
 
 
 class EndpointEncoder(Encoder):
     """Sends texts to /v1/embeddings in concurrent requests.
 
-    With `n_concurrent` above 1 there are two threads for each request that may be under way, so that the server has
-    work while an answer is read and written. Each writes its answer to disk before it sends more. So a process that
-    is killed loses at most 2 x `n_concurrent` requests: their texts are sent again, and no others.
-    A text without a letter has a vector of zeros and is not sent.
+    With `n_concurrent` above 1 there are two threads for each concurrent request, so that the server has work while an
+    answer is read and written. Each thread writes its answer to disk before it sends more. So an interruption loses at
+    most 2 x `n_concurrent` requests: only their texts are sent again.
+    A blank text has a vector of zeros and is not sent.
 
     Args:
-        url: Of the server, up to and with the version, as in http://localhost:8000/v1.
-        model: Its name at the server.
-        revision: Which weights the server has, as you know it; for the identity alone.
-        dimensions: Width that the server is asked for; None for the model's own.
-        prefix: Before each text, as some models need it ("passage: ").
-        max_chars: Longer texts are cut before they are sent, and counted; None sends them whole.
-        encoding_format: "base64", the default of OpenAI's client, or "float" for a server that refuses it.
+        url: The server's URL including the version, as in http://localhost:8000/v1.
+        model: The model's name at the server.
+        revision: Revision of the server's weights, if you know it; it is used in the identity only.
+        dimensions: Width of vectors to request; None for the model's default.
+        prefix: Added before each text, as some models need it ("passage: ").
+        max_chars: Longer texts are truncated to so many characters, and counted; None sends whole texts.
+        encoding_format: "base64", the default of OpenAI's client, or "float" for a server without it.
         batch_size: Texts of a request.
-        n_concurrent: Requests at the same time.
-        requests_per_minute: At most; None for no limit.
-        timeout: Seconds of silence after which a request is repeated.
-        max_attempts: Of a request.
+        n_concurrent: Number of concurrent requests.
+        requests_per_minute: Maximum number of requests per minute; None for no limit.
+        timeout: Seconds without an answer after which a request is repeated.
+        max_attempts: Maximum number of attempts of a request.
         first_wait: Seconds before the second attempt; doubled before each further one.
-        max_wait: Seconds before an attempt at most; a server that asks for more ends the run.
-        api_key_variable: The environment variable that holds the key; None sends no key.
-        price_per_million_tokens: For the cost in the record; None leaves the cost out.
+        max_wait: Maximum number of seconds before an attempt; if the server asks for more, the run ends with an error.
+        api_key_variable: The environment variable with the key; None sends no key.
+        price_per_million_tokens: Price for the cost in the record; None leaves the cost out.
 
     Raises:
         ConfigError: If a value is impossible.
+        EndpointError: From `encode`, if the server does not return vectors of the expected width.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ class EndpointEncoder(Encoder):
         self._store: TextStore | None = None
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
-        """Learn nothing; vectors are kept in the folder from now on."""
+        """Store vectors in the folder from now on; nothing is fitted."""
         self._cache_dir, self._store = cache_dir, None
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -139,7 +140,7 @@ class EndpointEncoder(Encoder):
         }
 
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
-        """Tokens of all texts as the server counted them, their cost, and the requests that were made just now."""
+        """Tokens of all texts by the server's count, their cost, and the requests of this process."""
         cut = {} if self.max_chars is None else {"n_cut": sum(len(text) > self.max_chars for text in texts)}
         tokens = self.store.tokens([sent for sent in map(self._sent, texts) if sent])
         attempts = {f"requests_{kind}": number for kind, number in self.endpoint.attempts.items()}
@@ -150,7 +151,7 @@ class EndpointEncoder(Encoder):
 
     @property
     def store(self) -> TextStore:
-        """The vectors that are there already; in memory where `fit` named no folder."""
+        """The stored vectors; in memory unless `fit` has set a folder."""
         if self._store is None:
             name = hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()[:32]
             folder = self._cache_dir
@@ -158,12 +159,12 @@ class EndpointEncoder(Encoder):
         return self._store
 
     def _sent(self, text: str) -> str:
-        """What the server is given; nothing for a blank text."""
+        """The text as it is sent; empty for a blank text, which is not sent."""
         return f"{self.prefix}{text[: self.max_chars]}" if text[: self.max_chars].strip() else ""
 
     def _ask(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Vectors of texts that are not in the store, put there answer by answer."""
-        ordered = sorted(texts, key=len)  # texts of about one length are the fastest to encode together
+        """Vectors of texts that are not in the store; each answer is stored when it arrives."""
+        ordered = sorted(texts, key=len)  # texts of similar length are the fastest to encode together
         batches = [ordered[start : start + self.batch_size] for start in range(0, len(ordered), self.batch_size)]
         found: dict[str, NDArray[np.float32]] = {}
         self.endpoint.stop = threading.Event()
@@ -183,7 +184,7 @@ class EndpointEncoder(Encoder):
         return found
 
     def _ask_and_keep(self, batch: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors, which are on disk before this thread sends more; an error ends requests that have not begun."""
+        """The vectors, after they are stored; an error stops all requests that have not begun."""
         try:
             answer = self.endpoint.ask(batch)
             self._check_width(answer.vectors.shape[1])

@@ -1,4 +1,4 @@
-"""How a transformer is run: in float32 or with 8-bit products, as it is or compiled."""
+"""Execution of a transformer: in float32 or int8, with or without compilation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from recsys.schema import ConfigError
 
 FLOAT32, INT8 = "float32", "int8"
 N_COMPARED, N_NEIGHBOURS = 256, 10  # texts whose vectors are compared, and neighbours of each
-ROUNDING = 1e-4  # of the largest value: what compiling may change
+ROUNDING = 1e-4  # of the largest value: largest difference that compiling may make
 
 
 def check_execution(precision: str, compile: bool) -> None:
-    """Refuse what cannot be run.
+    """Check that a transformer can be run with these settings.
 
     Raises:
-        ConfigError: If a value is unknown, both do not go together, or there is no compiler.
+        ConfigError: If a value is unknown, the values cannot be combined, or there is no compiler.
     """
     if precision not in (FLOAT32, INT8):
         raise ConfigError(
@@ -30,24 +30,24 @@ def check_execution(precision: str, compile: bool) -> None:
     if not isinstance(compile, bool):
         raise ConfigError(f"encoder.compile is {compile!r}; expected true or false.")
     if compile and precision == INT8:
-        raise ConfigError("encoder.compile=true is for encoder.precision=float32; 8-bit products are not compiled.")
+        raise ConfigError("encoder.compile=true is for encoder.precision=float32; int8 products are not compiled.")
     if compile and not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++")):
         raise ConfigError(
-            "encoder.compile=true needs a C++ compiler, and there is no g++ or clang++ on the path: install one, name "
-            "it in the variable CXX, or use encoder.compile=false."
+            "encoder.compile=true needs a C++ compiler, and there is no g++ or clang++ on the path: install one, set "
+            "the variable CXX to it, or use encoder.compile=false."
         )
 
 
 def compiled(model: Any, ids: Any, mask: Any) -> Any:
-    """The model compiled for batches of all sizes, after a look at whether it gives the same.
+    """The model compiled for batches of all sizes, after a check that its outputs are the same.
 
     Args:
-        model: In evaluation mode.
+        model: A model in evaluation mode.
         ids: (B, L) tokens to compare with, B and L above 1.
         mask: (B, L) which of them are real.
 
     Raises:
-        ConfigError: If it cannot be compiled, or gives other states than before.
+        ConfigError: If the model cannot be compiled, or compiling changes its outputs by more than rounding.
     """
     import torch
 
@@ -56,7 +56,7 @@ def compiled(model: Any, ids: Any, mask: Any) -> Any:
         expected = model(input_ids=ids, attention_mask=mask).last_hidden_state
         try:
             found = made(input_ids=ids, attention_mask=mask).last_hidden_state
-        except Exception as error:  # of the compiler, by many names
+        except Exception as error:  # compilers raise many kinds of errors
             raise ConfigError(
                 f"encoder.compile=true: {type(model).__name__} cannot be compiled here ({str(error)[:300]}); use "
                 "encoder.compile=false."
@@ -71,11 +71,11 @@ def compiled(model: Any, ids: Any, mask: Any) -> Any:
 
 
 def likeness(vectors: NDArray[np.float32], reference: NDArray[np.float32]) -> dict[str, float]:
-    """How like the reference's vectors of the same texts are, both (n, dim).
+    """Similarity of vectors to reference vectors of the same texts, both (n, dim).
 
     Returns:
-        `cosine_mean` and `cosine_min` of each text's two vectors, and `neighbours_kept`, the share of each text's ten
-        nearest among these by cosine that are the same.
+        `cosine_mean` and `cosine_min` of each text's two vectors, and `neighbours_kept`, the mean share of a text's ten
+        nearest neighbours by cosine that are the same.
 
     Example:
         >>> likeness(np.eye(3, dtype=np.float32), 2 * np.eye(3, dtype=np.float32))["cosine_min"]

@@ -14,7 +14,7 @@ class GPT2Encoder(TransformerEncoder):
 
     Args:
         weights: See `TransformerEncoder`; "openai-community/gpt2" is the published one.
-        pooling: "mean" over tokens, "last" for the last one, or "max". The first token of a decoder has seen nothing.
+        pooling: "mean" over tokens, "last" for the last one, or "max". A decoder's first token attends to no other.
         normalize: Whether vectors are scaled to length 1.
         options: Further arguments of `TransformerEncoder`.
     """

@@ -1,4 +1,4 @@
-"""Linear layers that multiply in 8 bits, each row by a scale of its own, so that no row depends on the others."""
+"""int8 linear layers with a scale for each row, so that no row depends on the others."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 from recsys.schema import ConfigError
 
-LEVELS = 127  # of a weight in either direction
+LEVELS = 127  # largest absolute value of an int8 weight
 
 
 class Int8Linear(nn.Module):
-    """x W + b with both factors rounded to 8 bits: W by output, x by row (as in LLM.int8(), Dettmers et al. 2022).
+    """x W + b with both factors rounded to int8: W by output, x by row (the vector-wise quantisation of LLM.int8()).
 
-    Torch's product takes one scale for all rows, from the largest and the smallest value that it is given. Here each
-    row is divided by its largest absolute value first, and a row of a 1 and a −1 goes along, so that this scale is
-    always the same: the result of a row depends on no other.
+    Dettmers et al., "LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale", NeurIPS 2022; outliers are not
+    treated separately. Torch's product has one scale for all rows, from their largest and smallest value. Here each row
+    is divided by its largest absolute value first, and a row with 1 and −1 is added, so that this scale is always the
+    same: the result for a row does not depend on other rows.
 
     Args:
         weight: (out, in).
@@ -51,14 +52,14 @@ class Int8Linear(nn.Module):
 
 
 def quantized(model: Any) -> Any:
-    """A copy of the model whose linear layers multiply in 8 bits.
+    """A copy of the model whose linear layers multiply in int8.
 
     Raises:
-        ConfigError: If this build of torch cannot, or the model has no linear layers.
+        ConfigError: If this build of torch has no int8 products, or the model has no linear layers.
     """
     made, n_layers = copy.deepcopy(model), 0
     with warnings.catch_warnings():
-        # torch means to replace these products by torchao's, which are slow where they are not compiled.
+        # torch warns that torchao replaces these products; torchao's are slow unless compiled.
         warnings.filterwarnings("ignore", message=".*quantize", category=UserWarning)
         for module in list(made.modules()):
             for name, inner in list(module.named_children()):
@@ -84,5 +85,5 @@ def _layer(weight: Tensor, bias: Tensor | None) -> Int8Linear:
         return Int8Linear(weight, None if bias is None else bias.detach())
     except (AttributeError, RuntimeError) as error:
         raise ConfigError(
-            f"encoder.precision=int8: torch {torch.__version__} has no 8-bit products here ({error}); use float32."
+            f"encoder.precision=int8: torch {torch.__version__} has no int8 products here ({error}); use float32."
         ) from error

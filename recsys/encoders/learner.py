@@ -10,11 +10,11 @@ from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
 CATALOGUE = "catalogue"  # weights that are pretrained from scratch on the train items' texts
-VERSION = 1  # raised when a change of code changes the result of the same settings
+VERSION = 1  # increased when a change of code changes the result of the same settings
 
 
 class Learner(Protocol):
-    """What can be pretrained: an encoder with a fresh tokenizer and model."""
+    """The interface of models that can be pretrained: they create a tokenizer and a model to train."""
 
     @property
     def head(self) -> str:
@@ -26,17 +26,17 @@ class Learner(Protocol):
 
     @property
     def pretraining(self) -> Pretraining:
-        """How it is trained."""
+        """The settings of its pretraining."""
 
     @property
     def max_length(self) -> int:
-        """Tokens after which texts are cut."""
+        """Number of tokens that texts are truncated to."""
 
     def recipe(self) -> dict[str, Any]:
-        """All that the weights depend on besides the texts."""
+        """Everything that the weights depend on besides the texts."""
 
     def fresh(self, texts: Sequence[str]) -> tuple[Any, Any]:
-        """A tokenizer learnt from texts and an untrained model."""
+        """A tokenizer, and a model with the weights that training starts from."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Pretraining:
     Attributes:
         epochs: Passes over the texts.
         batch_size: Texts of a step.
-        learning_rate: The highest, after a warm-up of a tenth of the steps; it then falls linearly to zero.
-        held_out_share: Of the texts, to measure the loss on.
-        seed: Of weights, order, dropout and masks.
+        learning_rate: Peak learning rate, after a warm-up of a tenth of the steps; it then falls linearly to zero.
+        held_out_share: Share of the texts that are held out to measure the loss.
+        seed: Seed of weights, order, dropout and masks.
         patience: Stop after so many epochs without a lower loss on the held-out texts, and keep the weights of the
-            epoch that had the lowest; None goes through all epochs and keeps the last.
+            epoch with the lowest loss; None trains all epochs and keeps the last weights.
 
     Raises:
         ConfigError: If a value is impossible.

@@ -17,13 +17,13 @@ Pool = Callable[[Tensor, Tensor], Tensor]
 
 
 class TextNetwork(nn.Module):
-    """Vectors of texts by row, from tokens that are in memory; texts of about one length run together.
+    """Vectors of texts by row, from tokens that are in memory; texts of similar length are batched together.
 
     Args:
-        model: A model of transformers; its weights are trained in place.
-        tokens: Ids of each text, none of them empty.
+        model: A model of the library transformers; its weights are trained in place.
+        tokens: Token ids of each text, none of them empty.
         pool: From states (B, L, dim) and their mask (B, L) to vectors (B, text_dim).
-        batch_tokens: Tokens run at once, padding included.
+        batch_tokens: Tokens of a batch, including padding.
     """
 
     tokens: Tensor
@@ -39,7 +39,7 @@ class TextNetwork(nn.Module):
         starts = torch.from_numpy(np.cumsum(self.lengths) - self.lengths)
         self.register_buffer("starts", starts, persistent=False)
         if getattr(model, "pooler", None) is not None:
-            model.pooler = None  # a head upon the last layer, which pooling does not ask
+            model.pooler = None  # a head on the last layer, which pooling does not use
         model.config.use_cache = False  # of keys and values, for generating text
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class TextNetwork(nn.Module):
         return torch.cat(parts)[torch.cat(places).argsort().to(rows.device)]
 
     def batches(self, rows: Tensor) -> Iterator[Tensor]:
-        """Places in `rows` of texts of about one length."""
+        """Batches of positions in `rows`, of texts of similar length."""
         for batch in length_batches(self.lengths[rows.cpu().numpy()], self.batch_tokens):
             yield torch.from_numpy(batch)
 
@@ -83,7 +83,7 @@ class TextNetwork(nn.Module):
 
 
 def find_blocks(model: Any) -> tuple[str, nn.ModuleList]:
-    """The only list of as many modules as the model's configuration has layers, and its name in the model.
+    """The name and the module list of the model's layers: the only list of `config.num_hidden_layers` modules.
 
     Raises:
         ConfigError: If there is not exactly one.

@@ -1,4 +1,4 @@
-"""No text: models learn from IDs only."""
+"""No text encoder: models learn from IDs only."""
 
 from __future__ import annotations
 

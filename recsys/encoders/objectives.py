@@ -1,4 +1,4 @@
-"""What a language model is pretrained on: the next token (causal), or masked ones (masked)."""
+"""Pretraining objectives of language models: the next token (causal) or masked tokens (masked)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from recsys.language_models.lengths import padded
 
-IGNORED = -100  # the label of a place where nothing is predicted
-MASKED_SHARE = 0.15  # of a text's tokens (Devlin et al., 2019)
+IGNORED = -100  # the label of a position where no token is predicted
+MASKED_SHARE = 0.15  # masking probability of a token (Devlin et al., 2019)
 
 
 class Inputs(NamedTuple):
-    """A batch: `ids`, `mask` and `labels`, each (B, L); a place's label is the token to be predicted there."""
+    """A batch: `ids`, `mask` and `labels`, each (B, L); the label of a position is the token to be predicted there."""
 
     ids: Tensor
     mask: Tensor
@@ -24,7 +24,7 @@ class Inputs(NamedTuple):
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[list[int]]:
-    """Tokens of each text; a causal model learns the text's end as a token of its own."""
+    """Tokens of each text; for a causal model an end-of-text token is added."""
     if tokenizer.mask_token is not None:
         return list(tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"])
     tokens = tokenizer(list(texts), truncation=True, max_length=max_length - 1)["input_ids"]
@@ -32,7 +32,7 @@ def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int) -> list[list
 
 
 def make_batches(tokens: Sequence[list[int]], batch_size: int, generator: Generator) -> list[list[list[int]]]:
-    """Batches of texts of about one length, in random order: little padding, and no curriculum of lengths."""
+    """Batches of texts of similar length, for little padding; the order of the batches is random."""
     noise = torch.rand(len(tokens), generator=generator).tolist()
     by_length = sorted(range(len(tokens)), key=lambda row: (len(tokens[row]), noise[row]))
     batches = [by_length[start : start + batch_size] for start in range(0, len(by_length), batch_size)]
@@ -41,7 +41,7 @@ def make_batches(tokens: Sequence[list[int]], batch_size: int, generator: Genera
 
 
 def make_inputs(batch: Sequence[list[int]], tokenizer: Any, generator: Generator) -> Inputs:
-    """The batch with the labels of the tokenizer's kind of model: masked where it has a mask token, else causal."""
+    """The batch with its labels: masked if the tokenizer has a mask token, else causal."""
     ids, mask = padded(batch)
     if tokenizer.mask_token is not None:
         return _masked(ids, mask, tokenizer, generator)
@@ -66,8 +66,8 @@ def summed_loss(model: Any, head: str, inputs: Inputs) -> tuple[Tensor, int]:
     """The cross-entropy summed over all predicted tokens, and their number.
 
     Args:
-        model: A language model of transformers.
-        head: The name of its layer that turns states into logits; only predicted places go through it.
+        model: A language model of the library transformers.
+        head: The name of its layer from states to logits; it is applied at predicted positions only.
         inputs: The batch.
     """
     states = model.base_model(input_ids=inputs.ids, attention_mask=inputs.mask).last_hidden_state

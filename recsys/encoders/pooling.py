@@ -1,4 +1,4 @@
-"""From the vectors of a text's tokens to one vector of the text."""
+"""Pooling of the states (B, L, dim) of texts' tokens, with mask (B, L), to vectors (B, dim)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def first(states: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG001 (all poolings
 
 
 def last(states: Tensor, mask: Tensor) -> Tensor:
-    """The last real token's state: the only one of a decoder that has seen the whole text. Padding is at the right."""
+    """The last real token's state: in a decoder only this token attends to the whole text. Padding is at the right."""
     newest = (mask.sum(dim=1) - 1).clamp(min=0)
     return states[torch.arange(len(states), device=states.device), newest]
 

@@ -1,4 +1,4 @@
-"""A small language model from scratch on the catalogue's own texts, kept by content."""
+"""Pretraining of a language model on the catalogue's texts; results are cached by content."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Continued:
     """A learner that continues from existing weights, with their own tokenizer.
 
     Attributes:
-        learner: Of the weights' architecture.
-        folder: What `save_pretrained` wrote. Where it lacks the layer that predicts tokens, that one begins untrained.
+        learner: A learner of the weights' architecture.
+        folder: A folder of `save_pretrained`. A layer that predicts tokens is initialised at random if it has none.
     """
 
     learner: Learner
@@ -48,16 +48,16 @@ class Continued:
 
     @property
     def pretraining(self) -> Pretraining:
-        """How it is trained."""
+        """The settings of its pretraining."""
         return self.learner.pretraining
 
     @property
     def max_length(self) -> int:
-        """Tokens after which texts are cut."""
+        """Number of tokens that texts are truncated to."""
         return self.learner.max_length
 
     def recipe(self) -> dict[str, Any]:
-        """All that the weights depend on besides the texts."""
+        """Everything that the weights depend on besides the texts."""
         start = {"start": weights_hash(self.folder), "start_settings": settings_hash(self.folder)}
         recipe = {key: value for key, value in self.learner.recipe().items() if key != "sizes"}
         return {**recipe, **start}
@@ -70,10 +70,10 @@ class Continued:
 
 
 def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder of a model pretrained on the distinct `texts`, and the report of how that went; found there or made.
+    """The folder of a model pretrained on the distinct `texts`, and the training report; from the cache if it is there.
 
-    The objective is the model's own: causal for a decoder, masked for a model whose tokenizer has a mask token. What
-    was done before an interruption is kept by epoch, and a later call continues to the same weights.
+    The objective is the model's own: causal for a decoder, masked for a model whose tokenizer has a mask token. The
+    progress is saved after each epoch; a call after an interruption continues to the same weights.
 
     Raises:
         ConfigError: If there are fewer than two distinct texts.
@@ -88,7 +88,7 @@ def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple
     content = [learner.recipe(), distinct, code] if code else [learner.recipe(), distinct]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     folder = cache_dir / "pretrained" / key
-    report = _found(folder)  # even where the cache cannot be written
+    report = _found(folder)  # without the lock, as the cache may be read-only
     if report is not None:
         return folder, report
     with making(folder):
@@ -100,7 +100,7 @@ def pretrained(learner: Learner, texts: Sequence[str], cache_dir: Path) -> tuple
 
 
 def copied(source: Path, folder: Path) -> Path:
-    """Copy a finished pretraining to `folder`, which is replaced as a whole."""
+    """Copy a finished pretraining to `folder`, whose content is replaced."""
     with making(folder), replacing(folder) as unfinished:
         shutil.copytree(source, unfinished)
     return folder

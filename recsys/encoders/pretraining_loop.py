@@ -1,4 +1,4 @@
-"""The pretraining loop. Each epoch's end is kept, so that an interrupted loop continues to the same weights."""
+"""The pretraining loop. Its state is saved after each epoch, so that it continues to the same weights."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Batches = list[list[list[int]]]
 
 @dataclass
 class PretrainingProgress:
-    """What has been done, beside the state of the model and the random generators.
+    """The progress of a pretraining, besides the states of model, optimizer and random generators.
 
     Attributes:
-        epoch: Epochs that are done.
-        curve: The loss on the held-out texts after each, where patience asks for it.
-        best: The weights of the epoch with the lowest, where patience asks for it.
+        epoch: Number of finished epochs.
+        curve: The held-out loss after each epoch; empty without `patience`.
+        best: The weights of the epoch with the lowest held-out loss; None without `patience`.
     """
 
     epoch: int = 0
@@ -39,21 +39,21 @@ class PretrainingProgress:
     best: dict[str, Any] | None = None
 
     def is_over(self, epochs: int, patience: int | None) -> bool:
-        """Whether all epochs are done, or the last `patience` of them brought nothing."""
+        """Whether all epochs are done, or the loss has not fallen in the last `patience` epochs."""
         stale = bool(self.curve) and len(self.curve) - 1 - self.curve.index(min(self.curve)) >= (patience or math.inf)
         return self.epoch >= epochs or stale
 
 
 def train(learner: Learner, texts: Sequence[str], state: Path) -> tuple[Any, Any, dict[str, Any]]:
-    """The tokenizer, the trained model, and a report of sizes and of the loss on texts that were held out.
+    """The tokenizer, the trained model, and a report of sizes and of the loss on held-out texts.
 
     Args:
-        learner: With its settings.
-        texts: Distinct ones.
+        learner: The learner with its settings.
+        texts: Distinct texts.
         state: A file with the progress; if it exists, training continues from it.
     """
     settings = learner.pretraining
-    with torch.random.fork_rng():  # the run's own randomness must not depend on whether weights were found
+    with torch.random.fork_rng():  # the run's own randomness must not depend on whether weights were cached
         torch.manual_seed(settings.seed)
         generator = torch.Generator().manual_seed(settings.seed)
         train_texts, held_out_texts = hold_out(texts, settings.held_out_share, generator)
@@ -69,7 +69,7 @@ def train(learner: Learner, texts: Sequence[str], state: Path) -> tuple[Any, Any
 
 
 class _Descent:
-    """A model on its way, with all that its next step depends on."""
+    """The state of a training: model, optimizer, schedule, batches and random generator."""
 
     def __init__(self, learner: Learner, tokenizer: Any, model: Any, epochs: list[Batches], generator: Generator):
         self.learner, self.tokenizer, self.model = learner, tokenizer, model
@@ -131,14 +131,14 @@ class _Descent:
 
 
 def hold_out(texts: Sequence[str], share: float, generator: Generator) -> tuple[list[str], list[str]]:
-    """Texts to train on, and a random share of them, rounded up, to measure the loss on."""
+    """Texts to train on, and a random `share` of the texts, rounded up, that is held out."""
     n_held_out = min(math.ceil(len(texts) * share), len(texts) - 1)
     order = torch.randperm(len(texts), generator=generator).tolist()
     return [texts[row] for row in order[n_held_out:]], [texts[row] for row in order[:n_held_out]]
 
 
 def held_out_loss(learner: Learner, tokenizer: Any, model: Any, texts: Sequence[str]) -> dict[str, float]:
-    """Mean loss over the predicted tokens of texts that were not trained on, and its exponential."""
+    """Mean loss over the predicted tokens of held-out texts, its exponential (perplexity), and the number of tokens."""
     if not texts:
         return {}
     generator = torch.Generator().manual_seed(learner.pretraining.seed)

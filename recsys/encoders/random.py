@@ -1,4 +1,4 @@
-"""Frozen random vectors: the control that every claim about text needs."""
+"""Frozen random vectors: the control for effects of text."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from recsys.support.number_checks import check_whole
 class RandomEncoder(Encoder):
     """A standard normal vector for each text, drawn by a seed and the text's hash.
 
-    It distinguishes items as well as any encoder of its width, without information about them: what a model gains over
-    it, it gains from the text's meaning. Equal texts have equal vectors, as with every encoder.
+    The vectors distinguish items without information about them, so a text encoder's gain over them is due to the
+    content of the texts. Equal texts have equal vectors, as with every encoder.
 
     Args:
         dim: Width of the vectors.
-        seed: Of the draw.
+        seed: Seed of the vectors.
 
     Raises:
         ConfigError: If `dim` is not positive.

@@ -16,13 +16,13 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """Sizes of a model that is made from scratch.
+    """Sizes of a model that is trained from scratch.
 
     Attributes:
-        vocabulary_size: Tokens at most; a small catalogue gives fewer.
-        n_layers: Transformer layers.
-        n_heads: Attention heads of a layer.
-        hidden_dim: Width of its states, and of the vectors.
+        vocabulary_size: Maximum number of tokens; a small catalogue has fewer.
+        n_layers: Number of transformer layers.
+        n_heads: Number of attention heads of a layer.
+        hidden_dim: Width of the model's states, and of the vectors.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -48,7 +48,7 @@ class ModelSizes:
 
 
 def settings(kind: type[Settings], key: str, values: Mapping[str, Any] | None) -> Settings:
-    """The values of `encoder.key` as an object of a kind; None gives its defaults.
+    """The values of the group `encoder.{key}` as an object of class `kind`; None for its defaults.
 
     Raises:
         ConfigError: If a key is unknown, or a value impossible.

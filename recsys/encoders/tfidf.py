@@ -1,4 +1,4 @@
-"""TF-IDF: which words a text has, weighted by how rare they are. The baseline of every language model."""
+"""TF-IDF: the words of a text, weighted by their rarity; the baseline for language models."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class TfidfEncoder(Encoder):
     of zeros.
 
     Args:
-        n_components: Dimensions kept by the SVD; where there are no more words or train texts than that, one fewer than
-            there are, with a warning. None for no SVD.
+        n_components: Dimensions kept by the SVD; reduced with a warning if there are not more words and train texts
+            than that. None for no SVD.
         ngram_range: Shortest and longest n-grams of words.
         min_df: Words in fewer train texts are omitted: a number of texts, or a share of them if below 1.
         max_features: Only the most frequent words are kept; None for all.
@@ -51,7 +51,9 @@ class TfidfEncoder(Encoder):
     ) -> None:
         check_whole("encoder.n_components", n_components, 1, optional=True, reason=" for no SVD")
         if len(ngram_range) != 2 or not 1 <= ngram_range[0] <= ngram_range[1]:
-            raise ConfigError(f"encoder.ngram_range is {list(ngram_range)}; expected two growing sizes such as [1,2].")
+            raise ConfigError(
+                f"encoder.ngram_range is {list(ngram_range)}; expected the shortest and longest size, such as [1,2]."
+            )
         if not (min_df >= 1 if isinstance(min_df, int) else 0.0 < min_df < 1.0):
             raise ConfigError(f"encoder.min_df is {min_df}; expected a number of texts, or a share between 0 and 1.")
         check_whole("encoder.max_features", max_features, 1, optional=True, reason=" for all words")
@@ -72,13 +74,13 @@ class TfidfEncoder(Encoder):
         self.vectorizer = TfidfVectorizer(**self.words, dtype=np.float32)
         try:
             rows = self.vectorizer.fit_transform(texts)
-        except ValueError as error:  # scikit-learn's word for an empty vocabulary
+        except ValueError as error:  # scikit-learn raises it for an empty vocabulary
             raise ConfigError(
                 f"encoder=tfidf finds no word in the texts of {len(texts)} train items ({error}); "
                 "lower encoder.min_df, omit encoder.stop_words, or use encoder=none."
             ) from error
         self.components = None
-        if self.n_components is not None and rows.shape[1] > 1:  # a single word is a dimension as it is
+        if self.n_components is not None and rows.shape[1] > 1:  # a single word needs no SVD
             n_components = max(1, min(self.n_components, min(rows.shape) - 1))
             if n_components < self.n_components:
                 shape = f"{rows.shape[0]} texts of {rows.shape[1]} words"
@@ -87,7 +89,7 @@ class TfidfEncoder(Encoder):
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = self._rows(texts)
-        # The product with the components, row by row of a sparse matrix, does not depend on the other rows.
+        # In the product of a sparse matrix with the components, a row does not depend on the other rows.
         vectors = rows.toarray() if self.components is None else rows @ self.components.T
         return np.asarray(vectors, dtype=np.float32)
 

@@ -25,9 +25,9 @@ def gpt2_tokenizer(texts: Sequence[str], vocabulary_size: int) -> PreTrainedToke
 
 
 def bert_tokenizer(texts: Sequence[str], vocabulary_size: int) -> PreTrainedTokenizerFast:
-    """Lower-cased, between [CLS] and [SEP] as in BERT, but of byte pairs as in RoBERTa (Liu et al., 2019).
+    """Lower-cased, between [CLS] and [SEP] as in BERT, but with byte-level BPE as in RoBERTa (Liu et al., 2019).
 
-    BERT's own word pieces cannot be learnt twice alike: their trainer numbers them in a random order.
+    The training of BERT's WordPiece is not reproducible: it numbers the pieces in a random order.
     """
     from tokenizers import normalizers, processors
 

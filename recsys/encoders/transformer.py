@@ -1,4 +1,4 @@
-"""Texts through a pretrained transformer: tokenised once, sorted by length, pooled over real tokens only."""
+"""Vectors of texts from a pretrained transformer, in batches of similar length, pooled over real tokens only."""
 
 from __future__ import annotations
 
@@ -27,37 +27,38 @@ if TYPE_CHECKING:
     from recsys.encoders.network import TextNetwork
 
 PLACE = "{text}"  # of the text in a prompt
-SAMPLE = ("a text", "another text of more words")  # to compile with where there are no others
+SAMPLE = ("a text", "another text of more words")  # to compile with if there are no other texts
 
 
 class TransformerEncoder(Encoder):
     """Vectors of a transformer's last layer, pooled over each text's tokens.
 
-    Any model that `AutoModel` of transformers loads and that has one stack of layers. A subclass is one
-    architecture, of which it can make a model from scratch.
+    The model can be any that `AutoModel` of transformers loads and that has one stack of layers. A subclass is for one
+    architecture, and can train a model of it from scratch.
 
     Args:
-        weights: A folder that `save_pretrained` wrote, a hub id, or, for an architecture, "catalogue".
+        weights: A folder of `save_pretrained`, a hub id, or "catalogue": pretrained on the train items' texts, for
+            encoder=bert and encoder=gpt2.
         pooling: "mean" over tokens, "max", "cls" for the first one or "last" for the last one; an architecture has some
             of them.
-        max_length: Longer texts are cut after this many tokens.
-        batch_tokens: Tokens encoded at once, padding included; vectors do not depend on it.
+        max_length: Longer texts are truncated to this many tokens.
+        batch_tokens: Tokens of a batch, including padding; vectors do not depend on it.
         normalize: Whether vectors are scaled to length 1.
         device: "cpu", "cuda" or "auto".
-        precision: "float32", or "int8" for 8-bit products on the CPU, text by text: other vectors.
-        compile: Whether the model is compiled first, for the same vectors but rounding.
-        sizes: Of the model that "catalogue" makes; see `ModelSizes`.
-        pretraining: How that model is trained; see `Pretraining`.
-        prompt: A template with `{text}`, which is encoded in the text's place: an instruction to the model. A long text
-            is cut so that the whole of the template is read. Vectors are pooled over the template's tokens too.
-        averaged_layers: The last layers whose states are averaged before pooling; 1 for the last layer alone.
+        precision: "float32", or "int8" for int8 products on the CPU, one text at a time; it changes the vectors.
+        compile: Whether the model is compiled first; it changes the vectors by rounding only.
+        sizes: Sizes of the model for "catalogue"; see `ModelSizes`.
+        pretraining: Training of the model for "catalogue"; see `Pretraining`.
+        prompt: A template with `{text}`, such as an instruction, which is encoded instead of the text. A long text is
+            truncated so that the whole template is read. Vectors are pooled over the template's tokens too.
+        averaged_layers: Number of last layers whose states are averaged before pooling; 1 for the last layer alone.
 
     Raises:
         ConfigError: If a value is unknown or impossible.
     """
 
     architecture: ClassVar[str] = "transformer"
-    decoder: ClassVar[bool | None] = None  # whether a token sees only those before it; None for either
+    decoder: ClassVar[bool | None] = None  # whether a token attends only to those before it; None for either
     head: ClassVar[str] = ""  # the name of the language model's layer that predicts tokens, where one can be made
     poolings: ClassVar[tuple[str, ...]] = ("mean", "max", "cls", "last")
 
@@ -79,13 +80,13 @@ class TransformerEncoder(Encoder):
         if pooling not in self.poolings:
             raise ConfigError(
                 f"encoder.pooling is {pooling!r}; {self.architecture} has {', '.join(self.poolings)} "
-                "(attention pooling has weights of its own, which a frozen encoder cannot learn; the first token of a "
-                "decoder has seen no other, so cls is for BERT only)."
+                "(attention pooling has weights of its own, which a frozen encoder cannot learn; a decoder's first "
+                "token attends to no other, so cls is for BERT only)."
             )
         if weights == CATALOGUE and not self.head:
             raise ConfigError(
-                f"encoder.weights is catalogue, and encoder={self.architecture} does not know which architecture to "
-                "make. Use encoder=bert or encoder=gpt2, or give a hub id or a folder."
+                f"encoder.weights=catalogue trains a model from scratch, and encoder={self.architecture} has no "
+                "architecture for it. Use encoder=bert or encoder=gpt2, or give a hub id or a folder."
             )
         check_whole("encoder.max_length", max_length, 4)
         check_whole("encoder.batch_tokens", batch_tokens, 1)
@@ -109,22 +110,25 @@ class TransformerEncoder(Encoder):
         raise NotImplementedError(f"{type(self).__name__} is no single architecture.")
 
     def recipe(self) -> dict[str, Any]:
-        """All that the weights of "catalogue" depend on besides the texts."""
+        """Everything that the weights of "catalogue" depend on besides the texts."""
         made = {"sizes": asdict(self.sizes), "pretraining": self.pretraining.identity()}
         return {"encoder": self.architecture, "max_length": self.max_length, **made}
 
     def pretrain(
         self, texts: Sequence[str], cache_dir: Path, output: Path | None = None
     ) -> tuple[Path, dict[str, Any]]:
-        """Train its language model on texts: from scratch where `weights` is "catalogue", else on from those weights.
+        """Train the language model on texts: from scratch if `weights` is "catalogue", else from those weights.
 
         Args:
-            texts: To learn from, and to hold some out of.
-            cache_dir: Where the result is kept by content, and found again.
-            output: A folder to copy it to; its content is replaced.
+            texts: Texts to train on; some are held out.
+            cache_dir: Folder where results are cached by content.
+            output: A folder to copy the result to; its content is replaced.
 
         Returns:
-            The folder, as `save_pretrained` writes it, and the report of how that went.
+            The folder, as `save_pretrained` writes it, and the training report.
+
+        Raises:
+            ConfigError: If there are fewer than two distinct texts, or no such weights.
         """
         learner = self if self.weights == CATALOGUE else Continued(self, weights_folder(self.weights, cache_dir))
         folder, report = pretrained(learner, texts, cache_dir)
@@ -134,7 +138,7 @@ class TransformerEncoder(Encoder):
         pooled = {"pooling": self.pooling, "max_length": self.max_length, "normalize": self.normalize}
         identity = {"encoder": self.architecture, "weights": self.weights, **pooled, "precision": self.precision}
         if self.compile:
-            identity["compile"] = True  # which rounds otherwise
+            identity["compile"] = True  # rounding differs
         if self.prompt is not None:
             identity["prompt"] = self.prompt
         if self.averaged_layers > 1:
@@ -161,7 +165,7 @@ class TransformerEncoder(Encoder):
         self.runner = self._runner(texts)
 
     def _runner(self, texts: Sequence[str]) -> Any:
-        """What is called in the model's place."""
+        """The module that encodes: the model, or its compiled or quantised form."""
         if self.precision == INT8:
             from recsys.encoders.int8 import quantized
 
@@ -170,12 +174,12 @@ class TransformerEncoder(Encoder):
             return self.model
         from recsys.language_models.lengths import padded
 
-        # Sizes of 1 are compiled apart.
+        # torch.compile treats sizes of 1 as constants.
         tokens = [ids for ids in self._tokens([*texts[:64], *SAMPLE]) if len(ids) > 1][:8]
         return compiled(self.model, *(tensor.to(self.model.device) for tensor in padded(tokens)))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        # Text by text: what differs in the last bit between batches may be rounded to another of so few levels.
+        # One text at a time: int8 rounding can amplify differences in the last bit between batches.
         return self._encode(texts, self.runner, 1 if self.precision == INT8 else self.batch_tokens)
 
     def _encode(self, texts: Sequence[str], runner: Any, batch_tokens: int) -> NDArray[np.float32]:
@@ -204,7 +208,7 @@ class TransformerEncoder(Encoder):
         }
 
     def _likeness(self, texts: Sequence[str]) -> dict[str, float]:
-        """To the vectors of float32, of a sample of texts."""
+        """Similarity to the vectors of float32, for a sample of texts."""
         sample = [texts[int(row)] for row in np.linspace(0, len(texts) - 1, min(len(texts), N_COMPARED))]
         reference = self._encode(sample, self.model, self.batch_tokens)
         return {"n_compared": len(sample), **likeness(self.encode(sample), reference)}
@@ -214,14 +218,14 @@ class TransformerEncoder(Encoder):
             return []
         read = [self._prompted(text) for text in self._cut(texts)]
         tokens = self.tokenizer(read, truncation=True, max_length=self.max_length)["input_ids"]
-        # A decoder's tokenizer gives nothing for an empty text: the end-of-text token represents it.
+        # A decoder's tokenizer has no tokens for an empty text: the end-of-text token represents it.
         return [ids or [stand_in(self.tokenizer)] for ids in tokens]
 
     def _prompted(self, text: str) -> str:
         return text if self.prompt is None else self.prompt.replace(PLACE, text)
 
     def _cut(self, texts: Sequence[str]) -> Sequence[str]:
-        """Texts so short that the template around them is read to its end."""
+        """Texts truncated so that they and the template fit `max_length`."""
         if self.prompt is None:
             return texts
         room = self.max_length - len(self.tokenizer(self._prompted(""))["input_ids"])
@@ -235,7 +239,7 @@ class TransformerEncoder(Encoder):
         return [text[: spans[-1][1]] if spans else text for text, spans in zip(texts, ends, strict=True)]
 
     def _reads_as_decoder(self) -> bool | None:
-        """What the model must be for the pooling to make sense: a decoder (True), none (False), or either (None)."""
+        """Whether the architecture or pooling needs a decoder (True), an encoder (False), or either (None)."""
         return self.decoder if self.decoder is not None else {"cls": False, "last": True}.get(self.pooling)
 
     def n_layers(self) -> int | None:

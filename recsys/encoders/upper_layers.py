@@ -1,4 +1,4 @@
-"""The upper layers of a transformer, run on activations that the frozen lower ones left once."""
+"""The upper layers of a transformer, run on stored activations of its frozen lower layers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from recsys.schema import ConfigError
 
 
 class UpperLayers(TextNetwork):
-    """The last layers of a network; what entered the first of them is in memory for every token of the catalogue.
+    """The last layers of a network; the inputs of the first of them are in memory for every token of the catalogue.
 
-    Masks and positions are made by the model itself, whose lower layers are gone: what would enter the first layer left
-    is replaced. The activations take 4 · dim bytes for each token.
+    The lower layers are removed from the model. It still computes masks and positions, but the input of its first
+    remaining layer is replaced by the stored activations. These take 4 · dim bytes for each token.
 
     Args:
-        network: Its model is taken over, and loses its lower layers.
-        n_layers: How many layers are left.
+        network: The network, whose model is used and loses its lower layers.
+        n_layers: Number of layers that remain.
 
     Raises:
-        ConfigError: If the model has fewer layers, or they are not to be found.
+        ConfigError: If the model has fewer layers, or not exactly one stack of layers.
     """
 
     activations: Tensor
@@ -55,7 +55,7 @@ class UpperLayers(TextNetwork):
 
 @torch.no_grad()
 def _activations(network: TextNetwork, block: nn.Module) -> Tensor:
-    """What enters a block, (tokens of the catalogue, dim)."""
+    """The inputs of a block, (tokens of the catalogue, dim)."""
     entered: list[Tensor] = []
 
     def keep(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

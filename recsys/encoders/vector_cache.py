@@ -1,4 +1,4 @@
-"""Texts are encoded once: vectors are kept by the content of everything that they depend on."""
+"""A cache of vectors, keyed by everything that they depend on, so that texts are encoded once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from recsys.support.whole_files import replacing
 
 log = logging.getLogger(__name__)
 
-VERSION = 1  # raised when an encoder's code changes the vectors of the same identity
+VERSION = 1  # increased when an encoder's code changes the vectors of the same identity
 VECTORS = "vectors"
 Encoded = tuple[NDArray[np.float32], dict[str, Any]]
 
@@ -34,18 +34,18 @@ def encode_items(
     """Vectors (n_items, dim) of all items, by an encoder that is fitted on the train items only.
 
     Args:
-        encoder: Not fitted yet.
-        texts: Of all items.
+        encoder: An encoder that is not fitted yet.
+        texts: Texts of all items.
         train: (n_items,) True for items with train interactions.
-        cache_dir: Vectors of the same content are found here and not made again.
+        cache_dir: Folder of cached vectors.
         item_ids: Raw ids of all items, for an encoder that reads them.
 
     Returns:
-        The vectors, and a report: how many texts are empty, repeated or cut and how many have a vector of zeros, what
-        made the vectors, and the seconds that this took when it was done (`cached`: whether they came from the cache).
+        The vectors, and a report: numbers of texts, of empty, repeated and truncated ones and of zero vectors, the
+        encoder's identity, the seconds of the encoding, and whether the vectors came from the cache (`cached`).
 
     Raises:
-        DataError: If the encoder gives vectors that are not finite.
+        DataError: If the encoder returns vectors that are not finite.
     """
     inputs = encoder.inputs(item_ids, texts)
     fitted_on = [each for each, chosen in zip(inputs, train, strict=True) if chosen]
@@ -74,9 +74,9 @@ def _counts(texts: Sequence[Any]) -> dict[str, int]:
 
 
 def encode_distinct(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
-    """Vectors (len(texts), dim) of texts that do not repeat, found or made, with the report of when they were made."""
+    """Vectors (len(texts), dim) of distinct texts, from the cache or encoded now, with the report of their encoding."""
     path = _path(encoder, texts, train_texts, cache_dir)
-    found = _read(path, len(texts)) if path.exists() else None  # even where the cache cannot be written
+    found = _read(path, len(texts)) if path.exists() else None  # without the lock: it may be read-only
     if found is not None:
         return found
     with making(path):

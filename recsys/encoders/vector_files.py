@@ -80,12 +80,12 @@ def checked(ids: Sequence[Any], vectors: NDArray[Any], name: str) -> VectorTable
 
 
 def provenance_of(path: Path) -> dict[str, str] | None:
-    """What a vector file's own yaml says of its origin; None where there is none.
+    """The provenance in the yaml of a vector file; None if there is no yaml.
 
     The yaml is named after the file, as in `vectors.npy.yaml`, and has the keys of `PROVENANCE`.
 
     Raises:
-        DataError: If it is malformed, or lacks a key.
+        DataError: If the yaml is malformed, or lacks a key.
     """
     import yaml
 
@@ -100,7 +100,7 @@ def provenance_of(path: Path) -> dict[str, str] | None:
 
 
 def provenance(content: Any, name: str) -> dict[str, str]:
-    """Provenance with all keys as texts.
+    """The checked provenance, with all values as texts.
 
     Raises:
         DataError: If a key is missing, empty or unknown.
@@ -155,10 +155,10 @@ def _read_safetensors(path: Path) -> tuple[Sequence[Any] | None, NDArray[Any]]:
 
 
 def stacked(rows: Sequence[Any], name: str) -> NDArray[Any]:
-    """Rows of one length as an array.
+    """Rows of equal length as an array (n, dim).
 
     Raises:
-        DataError: If a row has another length than the first, or is no list of numbers.
+        DataError: If a row is no list, is empty, or has another length than the first.
     """
     widths = [len(row) if isinstance(row, list | tuple | np.ndarray) else -1 for row in rows]
     wrong = next((row for row, width in enumerate(widths) if width != widths[0] or width < 1), None)

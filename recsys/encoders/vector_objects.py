@@ -17,7 +17,11 @@ from recsys.support.whole_files import replacing, write_atomically
 
 
 def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Mapping[str, Any] | None) -> list[str]:
-    """Write a safetensors file, and its provenance beside it; see `recsys.save_vectors`."""
+    """Write a safetensors file, and its provenance beside it; see `recsys.save_vectors`.
+
+    Raises:
+        DataError: If the file name, vectors, ids or provenance are invalid.
+    """
     from safetensors.numpy import save
 
     name = f"the vectors for {path}"
@@ -42,7 +46,7 @@ def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Ma
 
 
 def _array_of(vectors: Any, name: str) -> tuple[list[Any] | None, NDArray[Any]]:
-    """The ids that an object has itself, and its vectors (n, dim)."""
+    """The object's own ids, None if it has none, and its vectors (n, dim)."""
     kind = f"{type(vectors).__module__.split('.')[0]}.{type(vectors).__name__}"
     if kind == "polars.DataFrame":
         return _of_columns({column: vectors[column].to_list() for column in vectors.columns}, None, name)

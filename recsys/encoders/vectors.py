@@ -25,13 +25,14 @@ class VectorsEncoder(Encoder):
 
     Args:
         path: A file of vectors; see `read_vectors` for its formats.
-        ids: A file of the ids of its rows; None where `path` has them.
-        missing: For items of the data without a vector: `error`; `drop` takes them and their interactions out of the
-            data before it is split; `mean` gives them the mean vector of the train items.
+        ids: A file of the ids of its rows; None if `path` has them.
+        missing: Treatment of items without a vector. `error` raises an error; `drop` removes them and their
+            interactions before the data is split; `mean` gives them the mean vector of the train items.
         normalize: Whether vectors are scaled to length 1.
 
     Raises:
-        ConfigError: If `missing` is unknown.
+        ConfigError: If `missing` is unknown; from other methods, if a file is missing.
+        DataError: From `fit` and `encode`, if items have no vector.
     """
 
     def __init__(self, path: str, ids: str | None = None, missing: str = ERROR, normalize: bool = False) -> None:
@@ -43,7 +44,7 @@ class VectorsEncoder(Encoder):
     def inputs(self, item_ids: Sequence[str | None], texts: Sequence[str]) -> Sequence[Any]:
         if len(item_ids) != len(texts) or any(each is None for each in item_ids):
             raise ConfigError(
-                "encoder=vectors knows items by their ids and reads no text: use encoder=bert or another text encoder."
+                "encoder=vectors reads item ids and cannot encode texts: use encoder=bert or another text encoder."
             )
         return list(item_ids)
 
@@ -55,7 +56,7 @@ class VectorsEncoder(Encoder):
         known = self.table.vectors[rows[rows >= 0]]
         if not len(known) and len(texts):
             raise DataError(
-                f"{self.path} has a vector of none of {len(texts):,} train items: are the ids raw item ids?"
+                f"{self.path} has no vector for any of {len(texts):,} train items: are the ids raw item ids?"
             )
         self.mean = known.mean(axis=0, dtype=np.float64) if len(known) else np.zeros(self.table.vectors.shape[1])
 
@@ -64,7 +65,7 @@ class VectorsEncoder(Encoder):
         absent = np.flatnonzero(rows < 0)
         if len(absent) and self.missing != MEAN:
             raise DataError(
-                f"{self.path} has no vector of {len(absent):,} of {len(texts):,} items, such as {texts[absent[0]]!r}: "
+                f"{self.path} has no vector for {len(absent):,} of {len(texts):,} items, such as {texts[absent[0]]!r}: "
                 "add them, or set encoder.missing=drop or mean."
             )
         vectors = self.table.vectors[rows]
@@ -88,14 +89,14 @@ class VectorsEncoder(Encoder):
         return _table(self.path, self.ids, *self._hashes())
 
     def _hashes(self) -> tuple[str | None, str | None]:
-        """Of the content of both files."""
+        """Hashes of the content of both files."""
         for key, path in (("path", self.path), ("ids", self.ids)):
             if path is not None and not path.is_file():
                 raise ConfigError(f"encoder.{key} is {str(path)!r}, which is no file.")
         return sha256(self.path), None if self.ids is None else sha256(self.ids)
 
     def _rows(self, item_ids: Sequence[str]) -> NDArray[np.int64]:
-        """(n,) the row of each item in the file, −1 where it has none."""
+        """(n,) the row of each item in the file, −1 if there is none."""
         places = self.table.places
         return np.array([places.get(each, -1) for each in item_ids], dtype=np.int64)
 

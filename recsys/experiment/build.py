@@ -1,4 +1,4 @@
-"""Parts into a whole: a configuration's components, completed with the sizes that only the data knows."""
+"""Builds the model, module, data module and trainer of a configuration for a split."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _loss(cfg: DictConfig, context: ModelContext) -> Loss | None:
         drop = OF_TEACHER if traits_of(cfg.loss).get("teacher", False) else ()
         loss: Loss | None = shared("loss", cfg.loss, drop)
         return loss
-    n_items = int(context.warm_items.sum())  # what negatives are drawn from
+    n_items = int(context.warm_items.sum())  # that negatives are drawn from
     with_size: Loss = build("loss", cfg.loss, n_items=n_items)
     return with_size
 
@@ -106,7 +106,7 @@ def assemble(cfg: DictConfig, split: Split, text_vectors: NDArray[np.float32]) -
 def _text(finetuning: FineTuning | None, items: EncodedItems) -> TextVectors:
     if finetuning is None:
         return TextVectors(items.vectors)
-    # From a copy of the run's randomness, so that all else begins as it does upon frozen vectors.
+    # The random state is restored afterwards, so that all other weights are initialised as with frozen vectors.
     with torch.random.fork_rng():
         return finetuning.text_vectors(items)
 
@@ -135,7 +135,7 @@ def known_positives(split: Split) -> KnownPositives:
 
 
 def fit_ranker(module: RecommenderModule, split: Split, text_vectors: NDArray[np.float32], seed: int) -> None:
-    """Fit what the ranker fits without gradients, on the train part and nothing of validation and test."""
+    """Fit the part of the ranker that is fitted without gradients, on the train part only."""
     ranker = module.recommender.ranker
     if not isinstance(ranker, Fittable):
         return
@@ -146,7 +146,7 @@ def fit_ranker(module: RecommenderModule, split: Split, text_vectors: NDArray[np
 
 
 def measure_ranker(ranker: Diagnosable, datamodule: RecommenderDataModule) -> dict[str, Any]:
-    """The biases that a ranker measures of itself, by the first users of the test."""
+    """The biases that a ranker measures on the first test users, by name."""
     batch = next(iter(datamodule.test_dataloader()), None)
     if batch is None:
         return {}
@@ -157,7 +157,7 @@ def measure_ranker(ranker: Diagnosable, datamodule: RecommenderDataModule) -> di
 
 
 def metric_context(split: Split) -> MetricContext:
-    """What metrics may know of the data."""
+    """The data that metrics use; it is the same for all values of `train_share` and `train_per_user`."""
     whole = split.whole
     counts = torch.from_numpy(whole.item_counts)
     return MetricContext(
@@ -192,7 +192,7 @@ def build_trainer(cfg: DictConfig, further: Sequence[pl.Callback] = ()) -> pl.Tr
 
 def callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
     """The configuration's callbacks by key, each with the mode of the metric that it monitors."""
-    if is_none(cfg.loss):  # no epochs: nothing to stop early or to keep the best of
+    if is_none(cfg.loss):  # without epochs there is no early stopping and no best checkpoint
         return {}
     directions = metric_suite(cfg).directions()
     nodes = {f"callbacks.{name}": plain(node) for name, node in (cfg.callbacks or {}).items() if node}
@@ -221,7 +221,7 @@ def set_threads(n: int | None) -> None:
 def _check_candidates(cfg: DictConfig, split: Split) -> None:
     if has_impressions(split) and is_outside(cfg.ranker):
         raise ConfigError(
-            f"data={cfg.choices.data} ranks what each impression showed, and ranker={cfg.choices.ranker} has one list "
+            f"data={cfg.choices.data} ranks the items of each impression, and ranker={cfg.choices.ranker} has one list "
             "for each user: use data without impressions."
         )
     if has_impressions(split) and cfg.ranker.get("retriever") is not None:
@@ -232,10 +232,10 @@ def _check_candidates(cfg: DictConfig, split: Split) -> None:
 
 
 def check_validation(cfg: DictConfig, split: Split) -> None:
-    """Refuse callbacks that monitor a validation which the split does not have.
+    """Check that callbacks monitor validation metrics only if the split has validation interactions.
 
     Raises:
-        ConfigError: Naming the keys.
+        ConfigError: If a callback monitors a metric, and the split has no validation interactions.
     """
     monitors = any(node is not None and node.get("monitor") is not None for node in (cfg.callbacks or {}).values())
     if split.validation.is_empty() and monitors and not is_none(cfg.loss):

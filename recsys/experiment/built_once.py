@@ -1,4 +1,4 @@
-"""What is built once in a process for all configurations that agree on its settings."""
+"""Components that are built once in a process for all configurations with the same settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Settings:
 
     Args:
         node: The config.
-        values: Those of its values that make a difference.
+        values: The values that two equal keys must share.
 
     Attributes:
         node: The config.
@@ -62,12 +62,12 @@ def shared(group: str, node: DictConfig | None, drop: tuple[str, ...] = ()) -> A
     Data sources and splitters have none, and neither have partial components that hold no further components.
 
     Args:
-        group: The node's place in the configuration, for messages.
+        group: The node's key in the configuration, for messages.
         node: The node.
-        drop: Keys that are not the constructor's.
+        drop: Keys that are no arguments of the constructor.
 
     Raises:
-        ConfigError: If the component refuses its values.
+        ConfigError: If the component raises an error for its values.
     """
     if node is None or is_none(node):
         return None
@@ -84,17 +84,17 @@ def _shared(group: str, settings: Settings, drop: tuple[str, ...]) -> Any:
 
 
 def completed(group: str, node: DictConfig | None, *args: Any, drop: tuple[str, ...] = ()) -> Any:
-    """A new component of a node that is partial, given its missing arguments; None for `none`.
+    """A new component of a partial node, with its missing arguments `args`; None for `none`.
 
     Raises:
-        ConfigError: If the component refuses its values.
+        ConfigError: If the component raises an error for its values.
     """
     made = shared(group, node, drop)
     return None if made is None else complete(group, made, *args)
 
 
 def _classes(values: Any) -> Iterator[Any]:
-    """What the targets name at present: a notebook defines a class again under the same name."""
+    """The current classes of the targets: a notebook may define a class again under the same name."""
     if isinstance(values, list | tuple):
         for value in values:
             yield from _classes(value)
@@ -107,5 +107,5 @@ def _classes(values: Any) -> Iterator[Any]:
 def _named(target: str) -> Any:
     try:
         return get_object(target)
-    except Exception:  # making the component reports the fault of its target
+    except Exception:  # the error is reported when the component is built
         return None

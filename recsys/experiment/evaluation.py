@@ -1,4 +1,4 @@
-"""Testing a run again from its saved weights: is the record still what this code and data give?"""
+"""Evaluation of a run from its saved weights, to check whether its record can be reproduced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from recsys.tracking.memory import freed_memory_kept
 
 
 def evaluate_again(run: Run) -> dict[str, float]:
-    """The test's metrics of a run's saved weights, named as in its record."""
+    """The test metrics of a run's saved weights, named as in its record.
+
+    Raises:
+        ConfigError: If the run has no weights, or its data has changed.
+        RecsysError: If the weights are damaged.
+    """
     from recsys import schema
     from recsys.experiment.build import build_datamodule, build_evaluator, set_threads
     from recsys.experiment.outside import measured

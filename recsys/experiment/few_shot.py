@@ -33,7 +33,7 @@ def read_examples(given: Any, check_answer: Callable[[str], Any]) -> list[Exampl
 
     Args:
         given: A list of mappings with `id` and `answer`.
-        check_answer: None for an answer that would not be accepted from the model either.
+        check_answer: Returns None for an answer that would not be accepted from the model either.
 
     Raises:
         ConfigError: If they have other keys, an id occurs twice, or an answer is not accepted.
@@ -48,23 +48,23 @@ def read_examples(given: Any, check_answer: Callable[[str], Any]) -> list[Exampl
         raise ConfigError(f"{KEY} has an id twice: leave one of them out.")
     refused = next((one for one in found if check_answer(one.answer) is None), None)
     if refused is not None:
-        raise ConfigError(f"{KEY}: the answer of {refused.id} is empty, or not what prompt.json_schema describes.")
+        raise ConfigError(f"{KEY}: the answer of {refused.id} is empty, or does not match prompt.json_schema.")
     return found
 
 
 def with_examples(
     prompts: Sequence[str], ids: pl.Series, is_train: NDArray[np.bool_], examples: Sequence[Example]
 ) -> list[str]:
-    """The prompts with all examples before them; that of an example itself has the others only.
+    """The prompts with all examples before them; the prompt of an example has only the other examples.
 
     Args:
         prompts: (n) in the order of `ids`; empty ones stay empty.
         ids: (n,) raw ids of the items or users.
         is_train: (n,) whether they have train interactions.
-        examples: At least none.
+        examples: The examples; may be empty.
 
     Raises:
-        ConfigError: If an example is not of the train part, or its prompt is empty.
+        ConfigError: If an example is not in the train part, or its prompt is empty.
 
     Example:
         >>> ids, is_train = pl.Series(["1", "2", "3"]), np.array([True, False, False])
@@ -85,7 +85,7 @@ def _row(example: Example, prompts: Sequence[str], ids: pl.Series, is_train: NDA
     places = np.flatnonzero((ids.cast(pl.String) == example.id).to_numpy())
     if not len(places) or not is_train[places[0]] or not prompts[places[0]]:
         raise ConfigError(
-            f"{KEY}: {example.id} is not in the train part, or has nothing that prompt.template names; expected the id "
-            "of an item or user with train interactions, since examples must not show what is tested."
+            f"{KEY}: {example.id} is not in the train part, or its prompt is empty; expected the id of an item or user "
+            "with train interactions, since examples must not contain test data."
         )
     return int(places[0])

@@ -28,9 +28,9 @@ class Run:
 
     Attributes:
         record: Its settings and results.
-        folder: Where its files are.
+        folder: The folder of its files.
         cfg: Its configuration.
-        kept: Results that other parts compute from the run once, by name.
+        kept: A cache of results that are computed from the run, by name.
     """
 
     record: Record
@@ -43,7 +43,7 @@ class Run:
         """The file of the weights that were tested.
 
         Raises:
-            ConfigError: If the run was made without a test, and so kept no weights.
+            ConfigError: If the run was made without a test, and therefore has no weights.
             RecsysError: If the file has changed since the run was recorded.
         """
         path = self.folder / WEIGHTS
@@ -54,11 +54,11 @@ class Run:
 
     @cached_property
     def split(self) -> Split:
-        """The data, split as for the model that was tested: its train part is what the model was fitted on.
+        """The split of the tested model, whose train part the model was fitted on.
 
         Raises:
-            ConfigError: If the data or a text of the key `written` is another by now: weights belong to users and items
-                by index.
+            ConfigError: If the data or a text of the key `written` has changed since the run: weights belong to users
+                and items by index.
         """
         from recsys.experiment.inputs import load_tested_split
 
@@ -79,7 +79,10 @@ class Run:
         found = {texts.about: texts.sha256 for texts in written_texts(self.cfg)}
         expected = self.record.contents.get(WRITTEN) or {}
         if found != expected:
-            raise ConfigError(f"written={self.cfg.written}: run {self.record.run_id} read other texts than these.")
+            raise ConfigError(
+                f"written={self.cfg.written}: the texts have changed since run {self.record.run_id} was made. Make the "
+                "run again."
+            )
 
     @cached_property
     def model(self) -> Recommender:
@@ -113,5 +116,5 @@ def finished_run(name: str, runs_dir: str | Path) -> Run:
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 (`resolve` follows links, and a link has the run's id)
     record = Store(folder.parent).find(folder.name)
     if record is None or not record.is_finished:
-        raise ConfigError(f"there is no finished run in {folder}; recsys compare lists the runs of a store.")
+        raise ConfigError(f"there is no finished run in {folder}; recsys runs lists the runs of a store.")
     return Run(record, folder, recorded(record.config, folder / RECORD))

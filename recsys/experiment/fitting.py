@@ -1,4 +1,4 @@
-"""Fitting a setting on a split: first to choose its number of epochs, then once more for the test."""
+"""Fitting a configuration on a split: first to choose its number of epochs, then again for the test."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from recsys.training.progress import FitProgress
 if TYPE_CHECKING:
     from recsys.data.splits.split import Split
 
-SELECTION = "selection.json"  # in the folder of checkpoints: what validation chose, while the setting is fitted again
+SELECTION = "selection.json"  # in the folder of checkpoints: the result of validation, kept during the refit
 REFIT_CHECKPOINTS = "refit"  # in the folder of checkpoints
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What validation came to.
+    """The result of the validation.
 
     Attributes:
-        metrics: Of validation, by name.
-        epochs: Epochs that were trained; None for a ranker that is not trained by gradient descent.
-        best_epochs: Epochs until the best validation, which the refit trains.
-        curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
-        seconds: By stage.
-        encoding: How the encoder read the texts.
+        metrics: Validation metrics by name.
+        epochs: Number of trained epochs; None for a ranker that is not trained by gradient descent.
+        best_epochs: Number of epochs until the best validation, and of the refit.
+        curve: For each epoch: `epoch`, "train/loss" and the validation metrics.
+        seconds: Seconds by stage.
+        encoding: The encoder's report on the texts.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -56,12 +56,12 @@ class Selection:
     encoding: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Keep it in a run's folder, so that a run that is interrupted in the refit continues there."""
+        """Write it to a run's folder, so that a run that is interrupted in the refit continues with the refit."""
         write_atomically(folder / CHECKPOINTS / SELECTION, json.dumps(asdict(self)).encode(), RUNS)
 
     @classmethod
     def read(cls, folder: Path) -> Selection | None:
-        """That of a run's folder; None if validation has not ended, or the file is damaged."""
+        """The selection in a run's folder; None if validation has not ended, or the file is damaged."""
         try:
             values = json.loads((folder / CHECKPOINTS / SELECTION).read_bytes())
             return cls(**values) if wrong_field(cls, values) is None else None
@@ -74,11 +74,11 @@ class Fitted:
     """A model that was fitted on a split's train part.
 
     Attributes:
-        module: With the model.
-        datamodule: Of the split.
-        encoding: How the encoder read the texts.
-        epochs: Epochs that were trained; None for a ranker that is not trained by gradient descent.
-        seconds: Of `encode` (when the vectors were made, whichever run that was) and `fit`.
+        module: The module with the model.
+        datamodule: The data module of the split.
+        encoding: The encoder's report on the texts.
+        epochs: Number of trained epochs; None for a ranker that is not trained by gradient descent.
+        seconds: Seconds of `encode` (of the run that encoded the texts, if vectors are cached) and `fit`.
     """
 
     module: RecommenderModule
@@ -96,15 +96,19 @@ def fit(
     stages: Sequence[str],
     checkpoints: Path,
 ) -> Fitted:
-    """A model from the run's seed, fitted on the train part of a split.
+    """A model initialised by the run's seed and fitted on the train part of a split.
 
     Args:
         cfg: The configuration.
         split: The data.
-        trainer: With `progress` among its callbacks.
+        trainer: A Trainer with `progress` among its callbacks.
         progress: Measures the training.
-        stages: What is evaluated afterwards, so that texts about its users are encoded now.
+        stages: Stages to evaluate afterwards; texts about their users are encoded now.
         checkpoints: The folder that an interrupted run continues from.
+
+    Raises:
+        ConfigError: If the configuration does not fit the data.
+        RecsysError: If training has diverged.
     """
     check_validation(cfg, split)
     features = text_features(cfg, split)
@@ -132,18 +136,18 @@ def fit(
 
 
 def known_selection(cfg: DictConfig, folder: Path) -> Selection | None:
-    """What the validation of an interrupted run chose; outside lists need no choice; None if it is still to be made."""
+    """The selection of an interrupted run, None if validation has not ended; an empty one for outside lists."""
     return Selection() if is_outside(cfg.ranker) else Selection.read(folder)
 
 
 def refit(cfg: DictConfig, split: Split, best_epochs: int | None, folder: Path) -> Fitted:
-    """The chosen setting, fitted from the run's seed on the larger train part, for as many epochs as validation chose.
+    """The configuration, fitted from the run's seed on the larger train part for the selected number of epochs.
 
     Args:
         cfg: The configuration of the run.
         split: See `Split.refit`.
-        best_epochs: Of training; None for a ranker that is not trained by gradient descent.
-        folder: Of the run.
+        best_epochs: Number of epochs; None for a ranker that is not trained by gradient descent.
+        folder: The run's folder.
     """
     checkpoints = folder / CHECKPOINTS / REFIT_CHECKPOINTS
     refitted, progress = refit_config(cfg, best_epochs, checkpoints), FitProgress()
@@ -153,7 +157,7 @@ def refit(cfg: DictConfig, split: Split, best_epochs: int | None, folder: Path) 
 
 
 def refit_config(cfg: DictConfig, best_epochs: int | None, checkpoints: Path) -> DictConfig:
-    """The configuration of a fit that validates nothing: no callback monitors a metric, and none stops it early."""
+    """The configuration of a fit without validation: without callbacks that monitor a metric, as early stopping."""
     refitted = copied(cfg)
     with open_dict(refitted):
         trainer, callbacks = refitted.trainer, refitted.callbacks or {}
@@ -178,11 +182,11 @@ def refit_config(cfg: DictConfig, best_epochs: int | None, checkpoints: Path) ->
 
 
 def knowledge_of(split: Split, parts: Sequence[str]) -> dict[str, Any]:
-    """What a served model was fitted on, for its record.
+    """The data that the tested model was fitted on, for its record.
 
     Args:
-        split: Of which it was fitted on the train part.
-        parts: The parts of the data's own split that this train part is made of.
+        split: The split whose train part the model was fitted on.
+        parts: The parts of the original split that this train part consists of.
     """
     known: dict[str, Any] = {"parts": list(parts), "interactions": split.train.height}
     if split.dataset.has_timestamps and split.train.height:

@@ -1,4 +1,4 @@
-"""Data, splits and encoded texts of a process: made once, shared by all of its runs."""
+"""Data, splits and encoded texts: loaded once in a process and shared by all of its runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from recsys.schema import UserPrompt
     from recsys.training.encoded_user_texts import UserTexts
 
-KEPT = 6  # the most recent of each kind that stay in memory
+KEPT = 6  # number of most recent results of each kind that stay in memory
 
 
 class _Memory:
@@ -58,7 +58,7 @@ _frame_hashes: dict[int, tuple[weakref.ref[pl.DataFrame], str]] = {}
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """What an encoder made of the catalogue: `vectors` (n_items, text_dim) and the `report` of how that went."""
+    """The encoded catalogue: `vectors` (n_items, text_dim) and the encoder's `report`."""
 
     vectors: NDArray[np.float32]
     report: dict[str, Any]
@@ -70,9 +70,9 @@ def cached_data_fingerprint(cfg: DictConfig) -> str | None:
 
 
 def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
-    """The data, split; with what `train_share` and `train_per_user` leave to learn from, and `item_text` to read.
+    """The split data, with its train part reduced by `train_share` and `train_per_user`, and texts by `item_text`.
 
-    Texts of the key `written` are a column of the items or users, if they read the train part at most.
+    Texts of the key `written` become a column of the items or users, if no more than the train part was used for them.
 
     Args:
         cfg: The configuration.
@@ -99,10 +99,10 @@ def load_split(cfg: DictConfig, knowledge: str = TRAIN_ONLY) -> Split:
 
 
 def written_texts(cfg: DictConfig) -> list[WrittenTexts]:
-    """The texts of the key `written`, which the model must read; none where the configuration has no such key.
+    """The texts of the key `written`, which a template must use; none if the configuration has no such key.
 
     Raises:
-        ConfigError: If a file is missing or malformed, or no template reads its texts.
+        ConfigError: If a file is missing or malformed, or no template uses its texts.
     """
     written = cfg.get("written")
     found = read_all(written if written is None or isinstance(written, str) else list(written))
@@ -113,24 +113,24 @@ def written_texts(cfg: DictConfig) -> list[WrittenTexts]:
         if WRITTEN not in {name for _, name in fields_of(str(template or ""), key)}:
             example = f"profile=text {key}='{{written}}'" if is_about_users else f"{key}='{{title}}. {{written}}'"
             raise ConfigError(
-                f"written={texts.path} is read by no one, as {key} is {template!r}: give {example} or leave it out."
+                f"written={texts.path} is not used, as {key} is {template!r}: set {example}, or leave written out."
             )
     return found
 
 
 def _filter_key(encoder: Encoder | None) -> str:
-    """What decides which items leave the data; empty for encoders that keep all."""
+    """The part of a split's key for the items that the encoder drops; empty for encoders that keep all."""
     return "" if encoder is None or encoder.keeps(()) is None else f" {encoder.identity()}"
 
 
 def _kept(dataset: Dataset, encoder: Encoder | None) -> Dataset:
-    """The data set without the items that the encoder has no vectors of and is to drop."""
+    """The data set without the items that the encoder drops, since it has no vectors for them."""
     kept = None if encoder is None else encoder.keeps(dataset.items[ITEM_ID].to_list())
     return dataset if kept is None else with_items_kept(dataset, kept)
 
 
 def load_first_split(cfg: DictConfig) -> Split:
-    """The split that a run begins with: its train part only, or everything for a model that is not tested."""
+    """The first split of a run: the train part is that of the data, or everything for a model that is not tested."""
     return load_split(cfg, ALL if cfg.test_knowledge == ALL else TRAIN_ONLY)
 
 
@@ -141,7 +141,7 @@ def load_tested_split(cfg: DictConfig) -> Split:
 
 
 def is_refitted(cfg: DictConfig, split: Split) -> bool:
-    """Whether the chosen setting is fitted once more, on train and validation, before the test."""
+    """Whether the model is fitted again on train and validation interactions before the test."""
     return bool(cfg.test) and cfg.test_knowledge == REFIT and not split.validation.is_empty()
 
 
@@ -195,7 +195,7 @@ def fitted_encoder(cfg: DictConfig, split: Split) -> Encoder:
 
 
 def text_rows(split: Split) -> csr_matrix | None:
-    """The TF-IDF rows of the items by which every run of the protocol measures the diversity of its lists."""
+    """The items' TF-IDF rows for the diversity metric, the same for all runs of the protocol."""
     from recsys.metrics.texts import text_rows as make
 
     texts, warm = split.data_texts or split.dataset.texts, split.whole.warm_items
@@ -203,7 +203,7 @@ def text_rows(split: Split) -> csr_matrix | None:
 
 
 def _encoding_key(cfg: DictConfig, split: Split) -> str:
-    """All that vectors of texts depend on: the texts, which of them are fitted on, and the encoder."""
+    """Everything that vectors of texts depend on: the texts, the train items that are fitted on, and the encoder."""
     return f"{_hash_of(split.dataset.items)} {_mask_hash(split.warm_items)} {_key(cfg.encoder)}"
 
 
@@ -261,6 +261,6 @@ def expanded(folder: str) -> Path:
 
 
 def _key(node: DictConfig) -> str:
-    """A component's settings, and its code where it is not the package's own."""
+    """A component's settings, and its code if it is not this package's."""
     settings = OmegaConf.to_yaml(node, resolve=True, sort_keys=True)
     return f"{settings} {code_of_names(targets(plain(node)))}"

@@ -1,4 +1,4 @@
-"""The loggers of a run: checked before any data is read, and made with its trainer."""
+"""The loggers of a run: checked before any data is read, and built with the trainer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _PACKAGES = {  # an optional dependency, and the packages of which a logger need
 
 
 def check_loggers(cfg: DictConfig) -> None:
-    """Refuse unknown keys and impossible values of loggers, which would fail when the first value is logged.
+    """Check the keys and values of loggers, which would otherwise fail when the first value is logged.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If a key is unknown, a value is impossible, or a package is missing.
     """
     for name, node in (plain(cfg.logger) if cfg.logger else {}).items():
         if node is not None:

@@ -1,4 +1,4 @@
-"""Runs whose lists another program made: what is reported of them, and which metrics they have."""
+"""Runs with recommendation lists of another program: their facts for the record, and the metrics that they have."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Values = TypeVar("Values", pl.DataFrame, dict[str, float])
 
 
 def describe_lists(cfg: DictConfig, ranker: Any, split: Split) -> tuple[dict[str, Any], list[str]]:
-    """The facts of a run's lists for its record, and the sentences that every report repeats.
+    """The facts about a run's lists for its record, and the warnings that reports show.
 
     Args:
-        cfg: The run's.
-        ranker: Fitted, so that it has read the file.
-        split: Of the test.
+        cfg: The run's configuration.
+        ranker: The fitted ranker, which has read the file.
+        split: The split of the test.
 
     Returns:
-        Nothing and no sentence for a run of recsys's own models.
+        Facts and warnings; both are empty for a run of recsys's own models.
     """
     if not is_outside(cfg.ranker):
         return {}, []
@@ -38,7 +38,7 @@ def describe_lists(cfg: DictConfig, ranker: Any, split: Split) -> tuple[dict[str
 
 
 def _of_test(ranker: Any, split: Split) -> dict[str, int]:
-    """Of the test's users: those without a list, and what is in their lists though they had it before."""
+    """Numbers of tested users, of those without a list, and of listed items that they had before the test."""
     tested = np.unique(split.targets(schema.TEST)[schema.USER].to_numpy())
     offsets, items = ranker.offsets.cpu().numpy(), ranker.items.cpu().numpy()
     lengths = np.diff(offsets)
@@ -73,13 +73,13 @@ def _sentences(facts: Mapping[str, Any], unmeasured: list[str]) -> list[str]:
 
 
 def measured(cfg: DictConfig, module: RecommenderModule, values: Values, prefix: str = "") -> Values:
-    """The test's values, with NaN for metrics that the lists are too short for; of most runs the values as they are.
+    """The test's values, with NaN for metrics that need longer lists than a run with outside lists has.
 
     Args:
-        cfg: The run's.
-        module: With the ranker.
-        values: Of all queries by name, or of each query by column; names may begin with a segment, as "items=cold/".
-        prefix: Before the metric's name, as "test/".
+        cfg: The run's configuration.
+        module: The module with the ranker.
+        values: Means by name, or values of each query by column; names may begin with a segment, as "items=cold/".
+        prefix: The prefix of metric names, as "test/".
     """
     unmeasured = {f"{prefix}{name}" for name in _unmeasured(cfg, module.recommender.ranker)}
     if isinstance(values, pl.DataFrame):
@@ -89,7 +89,7 @@ def measured(cfg: DictConfig, module: RecommenderModule, values: Values, prefix:
 
 
 def measured_segments(cfg: DictConfig, module: RecommenderModule) -> dict[str, dict[str, float]]:
-    """The test's values by segment of items, likewise."""
+    """The test's values by segment of items, with NaN as in `measured`."""
     found = module.metrics_of(schema.TEST).segments()
     return {name: measured(cfg, module, values) for name, values in found.items()}
 

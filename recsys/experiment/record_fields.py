@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def measured_fields(module: Any, seconds: dict[str, float], metrics: dict[str, float]) -> dict[str, Any]:
-    """What was measured of a run: times by stage, memory, numbers of weights and metrics."""
+    """Measurements of a run: seconds by stage, peak memory in MB, numbers of weights, and metrics."""
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in module.recommender.parameters()]
     ranker = module.recommender.ranker
     if isinstance(ranker, Tunable):
@@ -75,19 +75,19 @@ def protocol(cfg: DictConfig, split: Split) -> dict[str, Any]:
 
 
 def _limits(cfg: DictConfig) -> dict[str, Any]:
-    """What makes Lightning test fewer queries than there are, with the size of their batches; nothing, mostly."""
+    """Trainer settings that reduce the number of tested queries, with the size of batches; empty without them."""
     limits = {key: cfg.trainer.get(key) for key in ("limit_test_batches", "fast_dev_run") if cfg.trainer.get(key)}
     return {**limits, "max_scores": cfg.batches.max_scores} if limits else {}
 
 
 def label(cfg: DictConfig) -> str:
-    """A run in a word or two: "bert+dot", "bert-int8+dot", "cf" on IDs only, or the name of outside lists."""
+    """A run's short name: "bert+dot", "bert-int8+dot", "cf" on IDs only, or the name of outside lists."""
     if is_outside(cfg.ranker):
         return str(cfg.ranker.name)
     encoder = choice_of(cfg, "encoder")
     text = encoder if has_text(cfg) else None
     if text is not None and (precision := cfg.encoder.get("precision", "float32")) != "float32":
-        text = f"{text}-{precision}"  # vectors of its own
+        text = f"{text}-{precision}"  # precision changes the vectors
     return "+".join(filter(None, [text, choice_of(cfg, "ranker")]))
 
 

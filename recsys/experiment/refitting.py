@@ -1,4 +1,4 @@
-"""The refit command: a finished run's setting, fitted on all interactions, for production."""
+"""The refit command: a finished run's configuration, fitted on all interactions for production."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from recsys.tracking.run_folder import in_folder
 
 
 def refit_run(run: Run, cache_dir: str | None = None) -> Run:
-    """The run's setting, fitted on every interaction of the data, the test part included; it has no metrics.
+    """The run's configuration, fitted on all interactions including the test part; it has no metrics.
 
     Args:
         run: A finished run that was validated.
-        cache_dir: Of encoded texts; None for that of the run.
+        cache_dir: Cache folder of encoded texts; None for the run's.
 
     Raises:
         ConfigError: If the run was fitted on everything already.
@@ -30,13 +30,17 @@ def refit_run(run: Run, cache_dir: str | None = None) -> Run:
 
 
 def production_config(run: Run, cache_dir: str | None = None) -> DictConfig:
-    """The configuration of `refit_run`."""
+    """The configuration of `refit_run`.
+
+    Raises:
+        ConfigError: If the run was fitted on everything already.
+    """
     from recsys.experiment.fitting import refit_config
 
     record, folder = run.record, run.folder
     if record.config.get("test_knowledge") == schema.ALL:
         raise ConfigError(f"run={record.run_id} is fitted on all interactions already: give the run that was tested.")
-    chosen = plain(run.cfg)  # of a run that is reopened, its record has been checked
+    chosen = plain(run.cfg)  # checked when the run was reopened
     config: Any = OmegaConf.create(in_folder(chosen, chosen["paths"]["run_dir"]))
     config.paths.runs_dir, config.paths.run_dir = str(folder.parent), str(folder.parent / "unnamed")
     config.paths.cache_dir = cache_dir or config.paths.cache_dir

@@ -1,4 +1,4 @@
-"""The rehearsal: a configuration's model on a toy data set, before any data is read."""
+"""The check of a configuration before any data is read: its model is built for a toy data set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from recsys.training.datamodule import check_batches
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
 
-# Keys that no component is made of, so that the seeds of a cell are rehearsed once.
+# Keys that do not affect this check, so that it is done once for all seeds of a configuration.
 UNREHEARSED = ("seed", "paths", "tags", "tuning", "overrides", "rerun", "choices")
 
 
@@ -34,7 +34,7 @@ def rehearse(cfg: DictConfig) -> None:
     """Build the model for a toy data set, so that an impossible value raises an error before any data is read.
 
     Raises:
-        ConfigError: From the component with the impossible value.
+        ConfigError: If a value is impossible; the error is that of its component.
     """
     values = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(values, dict)
@@ -43,7 +43,7 @@ def rehearse(cfg: DictConfig) -> None:
 
 @lru_cache(maxsize=32)
 def _rehearse(settings: Settings) -> None:
-    """Nothing is cached for a configuration that raises an error."""
+    """The cached check; a configuration that raises an error is checked again."""
     cfg = settings.node
     for group in ("data", "split"):
         shared(group, cfg[group])
@@ -87,7 +87,7 @@ def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
     if not (isinstance(ranker, SequenceReader) if profile is None else profile.learns_sequences):
         raise ConfigError(
             f"batches.train_history={SEQUENCE} needs a profile or ranker that predicts each item of a sequence, and "
-            f"profile={cfg.choices.profile} ranker={cfg.choices.ranker} do not: "
+            f"profile={cfg.choices.profile} and ranker={cfg.choices.ranker} do not: "
             "use profile=transformer profile.count_from=oldest, recurrent or bidirectional, or "
             "batches.train_history=before."
         )

@@ -44,12 +44,13 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
 
     Args:
         cfg: The configuration.
-        callbacks: Lightning callbacks beside those of the configuration; they must not move results.
+        callbacks: Lightning callbacks in addition to those of the configuration; they must not change results.
         wait: Whether to wait for another process that is making the same run.
 
     Raises:
-        ConfigError: If the configuration is impossible; before any data is read.
+        ConfigError: If the configuration is impossible, which is found before any data is read where possible.
         DataError: If the data is malformed.
+        RecsysError: If training has diverged, or scores are NaN.
         BusyError: If another process is making the run and `wait` is False.
     """
     check(cfg)
@@ -70,7 +71,7 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
     is_first = is_first_process()
     if is_first:
         tidy(store.root)
-    # Further processes of ddp work on the run that the first has locked.
+    # With ddp only the first process locks the run.
     with store.lock(identifier, wait) if is_first else nullcontext():
         found = _finished(cfg, identifier)  # another process may have made it while this one waited
         if found is not None:
@@ -84,7 +85,7 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
 
 
 def find(cfg: DictConfig) -> Run | None:
-    """The run of this configuration on this data, finished or failed, if the store has it; imports nothing heavy."""
+    """The run of this configuration on this data, finished or failed; None if the store does not have it."""
     return _stored(cfg, identify(cfg))
 
 
@@ -100,14 +101,15 @@ def _finished(cfg: DictConfig, identifier: str | None) -> Run | None:
         return None
     if not Store(Path(cfg.paths.runs_dir)).is_whole(found.record):
         return None
-    remove_checkpoints(found.folder)  # where it was killed after its record was written
+    remove_checkpoints(found.folder)  # they are left if it was interrupted after its record was written
     return found
 
 
 def record_failure(cfg: DictConfig, error: str) -> Record:
     """Record that a run failed, with its traceback; a run whose data cannot be read is named by its configuration.
 
-    Its checkpoints go: they may hold what made it fail, so a retry begins anew. The record of a finished run stays.
+    Its checkpoints are removed, as they may contain the cause of the failure: a retry starts again. The record of a
+    finished run stays.
 
     Raises:
         RecordError: If there is a record that cannot be read; it stays.
@@ -171,7 +173,7 @@ def _prepare(cfg: DictConfig, identifier: str, callbacks: Sequence[Callback]) ->
     set_threads(cfg.num_threads)
     trainer = build_trainer(cfg, [progress, *callbacks])
     for logger in trainer.loggers:
-        if not isinstance(logger, CSVLogger):  # whose file would repeat the record's configuration
+        if not isinstance(logger, CSVLogger):  # its file would repeat the record's configuration
             logger.log_hyperparams(logged_config(cfg, identifier))
     return trainer, progress
 
@@ -179,7 +181,7 @@ def _prepare(cfg: DictConfig, identifier: str, callbacks: Sequence[Callback]) ->
 def _fit(
     cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
 ) -> tuple[Fitted, Selection, Split]:
-    """The model to test, what validation chose, and the split that the model was fitted on."""
+    """The model to test, the result of validation, and the split that the model was fitted on."""
     from recsys.experiment.fitting import known_selection, refit
 
     if not is_refitted(cfg, split):
@@ -201,7 +203,7 @@ def _fit(
 def _test(
     cfg: DictConfig, trainer: Trainer, fitted: Fitted, watch: Stopwatch
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """The metrics of the test, and the biases of a ranker that measures its own."""
+    """The test metrics, and the biases of a ranker that is `Diagnosable`."""
     from recsys.experiment.build import measure_ranker
     from recsys.experiment.outside import measured
     from recsys.rankers.base import Diagnosable
@@ -231,7 +233,7 @@ def _save_weights(cfg: DictConfig, module: RecommenderModule) -> dict[str, str]:
 def _select(
     cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
 ) -> tuple[Fitted, Selection]:
-    """The model that is fitted on the train part alone, with the weights that validation chose."""
+    """The model fitted on the train part alone, with the weights of the best validation."""
     from recsys.experiment.fitting import Selection, fit
     from recsys.training import trainer as training
     from recsys.training.interrupts import signals_passed_on
@@ -252,7 +254,7 @@ def _select(
 
 
 def _encoding(selection: Selection, fitted: Fitted) -> dict[str, Any]:
-    """How the tested model's encoder read the texts; those about validated users were read before the refit."""
+    """The report of the tested model's encoder; its part on validation users is from before the refit."""
     users = {**selection.encoding.get("users", {}), **fitted.encoding.get("users", {})}
     return {**fitted.encoding, **({"users": users} if users else {})}
 

@@ -33,7 +33,7 @@ def _named(cfg: DictConfig, data_fingerprint: str) -> str:
 
 
 def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
-    """The code of a run's components, and the content of its weights, since their files may change later."""
+    """The code of a run's components, and hashes of the files that it reads, since these may change later."""
     encoder = build("encoder", cfg.encoder)
     contents = {} if encoder is None else {"encoder_content": encoder.identity()}
     if cfg.ranker.get("language_model") is not None:

@@ -1,4 +1,4 @@
-"""The teacher of a distilled model: a finished run, checked, and its lists of scores, which are computed once."""
+"""The teacher of a distilled model: a finished run, and its cached lists of scores."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ FOLDER = "teachers"  # in the cache
 
 
 def teacher_of(cfg: DictConfig) -> Run | None:
-    """The finished run that a configuration's loss learns from; None for a loss without a teacher.
+    """The finished run that is the teacher of a configuration's loss; None for a loss without a teacher.
 
-    A model that is fitted on all interactions for production has nothing to be tested on, so any teacher is allowed.
+    A model that is fitted on all interactions for production is not tested, so any teacher is allowed.
 
     Raises:
         ConfigError: If there is no such run, or its model may have been fitted on more than the train part.
@@ -79,17 +79,17 @@ def _check_candidates(cfg: DictConfig, teacher: Run) -> None:
 
 
 def teacher_identity(teacher: Run) -> dict[str, Any]:
-    """What a distilled run depends on beside its configuration: the teacher and its weights."""
+    """The teacher's run id and the checksum of its weights, on which a distilled run depends."""
     return {"run_id": teacher.record.run_id, "weights": teacher.record.checksums.get(WEIGHTS)}
 
 
 def teacher_facts(cfg: DictConfig) -> dict[str, Any]:
-    """What a distilled run inherits, for its record: its teacher, and the language models that the teacher read.
+    """The teacher of a distilled run and the language models behind it, for the record; empty without a teacher.
 
-    Those of the teacher's own teacher are among them. Empty for a loss without a teacher.
+    Language models and written texts of the teacher's own teacher are included.
 
     Returns:
-        `run_id`, `name`, the weights `pretrained` outside of the run, and `written`: whether it read written texts.
+        `run_id` and `name`, the `pretrained` weights that it used, and `written`: whether it used written texts.
     """
     teacher = teacher_of(cfg)
     if teacher is None:
@@ -103,9 +103,9 @@ def teacher_facts(cfg: DictConfig) -> dict[str, Any]:
 def teacher_lists(cfg: DictConfig, split: Split) -> TeacherLists | None:
     """The teacher's best items of each train user, from the cache or computed; None for a loss without a teacher.
 
-    The teacher is given the train histories of `split` only. They are whole in a fit on all interactions. Items
-    without train interactions in this split or in the teacher's are no candidates, as they are no negatives. Users
-    without any have no candidates.
+    The teacher scores from the train histories of `split` only; in a fit on all interactions, these are the whole
+    histories. Items without train interactions in this split or in the teacher's are no candidates, as they are no
+    negatives. Users without train interactions have no candidates.
 
     Args:
         cfg: The configuration of the distilled model.
@@ -120,7 +120,7 @@ def teacher_lists(cfg: DictConfig, split: Split) -> TeacherLists | None:
     _check_same_data(cfg, teacher, split)
     parts = [*teacher_identity(teacher).values(), split.fingerprint, cfg.loss.n_candidates]
     if cfg.test_knowledge != schema.TRAIN_ONLY:
-        parts.append(cfg.test_knowledge)  # other histories
+        parts.append(cfg.test_knowledge)  # histories differ
     path = cache_dir(cfg) / FOLDER / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.npz"
     found = _read(path)
     if found is None:

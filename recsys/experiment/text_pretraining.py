@@ -1,4 +1,4 @@
-"""The pretrain command: a language model from the train part's texts, as a folder that an encoder reads."""
+"""The texts of the train part that the pretrain command trains a language model on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def train_texts(split: Split, kind: str, items_per_text: int) -> list[str]:
     Args:
         split: Only its train part is read.
         kind: "items", "histories" or "both".
-        items_per_text: A history of more items is several texts, the oldest items first.
+        items_per_text: Maximum number of items per text; longer histories are several texts, the oldest items first.
     """
     items = [text for text, warm in zip(split.dataset.texts, split.warm_items, strict=True) if warm]
     if kind == "items":
@@ -27,7 +27,7 @@ def train_texts(split: Split, kind: str, items_per_text: int) -> list[str]:
 
 
 def _histories(split: Split, items_per_text: int) -> list[str]:
-    """The train part is ordered by user, then time."""
+    """The texts of the users' histories; the train part is ordered by user, then time."""
     texts = pl.Series(split.dataset.texts)
     rows = split.train.select(USER, text=texts.gather(split.train[ITEM]))
     by_user = rows.group_by(USER, maintain_order=True).agg("text")["text"].to_list()

@@ -1,4 +1,4 @@
-"""Texts about all items or users of a data set, and the provenance that says what they read."""
+"""Writing texts about all items or users of a data set with a language model, and their provenance."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from recsys.schema import TRAIN, WRITTEN, DataError
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be written.
+    """The task of writing texts.
 
     Attributes:
         generator: The model, not open yet.
         prompt: The template.
         split: The data.
-        ids: Raw ids of the items or users.
-        prompts: (n) their prompts; "" for none.
-        budget: Of the calls.
+        ids: Raw ids (n,) of the items or users.
+        prompts: Their n prompts; "" for none.
+        budget: Budget of the calls.
     """
 
     generator: Generator
@@ -49,12 +49,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Written:
-    """The texts.
+    """Written texts.
 
     Attributes:
-        table: `item_id` or `user_id`, and `written`, null where no attempt gave a text.
-        provenance: A flat description of where they come from.
-        answers: What they took.
+        table: `item_id` or `user_id`, and `written`, null if no attempt gave a valid text.
+        provenance: A flat description of their origin.
+        answers: The answers, with the numbers of calls and tokens.
     """
 
     table: pl.DataFrame
@@ -77,12 +77,12 @@ def task(cfg: DictConfig) -> Task:
     ids, prompts = getattr(split.dataset, prompt.about)[key], prompt.fill(split)
     n = len(prompts) if cfg.n_texts is None else cfg.n_texts
     if not any(prompts[:n]):
-        raise DataError(f"the {prompt.about} of {split.dataset.name} have nothing that prompt.template names.")
+        raise DataError(f"the {prompt.about} of {split.dataset.name} have no value for any field of prompt.template.")
     return Task(generator, prompt, split, ids[:n], prompts[:n], budget)
 
 
 def write(cfg: DictConfig, task: Task, done: Callable[[int], object] = int) -> Written:
-    """Write the texts; answers are kept in the cache one by one, so that a killed command goes on there.
+    """Write the texts; each answer is cached at once, so that an interrupted command continues.
 
     Raises:
         BudgetError: If the budget is used up.

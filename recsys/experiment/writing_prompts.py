@@ -1,4 +1,4 @@
-"""Prompts about items and users: templates over what the catalogue and the train part know of them."""
+"""Prompts about items and users, from templates over columns of the catalogue and train interactions."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ KEY = "prompt.template"
 
 @dataclass(frozen=True)
 class WritingPrompt(ABC):
-    """A template of prompts, and how an answer becomes a text.
+    """A template of prompts, and the conversion of an answer to a text.
 
     Attributes:
-        template: Of a prompt. An empty field takes the literal before it away; without any field there is no prompt.
-        json_schema: Of the object that an answer must have; None for a plain text.
+        template: Template of a prompt. If a field is empty, the literal text before it is dropped too; if all fields
+            are empty, there is no prompt.
+        json_schema: JSON schema of the object that an answer must contain; None for a plain text.
         text: A template over the object's properties; needed with a schema.
         examples: Few-shot examples before each prompt: mappings with the `id` of an item or user of the train part, and
             its `answer`.
+
+    Raises:
+        ConfigError: If the template has no field, or the schema, `text` or an example is invalid.
     """
 
     template: str
@@ -62,7 +66,7 @@ class WritingPrompt(ABC):
         read_examples(self.examples, self.check_answer)
 
     def fill(self, split: Split) -> list[str]:
-        """(n) prompts in the order of the items or users, with the examples; "" where nothing is known of one.
+        """The n prompts in the order of the items or users, with the examples; "" if all fields of one are empty.
 
         Raises:
             ConfigError: If the template has an unknown field, or an example is not of the train part.
@@ -73,16 +77,16 @@ class WritingPrompt(ABC):
 
     @abstractmethod
     def _filled(self, split: Split) -> list[str]:
-        """(n) prompts without the examples."""
+        """The n prompts without the examples."""
 
     @property
     def sha256(self) -> str:
-        """A hash of all that prompts and texts depend on beside the data and the model."""
+        """A hash of everything that prompts and texts depend on besides the data and the model."""
         content = {key: value for key, value in vars(self).items() if value or key != "examples"}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def check_answer(self, answer: str) -> str | None:
-        """The text that an answer becomes, in one line; None where it is empty or not what the schema describes."""
+        """The text of an answer, in one line; None if it is empty or does not match the schema."""
         if self.json_schema is None:
             return " ".join(answer.split()) or None
         from recsys.language_models.structured import object_in
@@ -93,7 +97,7 @@ class WritingPrompt(ABC):
 
 @dataclass(frozen=True)
 class ItemPrompt(WritingPrompt):
-    """About an item, over the columns of the catalogue, such as `title` and `text`; reads no interactions."""
+    """A prompt about an item, over columns of the catalogue such as `title` and `text`; no interactions are used."""
 
     about = ABOUT_ITEMS
 
@@ -106,12 +110,15 @@ class ItemPrompt(WritingPrompt):
 
 @dataclass(frozen=True)
 class HistoryPrompt(WritingPrompt):
-    """About a user, over the users' columns and `items`, the newest of the user's train interactions.
+    """A prompt about a user, over the users' columns and `items`, the newest items of the user's train interactions.
 
     Attributes:
-        n_items: The newest items that are named, the newest first.
+        n_items: Number of newest items in the prompt, the newest first.
         item_text: "title" (the whole text if the data has no titles) or "text".
-        separator: Between items.
+        separator: Text between items.
+
+    Raises:
+        ConfigError: If a value is impossible.
     """
 
     n_items: int = 20
@@ -137,7 +144,7 @@ class HistoryPrompt(WritingPrompt):
 
 
 def text_of(found: Mapping[str, Any], template: str) -> str:
-    """The properties of an object in a template; lists are joined by commas.
+    """The template with the properties of an object; lists are joined by commas.
 
     Example:
         >>> text_of({"likes": ["jazz", "noir"], "mood": None}, "Likes {likes}. Mood: {mood}.")

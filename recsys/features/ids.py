@@ -1,4 +1,4 @@
-"""Item features that are a learnt ID embedding alone, which may begin at the principal components of the texts."""
+"""Item features from a learnt ID embedding alone, optionally initialised with principal components of the texts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ INITIALISATIONS = RANDOM, TEXT = "random", "text"
 class IdFeatures(ItemFeatures):
     """A learnt ID embedding for each item.
 
-    With `init=text` it begins at the first principal components of the encoder's vectors, in all scaled to the standard
-    deviation `init_std` (Harte et al., "Leveraging Large Language Models for Sequential Recommendation", RecSys 2023:
-    LLM2BERT4Rec). The vectors have no other use. Where they have fewer components than `dim`, the other dimensions
-    begin at random.
+    With `init=text` it is initialised with the first principal components of the encoder's vectors, scaled together to
+    the standard deviation `init_std` (Harte et al., "Leveraging Large Language Models for Sequential Recommendation",
+    RecSys 2023: LLM2BERT4Rec). The vectors have no other use. If they have fewer components than `dim`, the other
+    dimensions are initialised at random.
 
     Args:
         context: Sizes of the data; `context.dim` is the width of the vectors.
@@ -27,8 +27,8 @@ class IdFeatures(ItemFeatures):
         init_std: Standard deviation of the initial embedding.
 
     Raises:
-        ConfigError: If `init` is unknown, if it needs text vectors and there are none or they are trained, or if it
-            ignores those that there are.
+        ConfigError: If `init` is unknown, if `init=text` has no text vectors, if `init=random` has some, or if the
+            encoder is fine-tuned.
     """
 
     def __init__(self, context: ModelContext, text: TextVectors, init: str = TEXT, init_std: float = 0.1) -> None:

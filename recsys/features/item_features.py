@@ -1,4 +1,4 @@
-"""Item features: what an encoder made of the items' texts, projected, and perhaps the items' IDs."""
+"""Item features: projected text vectors of the items, learnt IDs, or both."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class ItemFeatures(nn.Module):
         context: Sizes of the data; `context.dim` is the width of the vectors.
         text: Text vectors by item, frozen or not; their width is 0 for `encoder=none`.
         ids: Whether items have a learnt ID embedding; None: only with `encoder=none`.
-        normalize: `center` takes the train items' mean from the text vectors and scales them to a mean squared length
-            of 1, `standardize` first scales each dimension to the same variance, `none` leaves them as they are. The
-            statistics are those of the vectors before training.
+        normalize: `center` subtracts the train items' mean from the text vectors and scales them to a mean squared
+            length of 1; `standardize` also scales each dimension to the same variance; `none` leaves them as they are.
+            The statistics are those of the vectors before training.
         vectors: Further linear steps after `normalize`, fitted on the train items: truncation (which comes first),
             removal of top directions, PCA, whitening. None for none.
-        hidden_dim: Width of a hidden layer in the projection; null for a linear projection.
+        hidden_dim: Width of a hidden layer in the projection; None for a linear projection.
         dropout: Dropout rate on the text vectors, in training.
         init_std: Standard deviation of the initial ID embedding.
 
@@ -34,7 +34,7 @@ class ItemFeatures(nn.Module):
         ConfigError: If there is neither text nor ID, or a value is unknown.
 
     Attributes:
-        has_other_parts: Whether a subclass gives items vectors of its own beside those of text and ID.
+        has_other_parts: Whether a subclass adds other vectors to those of text and ID.
     """
 
     has_other_parts: bool = False
@@ -54,7 +54,7 @@ class ItemFeatures(nn.Module):
         if normalize not in NORMALIZATIONS:
             raise ConfigError(f"features.normalize is {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}.")
         self.text = text
-        if context.texts is not None and text.dim and vectors is not None:  # not so in a rehearsal, on toy vectors
+        if context.texts is not None and text.dim and vectors is not None:  # None: checked on toy vectors
             vectors.check_width(text.dim)
         fit_normalization(text, context.warm_items, normalize, vectors or PostProcessing())
         self.projection = _projection(text.dim, context.dim, hidden_dim, dropout)
@@ -76,8 +76,8 @@ class ItemFeatures(nn.Module):
     def table(self, *indices: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Vectors of the distinct items of several index tensors, and each tensor's rows in that table.
 
-        If as many entries are needed as there are items, the table is the whole catalogue, in its order, unless
-        text vectors are costly.
+        If the tensors have at least `n_items` entries together, the table is the whole catalogue in its order, unless
+        text vectors are costly to compute.
         """
         if not self.text.costly and sum(idx.numel() for idx in indices) >= self.text.n_items:
             return self.catalogue(), list(indices)

@@ -19,22 +19,22 @@ COMBINATIONS = SUM, CONCAT = "sum", "concat"
 
 
 class SemanticIdFeatures(ItemFeatures):
-    """Σ over levels l of a learnt vector of the first l codes of the item; or these vectors side by side.
+    """Σ over levels l of a learnt vector of the item's first l codes; or the concatenation of these vectors.
 
     Zheng et al., "Enhancing Embedding Representation Stability in Recommendation Systems with Semantic ID", RecSys 2025
-    (arXiv 2504.02137): prefixes as n-grams. The codes are made of the encoder's vectors before training. An item
-    without train interactions shares the prefixes of items with similar texts; prefixes that no train item has are
-    zeros. Items with equal codes have equal vectors, unless `add_text` or `ids` distinguishes them.
+    (arXiv 2504.02137): prefixes as n-grams. The codes are quantised from the encoder's vectors before training. An item
+    without train interactions shares prefixes with items of similar texts; prefixes that no train item has are zeros.
+    Items with equal codes have equal vectors, unless `add_text` or `ids` distinguishes them.
 
     Args:
         context: Sizes of the data; `context.dim` is the width of the vectors.
         text: Text vectors by item.
-        codes: How the codes are made.
+        codes: Quantisation of the text vectors.
         combine: `sum`, or `concat` of vectors of about dim / n_levels each.
         add_text: Whether the projected text is added.
         ids: Whether a learnt ID embedding is added.
         init_std: Standard deviation of the initial vectors.
-        others: Further settings of `ItemFeatures`, of the text.
+        others: Further settings of `ItemFeatures` for the text vectors.
 
     Raises:
         ConfigError: If a value is impossible, if there are no text vectors, or if training would change them and
@@ -109,5 +109,5 @@ def _known(column: Tensor, train_items: Tensor) -> tuple[Tensor, int]:
 
 def _shares(dim: int, n_levels: int) -> list[int]:
     if dim < n_levels:
-        raise ConfigError(f"features.dim is {dim}; features.combine={CONCAT} needs one for each of {n_levels} levels.")
+        raise ConfigError(f"features.dim is {dim}; features.combine={CONCAT} needs at least {n_levels}, one per level.")
     return [dim // n_levels + (level < dim % n_levels) for level in range(n_levels)]

@@ -1,4 +1,4 @@
-"""Item features from several views of an item, weighed by attention: its text and its categories."""
+"""Item features from several views of an item, weighted by attention: its text and its categories."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ class ViewFeatures(ItemFeatures):
         super().__init__(context, text, **others)
         check_whole("features.attention_dim", attention_dim, 1)
         if context.categories is None or context.n_categories == 0:
-            raise ConfigError(
-                "features=views weighs an item's text against its categories, and the data has none: use features=text."
-            )
+            raise ConfigError("features=views needs categories of items, and the data has none: use features=text.")
         self.register_buffer("categories", context.categories.clone(), persistent=False)
         self.embedding = nn.Embedding(context.n_categories, context.dim)
         nn.init.normal_(self.embedding.weight, std=0.1)

@@ -65,8 +65,8 @@ class EncodedItems:
         vectors: (n_items, text_dim) float32.
         warm: (n_items,) bool, whether an item has train interactions.
         trains_on_cold: See `ModelContext`.
-        texts: Of all items.
-        encoder: Makes the encoder, fitted on the train items' texts; called only if its weights are needed.
+        texts: Texts of all items.
+        encoder: Returns the encoder, fitted on the train items' texts; called only if its weights are needed.
     """
 
     vectors: Tensor
@@ -93,7 +93,7 @@ class FineTuning(ABC):
         """Choose the parameters of a transformer that are trained, and freeze the others.
 
         Args:
-            model: Of transformers, such as a causal language model.
+            model: A model of the library transformers, such as a causal language model.
 
         Returns:
             The chosen parameters with their learning rates (`lr`), as groups of an optimizer.

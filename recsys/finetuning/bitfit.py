@@ -17,7 +17,7 @@ class BitFit(EncoderFineTuning):
     """The biases of the transformer are trained, about a thousandth of its weights.
 
     Args:
-        learning_rate: Of the biases; usually higher than for whole layers.
+        learning_rate: Learning rate of the biases; usually higher than for whole layers.
         options: Further arguments of `EncoderFineTuning`.
 
     Raises:

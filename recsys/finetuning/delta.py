@@ -18,7 +18,7 @@ class Delta(FineTuning):
     The projection after it is the same for warm and cold items.
 
     Args:
-        learning_rate: Of the offsets; the optimizer's weight decay keeps them small.
+        learning_rate: Learning rate of the offsets; the optimizer's weight decay keeps them small.
 
     Raises:
         ConfigError: If the learning rate is not positive.
@@ -39,7 +39,7 @@ class OffsetVectors(TextVectors):
 
     Args:
         items: The catalogue.
-        learning_rate: Of the offsets.
+        learning_rate: Learning rate of the offsets.
     """
 
     def __init__(self, items: EncodedItems, learning_rate: float) -> None:

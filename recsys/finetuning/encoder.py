@@ -16,17 +16,17 @@ from recsys.layers.lookup import take_rows
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
-CLOSE = 1e-3  # of the largest value: vectors from the cache may have been made on another device
+CLOSE = 1e-3  # of the largest value: cached vectors may be from another device
 
 
 class EncoderFineTuning(FineTuning):
     """Trains a transformer, or a part of it.
 
     Args:
-        learning_rate: Of the transformer's last layer.
-        layer_decay: Each layer has this times the learning rate of the one above it; 1 for the same everywhere.
-        warmup_steps: Steps over which the transformer's learning rates rise from 0.
-        gradient_checkpointing: Less memory, more time: states are recomputed in the backward pass.
+        learning_rate: Learning rate of the transformer's last layer.
+        layer_decay: Each layer has this times the learning rate of the one above it; 1 for the same in all layers.
+        warmup_steps: Number of steps over which the transformer's learning rates rise linearly.
+        gradient_checkpointing: Whether states are recomputed in the backward pass, for less memory and more time.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -70,7 +70,7 @@ class EncoderFineTuning(FineTuning):
         return self._groups(model, lambda: find_blocks(model))
 
     def chosen(self, model: Any) -> set[str]:
-        """Names of the parameters that are trained, of a whole transformer; all by default."""
+        """Names of the trained parameters of a whole transformer; all by default."""
         return {name for name, _ in model.named_parameters()}
 
     def _groups(self, model: Any, blocks: Callable[[], tuple[str, nn.ModuleList]]) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ class EncodedVectors(TextVectors):
         vectors: (n_items, text_dim) of the items before training.
         network: Encodes distinct texts by index.
         text_of: (n_items,) the index of each item's text.
-        groups: The optimizer's groups of the network's parameters.
+        groups: The optimizer's parameter groups of the network.
     """
 
     text_of: Tensor
@@ -132,11 +132,11 @@ class EncodedVectors(TextVectors):
 
 
 def freeze(model: nn.Module, frozen: set[str]) -> None:
-    """Turn parameters into buffers without gradients, which are not saved: they are read from the encoder again.
+    """Turn parameters into buffers without gradients, which are not saved: a reloaded run has them from its encoder.
 
     Args:
-        model: Is changed in place.
-        frozen: Names of its parameters.
+        model: The model, changed in place.
+        frozen: Names of the parameters to freeze.
     """
     for module_name, module in list(model.named_modules()):
         for name, parameter in list(module.named_parameters(recurse=False)):
@@ -168,7 +168,7 @@ def layers_above(parameter: str, stack: str, blocks: nn.ModuleList) -> int:
 @torch.no_grad()
 def _check_same(network: TextNetwork, text_of: Tensor, vectors: Tensor) -> None:
     """Raise an error if the network's vectors are not those of the frozen encoder."""
-    # With the longest text, since local attention may differ in long texts only.
+    # The longest text is among them, since local attention may differ in long texts only.
     longest = torch.from_numpy(network.lengths)[text_of].argmax().view(1)
     rows = torch.cat([torch.arange(min(7, len(text_of))), longest])
     texts, expected = text_of[rows].unique(return_inverse=True)

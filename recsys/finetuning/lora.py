@@ -18,8 +18,8 @@ class Lora(EncoderFineTuning):
     """Products of two low-rank matrices are trained and added to frozen weight matrices, with the library peft.
 
     Args:
-        learning_rate: Of the adapters; usually higher than for whole layers.
-        rank: Of the product.
+        learning_rate: Learning rate of the adapters; usually higher than for whole layers.
+        rank: Rank of the product.
         alpha: The product is scaled by alpha / rank.
         dropout: Dropout rate before the adapters, in training.
         target_modules: Names, or their ends, of the matrices that have adapters; None for peft's default.

@@ -1,4 +1,4 @@
-"""Additive attention: shares of several vectors by a learnt query."""
+"""The masked softmax of additive attention."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def masked_softmax(logits: Tensor, mask: Tensor) -> Tensor:
         [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
     """
     logits = logits.masked_fill(~mask, -torch.inf)
-    # A row of which nothing is left is all -inf, whose softmax is NaN: it is given zeros before and after.
+    # The softmax of a row that is masked throughout would be NaN: it is set to zeros before and after.
     empty = ~mask.any(dim=1, keepdim=True)
     return torch.softmax(logits.masked_fill(empty, 0.0), dim=1).masked_fill(empty, 0.0)

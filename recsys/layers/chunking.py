@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def in_parts(function: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> Tensor:
-    """`function(rows)`, (n, …), made of `size` rows at a time.
+    """`function(rows)`, (n, …), computed for `size` rows at a time.
 
-    Without gradients each part's result is written to its place at once: many small results that wait for one another
-    split the memory that the large intermediates between them leave behind.
+    Without gradients each part's result is copied to one tensor at once: many small results would fragment the memory
+    that the large intermediates leave free.
 
     Example:
         >>> in_parts(lambda part: 2 * part, torch.tensor([1, 2, 3]), 2).tolist()

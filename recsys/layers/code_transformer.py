@@ -11,7 +11,7 @@ from recsys.layers.transformer_blocks import positions, transformer
 
 
 class CrossLayer(nn.Module):
-    """Attention of queries to the encoded history, then a perceptron; each normalises its input first.
+    """Attention of queries to the encoded history, then a perceptron, each after a layer normalisation.
 
     Args:
         dim: Width of the vectors.
@@ -27,7 +27,7 @@ class CrossLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, queries: Tensor, memory: Tensor, padding: Tensor | None, hidden: Tensor | None) -> Tensor:
-        """Vectors (B, Q, dim); `padding` (B, S) and `hidden` (Q, S) are True for what is not read of `memory`."""
+        """Vectors (B, Q, dim); `padding` (B, S) and `hidden` (Q, S) are True for entries of `memory` to ignore."""
         normed = self.norm(queries)
         found = self.attention(normed, memory, memory, padding, need_weights=False, attn_mask=hidden)[0]
         queries = queries + self.dropout(found)
@@ -38,17 +38,17 @@ class CrossLayer(nn.Module):
 class CodeTransformer(nn.Module):
     """Reads the codes of a history and predicts those of an item, one after the other.
 
-    The encoder is causal over the history's codes, which follow a start token, so that one pass serves each position of
-    a sequence. The decoder reads a prefix as the sum of its codes' vectors, of which each level has its own, and
-    attends to the history.
+    The encoder is causal over the history's codes, which follow a start token, so that one pass serves all positions of
+    a sequence. The decoder reads a prefix as the sum of its codes' vectors, with a table for each level, and attends to
+    the history.
 
     Args:
-        sizes: How many codes there are at each of the D levels.
+        sizes: Number of codes at each of the D levels.
         dim: Width of the vectors.
         n_layers: Layers of the encoder, and of the decoder.
         n_heads: Number of heads; must divide `dim`.
         dropout: Dropout rate, in training.
-        max_positions: Items of a history with a position of their own; later ones share the last.
+        max_positions: Number of items of a history with a position embedding of their own; later ones share the last.
     """
 
     offsets: Tensor

@@ -17,9 +17,9 @@ class CodeTrie(nn.Module):
 
     Attributes:
         codes: The codes.
-        sizes: How many codes there are at each level, (D,).
+        sizes: Number of codes at each level, (D,).
         nodes: (n_items, D + 1) the node of each item's prefix of 0 … D codes; the last ones are the leaves.
-        n_nodes: The nodes of each level, (D + 1,).
+        n_nodes: Number of nodes at each level, (D + 1,).
     """
 
     codes: Tensor
@@ -53,7 +53,7 @@ class CodeTrie(nn.Module):
         return len(self.sizes)
 
     def child_table(self, level: int) -> Tensor:
-        """(n, size) the child of each node of a level by each code; −1 where there is none."""
+        """(n, size) the child of each node of a level for each code; −1 if there is none."""
         return self.get_buffer(f"child_{level}")
 
     def allowed(self, level: int, train_only: bool) -> Tensor:
@@ -65,7 +65,7 @@ class CodeTrie(nn.Module):
         return self.get_buffer(f"parent_{level}")
 
     def branching(self, level: int) -> Tensor:
-        """The nodes of a level with several children."""
+        """The nodes of a level that have several children."""
         return self.get_buffer(f"branching_{level}")
 
     def examples(self, level: int) -> Tensor:

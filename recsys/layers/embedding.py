@@ -11,13 +11,13 @@ from recsys.layers.lookup import take_rows
 
 
 class WarmEmbedding(nn.Embedding):
-    """A learnt vector for each index with train interactions; zeros for a cold one, whose own is never learnt.
+    """A learnt vector for each index with train interactions; zeros for a cold one, whose vector is never trained.
 
     Args:
         warm: (n,) bool, whether an index has train interactions.
         dim: Width of the vectors.
         init_std: Standard deviation of the initial vectors.
-        trains_on_cold: Whether training may ask for a cold index; where it cannot, it spends no time on zeros.
+        trains_on_cold: Whether cold indices can occur in training; if not, training does not check for them.
 
     Attributes:
         before_read: Set by an optimizer with late row updates, else None (see `recsys.optim.late_updates`).

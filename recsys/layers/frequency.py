@@ -1,4 +1,4 @@
-"""A filter that weighs low and high frequencies of a sequence, and BSARec's layer."""
+"""A filter that reweights low and high frequencies of a sequence, and BSARec's layer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def low_pass_kernel(period: int, n_frequencies: int) -> Tensor:
         [0.25, 0.25, 0.25, 0.25]
     """
     frequencies = torch.arange(n_frequencies, dtype=torch.float64)
-    own_mirror = (frequencies == 0) | (2 * frequencies == period)  # such a frequency is once in the full transform
+    own_mirror = (frequencies == 0) | (2 * frequencies == period)  # these occur once in the full transform
     angles = 2 * math.pi / period * torch.outer(torch.arange(period, dtype=torch.float64), frequencies)
     return ((angles.cos() * (2 - own_mirror.double())).sum(dim=1) / period).float()
 
@@ -61,8 +61,8 @@ class BSARecLayer(nn.Module):
         dim: Width of the vectors.
         n_heads: Attention heads; must divide `dim`.
         period: Length of the Fourier transform.
-        n_frequencies: Low frequencies.
-        alpha: Share of the filter.
+        n_frequencies: Number of low frequencies.
+        alpha: Weight of the filter.
         dropout: Dropout rate in training.
     """
 

@@ -17,8 +17,8 @@ SUM = 0  # the mode of torch.embedding_bag
 def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     """`table[rows]`: vectors (*, dim) of a table (n, dim) for indices of any shape (*).
 
-    The gradient adds each entry's to its row one after the other, which on a CPU takes half as long as that of
-    `torch.nn.functional.embedding`, and a tenth of that of indexing.
+    On a CPU the gradient, a sequential sum, takes half the time of that of `torch.nn.functional.embedding`, and a tenth
+    of that of indexing.
 
     Example:
         >>> take_rows(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1, 1, 0]])).tolist()
@@ -30,7 +30,7 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
 def row_products(vectors: Tensor, table: Tensor, rows: Tensor) -> Tensor:
     """Products (B, N) of each vector (B, dim) with its own rows (B, N) of a table (n, dim).
 
-    On a CPU neither the rows' vectors (B, N, dim) nor their gradients are ever in memory, only numbers by pair.
+    On a CPU neither the rows' vectors (B, N, dim) nor their gradients are held in memory, only a number for each pair.
 
     Example:
         >>> table = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -62,10 +62,10 @@ def plain_row_products(vectors: Tensor, row_vectors: Tensor) -> Tensor:
 
 
 def _sparse_fits(values: Tensor, table: Tensor, rows: Tensor) -> bool:
-    if torch.compiler.is_compiling():  # what is exported has standard operators alone, for batches of any size
+    if torch.compiler.is_compiling():  # an exported graph has only standard operators, for batches of any size
         return False
     plain = table.device.type == "cpu" and table.dtype in (torch.float32, torch.float64) and values.dtype == table.dtype
-    # Torch's sparse matrices have room for as many entries as dense ones.
+    # A sparse matrix of torch cannot have more entries than a dense one.
     return plain and len(rows) > 0 and 0 < rows.shape[1] <= len(table)
 
 
@@ -79,8 +79,9 @@ def _accept_sparse_csr() -> None:
 _accept_sparse_csr()
 
 
-# With A (B, n) the sparse matrix that has an entry for each of `rows`, products are the entries of vectors·tableᵀ
-# that A has, and sums are A·table; the gradient of the one is the other, and for the table it is Aᵀ·vectors.
+# Let A (B, n) be the sparse matrix with an entry for each of `rows`. Products are vectors·tableᵀ at the entries of A,
+# and sums are A·table. The gradient of one with respect to vectors or weights is the other; for the table it is
+# Aᵀ·vectors.
 
 
 class _RowProducts(torch.autograd.Function):
@@ -92,7 +93,7 @@ class _RowProducts(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        vectors, table, rows = (tensor.detach() for tensor in ctx.saved_tensors)  # else embedding_bag plans a gradient
+        vectors, table, rows = (tensor.detach() for tensor in ctx.saved_tensors)  # or embedding_bag prepares a gradient
         of_vectors = _sums(gradient, table, rows) if ctx.needs_input_grad[0] else None
         of_table = _sums_by_row(gradient, vectors, rows, len(table)) if ctx.needs_input_grad[1] else None
         return of_vectors, of_table, None
@@ -125,7 +126,7 @@ def _sums(weights: Tensor, table: Tensor, rows: Tensor) -> Tensor:
 
 
 def _sums_by_row(weights: Tensor, vectors: Tensor, rows: Tensor, n: int) -> Tensor:
-    """(n, dim): for each row of the table the vectors of those that have it, each by its weight."""
+    """(n, dim): for each row of the table, the sum of the `vectors` whose `rows` contain it, each by its weight."""
     order, starts = _grouped(rows.reshape(-1).numpy(), n)
     owners = torch.from_numpy(order // rows.shape[1])
     return bag_sums(take_rows(weights.reshape(-1), torch.from_numpy(order)), vectors, owners, torch.from_numpy(starts))
@@ -141,13 +142,13 @@ def bag_sums(weights: Tensor, table: Tensor, rows: Tensor, starts: Tensor) -> Te
         >>> bag_sums(torch.tensor([1.0, 10.0, 2.0]), table, rows, torch.tensor([0, 2])).tolist()
         [[31.0, 42.0], [6.0, 8.0]]
     """
-    # What torch.nn.functional.embedding_bag calls, less its checks, which take as long as the sums.
+    # torch.nn.functional.embedding_bag without its checks, which take as long as the sums.
     return torch.embedding_bag(table, rows, starts, False, SUM, False, weights)[0]
 
 
 def _grouped(values: NDArray[np.int64], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The order that sorts values of 0…n-1, stable, and where each value begins in it, (n,)."""
-    # Numpy has a radix sort for 16 bits, many times as fast as other sorts; a second pass takes the upper bits.
+    # Numpy's radix sort of 16-bit numbers is many times as fast as its other sorts; a second pass sorts the upper bits.
     order = np.argsort(values.astype(np.uint16), kind="stable")
     if n > 2**16:
         order = order[np.argsort((values[order] >> 16).astype(np.uint16), kind="stable")]

@@ -23,14 +23,14 @@ class PostProcessing:
     The steps, in this order: keep the first `truncate` dimensions (Kusupati et al., "Matryoshka Representation
     Learning", NeurIPS 2022); drop the `remove_top` principal directions (Mu and Viswanath, "All-but-the-Top", ICLR
     2018); keep the `rank` directions after them (PCA); divide each by its standard deviation to the power of
-    `whitening` (Zhang et al., "Are ID Embeddings Necessary? Whitening Pre-trained Text Embeddings for Effective
-    Sequential Recommendation", ICDE 2024, is 1). The map is symmetric, so it does not depend on signs and order of the
-    directions, and it keeps the mean squared length of the train items' vectors.
+    `whitening`, which is 1 in Zhang et al., "Are ID Embeddings Necessary? Whitening Pre-trained Text Embeddings for
+    Effective Sequential Recommendation", ICDE 2024. The map is symmetric, so it does not depend on signs and order of
+    the directions, and it keeps the mean squared length of the train items' vectors.
 
     Attributes:
-        truncate: Dimensions that are kept, the first ones; None for all.
-        remove_top: Principal directions that are dropped, those of the largest variance.
-        rank: Directions that are kept after these, at most; None for all.
+        truncate: Number of first dimensions that are kept; None for all.
+        remove_top: Number of principal directions of the largest variance that are dropped.
+        rank: Maximum number of directions that are kept after these; None for all.
         whitening: 0 for none to 1 for equal variance in all kept directions.
 
     Raises:
@@ -59,7 +59,7 @@ class PostProcessing:
         return self.remove_top > 0 or self.rank is not None or self.whitening > 0
 
     def check_width(self, dim: int) -> None:
-        """Refuse values that no vector of this width allows.
+        """Check that the settings fit vectors of this width.
 
         Raises:
             ConfigError: If there are fewer dimensions than `truncate`, or none after `remove_top`.
@@ -95,10 +95,10 @@ class PostProcessing:
 
         Args:
             vectors: (n, text_dim).
-            fitted_on: (n,) bool, True for train items, by whose statistics all are centred and mapped.
+            fitted_on: (n,) bool, True for train items, whose statistics are used for all items.
 
         Raises:
-            ConfigError: As `check_width`.
+            ConfigError: If there are fewer dimensions than `truncate`, or none after `remove_top`.
         """
         self.check_width(vectors.shape[1])
         vectors = vectors[:, : self.truncate].double()
@@ -113,10 +113,10 @@ class Transformable(Protocol):
     vectors: Tensor
 
     def normalize(self, mean: Tensor, scale: Tensor) -> None:
-        """From now on give (vector − mean) · scale."""
+        """Replace each vector by (vector − mean) · scale."""
 
     def transform(self, mean: Tensor, matrix: Tensor) -> None:
-        """From now on give (vector[:n] − mean) · matrix."""
+        """Replace each vector by (vector[:n] − mean) · matrix, where n is the length of the mean."""
 
 
 def normalize(text: Transformable, fitted_on: Tensor, how: str, steps: PostProcessing) -> None:
@@ -126,7 +126,7 @@ def normalize(text: Transformable, fitted_on: Tensor, how: str, steps: PostProce
         text: The vectors.
         fitted_on: (n,) bool, True for train items.
         how: One of `NORMALIZATIONS`: `center` and `standardize` give a mean squared length of 1.
-        steps: Applied afterwards, but for the truncation, which comes first.
+        steps: Applied afterwards, except the truncation, which comes first.
     """
     if text.vectors.shape[1] == 0 or not bool(fitted_on.any()):
         return
@@ -143,12 +143,12 @@ def normalize(text: Transformable, fitted_on: Tensor, how: str, steps: PostProce
 
 
 def principal_components(vectors: Tensor, fitted_on: Tensor, n: int) -> Tensor:
-    """The first `n` principal components (len(vectors), n) of vectors, fewer where there are fewer directions.
+    """The first `n` principal components (len(vectors), n) of vectors; fewer if there are fewer directions.
 
     Args:
         vectors: (n, dim).
         fitted_on: (n,) bool, True for train items, whose mean and directions are used.
-        n: Components.
+        n: Number of components.
     """
     centred = vectors.double() - vectors[fitted_on].double().mean(dim=0)
     train = centred[fitted_on]

@@ -1,4 +1,4 @@
-"""Residual k-means: vectors as short sequences of codes, each of which quantises what the ones before it left."""
+"""Residual k-means: vectors as short sequences of codes, each of which quantises the residual of those before it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def residual_kmeans(
 ) -> tuple[NDArray[np.int64], list[NDArray[np.float64]]]:
     """Codes (n, n_levels) of vectors (n, dim), and the codebook (at most n_codes, dim) of each level.
 
-    Each level clusters the residuals of the level before it, by the k-means of scikit-learn. Only the vectors of
-    `fitted_on` (n,) decide the centres; all others get the nearest ones. A level has fewer codes if there are fewer
+    Each level clusters the residuals of the level before it, by the k-means of scikit-learn. The centres are fitted on
+    the vectors of `fitted_on` (n,); all others get the nearest centre. A level has fewer codes if there are fewer
     distinct residuals. The result does not depend on the number of threads.
 
     Example:

@@ -21,7 +21,8 @@ class RQVAE(nn.Module):
 
     Rajput et al., "Recommender Systems with Generative Retrieval", NeurIPS 2023, section 3.1. The loss is the squared
     error of the reconstruction plus ‖sg[r] − e‖² + 0.25 ‖r − sg[e]‖² for each level's residual r and code vector e,
-    where sg stops the gradient. The codebooks begin at residual k-means of the first latent vectors.
+    where sg stops the gradient; each term is a mean over the entries of the vectors. The codebooks are initialised by
+    residual k-means of the untrained encoder's latent vectors.
 
     Args:
         dim: Width of the vectors.
@@ -35,7 +36,7 @@ class RQVAE(nn.Module):
         self.books = nn.ParameterList()
 
     def start_books(self, vectors: Tensor, n_levels: int, n_codes: int, seed: int) -> None:
-        """Fit the codebooks to the latent vectors of `vectors` (n, dim) by residual k-means."""
+        """Initialise the codebooks by residual k-means of the latent vectors of `vectors` (n, dim)."""
         with torch.no_grad():
             latent = self.encoder(vectors).double().numpy()
         _, books = residual_kmeans(latent, np.ones(len(latent), dtype=bool), n_levels, n_codes, seed)
@@ -57,7 +58,7 @@ class RQVAE(nn.Module):
         """The loss () of vectors (n, dim)."""
         latent = self.encoder(vectors)
         _, total, quantisation = self.quantise(latent)
-        through = latent + (total - latent).detach()  # the gradient passes the quantisation unchanged
+        through = latent + (total - latent).detach()  # straight-through estimator
         return functional.mse_loss(self.decoder(through), vectors) + quantisation
 
 
@@ -72,7 +73,7 @@ def fit_rq_vae(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Codes (n, n_levels) and reconstructions (n, dim) of vectors (n, dim) by an RQ-VAE of those in `fitted_on` (n,).
 
-    It leaves torch's own random state as it was.
+    Torch's random state is unchanged afterwards.
     """
     train = vectors[fitted_on]
     mean = train.mean(axis=0) if len(train) else np.zeros(vectors.shape[1])

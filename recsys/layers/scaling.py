@@ -1,4 +1,4 @@
-"""Standardisation of text vectors, so that their common part does not dominate their differences."""
+"""Standardisation of text vectors, so that their mean does not dominate their differences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def centering(vectors: Tensor, each: bool = False) -> tuple[Tensor, Tensor]:
 
     Args:
         vectors: (n, dim).
-        each: Whether every dimension is scaled to the same variance, and not all by one number.
+        each: Whether every dimension is scaled to the same variance; otherwise all have the same scale.
     """
     vectors = vectors.double()
     mean = vectors.mean(dim=0)

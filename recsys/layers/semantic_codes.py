@@ -1,4 +1,4 @@
-"""Semantic IDs: items as short sequences of codes, made of their vectors."""
+"""Semantic IDs: items as short sequences of codes, quantised from their vectors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ItemCodes:
 
     Attributes:
         codes: (n_items, n_levels) int64; items with similar vectors share their first codes.
-        reconstructed: (n_items, dim) float64, the vectors that the codes stand for.
+        reconstructed: (n_items, dim) float64, the vectors decoded from the codes.
     """
 
     codes: Tensor
@@ -32,13 +32,13 @@ class ItemCodes:
 
 @dataclass(frozen=True)
 class SemanticCodes:
-    """How codes are made of vectors. The codebooks are fitted on the train items; other items get the nearest codes.
+    """Quantisation of vectors. The codebooks are fitted on the train items; other items get the nearest codes.
 
     Attributes:
         method: `kmeans` is residual k-means; `rqvae` is an RQ-VAE (Rajput et al., NeurIPS 2023).
-        n_levels: Codes of an item.
-        n_codes: Different codes of a level, at most.
-        seed: Of the fit. It is not the run's, so that the runs of a cell have the same codes.
+        n_levels: Number of codes of an item.
+        n_codes: Maximum number of different codes of a level.
+        seed: Seed of the fit. It is independent of the run's seed, so that all runs of a cell have the same codes.
         latent_dim: Width of the quantised vectors of the RQ-VAE.
         n_epochs: Epochs of the RQ-VAE.
 
@@ -66,10 +66,14 @@ class SemanticCodes:
         Args:
             vectors: (n_items, dim), of any encoder.
             train_items: (n_items,) bool, the items that the codebooks are fitted on.
+
+        Raises:
+            ConfigError: If the vectors have no dimensions.
         """
         if vectors.shape[1] == 0:
             raise ConfigError(
-                "Semantic IDs are made of an encoder's vectors, and encoder=none has none: as encoder=bert."
+                "Semantic IDs are made of an encoder's vectors, and encoder=none has none: use an encoder, such as "
+                "encoder=bert."
             )
         values, train = vectors.detach().cpu().double().numpy(), train_items.cpu().numpy()
         sizes = self.n_levels, self.n_codes, self.seed
@@ -102,7 +106,7 @@ class CodeChecksum(nn.Module):
         return torch.tensor(self.value)
 
     def set_extra_state(self, state: Tensor) -> None:
-        """Compare the saved checksum with the own one.
+        """Compare the saved checksum with that of the current codes.
 
         Raises:
             DataError: If they differ.
@@ -115,7 +119,7 @@ class CodeChecksum(nn.Module):
 
 
 def prefix_rows(codes: Tensor) -> Tensor:
-    """(n_items, n_levels) numbers of the items' prefixes: of level l, equal where the first l codes are equal.
+    """(n_items, n_levels) numbers of the items' prefixes: column l − 1 is equal for items with equal first l codes.
 
     Example:
         >>> prefix_rows(torch.tensor([[1, 0], [0, 1], [1, 1], [0, 1]])).tolist()
@@ -127,9 +131,9 @@ def prefix_rows(codes: Tensor) -> Tensor:
 
 
 def with_extra_code(codes: Tensor, train_items: Tensor) -> Tensor:
-    """(n_items, n_levels + 1) codes that differ between items: a further code counts those with equal codes.
+    """(n_items, n_levels + 1) unique codes: an extra code numbers the items with equal codes.
 
-    Of such items those of the train part come first, then those with the lower index.
+    Of these, train items come first; within train items and others, the order is that of the indices.
 
     Example:
         >>> with_extra_code(torch.tensor([[5, 6], [5, 6], [7, 6]]), torch.tensor([False, True, True])).tolist()

@@ -1,4 +1,4 @@
-"""The transformer that profiles share."""
+"""The transformer layers that several profiles and rankers use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recsys.support.number_checks import check_whole
 
 
 def transformer(dim: int, n_layers: int, n_heads: int, dropout: float) -> nn.TransformerEncoder:
-    """Layers that normalise before each block, with GELU and an inner width of four times the outer.
+    """Pre-norm transformer layers with GELU and an inner width of 4 · `dim`, and a final layer normalisation.
 
     Raises:
         ConfigError: If `n_heads` does not divide the width, or there is no layer.
@@ -25,13 +25,13 @@ def transformer(dim: int, n_layers: int, n_heads: int, dropout: float) -> nn.Tra
 def state_at(layers: nn.TransformerEncoder, vectors: Tensor, place: Tensor) -> Tensor:
     """Output (B, dim) of the causal `layers` of `transformer` at one position (B,) of each sequence (B, L, dim).
 
-    The last layer works out that place alone, which spares two layers almost half of their work.
+    The last layer is computed at that position only, which saves almost half the time of two layers.
     """
     steps = torch.arange(vectors.shape[1], device=vectors.device)
     later = steps > steps.unsqueeze(1)  # (L, L), True where a later item must not be seen
     *below, top = layers.layers
     for layer in below:
-        # Told, a layer does not look into the mask to find out, which no export can follow.
+        # Without is_causal, a layer reads the mask to detect causality, which cannot be exported.
         vectors = layer(vectors, src_mask=later, is_causal=True)
     rows = torch.arange(vectors.shape[0], device=vectors.device)
     normed = top.norm1(vectors)

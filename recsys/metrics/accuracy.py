@@ -74,7 +74,11 @@ class MindMRR(AccuracyMetric):
 
 
 class AUC(QueryMetric):
-    """Share of a query's (positive, negative) pairs that are in the right order; per query, never pooled."""
+    """Share of a query's (positive, negative) pairs that are in the right order; per query, never pooled.
+
+    Raises:
+        ConfigError: If there are cut-offs.
+    """
 
     higher_is_better = True
     plot_lower_bound, plot_upper_bound = 0.0, 1.0
@@ -84,7 +88,7 @@ class AUC(QueryMetric):
     def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:
         if top_k is not None:
             raise ConfigError(
-                f"metrics: auc looks at the whole list and has no cut-off, got {list(top_k)}; use top_k: null."
+                f"metrics: auc is computed on the whole list and has no cut-off, got {list(top_k)}; use top_k: null."
             )
         super().__init__(top_k, context)
 

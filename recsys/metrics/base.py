@@ -1,4 +1,4 @@
-"""The common part of metrics: states over several processes, each query counted once, names of the cut-offs."""
+"""The common part of metrics: states over several processes, each query counted once, and cut-offs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class RankingMetric(Metric, ABC):
     """A metric of ranked lists at several cut-offs.
 
     A subclass sets `higher_is_better` to True or False; early stopping, checkpoints, searches and reports follow it.
-    Figures end at its `plot_lower_bound` and `plot_upper_bound`: the least and greatest possible value, None for none.
+    Axes of figures end at `plot_lower_bound` and `plot_upper_bound`: the least and greatest possible value, or None.
 
-    `compute` gives (n_cut_offs,) values. States are one row for each query beside the query's number, so that a query
+    `compute` returns (n_cut_offs,) values. The state has the number of each query and a row of values, so that a query
     which two processes have seen (a padded last batch) is counted once.
 
     Args:
@@ -33,7 +33,7 @@ class RankingMetric(Metric, ABC):
     rows: Tensor | list[Tensor]
     full_state_update = False
     is_differentiable = False
-    reads_ranking: ClassVar[bool] = True  # whether it looks at ranked lists, and not at scores alone
+    reads_ranking: ClassVar[bool] = True  # whether it uses ranked lists, not scores alone
     needs_all_scores: ClassVar[bool] = False  # whether it has no value for lists that lack items of the catalogue
     needs_text: ClassVar[bool] = False  # whether it is omitted if the data has no texts
 
@@ -56,15 +56,15 @@ class RankingMetric(Metric, ABC):
 
     @abstractmethod
     def update(self, batch: RankedBatch) -> None:
-        """Take in a chunk of queries."""
+        """Add a chunk of queries."""
 
     def reset(self) -> None:
-        """Forget all queries."""
+        """Remove all queries."""
         super().reset()
         self._start_empty()
 
     def _start_empty(self) -> None:
-        # A process without queries must bring tensors of the right width and type to the gathering, or it hangs.
+        # A process without queries needs tensors of the right width and type, or the gathering hangs.
         width, dtype = self.row_shape
         self._keep(torch.empty(0, dtype=torch.int64), torch.empty(0, width, dtype=dtype))
 
@@ -108,7 +108,7 @@ class QueryMetric(RankingMetric):
 
     def per_query(self) -> tuple[Tensor, Tensor]:
         """(Q,) queries in ascending order and (Q, n_cut_offs) values, of all processes together."""
-        self.compute()  # cached unless something came in since
+        self.compute()  # cached unless queries were added since
         return self._per_query
 
     def _keep_values(self, query: Tensor, values: Sequence[Tensor]) -> None:
@@ -116,7 +116,11 @@ class QueryMetric(RankingMetric):
 
 
 class TopKMetric(RankingMetric):
-    """A metric of recommended items, which has no meaning without a cut-off."""
+    """A metric of recommended items, which is not defined without a cut-off.
+
+    Raises:
+        ConfigError: If there are no cut-offs.
+    """
 
     def __init__(self, top_k: Sequence[int] | None, context: MetricContext) -> None:
         if top_k is None:
@@ -125,10 +129,10 @@ class TopKMetric(RankingMetric):
 
 
 def _append(state: list[Tensor], added: Tensor) -> None:
-    """Append, and join the last two for as long as the former is not longer: log(n) of them are left.
+    """Append, and concatenate the last two tensors while the former is not longer, so that about log(n) remain.
 
-    A small tensor kept of each chunk would break up the memory of the chunks' scores, so that none of it could be used
-    again: 11 GB in an evaluation of 160 thousand users.
+    A small tensor for each chunk would fragment the memory of the chunks' scores, which then could not be reused: 11 GB
+    in an evaluation of 160,000 users.
     """
     state.append(added)
     while len(state) > 1 and len(state[-2]) <= len(state[-1]):

@@ -18,7 +18,7 @@ class MetricContext:
         n_train_users: Users with a train interaction.
         warm_items: (n_items,) bool, whether an item has a train interaction.
         item_text_vectors: (n_items, n_terms) TF-IDF of the items' texts, rows of length 1 (0 for an empty text);
-            None where the data has no texts, and then what needs them is not reported.
+            None if the data has no texts; metrics that need them are then not reported.
     """
 
     n_items: int

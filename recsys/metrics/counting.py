@@ -7,14 +7,14 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 _WORD = 8  # bytes of a 64-bit number
-_SUMMANDS = 255  # of zeros and ones that a byte can hold the sum of
+_SUMMANDS = 255  # zeros and ones whose sum fits a byte
 
 
 def true_in_rows(mask: Tensor) -> Tensor:
-    """(B,) how many of each row of a (B, C) bool are true, int64.
+    """(B,) int64, the number of true values in each row of a bool tensor (B, C).
 
-    Torch adds bytes one by one. Eight at once are added here, as one number of 64 bits, of which so few are summed that
-    no byte overflows.
+    It is faster than `mask.sum(dim=1)`: eight bytes are added at once as one 64-bit number, and at most 255 of these
+    numbers, so that no byte overflows.
 
     Example:
         >>> true_in_rows(torch.tensor([[True, False, True], [False, False, False]])).tolist()

@@ -38,7 +38,7 @@ class Diversity(TopKMetric, QueryMetric):
 def intra_list_distance(vectors: csr_matrix, listed: NDArray[np.int64]) -> NDArray[np.float64]:
     """1 - mean over pairs of xᵢ·xⱼ, for lists (B, K) of rows of `vectors`, where -1 is no item, (B,).
 
-    The sum over pairs i ≠ j is ‖Σx‖² - Σ‖x‖², so that no pair is made.
+    The sum over pairs i ≠ j is ‖Σx‖² - Σ‖x‖², so no pair is computed.
 
     Example:
         >>> rows = csr_matrix(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]))

@@ -23,7 +23,7 @@ class ExposureMetric(TopKMetric):
 
     @property
     def row_shape(self) -> tuple[int, torch.dtype]:
-        """The longest list."""
+        """One item for each rank of the longest list."""
         return max(k for k in self.cut_offs if k), torch.int32
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """The formulas: pure functions of `hits` (B, K), the relevance of ranked lists, best first, or of raw scores.
 
 `n_positives` (B,) is the number of relevant items of each query, at least 1: queries without any are skipped before.
-`k` is the cut-off; it may exceed K, and what is missing then counts as not relevant.
+`k` is the cut-off; it may exceed K, and missing items then count as not relevant.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recsys.metrics.counting import true_in_rows
 
-FEW = 4  # positives of a query from which on sorting its negatives is quicker than comparing each with all
+FEW = 4  # from so many positives per query on, sorting its negatives is faster than comparing each positive with all
 
 
 def ndcg(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:
@@ -39,7 +39,7 @@ def hit_rate(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:  # noqa: ARG0
 
 
 def precision(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:  # noqa: ARG001 (one signature for all)
-    """Share of the k places that hold a relevant item, (B,); a shorter list is divided by k too."""
+    """Share of the k ranks that have a relevant item, (B,); a shorter list is divided by k too."""
     return hits[:, :k].sum(dim=1) / k
 
 
@@ -58,7 +58,7 @@ def reciprocal_rank(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:  # noq
 def mean_reciprocal_rank(hits: Tensor, n_positives: Tensor, k: int) -> Tensor:
     """1 / rank, averaged over all relevant items of the query, not only the first, (B,).
 
-    What the evaluation script of MIND (Wu et al. 2020) calls MRR.
+    The evaluation script of MIND (Wu et al. 2020) calls it MRR.
     """
     return _reciprocal_ranks(hits[:, :k]).sum(dim=1) / n_positives
 
@@ -79,7 +79,7 @@ def auc(scores: Tensor, positives: Tensor) -> Tensor:
     row, column = positives.nonzero(as_tuple=True)
     n_positives = row.bincount(minlength=len(scores))
     place = torch.arange(len(row), device=row.device) - (n_positives.cumsum(0) - n_positives)[row]
-    # (B, P): positives packed to the left; what is past the last one has no negative below.
+    # (B, P): positives packed to the left; entries after the last one are -∞, below which there is no negative.
     packed = scores.new_full((len(scores), int(n_positives.max()) if len(row) else 1), -torch.inf)
     packed[row, place] = scores[row, column]
     n_negatives = true_in_rows(scores > -torch.inf) - (packed > -torch.inf).sum(dim=1)
@@ -97,7 +97,7 @@ def _compared(scores: Tensor, packed: Tensor, n_negatives: Tensor) -> tuple[Tens
         - compare(packed.unsqueeze(1), packed.unsqueeze(2)).sum(dim=2)
         for compare in (torch.ge, torch.gt)
     )
-    below = (n_negatives.unsqueeze(1) - at_least).masked_fill(packed == -torch.inf, 0)  # for -∞ is at least -∞
+    below = (n_negatives.unsqueeze(1) - at_least).masked_fill(packed == -torch.inf, 0)  # since -∞ ≥ -∞
     return below, n_negatives.unsqueeze(1) - above
 
 
@@ -136,7 +136,7 @@ def gini(counts: Tensor) -> Tensor:
 
 
 def self_information(item_counts: Tensor, n_users: int) -> Tensor:
-    """-log2 of the share of users who know each item, in bits; at least one user is assumed."""
+    """(n_items,) -log2 of the share of users who interacted with each item, in bits; at least one user is assumed."""
     return -(item_counts.clamp(min=1).float() / max(1, n_users)).log2()
 
 

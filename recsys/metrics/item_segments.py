@@ -14,8 +14,8 @@ def item_segments(context: MetricContext, shares: Sequence[float]) -> dict[str, 
     """Masks (n_items,) of the cold, tail, torso and head items; they are disjoint and cover the catalogue.
 
     Head items are the most popular ones that together make the first `shares[0]` of the train interactions, torso those
-    up to `shares[1]`, tail the other warm ones. Items of equal popularity are in one segment: that in which the first
-    of them begins.
+    up to `shares[1]`, tail the other warm ones. Items of equal popularity are in the same segment: that of the first of
+    them.
 
     Example:
         >>> counts = torch.tensor([6, 0, 3, 1, 1, 1])

@@ -12,7 +12,7 @@ from recsys.metrics.counting import true_in_rows
 from recsys.metrics.hashing import HASH_MAX, pair_hash
 from recsys.metrics.topk import rank_items
 
-# Apart from the ties' stream: else the sampled candidates would be the ones that win ties.
+# Ties are ordered by another hash: otherwise the sampled candidates would be the ones that win ties.
 _SAMPLING_STREAM = 0x5A
 
 
@@ -22,8 +22,8 @@ class RankingRules:
 
     Attributes:
         depth: Length of the rankings; None for all candidates.
-        seed: Of ties and of sampled candidates.
-        n_negatives: Candidates beside the positives in sampled metrics.
+        seed: Seed of the order of ties and of sampled candidates.
+        n_negatives: Number of sampled candidates in addition to the positives, in sampled metrics.
     """
 
     depth: int | None
@@ -68,7 +68,11 @@ class RankedBatch(Hits):
     def rank(
         cls, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None, rules: RankingRules
     ) -> RankedBatch:
-        """Rank a chunk; queries without positives are omitted."""
+        """Rank a chunk; queries without positives are omitted.
+
+        Raises:
+            RecsysError: If a score is NaN.
+        """
         n_positives = true_in_rows(positives)
         answerable = n_positives > 0
         if not answerable.all():

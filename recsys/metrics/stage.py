@@ -15,10 +15,10 @@ N_QUERIES = "n_queries"
 
 
 class StageMetrics(nn.Module):
-    """Ranks chunks of queries and hands the rankings to metrics.
+    """Ranks chunks of queries and updates the metrics with the rankings.
 
     Args:
-        metrics: By name.
+        metrics: Metrics by name.
         segments: Masks (n_items,) of segments of items, by name, with the metrics of each, by name.
         rules: How to rank.
     """
@@ -42,12 +42,12 @@ class StageMetrics(nn.Module):
         self._segments = {name: dict(own) for name, (_, own) in segments.items()}
 
     def update(self, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None = None) -> None:
-        """Take in a chunk of queries.
+        """Add a chunk of queries.
 
         Args:
-            scores: (B, C) float32; -∞ for what must not be recommended: seen items, padding.
+            scores: (B, C) float32; -∞ for seen items and padding, which are never recommended.
             positives: (B, C) bool, the relevant columns. Queries without any are skipped.
-            query: (B,) the number of each query in the stage; one that comes twice counts once.
+            query: (B,) the number of each query in the stage; a repeated query counts once.
             items: (B, C) the item in each column (-1 for padding); None if column j is item j of the whole catalogue.
 
         Raises:
@@ -63,7 +63,7 @@ class StageMetrics(nn.Module):
 
     def compute(self) -> dict[str, float]:
         """Values by name, such as `ndcg@10`, over the queries of all processes; all processes must call it."""
-        self.segments()  # gathers them too, so that one process alone may ask for them later
+        self.segments()  # gathers their states too, so that a single process can compute them later
         return _values(self._metrics)
 
     def per_query(self) -> dict[str, Tensor]:
@@ -82,18 +82,18 @@ class StageMetrics(nn.Module):
         return columns
 
     def segments(self) -> dict[str, dict[str, float]]:
-        """Values where only a segment's items are relevant, and over how many queries, as in `{"items=cold": {…}}`."""
+        """Values where only a segment's items are relevant, and their `n_queries`, such as `{"items=cold": {…}}`."""
         return {f"items={name}": _segment_values(own) for name, own in self._segments.items()}
 
     def reset(self) -> None:
-        """Forget all queries."""
+        """Remove all queries."""
         for module in self.modules():
             if isinstance(module, RankingMetric):
                 module.reset()
 
 
 def _aligned(metrics: Mapping[str, AccuracyMetric], query: Tensor) -> dict[str, Tensor]:
-    """Values (Q,) of each metric for all queries in ascending order; NaN for those that it has not seen."""
+    """Values (Q,) of each metric for all queries in ascending order; NaN for those without a value."""
     columns: dict[str, Tensor] = {}
     for name, metric in metrics.items():
         seen, values = (tensor.cpu() for tensor in metric.per_query())

@@ -18,7 +18,7 @@ from recsys.support.number_checks import check_whole, check_wholes
 
 
 class MetricConstructor(Protocol):
-    """A metric whose yaml entry is `_partial_`; `keywords` may hold a `top_k` of its own."""
+    """A metric whose yaml entry is `_partial_`; `keywords` may have its own `top_k`."""
 
     func: type[RankingMetric]
     keywords: dict[str, Any]
@@ -34,11 +34,11 @@ class MetricSuite:
         metrics: Constructors by name.
         top_k: Cut-offs of all metrics that do not set their own.
         val: Metrics of validation, such as `[ndcg@10, auc]`; None for all.
-        test: Metrics of the test, likewise.
+        test: Metrics of the test, in the same form.
         segment_shares: Cumulative shares of the train interactions that end the head and the torso of the items;
             accuracy in the test is also reported for each segment. None for no segments.
-        n_negatives: Candidates beside the positives in sampled metrics.
-        seed: Of the order of equal scores and of sampled candidates; the same for all runs that are to be compared.
+        n_negatives: Number of sampled candidates in addition to the positives, in sampled metrics.
+        seed: Seed of the order of ties and of sampled candidates; must be the same for all runs that are compared.
 
     Raises:
         ConfigError: If a value is unknown or impossible, or a metric does not declare its direction.
@@ -63,7 +63,7 @@ class MetricSuite:
         self.n_negatives, self.seed = n_negatives, seed
 
     def names(self, stage: str) -> list[str]:
-        """What a stage (`schema.VAL` or `schema.TEST`) computes, such as `ndcg@10`, given that the data has texts."""
+        """Names of the values of a stage (`schema.VAL` or `schema.TEST`), such as `ndcg@10`, if the data has texts."""
         return [text for name, cuts in self.chosen[stage].items() for text in labels(name, cuts)]
 
     def directions(self) -> dict[str, bool]:
@@ -85,7 +85,7 @@ class MetricSuite:
         }
 
     def beyond(self, length: int) -> list[str]:
-        """The values of the test that lists of at most `length` items do not have, such as `auc` and `ndcg@20`."""
+        """Names of the test's values that need longer lists than `length` items, such as `auc` and `ndcg@20`."""
         chosen = self.chosen[schema.TEST].items()
         needs_all = {name: self.metrics[name].func.needs_all_scores for name, _ in chosen}
         values = [
@@ -137,7 +137,7 @@ class MetricSuite:
 
 
 def _light(metric: MetricConstructor) -> MetricConstructor:
-    """The same without Hydra's check of the target, which takes longer than making the metric."""
+    """The same constructor without Hydra's check of the target, which takes longer than constructing the metric."""
     return cast(MetricConstructor, partial(metric.func, **metric.keywords))
 
 
@@ -166,7 +166,7 @@ def _shares(values: Any) -> list[float] | None:
         or not 0 < numbers[0] < numbers[1] < 1
     ):
         raise ConfigError(
-            f"metrics.segment_shares is {values!r}; expected two growing shares between 0 and 1, "
+            f"metrics.segment_shares is {values!r}; expected two increasing shares between 0 and 1, "
             "such as [0.33, 0.67], or null."
         )
     return numbers

@@ -16,14 +16,14 @@ LONG = 256  # times k: rows from this length on are searched by blocks
 def rank_items(scores: Tensor, k: int, query: Tensor, seed: int, items: Tensor | None = None) -> Tensor:
     """Columns of the k best scores of each row, best first, (B, k); -1 where fewer than k scores are above -∞.
 
-    Equal scores are in the order of a seeded hash of query and item. So a constant scorer is at the level of
-    chance, and neither chunks nor the order of columns change a result.
+    Equal scores are in the order of a seeded hash of query and item. So constant scores rank at random, and neither
+    chunks nor the order of columns change a result.
 
     Args:
         scores: (B, C); -∞ is never recommended.
         k: Length of the ranking; it may exceed C.
         query: (B,) the number of each query.
-        seed: Of the hash.
+        seed: Seed of the hash.
         items: (B, C) the item in each column; None if column j is item j.
 
     Raises:
@@ -49,8 +49,8 @@ def rank_items(scores: Tensor, k: int, query: Tensor, seed: int, items: Tensor |
 def top_values(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest values of each row (B, C) and their columns, (B, k) each, largest first; NaN counts as largest.
 
-    Where rows are long, only the k blocks of columns with the largest maxima are looked into: each of these maxima is
-    at least as large as any value elsewhere, so the k largest are among them.
+    In long rows only the k blocks of columns with the largest maxima are searched: each of these maxima is at least as
+    large as any value of the other blocks, so the k largest values are in them.
     """
     n_rows, n_columns = scores.shape
     if n_columns < LONG * k:
@@ -81,7 +81,7 @@ def _hash(rows: Tensor, columns: Tensor, query: Tensor, seed: int, items: Tensor
 
 
 def _draw_last(scores: Tensor, columns: Tensor, rows: Tensor, query: Tensor, seed: int, items: Tensor | None) -> Tensor:
-    """`columns` (R, k) of `rows` with the places of the last score given to its smallest hashes."""
+    """`columns` (R, k) of `rows`, where of all items with the last score those with the smallest hashes are listed."""
     if not len(rows):
         return columns
     chosen_scores = scores[rows]

@@ -1,4 +1,4 @@
-"""What Adam does to a row in steps in which it has no gradient, summed up."""
+"""Closed-form sums of Adam's updates of a row over the steps in which it has no gradient."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FORGOTTEN = 1e-10  # what is left of a row's last movement when later steps are taken to move it no more
-SMALLEST = 1e-300  # what a decay leaves at least, so that it has a logarithm
+FORGOTTEN = 1e-10  # later steps, whose update is smaller by this factor than the first missed one, are ignored
+SMALLEST = 1e-300  # lower bound of a step's decay factor, so that it has a logarithm
 
 
 class Factors(NamedTuple):
-    """What missed steps do to rows with weights p and moments m and v: numbers for each row, (n,).
+    """The effect of missed steps on rows with weights p and moments m and v: numbers for each row, (n,).
 
     p becomes `kept · (p − moved · m / (√v + offset))`, m becomes `first_kept · m`, and v `second_kept · v`.
     """
@@ -28,13 +28,13 @@ class Factors(NamedTuple):
 class MissedSteps:
     """The sums of steps without gradient, from each step to the latest one.
 
-    With m and v as a row's last step a left them, step j = a + k moves it by
+    With m and v after a row's last step a, step j = a + k moves it by
     `lr·√c₂/c₁ · (β₁/√β₂)^k · m / (√v + ε·√c₂·β₂^(-k/2))`, where c₁ = 1 − β₁^j and c₂ = 1 − β₂^j correct the bias
-    (Kingma and Ba, ICLR 2015). Without ε the sum over j is m/√v times a number that depends on a alone. Here ε's term
-    has its mean by the weights of that sum, which leaves an error of the second order in ε/√v.
+    (Kingma and Ba, ICLR 2015). Without ε the sum over j is m/√v times a number that depends on a alone. Here the term
+    with ε is replaced by its mean with the weights of that sum, so the error is of second order in ε/√v.
 
     Args:
-        betas: Of the first and the second moment, the former below the root of the latter.
+        betas: β₁ and β₂; β₁ must be below √β₂.
         eps: ε.
     """
 
@@ -47,12 +47,12 @@ class MissedSteps:
         self.moved, self.offset, self.log_kept = (np.zeros(1024) for _ in range(3))
 
     def forget(self) -> None:
-        """All rows have caught up: steps are counted from here."""
+        """Count steps from 0 again; all rows must be up to date."""
         self.n_steps = 0
         self.moved[0] = self.offset[0] = self.log_kept[0] = 0.0
 
     def append(self, step: int, lr: float, decay: float) -> None:
-        """Take in the step that the optimizer counts as `step`, which multiplies weights by `decay`."""
+        """Add the step with the optimizer's number `step`, which multiplies weights by `decay`."""
         self._make_room()
         last = self.n_steps = self.n_steps + 1
         self.moved[last] = self.offset[last] = 0.0
@@ -66,10 +66,10 @@ class MissedSteps:
         self.offset[since] += rates * correction * self.faded_offset[-n:]
 
     def since(self, last: NDArray[np.int32]) -> Factors:
-        """What the steps after `last` (n,) do, each before the latest one."""
+        """The effect of all steps after `last` (n,), each of which is before the latest step."""
         missed, moved = self.n_steps - last, self.moved[last]
         kept = np.exp(self.log_kept[self.n_steps] - self.log_kept[last])
-        # Where nothing was moved, by a learning rate of 0, any offset will do.
+        # With a learning rate of 0 nothing moves, and the offset has no effect.
         offset = np.divide(self.offset[last], moved, out=np.ones_like(moved), where=moved > 0)
         return Factors(moved, offset, kept, _powers(self.beta1, missed), _powers(self.beta2, missed))
 

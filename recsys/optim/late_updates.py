@@ -1,10 +1,10 @@
-"""The protocol of late row updates: the only agreement between embeddings, the training loop and an optimizer.
+"""The protocol of late (lazy) row updates between embeddings, the training loop and an optimizer.
 
 1. An embedding has an attribute `before_read` (`LateRows`). If it is set, the embedding calls it before each read.
 2. An optimizer that can update rows late has `begin_late_updates` and `end_late_updates` (`LateUpdates`).
-3. The training loop calls the first when an epoch begins, in which no code but the step reads or changes weights. It
-   calls the second in the epoch's last training step. At all other times every weight is up to date, so validation,
-   checkpoints and callbacks need no care.
+3. The training loop calls the first when an epoch begins in which only the step reads or changes weights. It calls the
+   second in the epoch's last training step. At all other times every weight is up to date, so validation, checkpoints
+   and callbacks read current weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LateRows(Protocol):
     before_read: Callable[[Tensor | None], bool] | None
 
     def register_state_dict_pre_hook(self, hook: Callable[..., None]) -> Any:
-        """That of every `torch.nn.Module`."""
+        """As in `torch.nn.Module`."""
 
 
 @runtime_checkable
@@ -44,12 +44,12 @@ class LateUpdates(Protocol):
 
 
 def begin_late_updates(optimizer: object, model: nn.Module) -> None:
-    """Allow late updates of the rows of a model's embeddings; without effect on an optimizer that has none."""
+    """Allow late updates of the rows of a model's embeddings; no effect on an optimizer without late updates."""
     if isinstance(optimizer, LateUpdates):
         optimizer.begin_late_updates(part for part in model.modules() if isinstance(part, LateRows))
 
 
 def end_late_updates(optimizer: object) -> None:
-    """Bring all rows up to date; without effect on an optimizer that has no late updates."""
+    """Bring all rows up to date; no effect on an optimizer without late updates."""
     if isinstance(optimizer, LateUpdates):
         optimizer.end_late_updates()

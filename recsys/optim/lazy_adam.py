@@ -18,15 +18,15 @@ ROWS_AT_ONCE = 2**14  # rows of a chunk in an update of a whole table, which fit
 
 
 class LazyAdam(torch.optim.Adam):
-    """Adam or AdamW, whose cost depends on the rows that a step reads, and not on the size of their tables.
+    """Adam or AdamW whose cost depends on the number of rows that a step reads, not on the size of their tables.
 
-    Adam updates every row in every step, since earlier gradients still have an effect. Steps without a gradient have a
-    sum in closed form (`MissedSteps`). Between `begin_late_updates` and `end_late_updates` (see
+    Adam updates every row in every step, since moments of earlier gradients still move it. The updates of steps without
+    a gradient have a sum in closed form (`MissedSteps`). Between `begin_late_updates` and `end_late_updates` (see
     `recsys.optim.late_updates`) a row therefore gets all its missed updates at once, when it is read next. Weights are
     those of torch's Adam except for rounding. `torch.optim.SparseAdam` is another algorithm: it skips missed updates.
 
-    Otherwise it is torch's fused Adam to the last bit: outside these calls, for parameters that are no embedding, for
-    small tables, on other devices than CPUs, and with an L2 penalty.
+    Otherwise it is bit for bit torch's fused Adam: outside these calls, for parameters that are no embedding, for small
+    tables, on other devices than CPUs, and with an L2 penalty.
 
     Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015; for `decoupled_weight_decay`, Loshchilov and
     Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
@@ -62,7 +62,7 @@ class LazyAdam(torch.optim.Adam):
         self.register_state_dict_pre_hook(lambda _: self.catch_up())
 
     def begin_late_updates(self, embeddings: Iterable[LateRows]) -> None:
-        """Update rows of these embeddings lazily where that pays, until `end_late_updates`; states are saved whole."""
+        """Update rows of large embeddings lazily until `end_late_updates`; states are saved up to date."""
         self.end_late_updates()
         groups = {weight: i for i, group in enumerate(self.param_groups) for weight in group["params"]}
         for embedding in embeddings:
@@ -90,7 +90,7 @@ class LazyAdam(torch.optim.Adam):
         """One step.
 
         Args:
-            closure: As in torch: makes the gradients and returns the loss.
+            closure: As in torch: computes the gradients and returns the loss.
 
         Returns:
             The closure's loss.
@@ -131,7 +131,7 @@ class LazyTable:
 
     def __init__(self, optimizer: torch.optim.Optimizer, group: int, weight: Tensor, most: int) -> None:
         self.optimizer, self.group, self.weight, self.most = optimizer, group, weight, most
-        self.hook: Any = None  # what removes the hook of saving
+        self.hook: Any = None  # handle of the embedding's `state_dict` hook
         settings = optimizer.param_groups[group]
         self.missed = MissedSteps(settings["betas"], settings["eps"])
         self.last = np.zeros(len(weight), dtype=np.int32)  # the step that updated each row last
@@ -208,7 +208,7 @@ class LazyTable:
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = self.optimizer.state[self.weight]
-        if not state:  # as torch makes it
+        if not state:  # the initial state of torch's Adam
             state["step"] = torch.zeros((), dtype=torch.float32)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(self.weight), torch.zeros_like(self.weight)
         return state

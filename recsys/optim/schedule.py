@@ -9,9 +9,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def warm_up(optimizer: Optimizer) -> LambdaLR | None:
-    """A linear rise of the learning rate in the groups that have `warmup_steps`; None where no group has.
+    """A linear warm-up of the learning rate in the groups that have `warmup_steps`; None if no group has them.
 
-    Step 1 of n has 1/n of the learning rate, step n and all later ones the whole.
+    Step 1 of n has 1/n of the learning rate; step n and all later ones have the full rate.
     """
     steps = [group.get("warmup_steps", 0) for group in optimizer.param_groups]
     return LambdaLR(optimizer, [_share(n) for n in steps]) if any(steps) else None

@@ -35,7 +35,7 @@ class AttentionProfile(Profile):
         return row_sums(self.weights(users, item_vectors, rows), item_vectors, rows)
 
     def weights(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        """The share (B, L) of each item of the history in the profile; zeros for an empty history."""
+        """The attention weight (B, L) of each item of the history; zeros for an empty history."""
         # An item's logit is the same in all histories, so it is computed once.
         logits = take_rows(self.query(torch.tanh(self.project(item_vectors))).squeeze(-1), rows)
         return masked_softmax(logits, users.history_mask)

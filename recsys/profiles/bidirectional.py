@@ -1,4 +1,4 @@
-"""Self-attention over the history in both directions, with a place left blank: BERT4Rec's user encoder."""
+"""Bidirectional self-attention over the history, with masked positions: BERT4Rec's user encoder."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from recsys.support.number_checks import check_number
 
 
 class BidirectionalProfile(Profile):
-    """The output of a bidirectional transformer at a blank that follows the history.
+    """The output of a bidirectional transformer at a mask token after the history.
 
     Sun et al., "BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from Transformer", CIKM
-    2019. Trained on whole sequences (`batches.train_history=sequence`) it fills in blanks anywhere: the paper's masked
-    items. Otherwise it learns to fill in the one that follows each example's history. Positions are counted from the
+    2019. With `batches.train_history=sequence` it is trained on the Cloze task of the paper, to predict masked items
+    anywhere in a sequence; otherwise, to predict the item after each example's history. Positions are counted from the
     oldest item that is read.
 
     Args:
         context: Sizes of the data.
         n_layers: Number of transformer layers.
-        n_heads: Attention heads; must divide the width of item vectors.
-        max_positions: Items further away than this share one position.
+        n_heads: Number of attention heads; must divide the width of item vectors.
+        max_positions: Number of positions; later items share the last one.
         dropout: Dropout rate in training.
-        mask_share: Share of a sequence's items that are left blank, drawn anew in each epoch (the paper's ρ).
+        mask_share: Masking probability of the Cloze task, the paper's ρ; items are drawn anew in each epoch.
 
     Raises:
         ConfigError: If `n_heads` does not divide the width, or a value is impossible.
@@ -60,7 +60,7 @@ class BidirectionalProfile(Profile):
         return self._filled(item_vectors, rows, users.history_mask, users.places.row, users.places.place)
 
     def _filled(self, item_vectors: Tensor, rows: Tensor, mask: Tensor, row: Tensor, place: Tensor) -> Tensor:
-        """Outputs (n, dim) at the blanks: place (n,) of history row (n,)."""
+        """Outputs (n, dim) at the masked positions: position `place` (n,) of history `row` (n,)."""
         steps = torch.arange(rows.shape[1], device=rows.device).clamp(max=self.positions.num_embeddings - 1)
         vectors = take_rows(item_vectors, rows).index_put((row, place), self.blank)
         states = self.layers(self.dropout(vectors + self.positions(steps)), src_key_padding_mask=~mask)

@@ -27,7 +27,7 @@ class BSARecProfile(Profile):
         n_heads: Attention heads; must divide the width of item vectors.
         max_positions: Length of the Fourier transform; older items are not read.
         n_frequencies: The lowest frequencies, from 0 on, that the filter keeps unchanged; the paper's ⌊c/2⌋ + 1.
-        alpha: Share of the filter beside self-attention, 0 to 1.
+        alpha: Weight of the filter, 0 to 1; self-attention has 1 − alpha.
         dropout: Dropout rate in training.
 
     Raises:

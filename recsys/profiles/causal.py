@@ -16,7 +16,7 @@ from recsys.schema import UserBatch
 class CausalProfile(Profile):
     """The state at the newest item after causal layers and a final layer normalisation.
 
-    Positions are counted from the oldest item that is read. An item's state is therefore the same whatever follows it,
+    Positions are counted from the oldest item that is read. An item's state therefore does not depend on later items,
     and training can use all positions of a sequence at once.
 
     Args:

@@ -1,4 +1,4 @@
-"""Who the user is: one learnt vector for each user, blind to the history."""
+"""One learnt vector for each user; the history is not read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from recsys.schema import ModelContext, UserBatch
 
 
 class IdProfile(Profile):
-    """An embedding of the user's index; zeros for a user without train interactions, who has nothing learnt.
+    """An embedding of the user's index; zeros for a user without train interactions.
 
     Args:
         context: Sizes of the data.
-        init_std: Standard deviation of the initial embedding.
+        init_std: Standard deviation of the initial vectors.
     """
 
     reads_history = False
@@ -25,6 +25,6 @@ class IdProfile(Profile):
         self.embedding = WarmEmbedding(context.warm_users, context.dim, init_std, context.trains_on_cold)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        if self.training:  # where every user has an index
+        if self.training:  # then every user has an index
             return self.embedding(users.idx)
         return self.embedding(users.idx.clamp(min=0)) * (users.idx >= 0).unsqueeze(-1)

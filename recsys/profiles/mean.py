@@ -1,4 +1,4 @@
-"""The mean of what a user liked: no parameters, and hard to beat with good item vectors."""
+"""The mean of the history's item vectors, without parameters."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ class RecurrentProfile(Profile):
         hidden_dim: Width of the GRU's state.
         n_layers: Number of stacked GRU layers.
         dropout: Share of item vectors' entries that are zeroed in training.
-        user_state: Whether the GRU starts from the user; for a user without train interactions from zeros.
-        user_dropout: Share of users who start from zeros in a training step, so that the GRU learns to do without.
+        user_state: Whether the GRU starts from a learnt user vector; zeros for users without train interactions.
+        user_dropout: Share of users who start from zeros in a training step, as new users do.
         init_std: Standard deviation of the initial vectors of users.
 
     Raises:

@@ -13,7 +13,7 @@ from recsys.schema import ModelContext, UserBatch
 
 
 class SelfAttentionProfile(AttentionProfile):
-    """The pooled outputs of multi-head self-attention, in which each item of the history looks at all others.
+    """The pooled outputs of multi-head self-attention, in which each item of the history attends to all items.
 
     Wu et al., "Neural News Recommendation with Multi-Head Self-Attention", EMNLP 2019, section 2.2. The order of the
     history is not read.
@@ -44,9 +44,9 @@ class SelfAttentionProfile(AttentionProfile):
         return self._shares(self._states(users, item_vectors, rows), users.history_mask)
 
     def _states(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        """(B, L, dim) what each item of the history is after it looked at the others."""
+        """States (B, L, dim) of the history's items after self-attention."""
         hidden = ~users.history_mask
-        # An empty history looks at its padding, as a softmax over nothing is NaN; it is pooled to zeros.
+        # An empty history attends to its padding, as a softmax over nothing is NaN; it is pooled to zeros.
         hidden = hidden & ~hidden.all(dim=1, keepdim=True)
         vectors = self.dropout(take_rows(item_vectors, rows))
         return self.attention(vectors, vectors, vectors, key_padding_mask=hidden, need_weights=False)[0]

@@ -21,16 +21,16 @@ class TextProfile(Profile):
 
     Args:
         context: Sizes of the data.
-        template: See `UserPrompt`, as for the next ones.
-        empty: Likewise.
-        separator: Likewise.
-        n_items: Likewise.
-        n_snapshots: Likewise.
+        template: See `UserPrompt`.
+        empty: See `UserPrompt`.
+        separator: See `UserPrompt`.
+        n_items: See `UserPrompt`.
+        n_snapshots: See `UserPrompt`.
         fuse: "none", "concat" or "gate".
         other: Makes the other profile; None with `fuse="none"`.
 
     Raises:
-        ConfigError: If `fuse` is unknown, or it does not go with `other`.
+        ConfigError: If `fuse` is unknown or does not fit `other`.
     """
 
     def __init__(

@@ -22,11 +22,11 @@ class TransformerProfile(Profile):
         context: Sizes of the data.
         n_layers: Number of transformer layers.
         n_heads: Attention heads; must divide the width of item vectors.
-        max_positions: Items further away than this share one position.
+        max_positions: Number of positions; items further from the start of the count share the last one.
         dropout: Dropout rate in training.
-        count_from: Where positions are counted from: the `newest` item backwards, so that the cut of an old history
-            changes none of the others'; or the `oldest` that is read, as in the paper, which gives an item one position
-            whatever comes after it, so that a whole sequence is learnt from at once.
+        count_from: Where positions are counted from. `newest`: backwards from the newest item, so that truncating a
+            history does not change positions. `oldest`: from the oldest item that is read, as in the paper; positions
+            then do not depend on later items, so that all positions of a sequence can be trained on at once.
 
     Raises:
         ConfigError: If `n_heads` does not divide the width, a size is not positive, or `count_from` is unknown.
@@ -60,7 +60,7 @@ class TransformerProfile(Profile):
 
     def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
         assert users.places is not None
-        if rows.shape[1] < 2:  # nothing comes before a place
+        if rows.shape[1] < 2:  # no position has an earlier item
             return item_vectors.new_zeros(len(users.idx), self.positions.embedding_dim)
         known = rows[:, :-1]
         steps = torch.arange(known.shape[1], device=rows.device)

@@ -1,4 +1,4 @@
-"""A language model of which a part is trained, and the weights of that part."""
+"""A partly fine-tuned language model, whose state holds only the trained weights."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from recsys.language_models.label_training import put, trained
 
 
 class Adapts(Protocol):
-    """A mode of fine-tuning, which chooses what of a model is trained."""
+    """A mode of fine-tuning, which chooses the trained parameters of a model."""
 
     def adapt(self, model: Any) -> list[dict[str, Any]]:
-        """Choose parameters and freeze the others; gives groups of an optimizer."""
+        """Choose parameters and freeze the others; returns parameter groups for an optimizer."""
 
 
 class AdaptedModel(nn.Module):
-    """Opens a language model, and chooses what of it is trained; its state is the weights of that part.
+    """Opens a language model and chooses its trained parameters; `state_dict` holds these only.
 
     Args:
-        language_model: Which one.
-        method: Chooses the trained part.
+        language_model: The model, not necessarily open.
+        method: Chooses the trained parameters.
 
     Attributes:
-        groups: Of an optimizer; None while the model is not open.
+        groups: Parameter groups for an optimizer; None while the model is not open.
     """
 
     def __init__(self, language_model: CausalLM, method: Adapts) -> None:
@@ -38,12 +38,12 @@ class AdaptedModel(nn.Module):
         self._seed = 0
 
     def reset(self, seed: int) -> None:
-        """Forget everything that was trained; new parameters are drawn from `seed`."""
+        """Discard all trained weights; `seed` determines the initial values of new parameters."""
         self.language_model.model, self.groups = None, None
         self._saved, self._seed = {}, seed
 
     def open(self, cache_dir: Path) -> None:
-        """Load the model once, with the saved weights of the trained part, if there are any."""
+        """Load the model once, with the saved trained weights, if there are any."""
         with torch.inference_mode(False), torch.enable_grad():
             self.language_model.open(cache_dir)
             if self.groups is None:

@@ -75,7 +75,7 @@ class ALSRanker(FactorRanker):
         return solve_rows(lengths, columns, factors, self.alpha, penalties)
 
     def penalties(self, lengths: Any, n_columns: int, mean_length: float) -> Any:
-        """λ of rows with as many interactions of `n_columns` possible ones, where the mean row has `mean_length`."""
+        """λ of rows with `lengths` interactions in `n_columns` columns; the mean row has `mean_length` of them."""
         relative = (self.alpha * lengths + n_columns) / (self.alpha * mean_length + n_columns)
         return self.regularization * relative**self.frequency_scaling
 

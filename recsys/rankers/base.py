@@ -32,7 +32,7 @@ class UserSide:
 
 @dataclass
 class SharedItems:
-    """Items that are scored for all users alike, as in a whole catalogue: `idx` (I,) and their `vectors` (I, dim).
+    """Items that are scored for all users, such as a whole catalogue: `idx` (I,) and their `vectors` (I, dim).
 
     Without features, `vectors` are (I, 0).
     """
@@ -65,7 +65,7 @@ class OwnItems:
         return take_rows(function(self.table), self.rows)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> OwnItems:
-        """The same items with `function` of their vectors in place of these."""
+        """The same items with `function` applied to their vectors."""
         return OwnItems(self.idx, function(self.table), self.rows)
 
     def products(self, user_vectors: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ class SequenceReader(Protocol):
 
 @runtime_checkable
 class Diagnosable(Protocol):
-    """A ranker that measures biases of its own for the run's record.
+    """A ranker that measures its own biases for the run's record.
 
     Attributes:
         n_diagnostic_users: Number of test users that biases are measured on; 0 for no measurement.
@@ -185,10 +185,13 @@ class Tunable(Protocol):
 
     @abstractmethod
     def train_with(self, method: Any) -> None:
-        """Train what a mode of fine-tuning chooses. Called once, before `fit`.
+        """Let `fit` train the parameters that a mode of fine-tuning chooses. Called once, before `fit`.
 
         Args:
-            method: Has `adapt(model)`, which chooses the parameters and gives groups of an optimizer.
+            method: Has `adapt(model)`, which chooses the parameters and returns groups of them for an optimizer.
+
+        Raises:
+            ConfigError: If the ranker's settings do not allow training.
         """
 
     @abstractmethod

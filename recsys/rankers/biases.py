@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-FEWEST = 3  # candidates of a user who is counted
+FEWEST = 3  # candidates that a user needs to count
 
 
 def mean_spearman(first: Tensor, second: Tensor, mask: Tensor) -> float:
     """Spearman's rank correlation of both (B, N) within each row where `mask` (B, N), averaged over rows.
 
-    Equal values share the mean of their ranks. Rows with fewer than three candidates, or with equal values alone, do
-    not count; NaN if none counts.
+    Equal values have the mean of their ranks. Rows with fewer than three candidates, or whose values are all equal, are
+    left out; NaN if no row remains.
 
     Example:
         >>> first, second = Tensor([[1, 2, 3]]), Tensor([[5, 9, 7]])

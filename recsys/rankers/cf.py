@@ -21,7 +21,7 @@ class CFRanker(Ranker, Factorised):
     Args:
         context: Sizes of the data.
         item_bias: Whether items have a bias, which learns their popularity.
-        user_bias: Whether users have one: it changes no ranking, but lets pointwise losses fit how active a user is.
+        user_bias: Whether users have a bias. It changes no ranking, but pointwise losses fit users' activity with it.
     """
 
     warm_items: Tensor

@@ -19,12 +19,12 @@ from recsys.support.number_checks import check_wholes
 
 @dataclass
 class Fields:
-    """Terms of the fields of n users or n items, which are computed once and not for each pair.
+    """Terms of the fields of n users or n items, computed once instead of for each pair.
 
     Attributes:
         total: (n, dim) sums of the fields' vectors; the dot product of a user's and an item's sum has all cross terms.
         scalar: (n,) first-order terms, and the products of pairs of fields of the same side.
-        hidden: (n, width) their part of the perceptron's first hidden layer, before its activation.
+        hidden: (n, width) contributions to the perceptron's first hidden layer, before its activation.
     """
 
     total: Tensor
@@ -99,7 +99,7 @@ class DeepFMRanker(Ranker):
 
     def _distinct_fields(self, items: OwnItems) -> Fields:
         """The fields of the items of `items.table`."""
-        # The table may have items of histories too. Item 0 is a placeholder for these, as no pair asks for them.
+        # The table may have items of histories too. They are scored for no pair, so item 0 is their placeholder.
         idx = items.idx.new_zeros(len(items.table)).index_copy(0, items.rows.reshape(-1), items.idx.reshape(-1))
         return self._item_fields(idx, items.table)
 

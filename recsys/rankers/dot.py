@@ -1,4 +1,4 @@
-"""The dot product of user and item vectors: the cheapest ranker, and one that nearest-neighbour indexes can serve."""
+"""The dot product of user and item vectors: the cheapest ranker, which nearest-neighbour indexes can serve."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ class EASERanker(HistoryRanker, Fittable, Explainable):
     and Goethals, "Closed-Form Models for Collaborative Filtering with Side-Information", RecSys 2020, collective EASE):
     α‖T − TB‖² is added, so that G = XᵀX + αTᵀT, where the columns of T are the items' post-processed vectors. Items
     without train interactions are then scored by their text.
-    For a catalogue of n items it inverts a dense matrix of 8·n² bytes and keeps one of 4·n²: 3.2 and 1.6 GB for 20,000.
+    For n items it inverts a dense matrix of 8·n² bytes and keeps one of 4·n²: 3.2 GB and 1.6 GB for 20,000 items.
 
     Args:
         context: Sizes of the data.
         regularization: λ.
-        text_weight: α, for vectors whose mean squared length is 1; no influence without a text encoder.
+        text_weight: α, for vectors whose mean squared length is 1; ignored without a text encoder.
         vectors: Post-processing of the text vectors, which are centred first; None for centring alone.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Rankers that are a matrix of item factors, with fold-in of users by their history."""
+"""Rankers with a fitted matrix of item factors, and fold-in of users by their history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generative retrieval: a model generates the codes of the next item, one after the other."""
+"""Generative retrieval: a model generates the semantic ID of the next item, code by code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.rankers.base import OwnItems, Ranker, SequenceReader, SharedItems, U
 from recsys.schema import ConfigError, ModelContext, UserBatch
 from recsys.support.number_checks import check_whole
 
-NUMBERS_AT_ONCE = 16_000_000  # of the decoder's widest layer in memory, in an evaluation
+NUMBERS_AT_ONCE = 16_000_000  # activations of the decoder's widest layer in memory, in an evaluation
 
 
 class GenerativeRanker(Ranker, SequenceReader):
@@ -33,13 +33,13 @@ class GenerativeRanker(Ranker, SequenceReader):
 
     Args:
         context: Sizes of the data.
-        text: The encoder's vectors, which the codes are made of.
-        codes: How the codes are made.
+        text: The encoder's vectors, which are quantised to the codes.
+        codes: Quantisation of the vectors.
         dim: Width of the model.
         n_layers: Layers of the encoder, and of the decoder.
         n_heads: Number of heads; must divide `dim`.
         dropout: Dropout rate, in training.
-        max_positions: Items of a history with a position of their own.
+        max_positions: Number of items of a history with a position embedding of their own.
         n_beams: Prefixes that are continued at each level; None for all, which is exact.
 
     Raises:
@@ -123,9 +123,9 @@ class GenerativeRanker(Ranker, SequenceReader):
         return torch.stack(steps).sum(dim=0)
 
     def _log_probabilities(self, states: Tensor, level: int, nodes: Tensor) -> Tensor:
-        """Log probabilities (*, size) of the codes that follow nodes (*), for states (*, dim); −∞ where none does."""
+        """Log probabilities (*, size) of the codes that follow nodes (*), for states (*, dim); −∞ for others."""
         allowed = take_rows(self.trie.allowed(level, self.training and not self.trains_on_cold), nodes)
-        # A node without an allowed code, such as that of padding in training, has no distribution: leave it uniform.
+        # A node without an allowed code, such as that of padding in training, gets a distribution over all codes.
         allowed = allowed | ~allowed.any(dim=-1, keepdim=True)
         return self.model.logits(states, level).masked_fill(~allowed, -torch.inf).log_softmax(dim=-1)
 
@@ -147,7 +147,7 @@ class GenerativeRanker(Ranker, SequenceReader):
 
     def _continued(self, level: int, bound: Tensor, reached: Tensor) -> tuple[Tensor, Tensor]:
         """The nodes (B, K) of a level whose codes are predicted, and which nodes (B, n) are continued exactly."""
-        if self.n_beams is None:  # a node with one child passes its probability on
+        if self.n_beams is None:  # the only child of a node has its node's probability
             return self.trie.branching(level).expand(len(bound), -1), reached
         n = min(self.n_beams, bound.shape[1])
         nodes = bound.masked_fill(~reached, -torch.inf).topk(n, dim=1).indices
@@ -158,6 +158,6 @@ class GenerativeRanker(Ranker, SequenceReader):
         """Log probabilities (B, n) of the next level's nodes: `values` (B, K, size) below `nodes` (B, K), or bounds."""
         children = take_rows(self.trie.child_table(level), nodes).flatten(1)
         passed = bound[:, self.trie.parents(level)]
-        target = children.masked_fill(children < 0, passed.shape[1])  # a further column, which is dropped
+        target = children.masked_fill(children < 0, passed.shape[1])  # an extra column, which is dropped
         further = passed.new_zeros(len(passed), 1)
         return torch.cat([passed, further], dim=1).scatter(1, target, values.flatten(1))[:, :-1]

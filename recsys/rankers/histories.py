@@ -10,13 +10,13 @@ from torch import Tensor
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import UserBatch
 
-SCORES_AT_ONCE = 4_000_000  # in memory while pairs are scored
+SCORES_AT_ONCE = 4_000_000  # scores in memory while pairs are scored
 
 
 class HistoryRanker(Ranker):
     """Scores from the whole history, so that new users are scored like all others.
 
-    A user without history gets one score for all items.
+    Unless a subclass says otherwise, a user without history gets the same score for all items.
 
     Args:
         n_items: The size of the catalogue.

@@ -1,4 +1,4 @@
-"""Rankers that are a sparse matrix of weights from items of the history to items of the catalogue."""
+"""Rankers with a sparse matrix of weights from items of the history to items of the catalogue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ItemItemRanker(HistoryRanker, Fittable, Explainable):
 
     Args:
         n_items: The size of the catalogue.
-        n_neighbors: Number of weights of an item; a maximum of the mean over items.
+        n_neighbors: Maximum number of weights per item, on average over items.
 
     Raises:
         ConfigError: If `n_neighbors` is not positive.
@@ -33,7 +33,7 @@ class ItemItemRanker(HistoryRanker, Fittable, Explainable):
 
     @abstractmethod
     def fitted_weights(self, train: TrainInteractions) -> csr_matrix:
-        """The weights w (n_items, n_items), no more than `n_neighbors` times as many as items."""
+        """The weights w (n_items, n_items), at most n_items · `n_neighbors` of them."""
 
     def fit(self, train: TrainInteractions) -> None:
         self.weights.store(self.fitted_weights(train))

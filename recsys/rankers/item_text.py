@@ -12,7 +12,7 @@ from recsys.schema import TrainInteractions
 def processed_texts(train: TrainInteractions, steps: PostProcessing) -> Tensor:
     """Vectors (n_items, dim) after post-processing by the train items' statistics, with a mean squared length of 1.
 
-    The mean is that of the train items. An item whose own vector is zero, as that of an empty text may be, stays zero.
+    The mean is that of the train items. An item whose vector is zero, such as that of an empty text, stays zero.
 
     Raises:
         ConfigError: If the encoder's vectors have too few dimensions.

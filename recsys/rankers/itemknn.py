@@ -24,13 +24,13 @@ class ItemKNNRanker(ItemItemRanker):
 
     Args:
         context: Sizes of the data.
-        n_neighbors: Most similar items that are kept of each item; all where the catalogue has no more.
-        weighting: `cosine`, `tfidf` or `bm25`: see `Similarity`, as for what follows.
-        shrinkage: Lessens the similarity of items that share few users.
-        bm25_k1: Of BM25.
-        bm25_b: Of BM25.
-        text_weight: w, 0 to 1; no influence without a text encoder. BM25 is not bounded as cosines are: w then depends
-            on the data.
+        n_neighbors: Number of most similar items that are kept for each item; all if the catalogue has fewer.
+        weighting: `cosine`, `tfidf` or `bm25`, see `Similarity`.
+        shrinkage: Lowers the similarity of items that share few users, see `Similarity`.
+        bm25_k1: k₁ of BM25, see `Similarity`.
+        bm25_b: b of BM25, see `Similarity`.
+        text_weight: w, 0 to 1; ignored without a text encoder. BM25 similarities have no upper bound, so a good w then
+            depends on the data.
         vectors: Post-processing of the text vectors, after centring; None for the encoder's own vectors.
 
     Raises:

@@ -13,20 +13,20 @@ ENTRIES_AT_ONCE = 2**12  # vectors that are looked up at once: they and their sy
 
 
 def solve_rows(lengths: Tensor, columns: Tensor, factors: Tensor, alpha: float, penalties: Tensor) -> Tensor:
-    """Vectors p (n, d) that minimise Σ_c w_rc (x_rc − p_r·q_c)² + λ_r‖p_r‖² for each row r of a matrix of ones.
+    """Vectors p (n, d) that minimise Σ_c w_rc (x_rc − p_r·q_c)² + λ_r‖p_r‖² for each row r of a binary matrix.
 
     x_rc is 1 and w_rc is α where row r has column c, 0 and 1 elsewhere (Hu, Koren and Volinsky, "Collaborative
-    Filtering for Implicit Feedback Datasets", ICDM 2008). Rows of about one length are solved together.
+    Filtering for Implicit Feedback Datasets", ICDM 2008). Rows of similar length are solved together.
 
     Args:
-        lengths: (n,) how many columns each row has.
-        columns: (Σ lengths,) the columns of one row after the other, each once in a row.
+        lengths: (n,) number of columns of each row.
+        columns: (Σ lengths,) the columns row by row, without repetition in a row.
         factors: (n_columns, d) the vectors q.
         alpha: α.
         penalties: (n,) λ.
 
     Raises:
-        RecsysError: If a system has no single solution at the factors' precision.
+        RecsysError: If a system is singular at the factors' precision.
 
     Example:
         >>> solve_rows(torch.tensor([2, 0]), torch.tensor([0, 1]), torch.ones(2, 1), 3.0, torch.ones(2))  # 6 / (6 + 1)
@@ -34,7 +34,7 @@ def solve_rows(lengths: Tensor, columns: Tensor, factors: Tensor, alpha: float, 
                 [0.0000]])
     """
     spectrum, basis = torch.linalg.eigh(factors.T @ factors)
-    rotated = factors @ basis  # there the product of all factors is diagonal
+    rotated = factors @ basis  # in this basis QᵀQ is diagonal
     padded = torch.cat([rotated, rotated.new_zeros(1, rotated.shape[1])])
     diagonals = spectrum.clamp(min=0) + penalties.to(spectrum.dtype).unsqueeze(1)
     starts = lengths.cumsum(0) - lengths
@@ -76,5 +76,5 @@ def _alike(lengths: Tensor) -> Iterator[Tensor]:
 def _solved(systems: Tensor, targets: Tensor) -> Tensor:
     triangles, failed = torch.linalg.cholesky_ex(systems)
     if failed.any():
-        raise RecsysError("The least squares of ranker=als have no single solution: raise ranker.regularization.")
+        raise RecsysError("ranker=als: a least-squares system is singular. Raise ranker.regularization.")
     return torch.cholesky_solve(targets.unsqueeze(2), triangles).squeeze(2)

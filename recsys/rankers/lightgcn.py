@@ -25,10 +25,10 @@ class LightGCNRanker(Ranker, Fittable):
     3 to 8: A has 1/√(d_u d_i) for each train interaction of u and i, with d the numbers of interactions. Users and
     items without train interactions have zeros.
 
-    With a text encoder, E has the items' mapped text vectors: beside the IDs, or in their place; and users may be the
-    map of the mean text of their train items. With both, two layers, cosines and `loss=infonce` it is AlphaRec (Sheng
-    et al., "Language Representations Can be What Recommenders Need: Findings and Potentials", ICLR 2025). Items without
-    train interactions then have their text.
+    With a text encoder, the items' rows of E are their mapped text vectors, added to the IDs or in their place. Users
+    may have the map of the mean text vector of their train items in place of IDs. With no IDs, two layers, cosines and
+    `loss=infonce` it is AlphaRec (Sheng et al., "Language Representations Can be What Recommenders Need: Findings and
+    Potentials", ICLR 2025). Items without train interactions then have their mapped text.
 
     Args:
         context: Sizes of the data.
@@ -37,7 +37,7 @@ class LightGCNRanker(Ranker, Fittable):
         n_layers: K; 0 is matrix factorisation.
         init_std: Standard deviation of the initial vectors; None for Xavier's initialisation, as in the paper.
         cosine: Whether the score is the cosine of both vectors in place of their product.
-        text: How a text encoder takes part; None for the defaults.
+        text: How text vectors are used; None for the defaults.
 
     Raises:
         ConfigError: If a size is impossible, or `text` needs an encoder and there is none.
@@ -65,7 +65,7 @@ class LightGCNRanker(Ranker, Fittable):
         nodes.check(self.vectors is not None)
         self.users = None if nodes.users == MEAN else _ids(context.warm_users, dim, init_std, context)
         self.items = _ids(context.warm_items, dim, init_std, context) if nodes.item_ids else None
-        for embedding in (self.users, self.items):  # after both were made: the order of draws decides the numbers
+        for embedding in (self.users, self.items):  # after both were made, so that runs keep their random numbers
             if embedding is not None and init_std is None:
                 nn.init.xavier_uniform_(embedding.weight)
         self.map: nn.Module | None = None
@@ -75,9 +75,9 @@ class LightGCNRanker(Ranker, Fittable):
         # The graph as compressed sparse rows, users before items.
         self.register_buffer("starts", torch.zeros(context.n_users + context.n_items + 1, dtype=torch.int64))
         self.register_buffer("neighbors", torch.zeros(2 * int(context.item_counts.sum()), dtype=torch.int64))
-        self._graph: tuple[tuple[Any, ...], _Adjacency] | None = None  # A, and the buffers that it was made of
+        self._graph: tuple[tuple[Any, ...], _Adjacency] | None = None  # versions of the buffers, and A made of them
         self._means: tuple[_Adjacency, Tensor] | None = None  # A, and the users' mean texts
-        self._kept: tuple[_Adjacency, Tensor, tuple[Tensor, Tensor]] | None = None  # A, E and what is made of them
+        self._kept: tuple[_Adjacency, Tensor, tuple[Tensor, Tensor]] | None = None  # A, E and the propagated vectors
 
     def fit(self, train: TrainInteractions) -> None:
         of_users = csr_array(train.matrix)
@@ -147,8 +147,8 @@ class LightGCNRanker(Ranker, Fittable):
         return bag_sums(weights, self.vectors.catalogue(), columns, adjacency.starts[: self.n_users])
 
     def _adjacency(self) -> _Adjacency:
-        """A, made once for each graph."""
-        if self.starts.is_inference() or self.neighbors.is_inference():  # which do not record whether they have changed
+        """A, computed once for each graph."""
+        if self.starts.is_inference() or self.neighbors.is_inference():  # inference tensors have no version counter
             return self._new_adjacency()
         marks = [(part.data_ptr(), part._version) for part in (self.starts, self.neighbors)]
         made_of = (*marks, self._dtype)
@@ -163,7 +163,7 @@ class LightGCNRanker(Ranker, Fittable):
     def _new_adjacency(self) -> _Adjacency:
         degrees = self.starts.diff()
         scale = degrees.clamp(min=1).to(self._dtype).rsqrt()
-        columns = self.neighbors[: int(self.starts[-1])]  # fewer than there is room for, where pairs occur twice
+        columns = self.neighbors[: int(self.starts[-1])]  # fewer than the buffer holds if pairs occur twice
         values = torch.repeat_interleave(scale, degrees) * take_rows(scale, columns)
         return _Adjacency(self.starts[:-1], columns, values)
 

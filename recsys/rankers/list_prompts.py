@@ -19,7 +19,7 @@ ANSWER = "Answer:"
 
 
 class ListPart(IntEnum):
-    """Other parts of the prompt; numbered after the items of the history and the candidates."""
+    """Parts of the prompt other than items; numbered after the items of the history and the candidates."""
 
     START = 0
     INSTRUCTION = 1
@@ -33,8 +33,8 @@ class ListTokens:
 
     Args:
         prompt: How items become text.
-        texts: Of the items.
-        language_model: Open.
+        texts: The items' texts.
+        language_model: An open model.
 
     Attributes:
         labels: (26,) the token of each letter as the answer.
@@ -64,10 +64,10 @@ class ListTokens:
         self.labels = torch.tensor(answers)
 
     def prompts(self, history: Tensor, items: Tensor, mask: Tensor) -> Tokens:
-        """The prompts of users with a history (B, n), the newest last, -1 for none; and candidates (B, N) where `mask`.
+        """Prompts of users with a history (B, n), the newest last, -1 for none; and candidates (B, N) where `mask`.
 
         Raises:
-            ConfigError: If the model cannot read as many tokens.
+            ConfigError: If a prompt is longer than the model's context.
         """
         letters = self._part(ListPart.LETTER) + torch.arange(items.shape[1]).expand_as(items)
         pairs = torch.stack([letters, items + self.n_items], dim=2)

@@ -1,4 +1,4 @@
-"""Lists that another program made, scored under the protocol of every other run."""
+"""Recommendation lists of another program, evaluated under the same protocol as all runs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ITEM, USER, ConfigError, ModelContext, TrainInteractions
 
-SCORES_AT_ONCE = 4_000_000  # in memory while pairs are scored
+SCORES_AT_ONCE = 4_000_000  # scores in memory while pairs are scored
 
 
 class Lists(Protocol):
-    """Where lists come from."""
+    """The source of lists."""
 
     def read(self, user_ids: Any, item_ids: Any) -> Any:
-        """`pairs` of `user`, `item` and `order` (1 for the best), and `facts`."""
+        """An object with `pairs`, a frame with `user`, `item` and `order` (1 for the best), and `facts`."""
 
 
 class ListsRanker(Ranker, Fittable):
-    """score(u, i) = −(place of i in u's list); −∞ for items that are not in it, which are never recommended.
+    """score(u, i) = −(rank of i in u's list); −∞ for items that are not in it, which are never recommended.
 
     Args:
         context: Sizes of the data, and its raw ids.
@@ -30,7 +30,7 @@ class ListsRanker(Ranker, Fittable):
         name: The row's name in tables.
 
     Attributes:
-        facts: Of the file, after `fit`: its origin, and the rows that were left out.
+        facts: The file's origin, and the rows that were left out; empty before `fit`.
 
     Raises:
         ConfigError: If the name is empty.
@@ -54,11 +54,11 @@ class ListsRanker(Ranker, Fittable):
 
     @property
     def longest_list(self) -> int | None:
-        """Items of the longest list; None where each list has all items that its user does not know."""
+        """Items of the longest list; None if each list has all items that its user has no train interaction with."""
         return int(self.longest) or None
 
     def fit(self, train: TrainInteractions) -> None:
-        """Read the file; the train part only tells whether each list holds all other items."""
+        """Read the file; the train part is used only to determine `longest_list`."""
         assert self.ids is not None, "a run has raw ids"
         read = self.lists.read(self.ids.users(), self.ids.items())
         self.facts = read.facts
@@ -90,7 +90,7 @@ class ListsRanker(Ranker, Fittable):
         return scores
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        # Saved lists are as long as they are, and those of a new ranker are empty.
+        # The buffers of a new ranker are empty: they take the sizes of the saved ones.
         for name in ("items", "values"):
             saved = state_dict.get(f"{prefix}{name}")
             if saved is not None:

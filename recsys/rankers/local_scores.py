@@ -19,10 +19,10 @@ class LocalScores:
     """Scores of candidates.
 
     Args:
-        language_model: Open.
+        language_model: An open model.
         tokens: The items as tokens.
-        list_tokens: Makes the lists of candidates as tokens.
-        asks: Whether the answer to a question is scored, and not the likelihood of the candidate.
+        list_tokens: Returns the lists of candidates as tokens.
+        asks: Whether the answer to a question is scored instead of the candidate's likelihood.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LocalScores:
 
         Args:
             history: Items, -1 for none.
-            examples: (E, h + 1) items of the histories that are in every prompt.
+            examples: (E, h + 1) items of the few-shot histories, which are in every prompt.
             owners: Rows of `history`.
             items: The candidates.
         """

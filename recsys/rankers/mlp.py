@@ -26,7 +26,7 @@ class MLPRanker(Ranker):
     """Y = σ(W₃·σ(W₂·σ(W₁X + b₁) + b₂) + b₃) with X = [u; i; u∘i].
 
     The outermost σ belongs to the loss: it keeps the order, and scores stay raw. W₁X is computed as the sum of
-    W₁ᵘu, W₁ⁱi and W₁ᵖ(u∘i), so the first two are made once for each user and item and not once for each pair.
+    W₁ᵘu, W₁ⁱi and W₁ᵖ(u∘i), so the first two are computed once for each user and item instead of for each pair.
 
     Args:
         context: Sizes of the data.

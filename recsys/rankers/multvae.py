@@ -21,7 +21,7 @@ class MultVAERanker(HistoryRanker, Reconstructing):
     `loss=multinomial`: −E[log p(x|z)] + β·KL(q(z|x)‖N(0, 1)) for z ~ q(z|x) = N(μ(x), σ²(x)), where x is scaled to
     length 1, with dropout, before it is encoded; β rises from 0 to `anneal_cap` in `anneal_steps` steps. Scores use μ
     without sampling. Items without train interactions are not in the softmax, and are ranked last. A user without a
-    history has the scores of x = 0, which are close to popularity's.
+    history has the scores of x = 0, which are close to popularity.
 
     Args:
         context: Sizes of the data.
@@ -29,8 +29,8 @@ class MultVAERanker(HistoryRanker, Reconstructing):
         latent_dim: Width of z.
         dropout: Share of a user's interactions that are masked from the encoder in training.
         anneal_cap: The final β; 0 leaves the divergence out.
-        anneal_steps: Steps in which β rises; 0 has it at once.
-        noise: By what σ(x) is multiplied where z is drawn in training: 1 is the paper's, 0 trains on the mean.
+        anneal_steps: Number of steps in which β rises; with 0, β is `anneal_cap` from the first step.
+        noise: Factor of σ(x) when z is drawn in training: 1 as in the paper; 0 trains on the mean.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -65,7 +65,7 @@ class MultVAERanker(HistoryRanker, Reconstructing):
 
     @property
     def beta(self) -> float:
-        """The weight of the divergence in the present step."""
+        """The weight β of the KL divergence in the current step."""
         return self.anneal_cap * min(1.0, int(self.n_steps) / max(1, self.anneal_steps) if self.anneal_steps else 1.0)
 
     def reconstruct(self, users: UserBatch) -> tuple[Tensor, Tensor]:

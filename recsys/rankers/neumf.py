@@ -18,11 +18,11 @@ class NeuMFRanker(Ranker):
     """score(u, i) = hᵀ(p∘q) + MLP([r; s]) with u = [p; r] and i = [q; s].
 
     He et al., "Neural Collaborative Filtering", WWW 2017, equation 12: both parts have embeddings of their own, which
-    are the two halves of the vectors here, and what joins them is one linear layer. The first layer of the perceptron
-    is the sum of a part of the user and one of the item, so each is made once and not once for each pair.
+    are the two halves of the vectors here, and one linear layer combines their outputs. The perceptron's first layer is
+    the sum of a user's and an item's part, so each is computed once instead of for each pair.
 
     Args:
-        context: Sizes of the data; the width of vectors is even.
+        context: Sizes of the data, and the width of vectors, which must be even.
         hidden_dims: Widths of the perceptron's hidden layers, each with a ReLU.
         dropout: Dropout rate after each hidden layer, in training.
         max_hidden: Bound on the entries of the first hidden layer that are in memory at once when a catalogue is
@@ -47,7 +47,7 @@ class NeuMFRanker(Ranker):
                 f"features.dim is {context.dim}; ranker=neumf halves the vectors and needs an even width."
             )
         self.product_dim, self.max_hidden = context.dim // 2, max_hidden
-        self.product_weights = nn.Parameter(torch.ones(self.product_dim))  # h: it begins as matrix factorisation
+        self.product_weights = nn.Parameter(torch.ones(self.product_dim))  # h: ones, as in matrix factorisation
         self.user_part = nn.Linear(self.product_dim, widths[0])
         self.item_part = nn.Linear(self.product_dim, widths[0], bias=False)
         self.dropout = nn.Dropout(dropout)

@@ -17,8 +17,8 @@ class NMFRanker(FactorRanker):
     """score(u, i) = p_u·q_i; P and Q, nowhere negative, minimise ½‖X − PQᵀ‖² + ½λ(‖P‖² + ‖Q‖²).
 
     Lee and Seung, "Learning the Parts of Objects by Non-negative Matrix Factorization", Nature 1999; by scikit-learn,
-    with the coordinate descent of Cichocki and Phan, 2009. p_u is the p ≥ 0 that minimises the same for u's history,
-    given Q, so that new users are scored like all others.
+    with the coordinate descent of Cichocki and Phan, 2009. p_u is the p ≥ 0 that minimises the same objective for u's
+    history, given Q, so that new users are scored like all others.
 
     Args:
         context: Sizes of the data.
@@ -48,13 +48,13 @@ class NMFRanker(FactorRanker):
 
         model = NMF(
             self.item_factors.shape[1],
-            alpha_W=self.regularization / train.n_items,  # which scikit-learn multiplies by as many
+            alpha_W=self.regularization / train.n_items,  # scikit-learn multiplies it by n_items
             alpha_H=self.regularization / train.n_users,
             max_iter=self.n_iterations,
             random_state=train.seed,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # how long it improves is a setting like any other
+            warnings.simplefilter("ignore", ConvergenceWarning)  # n_iterations is a setting that is tuned
             model.fit(train.matrix)
         self.store(model.components_.T)
 

@@ -16,8 +16,8 @@ DAY = 86_400 * MICROSECONDS
 class PopularityRanker(Ranker, Fittable):
     """score(u, i) = Σ 2^(−age / half_life_days) over the train interactions of i; their number without a half-life.
 
-    Ages are counted from the newest train interaction; with `window_days` only younger interactions count. Ji et al.,
-    "A Re-visit of the Popularity Baseline in Recommender Systems", SIGIR 2020, on why the recent ones predict better.
+    Ages are counted from the newest train interaction; with `window_days` only younger interactions count. On recent
+    popularity see Ji et al., "A Re-visit of the Popularity Baseline in Recommender Systems", SIGIR 2020.
 
     Args:
         context: Sizes of the data and train counts.
@@ -26,6 +26,7 @@ class PopularityRanker(Ranker, Fittable):
 
     Raises:
         ConfigError: If a number of days is not positive.
+        DataError: From `fit`, if a number of days is set and the data has no times.
     """
 
     counts: Tensor

@@ -1,4 +1,4 @@
-"""A language model as the ranker: which item is the most likely next line of a user's history."""
+"""A language model as the ranker: it scores items as the next line of a user's history."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatc
 from recsys.support.number_checks import check_whole
 
 SCORES = LIKELIHOOD, YES_NO, LETTERS = "likelihood", "yes_no", "letters"
-PAIRS_AT_ONCE = 50_000  # of users and items, as tokens in memory
+PAIRS_AT_ONCE = 50_000  # pairs of users and items whose tokens are in memory
 
 
 class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
-    """score(u, i) = ℓ(i | newest items of u) − ℓ(i | no items), where ℓ is a language model's.
+    """score(u, i) = ℓ(i | newest items of u) − ℓ(i | no items), where ℓ is a language model's score.
 
     ℓ is the mean log-probability of the tokens of i's text as the next line of the history, or the log-odds of the
-    answer "yes" to a question. The second term, the likelihood of an item's text without a history, is optional.
+    answer "yes" to a question. The second term, the score of an item's text without a history, is optional.
     Language models that rank without training: Hou et al., "Large Language Models are Zero-Shot
     Rankers for Recommender Systems", ECIR 2024; the correction is the domain-conditional mutual information of Holtzman
     et al., "Surface Form Competition", EMNLP 2021.
@@ -48,21 +48,21 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
     with a letter: Yue et al., "LlamaRec: Two-Stage Recommendation using Large Language Models for Ranking", 2023. The
     order of the list is a fixed random one of all items, so that it does not depend on the retriever.
 
-    Nothing is trained, unless `train_with` names a mode of fine-tuning. Then the label tokens are trained: yes and no,
-    as Bao et al., "TALLRec", RecSys 2023, or the letters. See `retrieved_targets` for the examples.
+    Nothing is trained, unless `train_with` sets a mode of fine-tuning. Then the model learns to predict label tokens:
+    yes and no, as in Bao et al., "TALLRec", RecSys 2023, or the letters. See `retrieved_targets` for the examples.
 
     With a retriever, the language model ranks the `top_n` best unseen items of each user, and all others rank below in
     the retriever's order, as all items do for a user without history. Without one it scores all candidates.
 
     Args:
         context: Sizes of the data, and the items' texts.
-        language_model: Which one, opened at the first score; at a server for letters, and yes or no.
+        language_model: Weights on this machine or, for letters and yes_no, a server; opened by `fit` or a first score.
         prompt: How users and items become text.
         retriever: Makes a ranker that is fitted without gradients and reads no vectors; None to score all candidates.
-        top_n: Candidates of each user; of no account without a retriever.
+        top_n: Number of candidates of each user; ignored without a retriever.
         score: "likelihood", "yes_no" or "letters".
-        calibrate: Whether the score without history is subtracted; not from letters, and not if ℓ is trained.
-        n_diagnostic_users: Users of the test by whom biases are measured.
+        calibrate: Whether the score without history is subtracted; ignored for letters and if ℓ is trained.
+        n_diagnostic_users: Number of test users that biases are measured on.
         training: How ℓ is trained.
 
     Raises:
@@ -95,7 +95,9 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
             )
         check_whole("ranker.n_diagnostic_users", n_diagnostic_users, 0)
         if score == LIKELIHOOD and not isinstance(language_model, CausalLM):
-            raise ConfigError(f"ranker.score={LIKELIHOOD} needs weights on this machine: a server gives other scores.")
+            raise ConfigError(
+                f"ranker.score={LIKELIHOOD} needs weights on this machine: a server gives {LETTERS} and {YES_NO} only."
+            )
         language_model.check()
         self.n_items, self.counts, self.texts = context.n_items, context.item_counts, context.texts
         self.language_model, self.prompt = language_model, prompt
@@ -125,11 +127,11 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
 
     def train_with(self, method: Adapts) -> None:
         if not isinstance(self.language_model, CausalLM):
-            raise ConfigError("finetune trains weights, and those of ranker.language_model are at a server.")
+            raise ConfigError("finetune needs weights on this machine, and ranker.language_model is a server.")
         if self.language_model.bits is not None:
             raise ConfigError("finetune trains weights in float32: set ranker.language_model.bits=null.")
         if not self.asks and not self.lists:
-            raise ConfigError(f"finetune trains label tokens: use ranker.score={LETTERS} or {YES_NO}.")
+            raise ConfigError(f"finetune trains on label tokens: use ranker.score={LETTERS} or {YES_NO}.")
         if self.make_retriever is None:
             raise ConfigError("finetune needs ranker.retriever, which finds the candidates of the training examples.")
         self.adapted, self.calibrate = AdaptedModel(self.language_model, method), False
@@ -177,7 +179,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
         """The items as tokens; opens the language model.
 
         Raises:
-            ConfigError: If the items have no texts, or the model cannot read the prompt.
+            ConfigError: If the items have no texts, or prompts may be longer than the model's context.
         """
         assert self.texts is not None, "the context of a run has them"
         (self.adapted or self._local).open(self.texts.cache_dir)
@@ -251,7 +253,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
         return scores.masked_scatter(mask, self._continued(history, owners, items[mask]).to(items.device))
 
     def _of_items(self, items: Tensor, mask: Tensor) -> Tensor:
-        """Scores (B, N) of items (B, N) under an empty history where `mask`, and 0 elsewhere; computed once of each."""
+        """Scores (B, N) of items (B, N) with an empty history where `mask`, and 0 elsewhere; once for each item."""
         wanted = items[mask].unique().cpu()
         missing = wanted[self.without_history[wanted].isnan()]
         if len(missing):

@@ -1,4 +1,4 @@
-"""Prompts with label tokens, of users with retrieved targets: listwise (letters) and pointwise (yes or no)."""
+"""Training prompts with label tokens, for users with retrieved targets: listwise (letters), pointwise (yes or no)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from recsys.rankers.prompts import PromptTokens, newest
 
 
 def list_examples(found: RetrievedTargets, tokens: ListTokens, n_history: int, keys: Tensor) -> LabelExamples:
-    """One prompt for each user with all candidates; the targets have equal probabilities.
+    """One prompt for each user with all candidates; all targets of a user have the same probability.
 
     Args:
         found: Users and candidates (B, N).
         tokens: Makes the prompts.
         n_history: Items of the history.
-        keys: (B, N) numbers whose order is that of the list.
+        keys: (B, N) numbers; candidates are listed by increasing numbers.
     """
     order = listed(keys, found.mask)
     items, mask, is_target = (table.gather(1, order) for table in (found.items, found.mask, found.is_target))
@@ -42,8 +42,8 @@ def pair_examples(
         found: Users and candidates (B, N).
         tokens: Makes the prompts.
         n_history: Items of the history.
-        few_shot: (E, n) histories that are in every prompt.
-        n_negatives: Other candidates of each user, at most.
+        few_shot: (E, n) few-shot histories, which are in every prompt.
+        n_negatives: Maximum number of other candidates of each user.
         keys: (B, N) numbers; the candidates with the lowest are chosen.
     """
     target = listed(keys, found.is_target)[:, :1]

@@ -16,7 +16,7 @@ from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatc
 from recsys.support.number_checks import check_number, check_whole
 
 USERS_AT_ONCE = 256
-TRIED = 4  # users that candidates are retrieved for, for each user that is wanted: not all have a retrieved target
+TRIED = 4  # candidates are retrieved for so many times `n_users`, since not all users have a retrieved target
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class PromptTraining:
 
     Attributes:
         n_users: Users of the training examples, drawn at random.
-        n_validation_users: Users of the early stopping; the same for all runs on the same train part.
-        target_share: The share of a user's newest train items that are targets; at least one.
-        n_negatives: Candidates beside each target, of score=yes_no.
-        max_epochs: Epochs at most; each has other orders of candidates, and other negatives.
+        n_validation_users: Users of the validation loss; the same for all runs on the same train part.
+        target_share: Share of a user's train items that are targets: the newest ones, at least one.
+        n_negatives: Number of other candidates for each target, with score=yes_no.
+        max_epochs: Maximum number of epochs; each has other orders of candidates, and other negatives.
         patience: Training stops after this many epochs without a lower validation loss.
         batch_tokens: Tokens of a step.
 
@@ -77,11 +77,11 @@ def retrieved_targets(
     training: PromptTraining,
     top_n: int,
 ) -> tuple[RetrievedTargets, RetrievedTargets]:
-    """The users of training and those of the early stopping.
+    """The users of the training loss and those of the validation loss.
 
     A user's newest train items are targets, and the items before them are the history. The retriever of the candidates
-    is fitted on the train interactions that are no user's targets. So it knows no target, and nothing that the same
-    user did later. It does know what other users did later, as the retriever of the test does.
+    is fitted on the train interactions that are no user's targets. So it has no target, and no later interaction of the
+    same user. It may have later interactions of other users, as the retriever at test time.
 
     Raises:
         ConfigError: If no user has a retrieved target.
@@ -102,14 +102,14 @@ def retrieved_targets(
     used = _first(used, training.n_users)
     if not len(held) or not len(used):
         raise ConfigError(
-            "finetune: the retriever's candidates have no user's target, so there is nothing to learn. Raise "
+            "finetune: the retriever's candidates contain no target of the training or the validation users. Raise "
             "ranker.top_n, ranker.training.target_share or n_validation_users, or choose another retriever."
         )
     return used, held
 
 
 def newest_of_users(train: TrainInteractions, share: float) -> NDArray[np.bool_]:
-    """(n,) whether an interaction is one of the newest `share` of its user's, of which at least one is left out."""
+    """(n,) bool: the newest `share` of each user's interactions, at least one; never a user's oldest one."""
     order = _by_time(train)
     users = train.users[order]
     counts = np.bincount(users, minlength=train.n_users)

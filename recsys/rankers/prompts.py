@@ -34,7 +34,7 @@ class Prompt:
         item_text: "title" (the whole text where the data has no titles) or "text".
         n_history: Number of a history's newest items in the prompt.
         n_examples: Number of train users' histories before the user's own (few-shot); 0 for none.
-        max_item_tokens: Longer texts of items are cut.
+        max_item_tokens: Item texts are truncated to so many tokens.
         list_question: The line before a list of candidates with letters; used if a letter is the answer.
 
     Raises:
@@ -67,14 +67,14 @@ def item_names(prompt: Prompt, texts: ItemTexts) -> list[str]:
     named = list(texts.titles() if prompt.item_text == "title" else texts.texts())
     if not any(text.strip() for text in named):
         raise ConfigError(
-            "ranker=prompt reads the items' texts, and the data has none: name their columns (data.items.template), or "
+            "ranker=prompt reads the items' texts, and the data has none: set their columns (data.items.template), or "
             "use another ranker."
         )
     return named
 
 
 class Part(IntEnum):
-    """Other parts of a prompt; numbered after the items."""
+    """Parts of a prompt other than items; numbered after the items."""
 
     START = 0  # the beginning of a text
     INSTRUCTION = 1
@@ -86,13 +86,13 @@ class PromptTokens:
     """Items and the parts of a prompt as tokens.
 
     Args:
-        prompt: How they become text.
-        texts: Of the items.
-        language_model: Open.
+        prompt: How users and items become text.
+        texts: The items' texts.
+        language_model: An open model.
         asks: Whether the candidate's text is part of a question.
 
     Raises:
-        ConfigError: If no item has a text, or the model cannot read as long a prompt.
+        ConfigError: If no item has a text, or a prompt may be longer than the model's context.
     """
 
     def __init__(self, prompt: Prompt, texts: ItemTexts, language_model: CausalLM, asks: bool) -> None:
@@ -111,11 +111,11 @@ class PromptTokens:
         self._check_length(prompt, language_model)
 
     def prefixes(self, history: Tensor, examples: Tensor) -> Tokens:
-        """The prompt before a candidate, of users with a history (B, n), the newest last; -1 means none.
+        """The prompt before a candidate, for each user.
 
         Args:
-            history: Items.
-            examples: (E, n) items of the histories that are in every prompt.
+            history: (B, n) items of the users' histories, the newest last; -1 for none.
+            examples: (E, n) items of the few-shot histories, which are in every prompt.
         """
         told = [self._parts(Part.START)]
         for example in examples[(examples >= 0).any(dim=1)]:
@@ -145,15 +145,15 @@ class PromptTokens:
 
 
 def newest(users: UserBatch, n: int) -> Tensor:
-    """(B, n) the newest items of users' histories, the newest last; -1 before them where there are fewer."""
-    order = users.history_mask.long().argsort(dim=1, stable=True)  # what is masked goes before
+    """(B, n) the newest items of users' histories, the newest last; -1 before them if there are fewer."""
+    order = users.history_mask.long().argsort(dim=1, stable=True)  # masked entries first
     items = users.history.masked_fill(~users.history_mask, -1).gather(1, order)
     missing = max(0, n - items.shape[1])
     return torch.cat([items.new_full((len(items), missing), -1), items[:, max(0, items.shape[1] - n) :]], dim=1)
 
 
 def turned(users: UserBatch, n: int) -> UserBatch:
-    """The same users with the `n` newest items of their histories in the opposite order, and without the others."""
+    """The same users with only the `n` newest items of their histories, in reverse order."""
     history = newest(users, n).flip(1)
     return UserBatch(users.idx, history.clamp(min=0), history >= 0)
 
@@ -172,6 +172,6 @@ def drawn_examples(train: TrainInteractions, n: int, length: int) -> Tensor:
 
 
 def examples_of(users: Sequence[int], items: Tensor, owners: Tensor, n: int) -> Tensor:
-    """(E, n) the newest items of some users, of interactions in the order of time: `items` and `owners` (t,)."""
+    """(E, n) the newest items of `users`, from interactions in order of time: `items` and `owners` (t,)."""
     rows = [items[owners == user][-n:] for user in users]
     return torch.stack([torch.nn.functional.pad(row, (n - len(row), 0), value=-1) for row in rows])

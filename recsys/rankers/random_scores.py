@@ -1,4 +1,4 @@
-"""Random scores: the level of chance."""
+"""Random scores: the baseline at chance level."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEP, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 class RandomScoresRanker(Ranker, Fittable):
-    """score(u, i) is uniform in [0, 1), a hash of the seed, the user and the item: the same for a pair wherever it is.
+    """score(u, i) is uniform in [0, 1): a hash of the seed, the user and the item, so it does not depend on the batch.
 
     Args:
         context: Sizes of the data.
@@ -48,7 +48,7 @@ def _mixed(number: Tensor) -> Tensor:
 
 
 def _shifted(number: Tensor, places: int) -> Tensor:
-    """Shifted right, as if there were no sign."""
+    """Logical (unsigned) right shift."""
     return (number >> places) & ((1 << (64 - places)) - 1)
 
 
@@ -57,4 +57,4 @@ def _signed(number: int) -> int:
 
 
 def _uniform(bits: Tensor) -> Tensor:
-    return _shifted(bits, 40).float() / (1 << 24)  # as many bits as a float32 holds
+    return _shifted(bits, 40).float() / (1 << 24)  # 24 bits, as many as a float32 holds

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from recsys.schema import UserBatch
 
-FLOOR = -1000.0  # below what is ranked anew; a log-likelihood of a token does not get there
+FLOOR = -1000.0  # lower bound of reranked scores; a mean log-likelihood of tokens is higher
 
 
 def best_unseen(scores: Tensor, users: UserBatch, n: int) -> tuple[Tensor, Tensor]:
     """The `n` best items (B, N) of a catalogue's scores (B, I) that are not in the history, and a mask of valid ones.
 
-    Items with equal scores at the edge are all omitted, since the retriever does not order them.
+    Items that share the score of the first item left out are omitted too, since the retriever does not order them.
     """
     rows, places = users.history_mask.nonzero(as_tuple=True)
     unseen = scores.index_put((rows, users.history[rows, places]), scores.new_tensor(-torch.inf))
@@ -24,7 +24,7 @@ def best_unseen(scores: Tensor, users: UserBatch, n: int) -> tuple[Tensor, Tenso
 
 
 def in_retrievers_order(scores: Tensor) -> Tensor:
-    """(B, I) numbers below `FLOOR` in the order of `scores` (B, I), and equal where those are; for up to 16 million."""
+    """(B, I) numbers below `FLOOR` in the order of `scores` (B, I), with the same ties; for up to 16 million items."""
     ordered, order = scores.sort(dim=1, descending=True, stable=True)
     ranks = (ordered.diff(dim=1) != 0).cumsum(dim=1)
     ranks = torch.cat([ranks.new_zeros(len(ranks), 1), ranks], dim=1)

@@ -15,15 +15,15 @@ class RP3BetaRanker(ItemItemRanker):
     """score(u, i) = Σ_j w_ji over u's history, w_ji = Σ_v d_j^(−α) d_v^(−α) d_i^(−β) over the users v of both j and i.
 
     Paudel, Christoffel, Newell and Bernstein, "Updatable, Accurate, Diverse, and Scalable Recommendations for
-    Interactive Applications", ACM TiiS 2016: the probability that a walk from u by an item and a user ends at i, each
-    step's to the power of α (P3α, Cooper et al. 2014), over the end's popularity to the power of β. d counts train
-    interactions. The probability of the first step is the same for all items of u's history and omitted.
+    Interactive Applications", ACM TiiS 2016: the probability that a walk from u by an item and a user ends at i, with
+    each step's probability to the power of α (P3α, Cooper et al. 2014), divided by the popularity of i to the power of
+    β. d counts train interactions. The probability of the first step is equal for all items of u's history and omitted.
 
     Args:
         context: Sizes of the data.
-        n_neighbors: Items of the largest w_ji that are kept of each item j; all where the catalogue has no more.
-        alpha: α, of a step's probability.
-        beta: β, of the popularity that the score is divided by; 0 for P3α.
+        n_neighbors: Number of largest w_ji that are kept for each item j; all if the catalogue has fewer items.
+        alpha: α, the power of a step's probability.
+        beta: β, the power of the popularity that the score is divided by; 0 for P3α.
 
     Raises:
         ConfigError: If a value is impossible.

@@ -16,23 +16,23 @@ from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number
 
 WEIGHTINGS = COSINE, TFIDF, BM25 = "cosine", "tfidf", "bm25"
-ENTRIES_AT_ONCE = 2_000_000  # of similarities in memory
-TRIMS = 10  # of a symmetric product: columns are cut off in steps of at least a tenth
+ENTRIES_AT_ONCE = 2_000_000  # similarities in memory
+TRIMS = 10  # of a symmetric product: columns are dropped in steps of at least a tenth
 TIE = 2.0**-50  # subtracted from a similarity by column, so that equal ones are in the order of their columns
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Similarity of two rows of a matrix of ones.
+    """Similarity of two rows of a binary matrix.
 
     Attributes:
         weighting: `cosine` of the rows; `tfidf`: cosine of the rows, columns weighted by ln((1 + n)/(1 + n_c)) + 1 with
             n rows, n_c of which have column c; `bm25`: product of the rows in BM25 weights (Robertson and Zaragoza
             2009).
-        shrinkage: h of the factor n_ab/(n_ab + h), with n_ab columns that both rows have (Bell and Koren 2007): few
-            shared columns count for less.
-        bm25_k1: Of BM25: how much less a long row's columns count.
-        bm25_b: Of BM25: how strongly a row's length, relative to the mean length, lowers its weights, 0 to 1.
+        shrinkage: h of the factor n_ab/(n_ab + h), with n_ab columns that both rows have (Bell and Koren 2007): it
+            lowers similarities from few shared columns.
+        bm25_k1: k₁ of BM25: how much longer rows are weighted less.
+        bm25_b: b of BM25: how strongly a row's length, relative to the mean length, lowers its weights, 0 to 1.
 
     Raises:
         ConfigError: If a value is impossible.
@@ -51,7 +51,7 @@ class Similarity:
         check_number("ranker.bm25_b", self.bm25_b, at_least=0, at_most=1)
 
     def column_weights(self, rows: csr_matrix) -> NDArray[np.float64]:
-        """(n_columns,) weight of a shared column, before its square."""
+        """(n_columns,) weight of a column in a row; a shared column counts with its square."""
         if self.weighting == COSINE:
             return np.ones(rows.shape[1])
         n_rows, with_column = rows.shape[0], np.bincount(rows.indices, minlength=rows.shape[1])
@@ -60,7 +60,7 @@ class Similarity:
         return np.log1p((n_rows - with_column + 0.5) / (with_column + 0.5))
 
     def row_scales(self, rows: csr_matrix) -> NDArray[np.float64]:
-        """(n_rows,) normalisation of the length of a row."""
+        """(n_rows,) factor of a row that normalises its length."""
         if self.weighting == BM25:
             lengths = np.diff(rows.indptr)
             relative = lengths / max(lengths.mean(), np.finfo(float).tiny)
@@ -87,7 +87,7 @@ def product_blocks(left: Any, right: Any, symmetric: bool = False) -> Iterator[N
     Args:
         left: (n, m).
         right: (m, p).
-        symmetric: The product is, and half of it is enough: of the rows from number i on, the columns from i on.
+        symmetric: Whether the product is symmetric. Then a block that begins at row i has the columns from i on only.
     """
     left, right, first = csr_matrix(left), csr_matrix(right), 0
     for start, stop in _steps(left.shape[0], right.shape[1]):
@@ -98,7 +98,7 @@ def product_blocks(left: Any, right: Any, symmetric: bool = False) -> Iterator[N
 
 
 def cosine_blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
-    """The cosines of all rows of a dense matrix, some rows at a time; a row of zeros is like no other."""
+    """The cosines of all rows of a dense matrix, some rows at a time; 0 for a row of zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     for start, stop in _steps(len(vectors), len(vectors)):
@@ -108,8 +108,8 @@ def cosine_blocks(vectors: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]
 def most_similar(blocks: Iterator[NDArray[Any]], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Each row's `k` most similar other rows, most similar first, and their similarities: two of (n, k).
 
-    Of equal similarities those with the smallest column come first. Where there are not as many others, the row itself
-    fills up with similarity 0.
+    Of equal similarities those with the smallest column come first. If there are fewer than `k` others, the row itself
+    is added with similarity 0.
     """
     found, start = [], 0
     for block in blocks:
@@ -125,7 +125,7 @@ def most_similar(blocks: Iterator[NDArray[Any]], k: int) -> tuple[NDArray[np.int
 def most_similar_of_half(
     blocks: Iterator[NDArray[np.float64]], n: int, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """What `most_similar` is, of the half of a symmetric matrix (n, n) that `product_blocks` gives."""
+    """`most_similar` of a symmetric matrix (n, n), from the half of it that `product_blocks` yields."""
     values, columns = torch.full((n, k), -torch.inf, dtype=torch.float64), torch.zeros(n, k, dtype=torch.int64)
     start = 0
     for block in map(torch.from_numpy, blocks):

@@ -18,28 +18,28 @@ from recsys.rankers.similarity import Similarity, most_similar
 from recsys.schema import ModelContext, TrainInteractions
 from recsys.support.number_checks import check_number
 
-ENTRIES_AT_ONCE = 2_000_000  # of the Gram matrices that are solved for at once
+ENTRIES_AT_ONCE = 2_000_000  # entries of the Gram matrices that are solved together
 
 
 class SLIMRanker(ItemItemRanker):
     """score(u, i) = Σ w_ji over the items j of u's history; W ≥ 0 minimises ½‖X − XW‖² + ½β‖W‖² + λ‖W‖₁, w_ii = 0.
 
-    Ning and Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011. As in their fsSLIM, an
-    item's weights are those of its `n_neighbors` most similar items (cosine); with as many as the catalogue has, it is
-    SLIM. All items are fitted together by coordinate descent, as an elastic net each: in scikit-learn's terms over n
-    users, alpha·l1_ratio·n is λ and alpha·(1 − l1_ratio)·n is β. Time grows with n_items·n_neighbors².
+    Ning and Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011. As in their fsSLIM, only
+    the `n_neighbors` items most similar to an item (cosine) can have a weight for it; with n_items neighbours, it is
+    SLIM. Each item is an elastic net, fitted by coordinate descent: in scikit-learn's terms over n users,
+    alpha·l1_ratio·n is λ and alpha·(1 − l1_ratio)·n is β. Time grows with n_items·n_neighbors².
     With a text encoder each item's text is reconstructed as well, by the same W: ½α‖T − TW‖² is added, where the
     columns of T are the items' post-processed vectors, and similarities are cosines of the columns of X over √α·T
     (Jeunen, Van Balen and Goethals, RecSys 2020, as for `EASERanker`). Items without train interactions then have
     weights too.
-    It needs 4·n² bytes for a catalogue of n items while it is fitted, and the sparse matrix of which items share users.
+    The fit needs 4·n² bytes for n items, and the sparse matrix of items that share users.
 
     Args:
         context: Sizes of the data.
         n_neighbors: Items that may have a weight for an item.
         l1: λ.
         l2: β.
-        text_weight: α, for vectors whose mean squared length is 1; no influence without a text encoder.
+        text_weight: α, for vectors whose mean squared length is 1; ignored without a text encoder.
         vectors: Post-processing of the text vectors, which are centred first; None for centring alone.
 
     Raises:
@@ -73,12 +73,12 @@ class SLIMRanker(ItemItemRanker):
         candidates = torch.from_numpy(columns)
         shared = gram.gather(1, candidates).masked_fill(torch.from_numpy(similarities <= 0), -torch.inf)
         shared, order = shared.sort(dim=1, descending=True, stable=True)
-        # Products of counts are not negative: weights only lower what is left to explain, and λ users are never enough.
+        # Without texts, all products are ≥ 0, so a candidate that shares at most λ users always has weight 0.
         least = 0.0 if train.has_text else self.l1
         return _columns(*self._solve(gram, candidates.gather(1, order), shared, least))
 
     def _solve(self, gram: Tensor, candidates: Tensor, shared: Tensor, least: float) -> tuple[Tensor, Tensor]:
-        """Weights (n_items, n_neighbors) of candidates, in the order of what they share with their item."""
+        """Candidates (n_items, n_neighbors), by decreasing `shared` product with their item, and their weights."""
         weights = torch.zeros_like(shared)
         n_active = (shared > least).sum(dim=1)
         for items in _blocks(n_active):
@@ -100,7 +100,7 @@ def _blocks(widths: Tensor) -> Iterator[Tensor]:
 
 
 def _cosines(gram: Tensor) -> Iterator[NDArray[np.float32]]:
-    """The cosines that belong to a Gram matrix, some rows at a time; 0 for an item that nothing is known of."""
+    """The cosines of a Gram matrix, some rows at a time; 0 for an item whose row is zero."""
     scale = gram.diagonal().clamp(min=torch.finfo(gram.dtype).tiny).rsqrt()
     for rows in torch.arange(len(gram)).split(max(1, ENTRIES_AT_ONCE // len(gram))):
         yield (gram[rows] * scale[rows].unsqueeze(1) * scale).numpy()

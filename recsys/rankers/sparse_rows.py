@@ -7,18 +7,18 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 
-ENTRIES_AT_ONCE = 8_000_000  # that are added up at once
+ENTRIES_AT_ONCE = 8_000_000  # entries that are summed in one call
 
 
 class SparseRows(nn.Module):
-    """A sparse matrix (n_rows, n_columns) in buffers whose sizes are known before it is, so that saved weights fit.
+    """A sparse matrix (n_rows, n_columns) in buffers of fixed size, so that saved weights can be loaded.
 
-    It begins without entries. Rows that are appended to saved `lengths` with zeros are rows without entries.
+    A new matrix has no entries. Zeros that are appended to saved `lengths` are rows without entries.
 
     Args:
-        n_rows: Rows.
-        n_columns: Columns.
-        capacity: Number of entries that fit.
+        n_rows: Number of rows.
+        n_columns: Number of columns.
+        capacity: Maximum number of entries.
 
     Example:
         >>> matrix = SparseRows(2, 3, capacity=4)
@@ -49,13 +49,13 @@ class SparseRows(nn.Module):
             buffer.zero_()[: matrix.nnz] = torch.from_numpy(entries)
 
     def matrix(self) -> csr_matrix:
-        """The same for scipy, in the same memory where that is the processor's."""
+        """The matrix for scipy; on a CPU it shares the buffers' memory."""
         starts = np.append(0, self.lengths.cumsum(0).cpu().numpy())
         entries = (buffer[: starts[-1]].cpu().numpy() for buffer in (self.values, self.columns))
         return csr_matrix((*entries, starts), shape=(len(self.lengths), self.n_columns))
 
     def entries(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """Entries at `rows` and `columns`, which are broadcast against each other; 0 where there is none."""
+        """Entries at `rows` and `columns`, which are broadcast against each other; 0 if there is none."""
         n = int(self.lengths.sum())
         row_idx = torch.arange(len(self.lengths), device=self.lengths.device)
         keys = row_idx.repeat_interleave(self.lengths.long()) * self.n_columns
@@ -69,9 +69,9 @@ class SparseRows(nn.Module):
         """(n_sums, n_columns): row `places[:, 0]` is the sum of the matrix's rows `places[:, 1]`, times `weights`.
 
         Args:
-            places: (N, 2), a sum and a row of the matrix each, in the order of the sums.
-            n_sums: Sums that there are.
-            weights: (N,), of each row in its sum; None for ones.
+            places: (N, 2), the number of a sum and of a row of the matrix, in increasing order of sums.
+            n_sums: Number of sums.
+            weights: (N,) weight of each row in its sum; None for ones.
         """
         if places.device.type == "cpu":  # scipy adds in the same order, in a tenth of the time
             weights = torch.ones(len(places)) if weights is None else weights

@@ -1,4 +1,4 @@
-"""PureSVD: the best approximation of the matrix of interactions by one of low rank."""
+"""PureSVD: the best low-rank approximation of the interaction matrix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recsys.rankers.histories import multi_hot
 from recsys.schema import ModelContext, TrainInteractions, UserBatch
 from recsys.support.decomposition import first_singular_vectors
 
-ROUNDING = 1e-7  # of the largest singular value: smaller ones are zeros, whose vectors are arbitrary
+ROUNDING = 1e-7  # of the largest singular value: smaller ones count as 0, since their vectors are arbitrary
 
 
 class SVDRanker(FactorRanker):
@@ -21,10 +21,10 @@ class SVDRanker(FactorRanker):
 
     Args:
         context: Sizes of the data.
-        n_factors: Singular vectors.
+        n_factors: Number of singular vectors.
 
     Raises:
-        ConfigError: If a value is impossible.
+        ConfigError: If `n_factors` is not positive.
     """
 
     def __init__(self, context: ModelContext, n_factors: int = 32) -> None:

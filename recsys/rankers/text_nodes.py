@@ -1,4 +1,4 @@
-"""First vectors of the nodes of a user-item graph, by the items' texts."""
+"""Initial vectors of the nodes of a user-item graph from the items' texts."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class ItemTextVectors(Transformable, Protocol):
 
 @dataclass(frozen=True)
 class TextNodes:
-    """How a text encoder takes part in a graph.
+    """How text vectors are used in a graph.
 
     Attributes:
-        item_ids: Whether items have a learnt ID beside their mapped text.
+        item_ids: Whether items have a learnt ID vector in addition to their mapped text.
         users: `ids`: a learnt vector for each user; `mean`: the map of the mean text vector of the user's train items.
         hidden_dim: Width of a hidden layer of the map; None for a linear map.
-        normalize: Of the text vectors by the train items' statistics: `none`, `center` or `standardize`.
+        normalize: Normalisation of the text vectors by the train items' statistics: `none`, `center`, `standardize`.
         vectors: Post-processing of the text vectors after that.
 
     Raises:
@@ -53,25 +53,25 @@ class TextNodes:
         check_whole("ranker.text.hidden_dim", self.hidden_dim, 1, optional=True)
 
     def check(self, has_text: bool) -> None:
-        """Raise an error for settings that need texts where there are none.
+        """Check that there is a text encoder if the settings need one.
 
         Raises:
-            ConfigError: If so.
+            ConfigError: If there is none.
         """
         if not has_text and (self.users == MEAN or not self.item_ids):
             raise ConfigError(
-                f"ranker.text.users={self.users} ranker.text.item_ids={str(self.item_ids).lower()} needs a text "
-                "encoder, as in encoder=bert; with encoder=none, users and items have learnt IDs."
+                f"ranker.text.users={self.users} with ranker.text.item_ids={str(self.item_ids).lower()} needs a text "
+                f"encoder, such as encoder=bert; encoder=none needs ranker.text.users={IDS} and item_ids=true."
             )
 
     def prepare(self, vectors: ItemTextVectors, context: ModelContext) -> None:
         """Normalise the text vectors by the train items' statistics."""
-        if context.texts is not None:  # not so in a rehearsal, on toy vectors
+        if context.texts is not None:  # it is None in the check of a configuration on toy vectors
             self.vectors.check_width(vectors.dim)
         normalize(vectors, context.warm_items, self.normalize, self.vectors)
 
     def map(self, text_dim: int, dim: int) -> nn.Module:
-        """The learnt map of text vectors to those of the graph."""
+        """The learnt map from text vectors (*, text_dim) to graph vectors (*, dim)."""
         if self.hidden_dim is None:
             return nn.Linear(text_dim, dim)
         return nn.Sequential(nn.Linear(text_dim, self.hidden_dim), nn.LeakyReLU(), nn.Linear(self.hidden_dim, dim))

@@ -1,4 +1,4 @@
-"""Prompts as texts, and what a server's log-probabilities after them say of the candidates."""
+"""Prompts as texts, and scores of candidates from a server's log-probabilities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recsys.rankers.list_prompts import ANSWER
 from recsys.rankers.prompts import BREAK, MARK, PLACE, Prompt, item_names
 from recsys.schema import ItemTexts
 
-CHARACTERS = 4  # of a token, about: texts are cut without the server's tokenizer
+CHARACTERS = 4  # of a token, roughly: texts are truncated without the server's tokenizer
 YES_NO = ["yes", "no"]
 
 
@@ -20,8 +20,8 @@ class TextPrompts:
     """The prompts of `PromptTokens` and `ListTokens` as texts.
 
     Args:
-        prompt: How items become text. Texts longer than `max_item_tokens` times `CHARACTERS` are cut.
-        texts: Of the items.
+        prompt: How items become text. Texts are truncated to `max_item_tokens` times `CHARACTERS` characters.
+        texts: The items' texts.
 
     Raises:
         ConfigError: If no item has a text.
@@ -42,7 +42,7 @@ class TextPrompts:
 
         Args:
             history: Items, -1 for none.
-            examples: (E, h + 1) items of the histories that are in every prompt.
+            examples: (E, h + 1) items of the few-shot histories, which are in every prompt.
             owners: Rows of `history`.
             items: The candidates.
         """
@@ -67,8 +67,8 @@ class ServerScores:
     """Scores of candidates from a server.
 
     Args:
-        prompts: As texts.
-        server: Open.
+        prompts: The prompts as texts.
+        server: An open server.
     """
 
     def __init__(self, prompts: TextPrompts, server: LabelEndpoint) -> None:

@@ -18,28 +18,29 @@ from recsys.rankers.sparse_rows import SparseRows
 from recsys.schema import DataError, ModelContext, TrainInteractions, UserBatch
 from recsys.support.number_checks import check_number, check_wholes
 
-TIE = 1e-6  # how much the popularity of the most popular item counts, beside cosines
+TIE = 1e-6  # weight of the most popular item's popularity, added to cosines to break ties
 
 
 class TransitionGraphRanker(HistoryRanker, Fittable):
-    """Items in the order of their hops from the user's last item, by budgets, and by similarity within a hop.
+    """Ranks items by their hops from the user's last item, with a budget for each hop, and by similarity within a hop.
 
     Hao et al., "TGH", arXiv 2605.07125. An edge a → b counts how often b came right after a in a user's train
     interactions. Ring h has the items whose shortest path from the last item has h edges, less those of the history. An
     item's similarity is the cosine of its text vector and that of the last item; in ring 1
-    `edge_weight`·log(1 + count)/max is added, with the maximum over the last item's edges. The list has the best
-    `budgets[h]` items of each ring in turn, then the rest of the rings, then all others by similarity. It has the
-    paper's items; where a ring is smaller than its budget their order may differ. Equal similarities, as without a
-    text encoder, are ordered by popularity. Scores are negative places.
+    `edge_weight`·log(1 + count)/max is added, with the maximum over the last item's edges. The list has the best items
+    of each ring in turn, as many as its budget, then the rest of the rings, then all others by similarity. Items are
+    the paper's; their order may differ if a ring is smaller than its budget. Equal similarities, as without a text
+    encoder, are ordered by popularity. Scores decrease along the list. A user without history gets popularity.
 
     Args:
         context: Sizes of the data.
         edge_weight: Weight of the edge in ring 1.
-        budgets: Places of each ring.
+        budgets: Number of items of ring 1, 2, … at the top of the list.
         vectors: Post-processing of the text vectors, after centring; None for the encoder's own vectors.
 
     Raises:
         ConfigError: If a value is impossible.
+        DataError: From `fit`, if the data has no times.
     """
 
     texts: Tensor
@@ -81,7 +82,7 @@ class TransitionGraphRanker(HistoryRanker, Fittable):
         return -places_by_ring(rings, similarities, self.budgets).float()
 
     def _rings(self, last: Tensor, known: Tensor) -> Tensor:
-        """(B, n_items) hops less 1 of each item; `len(budgets)` for those further away, and for known ones."""
+        """(B, n_items) hops minus 1 of each item; `len(budgets)` for those further away or in the history."""
         unreached = len(self.budgets)
         rings = torch.full(known.shape, unreached, device=known.device)
         frontier = torch.nn.functional.one_hot(last, self.n_items).bool()
@@ -132,12 +133,12 @@ def last_items(users: UserBatch) -> Tensor:
 
 
 def places_by_ring(rings: Tensor, similarities: Tensor, budgets: Sequence[int]) -> Tensor:
-    """(B, n) a place of each item, smaller is better; not all numbers occur.
+    """(B, n) a rank of each item, smaller is better; ranks have gaps.
 
     Args:
-        rings: (B, n) ring of each item; `len(budgets)` for those in none.
+        rings: (B, n) ring of each item, from 0; `len(budgets)` for those in none.
         similarities: (B, n), larger is better within a ring.
-        budgets: Places of each ring before the rest of any ring.
+        budgets: Number of items of each ring that come before the rest of all rings.
 
     Example:
         >>> rings, similarities = torch.tensor([[0, 0, 1, 1, 2]]), torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.9]])
@@ -150,7 +151,7 @@ def places_by_ring(rings: Tensor, similarities: Tensor, budgets: Sequence[int]) 
     ring = rings.gather(1, order)
     sizes = torch.nn.functional.one_hot(rings, len(budgets) + 1).sum(dim=1)
     before = (sizes.cumsum(dim=1) - sizes).gather(1, ring)
-    within = torch.arange(n, device=rings.device) - before  # place in the own ring
+    within = torch.arange(n, device=rings.device) - before  # rank in the own ring
     budget = torch.tensor([*budgets, 0], device=rings.device)[ring]
     block = ring + (within >= budget) * (len(budgets) + 1)
     return torch.empty_like(order).scatter_(1, order, block * n + within)

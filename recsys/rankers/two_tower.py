@@ -26,8 +26,8 @@ class TwoTowerRanker(Ranker, Factorised):
     Args:
         context: Sizes of the data.
         hidden_dims: Widths of both towers' hidden layers; none makes the towers linear.
-        output_dim: Width of what the towers give.
-        user_ids: Whether the query tower reads the user's ID too; it is zeros for users without train interactions.
+        output_dim: Width of the towers' outputs.
+        user_ids: Whether the user tower reads the user's ID too; it is zeros for users without train interactions.
         temperature: τ.
         dropout: Dropout rate after each hidden layer, in training.
         init_std: Standard deviation of the initial vectors of user IDs.

@@ -17,18 +17,18 @@ class UserKNNRanker(HistoryRanker, Fittable):
     """score(u, i) = Σ s_uv over those of the `n_neighbors` users v most similar to u who have i in the train part.
 
     Herlocker, Konstan, Borchers and Riedl, "An Algorithmic Framework for Performing Collaborative Filtering", SIGIR
-    1999, for sets of items instead of ratings. s compares u's present history with the train histories of all others,
+    1999, for sets of items instead of ratings. s compares u's current history with the train histories of all others,
     so that new users are scored like all others. The normalisation of s by the length of u's history is the same for
-    all v and omitted. Of equally similar users at the end of the list, those with the smallest index are neighbours;
-    indices are in the order of a hash of the raw ids.
+    all v and omitted. Of equally similar users, those with the smallest index are neighbours first; indices are in the
+    order of a hash of the raw ids.
 
     Args:
         context: Sizes of the data.
-        n_neighbors: Most similar users; all where there are no more.
-        weighting: `cosine`, `tfidf` or `bm25`: see `Similarity`, as for what follows.
-        shrinkage: Lessens the similarity of users who share few items.
-        bm25_k1: Of BM25.
-        bm25_b: Of BM25.
+        n_neighbors: Number of most similar users; all if there are fewer.
+        weighting: `cosine`, `tfidf` or `bm25`, see `Similarity`.
+        shrinkage: Lowers the similarity of users who share few items, see `Similarity`.
+        bm25_k1: k₁ of BM25, see `Similarity`.
+        bm25_b: b of BM25, see `Similarity`.
 
     Raises:
         ConfigError: If a value is impossible.

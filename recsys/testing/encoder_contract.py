@@ -26,7 +26,7 @@ class NotAgain(AssertionError):
 
 
 def forbid_work(encoder: Encoder) -> Encoder:
-    """The encoder, which raises an error when it is fitted or encodes."""
+    """The same encoder, changed to raise `NotAgain` when it is fitted or encodes."""
 
     def work(*_: object) -> None:
         raise NotAgain
@@ -39,7 +39,7 @@ class EncoderContract:
     """Tests of any encoder.
 
     Attributes:
-        cuts: Whether long texts are cut; `coverage` then counts them.
+        cuts: Whether long texts are truncated; `coverage` then counts them.
     """
 
     cuts: bool = False

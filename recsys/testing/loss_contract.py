@@ -12,7 +12,7 @@ N_POSITIVES, N_NEGATIVES = 6, 5  # B and N
 
 
 def scores(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Random scores of positives (B,) and negatives (B, N), and a mask (B, N) that leaves the first row nothing."""
+    """Random scores of positives (B,) and negatives (B, N), and a mask (B, N) that is False in the whole first row."""
     generator = torch.Generator().manual_seed(seed)
     positive = torch.randn(N_POSITIVES, generator=generator)
     negative = torch.randn(N_POSITIVES, N_NEGATIVES, generator=generator)
@@ -22,7 +22,7 @@ def scores(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def gradients(loss: Loss, positive: Tensor, negative: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss and its gradients by the scores of the positives (B,) and of the negatives (B, N)."""
+    """The loss (), and its gradients for the scores of the positives (B,) and of the negatives (B, N)."""
     positive, negative = positive.clone().requires_grad_(), negative.clone().requires_grad_()
     value = loss(positive, negative, mask)
     own, others = torch.autograd.grad(value, (positive, negative))

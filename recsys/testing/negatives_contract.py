@@ -29,7 +29,7 @@ def known() -> KnownPositives:
 
 
 def examples(first: int = 0, last: int = 15) -> TrainBatch:
-    """Every train interaction as an example, each with two items that were shown and not clicked."""
+    """The train interactions from `first` to `last` as examples, with two shown items if two are no train positives."""
     pairs = torch.tensor([(user, item) for user, items in enumerate(TRAIN) for item in items])[first:last]
     others = [[item for item in range(N_ITEMS - 1) if item not in items][:2] for items in TRAIN]
     shown = torch.tensor([[*items, 0, 0][:2] for items in others])[pairs[:, 0]]
@@ -38,7 +38,7 @@ def examples(first: int = 0, last: int = 15) -> TrainBatch:
 
 
 def by_row(negatives: Negatives, n: int) -> Tensor:
-    """The items of negatives as (B, N), also where all rows share them."""
+    """The items of negatives as (B, N), also if all rows share them."""
     return negatives.items.expand(n, -1) if negatives.items.dim() == 1 else negatives.items
 
 
@@ -50,7 +50,7 @@ def drawn_by_user(batch: TrainBatch, negatives: Negatives) -> Iterator[tuple[int
 
 
 def item_scores(users: UserBatch, items: Tensor) -> Tensor:  # noqa: ARG001 (as the sampler calls it)
-    """In place of a model's scores (B, N): the items' numbers."""
+    """Scores (B, N) in place of a model's: the items' indices."""
     return items.float()
 
 

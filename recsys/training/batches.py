@@ -33,7 +33,7 @@ class TensorLists:
     def newest(self, rows: Tensor, ends: Tensor | None, length: int) -> tuple[Tensor, Tensor]:
         """The newest `length` items of each list of `rows` (B,) before position `ends` (B,), with their mask, (B, L).
 
-        L is the longest that occurs in the batch. `ends=None` is the whole list. Padding is at the right.
+        L is the longest row of the batch, at most `length`. `ends=None` is the whole list. Padding is at the right.
         """
         start = self.offsets[rows]
         sizes = self.offsets[rows + 1] - start if ends is None else ends
@@ -51,9 +51,9 @@ class TrainBatches(ShuffledBatches):
         examples: The training examples.
         batch_size: Examples of a step, over all processes together.
         max_history: Newest items of a history that a profile reads; 0 for a profile that reads none.
-        history: `before`: what came before the positive. `others`: all that the user did in the train part but the
-            positive, which gives each example more context, and each user's first ones any at all.
-        texts: What is written of each example's user, for a profile that reads it; None for none.
+        history: `before`: the interactions before the positive. `others`: all train interactions of the user except
+            the positive; histories are longer, and the first interaction of a user has one, too.
+        texts: Encoded text about the user of each example; None if the profile reads no text.
         order: The seed and the other arguments of `ShuffledBatches`.
     """
 
@@ -74,7 +74,7 @@ class TrainBatches(ShuffledBatches):
         self.history = TensorLists(examples.history)
         self.shown = None if examples.shown is None else TensorLists(examples.shown)
         self.max_history = max_history
-        # An impression's history is what came before it already, and cannot hold the click.
+        # The history of an impression already ends before it and cannot contain the click.
         self.only_before = history == BEFORE or examples.shown is not None
         self.texts = texts
 
@@ -104,7 +104,8 @@ class WholeUserBatches(ShuffledBatches):
 
     Args:
         history: Each user's train interactions; users without any are omitted.
-        batch_size: Train interactions of a step, over all processes together, at the users' mean number of them.
+        batch_size: Mean number of train interactions of a step, over all processes together; the number of users of a
+            step follows from it.
         order: The seed and the other arguments of `ShuffledBatches`.
     """
 
@@ -129,9 +130,9 @@ class EvaluationBatches:
         queries: The queries.
         chunk_size: Queries of a chunk.
         max_history: As in `TrainBatches`.
-        rank: This process.
-        world_size: Number of processes; each takes its share of the queries, none twice.
-        texts: What is written of each query's user, for a profile that reads it.
+        rank: Rank of this process.
+        world_size: Number of processes; each query is evaluated by one of them.
+        texts: Encoded text about the user of each query; None if the profile reads no text.
     """
 
     def __init__(

@@ -12,11 +12,11 @@ from recsys.schema import LOSS, ConfigError
 
 
 def with_mode(key: str, settings: Mapping[str, Any], directions: Mapping[str, bool]) -> dict[str, Any]:
-    """The settings of a callback, with `mode: max` or `mode: min` where it monitors a metric and takes a mode.
+    """The settings of a callback, with `mode: max` or `mode: min` if it monitors a metric and has the argument `mode`.
 
     Args:
-        key: Its place in the configuration, for messages.
-        settings: Its yaml, resolved.
+        key: The callback's key in the configuration, for messages.
+        settings: The callback's yaml, resolved.
         directions: Whether higher is better, by the metric's name without stage.
 
     Raises:
@@ -29,7 +29,9 @@ def with_mode(key: str, settings: Mapping[str, Any], directions: Mapping[str, bo
     higher = False if monitor == LOSS else directions.get(name)
     if higher is None:
         if mode is None:
-            raise ConfigError(f"{key}.monitor is {monitor!r}, whose direction is not known; set {key}.mode=max or min.")
+            raise ConfigError(
+                f"{key}.monitor is {monitor!r}, whose direction is unknown: set {key}.mode to max or min."
+            )
         return dict(settings)
     expected = "max" if higher else "min"
     if mode not in (None, expected):

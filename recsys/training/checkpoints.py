@@ -18,8 +18,10 @@ Write = Callable[[Path, memoryview], None]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's own writes by way of the system's folder for temporary files: where that is another file system, a
-    interruption leaves half a checkpoint, which no run continues from.
+    """Writes each checkpoint whole or not at all.
+
+    Lightning's own class first writes to the system's temporary folder. If that is on another file system, an
+    interruption can leave half a checkpoint.
 
     Args:
         write: Writes a file, whole or not at all.
@@ -31,7 +33,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         if storage_options is not None:
-            raise TypeError("checkpoints are written to a file system, which knows no storage_options")
+            raise TypeError("storage_options must be None: checkpoints are written to a local file system.")
         content = io.BytesIO()
         torch.save(checkpoint, content)
         self._write(Path(path), content.getbuffer())
@@ -54,4 +56,8 @@ def set_aside(path: Path) -> None:
     """Rename a damaged checkpoint, with a warning that names it."""
     aside = path.with_name(f"{path.name}.damaged")
     path.replace(aside)
-    log.warning("%s is damaged and now named %s: training continues from an earlier state.", path, aside.name)
+    log.warning(
+        "%s is damaged and was renamed to %s: training continues from an earlier checkpoint, or starts again.",
+        path,
+        aside.name,
+    )

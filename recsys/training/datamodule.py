@@ -23,20 +23,19 @@ class RecommenderDataModule(pl.LightningDataModule):
 
     Args:
         split: The parts of the data.
-        history_length: Of `max_history`, the newest items of a history that the model is given; see `Recommender`.
-        seed: The run's seed, which orders the training batches.
+        history_length: Number of newest history items that the model gets, given `max_history`; see `Recommender`.
+        seed: The run's seed; the order of training batches depends on it.
         batch_size: Training examples of a step, over all processes together.
         max_history: The newest items of a history that a profile reads.
         train_history: `others` or `before`, see `TrainBatches`; or `sequence`, see `SequenceBatches`.
-        max_scores: Bound on the number of scores that an evaluation has in memory at once (4 bytes each, and about
-            three times that in all).
-        steps_at_once: Training batches come in lists of this many; of one where a callback watches single steps.
-        whole_users: Whether the loss is a user-level reconstruction loss, and not one of positives.
+        max_scores: Maximum number of scores in memory at once in an evaluation; each needs about 12 bytes in all.
+        steps_at_once: Training batches of a list, see `ShuffledBatches`; 1 if a callback needs single steps.
+        whole_users: Whether the loss is a user-level reconstruction loss instead of a loss on positives.
         mask_share: See `SequenceBatches`.
         texts: Texts about users, for a profile that reads them.
 
     Raises:
-        ConfigError: If a number is not positive, or `train_history` is unknown or unfit for the data.
+        ConfigError: If a number is not positive, or `train_history` is unknown or does not fit the data.
     """
 
     def __init__(
@@ -62,8 +61,8 @@ class RecommenderDataModule(pl.LightningDataModule):
         self.texts = texts
         if train_history == SEQUENCE and has_impressions(split):
             raise ConfigError(
-                f"batches.train_history={SEQUENCE}: the impressions of {split.dataset.name} bring a history for each "
-                f"example; use {OTHERS} or {BEFORE}."
+                f"batches.train_history={SEQUENCE} does not fit {split.dataset.name}: each of its impressions has a "
+                f"history of its own. Use {OTHERS} or {BEFORE}."
             )
 
     def train_dataloader(self) -> ShuffledBatches:
@@ -106,10 +105,10 @@ class RecommenderDataModule(pl.LightningDataModule):
 def check_batches(
     batch_size: int, max_history: int, train_history: str, max_scores: int, examples_per_loop_step: int = 0
 ) -> None:
-    """Refuse impossible values of `batches`.
+    """Check the values of the keys of `batches`.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If a number is not whole or too small, or `train_history` is unknown.
     """
     for key, value in {"batch_size": batch_size, "max_history": max_history, "max_scores": max_scores}.items():
         check_whole(f"batches.{key}", value, 1)

@@ -27,7 +27,7 @@ Encode = Callable[[Sequence[str]], tuple[NDArray[np.float32], dict[str, Any]]]
 
 @dataclass(frozen=True)
 class TextRows:
-    """Vectors (n, text_dim) of texts, and the row (T,) of each example or query among them."""
+    """Vectors (n, text_dim) of distinct texts, and the row of them (T,) for each example or query."""
 
     vectors: Tensor
     rows: Tensor
@@ -40,13 +40,13 @@ class TextRows:
 class UserTexts:
     """The texts about the users of a split, and their vectors.
 
-    The texts that training reads end before the positive of each of their examples; those of a stage contain all
-    interactions that the stage knows. Vectors are standardised by the statistics of the distinct texts of training.
+    A training text ends before the positive of each of its examples. The text for a query contains the query's whole
+    history. Vectors are centred and scaled by the statistics of the distinct training texts.
 
     Args:
         split: The data.
         prompt: How texts are written.
-        encode: Vectors of texts, by the run's encoder, with a report of how it read them.
+        encode: Returns the run's encoder's vectors of texts, and its report on them, such as how many were truncated.
     """
 
     def __init__(self, split: Split, prompt: UserPrompt, encode: Encode) -> None:
@@ -67,7 +67,7 @@ class UserTexts:
 
     @cached_property
     def train(self) -> TextRows:
-        """By training example."""
+        """Vectors of texts by training example."""
         return TextRows(self.scaled(self._train[0]), self._train[1])
 
     def encode_all(self, stages: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -78,7 +78,7 @@ class UserTexts:
         return self.reports
 
     def stage(self, stage: str) -> TextRows:
-        """By query of `schema.VAL` or `schema.TEST`."""
+        """Vectors of texts by query of `schema.VAL` or `schema.TEST`."""
         if stage not in self._stages:
             queries = stage_queries(self.split, stage)
             vectors, rows = self._encoded(self.stage_texts(queries), stage)
@@ -86,13 +86,13 @@ class UserTexts:
         return self._stages[stage]
 
     def stage_texts(self, queries: Queries) -> list[str]:
-        """The text of each of the lists that a stage's queries have their histories from."""
+        """The text of each list in `queries.history`."""
         owners = np.arange(len(queries.history))
         owners[queries.rows] = queries.users
         return self._whole(queries.history, owners)
 
     def known_users(self) -> Tensor:
-        """(n_users, text_dim) for each user of the data, with all that is known when the test is served."""
+        """Vectors (n_users, text_dim) of the texts about all users of the data, from their histories at test time."""
         lists = histories(self.split, schema.TEST)
         vectors, rows = self._encoded(self._whole(lists, np.arange(len(lists))), None)
         return take_rows(self.scaled(vectors), rows)
@@ -102,7 +102,7 @@ class UserTexts:
         return self._whole(lists, np.full(len(lists), -1), item_texts)
 
     def scaled(self, vectors: Tensor) -> Tensor:
-        """Vectors of the encoder as training has them."""
+        """Vectors of the encoder, centred and scaled as in training."""
         mean, scale = self._centering
         return ((vectors - mean) * scale).float()
 

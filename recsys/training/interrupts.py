@@ -1,4 +1,4 @@
-"""Signals during Lightning's loops, which would end a program as if all went well."""
+"""Signals during Lightning's loops, so that an interrupted program does not end with exit status 0."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 @contextmanager
 def signals_passed_on() -> Iterator[None]:
-    """Pass on the signals that arrive in a call of a Trainer.
+    """Pass on the signals that arrive while a Trainer runs.
 
     Lightning ends a program by `sys.exit` after Ctrl-C, with SIGINT ignored from then on, and after SIGTERM with exit
     status 0. Here Ctrl-C raises KeyboardInterrupt, and SIGTERM ends with status 143.

@@ -1,4 +1,4 @@
-"""Lightning's hints that are no news here, kept off the screen; its warnings stay."""
+"""Filters for Lightning's tips and for those of its warnings that do not apply here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import warnings
 
 NO_NEWS = (
-    r".*You have overridden `transfer_batch_to_device`.*",  # meant: batches are dataclasses that move themselves
+    r".*You have overridden `transfer_batch_to_device`.*",  # intended: batches are dataclasses with `to`
     r".*is smaller than the logging interval.*",  # the loss is logged once an epoch
     r".*does not have many workers.*",  # batches are slices of memory
     r".*Checkpoint directory .* exists and is not empty.*",  # that of the interrupted run that continues
@@ -16,7 +16,7 @@ NO_NEWS = (
 
 
 def hush() -> None:
-    """Keep Lightning's tips and the warnings of NO_NEWS off the screen."""
+    """Hide Lightning's tips and the warnings in NO_NEWS."""
     for name in ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in NO_NEWS:

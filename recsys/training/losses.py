@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-CACHED_SCORES = 2**17  # of a block, half a megabyte, which a processor's cache holds
+CACHED_SCORES = 2**17  # scores of a block: half a megabyte, which fits a processor's cache
 
 
 def bpr(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
@@ -43,7 +43,8 @@ def bce(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
 def sampled_softmax(positive: Tensor, negative: Tensor, mask: Tensor) -> Tensor:
     """Sampled softmax: cross-entropy of the positive against itself and its negatives.
 
-    The sampler's logQ correction, where it has one, is in the scores already.
+    Jean et al., "On Using Very Large Target Vocabulary for Neural Machine Translation", ACL 2015. If the sampler has a
+    logQ correction, it is already subtracted from the scores.
 
     Example:
         >>> negatives, mask = torch.tensor([[2.0, 2.0, 7.0]]), torch.tensor([[True, True, False]])
@@ -132,10 +133,10 @@ def _divergence(soft: SoftLabels, temperature: float) -> Tensor:
 
 
 def full_softmax(positive: Tensor, negative: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
-    """The value of `sampled_softmax`, in a way that suits negatives that are a whole catalogue (`negatives=all`).
+    """The value of `sampled_softmax`, computed faster if the negatives are the whole catalogue (`negatives=all`).
 
-    The scores are read once and the gradient is written once, block by block, where an expression of several steps
-    would pass through memory with each of them.
+    The scores are read once and the gradient is written once, in blocks that fit the cache. Separate tensor operations
+    would pass through memory once each.
 
     Args:
         positive: (B,) scores of the positives.
@@ -188,15 +189,14 @@ def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: floa
 
     Petrov and Macdonald, "gSASRec: Reducing Overconfidence in Sequential Recommendation Trained with Negative
     Sampling", RecSys 2023: −1/(k + 1)·(β log σ(s⁺) + Σ log(1 − σ(s⁻))) over k negatives, averaged
-    over positives, with β = α(t(1 − 1/α) + 1/α) = 1 − t(1 − α) and α = k/(n_items − 1), the share of all others that is
-    sampled.
+    over positives, with β = α(t(1 − 1/α) + 1/α) = 1 − t(1 − α) and α = k/(n_items − 1), the sampling rate of negatives.
 
     Args:
         positive: Scores of the positives.
         negative: Scores of the negatives, drawn uniformly.
         mask: Which negatives count.
-        n_items: Items that negatives are drawn from, the positive among them.
-        t: How far β corrects for the sampling: 0 is bce over k + 1 terms, 1 makes scores those of no sampling.
+        n_items: Number of items that negatives are drawn from, including the positive.
+        t: Calibration: 0 is bce over k + 1 terms, 1 corrects the predicted probabilities fully for the sampling.
 
     Raises:
         ValueError: If `t` is not between 0 and 1.
@@ -215,13 +215,13 @@ def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: floa
 
 
 def multinomial(scores: Tensor, history: Tensor, history_mask: Tensor) -> Tensor:
-    """Negative log likelihood of all that a user did, as draws from one softmax over items; the mean over users.
+    """Multinomial negative log likelihood of a user's interactions under a softmax over items; the mean over users.
 
     Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018, equation 2.
 
     Args:
-        scores: (B, n_items); −∞ for an item that cannot be drawn.
-        history: (B, L) items that the user did something with.
+        scores: (B, n_items) logits; −∞ for an item of probability 0.
+        history: (B, L) items that the user interacted with.
         history_mask: (B, L) which entries of `history` are real.
 
     Example:

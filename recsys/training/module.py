@@ -30,10 +30,10 @@ Loss = Callable[..., Tensor]  # see `recsys.training.losses`
 
 
 class EvaluationMetrics(Protocol):
-    """What the module asks of a stage's metrics (see `recsys.metrics`)."""
+    """The interface of a stage's metrics (see `recsys.metrics`)."""
 
     def update(self, scores: Tensor, positives: Tensor, query: Tensor, items: Tensor | None = None) -> None:
-        """Take in a chunk of queries."""
+        """Add a chunk of queries B with candidates C: scores and positives (B, C), query numbers (B,), items (B, C)."""
 
     def compute(self) -> dict[str, Any]:
         """Values by name."""
@@ -45,7 +45,7 @@ class EvaluationMetrics(Protocol):
         """Values by name, by segment of the positives."""
 
     def reset(self) -> None:
-        """Forget all queries."""
+        """Remove all queries."""
 
 
 def temperature_of(loss: Loss | None) -> float:
@@ -59,16 +59,16 @@ def temperature_of(loss: Loss | None) -> float:
 
 
 class RecommenderModule(pl.LightningModule):
-    """Descends a loss on positives and sampled negatives; evaluates by ranking the catalogue or given candidates.
+    """Minimises a loss on positives and sampled negatives; evaluates by ranking the catalogue or given candidates.
 
     Args:
         recommender: The model.
         context: Sizes of the data and train counts.
-        loss: Of positive scores (B,), negative scores (B, N) and their mask; or, where there is no sampler, of scores
-            (B, n_items) of users, their histories (B, L) and the mask of these, or of log probabilities (B,) of
-            positives. None for a ranker that is not trained.
-        sampler: Makes the negative sampler, given the context on the device of the training; None for a loss without
-            negatives, and for a ranker that is not trained.
+        loss: A function of positive scores (B,), negative scores (B, N) and their mask. Without a sampler, a function
+            of users' scores (B, n_items), histories (B, L) and their mask, or of the positives' log probabilities
+            (B,). None for a ranker that is not trained.
+        sampler: Makes the negative sampler from the context, which is on the device of the training; None for a loss
+            without negatives, and for a ranker that is not trained.
         optimizer: Makes the optimizer of the parameters or groups of them; None for a ranker that is not trained.
         stage_metrics: Metrics of each stage, by the stage's name.
         seed: The run's seed.
@@ -95,7 +95,7 @@ class RecommenderModule(pl.LightningModule):
         self.new_sampler = sampler
         self.sampler: NegativeSampler | None = None
         self.teacher: TeacherLists | None = None  # of a loss with soft labels, for the training
-        self.scores_users_once = False  # a user of several positives in a batch; where no history sets them apart
+        self.scores_users_once = False  # whether all positives of a user in a batch share one row of scores
         self.make_optimizer = optimizer
         self.stage_metrics = nn.ModuleDict(stage_metrics)
         self.seed = seed
@@ -133,7 +133,7 @@ class RecommenderModule(pl.LightningModule):
         torch.manual_seed(derive_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
         self.generator = generator(self.device, self.seed, "negatives", self.current_epoch, self.global_rank)
         self.losses: list[Tensor] = []  # of the epoch's steps
-        if not self.automatic_optimization:  # then nothing but the module's own steps reads weights in an epoch
+        if not self.automatic_optimization:  # then only the module's own steps read weights during an epoch
             begin_late_updates(self.optimizers(use_pl_optimizer=False), self.recommender)
 
     def training_step(self, batches: list[TrainBatch], batch_idx: int) -> Tensor | None:
@@ -224,7 +224,7 @@ class RecommenderModule(pl.LightningModule):
     def _loss_of_users(self, users: UserBatch) -> Tensor:
         assert self.loss is not None
         ranker = self.recommender.ranker
-        assert isinstance(ranker, Reconstructing), "a user-level loss goes with such a ranker alone"
+        assert isinstance(ranker, Reconstructing), "a user-level reconstruction loss needs such a ranker"
         scores, penalty = ranker.reconstruct(users)
         return self.loss(scores, users.history, users.history_mask) + penalty
 
@@ -249,7 +249,7 @@ class RecommenderModule(pl.LightningModule):
         return self.loss(positive, negative, negatives.mask, SoftLabels(student, scores, mask))
 
     def _loss_of_distinct_users(self, batch: TrainBatch, rows: Tensor, negatives: Negatives) -> Tensor:
-        """The loss where a user's positives share one row of scores (U, N), which holds their own scores, too."""
+        """The loss if a user's positives share one row of scores (U, N), which includes the positives' own scores."""
         assert self.sampler is not None
         assert self.sampler.columns is not None
         assert self.loss is not None
@@ -267,7 +267,7 @@ class RecommenderModule(pl.LightningModule):
             scores, negative = together.split([own.shape[1], negatives.items.shape[1]], dim=1)
         positive, further = scores[:, 0], scores[:, 1:]
         if negatives.log_q is not None and negatives.positive_log_q is not None:
-            scale = self.temperature  # the loss divides by it, and the correction must stay as it is
+            scale = self.temperature  # the loss divides by it, which must not change the correction
             positive = positive - scale * negatives.positive_log_q
             negative = negative - scale * negatives.log_q
         return positive, negative, further

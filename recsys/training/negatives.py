@@ -1,7 +1,7 @@
-"""Negative samplers. None ever gives a train positive of the user: drawn again, and masked if it persists.
+"""Negative samplers. A train positive of the user is drawn again, and masked after `MAX_REDRAWS` attempts.
 
-Only items with train interactions are drawn: to push down an item for being unseen in the train part would leak that it
-belongs to the test.
+Only items with train interactions are drawn: to train with the other items as negatives would leak that they belong to
+validation or test. `ShownNegatives` does neither: it takes the items of the impression as they are.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Negatives:
     positive_log_q: Tensor | None = None
 
     def split(self, sizes: list[int]) -> list[Negatives]:
-        """Those of the first rows, of the next, …; of negatives by row."""
+        """Negatives by row, split into consecutive parts of `sizes` rows."""
         parts = [[None] * len(sizes) if field is None else field.split(sizes) for field in vars(self).values()]
         return [Negatives(*part) for part in zip(*parts, strict=True)]
 
@@ -83,13 +83,13 @@ class KnownPositives:
         return self.mask_of_columns(users, self.columns_of(distinct), len(distinct)).index_select(1, inverse)
 
     def columns_of(self, items: Tensor) -> Tensor:
-        """(n_items,) the place of each item among distinct `items` (N,); -1 if it is not among them."""
+        """(n_items,) the position of each item in distinct `items` (N,); -1 if it is not in them."""
         columns = torch.full((self.n_items,), -1, device=items.device)
         columns[items] = torch.arange(len(items), device=items.device)
         return columns
 
     def mask_of_columns(self, users: Tensor, columns: Tensor, n: int) -> Tensor:
-        """(B, n) False where the item that has this of `columns_of` is a positive of the user (B,)."""
+        """(B, n) False where the column's item, by `columns_of`, is a positive of the user (B,)."""
         counts = self.offsets[users + 1] - self.offsets[users]
         row = torch.repeat_interleave(torch.arange(len(users), device=users.device), counts)
         within = torch.arange(len(row), device=users.device) - torch.repeat_interleave(
@@ -111,8 +111,8 @@ class NegativeSampler(ABC):
         known: The train positives.
     """
 
-    by_example: ClassVar[bool] = True  # whether a draw depends on user and positive only, so batches can share it
-    columns: Tensor | None = None  # (n_items,) each item's place in the negatives, if these are the same for all rows
+    by_example: ClassVar[bool] = True  # whether a draw depends on user and positive only, so one serves several batches
+    columns: Tensor | None = None  # (n_items,) each item's column in the negatives, if these are the same for all rows
 
     def __init__(self, context: ModelContext, known: KnownPositives) -> None:
         self.context = context
@@ -120,10 +120,10 @@ class NegativeSampler(ABC):
 
     @abstractmethod
     def draw(self, batch: TrainBatch, generator: Generator) -> Negatives:
-        """Negatives of a batch, drawn without a look at the model."""
+        """Negatives of a batch, drawn independently of the model."""
 
     def draw_all(self, batches: Sequence[TrainBatch], generator: Generator) -> list[Negatives]:
-        """Negatives of several batches, in one draw where the sampler can."""
+        """Negatives of several batches, in one draw if the sampler allows it (`by_example`)."""
         if len(batches) == 1 or not self.by_example:
             return [self.draw(batch, generator) for batch in batches]
         together = TrainBatch(
@@ -133,11 +133,11 @@ class NegativeSampler(ABC):
         return self.draw(together, generator).split([len(batch.positives) for batch in batches])
 
     def choose(self, users: UserBatch, drawn: Negatives, score: Score) -> Negatives:
-        """Which of the drawn negatives to train on; `score` gives the model's scores where a sampler wants them."""
+        """The drawn negatives to train on; a sampler that selects them by the model's scores calls `score`."""
         return drawn
 
     def draw_unknown(self, users: Tensor, n: int, draw: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
-        """(B, n) items out of `draw(count)`, and the mask of those that are no positives of the users (B,)."""
+        """(B, n) items from `draw(count)`, and their mask, which is False for positives of the users (B,)."""
         items = draw(len(users) * n)
         owners = users.repeat_interleave(n) if n > 1 else users
         known = self.known.contain(owners, items)
@@ -151,7 +151,11 @@ class NegativeSampler(ABC):
 
 
 class UniformNegatives(NegativeSampler):
-    """`n_negatives` items drawn uniformly for each positive."""
+    """`n_negatives` items drawn uniformly for each positive.
+
+    Raises:
+        ConfigError: If `n_negatives` is not a whole number of at least 1.
+    """
 
     def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 8) -> None:
         super().__init__(context, known)
@@ -168,9 +172,12 @@ class UniformNegatives(NegativeSampler):
 
 
 class PopularityNegatives(NegativeSampler):
-    """`n_negatives` items drawn with probability ∝ count^alpha: 0 is uniform, 1 is as popular as in the train part.
+    """`n_negatives` items drawn with probability ∝ count^alpha: 0 is uniform, 1 is proportional to train counts.
 
     Mikolov et al., "Distributed Representations of Words and Phrases", NIPS 2013 (alpha = 0.75).
+
+    Raises:
+        ConfigError: If `n_negatives` is not a whole number of at least 1.
     """
 
     def __init__(
@@ -219,9 +226,12 @@ class InBatchNegatives(NegativeSampler):
 
 
 class HardNegatives(UniformNegatives):
-    """The `n_negatives` best-scored of a pool of `pool_size` drawn uniformly.
+    """The `n_negatives` items with the highest scores in a pool of `pool_size` drawn uniformly.
 
     Zhang et al., "Optimizing Top-N Collaborative Filtering via Dynamic Negative Item Sampling", SIGIR 2013.
+
+    Raises:
+        ConfigError: If `n_negatives` is not a whole number of at least 1, or above `pool_size`.
     """
 
     def __init__(self, context: ModelContext, known: KnownPositives, n_negatives: int = 1, pool_size: int = 16) -> None:
@@ -254,9 +264,12 @@ class AllNegatives(NegativeSampler):
 
 
 class ShownNegatives(NegativeSampler):
-    """What was shown beside the positive and not clicked: `n_negatives` of it for each positive, for impression data.
+    """`n_negatives` items for each positive that its impression showed and that were not clicked there.
 
     Wu et al., "MIND: A Large-scale Dataset for News Recommendation", ACL 2020.
+
+    Raises:
+        ConfigError: If `n_negatives` is not a whole number of at least 1; from `draw`, if the data has no impressions.
     """
 
     by_example: ClassVar[bool] = False

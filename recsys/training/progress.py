@@ -12,10 +12,10 @@ from recsys import schema
 
 
 class FitProgress(Callback):
-    """Collects the metrics of each epoch and the seconds of training; a resumed run continues from its checkpoint's.
+    """Collects the metrics of each epoch and the seconds of training; a resumed run continues those of its checkpoint.
 
     Attributes:
-        curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
+        curve: For each epoch: `epoch`, "train/loss" and the validation metrics.
     """
 
     watches_training = False
@@ -27,11 +27,11 @@ class FitProgress(Callback):
 
     @property
     def seconds(self) -> float:
-        """Of the whole fit, without the time between a kill and its resumption."""
+        """Seconds of the whole fit, without the time between an interruption and the resumption."""
         return self.seconds_before + time.perf_counter() - self.start
 
     def restart(self) -> None:
-        """Count from now on."""
+        """Count the seconds of this process from now on."""
         self.start = time.perf_counter()
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Giving up a trial whose validation curve promises little."""
+"""Pruning: unpromising trials of a search end early."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 
 class Pruning(Callback):
-    """Reports the monitored metric of each epoch to Optuna, and ends the run if the pruner decides so.
+    """Reports the monitored metric of each epoch to Optuna, and raises `optuna.TrialPruned` if the pruner decides so.
 
     Args:
-        trial: The trial that the run is.
+        trial: The run's trial.
         monitor: The metric, such as "val/ndcg@10".
     """
 

@@ -18,14 +18,15 @@ from recsys.schema import UserBatch, UserPrompt
 class Recommender(nn.Module):
     """score(user, item) = ranker(profile(history of the user), features(item)).
 
-    All scores are made in three steps: `features` make a table of item vectors, the `profile` makes user vectors of the
-    histories' rows in it, and the `ranker` compares both. In training (`score`) the table has the items of the batch;
-    in evaluation (`score_catalogue` and `score_candidates`) it is the whole catalogue's, made once for all batches.
+    Scores are computed in three steps: `features` computes a table of item vectors, `profile` computes user vectors
+    from the rows of the histories' items in it, and `ranker` scores users and items. In training (`score`) the table
+    has the items of the batch; in evaluation (`score_catalogue` and `score_candidates`) it has the whole catalogue and
+    is computed once for all batches.
 
     Args:
         features: Item vectors; None for a ranker that uses neither text nor the features' learnt IDs.
-        profile: User vectors; None likewise.
-        ranker: Compares both.
+        profile: User vectors; None for a ranker that uses none.
+        ranker: Scores of users and items.
     """
 
     def __init__(self, features: ItemFeatures | None, profile: Profile | None, ranker: Ranker) -> None:
@@ -41,7 +42,7 @@ class Recommender(nn.Module):
 
     @property
     def reads_user(self) -> bool:
-        """Whether the profile or the ranker reads who the user is."""
+        """Whether the profile or the ranker reads the user's index."""
         return self.ranker.reads_user or (self.profile is not None and self.profile.reads_user)
 
     @property
@@ -51,17 +52,17 @@ class Recommender(nn.Module):
 
     @property
     def knows_new_users(self) -> bool:
-        """Whether what a user did or wrote changes the scores, so that those of an unknown one have a meaning."""
+        """Whether scores depend on the user's history or text, so that users without train interactions are scored."""
         return self.reads_history or self.user_prompt is not None
 
     def history_length(self, max_history: int) -> int:
-        """The newest items of a history that the model is given: `max_history`, unless the ranker reads all."""
+        """Number of newest history items that the model gets: `max_history`, all if the ranker reads all, 0 if none."""
         if self.ranker.reads_history and not isinstance(self.ranker, SequenceReader):
             return sys.maxsize
         return max_history if self.reads_history else 0
 
     def parameter_groups(self) -> list[nn.Parameter] | list[dict[str, Any]]:
-        """The parameters for an optimizer; in groups where fine-tuning gives some of them settings of their own."""
+        """The parameters for an optimizer; in groups if fine-tuning has settings of its own for some of them."""
         special = [] if self.features is None else self.features.text.parameter_groups()
         if not special:
             return list(self.parameters())
@@ -69,7 +70,7 @@ class Recommender(nn.Module):
         return [{"params": [parameter for parameter in self.parameters() if id(parameter) not in chosen]}, *special]
 
     def item_vectors(self, n_items: int) -> Tensor:
-        """Vectors (n_items, dim) of the whole catalogue; (n_items, 0) where the ranker uses none."""
+        """Vectors (n_items, dim) of the whole catalogue; (n_items, 0) if the ranker uses none."""
         device = next(iter([*self.parameters(), *self.buffers()]), torch.empty(0)).device
         if self.features is None:
             return torch.empty(n_items, 0, device=device)
@@ -91,7 +92,7 @@ class Recommender(nn.Module):
     def score(self, users: UserBatch, own: Tensor, shared: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Scores for training: (B, N) of each user's own items (B, N), and (B, M) of items (M,) shared by all users.
 
-        Vectors are computed for the items of the batch alone, once for each, and pass gradients.
+        Vectors are computed once for each distinct item of the batch, with gradients. M is 0 without shared items.
         """
         no_items = own.new_empty(0)
         table, (history, own_rows, shared_rows) = self._table(users, own, no_items if shared is None else shared)
@@ -113,7 +114,7 @@ class Recommender(nn.Module):
         return self.ranker.score(side, OwnItems(items, item_vectors, items))
 
     def _table(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Vectors of the distinct items of histories, `own` and `shared`, and the rows of each of the three in them."""
+        """Vectors of the distinct items of the batch, and the rows in them of the histories, `own` and `shared`."""
         history = users.history if self.reads_history else users.history[:, :0]
         indices = [history, own, shared]
         if self.features is not None:

@@ -1,4 +1,4 @@
-"""One seed in, many out: each use of randomness has a generator of its own, derived from the run's seed and a label."""
+"""Seeds for each use of randomness, derived from the run's seed and a label."""
 
 from __future__ import annotations
 

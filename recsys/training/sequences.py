@@ -1,4 +1,4 @@
-"""Training batches of sequences, each of which is learnt from at many of its places at once."""
+"""Training batches of sequences, with a loss at many positions of each sequence."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from recsys.schema import Places, TrainBatch, UserBatch
 from recsys.training.seeds import generator
 from recsys.training.shuffled import ShuffledBatches
 
-LAST_ALONE = 0.1  # share of sequences of which only the newest item is hidden, as at serving
+LAST_ALONE = 0.1  # share of sequences with only the newest item masked, as in evaluation
 
 
 class SequenceBatches(ShuffledBatches):
-    """Batches of sequences: what users did, in pieces of at most `max_history` items, each with the item before it.
+    """Batches of sequences: train histories in pieces of at most `max_history` items, each with the item before it.
 
-    Every item of a piece is an example: predicted from those before it in the piece or, with `mask_share`, from all
-    that are not hidden, for those that are hidden in this epoch. That is one example for each train interaction, as
-    with `train_history=before`, and a history is computed once for all of its examples; but only examples at a piece's
-    end have `max_history` items before them.
+    Next-item training (Kang and McAuley, "Self-Attentive Sequential Recommendation", ICDM 2018): each item of a piece
+    is predicted from the items before it. There is one example for each train interaction, as with
+    `train_history=before`, and a history is encoded once for all its examples; but only the last item of a piece has
+    `max_history` items before it. With `mask_share`, the Cloze task (Sun et al., "BERT4Rec", CIKM 2019): the items that
+    are masked in an epoch are predicted from all others of the piece.
 
     Args:
-        lists: What each user did in the train part, oldest first.
-        batch_size: Train interactions of a step, over all processes together, at the pieces' mean number of them.
+        lists: Train interactions of each user, oldest first.
+        batch_size: Mean number of train interactions of a step, over all processes together; the number of pieces of a
+            step follows from it.
         max_history: Items of a piece.
         mask_share: Masking probability of the Cloze task; None for next-item training.
         order: The seed and the other arguments of `ShuffledBatches`.
@@ -42,7 +44,7 @@ class SequenceBatches(ShuffledBatches):
         ends = np.cumsum(sizes)
         self.owners, self.values = torch.from_numpy(owners), torch.from_numpy(lists.values).long()
         self.starts, self.ends = torch.from_numpy(ends - sizes), torch.from_numpy(ends)
-        # With the item before it, where the user has one.
+        # A piece includes the item before it, if the user has one.
         self.first = torch.maximum(self.starts - 1, torch.from_numpy(lists.offsets)[self.owners])
         self.mask_share, self.learnt = mask_share, torch.ones(len(self.values), dtype=torch.bool)
         self.drawn_for: int | None = None  # the epoch that `learnt` was drawn for
@@ -64,7 +66,7 @@ class SequenceBatches(ShuffledBatches):
         return TrainBatch(users, history[row, place])
 
     def _learnt(self) -> Tensor:
-        """(n,) which train interactions are examples in this epoch: all, or those that are hidden."""
+        """(n,) which train interactions are examples in this epoch: all, or those that are masked."""
         epoch = self.epoch()
         if self.mask_share is not None and self.drawn_for != epoch:
             source = generator("cpu", self.seed, "hidden", epoch)
@@ -78,7 +80,7 @@ class SequenceBatches(ShuffledBatches):
 
 
 def _pieces(lengths: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Whose each piece is and how many items it has, oldest first: all but a list's oldest piece have `size`."""
+    """The list and the number of items of each piece, oldest first: all but a list's oldest piece have `size` items."""
     counts = -(-lengths // size)
     owners = np.repeat(np.arange(len(lengths)), counts)
     sizes = np.full(len(owners), size, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Training batches in an order that depends on seed and epoch only, shared by processes, in lists for one step."""
+"""Shuffled training batches, the same after a resumption, shared by processes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from recsys.training.seeds import generator
 class ShuffledBatches(ABC):
     """Iterates shuffled training batches, in an order that depends on seed and epoch only, so a resumed run repeats it.
 
-    They come as lists of `steps_at_once` (the last may be shorter), for a training step that takes as many.
+    Each iteration yields a list of `steps_at_once` batches (the last list may be shorter): Lightning calls
+    `training_step` once for all of them.
 
     Args:
-        n: What is shuffled: examples, users or sequences, by number.
-        size: How many of these a step has, over all processes together.
+        n: Number of examples, users or sequences to shuffle.
+        size: Number of these in a step, over all processes together.
         seed: The run's seed.
-        epoch: Gives the current epoch.
-        rank: This process.
-        world_size: Number of processes; each takes its share of every batch, and weighs it by its size.
+        epoch: Returns the current epoch.
+        rank: Rank of this process.
+        world_size: Number of processes; each takes a part of every batch, weighted by its size.
         steps_at_once: Batches of a list.
     """
 
@@ -62,10 +63,10 @@ class ShuffledBatches(ABC):
         return len(chosen)
 
     def _share(self, batch: Tensor) -> tuple[Tensor, float]:
-        """This process' part of a batch, and the weight of its mean: gradients are averaged over processes."""
+        """This process' part of a batch, and the weight of its mean loss: gradients are averaged over processes."""
         if self.world_size == 1:
             return batch, 1.0
         mine = batch.tensor_split(self.world_size)[self.rank]
-        if len(mine) == 0:  # it takes one that counts nothing: all have to make the step
+        if len(mine) == 0:  # one example of weight 0: all processes must take the step
             return batch[:1], 0.0
         return mine, self.world_size * self.count(mine) / self.count(batch)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, callbacks
 
-# Settings of a Trainer that mean the same, whether or not Lightning sees each step; with all others it is to see them.
+# Settings of a Trainer with the same effect whether or not Lightning sees each step. With all others it sees each one.
 INDIFFERENT = {
     "accelerator",
     "benchmark",
@@ -60,13 +60,13 @@ PLAIN = {"devices": (1, "1"), "precision": (32, "32", "32-true", 64, "64", "64-t
 def steps_at_once(trainer: Mapping[str, Any], batch_size: int, examples_per_loop_step: int) -> int:
     """Optimizer steps that one training step of Lightning's loop takes: as many as `examples_per_loop_step` allows.
 
-    It is 1 where Lightning has a part in each step: where it clips or accumulates gradients, scales losses for a
-    precision, joins processes, or counts batches.
+    It is 1 if Lightning takes part in each step: if it clips or accumulates gradients, scales losses for a precision,
+    joins processes, or counts batches.
 
     Args:
         trainer: Settings of the Trainer.
-        batch_size: Examples of a step.
-        examples_per_loop_step: How many may be prepared together.
+        batch_size: Examples of an optimizer step.
+        examples_per_loop_step: Most examples of one training step of the loop.
 
     Example:
         >>> steps_at_once({"max_epochs": 3, "gradient_clip_val": None}, 100, 1000)
@@ -78,7 +78,7 @@ def steps_at_once(trainer: Mapping[str, Any], batch_size: int, examples_per_loop
 
 
 def _takes_plain_steps(trainer: Mapping[str, Any]) -> bool:
-    """Whether Lightning has no part in a step."""
+    """Whether Lightning takes no part in a step."""
     return all(value in PLAIN.get(key, (None, False)) for key, value in trainer.items() if not _is_indifferent(key))
 
 

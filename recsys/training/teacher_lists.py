@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recsys.schema import UserBatch
 
-OF_TEACHER = ("teacher", "n_candidates")  # keys of a loss with the trait `teacher` that its function does not have
+OF_TEACHER = ("teacher", "n_candidates")  # keys of a loss with the trait `teacher` that its function does not take
 
 
 @dataclass
@@ -17,7 +17,7 @@ class TeacherLists:
     """A teacher's best unseen items of each user.
 
     Attributes:
-        items: (n_users, K) item indices; any where there is no item.
+        items: (n_users, K) item indices; arbitrary where there is no item.
         scores: (n_users, K) the teacher's scores; −∞ where there is no item.
     """
 
@@ -29,6 +29,6 @@ class TeacherLists:
         return TeacherLists(self.items.to(device), self.scores.to(device))
 
     def of(self, users: UserBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Items (B, K), scores (B, K) and the mask (B, K) of real items, of users of the data."""
+        """Items (B, K), scores (B, K) and the mask (B, K) of real items, for users of the data."""
         items, scores = self.items.index_select(0, users.idx).long(), self.scores.index_select(0, users.idx)
         return items, scores, scores > -torch.inf

@@ -1,4 +1,4 @@
-"""Before and after Lightning's Trainer: checkpoints, weights, values per user."""
+"""Helpers around Lightning's Trainer: checkpoints, weights, metrics per user."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from recsys.training.module import RecommenderModule
 def last_checkpoint(folder: Path) -> Path | None:
     """The checkpoint that an interrupted fit continues from; None for a new one.
 
-    A damaged checkpoint is renamed, with a warning. Training then continues from the best one, which is an earlier one.
-    If the best one is damaged, the fit begins anew, since its end would need those weights.
+    A damaged checkpoint is renamed, with a warning. If it is the last one, training continues from the best one, which
+    is earlier. If it is the best one, training starts again, because the finished fit would need its weights.
     """
     last, best = folder / "last.ckpt", folder / "best.ckpt"
     if not last.exists():
@@ -44,12 +44,12 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def load_best(module: RecommenderModule, trainer: Trainer) -> int:
-    """Put the best validated weights into the module, if checkpoints were kept.
+    """Load the weights of the best validation epoch into the module, if checkpoints were kept.
 
-    Weights that stochastic weight averaging has put there at the end of training stay: no checkpoint has them.
+    The weights of a finished stochastic weight averaging are kept: no checkpoint has them.
 
     Returns:
-        How many epochs the weights were trained for.
+        Number of epochs that the weights were trained for.
     """
     if any(_has_averaged(callback, trainer) for callback in trainer.callbacks):  # type: ignore[attr-defined]
         return trainer.fit_loop.epoch_progress.current.completed
@@ -63,7 +63,7 @@ def load_best(module: RecommenderModule, trainer: Trainer) -> int:
 
 
 def _has_averaged(callback: Callback, trainer: Trainer) -> bool:
-    """Whether a callback is stochastic weight averaging that came to its end: early stopping may have come before."""
+    """Whether a callback is stochastic weight averaging that finished; early stopping can end training before."""
     if not isinstance(callback, StochasticWeightAveraging) or callback.n_averaged is None:
         return False
     return trainer.max_epochs == -1 or trainer.current_epoch > callback.swa_end
@@ -90,7 +90,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 
 def check_finite(module: RecommenderModule) -> None:
-    """Refuse a model that training has ruined.
+    """Check that training has not diverged.
 
     Raises:
         RecsysError: If a weight is NaN or infinite.
@@ -104,7 +104,7 @@ def check_finite(module: RecommenderModule) -> None:
 
 
 def per_user(module: RecommenderModule, split: Split) -> pl.DataFrame:
-    """The test's metrics of each query, with its user's raw id, and the sizes of its history and of its positives."""
+    """The test metrics of each query, with its user's raw id and the numbers of items in its history and positives."""
     values = {name: tensor.numpy() for name, tensor in module.metrics_of(schema.TEST).per_query().items()}
     queries = stage_queries(split, schema.TEST)
     chosen = values.pop("query")
@@ -118,8 +118,8 @@ def finish(trainer: Trainer, folder: Path, summary: Mapping[str, Any]) -> None:
     """Close the loggers and remove the checkpoints of a finished run, whose weights are saved.
 
     Args:
-        trainer: Of the run.
-        folder: Of the run.
+        trainer: The run's trainer.
+        folder: The run's folder.
         summary: Final values for loggers with a summary.
     """
     for logger in trainer.loggers:

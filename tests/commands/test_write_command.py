@@ -64,7 +64,7 @@ def test_texts_about_items_are_written_once_and_trained_on(model, data, small_da
     changed.write_parquet(path)
     path.with_suffix(".yaml").write_text(yaml.safe_dump({**provenance, "texts_sha256": texts_hash(changed)}))
     reopened = recsys.load(made.record.run_id, tmp_path / "runs")
-    with pytest.raises(ConfigError, match="read other texts"):
+    with pytest.raises(ConfigError, match="the texts have changed since run"):
         _ = reopened.split
 
 

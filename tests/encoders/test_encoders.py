@@ -124,7 +124,7 @@ class TestConcatEncoder(EncoderContract):
         (lambda: GPT2Encoder(pooling="cls"), "encoder.pooling is 'cls'; gpt2 has mean, last, max"),
         (lambda: BertEncoder(pooling="last"), "encoder.pooling is 'last'; bert has mean, cls, max"),
         (lambda: BertEncoder(pooling="average"), "encoder.pooling is 'average'"),
-        (lambda: TransformerEncoder("catalogue"), "encoder.weights is catalogue"),
+        (lambda: TransformerEncoder("catalogue"), "encoder.weights=catalogue trains a model from scratch"),
         (lambda: BertEncoder(max_length=0), "encoder.max_length is 0"),
         (lambda: BertEncoder(batch_tokens=0), "encoder.batch_tokens is 0"),
         (lambda: BertEncoder(device="tpu"), "encoder.device is 'tpu'"),

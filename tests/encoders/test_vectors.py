@@ -83,7 +83,7 @@ def test_integer_ids_of_a_tensor_are_their_digits(tmp_path):
 
 
 def test_a_missing_item_is_an_error_or_the_mean_of_the_train_items(tmp_path):
-    with pytest.raises(DataError, match=r"has no vector of 1 of 3 items, such as 'z'"):
+    with pytest.raises(DataError, match=r"has no vector for 1 of 3 items, such as 'z'"):
         encode_items(npy(tmp_path), [""] * 3, TRAIN, tmp_path / "cache", ["7", "c", "z"])
     encoder = npy(tmp_path)
     encoder.missing = "mean"
@@ -95,7 +95,7 @@ def test_a_missing_item_is_an_error_or_the_mean_of_the_train_items(tmp_path):
 def test_ids_of_other_items_are_an_error(tmp_path):
     encoder = npy(tmp_path)
     encoder.missing = "mean"
-    with pytest.raises(DataError, match="a vector of none of 2 train items: are the ids raw item ids"):
+    with pytest.raises(DataError, match="no vector for any of 2 train items: are the ids raw item ids"):
         encode_items(encoder, [""] * 3, TRAIN, tmp_path / "cache", ["x", "y", "z"])
 
 
@@ -193,7 +193,7 @@ def test_a_malformed_provenance_is_an_error(content, tmp_path):
 
 def test_no_text_is_encoded(tmp_path):
     encoder = npy(tmp_path)
-    with pytest.raises(ConfigError, match="reads no text"):
+    with pytest.raises(ConfigError, match="cannot encode texts"):
         encoder.inputs([None], ["a text"])
     with pytest.raises(ConfigError, match=r"encoder\.missing is 'zero'"):
         VectorsEncoder("v.npy", missing="zero")

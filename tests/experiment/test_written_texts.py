@@ -123,7 +123,7 @@ def test_changed_texts_and_texts_without_provenance_are_refused(settings, split,
 def test_texts_that_nobody_reads_are_an_error(settings, split, item_texts, user_texts, tmp_path, about):
     read = {"interactions_read": "train", "split_fingerprint": split.fingerprint}
     written = plant(tmp_path / "texts.parquet", item_texts if about == "items" else user_texts, **read)
-    with pytest.raises(ConfigError, match="is read by no one"):
+    with pytest.raises(ConfigError, match="is not used"):
         load_split(compose([*settings, written]))
 
 

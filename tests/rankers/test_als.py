@@ -112,5 +112,5 @@ def test_rows_of_any_length_solve_the_normal_equations_in_chunks_of_any_size(alp
 
 
 def test_a_system_without_a_single_solution_is_refused():
-    with pytest.raises(RecsysError, match=r"raise ranker\.regularization"):
+    with pytest.raises(RecsysError, match=r"Raise ranker\.regularization"):
         solve_rows(torch.tensor([1]), torch.tensor([0]), torch.zeros(3, 2), 5.0, torch.zeros(1))

@@ -252,7 +252,7 @@ class TestLetters(RankerContract):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda *args: new(*args, score="likelihood", method=Full()), "finetune trains label tokens"),
+        (lambda *args: new(*args, score="likelihood", method=Full()), "finetune trains on label tokens"),
         (lambda *args: new(*args, top_n=27), r"ranker\.top_n of at most 26"),
         (lambda *args: new(*args, method=Delta()).fit(planted()), "finetune=delta trains no layers"),
         (

@@ -116,5 +116,5 @@ class TestLettersOfAServer(RankerContract):
 def test_neither_likelihoods_nor_training(server, tmp_path):
     with pytest.raises(ConfigError, match="needs weights on this machine"):
         new(server, tmp_path, score="likelihood")
-    with pytest.raises(ConfigError, match="at a server"):
+    with pytest.raises(ConfigError, match="is a server"):
         new(server, tmp_path, score="letters").train_with(Full())

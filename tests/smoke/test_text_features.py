@@ -42,7 +42,7 @@ def vectors(small_data, cache_dir, tmp_path) -> list[str]:
 def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path):
     paths = [f"paths.cache_dir={cache_dir}", f"paths.runs_dir={tmp_path}"]
     overrides = [*small_data, *vectors, *chosen, *paths]
-    with pytest.raises(DataError, match="has no vector of 1 of 300 items"):
+    with pytest.raises(DataError, match="has no vector for 1 of 300 items"):
         recsys.run(overrides)
     mean = recsys.run([*overrides, "encoder.missing=mean"])
     assert mean.record.encoding["n_missing"] == 1

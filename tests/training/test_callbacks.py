@@ -21,7 +21,7 @@ def test_the_mode_is_the_metrics_direction(monitor, mode):
 
 def test_a_metric_of_a_callbacks_own_needs_a_mode():
     settings = {"_target_": STOPPING, "monitor": "my/value"}
-    with pytest.raises(ConfigError, match="direction is not known"):
+    with pytest.raises(ConfigError, match="direction is unknown"):
         with_mode("callbacks.x", settings, DIRECTIONS)
     assert with_mode("callbacks.x", {**settings, "mode": "min"}, DIRECTIONS)["mode"] == "min"
 

@@ -88,7 +88,7 @@ def test_a_chunk_of_impressions_is_within_the_bound_for_the_longest_list(made, m
 
 def test_sequences_of_impressions_are_an_error(made, monkeypatch):
     monkeypatch.setattr(datamodule, "has_impressions", lambda split: True)
-    with pytest.raises(ConfigError, match="bring a history for each example"):
+    with pytest.raises(ConfigError, match="each of its impressions has a history"):
         RecommenderDataModule(made.split, int, 0, train_history="sequence")
     RecommenderDataModule(made.split, int, 0)
 

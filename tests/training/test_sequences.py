@@ -113,5 +113,5 @@ def test_a_sequence_at_once_has_the_loss_of_its_examples_one_by_one(make):
 @pytest.mark.parametrize("profile", ["mean", "transformer", "bsarec"])
 def test_a_profile_that_cannot_is_refused(profile):
     cfg = recsys.compose([f"profile={profile}", "batches.train_history=sequence"])
-    with pytest.raises(ConfigError, match=rf"profile={profile} ranker=dot do not"):
+    with pytest.raises(ConfigError, match=rf"profile={profile} and ranker=dot do not"):
         rehearse(cfg)
