@@ -72,5 +72,5 @@ def test_a_prompt_that_leaves_no_room_is_refused(llama, tmp_path):
 
 
 def test_weights_from_scratch_are_another_encoder_s():
-    with pytest.raises(ConfigError, match=r"encoder=smollm does not know.*encoder=gpt2"):
+    with pytest.raises(ConfigError, match=r"encoder=smollm has no architecture.*encoder=gpt2"):
         SmolLMEncoder("catalogue")

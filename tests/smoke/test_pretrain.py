@@ -83,6 +83,6 @@ def test_what_makes_no_sense_is_refused(overrides, message):
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(recsys.schema.ConfigError, match="no earlier pretraining"):
+    with pytest.raises(recsys.schema.ConfigError, match="of an earlier pretraining"):
         _check(recsys.compose([f"output={tmp_path}"], "pretrain"))
     assert Path(tmp_path / "thesis.txt").exists()

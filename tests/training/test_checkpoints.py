@@ -1,15 +1,16 @@
 """A checkpoint is written whole, where it belongs, or not at all."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from recsys.schema import StoreError
-from recsys.support.whole_files import write_atomically
+from recsys.support.whole_files import RUNS, write_atomically
 from recsys.training.checkpoints import AtomicCheckpointIO
 
-CHECKPOINTS = AtomicCheckpointIO(write_atomically)
+CHECKPOINTS = AtomicCheckpointIO(partial(write_atomically, key=RUNS))
 
 
 def test_it_is_read_back(tmp_path):
