@@ -21,6 +21,6 @@ def true_in_rows(mask: Tensor) -> Tensor:
         [2, 0]
     """
     width = mask.shape[1]
-    padded = pad(mask.view(torch.uint8), (0, -width % (_WORD * _SUMMANDS)))
+    padded = pad(mask.view(torch.uint8), (0, -width % (_WORD * _SUMMANDS))).contiguous()
     sums = padded.view(torch.int64).unflatten(1, (-1, _SUMMANDS)).sum(dim=2)
     return sums.view(torch.uint8).sum(dim=1)

@@ -128,6 +128,8 @@ class MetricSuite:
             if name not in self.metrics or (at and not (cut.isdecimal() and int(cut) > 0)):
                 known = ", ".join(self.metrics)
                 raise ConfigError(f"{key} has {text!r}; expected names out of ({known}), with a cut-off as in ndcg@10.")
+            if name in chosen and (not at or chosen[name] is None):
+                raise ConfigError(f"{key} has {name} without a cut-off, and again; a stage computes either.")
             chosen[name] = [*(chosen.get(name) or []), int(cut)] if at else None
         return chosen
 

@@ -158,9 +158,10 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
         scores, reversed_scores = (self._scores(each, items, mask) for each in orders)
         known = {
             "train_popularity": self.counts[items].double(),
-            "likelihood_without_history": self._of_items(items, mask),
             "scores_with_the_history_reversed": reversed_scores,
         }
+        if not self.lists or isinstance(self.language_model, CausalLM):  # a server charges for these further requests
+            known["likelihood_without_history"] = self._of_items(items, mask)
         if self.lists:
             known["position_in_the_list"] = self.list_order[items].double()
             known["scores_with_the_list_reversed"] = self._of_lists(batch, items, mask, -self.list_order[items])

@@ -24,8 +24,12 @@ def best_unseen(scores: Tensor, users: UserBatch, n: int) -> tuple[Tensor, Tenso
 
 
 def in_retrievers_order(scores: Tensor) -> Tensor:
-    """(B, I) numbers below `FLOOR` in the order of `scores` (B, I), with the same ties; for up to 16 million items."""
+    """(B, I) numbers below `FLOOR` in the order of `scores` (B, I), with the same ties; −∞ stays −∞.
+
+    For up to 16 million items.
+    """
     ordered, order = scores.sort(dim=1, descending=True, stable=True)
-    ranks = (ordered.diff(dim=1) != 0).cumsum(dim=1)
+    ranks = (ordered[:, 1:] != ordered[:, :-1]).cumsum(dim=1)
     ranks = torch.cat([ranks.new_zeros(len(ranks), 1), ranks], dim=1)
-    return FLOOR - 1 - torch.empty_like(scores).scatter_(1, order, ranks.to(scores.dtype))
+    ranked = FLOOR - 1 - torch.empty_like(scores).scatter_(1, order, ranks.to(scores.dtype))
+    return ranked.masked_fill(scores == -torch.inf, -torch.inf)

@@ -189,7 +189,9 @@ class RecommenderModule(pl.LightningModule):
         """Scores (B, columns) of the queries' candidates; −∞ for known items and for padding."""
         if batch.candidates is None:
             scores = self.recommender.score_catalogue(batch.users, self.item_vectors).float()
-            scores = scores.clone() if scores.requires_grad or scores.stride(0) == 0 else scores
+            # An expanded row is the ranker's own tensor; that of a single query cannot be recognised by its stride.
+            is_shared = scores.stride(0) == 0 or len(scores) == 1
+            scores = scores.clone() if scores.requires_grad or is_shared else scores
             scores[batch.seen[0], batch.seen[1]] = -torch.inf
             return scores
         items = batch.candidates.clamp(min=0)

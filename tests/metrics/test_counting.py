@@ -19,3 +19,5 @@ def test_rows_may_lie_anywhere_in_memory():
     mask = torch.rand(50, 30, generator=torch.Generator().manual_seed(0)) < 0.5
     assert true_in_rows(mask.T).tolist() == mask.sum(dim=0).tolist()
     assert true_in_rows(mask[:0]).tolist() == []
+    whole = torch.rand(2040, 2, generator=torch.Generator().manual_seed(0)) < 0.5  # a width that needs no padding
+    assert true_in_rows(whole.T).tolist() == whole.sum(dim=0).tolist()

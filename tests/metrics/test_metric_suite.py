@@ -237,6 +237,8 @@ def test_nonsense_cut_offs_are_refused(value):
         ("metrics.val=[ndgc@10]", r"metrics\.val has 'ndgc@10'; expected names out of \(ndcg, recall"),
         ("metrics.test=[ndcg@0]", r"metrics\.test has 'ndcg@0'"),
         ("metrics.val=ndcg@10", r"metrics\.val is 'ndcg@10'; expected a list"),
+        ("metrics.val=[ndcg@10,ndcg]", r"metrics\.val has ndcg without a cut-off, and again"),
+        ("metrics.val=[ndcg,ndcg@10]", r"metrics\.val has ndcg without a cut-off, and again"),
         ("metrics.n_negatives=0", r"metrics\.n_negatives is 0"),
         ("metrics.segment_shares=[0.7,0.3]", r"metrics\.segment_shares"),
         ("metrics.metrics.ndcg.top_k=[0]", r"metrics\.metrics\.ndcg\.top_k is \[0\]"),

@@ -177,6 +177,11 @@ def test_below_the_best_equal_scores_stay_equal():
     assert order.tolist() == [[-2.0, -1.0, -2.0, -3.0]]
 
 
+def test_items_that_the_retriever_excludes_stay_excluded():
+    order = in_retrievers_order(torch.tensor([[0.5, -torch.inf, 2.0, -torch.inf], [-torch.inf] * 4])) - FLOOR
+    assert order.tolist() == [[-2.0, -torch.inf, -1.0, -torch.inf], [-torch.inf] * 4]
+
+
 def test_examples_are_train_users_newest_items_and_come_back_with_the_weights(llama):
     ranker = new(llama, replace(PROMPT, n_examples=2), PopularityRanker)
     ranker.fit(train())

@@ -164,6 +164,28 @@ def test_padding_of_candidates_is_masked_and_the_others_have_the_scores_of_the_c
     assert (scores == -torch.inf).tolist() == [[False, False, True], [False, True, True]]
 
 
+class OneRow(PopularityRanker):
+    """Gives its own scores of all items as an expanded view."""
+
+    def score_catalogue(self, users, items):
+        return self.counts.unsqueeze(0).expand(len(users.batch.idx), -1)
+
+
+@pytest.mark.parametrize("n_queries", [1, 2])
+@torch.no_grad()
+def test_known_items_are_not_masked_in_the_rankers_own_tensor(n_queries):
+    context = ModelContext(4, torch.ones(3).bool(), torch.bincount(ITEMS, minlength=5))
+    ranker = OneRow(context)
+    own = ranker.counts.clone()
+    module = RecommenderModule(Recommender(None, None, ranker), context, None, None, None, {}, seed=0)
+    module.on_validation_epoch_start()
+    users = evaluation().users.split(n_queries)[0]
+    seen = (torch.tensor([0]), torch.tensor([1]))
+    batch = replace(evaluation(), users=users, seen=seen)
+    assert module.scores(batch)[0, 1].isneginf()
+    assert torch.equal(ranker.counts, own)
+
+
 @torch.no_grad()
 def test_masking_a_row_that_all_users_share_leaves_the_rankers_own_scores_as_they_are():
     context = ModelContext(4, torch.ones(3).bool(), torch.bincount(ITEMS, minlength=5))
