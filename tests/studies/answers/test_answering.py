@@ -100,7 +100,7 @@ def test_the_plan_comes_before_the_first_run(said):
     plan = out.index("4 cells with 1 trial (untuned) and 1 seed each")
     assert out.index("one trial of each cell measures its time") < plan
     assert "Even this takes longer than minutes=0.01." in out
-    assert "Left out for want of time: ALS." in out
+    assert "Left out for lack of time: ALS." in out
     assert len(runs_in(said.error)) == len(CELLS)
     left = r"; left (about \d+(\.\d+)? (s|min|h)|unknown: it takes longer than planned)"
     assert all(re.search(left, line) for line in runs_in(said.error)), said.error
