@@ -28,7 +28,7 @@ class Finding:
 
     Attributes:
         part: "leaks", "memory", "biases" or "shortcuts".
-        check: What was checked, in a few words.
+        check: Name of the check, in a few words.
         status: IS_FOUND, IS_CLEAN, IS_UNKNOWN, IS_MEASURED or IS_NOT_CHECKED.
         text: The result, the number of checked cases, and the next step.
         numbers: The numbers in the text, by name.

@@ -88,7 +88,7 @@ def by_memory(
         listed: (n,) whether a test interaction's item is in its user's list.
         is_remembered: (n,) whether the language model completes the item's title, or the user's next item.
         counts: (n,) the number of train interactions of the item.
-        kind: What is remembered: "items" or "next items".
+        kind: Kind of remembered items: "items" or "next items".
     """
     texts: list[str] = []
     numbers: dict[str, float] = {}

@@ -36,7 +36,7 @@ from recsys.tracking.names import as_name
 from recsys.tracking.secrets import redacted
 
 COLD_SPLIT = "cold_items"
-COLD_SHARE = 1 / 3  # of the time, for the study of cold items
+COLD_SHARE = 1 / 3  # share of the time for the study of cold items
 Show = Callable[[RenderableType], None]
 Examples = Callable[[Comparison, Sequence[str]], Sequence[Section]]
 

@@ -19,7 +19,7 @@ class Candidate:
     """A cell that an answer may compare.
 
     Attributes:
-        label: For reports.
+        label: Label in reports.
         kind: FLOOR, IDS, WORDS, LANGUAGE_MODEL or CONTROL.
         overrides: Its own overrides.
         control: Label of the same cell with random vectors for the texts; None for cells without a language model.
@@ -36,8 +36,8 @@ class Group:
     """Cells that are kept or dropped together, so that no cell loses its control.
 
     Attributes:
-        name: For messages.
-        cells: In the order of reports.
+        name: Name in messages.
+        cells: Cells, in the order of reports.
     """
 
     name: str
