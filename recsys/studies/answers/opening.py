@@ -55,8 +55,8 @@ def opening(
     ]
     sections = [
         Section("answer", "The answer in numbers", list(_method(found, main, cold)), tables=[_table(found, main)]),
-        Section("plan", "What was run", [*notes, *_plan(main, "all items"), *_plan(cold, "cold items")]),
-        Section("next", "What to do next", next_steps(found, main, cold), code=commands(overall, main, cold, command)),
+        Section("plan", "Studies", [*notes, *_plan(main, "all items"), *_plan(cold, "cold items")]),
+        Section("next", "Next steps", next_steps(found, main, cold), code=commands(overall, main, cold, command)),
     ]
     return Preface(first_sentence(found, cost, is_tuned), answers, sections)
 

@@ -126,7 +126,7 @@ def test_the_report_begins_with_the_answer(said, shop):
     assert first.startswith(("Yes", "No", "Only in part", "This data cannot tell", "This run cannot tell"))
     assert first.endswith(", with untuned models.")
     assert words(first) in words(said.out)
-    for heading in ("The answer in numbers", "Users", "What was run", "What to do next"):
+    for heading in ("The answer in numbers", "Users", "Studies", "Next steps"):
         assert f"## {heading}" in text
     assert "recsys answer data=table" in text
     command = next(line for line in text.splitlines() if line.startswith("recsys study study=default search=tpe"))
