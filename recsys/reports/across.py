@@ -1,4 +1,4 @@
-"""Comparisons on several data sets, and which cells differ over all of them."""
+"""Comparisons on several data sets, and the significant differences of average ranks over all of them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Across:
     """The same cells on several data sets.
 
     Attributes:
-        comparisons: By data set; each has a protocol of its own.
-        critical_differences: By metric, over the data sets, of the cells that all of them have.
+        comparisons: The comparison of each data set, by its name; each has its own protocol.
+        critical_differences: Average ranks over the data sets, by metric, of the cells that all data sets have.
         left_out: Labels of cells that some data sets lack.
     """
 
@@ -33,12 +33,12 @@ class Across:
 
     @property
     def metrics(self) -> list[str]:
-        """Of every comparison."""
+        """Metrics of every comparison."""
         return list(self.critical_differences)
 
     @property
     def warnings(self) -> list[str]:
-        """Settings that should be equal on all data sets and are not."""
+        """A sentence for each setting that should be equal on all data sets and is not."""
         protocols = {name: dict(flatten(own.protocol)) for name, own in self.comparisons.items()}
         keys = dict.fromkeys(key for own in protocols.values() for key in own if key not in _OF_DATA)
         found = []
@@ -46,7 +46,7 @@ class Across:
             by_data = {name: canonical_json(own.get(key)) for name, own in protocols.items()}
             if len(set(by_data.values())) > 1:
                 told = ", ".join(f"{value} on {name}" for name, value in by_data.items())
-                found.append(f"{key} differs between the data sets, so that ranks are of different tasks: {told}.")
+                found.append(f"{key} differs between the data sets, so the ranks are not of the same task: {told}.")
         return found
 
 
@@ -58,15 +58,15 @@ def compare_across(
     seed: int = 0,
     inference: Inference | None = None,
 ) -> Across:
-    """Compare runs on each data set by itself, and rank the cells, matched by their labels, over all data sets.
+    """Compare runs on each data set separately, and rank the cells, matched by their labels, over all data sets.
 
     Args:
         records: Finished and failed runs of at least two data sets.
-        store: Where their values per user are.
-        baseline: A cell's label or name; every data set needs it.
-        metrics: Of the test.
-        seed: Of the resampling.
-        inference: How differences are judged; the level is that of the critical difference too.
+        store: The store with their values per user.
+        baseline: A cell's label or name; every data set needs it. None for no differences.
+        metrics: Test metrics.
+        seed: Seed of the resampling.
+        inference: How differences are tested; its level is that of the critical difference too.
 
     Raises:
         ComparisonError: If the runs of a data set must not be compared, or there are too few data sets or cells.
@@ -88,7 +88,7 @@ def compare_across(
 
 
 def data_name(record: Record) -> str:
-    """The data set of a run, as its protocol has it."""
+    """The name of a run's data set, from its protocol."""
     return str(record.protocol.get("data", record.choices.get("data")))
 
 

@@ -1,4 +1,4 @@
-"""The audits of compared runs that have a language model: how much of a result can be memory or a leak."""
+"""The audits of compared runs with a language model: leaks, and memory of the data, that may explain a result."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from recsys.tracking.store import Store
 
 RUNS_DIR = "paths.runs_dir="
 NOTE = (
-    "One run of each cell. Found: there is such a leak. Clean: there is none. Unknown: nothing shows that there is "
-    "none. Measured: a number without a verdict."
+    "One run of each cell. Found: there is a leak. Clean: there is none. Unknown: a leak can neither be shown nor "
+    "excluded. Measured: a number without a verdict."
 )
 Audits = Mapping[str, Sequence[Finding]]  # by run id
 
 
 def read_audits(store: Store, records: Iterable[Record]) -> dict[str, list[Finding]]:
-    """The findings of `recsys audit` about runs with a language model, by run id, where there are some."""
+    """The findings of `recsys audit` about audited runs with a language model, by run id."""
     asked = [record for record in records if has_language_model(record)]
     found = {record.run_id: read_findings(store.folder(record.run_id), record) for record in asked}
     return {run_id: findings for run_id, findings in found.items() if findings is not None}
 
 
 def has_language_model(record: Record) -> bool:
-    """Whether a run reads pretrained weights or texts that a language model wrote, or the teacher of the run did."""
+    """Whether a run, or its teacher, reads pretrained weights or texts that a language model wrote."""
     return bool(language_models(record) or record.contents.get(WRITTEN) or record.teacher.get(WRITTEN))
 
 
 def audit_sentences(cells: Sequence[Cell], audits: Audits) -> list[str]:
-    """One for each cell with a language model: the leaks that its audit found, or that there is no audit."""
+    """A sentence for each cell with a language model: the leaks that its audit found, or that it was not audited."""
     return [_sentence(cell, _audited(cell, audits), audits) for cell in _asked(cells)]
 
 
 def audit_grid(cells: Sequence[Cell], audits: Audits) -> Grid:
-    """The findings about each cell with a language model; without an audit, those that the record alone gives."""
+    """The findings about each cell with a language model; without an audit, those that follow from the record."""
     rows = [
         [Entry(text) for text in (cell.label, each.part, each.check, each.status, each.text)]
         for cell in _asked(cells)
@@ -50,7 +50,7 @@ def audit_grid(cells: Sequence[Cell], audits: Audits) -> Grid:
 
 
 def audit_commands(cells: Sequence[Cell], audits: Audits) -> str:
-    """The commands that audit the cells without an audit, and those that make what an audit lacked."""
+    """The commands that audit the remaining cells, and those that make runs that an audit lacked."""
     lines: list[str] = []
     for cell in _asked(cells):
         audited = _audited(cell, audits)

@@ -11,8 +11,8 @@ Floats = NDArray[np.float64]
 
 N_RESAMPLES = 2000
 LEVEL = 0.95
-_DRAWS = 4_000_000  # bound on the resampled users in memory at once
-_ROUNDING = 1e-10  # relative to the largest deviation: means of the same values in another order are equal
+_DRAWS = 4_000_000  # largest number of resampled users in memory at once
+_ROUNDING = 1e-10  # relative to the largest deviation: means that differ less count as equal
 
 
 def bootstrap_interval(
@@ -20,12 +20,13 @@ def bootstrap_interval(
 ) -> tuple[Floats, Floats]:
     """Ends of the BCa bootstrap interval of the mean over users (Efron 1987), for each column.
 
-    Its level is expanded as Hesterberg (2015) has it, since the spread of n resampled values is that of n - 1.
+    Its level is expanded as proposed by Hesterberg (2015), since the bootstrap underestimates the standard error of the
+    mean of n values by the factor √((n - 1) / n), and does not account for estimating it.
 
     Args:
-        values: (n_users,) or (n_users, n_columns); all columns see the same resampled users.
-        seed: Of the resampling.
-        n_resamples: How often users are drawn with replacement.
+        values: (n_users,) or (n_users, n_columns); users are resampled in the same way for all columns.
+        seed: Seed of the resampling.
+        n_resamples: Number of resamples.
         level: Nominal coverage.
 
     Raises:
@@ -43,14 +44,14 @@ def bootstrap_interval(
 
 
 def as_table(values: ArrayLike) -> Floats:
-    """Values as (n_users, n_columns).
+    """Values as a table (n_users, n_columns).
 
     Raises:
         ComparisonError: If there are fewer than two users.
     """
     table = np.asarray(values, dtype=np.float64)
     if len(table) < 2:
-        raise ComparisonError(f"the test has {len(table)} user: no interval or test without at least two.")
+        raise ComparisonError(f"the test has {len(table)} user; intervals and tests need at least two.")
     return table.reshape(len(table), -1)
 
 
@@ -85,7 +86,7 @@ def t_interval(table: Floats, level: float) -> tuple[Floats, Floats]:
 
 
 def expanded_level(level: float, n: int) -> float:
-    """The level of a normal interval around n values that is as wide as that of Student's t.
+    """The level at which a bootstrap interval of the mean of n values is as wide as Student's at `level`.
 
     Example:
         >>> round(expanded_level(0.95, 10), 4), round(expanded_level(0.95, 1000), 4)
@@ -107,9 +108,9 @@ def quantiles(samples: Floats, levels: Floats) -> Floats:
 
 
 def _bca_levels(table: Floats, resampled: Floats, level: float) -> Floats:
-    """(2, n_columns) quantiles of the resampled means: corrected for their bias and for skewed values.
+    """(2, n_columns) levels of the quantiles of the resampled means, corrected for bias and skewness.
 
-    The jackknife of a mean has a closed form: leaving user i out moves it by (mean - value_i) / (n - 1).
+    The jackknife of a mean has a closed form: without user i it changes by (mean - value_i) / (n - 1).
     """
     from scipy.special import ndtr, ndtri
 
@@ -123,6 +124,6 @@ def _bca_levels(table: Floats, resampled: Floats, level: float) -> Floats:
         bias = ndtri(below / len(resampled))
         z = bias + ndtri([[(1 - level) / 2], [(1 + level) / 2]])
         stretch = 1 - acceleration * z
-        levels = np.where(stretch > 0, ndtr(bias + z / stretch), z > 0)  # few users and much skewness: all there is
+        levels = np.where(stretch > 0, ndtr(bias + z / stretch), z > 0)  # few users and large skewness: the whole range
     plain = np.array([[(1 - level) / 2], [(1 + level) / 2]])
-    return np.where(np.isfinite(levels), levels, plain)  # equal values of all users: any quantile is the mean
+    return np.where(np.isfinite(levels), levels, plain)  # if all users have equal values, any quantile is the mean

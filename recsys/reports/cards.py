@@ -1,4 +1,4 @@
-"""Small pieces of HTML that a notebook shows: a card with a table, a note and a picture. All texts are escaped."""
+"""HTML for notebooks: a card with a table, a note and a picture. All texts are escaped."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def card(title: str, body: str, note: str = "") -> str:
     """A frame with a title.
 
     Args:
-        title: A text.
-        body: HTML.
-        note: A text below it.
+        title: Title, as text.
+        body: Content, as HTML.
+        note: Note below the content, as text.
     """
     below = f'<div style="{_NOTE}">{escape(note)}</div>' if note else ""
     return f'<div style="{_CARD}"><b>{escape(title)}</b>{body}{below}</div>'
 
 
 def table_html(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts; the first column is on the left.
+    """A table of texts, whose first column is left-aligned.
 
     Example:
         >>> table_html([], [("users", "<5")])
@@ -35,7 +35,7 @@ def table_html(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def grid_html(grid: Grid) -> str:
-    """A grid; the best values are bold, and significant ones have an asterisk."""
+    """A grid as an HTML table; the best values are bold, and significant ones have an asterisk."""
     head = "".join(f"<th{_side(place)}>{escape(text)}</th>" for place, text in enumerate(grid.headers))
     lines = ("".join(f"<td{_side(place)}>{_shown(entry)}</td>" for place, entry in enumerate(row)) for row in grid.rows)
     body = "".join(f"<tr>{line}</tr>" for line in lines)
@@ -43,7 +43,7 @@ def grid_html(grid: Grid) -> str:
 
 
 def picture_html(svg: bytes, alternative: str) -> str:
-    """A picture in the page itself, on white, of which nothing is run."""
+    """An SVG picture, embedded as an image on white, so that its scripts are not executed."""
     content = base64.b64encode(svg).decode()
     style = "max-width:100%;background:#fff"
     return f'<img style="{style}" alt="{escape(alternative)}" src="data:image/svg+xml;base64,{content}">'

@@ -1,4 +1,4 @@
-"""Labels of cells: the runs' name, and what differs between cells of one name."""
+"""Labels of cells: the runs' name, and the settings that differ between cells of the same name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOT_SHOWN = ("data", "logger", "callbacks", "paths", "experiment", "debug", "hy
 def labelled(
     groups: Sequence[tuple[Record, ...]], given: Mapping[str, str | Sequence[str]]
 ) -> list[tuple[str, tuple[Record, ...]]]:
-    """Groups with each label that is given to their runs, else with one by which they differ."""
+    """Groups of runs with the labels that are given for their runs; without any, with a label of their own."""
     named = [
         (label, group)
         for group, own in zip(groups, labels(groups), strict=True)
@@ -33,9 +33,9 @@ def _given(group: Sequence[Record], given: Mapping[str, str | Sequence[str]]) ->
 
 
 def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
-    """The records' name, and where cells share it, what differs between them.
+    """The records' name, followed by the settings that differ if several cells have the same name.
 
-    That is a config group where the choice differs, else a key; a key that follows from another is omitted.
+    These are the config groups whose options differ, and the config keys; keys that follow from another are omitted.
     """
     made = [""] * len(groups)
     for name, places in group_by(range(len(groups)), lambda place: groups[place][0].name).items():
@@ -45,7 +45,7 @@ def labels(groups: Sequence[Sequence[Record]]) -> list[str]:
 
 
 def _distinct(made: Sequence[str], groups: Sequence[Sequence[Record]]) -> list[str]:
-    """Labels with the beginning of the cell's id where several cells have the same."""
+    """Labels, with the beginning of the cell's id if several cells have the same label."""
     ambiguous = {label for label in made if made.count(label) > 1}
     return [
         f"{label} {cell_of(group[0])[:4]}" if label in ambiguous else label
@@ -56,7 +56,7 @@ def _distinct(made: Sequence[str], groups: Sequence[Sequence[Record]]) -> list[s
 def differing_settings(records: Sequence[Record]) -> list[dict[str, Any]]:
     """The config keys in which records of several cells differ, with their values, by record.
 
-    The seed is left out, and so are keys that vary with an earlier one.
+    The seed is omitted, and so are keys that vary with an earlier one.
     """
     settings = [influential(record.config) for record in records]
     kept = _independent(settings, [key for key in _differing(settings) if key != "seed"])
@@ -85,7 +85,7 @@ def _suffixes(records: Sequence[Record]) -> list[str]:
 
 
 def _shown(values: Sequence[Any]) -> dict[str, str]:
-    """By their text: numbers as drawn by a search with four digits, where these distinguish all values."""
+    """Short forms by text: floats with four digits if these distinguish all values, otherwise the texts."""
     whole = {_text(value): value for value in values}
     rounded = {text: _rounded(value) if isinstance(value, float) else text for text, value in whole.items()}
     return rounded if len(set(rounded.values())) == len(whole) else {text: text for text in whole}
@@ -97,7 +97,7 @@ def _rounded(value: float) -> str:
 
 
 def _has_effect(key: str, record: Record) -> bool:
-    """Whether a run depends on a key: not on how to train a language model that is not finetuned."""
+    """Whether a run depends on a key; keys of finetuning have no effect on a frozen language model."""
     return not (key.startswith(_OF_FINETUNING) and record.choices.get("finetune") == _FROZEN)
 
 
@@ -113,7 +113,7 @@ def _independent(dictionaries: Sequence[dict[str, Any]], keys: Sequence[str]) ->
 
 
 def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The last part of each dotted key where that is unambiguous."""
+    """The last part of each dotted key if that is unambiguous, otherwise the whole key."""
     last = [key.rsplit(".", 1)[-1] for key in keys]
     return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
 

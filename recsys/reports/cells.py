@@ -1,4 +1,4 @@
-"""Cells of a comparison: the runs that differ in their seed alone; and what forbids comparing them."""
+"""Cells of a comparison, each one configuration over all its seeds, and checks that they can be compared."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from recsys.tracking.record import Record, canonical_json, fingerprint
 from recsys.tracking.run_id import cell_of, flatten, influential
 
 TRAIN_COMMAND = "recsys train"
-_SHOWN_DIGITS = 12  # of a hash in a message
-_SHOWN = 5  # run ids in a message before the rest is only counted
+_SHOWN_DIGITS = 12  # digits of a hash in a message
+_SHOWN = 5  # most run ids in a message; the others are counted
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Cell:
     """One configuration with the runs of its seeds.
 
     Attributes:
-        label: Short, and different from that of every other cell of the comparison.
-        records: In the order of their seeds.
+        label: A short label, unique in the comparison.
+        records: Records of its runs, in the order of their seeds.
     """
 
     label: str
@@ -32,22 +32,22 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """The name of its runs, which other cells may share."""
+        """The name of its runs; other cells may have the same name."""
         return self.records[0].name
 
     @property
     def choices(self) -> dict[str, Any]:
-        """What was chosen in each config group."""
+        """The chosen option of each config group."""
         return self.records[0].choices
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """In ascending order."""
+        """The seeds of its runs, in ascending order."""
         return tuple(record.seed for record in self.records)
 
     @property
     def run_ids(self) -> list[str]:
-        """In the order of the seeds."""
+        """The ids of its runs, in the order of the seeds."""
         return [record.run_id for record in self.records]
 
     @property
@@ -61,12 +61,12 @@ class Cell:
 
 
 def make_cells(records: Iterable[Record], labels: Mapping[str, str | Sequence[str]] | None = None) -> list[Cell]:
-    """Finished runs by all that their results depend on but the seed, labelled; a run that comes twice counts once.
+    """Group runs that only differ in their seed into labelled cells; duplicates of a run count once.
 
     Args:
         records: The runs.
-        labels: By run id, such as a study's. A run with several labels makes as many cells; a cell none of whose runs
-            is among them gets a label of its own.
+        labels: Labels by run id, such as a study's. A run with several labels makes as many cells; a cell without any
+            gets a label of its own.
     """
     distinct = {record.run_id: record for record in records}.values()
     groups = list(group_by(distinct, cell_of).values())
@@ -75,10 +75,10 @@ def make_cells(records: Iterable[Record], labels: Mapping[str, str | Sequence[st
 
 
 def check_protocol(records: Sequence[Record]) -> None:
-    """Refuse runs of different protocols.
+    """Raise an error for runs of different protocols.
 
     Raises:
-        ComparisonError: Listing each key that differs, its values, and the runs that have them.
+        ComparisonError: If protocols differ; the message lists the keys, their values and the runs.
     """
     protocols = {record.run_id: dict(flatten(record.protocol)) for record in records}
     keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
@@ -86,20 +86,20 @@ def check_protocol(records: Sequence[Record]) -> None:
     lines = [f"  {key}: {_by_value(own)}" for key, own in values.items() if _n_values(own) > 1]
     if lines:
         raise ComparisonError(
-            "these runs have different protocols, and their numbers must not stand in one table:\n"
+            "these runs have different protocols, so their numbers are not comparable:\n"
             + "\n".join(lines)
             + "\nSelect runs of one protocol, as in select=[data:movielens_small,split:user_temporal]."
         )
 
 
 def check_identity(records: Sequence[Record]) -> None:
-    """Refuse runs in which one component or one name of weights stands for different things.
+    """Raise an error for runs that used different code or weights under the same name.
 
-    Different components may be compared; what is refused is one module with two versions of its code, one folder with
-    two models, and two major versions of torch.
+    Different components may be compared. Errors are one module with two versions of its code, one name of weights with
+    two contents, and two major versions of torch.
 
     Raises:
-        ComparisonError: Listing what differs, its values, and the runs that have them.
+        ComparisonError: If there is such a difference; the message lists the names, their versions and the runs.
     """
     found: dict[str, dict[str, Any]] = {}
     for record in records:
@@ -108,20 +108,20 @@ def check_identity(records: Sequence[Record]) -> None:
     lines = [f"  {subject}: {_by_value(own)}" for subject, own in found.items() if _n_values(own) > 1]
     if lines:
         raise ComparisonError(
-            "these runs were made with different code or weights under the same name, and their numbers must not stand "
-            "in one table:\n" + "\n".join(lines) + "\nMake the older runs again, and select runs by their ids, as in "
+            "these runs were made with different code or weights under the same name, so their numbers are not "
+            "comparable:\n" + "\n".join(lines) + "\nMake the older runs again, and select runs by their ids, as in "
             "select=[<run id>,<run id>], or by the tag of a study."
         )
 
 
 def _parts(record: Record) -> Iterator[tuple[str, Any]]:
-    """All that must be the same in runs that have it, by what it is called in messages."""
+    """Names, for messages, and identities of everything that must be equal in all runs that use it."""
     for module, version in record.code.items():
         yield f"code of {module}", version[:_SHOWN_DIGITS]
     for identity in record.contents.values():
         for name, content in _weights(identity):
             yield f"content of the weights {name}", content
-    if "encoder_content" in record.contents:  # an encoder of the user's own may read files that are no weights
+    if "encoder_content" in record.contents:  # a user's own encoder may read other files than weights
         settings = fingerprint(influential({"encoder": record.config.get("encoder")}))
         encoder = f"{record.choices.get('encoder')} with settings {settings[:4]}"
         yield f"identity of the encoder {encoder}", fingerprint(record.contents["encoder_content"])[:_SHOWN_DIGITS]
@@ -130,7 +130,7 @@ def _parts(record: Record) -> Iterator[tuple[str, Any]]:
 
 
 def _weights(identity: Any) -> Iterator[tuple[str, str]]:
-    """Names of weights with hashes of their content, of all parts of an encoder's identity."""
+    """Names of weights with hashes of their content, at any depth of an encoder's identity."""
     if isinstance(identity, Mapping):
         hashes = {key: str(value)[:_SHOWN_DIGITS] for key, value in identity.items() if key.endswith("sha256")}
         if hashes:
@@ -141,11 +141,11 @@ def _weights(identity: Any) -> Iterator[tuple[str, str]]:
 
 
 def check_seeds(cells: Sequence[Cell]) -> None:
-    """Refuse cells that were not run on the same seeds, each once.
+    """Raise an error for cells that were not run once on each of the same seeds.
 
     Raises:
-        ComparisonError: Naming the missing seeds of each cell and the command that runs them, or the runs that share a
-            seed.
+        ComparisonError: If seeds are missing or repeated; the message has the missing seeds of each cell with the
+            command that runs them, or the runs with the same seed.
     """
     _check_repeated_seeds(cells)
     wanted = sorted({seed for cell in cells for seed in cell.seeds})
@@ -177,7 +177,7 @@ def _check_repeated_seeds(cells: Sequence[Cell]) -> None:
 
 
 def uncommitted_code(records: Sequence[Record]) -> str | None:
-    """A warning where runs were made from a checkout with changes that were not committed."""
+    """A warning about runs that were made from a checkout with uncommitted changes; None without such runs."""
     runs = [record.run_id for record in records if (record.git or {}).get("dirty")]
     if not runs:
         return None
@@ -188,7 +188,7 @@ def uncommitted_code(records: Sequence[Record]) -> str | None:
 
 
 def unequal_tuning(cells: Sequence[Cell]) -> str | None:
-    """A warning where some cells were tuned more than others: the advantage is not their method's."""
+    """A warning if some cells were tuned with more trials than others, which favours them; otherwise None."""
     trials = {cell.label: max(_trials(record) for record in cell.records) for cell in cells}
     if len(set(trials.values())) < 2:
         return None
@@ -198,14 +198,14 @@ def unequal_tuning(cells: Sequence[Cell]) -> str | None:
 
 
 def same_runs(cells: Sequence[Cell]) -> list[str]:
-    """A note for each set of cells that are the same runs, as tuning makes them of cells that differ before it."""
+    """A note for each set of cells with the same runs: cells can become equal by tuning."""
     groups = group_by(cells, lambda cell: tuple(cell.run_ids)).values()
     shared = [" and ".join(cell.label for cell in own) for own in groups if len(own) > 1]
     return [f"{names} are the same runs: their settings are equal after tuning." for names in shared]
 
 
 def repeat_command(record: Record, seeds: Sequence[int]) -> str:
-    """The command that makes a run again, for these seeds."""
+    """The command that makes a run again with these seeds."""
     overrides = [override for override in record.overrides if not override.lstrip("+").startswith("seed=")]
     words = [*overrides, f"seed={_joined(seeds, ',')}", *(["-m"] if len(seeds) > 1 else [])]
     return " ".join([TRAIN_COMMAND, *map(shlex.quote, words)])

@@ -1,4 +1,4 @@
-"""What is compared: complete cells, metrics that all runs have, and the baseline."""
+"""The parts of a comparison: complete cells, metrics that all runs have, and the baseline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recsys.tracking.run_id import cell_of
 
 
 def recorded_name(metric: str) -> str:
-    """A metric's name in a record: with its stage, which is the test if it names none.
+    """A metric's name in a record, which begins with its stage; the test if the metric names none.
 
     Example:
         >>> recorded_name("ndcg@10")
@@ -28,7 +28,7 @@ def recorded_name(metric: str) -> str:
 def complete_cells(
     records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str | Sequence[str]] | None
 ) -> tuple[list[Cell], list[str]]:
-    """Cells that have all of the seeds, and the labels of those that lack some because these failed."""
+    """Cells with all seeds, and the labels of cells that lack some because these runs failed."""
     cells = make_cells((record for record in records if record.is_finished), labels)
     failed = {cell_of(record) for record in failures}
     undisturbed = [cell for cell in cells if cell_of(cell.records[0]) not in failed]
@@ -41,7 +41,7 @@ def check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
     """Raise an error unless all runs have all metrics.
 
     Raises:
-        ComparisonError: Naming the run and the metrics that it has.
+        ComparisonError: If a run lacks a metric; the message names the run and its metrics.
     """
     if not metrics:
         raise ComparisonError("no metric to show; expected a list such as report_metrics=[ndcg@10,recall@10].")
@@ -53,10 +53,10 @@ def check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
 
 
 def check_directions(metrics: Sequence[str], records: Sequence[Record]) -> None:
-    """Raise an error where higher values of a metric are better in one run and worse in another.
+    """Raise an error if higher values of a metric are better in one run and worse in another.
 
     Raises:
-        ComparisonError: Naming two such runs.
+        ComparisonError: If there are such runs; the message names two of them.
     """
     for metric in metrics:
         found = {higher_is_better(record, metric): record.run_id for record in records}
@@ -68,10 +68,10 @@ def check_directions(metrics: Sequence[str], records: Sequence[Record]) -> None:
 
 
 def find_baseline(wanted: str, cells: Sequence[Cell]) -> int:
-    """The position of the cell that a label, a cell's name or a run's id means.
+    """The position of the cell with a label, a name or a run's id.
 
     Raises:
-        ComparisonError: If it means no cell, or several.
+        ComparisonError: If no cell matches, or several.
     """
     for matches in (
         [place for place, cell in enumerate(cells) if wanted == cell.label or wanted in cell.run_ids],
@@ -80,5 +80,5 @@ def find_baseline(wanted: str, cells: Sequence[Cell]) -> int:
         if len(matches) == 1:
             return matches[0]
     known = ", ".join(repr(cell.label) for cell in cells)
-    found = "stands for several cells" if any(wanted == cell.name for cell in cells) else "is none of the cells"
+    found = "is the name of several cells" if any(wanted == cell.name for cell in cells) else "is none of the cells"
     raise ComparisonError(f"baseline {wanted!r} {found}; give one of {known}, or a run's id, or null.")

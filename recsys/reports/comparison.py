@@ -43,7 +43,7 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The cell's."""
+        """The cell's label."""
         return self.cell.label
 
 
@@ -53,19 +53,19 @@ class Comparison:
 
     Attributes:
         rows: One for each cell.
-        metrics: Names as in "ndcg@10"; of the test unless they name a stage.
+        metrics: Names of metrics, as in "ndcg@10"; test metrics unless they name a stage.
         baseline: The label of the cell that all others are compared with, or None.
         segments: The first metric by segments of users and items.
-        n_users: Users of the test.
-        n_queries: Queries of the test; as many as users where each is tested once.
-        failures: Failed runs.
-        left_out: Labels of cells without some of their seeds, because these failed.
+        n_users: Number of test users.
+        n_queries: Number of test queries; equal to `n_users` if each user is tested once.
+        failures: Records of failed runs.
+        left_out: Labels of cells that lack some seeds because these runs failed.
         inference: How differences are tested.
         differences: By metric, all pairs of cells in the order of the rows, each pair once; see `pairs`.
         varied: Config keys and groups that the study varies.
-        find_segments: Finds another metric by segments; None if the values per user are not at hand.
+        find_segments: Finds another metric by segments; None if the values per user are not available.
         audits: Findings of `recsys audit` about runs with a language model, by run id.
-        runs_dir: The folder of the runs' folders, if known.
+        runs_dir: The store's folder; None if unknown.
     """
 
     rows: list[Row]
@@ -85,17 +85,17 @@ class Comparison:
 
     @property
     def records(self) -> list[Record]:
-        """Of all cells."""
+        """Records of all cells."""
         return [record for row in self.rows for record in row.cell.records]
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """Settings that all runs share."""
+        """The settings that all runs share."""
         return self.records[0].protocol
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Of every cell."""
+        """The seeds of every cell."""
         return self.rows[0].cell.seeds
 
     @property
@@ -105,7 +105,7 @@ class Comparison:
 
     @property
     def warnings(self) -> list[str]:
-        """Of all runs, each once, then of the comparison itself."""
+        """Warnings of the runs, each once, then of the comparison itself."""
         of_runs = dict.fromkeys(warning for record in self.records for warning in record.warnings)
         n_pairs = max(map(len, self.differences.values()), default=0)
         of_all = [
@@ -125,16 +125,16 @@ class Comparison:
 
     @property
     def test_name(self) -> str:
-        """The test of differences in words, with what it covers."""
+        """The name of the test of differences, with its scope."""
         return self.inference.test_name(len(self.seeds))
 
     def _n_users(self, metric: str) -> dict[str, int]:
-        """Users with a value other than 0, by label; empty without values per user."""
+        """The number of users with a value other than 0, by label; empty without values per user."""
         found = {row.label: row.scores[metric].n_users for row in self.rows}
         return {label: n for label, n in found.items() if n is not None}
 
     def by(self, metric: str) -> Comparison:
-        """The same comparison with another of its metrics as the first: the order of its rows, and its segments."""
+        """The same comparison with another of its metrics as the first, which orders its rows and has segments."""
         if metric == self.metrics[0]:
             return self
         rows = _sorted(self.rows, metric, self.lower_is_better(metric))
@@ -156,7 +156,7 @@ class Comparison:
         return not higher_is_better(self.records[0], metric)
 
     def is_better(self, difference: PairedDifference, metric: str) -> bool:
-        """Whether a difference in a metric is in favour of the cell that it is of."""
+        """Whether a difference favours its first cell (the minuend)."""
         return (difference.mean > 0) is not self.lower_is_better(metric)
 
     def best(self, metric: str) -> str:
@@ -165,20 +165,20 @@ class Comparison:
         return max(self.rows, key=lambda row: sign * row.scores[metric].mean).label
 
     def leaders(self, metric: str) -> set[str]:
-        """The labels of all cells with the best value of a metric; none if all are equal."""
+        """The labels of all cells with the best value of a metric; empty if all values are equal."""
         values = {row.label: row.scores[metric].mean for row in self.rows}
         best = values[self.best(metric)]
         leaders = {label for label, value in values.items() if value == best}
         return leaders if len(leaders) < len(values) else set()
 
     def n_comparisons(self, metric: str) -> int:
-        """How many differences the p-values of a metric are corrected for."""
+        """The number of differences from the baseline that the p-values of a metric are corrected for."""
         return sum(row.scores[metric].difference is not None for row in self.rows)
 
     def is_significant(self, difference: PairedDifference | None) -> bool:
-        """Whether a difference stays significant after the correction for its family.
+        """Whether a difference is significant after the correction for its family.
 
-        With several seeds that is for new users and new seeds, with one for new users only.
+        With several seeds this holds for new users and new seeds, with one seed for new users only.
         """
         p = None if difference is None else difference.p_corrected
         return p is not None and p < self.inference.alpha
@@ -188,7 +188,7 @@ class Comparison:
         return self.differences.get(metric, [])
 
     def pair(self, metric: str, a: str, b: str) -> Pair:
-        """How the cell with the label `a` differs from that with the label `b`.
+        """The difference of the cell with the label `a` from that with the label `b`.
 
         Raises:
             KeyError: If there is no such pair, or the metric has no values per user.
@@ -213,12 +213,12 @@ def compare(
 
     Args:
         records: Finished and failed runs.
-        store: Where their values per user are.
+        store: The store with their values per user.
         baseline: A cell's label or name, or the id of one of its runs; None for no differences.
-        metrics: Of the test, such as "ndcg@10"; of another stage as in "val/ndcg@10", then without intervals.
-        seed: Of the resampling.
+        metrics: Test metrics such as "ndcg@10"; "val/ndcg@10" is of another stage and has no intervals.
+        seed: Seed of the resampling.
         inference: How differences are tested.
-        labels: One or several, by run id, such as a study's; each makes a cell. None for names out of what differs.
+        labels: One or several labels by run id, such as a study's; each makes a cell. None for labels from settings.
         varied: Config keys and groups that the study varies; cells may differ in them.
 
     Raises:
@@ -230,9 +230,7 @@ def compare(
     cells, left_out = complete_cells(records, failures, labels)
     finished = [record for cell in cells for record in cell.records]
     if not finished:
-        raise ComparisonError(
-            f"no complete cell to compare: {len(failures)} runs failed and none of the rest is whole."
-        )
+        raise ComparisonError(f"no complete cell to compare: {len(failures)} runs failed, and no cell has all seeds.")
     check_protocol(finished)
     check_identity(finished)
     check_seeds(cells)
@@ -268,7 +266,7 @@ def compare(
 
 
 def _sorted(rows: Iterable[Row], metric: str, lower_is_better: bool) -> list[Row]:
-    """Best first."""
+    """The rows, best first."""
     sign = 1 if lower_is_better else -1
     return sorted(rows, key=lambda row: sign * row.scores[metric].mean)
 
@@ -283,7 +281,7 @@ def _segments_by(
 def _judge(
     metric: str, cells: Sequence[Cell], values: Values, reference: int | None, seed: int, inference: Inference
 ) -> tuple[list[Score], list[Pair]]:
-    """Scores of all cells, and differences of all pairs."""
+    """The scores of all cells, and the differences of all pairs."""
     plain = plain_scores([[record.metrics[recorded_name(metric)] for record in cell.records] for cell in cells])
     if metric not in values.metrics:
         return plain, []
@@ -292,6 +290,6 @@ def _judge(
 
 
 def _ordered(pairs: Iterable[Pair], order: dict[str, int]) -> list[Pair]:
-    """Pairs in the order of the rows."""
+    """The pairs in the order of the rows."""
     turned = (pair if order[pair.a] < order[pair.b] else pair.reversed for pair in pairs)
     return sorted(turned, key=lambda pair: (order[pair.a], order[pair.b]))

@@ -1,4 +1,4 @@
-"""p-values corrected for a family of comparisons."""
+"""Corrections of p-values for a family of comparisons."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ NAMES = {HOLM: "Holm", BENJAMINI_HOCHBERG: "Benjamini-Hochberg"}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for all of them together, by Holm's step-down method (1979).
+    """p-values corrected by Holm's step-down method (1979).
 
-    A threshold on them bounds the probability of a single false positive, however the tests depend on each other.
+    A threshold on them bounds the family-wise error rate, the probability of one or more false positives, under any
+    dependence of the tests.
 
     Example:
         >>> holm([0.03, 0.01, 0.2])
@@ -31,8 +32,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """p-values corrected by the step-up method of Benjamini and Hochberg (1995).
 
-    A threshold on them bounds the expected share of false positives among the positives, if the tests are independent
-    or positively dependent.
+    A threshold on them bounds the false discovery rate, the expected share of false positives among the positives, if
+    the tests are independent or positively dependent.
 
     Example:
         >>> benjamini_hochberg([0.03, 0.01, 0.25])

@@ -12,16 +12,16 @@ from recsys.tracking.record import Record
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of a cell's runs; None if no run has it.
+    """The cost of a cell's runs; a value is None if no run has it.
 
     Attributes:
-        trainable: Trained weights.
-        total: All weights, frozen ones too.
-        encode: Seconds of encoding: the longest of its runs, since later ones find the texts encoded.
-        train: Seconds of fitting, the refit before the test included, mean over runs.
+        trainable: Number of trained weights.
+        total: Number of all weights, including frozen ones.
+        encode: Seconds of encoding, the maximum over runs, since later runs find the texts in the cache.
+        train: Seconds of fitting, including the refit before the test, mean over runs.
         test: Seconds of the test, mean over runs.
-        peak_mb: Peak memory in MB, the largest of its runs.
-        epochs: Mean over runs.
+        peak_mb: Peak memory in MB, the maximum over runs.
+        epochs: Number of epochs, mean over runs.
     """
 
     trainable: int | None
@@ -34,7 +34,7 @@ class Cost:
 
 
 def cost_of(cell: Cell) -> Cost:
-    """From the records of its runs."""
+    """The cost of a cell, from the records of its runs."""
     records = cell.records
     return Cost(
         trainable=records[0].parameters.get("trainable"),

@@ -1,4 +1,4 @@
-"""Which cells differ over several data sets: average ranks, Friedman's test and Nemenyi's critical difference."""
+"""Comparison of cells over several data sets: average ranks, Friedman's test, Nemenyi's critical difference."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ import numpy as np
 from recsys.reports.bootstrap import LEVEL, Floats
 from recsys.schema import ComparisonError
 
-_PERMUTATIONS = 20_000  # enumerated at most, or drawn
+_PERMUTATIONS = 20_000  # largest number that is enumerated; otherwise as many are drawn
 
 
 @dataclass(frozen=True)
 class CriticalDifference:
-    """Cells ranked over several data sets, as Demšar (2006) has it.
+    """Cells ranked over several data sets, by the method of Demšar (2006).
 
     Attributes:
-        labels: Of the cells, best first.
-        average_ranks: Of each cell over the data sets; 1 is best, cells with equal means share a rank.
-        critical_difference: Average ranks that are at least this far apart differ significantly (Nemenyi 1963).
-        groups: Labels of cells none of which differs significantly from another; only groups of two or more that are
-            not within a larger one.
-        p: Of Friedman's test that all cells are equal, by its χ² approximation, which needs more than ten data sets.
+        labels: Labels of the cells, best first.
+        average_ranks: Average rank of each cell over the data sets; 1 is best, cells with equal means share a rank.
+        critical_difference: Least difference of average ranks that is significant (Nemenyi 1963).
+        groups: Labels of cells without significant differences among them; only groups of two or more cells that are
+            not part of a larger group.
+        p: p-value of Friedman's test that all cells are equal, by its χ² approximation, which needs more than ten data
+            sets.
         statistic: Friedman's χ², corrected for ties.
-        p_permutation: Of the same test by permuting each data set's ranks, which holds however few there are.
-        n_datasets: How many there are.
-        level: 1 - level is the error rate of any difference at all among equal cells.
-        datasets: Their names.
-        ranks: (n_datasets, n_cells), in the order of `datasets` and `labels`.
+        p_permutation: p-value of the same test by permuting each data set's ranks, valid for any number of data sets.
+        n_datasets: Number of data sets.
+        level: 1 minus the family-wise error rate.
+        datasets: Names of the data sets.
+        ranks: (n_datasets, n_cells) ranks, in the order of `datasets` and `labels`.
     """
 
     labels: list[str]
@@ -52,12 +53,12 @@ def critical_difference(
 ) -> CriticalDifference:
     """Rank cells on each data set and compare the average ranks.
 
-    The data sets are the sample: each should be a data set of its own, and not a split or part of another.
+    The data sets are the sample: each should be independent of the others, and not a split or part of another one.
 
     Args:
-        means: By data set, then by the cell's label.
+        means: Mean of the metric, by data set, then by the cell's label.
         lower_is_better: Whether the least mean has rank 1.
-        level: 1 - level is the error rate.
+        level: 1 minus the family-wise error rate.
 
     Raises:
         ComparisonError: If there are fewer than two data sets or cells, or a cell has no mean on some data set.
@@ -94,7 +95,7 @@ def critical_difference(
 
 
 def _table(means: Mapping[str, Mapping[str, float]]) -> tuple[list[str], Floats]:
-    """Labels, and means (n_datasets, n_cells)."""
+    """The cells' labels, and their means (n_datasets, n_cells)."""
     names = list(dict.fromkeys(label for own in means.values() for label in own))
     if len(means) < 2 or len(names) < 2:
         raise ComparisonError(
@@ -103,12 +104,12 @@ def _table(means: Mapping[str, Mapping[str, float]]) -> tuple[list[str], Floats]
     for dataset, own in means.items():
         lacking = [label for label in names if not math.isfinite(own.get(label, math.nan))]
         if lacking:
-            raise ComparisonError(f"on {dataset} there is no mean of {', '.join(lacking)}; ranks need all cells.")
+            raise ComparisonError(f"{dataset} has no mean of {', '.join(lacking)}; ranks need all cells.")
     return names, np.array([[own[label] for label in names] for own in means.values()])
 
 
 def _friedman(ranks: Floats) -> tuple[float, float]:
-    """χ² corrected for ties, and its p, which is 1 where all cells tie everywhere."""
+    """χ² corrected for ties, and its p-value, which is 1 if all cells are tied on all data sets."""
     from scipy.special import chdtrc
 
     n, k = ranks.shape
@@ -120,13 +121,13 @@ def _friedman(ranks: Floats) -> tuple[float, float]:
 
 
 def _permutation_p(ranks: Floats) -> float:
-    """The share of permutations within data sets whose rank sums lie at least as far apart.
+    """The share of permutations within data sets whose rank sums are at least as far apart.
 
-    All of them where they are few, else as many as are drawn: then p is (b + 1) / (m + 1). Rank sums are multiples of
-    1/2, so that ties are exact.
+    All permutations are enumerated if they are few. Otherwise m are drawn, and p is (b + 1) / (m + 1) for b such
+    permutations. Rank sums are multiples of 1/2, so ties are exact.
     """
     n, k = ranks.shape
-    is_exact = math.factorial(k) ** (n - 1) <= _PERMUTATIONS  # the first data set may stay as it is
+    is_exact = math.factorial(k) ** (n - 1) <= _PERMUTATIONS  # by symmetry, the first data set is not permuted
     sums = _all_rank_sums(ranks) if is_exact else _drawn_rank_sums(ranks)
     extreme = int(((sums**2).sum(axis=1) >= (ranks.sum(axis=0) ** 2).sum()).sum())
     return extreme / len(sums) if is_exact else (extreme + 1) / (len(sums) + 1)
@@ -148,7 +149,7 @@ def _drawn_rank_sums(ranks: Floats) -> Floats:
 
 
 def _groups(average: Sequence[float] | Floats, critical: float) -> list[tuple[int, int]]:
-    """First places and ends of the longest runs of sorted ranks that stay within less than the critical difference."""
+    """Begins and ends of the longest runs of sorted ranks that span less than the critical difference."""
     found: list[tuple[int, int]] = []
     for first, rank in enumerate(average):
         end = first + sum(rank <= other < rank + critical for other in average[first:])

@@ -1,4 +1,4 @@
-"""A report before it is rendered: sections with their sentences, figures and tables; the same for every format."""
+"""The sections of a report before rendering, with sentences, figures and tables; the same for every format."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from recsys.tracking.run_id import flatten
 from recsys.tracking.study_record import BASE, CHANGE, StudyRecord
 
 _COST_NOTE = (
-    "Seconds of training and test are means over seeds. Encoding is the longest of a cell's runs: what an earlier run "
-    "has encoded is found in the cache."
+    "Seconds of training and test are means over seeds. Encoding is the maximum over a cell's runs, since later runs "
+    "find the texts in the cache."
 )
 OF_METRIC = (  # names of the sections that depend on the first metric
     "results",
@@ -50,7 +50,7 @@ OF_METRIC = (  # names of the sections that depend on the first metric
 
 
 def sections(comparison: Comparison, command: str | None = None, study: StudyRecord | None = None) -> list[Section]:
-    """Those that have something to say, in order; figures have distinct names."""
+    """The non-empty sections, in order; their figures have distinct names."""
     *of_metric, last = _of_metric(comparison, study)
     made = [
         Section("warnings", "Warnings", comparison.warnings),
@@ -67,14 +67,14 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
 
 
 def metric_sections(comparison: Comparison, study: StudyRecord | None = None) -> list[Section]:
-    """Only those that depend on the first metric."""
+    """The non-empty sections that depend on the first metric."""
     return _with_distinct_names([section for section in _of_metric(comparison, study) if not section.is_empty])
 
 
 def _of_metric(comparison: Comparison, study: StudyRecord | None) -> list[Section]:
     return [
         _results(comparison),
-        Section("responses", "What a number is worth", figures=response.response_figures(comparison)),
+        Section("responses", "Response to numeric settings", figures=response.response_figures(comparison)),
         Section("findings", "Findings", findings(comparison)),
         _significance(comparison, study),
         _ablation(comparison, study),
@@ -162,7 +162,7 @@ def _segments(comparison: Comparison) -> Section:
 
 
 def _cost(comparison: Comparison) -> Section:
-    table = Table("What each cell's runs took", tables.cost_grid(comparison), _COST_NOTE)
+    table = Table("Cost of each cell", tables.cost_grid(comparison), _COST_NOTE)
     return Section("cost", "Cost", figures=cost.cost_figures(comparison), tables=[table])
 
 
@@ -200,18 +200,18 @@ def _last_line(error: str | None) -> str:
 
 def _protocol(comparison: Comparison, study: StudyRecord | None) -> Section:
     record = comparison.records[0]
-    made = [Table("What all runs share", grids.key_value_grid(list(flatten(comparison.protocol))))]
+    made = [Table("Settings that all runs share", grids.key_value_grid(list(flatten(comparison.protocol))))]
     environment = _environment(comparison)
     if environment:
-        made.append(Table("Where they were made", grids.key_value_grid(environment)))
-    sentences = [f"Fingerprint `{record.protocol_fingerprint}`; runs with another are refused."]
+        made.append(Table("Versions, commit and machine", grids.key_value_grid(environment)))
+    sentences = [f"Fingerprint `{record.protocol_fingerprint}`; runs with another fingerprint are not comparable."]
     if study is not None:
         sentences.append(f"Study {study.name}: {len(study.cells)} cells, seeds {', '.join(map(str, study.seeds))}.")
     return Section("protocol", "Protocol", sentences, tables=made)
 
 
 def _environment(comparison: Comparison) -> list[tuple[str, Any]]:
-    """Versions, commit and machine; where runs differ, all values."""
+    """Versions, commit and machine, with all values if runs differ."""
     own: dict[str, list[Any]] = {}
     for record in comparison.records:
         parts = {"versions": record.versions, "git": record.git or {}, "machine": record.machine}
@@ -229,8 +229,8 @@ def _data(record: Record) -> Section:
         columns = list(dict.fromkeys(key for part in parts.values() for key in part))
         rows = [[Entry(name), *(_statistic(part.get(key)) for key in columns)] for name, part in parts.items()]
         note = (
-            "cold_users is the share of a part's users of whom nothing is known when they are served, cold_items the "
-            "share of its interactions whose item has no train interaction."
+            "cold_users is the share of a part's users without any earlier interaction, cold_items the share of its "
+            "interactions whose item has no train interaction."
         )
         made.append(Table("Its parts", Grid(["part", *columns], rows), note))
     return Section("data", "Data", tables=made)
@@ -246,7 +246,7 @@ def _repeat(comparison: Comparison, command: str | None) -> Section:
     lines = [] if command is None else ["# this report", command]
     for row in comparison.rows:
         lines += [f"# {safe_markdown(row.label)}: {' '.join(row.cell.run_ids)}", row.cell.command]
-    sentence = "With `rerun=true` added a run is made again; without, it is found."
+    sentence = "A finished run is reused; add `rerun=true` to make it again."
     return Section("repeat", "Repeat", [sentence], code="\n".join(lines))
 
 
@@ -255,7 +255,7 @@ def _some(figure: Figure | None) -> list[Figure]:
 
 
 def _with_distinct_names(made: Sequence[Section]) -> list[Section]:
-    """Sections whose figures have file names of their own."""
+    """The sections, with figures renamed so that their file names differ."""
     taken: set[str] = set()
     renamed = []
     for section in made:

@@ -1,4 +1,4 @@
-"""How an encoder read the texts of a run, in words."""
+"""Sentences about the texts that a run's encoder read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STAGES = {"train": "of users in training", "val": "of users in validation", "tes
 
 
 def coverage_lines(encoding: Mapping[str, Any]) -> list[str]:
-    """A sentence for each kind of text that was encoded; none where the encoder reads no text.
+    """A sentence for each kind of text that was encoded; none if the encoder reads no text.
 
     Example:
         >>> coverage_lines({"n_texts": 3, "n_empty": 1, "n_duplicate": 0, "n_cut": 0, "dim": 8, "seconds": 1.0})
@@ -21,14 +21,14 @@ def coverage_lines(encoding: Mapping[str, Any]) -> list[str]:
         return []
     users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
     return [f"Texts of items: {_read(encoding)}."] + [
-        f"Texts {STAGES[stage]}: {_read(report)}; {report['n_nothing_known']:,} of {report['n_read']:,} readings are "
+        f"Texts {STAGES[stage]}: {_read(report)}; {report['n_nothing_known']:,} of {report['n_read']:,} reads are "
         "of the empty text."
         for stage, report in users.items()
     ]
 
 
 def coverage_warnings(encoding: Mapping[str, Any]) -> list[str]:
-    """What of the texts the encoder could not read, where there is any; none where the encoder reads no text."""
+    """Warnings about texts that the encoder could not read; none if the encoder reads no text."""
     if not encoding.get("dim"):
         return []
     users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
@@ -49,7 +49,7 @@ def _read(report: Mapping[str, Any]) -> str:
 
 
 def _provenance(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[bool, str]]:
-    """For precomputed vectors: whether their origin is known, and in words."""
+    """For precomputed vectors: whether their origin is known, and a text about it."""
     if "provenance" in report:
         found = report["provenance"]
         words = "provenance unknown" if found is None else ", ".join(f"{key} {found[key]}" for key in found)
@@ -65,7 +65,7 @@ def _likeness(found: Mapping[str, float]) -> str:
 
 
 def _unread(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, int]]:
-    """Counts of what an encoder, or each part of one, has not read."""
+    """Kinds and numbers of texts that an encoder, or a part of one, has not fully read."""
     names = {
         "n_missing": "without a vector in the file",
         "n_cut": "cut",
@@ -79,11 +79,11 @@ def _unread(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, in
 def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
     for is_known, words in _provenance(report):
         if not is_known:
-            yield f"{words}: nobody can check which items and which model they were made from."
+            yield f"{words}: the items and the model that they were made from cannot be checked."
     if report.get("n_zero"):
         yield (
             f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder knows none of their "
-            "words, and cannot distinguish them."
+            "words and cannot distinguish them."
         )
     if kind == "of items" and report.get("n_empty"):
-        yield f"{report['n_empty']:,} items have no text; they share the vector that the encoder gives to an empty one."
+        yield f"{report['n_empty']:,} items have no text; they all have the encoder's vector of the empty text."

@@ -16,11 +16,11 @@ from recsys.reports.formatting import (
 )
 from recsys.reports.statistics import PairedDifference
 
-SHORTEST = 0.1  # seconds of training that ratios need: fits by counting take less
+SHORTEST = 0.1  # least seconds of training for ratios; fits by counting take less
 
 
 def summary_of(comparison: Comparison) -> str:
-    """What is compared, in a line."""
+    """Numbers of cells, seeds and users, data and split, in a line."""
     cells, seeds = len(comparison.rows), len(comparison.seeds)
     choices = comparison.records[0].choices
     on = f" on {choices['data']}" if choices.get("data") else ""
@@ -32,7 +32,7 @@ def summary_of(comparison: Comparison) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """The best cell by the first metric."""
+    """A sentence about the best cell by the first metric."""
     metric = comparison.metrics[0]
     best = comparison.row(comparison.best(metric))
     score = best.scores[metric]
@@ -45,7 +45,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def findings(comparison: Comparison) -> list[str]:
-    """One sentence for each cell: how it differs from the baseline in the first metric."""
+    """A sentence for each cell about its difference from the baseline in the first metric."""
     if comparison.baseline is None:
         return []
     baseline = comparison.row(comparison.baseline)
@@ -61,7 +61,7 @@ def _finding(row: Row, baseline: Row, comparison: Comparison) -> str:
     if not comparison.is_significant(difference):
         size = _size(difference, metric, signed=True)
         return f"{row.label} does not differ significantly from {baseline.label}: {size}, {evidence}, {cost}."
-    verb = "beats" if comparison.is_better(difference, metric) else "falls short of"
+    verb = f"is significantly {'better' if comparison.is_better(difference, metric) else 'worse'} than"
     size = _size(difference if difference.mean > 0 else difference.reversed, metric)
     return f"{row.label} {verb} {baseline.label} by {size}, {evidence}, {cost}."
 
@@ -82,7 +82,7 @@ def _evidence(difference: PairedDifference, comparison: Comparison) -> str:
 
 
 def _training_time(cost: Cost, reference: Cost) -> str:
-    """The training time beside the baseline's, as a ratio where both are long enough for one."""
+    """The training time compared with the baseline's, as a ratio if both are long enough."""
     own, others = cost.train or 0.0, reference.train or 0.0
     if min(own, others) >= SHORTEST:
         return f"{times(own / others)} the training time"

@@ -9,7 +9,7 @@ _NAMES = {"ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "auc": "AUC", "mind_mrr": 
 
 
 def metric_name(metric: str) -> str:
-    """A metric as papers write it.
+    """A metric's name as written in papers.
 
     Example:
         >>> metric_name("ndcg@10"), metric_name("val/average_popularity@5"), metric_name("sampled_ndcg@10")
@@ -24,7 +24,7 @@ def metric_name(metric: str) -> str:
 
 
 def axis_title(metric: str) -> str:
-    """A metric as an axis has it, with the stage that it is of.
+    """A metric's name with its stage, for an axis.
 
     Example:
         >>> axis_title("ndcg@10"), axis_title("val/ndcg@10")
@@ -35,7 +35,7 @@ def axis_title(metric: str) -> str:
 
 
 def number(value: float | None, signed: bool = False) -> str:
-    """Four decimals, or two from ten on; a true minus, and none before zero.
+    """A number with four decimals, or two from ten on, with a true minus sign and without negative zero.
 
     Example:
         >>> number(0.12345), number(-0.5, signed=True), number(123.456), number(None), number(-0.0)
@@ -48,7 +48,7 @@ def number(value: float | None, signed: bool = False) -> str:
 
 
 def interval(low: float | None, high: float | None, signed: bool = False) -> str:
-    """An interval whose inside never breaks over lines; nothing where there is none.
+    """An interval with a no-break space inside; "" if it is None.
 
     Example:
         >>> interval(0.1, 0.2).replace("\\N{NO-BREAK SPACE}", " ")
@@ -86,7 +86,7 @@ def p_equals(p: float | None) -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """A number with its noun, in the plural but for one.
+    """A number with its noun, in the plural unless it is 1.
 
     Example:
         >>> counted(1, "epoch"), counted(20, "epoch")
@@ -96,7 +96,7 @@ def counted(n: int, noun: str) -> str:
 
 
 def count(value: float | None) -> str:
-    """A count.
+    """A count, with a unit from 1000 on.
 
     Example:
         >>> count(950), count(45_230), count(22_700_000)
@@ -111,7 +111,7 @@ def count(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time.
+    """A time, given in seconds.
 
     Example:
         >>> seconds(0.0312), seconds(3.21), seconds(75), seconds(600), seconds(9000)
@@ -125,7 +125,7 @@ def seconds(value: float | None) -> str:
 
 
 def megabytes(value: float | None) -> str:
-    """Memory.
+    """An amount of memory, given in MB.
 
     Example:
         >>> megabytes(812.3), megabytes(1530)
@@ -137,7 +137,7 @@ def megabytes(value: float | None) -> str:
 
 
 def times(value: float) -> str:
-    """A ratio, with two digits that count.
+    """A ratio with at least two significant digits.
 
     Example:
         >>> times(1.0), times(0.052), times(128.4)
@@ -147,7 +147,7 @@ def times(value: float) -> str:
 
 
 def safe_markdown(text: str) -> str:
-    r"""Running text on one line for markdown, in which nothing is HTML, a picture or a link.
+    r"""Running text on one line of markdown, with HTML, pictures and links escaped.
 
     Example:
         >>> safe_markdown("<img src=x>, p < 0.05 and [a](b)")

@@ -37,13 +37,13 @@ class Entry:
     """A table's entry.
 
     Attributes:
-        text: What is shown.
-        is_best: Of its column.
-        is_marked: As significant.
-        value: The number behind the text, by which a column is sorted; None for words and for what is absent.
-        link: The address that the page links the text to; empty for none.
-        anchor: The id of the row in the page, if this is its first entry; empty for none.
-        is_command: Of a terminal; the page has a button that copies it.
+        text: The shown text.
+        is_best: Whether it is the best value of its column.
+        is_marked: Whether it is marked as significant.
+        value: The number in full precision, by which a column is sorted; None for texts and missing values.
+        link: Address of a link on the page; empty for none.
+        anchor: Id of the row on the page, for a first entry; empty for none.
+        is_command: Whether it is a command line, which the page can copy.
     """
 
     text: str
@@ -64,7 +64,7 @@ class Grid:
 
 
 def to_rich(grid: Grid, title: str | None = None, optional: Sequence[str] = ()) -> TextTable:
-    """For the terminal; `optional` headers may be left out where it is narrow, the least important first."""
+    """A table for the terminal; a narrow terminal leaves out the `optional` columns, in this order."""
     return TextTable(grid.headers, [[_rich(entry) for entry in row] for row in grid.rows], title, optional)
 
 
@@ -101,7 +101,7 @@ def _starred(entry: Entry) -> str:
 
 
 def _rich(entry: Entry) -> Text:
-    """Without the space inside an interval, where a narrow terminal would break the line."""
+    """Without the space inside an interval, at which a narrow terminal would break the line."""
     return Text(_starred(entry).replace("\N{NO-BREAK SPACE}", ""), style="bold" if entry.is_best else "")
 
 
@@ -121,13 +121,13 @@ def _latex(entry: Entry) -> str:
 
 
 def latex_row(cells: Iterable[str]) -> str:
-    r"""A row; after the `\\` of the one before, LaTeX reads a bracket or star as an option."""
+    r"""A row of a table. `{}` protects a bracket or star at its begin, which LaTeX would read as an option of `\\`."""
     row = " & ".join(cells)
     return rf"{'{}' if row.startswith(('[', '*')) else ''}{row} \\"
 
 
 def escape_latex(text: str) -> str:
-    """Text in which no character is a command of LaTeX."""
+    """Text with LaTeX's special characters escaped."""
     return _replace(text, _LATEX)
 
 
@@ -136,5 +136,5 @@ def _replace(text: Iterable[str], replacements: dict[str, str]) -> str:
 
 
 def key_value_grid(pairs: Sequence[tuple[str, object]]) -> Grid:
-    """Two columns of what is not a comparison, such as a protocol."""
+    """Keys and values as a table with two columns."""
     return Grid(["", "value"], [[Entry(key), Entry("null" if value is None else str(value))] for key, value in pairs])

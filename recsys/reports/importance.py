@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 LEAST_TRIALS = 8
 _N_RESAMPLES = 10
-_TREES, _TREES_OF_A_RESAMPLE = 64, 16  # a forest takes most of the time that a report with a search takes
-_LOG_FROM = 30.0  # a positive parameter whose greatest value is so many times its least was searched in its logarithm
+_TREES, _TREES_OF_A_RESAMPLE = 64, 16  # forests take most of the time of a report with a search
+_LOG_FROM = 30.0  # ratio of greatest to least value from which a positive parameter is taken as log-scaled
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Importance:
 
     Attributes:
         parameter: Its config key.
-        share: From 0 to 1; those of a search add up to 1.
-        low: The least share over resamples of the trials.
-        high: The greatest.
+        share: Share from 0 to 1; the shares of a search add up to 1.
+        low: Least share over the trials and resamples of them.
+        high: Greatest share over the trials and resamples of them.
     """
 
     parameter: str
@@ -39,10 +39,10 @@ class Importance:
 
 
 def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
-    """The parameters by fANOVA (Hutter, Hoos and Leyton-Brown 2014) over the finished trials, the first one first.
+    """Parameters by importance, the largest first, by fANOVA (Hutter, Hoos and Leyton-Brown 2014) over finished trials.
 
-    Only parameters that all finished trials have, with more than one value, are rated. The ends show how
-    much the shares move with other trials of the same search, by the bootstrap.
+    Only parameters that all finished trials have, with more than one value, are rated. `low` and `high` show how much
+    the shares vary over bootstrap resamples of the trials.
 
     Raises:
         ComparisonError: If there are too few trials, nothing varies, or optuna is not installed.
@@ -74,7 +74,7 @@ def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
 
 
 def varied(trials: Sequence[Trial]) -> list[str]:
-    """Parameters that all trials have, with more than one value."""
+    """The parameters that all trials have and that have more than one value."""
     if not trials:
         return []
     common = [name for name in trials[0].parameters if all(name in trial.parameters for trial in trials)]
@@ -82,7 +82,7 @@ def varied(trials: Sequence[Trial]) -> list[str]:
 
 
 def is_logarithmic(values: Sequence[float]) -> bool:
-    """Whether numbers are so far apart that they were searched in their logarithm.
+    """Whether numbers span so wide a range that the parameter is taken as log-scaled.
 
     Example:
         >>> is_logarithmic([1e-4, 1e-2]), is_logarithmic([8, 64]), is_logarithmic([0.0, 0.5])
@@ -92,7 +92,7 @@ def is_logarithmic(values: Sequence[float]) -> bool:
 
 
 def _distribution(values: Sequence[Any]) -> optuna.distributions.BaseDistribution:
-    """That the values may have come from: optuna's records of a search's space are not kept."""
+    """A distribution that fits the values, since study records do not keep Optuna's."""
     optuna = _optuna()
     if not all(map(is_number, values)):
         return optuna.distributions.CategoricalDistribution(sorted({str(value) for value in values}))
@@ -106,7 +106,7 @@ def _shares(
     trials: Sequence[Trial], distributions: Mapping[str, optuna.distributions.BaseDistribution], seed: int, n_trees: int
 ) -> dict[str, float]:
     optuna = _optuna()
-    study = optuna.create_study()  # the direction is without influence on the variance
+    study = optuna.create_study()  # the direction has no influence on the variance
     categorical = optuna.distributions.CategoricalDistribution
     for trial in trials:
         values = {

@@ -1,4 +1,4 @@
-"""How differences are tested, and warnings where a test or an interval is unreliable."""
+"""Settings of tests and intervals, and warnings about unreliable ones."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
 T, RANDOMISATION = "t", "randomisation"
-ENOUGH_SEEDS = 10  # of the bootstrap over seeds; docs/explanation/comparing.md has its coverage
-ENOUGH_USERS = 10  # with values other than 0; with fewer, intervals cover less than 94 % (see the same page)
-_NAMED = 4  # cells in a warning before the rest is only counted
+ENOUGH_SEEDS = 10  # least number of seeds of the bootstrap over seeds; see docs/explanation/comparing.md
+ENOUGH_USERS = 10  # least number of users with values other than 0; with fewer, intervals cover less than 94 %
+_NAMED = 4  # most cells in a warning; the others are counted
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,16 @@ class Inference:
     """How differences are tested.
 
     Attributes:
-        test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users. It
-            decides where there is one seed, or seeds change nothing; otherwise a t-test with users and seeds as samples
-            does.
-        correction: Of p-values for a family of comparisons: "holm" or "benjamini_hochberg".
+        test: "t", the paired t-test, or "randomisation", the paired randomisation test; both two-sided, over users.
+            It is used with one seed, or if seeds have no effect; otherwise a two-level t-test over users and seeds is.
+        correction: Correction of p-values for a family of comparisons: "holm" or "benjamini_hochberg".
         level: Nominal coverage of intervals; corrected p-values below 1 - level are significant.
-        n_resamples: Of the bootstrap and of the randomisation test.
-        seed_interval: How the variance of seeds enters an interval: "two_level_t", as in the test, or
+        n_resamples: Number of resamples of the bootstrap and of the randomisation test.
+        seed_interval: How the variance between seeds enters an interval: "two_level_t", as in the test, or
             "two_level_bootstrap", which is too narrow with few seeds.
 
     Raises:
-        ConfigError: If one of them is not among these.
+        ConfigError: If a value is invalid.
     """
 
     test: str = T
@@ -53,7 +52,7 @@ class Inference:
         check_whole("n_resamples", self.n_resamples, 100, reason=", better 2000 or more")
 
     def test_name(self, n_seeds: int) -> str:
-        """The name of the deciding test and its scope.
+        """The name of the test that decides significance, with its scope.
 
         Example:
             >>> Inference().test_name(1)
@@ -69,7 +68,7 @@ class Inference:
 
     @property
     def alpha(self) -> float:
-        """The threshold of corrected p-values.
+        """The significance level of corrected p-values.
 
         Example:
             >>> Inference(level=0.95).alpha
@@ -79,18 +78,18 @@ class Inference:
 
 
 def too_few_resamples(inference: Inference, n_comparisons: int) -> str | None:
-    """A warning where the smallest p of a randomisation test stays above the threshold once it is corrected."""
+    """A warning if the smallest possible corrected p of a randomisation test is above the significance level."""
     needed = round(n_comparisons / inference.alpha)
     if inference.test != RANDOMISATION or inference.n_resamples >= needed:
         return None
     return (
         f"n_resamples={inference.n_resamples} is too few for a randomisation test that is corrected for "
-        f"{n_comparisons} comparisons: no difference could be significant by itself; use {needed} or more."
+        f"{n_comparisons} comparisons: a single difference cannot become significant; use {needed} or more."
     )
 
 
 def too_few_seeds(inference: Inference, n_seeds: int) -> str | None:
-    """A warning where the bootstrap over seeds has too few of them."""
+    """A warning if the bootstrap over seeds has too few seeds; otherwise None."""
     if inference.seed_interval != TWO_LEVEL_BOOTSTRAP or not 1 < n_seeds < ENOUGH_SEEDS:
         return None
     return (
@@ -100,11 +99,11 @@ def too_few_seeds(inference: Inference, n_seeds: int) -> str | None:
 
 
 def too_few_users(n_users: Mapping[str, int], metric: str) -> str | None:
-    """A warning where the interval of a mean rests on few users.
+    """A warning if few users have values other than 0, on which the interval of a mean depends; otherwise None.
 
     Args:
-        n_users: Users with values other than 0, by the cell's label.
-        metric: Of the mean.
+        n_users: Number of users with values other than 0, by the cell's label.
+        metric: Name of the metric.
     """
     few = [f"{label} ({n})" for label, n in n_users.items() if n < ENOUGH_USERS]
     if not few:

@@ -9,7 +9,7 @@ from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.grids import Entry, Grid
 
-BEST = 12  # cells in a matrix; more would not fit a line
+BEST = 12  # most cells in a matrix; more would not fit into a line
 BETTER, WORSE, UNCLEAR = ">", "<", "·"
 
 
@@ -17,8 +17,8 @@ def significance_grid(comparison: Comparison, brief: bool = False) -> Grid:
     """The best cells against each other by the first metric: row minus column, marked where significant.
 
     Args:
-        comparison: Of two cells or more, with values per user of its first metric.
-        brief: Signs in the place of numbers: better, worse, or not significantly different.
+        comparison: A comparison of two cells or more, with values per user of its first metric.
+        brief: Whether signs replace numbers: better, worse, or not significantly different.
     """
     rows = comparison.rows[:BEST]
     letters = string.ascii_uppercase[: len(rows)]
@@ -30,7 +30,7 @@ def significance_grid(comparison: Comparison, brief: bool = False) -> Grid:
 
 
 def matrix_note(comparison: Comparison, brief: bool = False) -> str:
-    """The text of the matrix."""
+    """The caption of the matrix."""
     metric, inference = comparison.metrics[0], comparison.inference
     n_cells, n_pairs = len(comparison.rows), len(comparison.pairs(metric))
     which = f"The best {BEST} of {n_cells} cells" if n_cells > BEST else "All cells"
@@ -43,7 +43,7 @@ def matrix_note(comparison: Comparison, brief: bool = False) -> str:
 
 
 def has_matrix(comparison: Comparison) -> bool:
-    """Whether there are pairs to show that the differences to the baseline do not show already."""
+    """Whether there are pairs beyond the differences from the baseline."""
     return len(comparison.pairs(comparison.metrics[0])) > (0 if comparison.baseline is None else 1)
 
 

@@ -1,4 +1,4 @@
-"""How the runs of a comparison were made, as a paragraph for a paper, and BibTeX of the parts that they use."""
+"""A paragraph on methods for a paper, and BibTeX entries of the used components."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def methods(comparison: Comparison, study: StudyRecord | None = None) -> str:
 
 
 def bibliography(comparison: Comparison) -> str:
-    """BibTeX entries of the papers about the used parts, packages and corrections; empty without any.
+    """BibTeX entries of the papers about the used components, packages and corrections; empty without any.
 
-    The entries are those of `references.yaml`; a part that is not there has none.
+    The entries are those of `references.yaml`; a component that is not in it has none.
     """
     used = set(_used(comparison))
     found = {key: entry for key, entry in _references().items() if used & set(entry["of"])}
@@ -104,7 +104,7 @@ def _tests(comparison: Comparison) -> Iterator[str]:
 def _versions(comparison: Comparison) -> Iterator[str]:
     found: dict[str, list[str]] = {}
     for record in comparison.records:
-        versions = {**record.versions, "recsys": record.code.get("recsys")}  # the package's own is with its code
+        versions = {**record.versions, "recsys": record.code.get("recsys")}  # records keep this version with the code
         for name in _PACKAGES:
             if versions.get(name) is not None and str(versions[name]) not in found.setdefault(name, []):
                 found[name].append(str(versions[name]))
@@ -121,7 +121,7 @@ def _used(comparison: Comparison) -> Iterator[str]:
 
 
 def _name(protocol: dict[str, Any], key: str) -> str:
-    """A name in a protocol, alone or beside a fingerprint."""
+    """A name in a protocol, which is the value itself or in a mapping with a fingerprint."""
     value = protocol.get(key)
     return str(value.get("name") if isinstance(value, dict) else value)
 

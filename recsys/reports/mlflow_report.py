@@ -10,7 +10,7 @@ from recsys.schema import RecsysError
 from recsys.tracking.secrets import redacted
 
 TABLE = "comparison.json"
-COMPARISON = "recsys.comparison"  # the tag with a hash of the compared runs
+COMPARISON = "recsys.comparison"  # name of the tag with a hash of the compared runs
 
 
 def log_to_mlflow(
@@ -21,18 +21,18 @@ def log_to_mlflow(
     title: str,
     own_id: str,
 ) -> None:
-    """Log a report as an MLflow run of its own, beside the runs of `logger=mlflow`.
+    """Log a report as a separate MLflow run.
 
     Args:
-        experiment: Of MLflow.
+        experiment: Name of the MLflow experiment.
         runs_dir: The store, whose database is used without MLFLOW_TRACKING_URI.
         rows: The table, one row for each cell.
         files: The report's files by name, which become artifacts.
-        title: The MLflow run's name.
-        own_id: The tag `recsys.comparison`: the same comparison has the same.
+        title: Name of the MLflow run.
+        own_id: Value of the tag `recsys.comparison`, the same for the same compared runs.
 
     Raises:
-        RecsysError: If MLflow refuses it or cannot be reached.
+        RecsysError: If MLflow raises an error or cannot be reached.
     """
     from mlflow.exceptions import MlflowException
 
@@ -62,7 +62,7 @@ def _log(
     found = client.get_experiment_by_name(experiment)
     number = client.create_experiment(experiment) if found is None else found.experiment_id
     run = client.create_run(number, tags={COMPARISON: own_id}, run_name=title)
-    table = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}  # as MLflow's own tables
+    table = {"columns": list(rows[0]), "data": [list(row.values()) for row in rows]}  # format of MLflow's tables
     client.log_dict(run.info.run_id, table, TABLE)
     for name, path in files.items():
         folder = Path(name).parent.as_posix()

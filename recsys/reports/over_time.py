@@ -1,4 +1,4 @@
-"""The same cells in several windows of time, and the test over the users of all windows."""
+"""Comparison of the same cells in several windows of time, with a test over the users of all windows."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class OverTime:
     """Cells in several windows of time.
 
     Attributes:
-        comparisons: By window, in the order of time.
-        labels: Of the cells that all windows have, best first by the first metric over all windows.
-        scores: By metric and label, over the queries of all windows; a metric without values per user is the mean over
-            windows, without interval.
-        pairs: By metric, the differences of all pairs of cells; none for a metric without values per user.
-        n_users: Users of all tests, each counted once.
-        n_repeated: Users who are tested in more than one window.
+        comparisons: The comparison of each window, by its name, in the order of time.
+        labels: Labels of the cells that all windows have, best first by the first metric over all windows.
+        scores: Scores by metric and label, over the queries of all windows; a metric without values per user has the
+            mean over windows, without interval.
+        pairs: Differences of all pairs of cells, by metric; none for a metric without values per user.
+        n_users: Number of test users of all windows, each counted once.
+        n_repeated: Number of users who are tested in more than one window.
         left_out: Labels of cells that some windows lack.
     """
 
@@ -47,22 +47,22 @@ class OverTime:
 
     @property
     def first(self) -> Comparison:
-        """The comparison of the earliest window: all have its metrics, baseline, seeds and inference."""
+        """The comparison of the earliest window; all windows have the same metrics, baseline, seeds and inference."""
         return next(iter(self.comparisons.values()))
 
     @property
     def metrics(self) -> list[str]:
-        """Of every comparison."""
+        """Metrics of every comparison."""
         return self.first.metrics
 
     @property
     def n_queries(self) -> int:
-        """Of all windows."""
+        """Number of test queries of all windows."""
         return sum(own.n_queries for own in self.comparisons.values())
 
     @property
     def warnings(self) -> list[str]:
-        """Those of all windows together, then those of single windows, with the windows that have them."""
+        """Warnings about all windows together, then about single windows, which they begin with."""
         found: dict[str, list[str]] = {}
         for window, own in self.comparisons.items():
             for warning in own.warnings:
@@ -72,12 +72,12 @@ class OverTime:
         return [*pooled, *(f"{', '.join(windows)}: {warning}" for warning, windows in found.items())]
 
     def _n_users(self, metric: str) -> dict[str, int]:
-        """Users of all windows with a value other than 0, by label; empty without values per user."""
+        """The number of users of all windows with a value other than 0, by label; empty without values per user."""
         found = {label: score.n_users for label, score in self.scores[metric].items()}
         return {label: n for label, n in found.items() if n is not None}
 
     def n_ahead(self, label: str, metric: str) -> int | None:
-        """In how many windows a cell has a better mean than the baseline; None for the baseline, or without one."""
+        """Number of windows in which a cell has a better mean than the baseline; None for or without a baseline."""
         baseline = self.first.baseline
         if baseline is None or label == baseline:
             return None
@@ -86,7 +86,7 @@ class OverTime:
         return sum(sign * own.scores[metric].mean > sign * other.scores[metric].mean for own, other in rows)
 
     def n_best(self, label: str, metric: str) -> int:
-        """In how many windows a cell has the best mean of the cells that all windows have."""
+        """Number of windows in which a cell has the best mean of the cells that all windows have."""
         sign = -1 if self.first.lower_is_better(metric) else 1
         means = [
             {one: sign * own.row(one).scores[metric].mean for one in self.labels} for own in self.comparisons.values()
@@ -124,13 +124,13 @@ def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int 
     """Score the cells that all windows have over the queries of all windows.
 
     Users are the units: a user's values of several windows are one cluster, by the linearised ratio estimator of
-    `Values.of_users` (Taylor linearisation; Deng et al. 2018 for ratios of sums over users). So neither the queries of
-    a user nor the windows of a user count as independent.
+    `Values.of_users` (Taylor linearisation; Deng et al. 2018 for ratios of sums over users). So neither the queries
+    nor the windows of a user count as independent.
 
     Args:
-        comparisons: By window, in the order of time.
-        store: Where the values per user are.
-        seed: Of the resampling.
+        comparisons: The comparison of each window, in the order of time.
+        store: The store with the values per user.
+        seed: Seed of the resampling.
 
     Raises:
         ComparisonError: If there are fewer than two windows, they differ in more than their cuts in time, their tests
@@ -167,7 +167,7 @@ _WINDOW = "window"
 
 
 def _pooled_values(comparisons: Mapping[str, Comparison], shared: Sequence[str], store: Store) -> Values:
-    """The queries of all windows one below the other, with the cells in the order of `shared`."""
+    """The values of the queries of all windows, concatenated, with the cells in the order of `shared`."""
     parts = [load_values([own.row(label).cell for label in shared], store, own.metrics) for own in comparisons.values()]
     queries = pl.concat(
         part.queries.with_columns(pl.lit(name).alias(_WINDOW)) for name, part in zip(comparisons, parts, strict=True)
@@ -180,7 +180,7 @@ def _pooled_values(comparisons: Mapping[str, Comparison], shared: Sequence[str],
 def _judge(
     metric: str, comparisons: Mapping[str, Comparison], shared: Sequence[str], values: Values, seed: int
 ) -> tuple[dict[str, Score], list[Pair]]:
-    """Scores of all cells, and differences of all pairs."""
+    """The scores of all cells, and the differences of all pairs."""
     first = next(iter(comparisons.values()))
     if metric not in values.by_seed:
         return dict(zip(shared, plain_scores(_means_of_windows(metric, comparisons, shared)), strict=True)), []
@@ -191,7 +191,7 @@ def _judge(
 
 
 def _means_of_windows(metric: str, comparisons: Mapping[str, Comparison], shared: Sequence[str]) -> list[list[float]]:
-    """Of each cell and seed, the mean over windows."""
+    """The mean over windows of each cell and seed."""
     name = recorded_name(metric)
     of_cells = [[own.row(label).cell.records for own in comparisons.values()] for label in shared]
     return [

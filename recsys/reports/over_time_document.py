@@ -1,4 +1,4 @@
-"""A report over time before it is rendered."""
+"""The sections of a report over time, before rendering."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recsys.reports.sections import Section, Table
 
 
 def over_time_sections(found: OverTime, command: str | None = None) -> list[Section]:
-    """Those that have something to say, in order."""
+    """The non-empty sections, in order."""
     made = [Section("warnings", "Warnings", found.warnings)]
     for place, metric in enumerate(found.metrics):
         name = metric_name(metric)

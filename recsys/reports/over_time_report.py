@@ -1,4 +1,4 @@
-"""The report of a comparison over time as files: a page, words, tables and pictures."""
+"""The report of a comparison over time as files: a page, markdown, a table and figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAME = "over_time"
 def write_over_time(
     found: OverTime, folder: Path, title: str, command: str | None = None, formats: Sequence[str] = ()
 ) -> dict[str, Path]:
-    """Write `over_time.html`, `.md` and `.csv`, and a figure for each metric, as far as they are among the formats.
+    """Write `over_time.html`, `.md` and `.csv`, and a figure for each metric, if these are among the formats.
 
     Raises:
         RecsysError: If they cannot be written.

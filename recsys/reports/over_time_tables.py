@@ -12,7 +12,7 @@ from recsys.reports.window_checks import period_of_test
 
 
 def over_time_grid(found: OverTime, metric: str) -> Grid:
-    """Cells by their mean over all windows, with the difference from the baseline."""
+    """A table of cells with their mean over all windows and the difference from the baseline."""
     baseline, n = found.first.baseline, len(found.comparisons)
     compared = baseline is not None and metric in found.pairs
     extra = [f"Δ to {baseline}", f"p ({NAMES[found.first.inference.correction]})"] if compared else []
@@ -34,7 +34,7 @@ def over_time_grid(found: OverTime, metric: str) -> Grid:
 
 
 def by_window_grid(found: OverTime, metric: str, brief: bool = False) -> Grid:
-    """The mean of each cell in each window, with its interval unless `brief`; the best of a window in bold."""
+    """A table of each cell's mean in each window, with its interval unless `brief`; the best of a window is bold."""
     windows = found.comparisons.values()
     choose = min if found.first.lower_is_better(metric) else max
     best = [choose(own.row(label).scores[metric].mean for label in found.labels) for own in windows]
@@ -48,10 +48,10 @@ def by_window_grid(found: OverTime, metric: str, brief: bool = False) -> Grid:
 
 
 def over_time_note(found: OverTime, metric: str) -> str:
-    """How the cells were compared over all windows."""
+    """The caption of `over_time_grid`."""
     covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
     if metric not in found.pairs:
-        return "The mean over windows; this metric has no values per user, hence no interval and no test."
+        return "The mean over windows. This metric has no values per user, so there is no interval and no test."
     text = (
         f"The mean over the {found.n_queries:,} queries of all windows, with the {found.first.level:.0%} interval over "
         f"{covers}. The {found.n_users:,} users are the units: the values of one user in several windows "
@@ -62,7 +62,7 @@ def over_time_note(found: OverTime, metric: str) -> str:
     if n:
         inference = found.first.inference
         text += (
-            f" In the column 'windows ahead' are the windows in which a cell has a better mean than "
+            f" The column 'windows ahead' counts the windows in which a cell has a better mean than "
             f"{found.first.baseline}. An asterisk marks p < {inference.alpha:g} in a {found.first.test_name}, "
             f"{NAMES[inference.correction]}-corrected for {n} comparison{'s' if n > 1 else ''}."
         )
@@ -72,7 +72,7 @@ def over_time_note(found: OverTime, metric: str) -> str:
 
 
 def pairs_grid(found: OverTime, metric: str) -> Grid:
-    """The differences of all pairs of cells over all windows."""
+    """A table of the differences of all pairs of cells over all windows."""
     order = {label: place for place, label in enumerate(found.labels)}
     pairs = [pair if order[pair.a] < order[pair.b] else pair.reversed for pair in found.pairs[metric]]
     rows = []
@@ -85,7 +85,7 @@ def pairs_grid(found: OverTime, metric: str) -> Grid:
 
 
 def windows_grid(found: OverTime) -> Grid:
-    """The test of each window, and its best cell."""
+    """A table of the windows: period and size of the test, and the best cell."""
     rows = []
     for window, own in found.comparisons.items():
         sizes = [Entry(f"{size:,}", value=size) for size in (own.n_users, own.n_queries)]
@@ -95,7 +95,7 @@ def windows_grid(found: OverTime) -> Grid:
 
 
 def answers(found: OverTime) -> list[Answer]:
-    """Which cell is best over all windows, how sure that is, and whether the order lasts; by the first metric."""
+    """The best cell over all windows, its significance, and its rank in single windows; by the first metric."""
     metric, best = found.metrics[0], found.labels[0]
     score, n = found.scores[metric][best], len(found.comparisons)
     rivals = [pair for pair in found.pairs.get(metric, []) if best in (pair.a, pair.b)]

@@ -1,4 +1,4 @@
-r"""The table of results for a paper: all metrics beside one another, in the width of its text."""
+r"""The table of results for a paper, with all metrics side by side, in LaTeX."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from recsys.reports.scores import Score, ends_of
 
 
 def paper_table(comparison: Comparison, caption: str, label: str = "tab:comparison") -> str:
-    r"""A booktabs table with mean ± half of the interval; packages booktabs and graphicx.
+    r"""A booktabs table with mean ± half of the interval; it needs the packages booktabs and graphicx.
 
-    A table that is wider than `\linewidth` is scaled down to it. The best value of a column is bold; an asterisk marks
-    a significant difference from the baseline, and letters refer to notes on cells below the table.
+    A table that is wider than `\linewidth` is scaled down to it. The best value of a column is bold. An asterisk marks
+    a significant difference from the baseline, and letters refer to notes below the table.
 
     Args:
-        comparison: Its metrics are the columns.
-        caption: Of the table.
-        label: For references to it.
+        comparison: The comparison, whose metrics are the columns.
+        caption: Caption of the table.
+        label: LaTeX label of the table.
     """
     head = latex_row(["", *(escape_latex(metric_name(metric)) for metric in comparison.metrics)])
     lines = [
@@ -48,7 +48,7 @@ def _row(row: Row, comparison: Comparison) -> str:
 
 
 def _value(row: Row, metric: str, comparison: Comparison) -> str:
-    r"""As in `\textbf{0.1234}$^{*}_{\pm 0.0120}$`."""
+    r"""A value in LaTeX, as in `\textbf{0.1234}$^{*}_{\pm 0.0120}$`."""
     score = row.scores[metric]
     mean, half = escape_latex(number(score.mean)), _half(score)
     text = rf"\textbf{{{mean}}}" if row.label in comparison.leaders(metric) else mean

@@ -1,4 +1,4 @@
-"""Text that a report begins with in place of the headline: an answer to the question that the runs were made for."""
+"""A beginning of a report that replaces the headline, such as the answer of `recsys answer`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Preface:
     Attributes:
         sentence: The first sentence of the report.
         answers: Short answers below it.
-        sections: Before the others.
+        sections: Sections before the others.
     """
 
     sentence: str

@@ -1,4 +1,4 @@
-"""Comparisons on the screen."""
+"""Printing of comparisons on the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LESS_IMPORTANT = ("d", "seed sd", "all weights", "test", "peak memory", "encode"
 
 
 def print_ranks(across: Across, console: Console) -> None:
-    """Average ranks over data sets, by metric."""
+    """Print average ranks over data sets, by metric."""
     for metric in across.metrics:
         console.print(grids.to_rich(ranks_grid(across, metric)))
         console.print(ranks_note(across, metric), markup=False, highlight=False)
@@ -29,7 +29,7 @@ def print_ranks(across: Across, console: Console) -> None:
 
 
 def print_over_time(found: OverTime, console: Console) -> None:
-    """Means over all windows and in each, by metric, and what they mean."""
+    """Print means over all windows and in each window, by metric, with a caption and the answers."""
     for metric in found.metrics:
         console.print(grids.to_rich(over_time_grid(found, metric)))
         console.print(grids.to_rich(by_window_grid(found, metric, brief=True)))
@@ -39,16 +39,16 @@ def print_over_time(found: OverTime, console: Console) -> None:
 
 
 def print_paths(paths: Mapping[str, Path], console: Console) -> None:
-    """Where a report is; nothing for a report without files."""
+    """Print the paths of a report's files; nothing for a report without files."""
     if not paths:
         return
     first, *others = dict.fromkeys(paths.values())
-    told = f", and beside it {', '.join(path.name for path in others)}" if others else ""
+    told = f", and in the same folder {', '.join(path.name for path in others)}" if others else ""
     console.print(f"Report: {first}{told}", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Tables of quality and cost, what they mean, and what failed."""
+    """Print tables of quality and cost with their captions, warnings and failed runs."""
     console.print(grids.to_rich(tables.quality_grid(comparison, brief=True), optional=LESS_IMPORTANT))
     if tables.has_seeds(comparison):
         console.print(grids.to_rich(tables.seeds_grid(comparison)))

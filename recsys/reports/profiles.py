@@ -1,4 +1,4 @@
-"""A page about the profiles of one run: a map of the users, their clusters, and the top terms of each."""
+"""A page about the user profiles of one run: a map, clusters, and each user's top terms."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _HOVER = {
     "cluster": "cluster",
     "favourite": "favourite",
     "nearest": "nearest items",
-    "words": "telling words",
+    "words": "characteristic words",
 }
 _NEAREST = (
-    "Nearest items are those that the model scores highest above their mean over these users; words are those whose "
-    "weight in the texts of the nearest items is highest above the catalogue's. "
+    "Nearest items have the highest scores above their mean over these users. Characteristic words have the highest "
+    "TF-IDF weights in the texts of the nearest items above those of the catalogue. "
 )
 
 
 def profiles_page(users: pl.DataFrame, clusters: pl.DataFrame, title: str, summary: str) -> str:
-    """The file's content.
+    """The content of the HTML file.
 
     Args:
-        users: A row for each user; see `recsys.serving.profile_map.Portraits`. Texts that a language model wrote about
-            them are in the column `written`, if it is there.
+        users: A row for each user; see `recsys.serving.profile_map.Portraits`. An optional column `written` has texts
+            that a language model wrote about them.
         clusters: A row for each cluster.
-        title: The page's.
-        summary: A line below it.
+        title: Title of the page.
+        summary: A line below the title.
     """
     names = _cluster_names(clusters)
     made = [
@@ -54,7 +54,7 @@ def profiles_page(users: pl.DataFrame, clusters: pl.DataFrame, title: str, summa
 
 
 def _cluster_names(clusters: pl.DataFrame) -> list[str]:
-    """As in "1: alien, space"."""
+    """Names of the clusters, as in "1: alien, space"."""
     return [
         f"{row['cluster']}: {', '.join(row['words'][:2]) or ABSENT}"
         for row in clusters.sort("cluster").iter_rows(named=True)
@@ -64,8 +64,8 @@ def _cluster_names(clusters: pl.DataFrame) -> list[str]:
 def _maps(users: pl.DataFrame, names: list[str]) -> list[Figure]:
     rows = _rows(users, names)
     reading = (
-        "One dot for each user; users whose profiles are alike lie near one another, while the distance between far "
-        "ones and the axes mean nothing. Point at a dot for the user's history."
+        "One dot for each user. Users with similar profiles are near each other; large distances and the axes have no "
+        "meaning. Point at a dot for the user's history."
     )
     figures = [
         _map("clusters_map", "Users by cluster", reading, "cluster", "cluster", names, rows),
@@ -148,9 +148,9 @@ def _cluster_table(clusters: pl.DataFrame) -> Table:
         ]
         for row in clusters.sort("cluster").iter_rows(named=True)
     ]
-    headers = ["cluster", "users", "most frequent favourite", "telling words", "nearest items"]
+    headers = ["cluster", "users", "most frequent favourite", "characteristic words", "nearest items"]
     return Table(
-        "Clusters of users", Grid(headers, lines), _NEAREST + "Clusters are k-means' of the profiles' directions."
+        "Clusters of users", Grid(headers, lines), _NEAREST + "Clusters are found by k-means on normalised profiles."
     )
 
 
@@ -164,8 +164,8 @@ def _user_table(users: pl.DataFrame, names: list[str]) -> Table:
         ]
         for row in _rows(users, names)
     ]
-    headers = ["user", "known items", "favourite", "cluster", "telling words", "nearest items", "history, newest first"]
-    headers += ["written profile" for _ in written]
+    headers = ["user", "known items", "favourite", "cluster", "characteristic words", "nearest items"]
+    headers += ["history, newest first", *("written profile" for _ in written)]
     return Table("Nearest items and top terms of each user", Grid(headers, lines), _NEAREST)
 
 
@@ -182,7 +182,7 @@ def _answers(users: pl.DataFrame, clusters: pl.DataFrame) -> list[Answer]:
         ),
         Answer("Which groups?", f"{clusters.height} clusters", [f"Users in each: {sizes}."]),
         Answer(
-            "What are the largest?",
+            "Which group is the largest?",
             ", ".join(largest["words"][:3]) or ABSENT,
             [f"{share:.0%} of the users; nearest items: {'; '.join(largest['nearest'][:3])}."],
         ),

@@ -1,4 +1,4 @@
-"""The paired randomisation test: the distribution of the mean difference under random labels of the cells."""
+"""The paired randomisation test: the distribution of the mean difference under random signs of users' differences."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from numpy.typing import ArrayLike
 
 from recsys.reports.bootstrap import N_RESAMPLES, Floats, as_table
 
-_SIGNS = 4_000_000  # bound on the signs in memory at once
-_ROUNDING = 1e-12  # relative: sums of the same numbers in another order are the same
+_SIGNS = 4_000_000  # largest number of signs in memory at once
+_ROUNDING = 1e-12  # relative: sums that differ less count as equal
 
 
 @dataclass(frozen=True)
 class SignedSums:
-    """Sums over users, each of whose values has been given a sign by chance.
+    """Sums over users whose values have random signs.
 
     Attributes:
-        sums: (n_signs, n_columns); all columns saw the same signs.
-        is_exact: Whether these are all ways of giving signs, and not some that were drawn.
+        sums: (n_signs, n_columns) sums; all columns have the same signs.
+        is_exact: Whether all combinations of signs were enumerated, and not a sample of them.
     """
 
     sums: Floats
     is_exact: bool
 
     def p(self, observed: Floats, scale: Floats) -> Floats:
-        """p for each column, from the sum that was observed and the sum of absolute values that went into it."""
+        """The p-value of each column, from the observed sum and the sum of the absolute values in it."""
         extreme = (np.abs(self.sums) >= np.abs(observed) - _ROUNDING * scale).sum(axis=0)
         n = len(self.sums)
         return extreme / n if self.is_exact else (extreme + 1) / (n + 1)
@@ -35,15 +35,15 @@ class SignedSums:
 def randomisation_p(differences: ArrayLike, seed: int, n_resamples: int = N_RESAMPLES) -> Floats:
     """p of the two-sided paired randomisation test (Fisher 1935) for each column of users' differences.
 
-    If two cells are the same, each user's difference might as well have the other sign. All 2^n ways of giving signs
-    are counted where there are no more than `n_resamples` of them: p is the share with a mean at least as far from
-    zero. Else that many are drawn, and p is (b + 1) / (m + 1) for b of m, so that it is never 0 and the test never
-    rejects too often (Phipson and Smyth 2010).
+    If two cells are equal, each user's difference is as likely with the other sign. All 2^n combinations of signs are
+    enumerated if they are at most `n_resamples`: p is the share with a mean at least as far from zero. Otherwise
+    m = `n_resamples` are drawn, and p is (b + 1) / (m + 1) for b such combinations. So p is never 0 and the test keeps
+    its level (Phipson and Smyth 2010).
 
     Args:
-        differences: (n_users,) or (n_users, n_columns); all columns see the same signs.
-        seed: Of the signs.
-        n_resamples: m.
+        differences: (n_users,) or (n_users, n_columns); all columns have the same signs.
+        seed: Seed of the signs.
+        n_resamples: Number of drawn combinations m.
 
     Raises:
         ComparisonError: If there are fewer than two users.
@@ -58,9 +58,9 @@ def randomisation_p(differences: ArrayLike, seed: int, n_resamples: int = N_RESA
 
 
 def signed_sums(table: Floats, seed: int, n_resamples: int = N_RESAMPLES) -> SignedSums:
-    """Sums of each column (n_users, n_columns) under signs: all of them, or `n_resamples` drawn ones if that is less.
+    """Sums of each column (n_users, n_columns) under all combinations of signs, or `n_resamples` random ones if fewer.
 
-    Sums of differences of columns are the differences of the columns' sums.
+    The sums of a difference of two columns are the differences of the columns' sums.
     """
     n = len(table)
     is_exact = n < 60 and 2**n <= n_resamples
@@ -76,7 +76,7 @@ def signed_sums(table: Floats, seed: int, n_resamples: int = N_RESAMPLES) -> Sig
 
 
 def _all_signs(start: int, size: int, n: int) -> Floats:
-    """(size, n) of the 2^n rows of signs, from a row on."""
+    """(size, n) rows of the 2^n combinations of signs, beginning with row `start`."""
     bits = (np.arange(start, start + size)[:, None] >> np.arange(n)) & 1
     return 1.0 - 2.0 * bits.astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Ranks over several data sets, as tables and as a report."""
+"""Tables and the report of ranks over several data sets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPORT = "critical_difference.md"
 
 
 def ranks_grid(across: Across, metric: str) -> Grid:
-    """Cells by average rank, with their mean and rank on each data set; who shares a letter does not differ."""
+    """Cells by average rank, with mean and rank on each data set; cells with a common letter do not differ."""
     found = across.critical_differences[metric]
     rows = []
     for place, label in enumerate(found.labels):
@@ -32,12 +32,13 @@ def ranks_grid(across: Across, metric: str) -> Grid:
 
 
 def ranks_note(across: Across, metric: str) -> str:
-    """The text about the ranks, and whether any two cells can differ significantly."""
+    """The caption of the ranks; it also reports if no two cells can differ significantly."""
     found = across.critical_differences[metric]
     n_cells = len(found.labels)
     text = (
-        f"Mean and rank on each of {found.n_datasets} data sets. Are all cells equal? {p_equals(found.p_permutation)} "
-        f"(ranks permuted; Friedman's χ² = {found.statistic:.2f}, {p_equals(found.p)}). Average ranks that are "
+        f"Mean and rank on each of {found.n_datasets} data sets. Friedman's test that all cells are equal: "
+        f"{p_equals(found.p_permutation)} by permutation of ranks "
+        f"(χ² = {found.statistic:.2f}, {p_equals(found.p)}). Average ranks that are "
         f"{found.critical_difference:.2f} apart differ significantly (Nemenyi, {1 - found.level:.3g}); cells that "
         "share a letter do not."
     )
@@ -51,12 +52,12 @@ def ranks_note(across: Across, metric: str) -> str:
 def write_ranks(
     across: Across, folder: Path, title: str, command: str | None = None, formats: Sequence[str] = ()
 ) -> Path:
-    """Write the ranks as markdown; gives the file's path.
+    """Write the ranks as markdown, and return the file's path.
 
     With png or svg among the formats, each metric has a picture, `figures/critical_difference_METRIC.svg`.
 
     Raises:
-        RecsysError: If it cannot be written.
+        RecsysError: If the file cannot be written.
     """
     parts = [f"# {safe_markdown(title)}\n"]
     if across.warnings:
@@ -73,7 +74,7 @@ def write_ranks(
 
 
 def _pictures(across: Across, metric: str, folder: Path, formats: Sequence[str]) -> Iterator[str]:
-    """Writes the figure of a metric; the first file's link."""
+    """Write the figure of a metric, and yield a link to its first file with the caption."""
     wanted = [format for format in PICTURES if format in formats]
     if not wanted:
         return

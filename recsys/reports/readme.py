@@ -1,4 +1,4 @@
-"""A study's results inside a text that is otherwise written by hand, such as the README."""
+"""A study's results as a block in a text that is otherwise written by hand, such as the README."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
-WIDTH = 127  # columns of the text's lines
+WIDTH = 127  # largest number of characters in a line of the caption
 
 
 def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
-    """Write the table of a study into a file; whether the file is another one now.
+    """Write the table of a study into a file.
+
+    Returns:
+        Whether the file changed.
 
     Raises:
-        ConfigError: If the file lacks the markers of the study.
+        ConfigError: If the file cannot be read or lacks the markers of the study, or the store lacks a run.
         RecsysError: If the study has no record.
     """
     file, store = Path(cfg.file), Store(Path(cfg.runs_dir))
@@ -47,7 +50,7 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
     if after != before:
         write_atomically(file, after.encode(), "file")
-    told = "has new results of" if after != before else "has these results already of"
+    told = "was updated with the results of" if after != before else "already has the results of"
     (console or Screen()).print(f"{file} {told} {cfg.block}.", highlight=False, markup=False)
     return after != before
 
@@ -56,17 +59,17 @@ def study_runs(study: StudyRecord, store: Store) -> list[Record]:
     """The records of a study's finished runs.
 
     Raises:
-        ConfigError: If one of them is not in the store any more.
+        ConfigError: If one of them is no longer in the store.
     """
     found = {run_id: store.find(run_id) for run_id in study.labels}
     missing = [run_id for run_id, record in found.items() if record is None]
     if missing:
-        raise ConfigError(f"{store.root} lacks {', '.join(missing)} of study {study.name}: {study.command}")
+        raise ConfigError(f"{store.root} lacks {', '.join(missing)} of study {study.name}; make them: {study.command}")
     return [record for record in found.values() if record is not None]
 
 
 def with_block(text: str, name: str, content: str, command: str) -> str:
-    """A text with new content between the markers of a name; the first marker names the command that wrote it.
+    """A text with new content between the markers of a name; the first marker has the command that wrote it.
 
     Raises:
         ConfigError: If there is not exactly one pair of markers of this name.
@@ -80,20 +83,20 @@ def with_block(text: str, name: str, content: str, command: str) -> str:
     found = pattern.findall(text)
     if len(found) != 1:
         raise ConfigError(
-            f"block={name}: found {len(found)} times, expected once, the lines `<!-- {name} table: begin -->` and, "
-            f"further down, `<!-- {name} table: end -->` in the text."
+            f"block={name}: found {len(found)} pairs of the lines `<!-- {name} table: begin -->` and, further down, "
+            f"`<!-- {name} table: end -->` in the text; expected one pair."
         )
     block = f"<!-- {name} table: begin ({command}) -->\n{content.rstrip()}\n<!-- {name} table: end -->"
     return pattern.sub(lambda _: block, text)
 
 
 def results(comparison: Comparison) -> str:
-    """The short table of quality in markdown."""
+    """The short table of results in markdown."""
     return grids.to_markdown(short_grid(comparison))
 
 
 def caption(comparison: Comparison, link: str | None = None) -> str:
-    """The meaning of the table's numbers, and their cost."""
+    """The caption of the table: meaning of its numbers, and time of the runs."""
     metric, candidates = metric_name(comparison.metrics[0]), comparison.protocol.get("candidates")
     over = f" over {candidates}" if candidates else ""
     note = short_note(comparison).replace(" * ", r" \* ")
@@ -109,7 +112,7 @@ def _effort(records: Sequence[Record]) -> str:
 
 
 def duration(records: Sequence[Record]) -> float:
-    """Seconds of all runs; encoding, which later runs find done and yet report, once for each encoder."""
+    """Seconds of all runs; encoding counts once for each encoder, since runs that find it cached record it too."""
     encoding: dict[str, float] = {}
     for record in records:
         key = canonical_json(record.encoding.get("identity"))

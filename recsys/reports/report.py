@@ -1,4 +1,4 @@
-"""The report of a comparison or study as files: a page, words, tables and pictures."""
+"""The report of a comparison or study as files: a page, markdown, tables and figures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FILES = {
     "svg": FIGURES,
 }
 PICTURES = ("svg", "png")
-_MOST_TEX_ROWS = 100  # no paper has room for more
+_MOST_TEX_ROWS = 100  # most rows of a LaTeX table
 
 
 def write_report(
@@ -51,20 +51,23 @@ def write_report(
     preface: Preface | None = None,
     examples: Sequence[Section] = (),
 ) -> dict[str, Path]:
-    """Write the report's files into a folder; gives by format the file, or for pictures the folder of all.
+    """Write the report's files into a folder.
 
-    Every figure is `figures/NAME.svg` and `figures/NAME.png`; with csv and tex among the formats, its numbers are
-    `figures/NAME.csv` and, of up to 100 rows, `figures/NAME.tex`.
+    Every figure is `figures/NAME.svg` and `figures/NAME.png`. With csv and tex among the formats, its numbers are
+    `figures/NAME.csv` and, if they have at most 100 rows, `figures/NAME.tex`.
 
     Args:
-        comparison: What to report.
-        folder: Made if need be; files of an earlier report there are replaced.
-        title: Of the report.
+        comparison: The reported comparison.
+        folder: The folder, created if necessary; files of an earlier report are replaced.
+        title: Title of the report.
         command: The command line that makes this report again.
-        formats: Out of html, md, csv, pairs, segments, tex, methods, bib, png and svg.
-        study: That the runs belong to; it adds the ablation and the search.
-        preface: A beginning in place of the headline and the first answers.
-        examples: Sections of single users, before those of costs; see `recsys.reports.user_examples`.
+        formats: Some of html, md, csv, pairs, segments, tex, methods, bib, png and svg.
+        study: Study of the runs; it adds the ablation and the search.
+        preface: A beginning that replaces the headline and the first answers.
+        examples: Sections of single users, placed before the costs; see `recsys.reports.user_examples`.
+
+    Returns:
+        The file of each format; for svg and png the folder of figures.
 
     Raises:
         ConfigError: If a format is unknown.
@@ -109,7 +112,7 @@ def markdown(
     picture: str | None = None,
     preface: Preface | None = None,
 ) -> str:
-    """The report in words, with its tables; its figures as links to files of the format `picture`, None for none."""
+    """The report in markdown; figures are links to files of the format `picture`, and omitted if it is None."""
     preface = preface or Preface(headline(comparison))
     parts = [f"# {safe_markdown(title)}\n", f"{safe_markdown(preface.sentence)}\n"]
     for own in preface.answers or verdict(comparison):
@@ -160,7 +163,7 @@ def _page(
 
 
 def write_figures(figures: Iterable[Figure], folder: Path, formats: Sequence[str]) -> None:
-    """Write figures in the formats of pictures, with their numbers where these have formats of tables."""
+    """Write figures as svg and png, and their numbers as csv and tex, if these are among the formats."""
     if not any(format in formats for format in PICTURES):
         return
     for figure in figures:

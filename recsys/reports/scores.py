@@ -15,16 +15,15 @@ class Score:
     """A metric of a cell.
 
     Attributes:
-        mean: Over seeds (and users).
-        low: Lower end of the interval over users; None for a metric that has no value per user, such as coverage.
+        mean: Mean over seeds (and users).
+        low: Lower end of the interval over users; None for a metric without values per user, such as coverage.
         high: Upper end.
         seed_sd: Standard deviation over seeds; None for one seed.
-        difference: To the baseline; None for the baseline itself, without one, or without values per user. Its family
-            are the differences of all cells to the baseline.
-        low_with_seeds: Lower end of the interval that contains the variance of seeds too; None for one seed, or
-            without values per user.
+        difference: Difference from the baseline, whose p-value is corrected for the differences of all cells; None for
+            the baseline itself, without a baseline, or without values per user.
+        low_with_seeds: Lower end of the interval over users and seeds; None for one seed, or without values per user.
         high_with_seeds: Upper end.
-        n_users: Users with a value other than 0; None without values per user.
+        n_users: Number of users with a value other than 0; None without values per user.
     """
 
     mean: float
@@ -39,7 +38,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two cells by their labels, and how `a` differs from `b`; its family are all pairs of the comparison."""
+    """The difference `a` minus `b` of two cells, given by their labels; p is corrected for all pairs."""
 
     a: str
     b: str
@@ -47,30 +46,30 @@ class Pair:
 
     @property
     def reversed(self) -> Pair:
-        """The pair the other way round."""
+        """The difference `b` minus `a`."""
         return Pair(self.b, self.a, self.difference.reversed)
 
 
 def ends_of(found: Score | PairedDifference) -> tuple[float | None, float | None]:
-    """The ends of an interval, with the variance of seeds where it is known."""
+    """The ends of the interval over users and seeds, or over users alone with one seed."""
     return (found.low, found.high) if found.low_with_seeds is None else (found.low_with_seeds, found.high_with_seeds)
 
 
 def plain_scores(by_seed: Sequence[Sequence[float]]) -> list[Score]:
-    """Of each cell, from the metric of each of its seeds alone."""
+    """The mean and standard deviation of each cell, from the metric of each of its seeds; without intervals."""
     return [Score(fmean(own), seed_sd=stdev(own) if len(own) > 1 else None) for own in by_seed]
 
 
 def scores_over_users(
     plain: Sequence[Score], values: UserValues, reference: int | None, seed: int, inference: Inference
 ) -> tuple[list[Score], list[tuple[int, int, PairedDifference]]]:
-    """Scores with intervals and differences, and the differences of all pairs of places.
+    """Scores with intervals and differences, and the differences of all pairs, by the indices of their cells.
 
     Args:
-        plain: Scores without.
-        values: Of the metric.
-        reference: The place of the cell that all are compared with.
-        seed: Of the resampling.
+        plain: Scores without intervals.
+        values: Values per user of the metric.
+        reference: Index of the baseline; None for no differences in scores.
+        seed: Seed of the resampling.
         inference: How differences are tested.
     """
     resampled = sample(values, seed, inference)
@@ -90,12 +89,12 @@ def scores_over_users(
 def scores_of_segment(
     values: UserValues, reference: int | None, seed: int, inference: Inference
 ) -> tuple[list[Score], dict[int, PairedDifference]]:
-    """Scores of cells in one segment, and the differences to the reference by place, uncorrected.
+    """Scores of cells in one segment, and their uncorrected differences from the baseline by the cells' indices.
 
     Args:
-        values: Of the segment, at least two users.
-        reference: The place of the cell that all are compared with.
-        seed: Of the resampling.
+        values: Values of at least two users in the segment.
+        reference: Index of the baseline; None for no differences.
+        seed: Seed of the resampling.
         inference: How differences are tested.
     """
     resampled = sample(values, seed, inference)

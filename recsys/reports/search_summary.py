@@ -1,4 +1,4 @@
-"""What a study's search gave each cell, and how far that is chance: best trials, their neighbours, ends of ranges."""
+"""Summary of a study's search, with warnings about chance: best trials, their mean, values at ends of ranges."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from recsys.reports.formatting import metric_name, number
 from recsys.reports.grids import Entry, Grid
 from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, StudyCell, StudyRecord, Trial
 
-TOP = 5  # trials whose mean is beside the best one
-FAR = 0.1  # share of that mean by which the best one may be better without a warning
+TOP = 5  # number of best trials whose mean is compared with the best one
+FAR = 0.1  # largest difference between them without a warning, relative to the mean
 END = 0.05  # share of a range, at each side, that counts as its end
 
 RANDOM = (
     "A search is itself random: with another seed it may choose other settings. The intervals and tests of this report "
-    "cover users and seeds, and do not cover the search."
+    "cover users and seeds, but not the search."
 )
 SUMMARY_NOTE = (
-    f"Each cell's best trial on the validation part, and the mean of its best {TOP} trials: the best of many trials is "
-    "partly luck, so its value is too high."
+    f"Each cell's best trial on the validation part, and the mean of its best {TOP} trials. The value of the best of "
+    "many trials is optimistic, since it is partly chance."
 )
 
 
 def summary_grid(study: StudyRecord) -> Grid:
-    """Of each tuned cell: its trials, the best value, the mean of the best ones, and values at an end of a range."""
+    """A table of each tuned cell's trials, best value, mean of the best values, and parameters at an end of a range."""
     metric = metric_name(study.monitor)
     rows = []
     for cell in _tuned(study):
@@ -41,7 +41,7 @@ def summary_grid(study: StudyRecord) -> Grid:
 
 
 def search_notes(study: StudyRecord) -> list[str]:
-    """Sentences on the search as a whole, then on each cell that needs one."""
+    """Sentences about the search as a whole, then about cells with a warning."""
     tuned = _tuned(study)
     lucky = [note for cell in tuned if (note := _lucky(cell, study.higher_is_better)) is not None]
     ends = [
@@ -51,14 +51,14 @@ def search_notes(study: StudyRecord) -> list[str]:
 
 
 def top_trials(cell: StudyCell, higher_is_better: bool = True, n: int = TOP) -> list[Trial]:
-    """The best finished trials of a cell, the best one first."""
+    """The `n` best finished trials of a cell, the best one first."""
     finished = [trial for trial in cell.trials if trial.state == FINISHED and trial.value is not None]
     sign = -1 if higher_is_better else 1
     return sorted(finished, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[:n]
 
 
 def at_ends(cell: StudyCell) -> list[str]:
-    """The chosen parameters that are within 5 % of an end of their range, in words; on a log scale for log ranges.
+    """Texts about the chosen parameters within 5 % of an end of their range, on a log scale for log ranges.
 
     Example:
         >>> space = {"lr": {"low": 0.001, "high": 0.1, "log": True}, "dim": {"choice": [8, 16]}}
@@ -73,7 +73,7 @@ def at_ends(cell: StudyCell) -> list[str]:
 
 
 def number_or_text(value: Any) -> str:
-    """A parameter's value with three digits, as it is otherwise."""
+    """A number with three significant digits; any other value as text."""
     try:
         return f"{float(value):.3g}"
     except ValueError:
@@ -91,7 +91,7 @@ def _lucky(cell: StudyCell, higher_is_better: bool) -> str | None:
         return None
     return (
         f"{cell.label}: the best of its {len(cell.trials)} trials ({number(values[0])}) is far from the mean of its "
-        f"best {len(values)} ({number(fmean(values))}): it may owe its place to luck."
+        f"best {len(values)} ({number(fmean(values))}), so it may be best by chance."
     )
 
 
@@ -99,7 +99,7 @@ def _left_out(study: StudyRecord) -> Iterator[str]:
     for cell in study.cells:
         if cell.left_out:
             listed = "; ".join(f"{key} ({reason})" for key, reason in cell.left_out.items())
-            yield f"{cell.label}: not searched, since the cell fixes it: {listed}."
+            yield f"{cell.label}: declared keys that were not searched: {listed}."
 
 
 def _tuned(study: StudyRecord) -> list[StudyCell]:

@@ -1,4 +1,4 @@
-"""A section of a report before it is rendered: sentences, figures and tables; the same for every format."""
+"""A section of a report before rendering: sentences, figures and tables; the same for every format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its caption and what its numbers are."""
+    """A table with its caption and a note about its numbers."""
 
     caption: str
     grid: Grid
@@ -34,13 +34,13 @@ class Section:
     """A part of a report.
 
     Attributes:
-        name: Its anchor.
-        title: Its heading.
-        sentences: One for each point.
-        figures: In order.
-        tables: In order.
+        name: Anchor.
+        title: Heading.
+        sentences: Sentences, one for each list item.
+        figures: Figures, in order.
+        tables: Tables, in order.
         code: Command lines.
-        details: After the tables.
+        details: Parts after the tables that the page shows after a click.
     """
 
     name: str

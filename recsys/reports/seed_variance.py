@@ -1,8 +1,8 @@
-"""Inference that contains the variance of seeds as well as that of users.
+"""Inference that includes the variance between seeds as well as that between users.
 
-A cell's values are a table of users by seeds. Its mean varies because other users would be others, because other seeds
-would train other models, and because a seed suits some users better than others. Seeds are few, three to five, so their
-variance is estimated with few degrees of freedom, and a test or an interval has to allow for that.
+A cell's values are a table of users by seeds. Its mean varies with the sample of users, with the seeds of training, and
+with the interaction of users and seeds. Seeds are few, three to five, so their variance is estimated with few degrees
+of freedom, for which a test or an interval has to allow.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ SEED_INTERVALS = (TWO_LEVEL_T, TWO_LEVEL_BOOTSTRAP)
 
 Ends = tuple[Floats, Floats]
 
-_LEAST = 0.05  # of the interaction's variance: seeds whose means are closer agree by chance
+_LEAST = 0.05  # least variance of seeds relative to the interaction's; seeds whose means are closer agree by chance
 
 
 @dataclass(frozen=True)
 class SeedVariances:
-    """Mean squares over n_users × n_seeds for each cell, (n_cells,) each: contributions to the variance of its mean.
+    """Mean squares divided by n_users × n_seeds, for each cell: contributions to the variance of its mean.
 
     Attributes:
-        seeds: Of the means of seeds; expected to contain the interaction once.
-        both: Of the interaction of users and seeds.
-        n_seeds: Of each cell.
+        seeds: (n_cells,) contribution of the seeds' means; its expectation contains the interaction once.
+        both: (n_cells,) contribution of the interaction of users and seeds.
+        n_seeds: Number of seeds of each cell.
     """
 
     seeds: Floats
@@ -39,11 +39,11 @@ class SeedVariances:
 
 @dataclass(frozen=True)
 class TwoLevelError:
-    """The standard error of a mean or difference for new users and new seeds, (n_columns,) each.
+    """The standard error of means or differences for new users and new seeds; arrays are (n_columns,).
 
     Attributes:
-        variance: Of the mean.
-        of_users: The part of it that users have alone.
+        variance: Variance of the mean.
+        of_users: Part of it due to users alone.
         df: Degrees of freedom of Student's t.
         varies: Whether seeds contribute at all.
     """
@@ -54,21 +54,21 @@ class TwoLevelError:
     varies: Floats
 
     def p(self, mean: Floats) -> Floats:
-        """p of the two-sided t-test of a mean of 0; 1 where nothing varies around 0."""
+        """p of the two-sided t-test that the mean is 0; 1 for a mean of exactly 0."""
         from scipy.special import stdtr
 
         return np.where(mean == 0, 1.0, 2 * stdtr(self.df, -_ratio(np.abs(mean), np.sqrt(self.variance), np.inf)))
 
     def interval(self, mean: Floats, users: Ends, users_error: Floats, n_users: int, level: float) -> Ends:
-        """Ends of the interval with this error.
+        """Ends of the interval over users and seeds.
 
-        Its half-widths are t times the standard error. The part of users is skewed as the interval over users is.
+        Its half-widths are t times the standard error. The part of the users is as skewed as the interval over users.
 
         Args:
-            mean: (n_columns,).
-            users: Ends of the interval over users.
-            users_error: Its standard error.
-            n_users: How many there are.
+            mean: (n_columns,) means.
+            users: Ends of the interval over users, (n_columns,) each.
+            users_error: (n_columns,) standard error over users.
+            n_users: Number of users.
             level: Nominal coverage.
         """
         from scipy.special import stdtrit
@@ -82,10 +82,11 @@ class TwoLevelError:
 
 
 def seed_variances(values: Floats) -> SeedVariances:
-    """By a two-way analysis of variance of each cell's values (n_users, n_seeds, n_cells), at least two of both.
+    """A two-way analysis of variance of each cell's values (n_users, n_seeds, n_cells), two or more users and seeds.
 
-    Both are exactly 0 for a cell whose seeds all give the same values. Otherwise the mean square of seeds is at least
-    a twentieth of the interaction's, so that seeds whose means agree by chance do not make a difference certain.
+    Both variances are exactly 0 for a cell whose seeds all give the same values. Otherwise the mean square of seeds is
+    at least a twentieth of the interaction's, so that a difference is not significant only by a chance agreement of
+    seeds.
     """
     n_users, n_seeds, _ = values.shape
     deviations = values - values.mean(axis=(0, 1))
@@ -99,11 +100,11 @@ def seed_variances(values: Floats) -> SeedVariances:
 
 
 def two_level_error(users_variance: Floats, seeds: Floats, both: Floats, n_users: int, n_seeds: int) -> TwoLevelError:
-    """The error of a mean over users and seeds that are both drawn at random and crossed.
+    """The standard error of a mean over users and seeds, which are both random and crossed.
 
     With U, S and B the mean squares of users, seeds and their interaction (over n_users × n_seeds), the variance of the
-    mean is estimated by U - B + S, summed over cells for S and B. Seeds of two cells are independent samples: that two
-    runs share a seed's number pairs nothing.
+    mean is estimated by U - B + S, summed over cells for S and B. Seeds of two cells are independent samples: runs with
+    the same seed are not paired.
 
     The degrees of freedom are between those of Cochran and Cox (1957), which are too few, and Satterthwaite's (1946),
     which are too many where seeds dominate. S alone has Welch's (1947) degrees of freedom for two cells,
@@ -114,9 +115,9 @@ def two_level_error(users_variance: Floats, seeds: Floats, both: Floats, n_users
     Args:
         users_variance: (n_columns,) U: the variance over users of the means over seeds, divided by n_users.
         seeds: (n_parts, n_columns) S of the one or two cells of each column.
-        both: (n_parts, n_columns) B likewise.
-        n_users: How many there are.
-        n_seeds: Of each cell.
+        both: (n_parts, n_columns) B of the one or two cells of each column.
+        n_users: Number of users.
+        n_seeds: Number of seeds of each cell.
     """
     d, of_seeds = n_seeds - 1, seeds.sum(axis=0)
     varies = of_seeds > 0
@@ -133,16 +134,16 @@ def two_level_error(users_variance: Floats, seeds: Floats, both: Floats, n_users
 def two_level_interval(resampled: Floats, seed: int, level: float) -> Ends:
     """Ends of the percentile interval of a bootstrap over seeds and users, both drawn with replacement and crossed.
 
-    With S seeds it finds (S - 1) / S of their variance, and knows nothing of how badly that is known: with three to
-    five seeds it is too narrow.
+    With S seeds it estimates (S - 1) / S of their variance and does not account for the uncertainty of this estimate.
+    So it is too narrow with three to five seeds.
 
     Args:
         resampled: (n_resamples, n_seeds, n_columns) means over resampled users for each seed.
-        seed: Of drawing seeds.
+        seed: Seed of drawing the runs' seeds.
         level: Nominal coverage.
     """
     n_resamples, n_seeds, n_columns = resampled.shape
-    generator = np.random.default_rng([seed, 1])  # apart from the draws of users
+    generator = np.random.default_rng([seed, 1])  # independent of the resampling of users
     counts = generator.multinomial(n_seeds, [1 / n_seeds] * n_seeds, size=n_resamples)
     means = np.einsum("bs,bsc->bc", counts / n_seeds, resampled)
     levels = np.tile([[(1 - level) / 2], [(1 + level) / 2]], (1, n_columns))

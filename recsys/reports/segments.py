@@ -1,4 +1,4 @@
-"""A metric by segments: of the relevant items by their popularity, and of users by the length of their history."""
+"""A metric by segments: of relevant items by popularity, and of users by the length of their history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recsys.reports.statistics import PairedDifference, UserValues, corrected
 from recsys.reports.values import Values
 from recsys.tracking.store import N_HISTORY
 
-N_QUERIES = "n_queries"  # beside the metrics of a segment in a record
+N_QUERIES = "n_queries"  # key of a segment in a record, next to its metrics
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Segments:
     """One metric by segment and cell.
 
     Attributes:
-        metric: Its name.
-        sizes: Queries of each segment; None where the records do not have them.
-        values: By segment, then by the cell's label; NaN where a segment has no query.
-        scores: Likewise, with intervals and differences to the baseline; a segment without values per user, or with
-            fewer than two users, is absent. p-values are corrected for the differences of all cells in all segments.
+        metric: Name of the metric.
+        sizes: Number of queries of each segment; None if the records lack it.
+        values: Means by segment, then by the cell's label; NaN if a segment has no query.
+        scores: The same with intervals and differences from the baseline, without segments that have no values per
+            user or fewer than two users. p-values are corrected for the differences of all cells in all segments.
         without_values: Segments whose values per user the runs did not keep.
     """
 
@@ -42,12 +42,12 @@ class Segments:
 
     @property
     def n_comparisons(self) -> int:
-        """How many differences the p-values are corrected for."""
+        """The number of differences that the p-values are corrected for."""
         return sum(score.difference is not None for own in self.scores.values() for score in own.values())
 
     @property
     def notices(self) -> list[str]:
-        """Where intervals and tests are missing, or rest on too few users."""
+        """Sentences about intervals and tests that are missing or based on too few users."""
         found = []
         if self.without_values:
             found.append(
@@ -66,7 +66,7 @@ class Segments:
         return found
 
     def _few(self) -> dict[str, list[str]]:
-        """By segment, labels of the cells with too few users."""
+        """Labels of the cells with too few users, by segment."""
         few = {
             name: [label for label, score in own.items() if (score.n_users or 0) < ENOUGH_USERS]
             for name, own in self.scores.items()
@@ -85,11 +85,11 @@ def find_segments(
     """The metric by segments of items (kept by the runs) and of users (by terciles of their histories' lengths).
 
     Args:
-        cells: In the order of the values.
-        values: Of all queries.
-        metric: Its name.
-        reference: The place of the cell that all are compared with.
-        seed: Of the resampling.
+        cells: Cells, in the order of the values.
+        values: Values of all queries.
+        metric: Name of the metric.
+        reference: Index of the baseline; None for no differences.
+        seed: Seed of the resampling.
         inference: How differences are tested.
     """
     inference = inference or Inference()
@@ -119,7 +119,7 @@ def find_segments(
 
 
 def history_groups(lengths: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Names and masks of queries without a history, and of three groups of the others as equal as ties allow.
+    """Names and masks (n_queries,) of queries without a history, and of terciles of the others by length of history.
 
     Example:
         >>> [(name, mask.nonzero()[0].tolist()) for name, mask in history_groups(np.array([0, 5, 9, 5, 30]))]
@@ -142,7 +142,7 @@ def history_groups(lengths: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.bool
 def _judged(
     tables: Mapping[str, UserValues], reference: int | None, seed: int, inference: Inference, labels: Sequence[str]
 ) -> dict[str, dict[str, Score]]:
-    """Scores by segment and label from values of users; all differences are one family."""
+    """Scores by segment and label, with p-values corrected for all differences together."""
     found = {name: scores_of_segment(table, reference, seed, inference) for name, table in tables.items()}
     places = [(name, place) for name, (_, own) in found.items() for place in own]
     family: list[PairedDifference] = corrected([found[name][1][place] for name, place in places], inference)
@@ -157,5 +157,5 @@ def _judged(
 
 
 def _recorded(cell: Cell, segment: str, metric: str) -> float:
-    """Mean over seeds; NaN if a run lacks it."""
+    """The mean over seeds of a metric in a segment; NaN if a run lacks it."""
     return fmean(record.segments.get(segment, {}).get(metric, float("nan")) for record in cell.records)

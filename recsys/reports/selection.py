@@ -20,19 +20,19 @@ _FILTER = re.compile(r"([^:=]+)[:=](.*)")
 def select_runs(
     records: Sequence[Record], select: Iterable[str] = (), tag: str | None = None, tested_only: bool = True
 ) -> list[Record]:
-    """The tested runs that have a tag and that every filter lets through; failed ones among them.
+    """The tested runs, including failed ones, that have a tag and match every filter.
 
     Args:
-        records: Of the store.
-        select: Run ids, and filters such as "encoder:bert" (a choice), "batches.batch_size:512" (a config key),
-            "status:failed" or "name:bert+dot"; "=" does as well, but Hydra's lists need quotes for it. Numbers are
-            compared as numbers: 1e-3 fits 0.001. Filters of one key are alternatives; run ids, where there are any,
-            are the only runs considered.
-        tag: Such as the name of a study; None for all runs.
-        tested_only: False for runs without a test, too, as tuning makes them.
+        records: Records of the store.
+        select: Run ids, and filters such as "encoder:bert" (an option), "batches.batch_size:512" (a config key),
+            "status:failed" or "name:bert+dot"; "=" is accepted too, but needs quotes in Hydra's lists. Numbers are
+            compared as numbers: 1e-3 matches 0.001. Filters of one key are alternatives. If there are run ids, only
+            these runs are considered.
+        tag: A tag, such as the name of a study; None for all runs.
+        tested_only: False to include runs without a test, such as those of trials.
 
     Raises:
-        ConfigError: If a filter or the tag matches no run.
+        ConfigError: If a filter is malformed, or a run id, a filter or the tag matches no run.
     """
     records = [record for record in records if not tested_only or record.config.get("test", True)]
     if tag is not None:
@@ -50,7 +50,7 @@ def _tagged(records: Sequence[Record], tag: str) -> list[Record]:
     kept = [record for record in records if tag in record.tags]
     if not kept:
         known = ", ".join(sorted({tag for record in records for tag in record.tags})) or "no tag"
-        raise ConfigError(f"tag={tag} fits no run of the store, which knows {known}.")
+        raise ConfigError(f"no run of the store has tag={tag}; the tags are {known}.")
     return kept
 
 
@@ -77,18 +77,18 @@ def _filtered(records: Sequence[Record], key: str, values: Sequence[str]) -> lis
     if not kept:
         known = sorted({value for _, value in found if value is not None}, key=_in_order)
         hint = "" if known else nearest(key, {one for record in records for one in _facts(record)})
-        there = f"there {key} is {', '.join(known[:20])}" if known else f"no run has a key {key}"
-        raise ConfigError(f"select has {key}:{' or '.join(values)}, which no run fits: {there}{hint or '.'}")
+        there = f"{key} is {', '.join(known[:20])} in these runs" if known else f"no run has a key {key}"
+        raise ConfigError(f"select has {key}:{' or '.join(values)}, which matches no run: {there}{hint or '.'}")
     return kept
 
 
 def _comparable(value: str) -> str | float:
-    """A number as a number, however it is written; any other text as it is."""
+    """A number as a float, so that its notation has no influence; any other text unchanged."""
     return float(value) if _NUMBER.fullmatch(value) else value
 
 
 def _in_order(value: str) -> tuple[bool, float, str]:
-    """Numbers by size, then texts."""
+    """Sort key: numbers by size, then texts."""
     number = _comparable(value)
     return (False, number, value) if isinstance(number, float) else (True, 0.0, value)
 
@@ -99,11 +99,11 @@ def _value(record: Record, key: str) -> str | None:
 
 
 def _facts(record: Record) -> dict[str, Any]:
-    """A run's settings by key, and its choices, which have the names of nodes of the configuration."""
+    """A run's name, status and settings by key; the options of groups replace their nodes."""
     own = {"name": record.name, "status": record.status}
     return {**own, **dict(flatten(record.config)), **record.choices}
 
 
 def _text(value: Any) -> str:
-    """A value as a command line writes it."""
+    """A value as it is written on the command line."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

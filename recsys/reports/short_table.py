@@ -1,4 +1,4 @@
-"""A study's result in five columns at most, for a text such as the README."""
+"""A study's results in at most five columns, for a text such as the README."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from recsys.reports.statistics import PairedDifference
 
 
 def short_grid(comparison: Comparison) -> Grid:
-    """The first metric with its interval, its difference to the baseline with interval and p, the second metric.
+    """The first metric with its interval, its difference from the baseline with interval and p, and the second metric.
 
-    Intervals contain the variance between seeds where there are several. Letters behind a cell's name are its notes.
+    With several seeds, intervals include the variance between seeds. Letters after a cell's label refer to notes.
     """
     main, second = comparison.metrics[0], comparison.metrics[1:2]
     headers = ["", metric_name(main)]
@@ -32,7 +32,7 @@ def short_grid(comparison: Comparison) -> Grid:
 
 
 def short_note(comparison: Comparison) -> str:
-    """What the numbers of the short table are."""
+    """The caption of the short table."""
     seeds = len(comparison.seeds)
     covers = "users and seeds" if seeds > 1 else "users"
     text = (

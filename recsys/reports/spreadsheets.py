@@ -1,4 +1,4 @@
-"""A comparison as csv: all numbers in full."""
+"""A comparison as csv, with numbers in full precision."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _DIFFERENCE = (
 
 
 def to_csv(comparison: Comparison) -> str:
-    """All numbers of all cells in full, one line for each cell; empty where there is none."""
+    """One line for each cell, with all numbers in full precision; missing values are empty."""
     lines = [_csv_line(row, comparison) for row in comparison.rows]
     return _csv([list(lines[0]), *(list(line.values()) for line in lines)])
 
 
 def pairs_to_csv(comparison: Comparison) -> str:
-    """All numbers of all pairs in full, one line for each pair and metric; empty where there is none."""
+    """One line for each pair and metric, with all numbers in full precision; missing values are empty."""
     lines = [
         [metric, pair.a, pair.b, *(getattr(pair.difference, name) for name in _DIFFERENCE)]
         for metric in comparison.metrics
@@ -34,20 +34,20 @@ def pairs_to_csv(comparison: Comparison) -> str:
 
 
 def segments_to_csv(comparison: Comparison) -> str:
-    """All numbers of all cells by segment in full, one line for each cell and segment; empty where there is none."""
+    """One line for each cell and segment, with all numbers in full precision; missing values are empty."""
     grid = segment_scores_grid(comparison)
     lines = ([*(entry.text for entry in row[:2]), *(entry.value for entry in row[2:])] for row in grid.rows)
     return _csv([grid.headers, *lines])
 
 
 def grid_to_csv(grid: Grid) -> str:
-    """A table, with its numbers in full where they are known and else as it shows them."""
+    """A table with numbers in full precision, if they are known, and otherwise its texts."""
     lines = ([entry.text if entry.value is None else entry.value for entry in row] for row in grid.rows)
     return _csv([grid.headers, *lines])
 
 
 def _csv(lines: Iterable[Sequence[object]]) -> str:
-    """Lines as csv, whose texts no spreadsheet takes for formulas."""
+    """Lines as csv, in which texts that a spreadsheet would evaluate as formulas are escaped."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([harmless_text(cell) if isinstance(cell, str) else cell for cell in line] for line in lines)

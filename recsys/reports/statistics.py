@@ -1,8 +1,7 @@
-"""Inference over users: intervals, and differences between cells on the same users.
+"""Inference over users: intervals, and paired differences between cells on the same users.
 
-Everything here takes a value for each user, or for each user and seed. With several seeds, differences are judged for
-new users and new seeds. The intervals and p-values over users alone are about other users of the same kind, for these
-seeds: they are kept beside.
+Inputs are values for each user, or for each user and seed. With several seeds, significance is for new users and new
+seeds. Intervals and p-values over users alone, which hold for these seeds only, are kept too.
 """
 
 from __future__ import annotations
@@ -26,24 +25,24 @@ from recsys.reports.seed_variance import (
     two_level_interval,
 )
 
-ROUNDING = 1e-12  # of sums of a user's values
+ROUNDING = 1e-12  # absolute sums of a user's values up to this count as 0
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How one cell differs from another on the same users.
+    """The difference between two cells on the same users.
 
     Attributes:
-        mean: Of the users' differences.
+        mean: Mean of the users' differences.
         low: Lower end of its interval over users.
         high: Upper end.
-        p_users: Of the two-sided paired test over users alone, without correction: for new users and these seeds.
-        effect_size: Cohen's d of paired values: the mean over the standard deviation of the users' differences.
-        n_users: Users whose values differ between the cells.
-        p_corrected: `p` corrected for all comparisons of its family; None where nobody has.
-        low_with_seeds: Lower end of the interval that contains the variance of seeds too; None with one seed.
+        p_users: Uncorrected p-value of the two-sided paired test over users alone: for new users and these seeds.
+        effect_size: Cohen's d of paired values: the mean divided by the standard deviation of the users' differences.
+        n_users: Number of users whose values differ between the cells.
+        p_corrected: `p` corrected for all comparisons of its family; None before the correction.
+        low_with_seeds: Lower end of the interval over users and seeds; None with one seed.
         high_with_seeds: Upper end.
-        p_with_seeds: Of the two-sided test for new users and new seeds, without correction; None with one seed.
+        p_with_seeds: Uncorrected p-value of the two-sided test for new users and new seeds; None with one seed.
     """
 
     mean: float
@@ -59,12 +58,12 @@ class PairedDifference:
 
     @property
     def p(self) -> float:
-        """Of the test that decides, without correction: for new users, and for new seeds where there are several."""
+        """The uncorrected p-value that decides significance: for new users and, with several seeds, new seeds."""
         return self.p_users if self.p_with_seeds is None else self.p_with_seeds
 
     @property
     def reversed(self) -> PairedDifference:
-        """The difference the other way round."""
+        """The difference with the cells exchanged."""
         ends = (self.high_with_seeds, self.low_with_seeds)
         low_with_seeds, high_with_seeds = (None if end is None else -end for end in ends)
         return replace(
@@ -80,7 +79,7 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Ends of intervals of several means: over users, and over users and seeds; the latter None with one seed."""
+    """Ends (n_columns,) of intervals over users, and over users and seeds; the latter are None with one seed."""
 
     low: Floats
     high: Floats
@@ -90,12 +89,12 @@ class Intervals:
 
 @dataclass(frozen=True)
 class UserValues:
-    """Values of users, and what they were made of.
+    """Values of users, and the sums that they are computed from.
 
     Attributes:
         values: (n_users, n_seeds, n_cells) values whose mean is a metric, and whose spread is that of users.
-        sums: (n_users, n_seeds, n_cells) sums over each user's own queries. They say who has a value at all: a
-            linearised value is seldom 0, even for a user whose queries all are.
+        sums: (n_users, n_seeds, n_cells) sums over each user's own queries, by which users with a value of 0 are
+            counted: a linearised value is seldom 0, even if all queries of a user are.
     """
 
     values: Floats
@@ -104,17 +103,17 @@ class UserValues:
 
 @dataclass(frozen=True)
 class Sample:
-    """Values of cells on the same users and seeds, with what resampling makes of them.
+    """Values of cells on the same users and seeds, with their resampled means.
 
     Attributes:
-        means: (n_users, n_cells), over seeds.
-        sums: (n_users, n_cells), over seeds: of users' own queries; see `UserValues`.
+        means: (n_users, n_cells) means over seeds.
+        sums: (n_users, n_cells) means over seeds of the sums of users' own queries; see `UserValues`.
         resampled: (n_resamples, n_cells) means over resampled users.
-        by_seed: The same for each seed, (n_resamples, n_seeds, n_cells); None unless seeds are resampled too.
-        seeds: Variances of seeds of each cell; None with one seed.
-        signed: Sums over users with signs given by chance, (n_signs, n_cells); None if no test needs them.
-        seed: Of the resampling.
-        inference: How differences are judged.
+        by_seed: (n_resamples, n_seeds, n_cells) the same for each seed; None unless seeds are resampled too.
+        seeds: Variances between seeds of each cell; None with one seed.
+        signed: (n_signs, n_cells) sums over users with random signs; None if no test needs them.
+        seed: Seed of the resampling.
+        inference: How differences are tested.
     """
 
     means: Floats
@@ -127,16 +126,16 @@ class Sample:
     inference: Inference
 
     def intervals(self) -> Intervals:
-        """Of each cell's mean: the BCa bootstrap over users."""
+        """The interval of each cell's mean: by the BCa bootstrap over users, and over users and seeds."""
         users = bca_interval(self.means, self.resampled, self.inference.level)
         cells = np.arange(self.means.shape[1])[None]
         return self._with_seeds(self.means, users, self._error(self.means, cells), self.by_seed)
 
     def differences(self, others: Sequence[int], reference: int) -> list[PairedDifference]:
-        """Of cells to one of them, uncorrected.
+        """The uncorrected differences of cells from one cell, given by their indices.
 
-        Each end of an interval over users is the outer one of Student's t and the BCa bootstrap: the first covers
-        symmetric differences of few users, the second skewed ones.
+        Each end of an interval over users is the outer one of Student's t and the BCa bootstrap. The first is reliable
+        for symmetric differences of few users, the second for skewed ones.
         """
         table = self.means[:, others] - self.means[:, [reference]]
         level = self.inference.level
@@ -163,11 +162,11 @@ class Sample:
         ]
 
     def n_users(self) -> NDArray[np.int64]:
-        """(n_cells,) users with a value other than 0."""
+        """(n_cells,) number of users with a value other than 0."""
         return _n_nonzero(self.sums)
 
     def pairs(self) -> Iterator[tuple[int, int, PairedDifference]]:
-        """Places a < b of all pairs of cells with the difference of a to b, uncorrected."""
+        """Indices a < b of all pairs of cells with the uncorrected difference a minus b."""
         n_cells = self.means.shape[1]
         for second in range(1, n_cells):
             firsts = range(second)
@@ -175,7 +174,7 @@ class Sample:
                 yield first, second, difference
 
     def _error(self, table: Floats, cells: NDArray[np.int64]) -> TwoLevelError | None:
-        """Of the mean of each column of `table`, made of the one or two `cells` (n_parts, n_columns)."""
+        """The error of the mean of each column of `table`, computed from one or two `cells` (n_parts, n_columns)."""
         if self.seeds is None:
             return None
         seeds, both = self.seeds.seeds[cells], self.seeds.both[cells]
@@ -201,12 +200,12 @@ class Sample:
 
 
 def sample(values: ArrayLike | UserValues, seed: int, inference: Inference | None = None) -> Sample:
-    """Resample values (n_users, n_cells) or (n_users, n_seeds, n_cells) as the inference needs it.
+    """Resample values as the inference needs it.
 
     Args:
-        values: An array, if every user has one query.
-        seed: Of the resampling.
-        inference: How differences are judged.
+        values: Values of users; an array (n_users, n_cells) or (n_users, n_seeds, n_cells) if each has one query.
+        seed: Seed of the resampling.
+        inference: How differences are tested.
 
     Raises:
         ComparisonError: If there are fewer than two users.
@@ -230,13 +229,13 @@ def sample(values: ArrayLike | UserValues, seed: int, inference: Inference | Non
 def paired_differences(
     values: ArrayLike, baseline: ArrayLike, seed: int, inference: Inference | None = None
 ) -> list[PairedDifference]:
-    """Differences between cells and a baseline on the same users (and seeds), uncorrected.
+    """Uncorrected differences of cells from a baseline on the same users (and seeds).
 
     Args:
-        values: (n_users, n_cells), or (n_users, n_seeds, n_cells).
-        baseline: (n_users,), or (n_users, n_seeds).
-        seed: Of the resampling.
-        inference: How differences are judged.
+        values: Values of the cells (n_users, n_cells), or (n_users, n_seeds, n_cells).
+        baseline: Values of the baseline (n_users,), or (n_users, n_seeds).
+        seed: Seed of the resampling.
+        inference: How differences are tested.
 
     Raises:
         ComparisonError: If there are fewer than two users.
@@ -260,13 +259,13 @@ def paired_difference(
 
 
 def corrected(differences: Sequence[PairedDifference], inference: Inference) -> list[PairedDifference]:
-    """One family of differences with their corrected p-values."""
+    """The differences of one family, with their corrected p-values."""
     p_values = CORRECTIONS[inference.correction]([difference.p for difference in differences])
     return [replace(difference, p_corrected=p) for difference, p in zip(differences, p_values, strict=True)]
 
 
 def _n_nonzero(table: Floats) -> NDArray[np.int64]:
-    """Users of each column with a value other than 0, apart from rounding."""
+    """The number of users with a value other than 0, apart from rounding, in each column."""
     return (np.abs(table) > ROUNDING).sum(axis=0)
 
 
@@ -275,14 +274,14 @@ def _variance_of_mean(table: Floats) -> Floats:
 
 
 def _effect_sizes(table: Floats) -> Floats:
-    """Cohen's d of each column; 0 where all users are equal in both cells."""
+    """Cohen's d of each column; 0 if all differences are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         effect_size = table.mean(axis=0) / table.std(axis=0, ddof=1)
     return np.where(table.any(axis=0), effect_size, 0.0)
 
 
 def _t_test_p(table: Floats, effect_size: Floats) -> Floats:
-    """Of the paired t-test; 1 where all users are equal in both cells: no evidence of a difference."""
+    """p of the two-sided paired t-test of each column; 1 if all differences are 0."""
     from scipy.special import stdtr
 
     n = len(table)

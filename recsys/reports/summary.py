@@ -1,4 +1,4 @@
-"""One run on the screen."""
+"""Printing of one run on the terminal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from recsys.tracking.record import Record
 
 
 class FinishedRun(Protocol):
-    """The printed text about a run."""
+    """A run with the parts that are printed."""
 
     record: Record
     folder: Path
 
 
 def print_run(run: FinishedRun, console: Console | None = None) -> None:
-    """Print a run's metrics by stage, how texts were read, its cost, its warnings and its folder."""
+    """Print a run's metrics by stage, the coverage of texts, its cost, its folder and its warnings."""
     console = console or Screen()
     record = run.record
     console.print(_metrics_table(record))
@@ -42,7 +42,7 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
 
 
 def _metrics_table(record: Record) -> TextTable:
-    """One line for each metric, with its cut-offs side by side."""
+    """A table with a row for each metric and a column for each stage and cut-off."""
     stages = dict.fromkeys(name.partition("/")[0] for name in record.metrics)
     names = dict.fromkeys(name.partition("/")[2].partition("@")[0] for name in record.metrics)
     columns = [

@@ -22,13 +22,13 @@ from recsys.reports.scores import Score
 from recsys.reports.segments import Segments
 
 WITH_SEEDS = "with seeds"
-_SEEDS_NOTE = f", and under '{WITH_SEEDS}' the interval that contains the variance between seeds too"
+_SEEDS_NOTE = f", and under '{WITH_SEEDS}' the interval over users and seeds"
 
 
 def quality_grid(comparison: Comparison, brief: bool = False) -> Grid:
-    """Metrics by cell: the first one in full; the others with their intervals, or not at all if `brief`.
+    """Metrics by cell: the first with differences and p-values, the others with their intervals (omitted if `brief`).
 
-    With several seeds there are the intervals that contain their variance; a brief table leaves them to `seeds_grid`.
+    With several seeds, there are intervals over users and seeds too; a brief table leaves them to `seeds_grid`.
     """
     others = [] if brief else comparison.metrics[1:]
     with_seeds = has_seeds(comparison) and not brief
@@ -45,7 +45,7 @@ def quality_grid(comparison: Comparison, brief: bool = False) -> Grid:
 
 
 def _with_notes(grid: Grid, comparison: Comparison) -> Grid:
-    """The grid with the letters of each cell's notes, where there are any."""
+    """The grid with a column of letters that refer to notes on cells, if there are notes."""
     found = comparison.unequal
     if not found.notes:
         return grid
@@ -54,7 +54,7 @@ def _with_notes(grid: Grid, comparison: Comparison) -> Grid:
 
 
 def seeds_grid(comparison: Comparison) -> Grid:
-    """The intervals of the first metric that contain the variance between seeds."""
+    """The intervals over users and seeds of the first metric and its differences."""
     main = comparison.metrics[0]
     headers = ["", f"{metric_name(main)} {WITH_SEEDS}"]
     rows = []
@@ -68,7 +68,7 @@ def seeds_grid(comparison: Comparison) -> Grid:
 
 
 def has_seeds(comparison: Comparison) -> bool:
-    """Whether there are intervals that contain the variance between seeds."""
+    """Whether there are intervals over users and seeds."""
     return any(row.scores[comparison.metrics[0]].low_with_seeds is not None for row in comparison.rows)
 
 
@@ -80,7 +80,7 @@ def others_grid(comparison: Comparison) -> Grid:
 
 
 def cost_grid(comparison: Comparison) -> Grid:
-    """What each cell's runs took."""
+    """Weights, times, memory and epochs of each cell's runs."""
     headers = ["", "trained weights", "all weights", "encode", "train", "test", "peak memory", "epochs"]
     rows = []
     for row in comparison.rows:
@@ -94,7 +94,7 @@ def cost_grid(comparison: Comparison) -> Grid:
 
 
 def segment_grid(comparison: Comparison) -> Grid:
-    """The first metric by segment, with intervals; marked where it differs significantly from the baseline's."""
+    """The first metric by segment, with intervals; marked if it differs significantly from the baseline's."""
     segments = comparison.segments
     sizes = [f"{name} (n={size})" if size is not None else name for name, size in segments.sizes.items()]
     best = {name: _greatest(own, comparison.lower_is_better(segments.metric)) for name, own in segments.values.items()}
@@ -106,7 +106,7 @@ def segment_grid(comparison: Comparison) -> Grid:
 
 
 def full_note(comparison: Comparison) -> str:
-    """What the numbers are, then the notes on cells that were given less than others."""
+    """The caption of the quality table, then the notes on cells with smaller budgets than others."""
     return f"{note(comparison)} {comparison.unequal.footnote}".rstrip()
 
 
@@ -120,11 +120,11 @@ def _segment_entry(label: str, name: str, comparison: Comparison, best: float | 
 
 
 def segment_note(comparison: Comparison) -> str:
-    """How to read the first metric by segment."""
+    """The caption of the table by segment."""
     segments, inference = comparison.segments, comparison.inference
     text = (
         "In `items=…` only a segment's items count as relevant, over the queries that have one; `history=…` groups the "
-        "test's queries by the number of interactions that the user is known by. n counts queries; best in bold."
+        "test queries by the user's number of known interactions. n counts queries; best in bold."
     )
     if segments.scores:
         covers = "users and seeds" if len(comparison.seeds) > 1 else "users"
@@ -139,7 +139,7 @@ def segment_note(comparison: Comparison) -> str:
 
 
 def segment_scores_grid(comparison: Comparison) -> Grid:
-    """Every cell in every segment in a line of its own, with all intervals and the difference to the baseline."""
+    """A line for each cell and segment, with all intervals and the difference from the baseline."""
     headers = ["cell", "segment", "queries", comparison.segments.metric, "low", "high", "low with seeds"]
     headers += ["high with seeds", "difference", "difference low", "difference high", "difference low with seeds"]
     headers += ["difference high with seeds", "p (users)", "p (with seeds)", "p (corrected)"]
@@ -165,7 +165,7 @@ def _segment_line(label: str, name: str, segments: Segments) -> list[Entry]:
 
 
 def note(comparison: Comparison) -> str:
-    """What the numbers are."""
+    """The caption of the quality table."""
     seeds, inference = len(comparison.seeds), comparison.inference
     of_queries = "" if comparison.n_queries == comparison.n_users else f", {comparison.n_queries} queries"
     text = (
@@ -226,6 +226,6 @@ def _value(row: Row, metric: str, comparison: Comparison) -> Entry:
 
 
 def _greatest(values: Mapping[str, float], lower: bool) -> float | None:
-    """The best value; None where all are equal or absent."""
+    """The best value; None if all values are equal or missing."""
     known = {value for value in values.values() if value == value}
     return None if len(known) < 2 else min(known) if lower else max(known)

@@ -1,4 +1,4 @@
-"""A comparison on a tracker, Weights & Biases or MLflow: its table, its pictures and its files."""
+"""Logging of a comparison to Weights & Biases or MLflow: table, figures and files."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Row = dict[str, Any]
 
 
 def check_trackers(cfg: DictConfig) -> None:
-    """Refuse impossible names, and a tracker that is not installed, before anything is computed.
+    """Raise an error for invalid names and for a tracker that is not installed, before anything is computed.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If there is such a key; the message names it.
     """
     for key in ("wandb", "mlflow"):
         if cfg[key] is not None and not (isinstance(cfg[key], str) and cfg[key].strip()):
@@ -33,16 +33,16 @@ def check_trackers(cfg: DictConfig) -> None:
 
 
 def track(cfg: DictConfig, comparison: Comparison, paths: Mapping[str, Path], title: str) -> None:
-    """Log a report to the trackers of the keys `wandb` and `mlflow`; to none without files.
+    """Log a report to the trackers of the keys `wandb` and `mlflow`; nothing is logged without files.
 
     Args:
-        cfg: Of the command.
-        comparison: Logged as a table, one row for each cell.
+        cfg: Configuration of the command.
+        comparison: The comparison, logged as a table with a row for each cell.
         paths: The report's files and folders.
-        title: The name on the tracker.
+        title: Name of the report on the tracker.
 
     Raises:
-        RecsysError: If MLflow refuses it or cannot be reached.
+        RecsysError: If MLflow raises an error or cannot be reached.
     """
     if not paths:
         return
@@ -54,7 +54,7 @@ def track(cfg: DictConfig, comparison: Comparison, paths: Mapping[str, Path], ti
 
 
 def leaderboard(comparison: Comparison) -> list[Row]:
-    """One row for each cell, the best first: scores in full, with their intervals, and what they took."""
+    """A row for each cell, the best first: scores in full precision with intervals, weights and training time."""
     return [
         {
             "cell": row.label,
@@ -81,7 +81,7 @@ def _columns(name: str, score: Score) -> dict[str, float | None]:
 
 
 def _files(paths: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    """Files by their names, those of a folder with its name."""
+    """Files with their names; names of files in a folder begin with the folder's."""
     for path in paths.values():
         if path.is_dir():
             yield from ((f"{path.name}/{inner.name}", inner) for inner in sorted(path.iterdir()) if inner.is_file())

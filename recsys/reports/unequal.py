@@ -15,7 +15,7 @@ from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 from recsys.tracking.study_record import BASE, CHANGE, GRID, StudyRecord
 
-# Patterns of config keys that decide how much a cell is given.
+# Patterns of config keys that determine a cell's budget.
 OF_ALL = ("train_share", "train_per_user", "tuning.*")
 OF_TRAINING = (
     "trainer.*_epochs",
@@ -28,7 +28,7 @@ OF_TRAINING = (
     "batches.*",
 )
 NOT_COUNTED = (
-    "batches.examples_per_loop_step",  # without influence on results
+    "batches.examples_per_loop_step",  # no influence on results
     "batches.max_scores",
     "tuning.study",
     "tuning.cell",
@@ -44,8 +44,8 @@ class Unequal:
     """Differences between the budgets of a comparison's cells.
 
     Attributes:
-        notes: Labels of cells, by what is to be said of them, such as "20 of 20 epochs, still rising".
-        settings: Why a key differs by design, by key: "varied by the study" or "tuned".
+        notes: Labels of cells, by a note about them, such as "20 of 20 epochs, still rising".
+        settings: Reason why a key differs by design, by key: "varied by the study" or "tuned".
     """
 
     notes: dict[str, list[str]] = field(default_factory=dict)
@@ -53,13 +53,13 @@ class Unequal:
 
     @property
     def letters(self) -> dict[str, str]:
-        """A letter for each note; from the 27th on two letters."""
+        """A letter for each note; two letters from the 27th note on."""
         alphabet = string.ascii_lowercase
         names = [*alphabet, *(first + second for first in alphabet for second in alphabet)]
         return dict(zip(self.notes, names, strict=False))
 
     def markers(self, label: str) -> str:
-        """The letters of a cell's notes; empty without any."""
+        """The letters of a cell's notes; empty without notes."""
         return ", ".join(letter for note, letter in self.letters.items() if label in self.notes[note])
 
     @property
@@ -72,15 +72,15 @@ class Unequal:
 
     @property
     def warnings(self) -> list[str]:
-        """A sentence for each note; trials have a warning of their own."""
+        """A sentence for each note, except on trials, about which `unequal_tuning` warns."""
         return [f"{', '.join(own)}: {note}." for note, own in self.notes.items() if not note.startswith(TRIALS)]
 
 
 def find_unequal(cells: Sequence[Cell], varied: Collection[str] = ()) -> Unequal:
-    """Cells that stopped at their limit of epochs while validation still improved, and budgets that differ.
+    """Find cells that reached their limit of epochs while validation still improved, and budgets that differ.
 
     Args:
-        cells: In the order in which they are listed.
+        cells: Cells, in the order of the notes.
         varied: Config keys and groups that the study varies; see `varied_keys`.
     """
     given = {cell.label: _given(cell.records[0]) for cell in cells}
@@ -99,7 +99,7 @@ def find_unequal(cells: Sequence[Cell], varied: Collection[str] = ()) -> Unequal
 
 
 def varied_keys(study: StudyRecord | None) -> set[str]:
-    """Config keys and groups that a study's grid, or the changes of its ablation, give more than one value."""
+    """Config keys and groups with more than one value in a study's grid or ablation."""
     cells = [cell for cell in study.cells if cell.kind in (GRID, BASE, CHANGE)] if study is not None else []
     given = [dict(override.lstrip("+~").partition("=")[::2] for override in cell.overrides) for cell in cells]
     keys = dict.fromkeys(key for own in given for key in own)
@@ -107,14 +107,14 @@ def varied_keys(study: StudyRecord | None) -> set[str]:
 
 
 def _given(record: Record) -> dict[str, Any]:
-    """The keys of a run's budget."""
+    """The budget of a run, by config key."""
     flat = dict(flatten({**record.config, "tuning": {"trials": 0, **record.tuning}}))
     patterns = (*OF_ALL, *OF_TRAINING)
     return {key: value for key, value in flat.items() if _fits(key, patterns) and not _fits(key, NOT_COUNTED)}
 
 
 def _counts(key: str, record: Record) -> bool:
-    """Whether a key has an influence on a run: rankers that are not trained by epochs have no batches."""
+    """Whether a key has an influence on a run; keys of training have none on rankers that are not trained by epochs."""
     return record.epochs is not None or _fits(key, OF_ALL)
 
 
@@ -123,7 +123,7 @@ def _fits(key: str, patterns: Sequence[str]) -> bool:
 
 
 def _differences(key: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Notes on the cells that do not have the most common value of a key; on all cells if there is none."""
+    """Notes on the cells without the most common value of a key; on all cells if no value is most common."""
     groups = group_by(values, lambda label: _text(values[label]))
     sizes = sorted((len(own) for own in groups.values()), reverse=True)
     usual = max(groups, key=lambda text: len(groups[text])) if sizes[0] > sizes[1] else None
@@ -139,7 +139,7 @@ def _text(value: Any) -> str:
 
 
 def _unfinished(cells: Sequence[Cell]) -> Iterator[tuple[str, str]]:
-    """A note and the cell's label, where training ended at its limit of epochs and the last epoch was the best."""
+    """A note and the label of each cell whose training reached its limit of epochs with the last epoch as the best."""
     for cell in cells:
         found = [note for note in map(_still_improving, cell.records) if note is not None]
         if found:

@@ -1,4 +1,4 @@
-"""Users for whom two cells differ: largest gains, largest losses and some at random, as a section of a report."""
+"""Examples of users in a report: largest gains and losses between two cells, and random users."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from recsys.tracking.store import N_HISTORY, USER_COLUMN, Store
 
 GAIN, LOSS, SAMPLED = "largest gain", "largest loss", "at random"
 HIT = "✓"
-_LONGEST, _LONGEST_LABEL = 80, 40  # characters of a title, of a cell in a header
-_DEPTH = 10  # of a list, for metrics without a cut-off
+_LONGEST, _LONGEST_LABEL = 80, 40  # most characters of a title, and of a cell's label in a header
+_DEPTH = 10  # length of a list, for metrics without a cut-off
 
 
 @dataclass(frozen=True)
 class ChosenUser:
-    """A user with the values of both cells, averaged over the seeds and the user's queries."""
+    """A user with the metric of both cells, averaged over the seeds and the user's queries."""
 
     user: str
     reason: str
@@ -40,14 +40,14 @@ class UserChoice:
     """The users of a section.
 
     Attributes:
-        metric: That the cells are compared by.
-        pair: The labels of the two cells.
-        runs: Of each, the run with the first seed.
-        users: The largest gains of the first cell, its largest losses, then the users at random.
-        n_better: Users for whom the first cell is better.
-        n_worse: Users for whom it is worse.
-        n_equal: All others.
-        n_seeds: That the values are means of.
+        metric: Metric by which the cells are compared.
+        pair: Labels of the two cells.
+        runs: The run of each cell with the first seed.
+        users: Users with the largest gains of the first cell, with its largest losses, then random users.
+        n_better: Number of users for whom the first cell is better.
+        n_worse: Number of users for whom it is worse.
+        n_equal: Number of all other users.
+        n_seeds: Number of seeds over which values are averaged.
     """
 
     metric: str
@@ -61,26 +61,26 @@ class UserChoice:
 
     @property
     def headers(self) -> list[str]:
-        """The labels, cut where they are long and still differ."""
+        """The labels, shortened if they still differ then."""
         short = [shortened(label, _LONGEST_LABEL) for label in self.pair]
         return short if short[0] != short[1] else list(self.pair)
 
     @property
     def depth(self) -> int:
-        """Items of a list: the metric's cut-off."""
+        """Length of a list: the metric's cut-off, or _DEPTH without one."""
         cut = self.metric.partition("@")[2]
         return int(cut) if cut else _DEPTH
 
 
 @dataclass(frozen=True)
 class UserExample:
-    """What a user did, and what both cells recommend.
+    """A user's history, relevant items and recommendations of both cells.
 
     Attributes:
-        history: Titles, the newest first, not necessarily all.
-        relevant: Titles of the relevant items of the test, not necessarily all.
-        n_relevant: Their number.
-        lists: Of each cell the recommended titles, best first, each with whether it is relevant.
+        history: Titles of the newest items, the newest first.
+        relevant: Titles of relevant items of the test, not necessarily all.
+        n_relevant: Number of all relevant items.
+        lists: The recommended titles of each cell, best first, each with whether it is relevant.
     """
 
     history: list[str]
@@ -93,9 +93,9 @@ def main_pair(comparison: Comparison, wanted: Sequence[str] | None = None) -> tu
     """The labels of the two cells of the main difference; None without values per user or a second cell.
 
     Args:
-        comparison: Of the cells.
-        wanted: Two cells by label, name or a run's id; None for the best cell and the baseline, or the next best
-            where the best is the baseline or there is none.
+        comparison: Comparison of the cells.
+        wanted: Two cells by label, name or a run's id. None for the best cell and the baseline, or the second best
+            cell if the best is the baseline or there is no baseline.
 
     Raises:
         ComparisonError: If `wanted` are not two different cells.
@@ -117,13 +117,13 @@ def main_pair(comparison: Comparison, wanted: Sequence[str] | None = None) -> tu
 
 
 def choose_users(comparison: Comparison, pair: tuple[str, str], n: int, seed: int) -> UserChoice:
-    """The users of the largest gains and losses in the first metric, and some of the others at random.
+    """Choose the users with the largest gains and losses in the first metric, and random users among the others.
 
     Args:
-        comparison: With the folder of its runs.
+        comparison: A comparison with a known `runs_dir`.
         pair: Labels of two cells.
-        n: The most users of each kind.
-        seed: Of the users at random, and of the order of users with equal differences.
+        n: Largest number of users of each kind.
+        seed: Seed of the random users, and of the order of users with equal differences.
 
     Raises:
         RecsysError: If the values per user cannot be read.
@@ -162,10 +162,10 @@ def users_section(
     """The section of the report.
 
     Args:
-        choice: The users.
-        examples: By user; empty where they could not be computed.
-        problem: Why they could not be; None if they could.
-        hide_ids: Whether users are numbered in place of their ids.
+        choice: The chosen users.
+        examples: Examples by user id; empty if they could not be computed.
+        problem: Reason why they could not be computed; None if they could.
+        hide_ids: Whether numbers replace the users' ids.
     """
     names = {own.user: str(place) if hide_ids else own.user for place, own in enumerate(choice.users, start=1)}
     details = [
@@ -194,14 +194,14 @@ def _lists_sentence(choice: UserChoice) -> str:
     first, second = choice.runs
     runs = f"`{first.run_id}` and `{second.run_id}`"
     return (
-        f"Recommendations are computed from the weights of {runs} (seed {first.seed}), for the whole catalogue less "
-        f"what the test leaves out. {HIT} marks relevant items of the test."
+        f"Recommendations are computed from the weights of {runs} (seed {first.seed}), over the whole catalogue "
+        f"without the items that the test excludes. {HIT} marks relevant items of the test."
     )
 
 
 def _note(choice: UserChoice) -> str:
     seeds = f"Values are means over {choice.n_seeds} seeds. " if choice.n_seeds > 1 else ""
-    return f"{seeds}Users with the largest differences are not typical; those at random are drawn from all others."
+    return f"{seeds}Users with the largest differences are not typical. Random users are drawn from all others."
 
 
 def _grid(choice: UserChoice, names: Mapping[str, str]) -> Grid:
@@ -250,7 +250,7 @@ def _listed(titles: Sequence[str], n: int) -> str:
 
 
 def shortened(title: str, longest: int = _LONGEST) -> str:
-    """A title on one line, cut where it is long.
+    """A title on one line, cut to `longest` characters.
 
     Example:
         >>> shortened("Alien\\n(1979)"), len(shortened("word " * 40))

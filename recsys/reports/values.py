@@ -1,4 +1,4 @@
-"""Values per user of all cells, from the runs' values per query."""
+"""Values per user of all cells, computed from the runs' values per query."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Values:
-    """The test of a comparison, query by query.
+    """Test metrics of all cells for each query.
 
     Attributes:
-        queries: (n_queries,) rows: query, user, n_history, n_positives; the same for all cells.
-        metrics: By metric, (n_queries, n_cells) values, averaged over each cell's seeds; NaN where a metric is not
-            defined for a query. Metrics that only exist for all queries together, such as coverage, are not here.
-        by_seed: The same before averaging, (n_queries, n_seeds, n_cells).
-        segments: The same of one metric by segment of the relevant items, as in "items=cold"; NaN for queries without
-            a relevant item in the segment. Empty if a run has no such values.
+        queries: A table with the columns query, user, n_history and n_positives; the same for all cells.
+        metrics: (n_queries, n_cells) values by metric, averaged over each cell's seeds; NaN if a metric is not defined
+            for a query. Metrics of all queries together, such as coverage, are not included.
+        by_seed: (n_queries, n_seeds, n_cells) values by metric, before averaging.
+        segments: (n_queries, n_seeds, n_cells) values of one metric by segment of the relevant items, as in
+            "items=cold"; NaN for queries without a relevant item in the segment. Empty if a run has no such values.
     """
 
     queries: pl.DataFrame
@@ -36,16 +36,16 @@ class Values:
     segments: dict[str, Floats] = field(default_factory=dict)
 
     def per_user(self, metric: str) -> UserValues:
-        """Values whose mean is the metric, and whose spread is that of users.
+        """Values of users whose mean is the metric over queries, and whose spread is that of users.
 
-        Where every user has one query, these are the queries' values. Else each user's are
-        m + (sum of own - m × number of own) / (mean number), with m the mean over queries: the linearised ratio
-        estimator, under which queries of one user count as dependent.
+        If every user has one query, these are the queries' values. Otherwise a user with the sum s over n queries has
+        the value m + (s - m n) / k, with m the mean over queries and k the mean number of queries per user. This is the
+        linearised ratio estimator, by which queries of one user count as dependent.
         """
         return self.of_users(self.by_seed[metric])
 
     def of_users(self, table: Floats) -> UserValues:
-        """Values of users likewise from a table of queries (n_queries, n_seeds, n_cells); NaN is ignored."""
+        """The same from a table of queries (n_queries, n_seeds, n_cells); queries with NaN are ignored."""
         defined = ~np.isnan(table[:, 0, 0])
         users, owner = np.unique(self.queries[USER_COLUMN].to_numpy()[defined], return_inverse=True)
         table = table[defined]
@@ -59,7 +59,7 @@ class Values:
 
     @property
     def n_users(self) -> int:
-        """Users of the test."""
+        """Number of test users."""
         return self.queries[USER_COLUMN].n_unique()
 
 
@@ -67,13 +67,14 @@ def load_values(cells: Sequence[Cell], store: Store, metrics: Sequence[str], seg
     """Read and align the values of all runs.
 
     Args:
-        cells: With their runs.
-        store: Where the values are.
-        metrics: To read.
-        segments_of: The metric to read by segments of items too.
+        cells: Cells with their runs.
+        store: The store with the values.
+        metrics: Metrics to read.
+        segments_of: Metric that is read by segments of items too; None for none.
 
     Raises:
         ComparisonError: If the runs were not tested on the same queries, or a metric is not defined on the same ones.
+        RecsysError: If the values of a run cannot be read.
     """
     names = {name: segment_column(name, str(segments_of)) for name in cells[0].records[0].segments if segments_of}
     columns = [*KEYS, *metrics, *names.values()]

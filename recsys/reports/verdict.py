@@ -1,4 +1,4 @@
-"""The three answers of the first screen: which cell is best, how sure that is, and at what cost."""
+"""The three answers of the first screen: the best cell, its significance and its cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recsys.reports.costs import Cost
 from recsys.reports.formatting import ABSENT, count, interval, megabytes, metric_name, number, p_value, seconds, times
 from recsys.reports.scores import Pair
 
-_NAMED = 4  # cells in a sentence before the rest is only counted
+_NAMED = 4  # most cells in a sentence; the others are counted
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Answer:
 
 
 def verdict(comparison: Comparison) -> list[Answer]:
-    """By the first metric."""
+    """The best cell by the first metric, its significance and its cost."""
     return [_best(comparison), _certainty(comparison), _cost(comparison)]
 
 
 def total_seconds(cost: Cost) -> float | None:
-    """Of encoding, training and testing a cell once; None where nothing was timed."""
+    """Seconds of encoding, training and testing a cell once; None if nothing was timed."""
     known = [value for value in (cost.encode, cost.train, cost.test) if value is not None]
     return sum(known) or None
 
@@ -77,7 +77,7 @@ def _certainty(comparison: Comparison) -> Answer:
 
 
 def _with_seeds(pair: Pair) -> Iterator[str]:
-    """The lead over the next cell with its interval for new users and new seeds."""
+    """The interval of the lead over the next cell for new users and new seeds."""
     own = pair.difference
     if own.low_with_seeds is not None and own.high_with_seeds is not None:
         yield f"With the variance of seeds {interval(-own.high_with_seeds, -own.low_with_seeds, signed=True)}"
@@ -114,7 +114,7 @@ def _against_baseline(comparison: Comparison, time: float | None) -> Iterator[st
 
 
 def _cheaper(comparison: Comparison, best: Row, time: float | None) -> Iterator[str]:
-    """The least costly cell among those that are not significantly worse than the best."""
+    """A sentence about the cheapest cell that is not significantly worse than the best."""
     costs = {label: total_seconds(comparison.row(label).cost) for label in equals(comparison)}
     known = {label: cost for label, cost in costs.items() if cost is not None}
     if time is None or not known:

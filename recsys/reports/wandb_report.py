@@ -9,21 +9,21 @@ from typing import Any
 from recsys.tracking.wandb import AUTO, begin
 
 TABLE = "comparison"
-TIMEOUT = 5.0  # seconds for the server to answer, before files are kept only
+TIMEOUT = 5.0  # seconds that the server may take to answer; after that only files are kept
 
 
 def log_to_wandb(
     project: str, folder: Path, rows: Sequence[Mapping[str, Any]], files: Mapping[str, Path], title: str, own_id: str
 ) -> None:
-    """Log a report as a wandb run of its own; the same comparison continues it.
+    """Log a report as a separate wandb run, which the same comparison continues.
 
     Args:
-        project: Of wandb.
-        folder: Of the report, where wandb keeps its own files.
+        project: wandb project.
+        folder: The report's folder, where wandb keeps its files.
         rows: The table, one row for each cell.
-        files: The report's files by name, which become an artifact; pages and pictures are shown, too.
-        title: The wandb run's name.
-        own_id: The wandb run's id.
+        files: The report's files by name, which become an artifact; png and html files are shown too.
+        title: Name of the wandb run.
+        own_id: Id of the wandb run.
     """
     import wandb
 

@@ -1,4 +1,4 @@
-"""Which comparisons are windows of time of one experiment, so that their tests can be pooled."""
+"""Checks that comparisons are windows of time of one experiment, so that their tests can be pooled."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.run_id import flatten
 
 CUTS = ("train_from", "validation_from", "test_from", "test_until")  # keys of conf/split/temporal.yaml
-_OF_WINDOW = ("split_fingerprint",)  # keys of a protocol that differ between windows
+_OF_WINDOW = ("split_fingerprint",)  # keys of a protocol that may differ between windows
 
 
 def check_windows(comparisons: Mapping[str, Comparison]) -> None:
     """Raise an error unless these are windows of time of one experiment, in the order of time.
 
     Raises:
-        ComparisonError: Saying what differs, or which tests overlap.
+        ComparisonError: If settings differ, or tests overlap; the message names them.
     """
     if len(comparisons) < 2:
         raise ComparisonError(
@@ -32,12 +32,12 @@ def check_windows(comparisons: Mapping[str, Comparison]) -> None:
         if begin < end:
             raise ComparisonError(
                 f"the test of {later} begins on {begin}, before that of {earlier} ends on {end}: an interaction would "
-                "count twice. Select runs whose tests do not overlap."
+                "be tested twice. Select runs whose tests do not overlap."
             )
 
 
 def in_order_of_time(groups: Iterable[Sequence[Record]]) -> list[Sequence[Record]]:
-    """Groups of runs by the beginning of their test.
+    """Sort groups of runs by the period of their test.
 
     Raises:
         ComparisonError: If a run has no period of its test.
@@ -49,7 +49,7 @@ def period_of_test(record: Record) -> tuple[str, str]:
     """The dates of the first and the last interaction of a run's test.
 
     Raises:
-        ComparisonError: If the record has none, as that of a run on data without timestamps.
+        ComparisonError: If the record has none, such as that of a run on data without timestamps.
     """
     found = record.data_statistics
     if "test_from" not in found:
@@ -61,7 +61,7 @@ def period_of_test(record: Record) -> tuple[str, str]:
 
 
 def _settings(comparison: Comparison) -> dict[str, str]:
-    """All that must be equal in all windows."""
+    """The settings that must be equal in all windows."""
     record = comparison.records[0]
     split: dict[str, Any] = {f"split.{key}": value for key, value in flatten(record.config.get("split") or {})}
     protocol = {key: value for key, value in flatten(record.protocol) if key not in _OF_WINDOW}
@@ -78,6 +78,6 @@ def _check_equal(settings: Mapping[str, Mapping[str, str]]) -> None:
             lines.append(f"  {key}: " + "; ".join(f"{value} in {name}" for name, value in values.items()))
     if lines:
         raise ComparisonError(
-            "windows of time must differ in the cuts of their split alone:\n" + "\n".join(lines) + "\nSelect runs of "
+            "windows of time must only differ in the cuts of their split:\n" + "\n".join(lines) + "\nSelect runs of "
             "one study, as in study.name=rolling."
         )

@@ -13,7 +13,7 @@ from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
-SHORTEST = 4  # characters of an id that may abbreviate it
+SHORTEST = 4  # least number of characters that abbreviate a run's id
 
 
 def store_of(cfg: DictConfig) -> Store:
@@ -22,7 +22,7 @@ def store_of(cfg: DictConfig) -> Store:
 
 
 def one_run(cfg: DictConfig, key: str) -> Record:
-    """The run that `run` or `other` names.
+    """The run that the key `run` or `other` names by its id or the beginning of its id.
 
     Raises:
         ConfigError: If the key is empty, or names no run or several.
@@ -49,7 +49,7 @@ def chosen_runs(cfg: DictConfig) -> list[Record]:
     """The runs that match `select` and `tag`, tested or not.
 
     Raises:
-        ConfigError: If the store has no run, or a filter fits none.
+        ConfigError: If the store has no run, or no run matches.
     """
     records = store_of(cfg).records()
     if not records:

@@ -1,4 +1,4 @@
-"""Deletion of runs: listed first, done if confirmed."""
+"""Deletion of runs: they are listed first, and deleted only with `confirm=true`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from recsys.tracking.store import Store
 
 
 def delete_runs(cfg: DictConfig, console: Console) -> int:
-    """Delete the chosen runs, or only list them without `confirm=true`; 1 if one is being made and stays.
+    """Delete the chosen runs, or only list them without `confirm=true`.
+
+    Returns:
+        The exit status: 1 if a run was kept because another process is making it, else 0.
 
     Raises:
         ConfigError: If no run is selected.
@@ -34,7 +37,7 @@ def delete_runs(cfg: DictConfig, console: Console) -> int:
     busy = [run_id for run_id in ids if not _is_deleted(store, run_id)]
     console.print(f"Deleted {len(ids) - len(busy)} of {what}.", highlight=False)
     for run_id in busy:
-        console.print(f"{run_id} is being made by another process, and stays.", style="red", highlight=False)
+        console.print(f"{run_id} is being made by another process and was kept.", style="red", highlight=False)
     return 1 if busy else 0
 
 

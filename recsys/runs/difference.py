@@ -19,12 +19,19 @@ ABSENT = "(absent)"
 
 
 def diff_runs(cfg: DictConfig, console: Console) -> int:
-    """Print the settings that differ between two runs, and all of their metrics with the differences."""
+    """Print the settings that differ between two runs, and all of their metrics with the differences.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        ConfigError: If `run` or `other` names no run or several.
+    """
     one, other = one_run(cfg, "run"), one_run(cfg, "other")
     heads = [f"{record.name} seed {record.seed}\n{record.run_id}" for record in (one, other)]
     moving, still = config_differences(one, other)
     _print_pairs("settings that differ", moving, heads, console)
-    _print_pairs("settings that differ and move no result", still, heads, console)
+    _print_pairs("settings that differ without effect on results", still, heads, console)
     _print_pairs("made with", differences(made_with(one), made_with(other)), heads, console)
     protocol = differences(dict(flatten(one.protocol)), dict(flatten(other.protocol)))
     _print_pairs("protocol", protocol, heads, console)
@@ -35,7 +42,7 @@ def diff_runs(cfg: DictConfig, console: Console) -> int:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Both values of each key where they differ.
+    """Both values of each key whose values differ.
 
     Example:
         >>> differences({"a": 1, "b": 2}, {"b": 3, "c": 4})
@@ -46,7 +53,7 @@ def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, t
 
 
 def config_differences(one: Record, other: Record) -> tuple[dict[str, tuple[Any, Any]], dict[str, tuple[Any, Any]]]:
-    """Config keys that differ: those that results depend on, and the others."""
+    """The config keys that differ: first those that results depend on, then the others."""
     known = influential(one.config).keys() | influential(other.config).keys()
     found = differences(settings(one), settings(other))
     found |= {key: pair for key, pair in differences(one.choices, other.choices).items() if key not in found}
@@ -55,12 +62,12 @@ def config_differences(one: Record, other: Record) -> tuple[dict[str, tuple[Any,
 
 
 def made_with(record: Record) -> dict[str, Any]:
-    """Versions, checkout and machine of a run, by name."""
+    """Versions, git state and machine of a run, by name."""
     return {**record.versions, **(record.git or {}), **record.machine}
 
 
 def metrics_table(one: Mapping[str, float], other: Mapping[str, float], heads: list[str]) -> TextTable:
-    """Two runs' metrics side by side, with the second's less the first's."""
+    """Two runs' metrics side by side, with their difference (second minus first)."""
     table = TextTable(["metric", *heads, "difference"])
     for name in dict.fromkeys([*one, *other]):
         a, b = one.get(name), other.get(name)

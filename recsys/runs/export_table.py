@@ -1,4 +1,4 @@
-"""The runs of a store as one table for other tools: parquet, csv or DuckDB."""
+"""The runs of a store as a table for other tools: parquet, csv or DuckDB."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ RUN_ID = "run_id"
 
 
 def export_runs(cfg: DictConfig, console: Console) -> int:
-    """Write the chosen runs into one file, by the ending of its name.
+    """Write the chosen runs into one file, whose format is the ending of its name.
+
+    Returns:
+        The exit status, 0.
 
     Raises:
-        ConfigError: If the ending is unknown, or the package duckdb is missing where it is needed.
+        ConfigError: If no run is chosen, the ending is unknown, or a DuckDB file needs the missing package duckdb.
         RecsysError: If the file cannot be written.
     """
     path = Path(cfg.output)
@@ -46,7 +49,7 @@ def export_runs(cfg: DictConfig, console: Console) -> int:
 
 
 def runs_frame(records: Sequence[Record]) -> pl.DataFrame:
-    """One row for each run: what it is, the config keys in which the runs differ, metrics, seconds, cost, status."""
+    """One row for each run: name, status, times, costs, the config keys in which the runs differ, and metrics."""
     config = varying([settings(record) for record in records])
     groups = [list(map(_facts, records)), config, [record.metrics for record in records]]
     columns = {key: [row.get(key) for row in rows] for rows in groups for row in rows for key in row}
@@ -54,7 +57,7 @@ def runs_frame(records: Sequence[Record]) -> pl.DataFrame:
 
 
 def varying(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows, less the keys that have one value in all of them.
+    """The rows without the keys that have the same value in all of them; keys begin with `config.`.
 
     Example:
         >>> varying([{"a": 1, "b": 1}, {"a": 2, "b": 1, "c": 0}])
@@ -88,7 +91,7 @@ def _facts(record: Record) -> dict[str, Any]:
 
 
 def _series(name: str, values: Sequence[Any]) -> pl.Series:
-    """A column of one type: truth, numbers or words; lists and mixtures are words."""
+    """A column of one type: Boolean, numbers or strings; lists and mixed types become strings."""
     kinds = {type(value) for value in values if value is not None}
     if kinds <= {int, float}:
         return pl.Series(name, values, dtype=pl.Float64 if float in kinds else pl.Int64)
@@ -112,7 +115,7 @@ def _csv(frame: pl.DataFrame) -> bytes:
 
 
 def _write_duckdb(path: Path, frames: Mapping[str, pl.DataFrame]) -> None:
-    """Replace these tables in one transaction: other tables and views of the file stay."""
+    """Replace these tables in one transaction, so that other tables and views of the file are kept."""
     try:
         import duckdb
     except ModuleNotFoundError as error:
@@ -133,7 +136,7 @@ def _write_duckdb(path: Path, frames: Mapping[str, pl.DataFrame]) -> None:
 
 
 def _per_user(records: Sequence[Record], store: Store) -> pl.DataFrame:
-    """Values of each query of all tested runs, with the runs' ids."""
+    """The metrics of each query of all tested runs, with the runs' ids."""
     tested = [record.run_id for record in records if record.is_finished and record.config.get("test", True)]
     frames = [store.per_user(run_id).select(pl.lit(run_id).alias(RUN_ID), pl.all()) for run_id in tested]
     return pl.concat(frames, how="diagonal") if frames else pl.DataFrame(schema={RUN_ID: pl.String})

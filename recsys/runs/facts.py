@@ -10,18 +10,18 @@ from recsys.tracking.record import Record
 from recsys.tracking.run_folder import in_folder
 from recsys.tracking.run_id import flatten
 
-NO_SETTINGS = ("choices", "overrides", "paths", "tags", "seed")  # shown separately, or paths
+NO_SETTINGS = ("choices", "overrides", "paths", "tags", "seed")  # shown separately, or without effect on results
 
 
 def settings(record: Record) -> dict[str, Any]:
-    """A run's configuration by dotted key, without keys that differ between any two runs and search ranges."""
+    """A run's configuration by dotted key, without NO_SETTINGS, search ranges and traits."""
     own = {key: value for key, value in record.config.items() if key not in NO_SETTINGS}
     flat = flatten(in_folder(own, str(record.config.get("paths", {}).get("run_dir"))))
     return {key: value for key, value in flat if not {"search", "traits"} & set(key.split("."))}
 
 
 def identity(record: Record) -> dict[str, Any]:
-    """A run's name and state."""
+    """A run's id, name, status and further facts, by column."""
     return {
         "id": record.run_id,
         "name": record.name,
@@ -36,13 +36,13 @@ def identity(record: Record) -> dict[str, Any]:
 
 
 def _data_name(record: Record) -> str | None:
-    """The data set's own name, such as that of a table, or the choice of `data`."""
+    """The data set's own name, such as that of a table, or the chosen option of `data`."""
     name = record.protocol.get("data")
     return name if isinstance(name, str) else record.choices.get("data")
 
 
 def monitored(record: Record, stage: str) -> float | None:
-    """The value of the monitored metric (`monitor`), of validation or of the test."""
+    """The value of the monitored metric (`monitor`) in a stage, "val" or "test"; None if the run lacks it."""
     metric = str(record.config.get("monitor", "")).partition("/")[2]
     return record.metrics.get(f"{stage}/{metric}")
 
@@ -53,7 +53,7 @@ def summary(record: Record) -> dict[str, Any]:
 
 
 def fact(record: Record, key: str) -> Any:
-    """A column of `summary`, a metric, a choice or a value of the configuration; None where the run has none."""
+    """A column of `summary`, a metric, a chosen option or a config value of a run; None if it has none."""
     for facts in (summary(record), record.metrics, record.choices, dict(flatten(record.config))):
         if key in facts:
             return facts[key]
@@ -61,7 +61,7 @@ def fact(record: Record, key: str) -> Any:
 
 
 def keys_of_all(records: Iterable[Record]) -> list[str]:
-    """All keys that `fact` knows in any of the runs."""
+    """All keys for which `fact` has a value in some run."""
     found = (
         (*summary(record), *record.metrics, *record.choices, *(key for key, _ in flatten(record.config)))
         for record in records

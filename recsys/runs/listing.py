@@ -18,11 +18,18 @@ from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
 WORDS = ("id", "name", "status", "tags", "data", "split", "created")
-OPTIONAL = ("tags", "created", "time", "status", "split", "data")  # left out where the terminal is narrow
+OPTIONAL = ("tags", "created", "time", "status", "split", "data")  # columns that a narrow terminal leaves out
 
 
 def list_runs(cfg: DictConfig, console: Console) -> int:
-    """Print the chosen runs, and the folders that have no record yet."""
+    """Print the chosen runs, and the folders that have no record yet.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        ConfigError: If the store has no run, none matches, or none has the key of `sort`.
+    """
     store = store_of(cfg)
     if store.ids() or not store.unrecorded():
         console.print(runs_table(sort_runs(chosen_runs(cfg), cfg.sort)))
@@ -31,10 +38,10 @@ def list_runs(cfg: DictConfig, console: Console) -> int:
 
 
 def sort_runs(records: Sequence[Record], sort: str) -> list[Record]:
-    """Runs in the order of a column, a metric or a config key, those without it last; a leading `-` reverses it.
+    """Sort runs by a column, a metric or a config key; a leading `-` reverses the order. Runs without it come last.
 
     Raises:
-        ConfigError: If no run has it.
+        ConfigError: If no run has the key.
     """
     key, descending = sort.removeprefix("-"), sort.startswith("-")
     known = [record for record in records if _is_known(fact(record, key))]
@@ -47,7 +54,7 @@ def sort_runs(records: Sequence[Record], sort: str) -> list[Record]:
 
 
 def runs_table(records: Sequence[Record], title: str | None = None) -> TextTable:
-    """One line for each run; a narrow terminal shows fewer columns."""
+    """A table with one row for each run; a narrow terminal shows fewer columns."""
     metrics = {str(record.config.get("monitor", "")).partition("/")[2] for record in records}
     metric = metrics.pop() if len(metrics) == 1 else "monitored"
     headers = ["id", "name", "seed", "status", "tags", "data", "split", f"val {metric}", f"test {metric}", "time"]
@@ -85,5 +92,5 @@ def _is_known(value: Any) -> bool:
 
 
 def _comparable(value: Any) -> tuple[int, Any]:
-    """Numbers before words, so that a key whose runs have both still has an order."""
+    """Numbers sort before strings, so that a column with both has an order."""
     return (0, value) if isinstance(value, (int, float)) else (1, str(value))

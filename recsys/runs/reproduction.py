@@ -1,4 +1,4 @@
-"""Making a run again from its record, and comparing every number with it."""
+"""Reproduction: making a run again from its record, and comparing every number with the recorded one."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ COLOURS = {EQUAL: "green", CLOSE: "yellow", DIFFERS: "red"}
 
 
 def reproduce_run(cfg: DictConfig, console: Console) -> int:
-    """Make a run again in a temporary store, and compare every number; 1 if one differs by more than 1e-6.
+    """Make a run again in a temporary store, and compare every number with the recorded one.
+
+    Returns:
+        The exit status: 1 if a number differs by more than 1e-6, else 0.
 
     Raises:
-        ConfigError: If the run failed.
+        ConfigError: If `run` names no run or several, or the run failed.
     """
     record = one_run(cfg, "run")
     if not record.is_finished:
@@ -56,7 +59,9 @@ def reproduce_run(cfg: DictConfig, console: Console) -> int:
 
 
 def recorded_config(record: Record, folder: Path, cfg: DictConfig) -> DictConfig:
-    """The recorded configuration, with its store in `folder`, the cache of `cfg` or none, and without loggers.
+    """The recorded configuration, with a store in `folder` and without loggers.
+
+    The cache is that of `cfg`, or an empty one with `cfg.fresh_cache`.
 
     Raises:
         ConfigError: If it names a class that is not trusted.
@@ -66,7 +71,7 @@ def recorded_config(record: Record, folder: Path, cfg: DictConfig) -> DictConfig
     cache = str(folder / "cache") if cfg.fresh_cache else cfg.paths.cache_dir
     made.paths = {"runs_dir": str(folder), "run_dir": str(folder / "unnamed"), "cache_dir": cache}
     made.logger, made.rerun = None, False
-    # Sums in another order differ in their last bits.
+    # Another number of threads changes the order of sums, and so their last bits.
     made.num_threads = made.num_threads or record.machine.get("threads")
     return made
 
@@ -80,7 +85,7 @@ def numbers(record: Record) -> dict[str, float]:
 
 
 def compare_numbers(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, str]:
-    """EQUAL, CLOSE or DIFFERS for each name; a name that only one of them has differs.
+    """EQUAL, CLOSE or DIFFERS for each name; DIFFERS if only one of them has the name.
 
     Example:
         >>> compare_numbers({"a": 0.5, "b": 0.25}, {"a": 0.5, "b": 0.5})
@@ -90,7 +95,7 @@ def compare_numbers(one: Mapping[str, float], other: Mapping[str, float]) -> dic
 
 
 def compare_queries(one: pl.DataFrame, other: pl.DataFrame) -> dict[str, str]:
-    """The same of the values of each query, by "per query: metric": the worst over the queries."""
+    """EQUAL, CLOSE or DIFFERS for each metric, the worst over all queries; keys are "per query: <metric>"."""
     if not one.select(QUERY, USER_COLUMN).equals(other.select(QUERY, USER_COLUMN)):
         return {"per query": DIFFERS}
     metrics = [name for name in dict.fromkeys([*one.columns, *other.columns]) if name not in KEYS]
@@ -112,7 +117,7 @@ def _worst(verdicts: Mapping[Any, str]) -> str:
 
 
 def _table(record: Record, again: Record, verdicts: Mapping[str, str]) -> TextTable:
-    """The metrics, and all other values that differ."""
+    """A table of the metrics, and of all other values that differ."""
     title = f"{record.name}, seed {record.seed} ({record.run_id}), made again"
     table = TextTable(["metric", "record", "again", ""], title=title, words=[""])
     before, after = numbers(record), numbers(again)

@@ -19,7 +19,14 @@ from recsys.tracking.run_id import flatten
 
 
 def show_run(cfg: DictConfig, console: Console) -> int:
-    """Print a run: its metrics, cost, settings, data, protocol and where it was made; a failed one's traceback."""
+    """Print a run's metrics, cost, settings, data, protocol, versions and machine; a failed run's traceback too.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        ConfigError: If `run` names no run or several.
+    """
     record = one_run(cfg, "run")
     print_run(Run(record, store_of(cfg).folder(record.run_id), cfg), console)
     for heading, pairs in _parts(record).items():

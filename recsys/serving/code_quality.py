@@ -1,4 +1,4 @@
-"""How good semantic IDs are: collisions, use of the codes, and neighbours kept."""
+"""Quality of semantic IDs: collisions, use of the codes, and neighbours kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-AT_ONCE = 256  # items whose distances to all others are in memory
+AT_ONCE = 256  # items whose distances to all others are in memory at once
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,14 @@ class CodeQuality:
     """Measures of the codes of a catalogue.
 
     Attributes:
-        n_items: Items.
-        n_colliding: Items that share all codes with another item.
-        largest_group: The most items with equal codes.
-        used: Different codes that items have, by level.
-        entropy: Of the codes' shares of the items, in bits, by level.
-        neighbours_kept: The mean share of an item's k nearest items by vector that are among its k nearest by the
-            vectors that the codes stand for; None for fewer than two items.
-        k: Neighbours of an item.
+        n_items: Number of items.
+        n_colliding: Number of items that share all codes with another item.
+        largest_group: Largest number of items with the same codes.
+        used: Number of different codes in use, by level.
+        entropy: Entropy of the distribution of items over codes, in bits, by level.
+        neighbours_kept: Mean share of an item's k nearest items by original vectors that are also among its k nearest
+            by reconstructed vectors; None for fewer than two items.
+        k: Number of neighbours of an item.
     """
 
     n_items: int
@@ -42,15 +42,15 @@ def code_quality(
     n_sampled: int,
     seed: int,
 ) -> CodeQuality:
-    """Measure the codes (n_items, n_levels) of items.
+    """Measure the codes of items.
 
     Args:
-        codes: Of all items.
-        vectors: (n_items, dim), which the codes were made of.
-        reconstructed: (n_items, dim), which the codes stand for.
-        k: Neighbours of an item, by Euclidean distance; ties are broken by the index.
-        n_sampled: Items whose neighbours are compared, at most.
-        seed: Of the draw of these.
+        codes: (n_items, n_levels) codes of all items.
+        vectors: (n_items, dim) vectors that the codes were made from.
+        reconstructed: (n_items, dim) vectors that the codes represent.
+        k: Number of neighbours of an item, by Euclidean distance; ties are broken by the index.
+        n_sampled: Largest number of items whose neighbours are compared.
+        seed: Seed of the sample of these items.
     """
     groups = np.unique(codes, axis=0, return_counts=True)[1]
     counts = [np.unique(column, return_counts=True)[1] for column in codes.T]
@@ -81,7 +81,7 @@ def _neighbours_kept(
 
 
 def _is_near(vectors: NDArray[np.float64], rows: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
-    """(len(rows), n) whether an item is among the k nearest of these rows, which are no neighbours of themselves."""
+    """(len(rows), n) whether an item is among the k nearest of these rows; a row is no neighbour of itself."""
     squares = np.square(vectors).sum(axis=1)
     distances = squares[rows, None] - 2 * vectors[rows] @ vectors.T + squares
     distances[np.arange(len(rows)), rows] = np.inf

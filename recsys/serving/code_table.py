@@ -16,13 +16,13 @@ IN_TRAIN, EXTRA = "in_train", "extra_code"
 
 
 def semantic_id_table(cfg: DictConfig) -> tuple[pl.DataFrame, CodeQuality]:
-    """The items' codes by an encoder's vectors, and how good they are.
+    """The items' codes, fitted on an encoder's vectors, and their quality.
 
     The columns are `item_id`, `code_1` and so on, `extra_code`, which distinguishes items with equal codes, and
     `in_train`, whether the codes were fitted on the item.
 
     Args:
-        cfg: Of `recsys semantic_ids`.
+        cfg: Configuration of `recsys semantic_ids`.
     """
     split = load_split(cfg)
     vectors, train = text_features(cfg, split).vectors, torch.from_numpy(split.warm_items)

@@ -22,7 +22,12 @@ from recsys.support.ids import ids_of_key
 
 
 def with_new_items(cfg: DictConfig, served: Served, console: Console) -> Served:
-    """The model with the items of `items=`, if there are any, after those that it was made on."""
+    """The model with the new items of the file `items=`, if it is given, after the run's items.
+
+    Raises:
+        ConfigError: If the model cannot represent new items.
+        DataError: If the file is malformed.
+    """
     if cfg["items"] is None:
         return served
     check_serves_new_items(served)
@@ -39,7 +44,12 @@ def with_new_items(cfg: DictConfig, served: Served, console: Console) -> Served:
 
 
 def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Served, ServedUsers]:
-    """The users that the configuration names, and the model with a new user's text."""
+    """The users that the configuration names, and the model with a new user's text.
+
+    Raises:
+        ConfigError: If a user is not in the data, or the model cannot represent new users.
+        DataError: If the file of users is malformed, or an item is unknown.
+    """
     if cfg.users == ALL_USERS:
         return served, known_users(served)
     if cfg.users is not None:

@@ -18,22 +18,22 @@ from recsys.serving.ranking import Ranking, chunks
 from recsys.serving.users import ServedUsers
 
 EXACT, LEAVE_ONE_OUT, GRADIENTS = "exact sum", "leave-one-out", "integrated gradients"
-AUTOMATIC = "auto"  # the exact sum where the score is one, else leave-one-out
-METHODS = {"leave_one_out": LEAVE_ONE_OUT, "integrated_gradients": GRADIENTS}  # that can be chosen
-ENTRIES_AT_ONCE = 16_000_000  # entries computed for histories at once
+AUTOMATIC = "auto"  # the exact sum if the score is a sum over history items, otherwise leave-one-out
+METHODS = {"leave_one_out": LEAVE_ONE_OUT, "integrated_gradients": GRADIENTS}  # by value of explain_method
+ENTRIES_AT_ONCE = 16_000_000  # array entries of histories that are computed at once
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Contributions of each user's history items to each recommendation, U users, K each.
+    """Contributions of history items to recommendations: n items for each of K recommendations of U users.
 
     Attributes:
-        items: (U, K, n) items of the history, the one that adds most first; -1 where fewer add anything.
-        parts: (U, K, n) what each adds to the score; 0 there.
-        base: (U, K) what no item of the history carries, such as an item's bias; None by leave-one-out.
-        method: `exact sum`: the parts of all of the history and the base are the score. `leave-one-out`: a part is by
-            how much the score falls without the item; parts do not add up to the score. `integrated gradients`: all
-            parts and the base, the score of a history of average items, are the score, up to an integral's error.
+        items: (U, K, n) items of the history, the largest contribution first; -1 if fewer contribute.
+        parts: (U, K, n) contribution of each item to the score; 0 where `items` is -1.
+        base: (U, K) share of the score that belongs to no history item, such as an item's bias; None for leave-one-out.
+        method: `exact sum`: the score is the sum of all parts and the base. `leave-one-out`: a part is the decrease of
+            the score without the item; parts do not add up to the score. `integrated gradients`: the score is the sum
+            of all parts and the base, the score of a history of average items, up to the integral's error.
     """
 
     items: Tensor
@@ -43,47 +43,47 @@ class Reasons:
 
 
 def check_explains(served: Served, how: str = AUTOMATIC) -> None:
-    """Raise an error for a model without a history, or with one text for it, or without the needed gradients.
+    """Raise an error for a model whose scores cannot be explained by history items.
 
     Raises:
-        ConfigError: If so.
+        ConfigError: If the model reads no history, reads a text about the user, or lacks the gradients of `how`.
     """
     if served.model.user_prompt is not None:
         raise ConfigError(
-            "n_reasons=… names the items of a history that carry a score; this run has profile=text, which reads "
-            "what was written of a user as a whole. Use a run with profile=mean, attention, recurrent or transformer."
+            "n_reasons=… explains a score by the items of a history; this run has profile=text, which reads "
+            "a text about the user as a whole. Use a run with profile=mean, attention, recurrent or transformer."
         )
     if not served.model.reads_history:
         ranker, profile = (served.run.cfg.choices[group] for group in ("ranker", "profile"))
         raise ConfigError(
-            f"n_reasons=… names the items of a history that carry a score; this run has ranker={ranker} "
+            f"n_reasons=… explains a score by the items of a history; this run has ranker={ranker} "
             f"profile={profile}, "
-            "which reads no history: a vector of a whole user or item cannot be attributed to one item. Use "
+            "which reads no history. Use "
             "a run with a profile of the history (profile=mean, attention, recurrent, transformer) or ranker=itemknn, "
             "ease or als."
         )
     if METHODS.get(how) == GRADIENTS and served.model.ranker.reads_history:
         raise ConfigError(
-            f"explain_method={how} follows the vectors of the history's items through a profile, and "
+            f"explain_method={how} needs a profile with gradients by the vectors of the history's items, and "
             f"ranker={served.run.cfg.choices.ranker} has none. Use explain_method={AUTOMATIC}."
         )
 
 
 @torch.no_grad()
 def explain(served: Served, users: ServedUsers, ranking: Ranking, n: int, how: str = AUTOMATIC) -> Reasons:
-    """The `n` items of each user's history that add most to each of the user's recommendations.
+    """The `n` items of each user's history that contribute most to each of the user's recommendations.
 
-    Only items that the model reads have parts: the newest items of a history.
+    Only the items that the model reads, the newest of a history, contribute.
 
     Args:
         served: The model and its catalogue.
         users: The users that get recommendations.
         ranking: Their recommended items.
-        n: Items to name.
+        n: Number of history items for each recommendation.
         how: `auto`, or one of `METHODS`.
 
     Raises:
-        ConfigError: If the model reads no history, or has no gradients and the method needs them.
+        ConfigError: If the model's scores cannot be explained so; see `check_explains`.
     """
     check_explains(served, how)
     method, top_k = method_of(served, how), ranking.items.shape[1]
@@ -98,14 +98,14 @@ def explain(served: Served, users: ServedUsers, ranking: Ranking, n: int, how: s
 
 
 def method_of(served: Served, how: str = AUTOMATIC) -> str:
-    """The method that explains a model's scores."""
+    """The method that explains a model's scores: EXACT, LEAVE_ONE_OUT or GRADIENTS."""
     return (EXACT if _is_exact(served) else LEAVE_ONE_OUT) if how == AUTOMATIC else METHODS[how]
 
 
 def contributions(served: Served, batch: UserBatch, items: Tensor, method: str) -> tuple[Tensor, Tensor]:
     """Contributions (B, L, N) of the histories (B, L) to the scores of `items` (B, N), and the base (B, N).
 
-    An item that is in a history more than once has its whole part at the first position, and 0 at the others.
+    An item that is in a history more than once has its whole contribution at its first position, and 0 at the others.
     """
     same = (batch.history.unsqueeze(2) == batch.history.unsqueeze(1)) & _pairs(batch.history_mask)
     first = batch.history_mask & ~(same.tril(-1).any(dim=2))
@@ -131,7 +131,7 @@ def _exact(served: Served, batch: UserBatch, items: Tensor, counts: Tensor) -> t
     if isinstance(ranker, Explainable):
         weights = ranker.item_weights(batch.history, items)
         return weights, weights.new_zeros(items.shape)
-    # Linear in a mean: the score is the mean of what those who did one of the items each are scored.
+    # The score is linear in the mean of the history, so it is the mean of the scores of one-item histories.
     none = UserBatch(batch.idx, batch.history[:, :0], batch.history_mask[:, :0])
     base = _scores(served, none, items)
     each = _expanded(batch, batch.history.unsqueeze(2), batch.history_mask.unsqueeze(2))
@@ -144,7 +144,7 @@ def _without_each(served: Served, batch: UserBatch, items: Tensor, same: Tensor)
     n_users, length = batch.history.shape
     whole = _scores(served, batch, items)
     kept = batch.history_mask.unsqueeze(1) & ~same  # (B, which is left out, L)
-    order = (~kept).byte().argsort(dim=2, stable=True)  # the others close ranks
+    order = (~kept).byte().argsort(dim=2, stable=True)  # kept items first, in their order
     history = batch.history.unsqueeze(1).expand(-1, length, -1).gather(2, order)
     kept = kept.gather(2, order)
     left = _expanded(batch, history.masked_fill(~kept, 0), kept)
@@ -157,7 +157,7 @@ def _scores(served: Served, batch: UserBatch, items: Tensor) -> Tensor:
 
 
 def _expanded(batch: UserBatch, history: Tensor, mask: Tensor) -> UserBatch:
-    """Each user L times, with histories (B, L, M)."""
+    """Repeat each of B users L times, with the histories (B, L, M)."""
     return UserBatch(batch.idx.repeat_interleave(history.shape[1]), history.flatten(0, 1), mask.flatten(0, 1))
 
 
@@ -182,7 +182,7 @@ def _explain_chunk(
 
 
 def _rows(served: Served, users: ServedUsers, top_k: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of users, as many at once as memory allows."""
+    """Chunks of users, each as large as memory allows."""
     longest = min(served.max_history, int(users.history.lengths.max(initial=1)))
     entries = longest * max(longest, top_k) * max(1, served.item_vectors.shape[1])
     size = max(1, ENTRIES_AT_ONCE // max(1, entries))

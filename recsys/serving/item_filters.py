@@ -1,4 +1,4 @@
-"""Filters of the candidates: items that a file lists, and items whose columns fit."""
+"""Filters of the candidates: items that a file lists, and items whose columns fulfil a condition."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def allowed_items(
     candidates: str | None,
     text: TextFormat = PLAIN,
 ) -> NDArray[np.bool_] | None:
-    """(n_items,) items that pass both filters; None without filters.
+    """(n_items,) whether an item passes both filters; None without filters.
 
     Args:
-        items: Of the run.
-        where: A condition over their columns.
-        candidates: A file of ids.
-        text: How it is written, if it is text.
+        items: Items of the run.
+        where: An SQL condition over their columns.
+        candidates: Path of a file of ids.
+        text: Format of the file, if it is text.
 
     Raises:
-        ConfigError: If the condition is none over the columns of the items, or nothing is left.
+        ConfigError: If the condition is invalid for the columns of the items, or no item is left.
         DataError: If the candidates' file is missing, malformed, or has an unknown id.
     """
     if where is None and candidates is None:
@@ -49,7 +49,7 @@ def allowed_items(
 
 
 def _where(items: pl.DataFrame, where: str) -> NDArray[np.bool_]:
-    """The items that fulfil a condition over typed columns or, where these do not fit it, over columns of texts."""
+    """(n_items,) whether an item fulfils a condition over typed columns or, if that fails, over columns of strings."""
     typed = with_types(items)
     kept = _selected(typed, where)
     if isinstance(kept, Exception) and not isinstance(texts := _selected(items, where), Exception):
@@ -74,9 +74,9 @@ def _selected(items: pl.DataFrame, where: str) -> pl.Series | Exception:
 
 
 def with_types(items: pl.DataFrame) -> pl.DataFrame:
-    """Columns of texts that all are numbers or truth values as such: files of text have no types.
+    """Convert string columns that only hold numbers or Booleans, since text files have no types.
 
-    Ids and numbers with leading zeros, such as postcodes, stay texts. Beside numbers, empty texts are null.
+    Ids and numbers with leading zeros, such as postcodes, stay strings. Empty strings become null in numeric columns.
 
     Example:
         >>> films = pl.DataFrame({"item_id": ["1"], "year": ["1995"], "stars": ["3.5"], "code": ["007"]})
@@ -115,7 +115,7 @@ def item_rows(items: pl.DataFrame, ids: pl.Series, label: str) -> NDArray[np.int
     """The index of each id.
 
     Raises:
-        DataError: If one is unknown; `label` names where it was found.
+        DataError: If an id is unknown; `label` names its source in the message.
     """
     rows = to_index(ids, items[schema.ITEM_ID])
     if rows.null_count():

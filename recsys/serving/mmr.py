@@ -12,22 +12,22 @@ from recsys.schema import ConfigError
 from recsys.serving.model import Served
 from recsys.serving.ranking import Ranking
 
-ENTRIES_AT_ONCE = 16_000_000  # of vectors in memory
+ENTRIES_AT_ONCE = 16_000_000  # entries of vectors in memory at once
 
 
 def diverse(served: Served, pool: Ranking, top_k: int, mmr: float) -> Ranking:
     """`top_k` of each user's `pool`, chosen one after the other by maximal marginal relevance.
 
-    The next item is the one with the largest (1 − mmr)·relevance − mmr·(largest cosine with those chosen before).
+    The next item has the largest (1 − mmr)·relevance − mmr·(largest cosine with an item that was chosen before).
     Relevance is the score, scaled to 0…1 within the user's pool; the cosine is that of the items' vectors. Carbonell
     and Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing Summaries", SIGIR
     1998, with λ = 1 − mmr.
 
     Args:
-        served: What the items' vectors are of.
+        served: The model, which has the items' vectors.
         pool: The best items of each user, best first.
         top_k: Length of a list.
-        mmr: 0 keeps the ranking by score, 1 looks at it no more after the first item.
+        mmr: 0 ranks by score; 1 ranks by diversity only, after the first item.
 
     Raises:
         ConfigError: If the items have no vectors.
@@ -55,7 +55,11 @@ def check_mmr(served: Served, mmr: float) -> None:
 
 
 def intra_list_diversity(served: Served, ranking: Ranking) -> NDArray[np.float32]:
-    """(U,) 1 less the mean cosine of all pairs of each user's list; NaN for a list of fewer than two items."""
+    """(U,) 1 minus the mean cosine of all pairs of items in each user's list; NaN for fewer than two items.
+
+    Raises:
+        ConfigError: If the items have no vectors.
+    """
     real = ranking.items >= 0
     vectors = normalize(_vectors(served), dim=1)[ranking.items.clamp(min=0)] * real.unsqueeze(2)
     n = real.sum(dim=1)
@@ -77,15 +81,15 @@ def _vectors(served: Served) -> Tensor:
 
 @torch.no_grad()
 def _chosen(vectors: Tensor, items: Tensor, scores: Tensor, top_k: int, mmr: float) -> Tensor:
-    """Places (B, top_k) in the pool (B, P); entries without an item are last."""
+    """Positions (B, top_k) in the pool (B, P); entries without an item come last."""
     real = items >= 0
     relevance = _scaled(scores, real)
     candidates = vectors[items.clamp(min=0)]
-    alike = torch.zeros_like(relevance)  # to the most similar item that is chosen
+    alike = torch.zeros_like(relevance)  # cosine with the most similar chosen item
     left, rows, places = real.clone(), torch.arange(len(items)), []
     for step in range(min(top_k, items.shape[1])):
         value = (1 - mmr) * relevance - mmr * alike
-        # The first of equal ones is the best by score; entries without an item are taken last.
+        # Among equal values the first is the best by score; entries without an item are taken last.
         value = torch.where(left, value, torch.where(real, -torch.inf, torch.finfo(value.dtype).min))
         place = (value == value.amax(dim=1, keepdim=True)).byte().argmax(dim=1)
         cosine = torch.einsum("bpd,bd->bp", candidates, candidates[rows, place])

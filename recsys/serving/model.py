@@ -1,4 +1,4 @@
-"""A run's model with everything that it can recommend."""
+"""A run's model with the items that it can recommend."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Served:
     """A model with its items.
 
     Attributes:
-        run: The run that the model is of.
-        model: In evaluation mode.
+        run: The run of the model.
+        model: The model, in evaluation mode.
         items: Row i is item i of the model: first the items that can be recommended, then users' texts.
-        text_vectors: (n_items, text_dim) vectors of their texts.
-        n_items: The number of items that can be recommended.
-        tie_numbers: (n_users,) the numbers that order equal scores of the data's users; None for the users' indices.
+        text_vectors: (items.height, text_dim) vectors of their texts.
+        n_items: Number of items that can be recommended.
+        tie_numbers: (n_users,) numbers that seed the order of equal scores of each user; None for the users' indices.
     """
 
     run: Run
@@ -45,13 +45,13 @@ class Served:
 
     @cached_property
     def item_vectors(self) -> Tensor:
-        """Vectors (n_items, dim) of all items, computed once."""
+        """(items.height, dim) vectors of all items, computed once."""
         with torch.no_grad():
             return self.model.item_vectors(self.items.height)
 
     @cached_property
     def known(self) -> ItemLists:
-        """Known interactions of each user of the data in the test, oldest first."""
+        """Known items of each user of the data in the test, oldest first."""
         return histories(self.run.split, schema.TEST)
 
     @cached_property
@@ -61,7 +61,7 @@ class Served:
 
     @cached_property
     def titles(self) -> pl.Series:
-        """Name of an item: its title if the data has titles, else its text."""
+        """Names of the items: their titles if the data has titles, otherwise their texts."""
         return titles(self.items)
 
     @cached_property
@@ -73,7 +73,7 @@ class Served:
 
     @cached_property
     def known_texts(self) -> Tensor | None:
-        """(n_users, text_dim) the vectors of texts about the data's users in the test."""
+        """(n_users, text_dim) vectors of the texts about the data's users in the test; None if the model reads none."""
         return None if self.user_texts is None else self.user_texts.known_users()
 
     @property
@@ -83,12 +83,12 @@ class Served:
 
     @property
     def max_history(self) -> int:
-        """How many of the newest items of a history the model reads; 0 if it reads none."""
+        """Number of the newest items of a history that the model reads; 0 if it reads none."""
         return self.model.history_length(self.run.cfg.batches.max_history)
 
 
 def serve(run: Run) -> Served:
-    """A run's model with the catalogue that it was trained on, made once for each run."""
+    """A run's model with the catalogue that it was trained on; loaded once for each run."""
     from recsys.experiment.inputs import text_features
 
     if SERVED not in run.kept:
@@ -101,9 +101,9 @@ def serve(run: Run) -> Served:
 
 
 def tie_numbers(split: Split) -> NDArray[np.int64]:
-    """(n_users,) the numbers by which users' ties are ordered: those of their queries in the test.
+    """(n_users,) numbers that seed the order of a user's equal scores: those of the users' queries in the test.
 
-    So a list is the list that the test ranked. Users who are not tested have the numbers after these.
+    So a recommended list is the list that the test ranked. Users who are not tested have the numbers after these.
     """
     users = np.arange(split.dataset.n_users)
     queries = users if has_impressions(split) else stage_queries(split, schema.TEST).users

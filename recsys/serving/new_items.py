@@ -1,4 +1,4 @@
-"""A file of items that are new since the run, with the columns of its data."""
+"""Files of items that are new since the run, with the columns of the run's data."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from recsys.serving.model import Served
 from recsys.serving.table_files import PLAIN, TextFormat, read_table
 
 KEY = "items"
-LIST_SEPARATOR = "|"  # in a text field that is a list
+LIST_SEPARATOR = "|"  # between the entries of a list in a text field
 
 
 def check_serves_new_items(served: Served) -> None:
-    """Raise an error for new items if the model knows items by their ids only.
+    """Raise an error if the model cannot represent new items.
 
     Raises:
-        ConfigError: If the model makes nothing of an item's text.
+        ConfigError: If the model does not read the items' texts.
     """
     if served.model.features is None or served.text_vectors.shape[1] == 0:
         ranker, encoder = (served.run.cfg.choices[group] for group in ("ranker", "encoder"))
         raise ConfigError(
             f"items=… needs a run whose model reads an item's text; this one has ranker={ranker} encoder={encoder}, "
-            "which knows the items that it was made on and no others. "
+            "which represents only the items that it was trained on. "
             "Use a run with ranker=dot, mlp or cf and encoder=bert (or tfidf, gpt2)."
         )
 
 
 def template_of(cfg: DictConfig) -> str | None:
-    """The template of the item texts that a run's model reads."""
+    """The template of the item texts that a run's model reads; None if it has none."""
     return (
         cfg.get("item_text") or OmegaConf.select(cfg.data, "template") or OmegaConf.select(cfg.data, "items.template")
     )
@@ -46,18 +46,18 @@ def read_items(
     template: str | None,
     text: TextFormat = PLAIN,
 ) -> pl.DataFrame:
-    """New items: `item_id`, `text`, and the file's further columns, in the catalogue's types where it has them.
+    """Read new items: `item_id`, `text`, and the file's further columns, in the catalogue's types if it has them.
 
-    The text is the template's where the file has all of its columns, else the column `text`.
+    The text is made by the template if the file has all of its columns; otherwise it is the column `text`.
 
     Args:
-        path: A csv, jsonl or parquet file with a column `item_id`.
-        catalogue: The items that the run was made on.
-        template: Of the texts of the run's data; None if it has none.
-        text: How the file is written, if it is text.
+        path: A csv, tsv, jsonl or parquet file with a column `item_id`.
+        catalogue: The run's items.
+        template: Template of the texts of the run's data; None if it has none.
+        text: Format of the file, if it is text.
 
     Raises:
-        DataError: If the file is malformed, an id is there twice or in the catalogue already, an item has no text, or
+        DataError: If the file is malformed, an id occurs twice or is in the catalogue already, an item has no text, or
             a value does not fit the catalogue's column.
     """
     frame = read_table(path, KEY, [schema.ITEM_ID], text)
@@ -94,9 +94,9 @@ def _refuse_empty(frame: pl.DataFrame, path: Path) -> None:
 
 
 def _with_lists(frame: pl.DataFrame, needed: list[str], catalogue: pl.DataFrame) -> pl.DataFrame:
-    """Lists in the place of fields that the data's source reads as lists."""
+    """Split the fields that the data's source reads as lists."""
     for name in needed:
-        # A column that the source does not keep under its name is the one that became the categories.
+        # If the source does not keep a column under its name, it became the column of categories.
         became = name if name in catalogue.columns else schema.CATEGORIES
         if not isinstance(catalogue.schema.get(became), pl.List):
             continue

@@ -22,29 +22,29 @@ from recsys.serving.model import Served
 from recsys.serving.users import ServedUsers
 from recsys.training.recommender import Recommender
 
-N_CHECKED = 64  # texts of the catalogue that are encoded beside new ones
-TOLERANCE = 1e-4  # of a vector's entries, as a share of the largest
+N_CHECKED = 64  # catalogue texts that are encoded again together with new ones, as a check
+TOLERANCE = 1e-4  # allowed difference of a vector's entries, relative to the largest one
 
 
 def check_serves_new_users(served: Served, by_text: bool) -> None:
     """Raise an error if the model cannot represent new users.
 
     Raises:
-        ConfigError: If the profile or the ranker is blind to histories, or, for a text, if the run has no text encoder.
+        ConfigError: If profile or ranker do not read histories, or, for a text, if the run has no text encoder.
     """
     profile, encoder = (served.run.cfg.choices[group] for group in ("profile", "encoder"))
     own_vectors = traits_of(served.run.cfg.ranker).get("own_vectors", False)
     if (own_vectors or served.model.profile is not None) and not served.model.knows_new_users:
         blind = f"ranker={served.run.cfg.choices.ranker}" if own_vectors else f"profile={profile}"
         raise ConfigError(
-            f"the run has {blind}, which learns users of the data one by one and knows nothing of a new one; "
+            f"the run has {blind}, which learns a vector for each user of the data and cannot represent a new one; "
             "use a run with a profile of the history: profile=mean, attention, recurrent, transformer or text."
         )
     if by_text and served.model.features is None:
         ranker = served.run.cfg.choices.ranker
         raise ConfigError(
-            f"text=… needs a run whose model reads texts; ranker={ranker} knows the items that it "
-            "was made on and no others. Use a run with ranker=dot, mlp or cf, or name items by history=[item ids]."
+            f"text=… needs a run whose model reads texts; ranker={ranker} represents only the items that it "
+            "was trained on. Use a run with ranker=dot, mlp or cf, or name items by history=[item ids]."
         )
     if by_text and (not served.model.knows_new_users or served.text_vectors.shape[1] == 0):
         raise ConfigError(
@@ -54,10 +54,10 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
 
 
 def with_text(served: Served, text: str) -> Served:
-    """The model with a text as a further item, the last one, for histories only: it is not recommended.
+    """The model with a text as a further, last item. The item can be in histories and is never recommended.
 
     Raises:
-        ConfigError: If the encoder finds nothing in the text.
+        ConfigError: If the encoder knows no word of the text.
     """
     extended, unread = with_texts(served, [text])
     if len(unread):
@@ -66,7 +66,7 @@ def with_text(served: Served, text: str) -> Served:
 
 
 def with_texts(served: Served, texts: Sequence[str]) -> tuple[Served, NDArray[np.int64]]:
-    """The model with texts as items after all others, and which of the texts have no known word."""
+    """The model with texts as further, last items, and the indices of texts without a word that the encoder knows."""
     ids = {schema.ITEM_ID: [None] * len(texts), schema.TEXT: list(texts)}
     items = pl.DataFrame(ids, schema_overrides={schema.ITEM_ID: pl.String})
     extended = replace(with_items(served, items), n_items=served.n_items)
@@ -74,8 +74,13 @@ def with_texts(served: Served, texts: Sequence[str]) -> tuple[Served, NDArray[np
 
 
 def with_profile_texts(served: Served, users: ServedUsers, words: Sequence[str]) -> ServedUsers:
-    """New users with the texts for a profile that reads texts: their words or, if empty, the template with
-    their items."""
+    """New users with their texts, for a profile that reads texts; otherwise the users as they are.
+
+    Args:
+        served: The model.
+        users: New users (U).
+        words: (U) the users' own texts; an empty one is replaced by the run's template with the user's items.
+    """
     texts = served.user_texts
     if texts is None:
         return users
@@ -88,11 +93,11 @@ def with_items(served: Served, items: pl.DataFrame) -> Served:
     """The model with further items at the end: cold items, represented by their texts only.
 
     Args:
-        served: The model with the items that it has.
-        items: `item_id`, `text`, and those of the catalogue's further columns that there are.
+        served: The model with its items.
+        items: New items with `item_id`, `text`, and any of the catalogue's further columns.
 
     Raises:
-        RecsysError: If the encoder no longer gives the vectors that the run was made on.
+        RecsysError: If the encoder no longer gives the vectors that the run was trained on.
     """
     vectors = encoded(served, items[schema.TEXT].to_list(), items[schema.ITEM_ID].to_list())
     together = pl.concat([served.items, items], how="diagonal_relaxed")
@@ -102,15 +107,15 @@ def with_items(served: Served, items: pl.DataFrame) -> Served:
 
 
 def encoded(served: Served, texts: Sequence[str], item_ids: Sequence[str | None] = ()) -> NDArray[np.float32]:
-    """The run's encoder's vectors of new texts, (len(texts), text_dim).
+    """Vectors (len(texts), text_dim) of new texts by the run's encoder.
 
     Args:
         served: The model.
         texts: New texts.
-        item_ids: The ids of the items that they are of, for an encoder that reads these; none for other texts.
+        item_ids: Ids of the texts' items, for an encoder that reads ids; empty for texts of no items.
 
     Raises:
-        RecsysError: If the encoder no longer gives the vectors that the run was made on.
+        RecsysError: If the encoder no longer gives the vectors that the run was trained on.
     """
     split = served.run.split
     known = split.dataset.items[:N_CHECKED]
@@ -122,15 +127,15 @@ def encoded(served: Served, texts: Sequence[str], item_ids: Sequence[str | None]
     if not np.allclose(vectors[: len(checked)], expected, rtol=0, atol=TOLERANCE * np.abs(expected).max(initial=0)):
         raise RecsysError(
             f"encoder={served.run.cfg.choices.encoder} gives other vectors for the catalogue's texts than when they "
-            "were encoded, so new texts cannot be set beside them. An encoder that is fitted anew (TF-IDF) may do so "
-            "with another number of CPU threads: give the run's, as in OMP_NUM_THREADS=2, or make the run again with a "
-            "new paths.cache_dir."
+            "were encoded, so new texts cannot be compared with them. This can happen if an encoder is fitted again "
+            "(TF-IDF) with another number of CPU threads: use the run's, as in OMP_NUM_THREADS=2, or make the run "
+            "again with a new paths.cache_dir."
         )
     return vectors[len(checked) :]
 
 
 def nearest(served: Served, item: int, n: int = 5) -> list[tuple[str, float]]:
-    """The items whose text vectors are nearest to an item's: their titles and cosines, largest first."""
+    """Titles and cosines of the `n` items whose text vectors are nearest to an item's, the largest cosine first."""
     lengths = np.maximum(np.linalg.norm(served.text_vectors, axis=1), 1e-12)
     cosines = served.text_vectors @ served.text_vectors[item] / (lengths * lengths[item])
     best = np.argsort(-cosines[: served.n_items], kind="stable")[:n]
@@ -138,7 +143,7 @@ def nearest(served: Served, item: int, n: int = 5) -> list[tuple[str, float]]:
 
 
 def _extended_model(run: Run, items: pl.DataFrame, text_vectors: NDArray[np.float32]) -> Recommender:
-    # The split's own statistics do not change: a new item has no train interaction.
+    # The split's statistics do not change, since a new item has no train interaction.
     fingerprint = f"{run.split.fingerprint} with {items.hash_rows().sum()}"
     split = replace(run.split, dataset=replace(run.split.dataset, items=items), fingerprint=fingerprint)
     model = assemble(run.cfg, split, text_vectors).recommender.eval()
@@ -149,7 +154,7 @@ def _extended_model(run: Run, items: pl.DataFrame, text_vectors: NDArray[np.floa
 
 
 def _padded(weight: Tensor, expected: Tensor) -> Tensor:
-    """A table of items with zeros for the new ones; any other weight as it is."""
+    """A table of items with zero rows for the new items; any other weight unchanged."""
     if weight.dim() == 0 or weight.shape[1:] != expected.shape[1:]:
         return weight
     return torch.cat([weight, weight.new_zeros(len(expected) - len(weight), *weight.shape[1:])])

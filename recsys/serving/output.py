@@ -1,4 +1,4 @@
-"""Recommendations as a table: on the screen, or in a file."""
+"""Recommendations as a table on the screen or in a file."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from recsys.tracking.spreadsheet_safety import harmless
 
 RANK, SCORE = "rank", "score"
 WHY, BASE, METHOD, PART = "why", "why_base", "why_method", "part"
-WORDS = "text"  # instead of an id: the words of a new user
-MAX_PRINTED = 20  # users on the screen
+WORDS = "text"  # replaces the item id of a new user's text
+MAX_PRINTED = 20  # users that are printed
 
 
 def recommendations(
@@ -58,7 +58,7 @@ def recommendations(
 
 
 def _why(served: Served, reasons: Reasons) -> list[pl.Series]:
-    """`why`, `why_base` and `why_method` of all places of a ranking, user after user."""
+    """The columns `why`, `why_base` and `why_method` of all positions of a ranking, user by user."""
     n = reasons.items.shape[2]
     items = pl.Series(schema.ITEM, reasons.items.flatten().numpy())
     place = pl.Series("place", np.arange(len(items)) // max(1, n))
@@ -89,7 +89,11 @@ def check_output(output: str | None) -> None:
 
 
 def write(frame: pl.DataFrame, output: str, console: Console) -> None:
-    """Write recommendations into a file, in the format of its ending."""
+    """Write recommendations into a file, whose ending is its format.
+
+    Raises:
+        RecsysError: If the file cannot be written.
+    """
     path = Path(output)
     write_atomically(path, FILES[path.suffix](frame), OUTPUT)
     n_users = frame[schema.USER_ID].n_unique()
@@ -97,7 +101,7 @@ def write(frame: pl.DataFrame, output: str, console: Console) -> None:
 
 
 def show(frame: pl.DataFrame, console: Console) -> None:
-    """Print recommendations, a table for each of the first users."""
+    """Print the recommendations of the first MAX_PRINTED users, a table for each."""
     groups = frame.partition_by(schema.USER_ID, maintain_order=True)
     for group in groups[:MAX_PRINTED]:
         console.print(_table(group))
@@ -123,7 +127,7 @@ def _parquet(frame: pl.DataFrame) -> bytes:
 
 
 def _csv(frame: pl.DataFrame) -> bytes:
-    if WHY in frame.columns:  # a field of csv holds no lists
+    if WHY in frame.columns:  # csv has no lists
         texts = [json.dumps(why, ensure_ascii=False) for why in frame[WHY].to_list()]
         frame = frame.with_columns(pl.Series(WHY, texts, dtype=pl.String))
     return harmless(frame).write_csv().encode()

@@ -1,4 +1,4 @@
-"""A map of a run's user profiles, clusters of them, nearest items and top terms."""
+"""A map of a run's user profiles, with clusters, nearest items and top terms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from recsys.serving.users import ServedUsers
 
 X, Y, CLUSTER, FAVOURITE, N_KNOWN = "x", "y", "cluster", "favourite", "n_known"
 NEWEST, NEAREST, WORDS, N_USERS = "newest", "nearest", "words", "n_users"
-FEWEST_USERS = 10  # that make a map
+FEWEST_USERS = 10  # least number of users of a map
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class PortraitSettings:
     """Settings of the page about profiles.
 
     Attributes:
-        n_clusters: Clusters of users.
-        n_items: Items that are named for a profile, and of a history.
-        n_words: Words that are named for a profile.
-        n_read: The items nearest to a profile, out of whose texts the words are taken.
-        perplexity: Of t-SNE: about how many neighbours a user has on the map.
-        seed: Of clusters and map.
+        n_clusters: Number of clusters of users.
+        n_items: Number of nearest items, and of newest items of a history, that are shown for a user.
+        n_words: Number of words that are shown for a user.
+        n_read: Number of nearest items from whose texts the words are taken.
+        perplexity: Perplexity of t-SNE, about the number of neighbours of a user on the map.
+        seed: Seed of clusters and map.
     """
 
     n_clusters: int
@@ -52,7 +52,7 @@ class Portraits:
 
     Attributes:
         users: A row for each user: `user_id`, `x`, `y`, `cluster` (from 1, the largest first), `favourite` category
-            (empty where nothing is known), `n_known` items, and the lists `newest` (titles), `nearest` (titles) and
+            ("" if no category is known), `n_known` items, and the lists `newest` (titles), `nearest` (titles) and
             `words`.
         clusters: A row for each cluster: `cluster`, `n_users`, `favourite`, `nearest`, `words`.
     """
@@ -65,30 +65,31 @@ def check_has_profiles(served: Served) -> None:
     """Raise an error for a run without user vectors.
 
     Raises:
-        ConfigError: If so.
+        ConfigError: If the run has no profile.
     """
     if served.model.profile is None:
         ranker = served.run.cfg.choices.ranker
         raise ConfigError(
-            f"ranker={ranker} has no user profile to look at: use a run with profile=mean, attention, recurrent, "
+            f"ranker={ranker} has no user profile: use a run with profile=mean, attention, recurrent, "
             "transformer, id or text."
         )
 
 
 def portraits(served: Served, users: ServedUsers, settings: PortraitSettings) -> Portraits:
-    """Profiles of users, in two passes over them.
+    """Profiles of users, computed in two passes over the users.
 
-    An item is nearest to a profile if the model scores it highest above its mean over these users, so that generally
-    popular items are not listed. Its top terms are the words whose mean TF-IDF weight in the texts of its nearest items
-    is highest above that of the catalogue. Clusters are k-means', the map is t-SNE's (van der Maaten and
-    Hinton, JMLR 2008), both of user vectors of length 1.
+    The items nearest to a profile have the highest scores above their means over these users, so that generally popular
+    items are not listed. Its top terms are the words whose mean TF-IDF weight in the texts of its nearest items is
+    highest above that of the catalogue. Clusters are found by k-means, the map by t-SNE (van der Maaten and Hinton,
+    JMLR 2008), both on user vectors of length 1.
 
     Raises:
         ConfigError: If the run has no profile, or there are too few users.
     """
     check_has_profiles(served)
     if len(users) < max(FEWEST_USERS, settings.n_clusters):
-        raise ConfigError(f"{len(users)} users make no map; expected {max(FEWEST_USERS, settings.n_clusters)} or more.")
+        needed = max(FEWEST_USERS, settings.n_clusters)
+        raise ConfigError(f"{len(users)} users are too few for a map; expected {needed} or more.")
     vectors, mean_scores = _vectors(served, users)
     unit = normalize(vectors, dim=1).double().numpy()
     clusters = _clusters(unit, settings)
@@ -115,7 +116,7 @@ def portraits(served: Served, users: ServedUsers, settings: PortraitSettings) ->
 
 @torch.no_grad()
 def _vectors(served: Served, users: ServedUsers) -> tuple[Tensor, Tensor]:
-    """(U, dim) profiles, and the mean score (n_items,) of each item."""
+    """The profiles (U, dim), and each item's mean score (n_items,)."""
     found, total = [], torch.zeros(served.n_items, dtype=torch.float64)
     for rows in chunks(served, len(users)):
         vectors, scores = _scored(served, users, rows)
@@ -128,7 +129,7 @@ def _vectors(served: Served, users: ServedUsers) -> tuple[Tensor, Tensor]:
 def _nearest(
     served: Served, users: ServedUsers, mean_scores: Tensor, clusters: NDArray[np.int64], settings: PortraitSettings
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(U, n_read) the nearest items of each profile, and (n_clusters, n_read) those of each cluster's mean."""
+    """The nearest items (U, n_read) of each profile, and those (n_clusters, n_read) of each cluster's mean."""
     n = min(settings.n_read, served.n_items)
     found, total = [], torch.zeros(settings.n_clusters, served.n_items)
     for rows in chunks(served, len(users)):
@@ -148,7 +149,7 @@ def _scored(served: Served, users: ServedUsers, rows: NDArray[np.int64]) -> tupl
 
 
 def _clusters(unit: NDArray[np.float64], settings: PortraitSettings) -> NDArray[np.int64]:
-    """(U,) the cluster of each user, from 0, the largest first."""
+    """(U,) cluster of each user, from 0, the largest first."""
     from sklearn.cluster import KMeans
 
     found = KMeans(settings.n_clusters, n_init=10, random_state=settings.seed).fit_predict(unit)
@@ -180,4 +181,4 @@ def _cluster_table(
     )
     told = {CLUSTER: np.arange(len(nearest)) + 1, NEAREST: _titles(served, nearest), WORDS: words}
     clusters = pl.DataFrame(told).join(counted, on=CLUSTER, how="left", maintain_order="left")
-    return clusters.with_columns(pl.col(N_USERS).fill_null(0))  # of equal profiles there are fewer clusters
+    return clusters.with_columns(pl.col(N_USERS).fill_null(0))  # equal profiles can leave clusters empty

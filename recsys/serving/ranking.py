@@ -1,4 +1,4 @@
-"""The best items for many users, a chunk of users at a time."""
+"""The best items for many users, computed in chunks of users."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Ranking:
     """The best K items of U users, best first.
 
     Attributes:
-        items: (U, K) indices; -1 where a user has fewer than K items to be recommended.
-        scores: (U, K) the model's; -∞ there.
+        items: (U, K) indices of items; -1 if a user has fewer than K candidates.
+        scores: (U, K) scores of the model; -∞ where `items` is -1.
     """
 
     items: Tensor
@@ -30,10 +30,10 @@ class Ranking:
 
 @torch.no_grad()
 def rank(served: Served, users: ServedUsers, top_k: int, allowed: NDArray[np.bool_] | None = None) -> Ranking:
-    """The `top_k` best items of each user without known ones.
+    """The `top_k` best items of each user, without known items.
 
-    Scores in memory at once are bounded by the run's `batches.max_scores`. Equal scores are in an order of their own
-    for each user, that of a seeded hash.
+    The run's `batches.max_scores` bounds the number of scores in memory. Equal scores are ordered by a seeded hash that
+    differs between users.
 
     Args:
         served: The model and its catalogue.
@@ -47,7 +47,7 @@ def rank(served: Served, users: ServedUsers, top_k: int, allowed: NDArray[np.boo
 
 
 def chunks(served: Served, n_users: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of users whose scores of all items fit in memory."""
+    """Chunks of users, as indices, whose scores of all items fit into the bound of memory."""
     size = max(1, served.run.cfg.batches.max_scores // max(1, served.items.height))
     for start in range(0, n_users, size):
         yield np.arange(start, min(start + size, n_users))
@@ -57,7 +57,7 @@ def _rank_chunk(
     served: Served, users: ServedUsers, rows: NDArray[np.int64], top_k: int, allowed: NDArray[np.bool_] | None
 ) -> tuple[Tensor, Tensor]:
     batch = users.batch(rows, served.max_history)
-    scores = served.model.score_catalogue(batch, served.item_vectors).clone()  # some rankers give a view of their own
+    scores = served.model.score_catalogue(batch, served.item_vectors).clone()  # some rankers return a view
     seen, items = torch.from_numpy(users.not_recommended.pairs(rows))
     scores[seen, items] = -torch.inf
     scores[:, served.n_items :] = -torch.inf

@@ -1,4 +1,4 @@
-"""The users of a report's main difference, with the recommendations of both cells."""
+"""Users of a report's main comparison, with the recommendations of both cells."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from recsys.reports.sections import Section
     from recsys.reports.user_examples import UserChoice, UserExample
 
-_TITLES = 10  # of a history and of the relevant items
-_REPORTED = (RecsysError, ImportError, OSError, RuntimeError)  # of a model that cannot be opened: no report ends by it
+_TITLES = 10  # most titles of a history and of the relevant items
+_REPORTED = (RecsysError, ImportError, OSError, RuntimeError)  # errors of opening a model, which the report shows
 
 
 def check_user_examples(own: DictConfig) -> None:
-    """Refuse impossible values of the keys `user_examples`, before anything is computed.
+    """Raise an error for invalid values of the keys `user_examples`, before anything is computed.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If a value is invalid; the message names the key.
     """
     check_keys("user_examples", own, ("n", "pair", "hide_ids", "seed", "max_seconds"))
     check_whole("user_examples.n", own.n, 0)
@@ -39,13 +39,13 @@ def check_user_examples(own: DictConfig) -> None:
 
 
 def user_examples(own: DictConfig, comparison: Comparison, compared: Sequence[str] | None = None) -> list[Section]:
-    """The section by the keys `user_examples`; none if they ask for no users, or there are no values per user.
+    """The section of user examples; none if `user_examples.n` is 0, or there are no values per user.
 
-    Where recommendations cannot be computed, the section has the users' values, and the reason.
+    If recommendations cannot be computed, the section has the users' metrics and the reason.
 
     Args:
-        own: The keys.
-        comparison: Of the cells.
+        own: The keys `user_examples`.
+        comparison: Comparison of the cells.
         compared: Labels of the two cells if `user_examples.pair` is null; None for the best cell and the baseline.
 
     Raises:
@@ -67,7 +67,7 @@ def user_examples(own: DictConfig, comparison: Comparison, compared: Sequence[st
 
 
 def _examples(choice: UserChoice, comparison: Comparison, max_seconds: float) -> dict[str, UserExample]:
-    """By user."""
+    """The examples, by user id."""
     from recsys.experiment.finished import finished_run
     from recsys.reports.user_examples import UserExample
     from recsys.serving.user_lists import check_in_time, user_lists

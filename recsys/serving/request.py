@@ -1,4 +1,4 @@
-"""The request of the command `recommend`, checked before anything is loaded."""
+"""Checks of the keys of the command `recommend`, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ALL_USERS = "all"
 
 
 def check_request(cfg: DictConfig) -> None:
-    """Refuse what cannot be answered.
+    """Raise an error for invalid or contradictory keys.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If there is such a key; the message names it.
     """
     for key in ("users", "items", "candidates", "where", "output"):
         if cfg[key] is not None and not (isinstance(cfg[key], str) and cfg[key]):

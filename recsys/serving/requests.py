@@ -1,4 +1,4 @@
-"""Recommendations for users that Python names: known ones, or a new one by a history."""
+"""Recommendations by the Python interface: for known users, or for a new user with a history."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ def recommend_items(run: Run, user: Any, history: Sequence[Any] | None, top_k: i
         top_k: Number of items for each user.
 
     Raises:
-        ConfigError: If an id is not in the data, not exactly one of user and history is given, `top_k` is no count, or
-            the model cannot represent new users.
+        ConfigError: If a user is not in the data, not exactly one of user and history is given, `top_k` is no positive
+            whole number, or the model cannot represent new users.
+        DataError: If an item of the history is not in the data.
     """
     if (user is None) == (history is None):
         raise ConfigError("recommend needs either the id of a known user or the history (item ids) of a new one.")

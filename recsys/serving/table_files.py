@@ -1,4 +1,4 @@
-"""Reading of users' tables: csv, tsv, jsonl, parquet."""
+"""Reading of tables that users give to commands: csv, tsv, jsonl, parquet."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LISTS = (".txt", "")
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How text files are written, by the keys of `data=table` that have these names.
+    """Format of text files; the keys have the names and meanings of those of `data=table`.
 
     Attributes:
-        separator: Of columns; None is a comma for csv and a tab for tsv.
-        encoding: Of csv, tsv, jsonl and txt files.
-        quote: Around fields that hold a separator; None where quotes mean nothing.
-        escape: Before a quote within a field in quotes; None where such quotes are doubled.
+        separator: Separator of columns; None is a comma for csv and a tab for tsv.
+        encoding: Encoding of csv, tsv, jsonl and txt files.
+        quote: Character around fields that contain a separator; None if quotes have no meaning.
+        escape: Character before a quote in a quoted field; None if such quotes are doubled.
     """
 
     separator: str | None = None
@@ -46,7 +46,7 @@ class TextFormat:
         """The format that the node `data` of a command describes.
 
         Raises:
-            ConfigError: If a key is unknown, or a value impossible.
+            ConfigError: If a key is unknown or a value invalid.
         """
         check_keys("data", node, cls.__dataclass_fields__)
         encoding = node.get("encoding", cls.encoding)
@@ -60,10 +60,10 @@ PLAIN = TextFormat()
 
 
 def read_ids(path: Path, text: TextFormat = PLAIN) -> pl.Series | None:
-    """The ids of a file that has one on each line (.txt); None for a file of another format.
+    """The ids of a file with one id on each line (.txt or no ending); None for a file of another format.
 
     Raises:
-        DataError: If it is in another encoding.
+        DataError: If the file has another encoding.
     """
     if path.suffix not in LISTS or not path.is_file():
         return None
@@ -77,13 +77,13 @@ def read_ids(path: Path, text: TextFormat = PLAIN) -> pl.Series | None:
 
 
 def read_table(path: Path, key: str, ids: Sequence[str], text: TextFormat = PLAIN) -> pl.DataFrame:
-    """A table whose columns `ids` must be there, and are read as text.
+    """Read a table that must have the columns `ids`, which are read as strings.
 
     Args:
-        path: Its file.
-        key: The configuration's key that named it, for messages.
+        path: Path of the file.
+        key: Config key of the file, for messages.
         ids: Columns of ids.
-        text: How it is written, if it is text.
+        text: Format of the file, if it is text.
 
     Raises:
         DataError: If the file is missing, malformed, of an unknown format or without one of these columns, or an id is
@@ -135,7 +135,7 @@ def _read(file: RawFile, scratch: Path, ids: Sequence[str], text: TextFormat) ->
 
 
 def _read_json_lines(table: JsonLinesTable, ids: Sequence[str]) -> pl.DataFrame:
-    """The table with ids as text, and all else in the types that its values have."""
+    """The table with ids as strings and all other columns in the types of their values."""
     texts = {name: pl.String for name in ids if name in table.columns}
     for name in texts:
         wrong = table.containers(name, table.collect(table.frame.select(name))[name])
@@ -145,5 +145,5 @@ def _read_json_lines(table: JsonLinesTable, ids: Sequence[str]) -> pl.DataFrame:
             )
     try:
         return table.collect(pl.scan_ndjson(literal(table.path), schema_overrides=texts, infer_schema_length=None))
-    except DataError:  # columns with values of several kinds become text
+    except DataError:  # columns with values of several types become strings
         return table.with_lists(table.collect(table.frame), [schema.HISTORY])

@@ -14,14 +14,14 @@ from recsys import schema
 from recsys.data.ragged import ItemLists
 
 WORD = r"(?u)\b[^\W\d_]{2,}(?:-[^\W\d_]+)*\b"  # no numbers; "sci-fi" is one word
-AT_ONCE = 1024  # rows of weights of all words in memory
+AT_ONCE = 1024  # rows whose weights of all words are in memory at once
 
 
 def telling_words(texts: Sequence[str], groups: Sequence[NDArray[np.int64]], n: int) -> list[list[list[str]]]:
     """For each table (R, K) of items, the `n` most characteristic words of each row.
 
-    A word's score is its mean TF-IDF weight in the row's texts minus that in all texts. Words that are
-    not above it are not named, nor are numbers and English stop words.
+    A word's score is its mean TF-IDF weight in the row's texts minus that in all texts. Words without a positive score,
+    numbers and English stop words are omitted.
 
     Example:
         >>> telling_words(["red moon", "red sea", "blue sea", "blue sky"], [np.array([[0, 1], [2, 3]])], 1)
@@ -32,7 +32,7 @@ def telling_words(texts: Sequence[str], groups: Sequence[NDArray[np.int64]], n: 
     vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True, token_pattern=WORD)
     try:
         weights = vectorizer.fit_transform(texts)
-    except ValueError:  # scikit-learn's word for an empty vocabulary
+    except ValueError:  # scikit-learn's error for an empty vocabulary
         return [[[] for _ in rows] for rows in groups]
     names, mean = vectorizer.get_feature_names_out(), np.asarray(weights.mean(axis=0))
     return [_telling(weights, names, mean, rows, n) for rows in groups]
@@ -54,9 +54,9 @@ def _telling(
 
 
 def favourites(items: pl.DataFrame, histories: ItemLists) -> list[str]:
-    """The category of each user whose share in the history is highest above its mean share over users; else empty.
+    """Each user's characteristic category: its share in the history is highest above the mean share over users.
 
-    A share above the mean is characteristic of the user; a category that nearly all users prefer is not.
+    "" for users without a category. So a category that nearly all users prefer is not chosen for all of them.
 
     Example:
         >>> items = pl.DataFrame({"categories": [["Drama"], ["Drama"], ["War"], None]})

@@ -1,4 +1,4 @@
-"""The user side of a run as a graph without this package: from a history to the user's vector."""
+"""Export of a run's user tower: a graph from a history to the user's vector that does not need this package."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from recsys.training.recommender import Recommender
 
 HISTORY, MASK, USER = "history", "mask", "user"
 VECTORS = "vectors"
-MAX_ONNX = 2**31 - 2**24  # bytes of numbers; protobuf's bound, less room for the graph
+MAX_ONNX = 2**31 - 2**24  # bytes of weights: protobuf's limit of 2 GiB minus room for the graph
 Tower = Callable[[dict[str, Tensor]], Tensor]
 
 
@@ -41,7 +41,7 @@ class UserTower(nn.Module):
         self.register_buffer("item_vectors", item_vectors)
 
     def forward(self, history: Tensor | None = None, mask: Tensor | None = None, user: Tensor | None = None) -> Tensor:
-        """User vectors (B, d) of histories (B, L) int64 with their mask (B, L) bool, and of users (B,) int64."""
+        """User vectors (B, d) from histories (B, L) int64 with their mask (B, L) bool, and users (B,) int64."""
         users = _users(history, mask, user)
         side = self.model.user_side(users, self.item_vectors, users.history)
         assert isinstance(self.model.ranker, Factorised), "only such a ranker has item vectors to export"
@@ -57,11 +57,11 @@ def _users(history: Tensor | None, mask: Tensor | None, user: Tensor | None) -> 
 
 
 def inputs_of(model: Recommender, users: UserBatch, length: int = 1) -> dict[str, Tensor]:
-    """The tower's inputs by name, as far as the model reads them: `history` and `mask` (B, L), and `user` (B,).
+    """The tower's inputs by name, of those that the model reads: `history` and `mask` (B, L), and `user` (B,).
 
     Args:
         model: The model.
-        users: Users B.
+        users: B users.
         length: The smallest L; shorter histories are padded.
     """
     inputs = {}
@@ -75,15 +75,15 @@ def inputs_of(model: Recommender, users: UserBatch, length: int = 1) -> dict[str
 def export_program(served: Served) -> ExportedProgram:
     """The user tower as a graph of torch's operators, for batches of any size and histories of up to `max_history`.
 
-    Where a profile is unrolled (`recurrent`), histories must be padded to exactly `max_history`.
+    With profile=recurrent, which is unrolled, histories must be padded to exactly `max_history`.
 
     Raises:
-        ConfigError: If the run's users have no vector, or not one that a history's items make.
+        ConfigError: If the run's users have no vector, or the profile reads a text.
     """
     check_has_tower(served)
     tower = UserTower(served.model, served.item_vectors[: served.n_items]).eval()
     length = served.max_history
-    n_users = length + 2  # neither 0 nor 1, which are special to an export, nor like any length
+    n_users = length + 2  # not 0 or 1, which torch.export specialises, and unequal to every length
     example = torch.zeros(n_users, length, dtype=torch.long)
     users = UserBatch(torch.zeros(n_users, dtype=torch.long), example, torch.ones_like(example, dtype=torch.bool))
     inputs = inputs_of(served.model, users)
@@ -95,47 +95,47 @@ def export_program(served: Served) -> ExportedProgram:
 
 
 def fixed_length(program: ExportedProgram) -> int | None:
-    """The one length of histories that a tower takes; None where it takes those of any up to `max_history`."""
+    """The only length of histories that a tower accepts; None if it accepts any up to `max_history`."""
     shapes = {node.name: node.meta["val"].shape for node in program.graph.nodes if node.op == "placeholder"}
     return int(shapes[HISTORY][1]) if HISTORY in shapes and is_concrete_int(shapes[HISTORY][1]) else None
 
 
 def check_has_tower(served: Served) -> None:
-    """Refuse a run without a profile of histories or users.
+    """Raise an error for a run whose user tower cannot be exported.
 
     Raises:
-        ConfigError: If so.
+        ConfigError: If the run has no profile, or the profile reads a text.
     """
     cfg, model = served.run.cfg, served.model
     if model.profile is None:
         raise ConfigError(
-            f"tower=… exports how a profile makes a user's vector, and ranker={cfg.choices.ranker} has no profile. "
-            "Use a run with ranker=dot, cf or two_tower; users=all writes this one's vectors."
+            f"tower=… exports the profile that computes a user's vector, and ranker={cfg.choices.ranker} has none. "
+            "Use a run with ranker=dot, cf or two_tower; users=all writes this run's vectors."
         )
     if model.user_prompt is not None:
         raise ConfigError(
-            f"tower=… exports how a user's vector is made of item positions, and profile={cfg.choices.profile} reads "
-            "a text, which the encoder would have to read first. Use another profile; users=all writes this one's "
+            f"tower=… exports a profile that reads indices of items, and profile={cfg.choices.profile} reads "
+            "a text, which needs the encoder. Use another profile; users=all writes this run's "
             "vectors."
         )
 
 
 def to_pt2(program: ExportedProgram) -> bytes:
-    """The graph as `torch.export.load` reads it."""
+    """The graph in the format that `torch.export.load` reads."""
     content = io.BytesIO()
     torch.export.save(program, content)
     return content.getvalue()
 
 
 def to_onnx(program: ExportedProgram) -> bytes:
-    """The graph in ONNX, as every runtime of it reads it.
+    """The graph in the ONNX format.
 
     Raises:
         ConfigError: If the table of item vectors makes it too large for one file.
     """
     size = sum(each.numel() * each.element_size() for each in program.state_dict.values())
     if size >= MAX_ONNX:
-        raise ConfigError(f"tower=onnx: a file of it holds at most 2 GB, and this model has {size:,} bytes. Use pt2.")
+        raise ConfigError(f"tower=onnx: a file has at most 2 GB, and this model has {size:,} bytes. Use tower=pt2.")
     with _quiet():
         made = torch.onnx.export(program, dynamo=True, output_names=[VECTORS], verbose=False)
     assert made is not None
@@ -143,13 +143,13 @@ def to_onnx(program: ExportedProgram) -> bytes:
 
 
 def open_pt2(content: bytes) -> Tower:
-    """The tower of what `to_pt2` made."""
+    """The tower in a file of `to_pt2`."""
     module = torch.export.load(io.BytesIO(content)).module()
     return lambda inputs: module(**inputs)
 
 
 def open_onnx(content: bytes) -> Tower:
-    """The tower of what `to_onnx` made, run by onnxruntime."""
+    """The tower in a file of `to_onnx`, run by onnxruntime."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -158,7 +158,7 @@ def open_onnx(content: bytes) -> Tower:
 
 @contextmanager
 def _standard_operators() -> Iterator[None]:
-    """Attention by operators that every runtime has, and not by torch's own fused ones."""
+    """Within the block, attention uses standard operators that every runtime has, and not torch's fused ones."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -169,7 +169,7 @@ def _standard_operators() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporters' remarks on their own insides."""
+    """Within the block, log messages and warnings of the exporters are suppressed."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -182,12 +182,12 @@ def _quiet() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file of towers.
+    """A file format of towers.
 
     Attributes:
-        write: The file's content.
-        open: The tower of it.
-        needs: Libraries beyond torch.
+        write: Returns the content of a file from a graph.
+        open: Returns the tower from the content of a file.
+        needs: Required packages beyond torch.
     """
 
     write: Callable[[ExportedProgram], bytes]

@@ -1,4 +1,4 @@
-"""Whether an exported user tower gives the model's own scores and lists; one that does not is worthless."""
+"""Check that an exported user tower gives the model's own scores and lists."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from recsys.serving.tower import Tower, inputs_of
 from recsys.serving.users import ServedUsers, known_users
 
 N_USERS = 200
-SIZES = (1, 2, 29, 64)  # of the first batches; the last has the rest
+SIZES = (1, 2, 29, 64)  # sizes of the first batches; the last batch has the remaining users
 TOP_K = 10
-TOLERANCE = 1e-4  # of the largest score: what float32 may lose where sums are taken in another order
+TOLERANCE = 1e-4  # relative to the largest score: float32 sums in another order may differ so much
 
 
 @torch.no_grad()
 def check_tower(tower: Tower, served: Served, item_vectors: Tensor, name: str, length: int | None = None) -> int:
-    """Compare a tower with the model on users of the data, in batches and with histories of many sizes.
+    """Compare a tower with the model on users of the data, with several sizes of batches and histories.
 
-    All scores are compared, and the best `TOP_K` items of each user; only items whose scores are equal within the
-    tolerance may change places.
+    All scores are compared, and the best `TOP_K` items of each user; only items with scores that are equal within the
+    tolerance may be in another order.
 
     Args:
-        tower: What was exported, reopened.
+        tower: The exported tower, reopened from its file.
         served: The model.
-        item_vectors: (n_items, d) the exported vectors of the items.
-        name: What the tower is called.
-        length: The one length of histories that it takes; None for any.
+        item_vectors: (n_items, d) exported vectors of the items.
+        name: File name of the tower, for messages.
+        length: The only length of histories that it accepts; None for any.
 
     Returns:
-        How many lists were compared.
+        The number of compared lists.
 
     Raises:
-        RecsysError: If the tower differs.
+        RecsysError: If scores or lists differ.
     """
     n_lists = 0
     for users in _batches(served, known_users(served)):
@@ -51,10 +51,10 @@ def check_tower(tower: Tower, served: Served, item_vectors: Tensor, name: str, l
 def _compare(found: Tensor, expected: Tensor, name: str) -> None:
     allowed = TOLERANCE * expected.abs().amax(dim=1, keepdim=True)
     difference = (found - expected).abs()
-    if not bool((difference <= allowed).all()):  # NaN is no smaller
+    if not bool((difference <= allowed).all()):  # also true for NaN
         raise RecsysError(
-            f"{name} is not written: its scores differ from the model's by up to {float(difference.max()):.3g}, where "
-            f"the model's largest is {float(expected.abs().max()):.3g}."
+            f"{name} is not written: its scores differ from the model's by up to {float(difference.max()):.3g}; the "
+            f"model's largest score is {float(expected.abs().max()):.3g}."
         )
     best = expected.topk(min(TOP_K, expected.shape[1]), dim=1)
     places = found.topk(best.values.shape[1], dim=1).indices
@@ -64,7 +64,7 @@ def _compare(found: Tensor, expected: Tensor, name: str) -> None:
 
 
 def _batches(served: Served, users: ServedUsers) -> Iterator[UserBatch]:
-    """Users of the data, with histories of several lengths; the last of them once more as new ones, and with none."""
+    """Users of the data with histories of several lengths; the last batch again as new users, and without histories."""
     rows = np.unique(np.linspace(0, len(users) - 1, min(N_USERS, len(users))).astype(np.int64))
     longest = served.max_history
     lengths = (longest, 1, -(-longest // 2), longest, longest) if longest else (0,) * 5

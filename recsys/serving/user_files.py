@@ -1,4 +1,4 @@
-"""A file of users: ids of known ones, or what new ones did and wrote."""
+"""Files of users: ids of known users, or histories and texts of new users."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ def users_of_file(
     path: Path,
     text: TextFormat = PLAIN,
 ) -> tuple[Served, ServedUsers]:
-    """The users of a file, and the model with what new ones wrote.
+    """The users of a file, and the model with the texts of new users.
 
-    Rows with a column `history` or `text` are new users, whom `user_id` only names; all others are users of the data.
+    In a file with a column `history` or `text`, all rows are new users, and `user_id` is only a name for the output. In
+    other files, the ids are users of the data.
 
     Args:
         served: The model.
-        path: The file.
-        text: How it is written, if it is text.
+        path: Path of the file.
+        text: Format of the file, if it is text.
 
     Raises:
         ConfigError: If a user is not in the data, or the model cannot represent new users.
-        DataError: If the file is malformed, a user occurs twice, or an item is unknown.
+        DataError: If the file is malformed, a user occurs twice, an item is unknown, or a text has no known word.
     """
     if (ids := read_ids(path, text)) is not None:
         return served, known_users(served, _checked(ids, path))
@@ -71,7 +72,7 @@ def _new(served: Served, frame: pl.DataFrame, ids: pl.Series, path: Path) -> tup
 def _with_words(
     served: Served, histories: list[NDArray[np.int64]], texts: Sequence[str], path: Path
 ) -> tuple[Served, list[NDArray[np.int64]]]:
-    """Each text as the newest item of its user's history."""
+    """Add each text as the newest item of its user's history."""
     writers = [row for row, text in enumerate(texts) if text]
     first = served.items.height
     served, unread = with_texts(served, [texts[row] for row in writers])

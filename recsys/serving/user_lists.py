@@ -20,12 +20,12 @@ from recsys.serving.users import known_users
 
 @dataclass(frozen=True)
 class UserList:
-    """A user of the test.
+    """A test user with recommendations.
 
     Attributes:
         history: Titles of the newest known items, the newest first.
         relevant: Titles of relevant items of the test.
-        n_relevant: The number of all of them.
+        n_relevant: Number of all relevant items.
         items: Titles of the recommended items, best first, each with whether it is relevant.
     """
 
@@ -36,13 +36,15 @@ class UserList:
 
 
 def check_in_time(run: Run, max_seconds: float) -> None:
-    """Raise an error if a run's test, with its encoding if that is not cached, took longer than allowed.
+    """Raise an error if recommendations of a run would take longer than allowed.
+
+    The estimate is the time of the run's test, and of its encoding unless that is cached.
 
     Raises:
-        ConfigError: If so, or if its test ranks impressions, which are no lists of users.
+        ConfigError: If it would take longer, or the run's test ranks impressions instead of the catalogue.
     """
     if has_impressions(run.split):
-        raise ConfigError("the test ranks the candidates of each impression, and no list for each user.")
+        raise ConfigError("the test ranks the candidates of each impression, so there is no list for each user.")
     times = run.record.times
     needed = times.get("test", 0.0)
     if times.get("encode") and not are_encoded(run.cfg, run.split):
@@ -55,13 +57,13 @@ def check_in_time(run: Run, max_seconds: float) -> None:
 
 
 def user_lists(run: Run, user_ids: Sequence[str], top_k: int, n_titles: int) -> list[UserList]:
-    """(len(user_ids)) the lists that the test ranked.
+    """The lists that the test ranked, one for each of `user_ids`.
 
     Args:
-        run: With its weights.
-        user_ids: Users of the test, whose queries are of users and not of impressions.
+        run: A run with its weights, whose test does not rank impressions.
+        user_ids: Ids of test users.
         top_k: Number of recommended items.
-        n_titles: The most titles of a history, and of the relevant items.
+        n_titles: Largest number of titles of a history, and of the relevant items.
 
     Raises:
         ConfigError: If an id is unknown, or the weights or the data are no longer there.

@@ -20,7 +20,7 @@ from recsys.serving.model import Served
 from recsys.support.ids import ids_of
 from recsys.training.batches import TensorLists
 
-NEW = "new"  # the id of a new user
+NEW = "new"  # id of a new user in the output
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class ServedUsers:
     """Users (U) with their histories.
 
     Attributes:
-        ids: (U,) their names, for the output.
-        idx: (U,) their indices in the data; -1 for a new user.
+        ids: (U,) ids for the output.
+        idx: (U,) indices in the data; -1 for a new user.
         history: (U) lists of items, oldest first.
-        texts: (U, text_dim) the run's encoder's vector of a text about each, for a profile that reads it.
-        masked: (U) lists of items that are not recommended; None for the history.
+        texts: (U, text_dim) vectors of the texts about the users, for a profile that reads texts; otherwise None.
+        masked: (U) lists of items that are not recommended; None for those of `history`.
     """
 
     ids: pl.Series
@@ -46,7 +46,7 @@ class ServedUsers:
 
     @property
     def not_recommended(self) -> ItemLists:
-        """(U) lists of the items that are no candidates."""
+        """(U) lists of the items that are not recommended."""
         return self.history if self.masked is None else self.masked
 
     def batch(self, rows: NDArray[np.int64], max_history: int) -> UserBatch:
@@ -64,7 +64,7 @@ def known_users(served: Served, user_ids: Any = None) -> ServedUsers:
         user_ids: One id, or a list, array, series or frame of ids: texts or whole numbers.
 
     Raises:
-        ConfigError: If one is no id, or not in the data.
+        ConfigError: If a value is no id, or an id is not in the data.
     """
     dataset = served.run.split.dataset
     ids = dataset.users[schema.USER_ID]
@@ -85,12 +85,12 @@ def known_users(served: Served, user_ids: Any = None) -> ServedUsers:
 
 
 def new_user(history: NDArray[np.int64]) -> ServedUsers:
-    """A user who is not in the data, by the indices of items, oldest first."""
+    """A user who is not in the data, with a history of item indices, oldest first."""
     return new_users(pl.Series([NEW]), [history])
 
 
 def new_users(ids: pl.Series, histories: Sequence[NDArray[np.int64]]) -> ServedUsers:
-    """Users who are not in the data, (U,) ids that only name them, and the items of each, oldest first."""
+    """Users who are not in the data, by ids (U,) for the output and their histories of item indices, oldest first."""
     return ServedUsers(ids.alias(schema.USER_ID), np.full(len(ids), -1), _lists(histories))
 
 

@@ -1,4 +1,4 @@
-"""Vectors whose products are a run's scores, for other programs to serve."""
+"""Vectors whose inner products are a run's scores, for serving by other programs."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ VECTOR, KNOWN = "vector", "known"
 
 @torch.no_grad()
 def item_vectors(served: Served) -> NDArray[np.float32]:
-    """(n_items, d) vectors of the items that can be recommended; their products with `user_vectors` are the scores.
+    """(n_items, d) vectors of the recommendable items; their inner products with `user_vectors` are the scores.
 
     Raises:
-        ConfigError: If the run's score is no product of vectors.
+        ConfigError: If the run's score is not an inner product of vectors.
     """
     items = SharedItems(torch.arange(served.n_items), served.item_vectors[: served.n_items])
     return _factorised(served).item_factors_of(items).contiguous().numpy()
@@ -40,7 +40,11 @@ def item_vectors(served: Served) -> NDArray[np.float32]:
 
 @torch.no_grad()
 def user_vectors(served: Served, users: ServedUsers) -> NDArray[np.float32]:
-    """(U, d) vectors of users, for those of `item_vectors`."""
+    """(U, d) vectors of users; see `item_vectors`.
+
+    Raises:
+        ConfigError: If the run's score is not an inner product of vectors.
+    """
     found = []
     for rows in chunks(served, len(users)):
         batch = users.batch(rows, served.max_history)
@@ -53,9 +57,9 @@ def _factorised(served: Served) -> Factorised:
     ranker = served.model.ranker
     if not isinstance(ranker, Factorised):
         raise ConfigError(
-            "export writes vectors whose products are a run's scores, and those of "
-            f"ranker={served.run.cfg.choices.ranker} are no products. Use a run with ranker=dot, cf, two_tower or als, "
-            "or write its recommendations: recsys recommend users=all output=recs.parquet."
+            "export writes vectors whose inner products are a run's scores, and the scores of "
+            f"ranker={served.run.cfg.choices.ranker} are none. Use a run with ranker=dot, cf, two_tower or "
+            "als, or write its recommendations: recsys recommend users=all output=recs.parquet."
         )
     return ranker
 
@@ -66,10 +70,11 @@ def formats_of(tower: str | ListConfig | None) -> list[str]:
 
 
 def towers(served: Served, vectors: NDArray[np.float32], formats: Sequence[str], console: Console) -> dict[str, bytes]:
-    """Files of the user tower in some formats, each reopened and compared with the model.
+    """The contents of the user tower's files, by file name; each is reopened and compared with the model.
 
     Raises:
-        RecsysError: If one does not give the model's scores.
+        ConfigError: If the run has no user tower that can be exported, or it is too large for the format.
+        RecsysError: If an exported tower does not give the model's scores.
     """
     if not formats:
         return {}
@@ -78,14 +83,14 @@ def towers(served: Served, vectors: NDArray[np.float32], formats: Sequence[str],
     for name in formats:
         file, content = f"{TOWER}.{name}", FORMATS[name].write(program)
         n_lists = check_tower(FORMATS[name].open(content), served, items, file, length)
-        console.print(f"{file}: {n_lists} lists are the model's", highlight=False, markup=False)
+        console.print(f"{file}: {n_lists} lists are equal to the model's", highlight=False, markup=False)
         files[file] = content
     return files
 
 
 def faiss_index(vectors: NDArray[np.float32]) -> bytes:
-    """An index that searches (n_items, d) vectors by largest product, exactly; row i is item i."""
-    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs which builds it does not find
+    """A serialised FAISS index with exact search by largest inner product of vectors (n_items, d); row i is item i."""
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs the builds that it does not find
     import faiss
 
     index = faiss.IndexFlatIP(vectors.shape[1])
@@ -94,7 +99,7 @@ def faiss_index(vectors: NDArray[np.float32]) -> bytes:
 
 
 def users_table(served: Served, users: ServedUsers) -> pl.DataFrame:
-    """Users with their vectors, and the items that are not recommended to them."""
+    """A table of users with their vectors, and the items that are not recommended to them."""
     ids = served.items[schema.ITEM_ID]
     owners = np.repeat(np.arange(len(users)), users.not_recommended.lengths)
     known = pl.DataFrame({"row": owners, KNOWN: ids.gather(users.not_recommended.values)})
@@ -110,7 +115,7 @@ def vector_column(vectors: NDArray[np.float32]) -> pl.Series:
 
 
 def parquet(frame: pl.DataFrame) -> bytes:
-    """A table as the content of a file."""
+    """The content of a parquet file with this table."""
     content = io.BytesIO()
     frame.write_parquet(content)
     return content.getvalue()

@@ -1,4 +1,4 @@
-"""Texts that a language model wrote about users, beside the profiles that a run learnt."""
+"""Texts that a language model wrote about users, added to a table of users."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from recsys.schema import USER_ID, WRITTEN, ConfigError
 
 
 def with_written(users: pl.DataFrame, run: Run, path: str | None) -> pl.DataFrame:
-    """A table of users with the column `written`, null where a user has no text; unchanged where there are no texts.
+    """The table with a further column `written`, null for users without a text; unchanged if there are no texts.
 
     Args:
-        users: With the column `user_id`.
-        run: Whose own texts are taken where `path` is None.
-        path: A parquet of `recsys write users`.
+        users: A table with the column `user_id`.
+        run: The run whose own texts are taken if `path` is None.
+        path: A parquet file of `recsys write users`.
 
     Raises:
         ConfigError: If the file cannot be read, is about items, or is about none of these users.

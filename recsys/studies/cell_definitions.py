@@ -1,4 +1,4 @@
-"""From a study's yaml to its cells: the settings that it compares."""
+"""From a study's yaml to its cells, the configurations that it compares."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from recsys.studies.windows import windows_of
 from recsys.tracking.study_record import BASE, BASELINE, CHANGE, GRID, LISTED
 
 BASE_LABEL = "base"
-OF_BASE = (GRID, BASE, CHANGE)  # the cells that begin with the overrides of study.base
+OF_BASE = (GRID, BASE, CHANGE)  # kinds of cells that begin with the overrides of study.base
 
 
 @dataclass(frozen=True)
 class CellDefinition:
-    """One setting: its overrides, and why the study has it.
+    """The overrides of a cell, and the part of the study that defines it.
 
     Attributes:
         kind: See `StudyCell.kind`.
         own: Its own overrides, beyond the shared ones.
-        shared: Those of all cells; for the grid and the ablation those of the study's base too.
-        label: What the study calls it; None where its parts name it, as in "bert+dot".
-        window: The name of its window of time; None without `study.windows`.
+        shared: Overrides of all cells; for the grid and the ablation those of the study's base too.
+        label: Its label in the study; None if its components name it, as in "bert+dot".
+        window: Name of its window of time; None without `study.windows`.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class CellDefinition:
 
     @property
     def overrides(self) -> list[str]:
-        """Of every run, without the seed."""
+        """The overrides of each of its runs, without the seed."""
         return [*self.shared, *self.own]
 
 
@@ -65,7 +65,7 @@ def expand(study: DictConfig) -> list[CellDefinition]:
     cells = in_windows(cells, plan.get("windows"))
     if base and cells and not any(cell.kind in OF_BASE for cell in cells):
         raise ConfigError(
-            "study.base is what study.grid, study.changes and study.factors vary, and the study has none of these: "
+            "study.base applies to study.grid, study.changes and study.factors only, and the study has none of these: "
             "give overrides of every cell as study.common."
         )
     seeds = plan.get("seeds") or []
@@ -81,10 +81,10 @@ def expand(study: DictConfig) -> list[CellDefinition]:
 
 
 def in_windows(cells: list[CellDefinition], windows: Any) -> list[CellDefinition]:
-    """Each cell once for each window of time; the cells as they are without windows.
+    """Each cell once for each window of time; the unchanged cells without windows.
 
     Raises:
-        ConfigError: If the windows are impossible, or a cell sets a key that they set.
+        ConfigError: If the windows are invalid, or a cell sets a key that they set.
     """
     if windows is None:
         return cells
@@ -137,7 +137,7 @@ def _values(key: str, values: Any) -> Sequence[Any]:
 
 
 def points_of(entry: Mapping[str, Any], points: int) -> list[Any]:
-    """Values of a range, its ends among them, evenly spaced or, with `log`, by equal ratios; whole ones of whole ends.
+    """Evenly spaced values of a range with its ends, on a log scale with `log`; whole numbers if the ends are whole.
 
     Example:
         >>> points_of({"low": 0.01, "high": 1.0, "log": True}, 3), points_of({"low": 1, "high": 4}, 3)

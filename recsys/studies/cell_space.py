@@ -1,4 +1,4 @@
-"""The search space of a cell: what its components declare, without the keys that the cell sets itself."""
+"""The search space of a cell: the keys that its components declare, without those that the cell sets itself."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ Compose = Callable[[Sequence[str]], DictConfig]
 class CellSpace:
     """The keys that a search tunes in one cell.
 
-    The options of groups, such as the loss, are chosen first; the other keys are those of the configuration with these
-    options. So a trial whose loss needs no sampled negatives has no number of negatives.
+    The options of config groups, such as the loss, are chosen first. The other keys are those of the configuration with
+    these options. So a trial whose loss needs no sampled negatives has no number of negatives.
 
     Args:
-        overrides: Of the cell.
+        overrides: Overrides of the cell.
         composed: Composes the cell with further overrides.
         further: `study.space`; see `search_space`.
 
     Attributes:
-        groups: The choices of groups that are open, by group.
+        fixed: The keys and options that the cell's overrides fix.
+        keys: All keys that are searched.
+        groups: The options that are searched, by config group.
         left_out: Keys that are declared and not searched, with the override or the reason that fixes them.
         taken_out: Keys that are declared and not searched, since `further` has null for them.
 
@@ -50,7 +52,7 @@ class CellSpace:
         self.keys = list(dict.fromkeys([*self.groups, *(key for own in self._all() for key in own)]))
 
     def given(self, chosen: Mapping[str, Any]) -> Space:
-        """The keys beside the groups', with the options of groups in `chosen`; other keys of it are ignored."""
+        """The search space of the other keys, given the groups' options in `chosen`; its other keys are ignored."""
         options = tuple(f"{group}={chosen[group]}" for group in self.groups if group in chosen)
         if options not in self._spaces:
             self._spaces[options] = self._values(options)
@@ -85,11 +87,11 @@ class CellSpace:
             if len(possible) > 1:
                 groups[group] = {"choice": possible}
             else:
-                self.left_out[group] = fixed or f"no other option of it goes with the cell than {cfg.choices[group]}"
+                self.left_out[group] = fixed or f"{cfg.choices[group]} is its only option that fits the cell"
         return groups
 
     def _by_tied_group(self, group: str, options: Sequence[str]) -> str | None:
-        """The cell's choice of another group that the options decide too, as losses do with `negatives`."""
+        """The cell's choice of another group that these options set too, as losses set `negatives`."""
         choices = [compose([f"{group}={option}"]).choices for option in options]
         tied = [other for other in choices[0] if len({str(own.get(other)) for own in choices}) > 1]
         return next((chosen for other in tied if (chosen := self.fixed.by_choice(str(other))) is not None), None)
@@ -113,7 +115,7 @@ class CellSpace:
             twice = next((source for source in self.fixed.sources_of(key) if source in space), None)
             if twice is not None:
                 raise ConfigError(
-                    f"the search space has {twice} and {key}, which takes its value from it: take one of them out, "
+                    f"the search space has {twice} and {key}, which takes its value from {twice}: remove one of them, "
                     f"as in study.space.{key}=null."
                 )
         return space

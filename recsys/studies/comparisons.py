@@ -1,4 +1,4 @@
-"""The comparisons of a study's runs: one for each protocol, since runs of different protocols are not compared."""
+"""The comparisons of a study's runs: one for each protocol, since runs of different protocols are not comparable."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from recsys.tracking.study_record import StudyRecord
 
 
 def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
-    """By the windows of time of the study, else the differences between the protocols; by "" where there is one.
+    """The comparison of each protocol, by the name of its window of time or of its differences from other protocols.
+
+    A single protocol has the name "".
 
     Args:
-        cfg: Of the study.
-        result: Of its runs.
+        cfg: Configuration of the study.
+        result: The study's record and runs.
 
     Raises:
         ComparisonError: If runs of one protocol must not be compared.
@@ -37,7 +39,7 @@ def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
 
 
 def over_time(cfg: DictConfig, result: Result, compared: Mapping[str, Comparison]) -> OverTime:
-    """The cells over all windows of time of a study, from its comparisons.
+    """The cells over all windows of time of a study, pooled from its comparisons.
 
     Raises:
         ComparisonError: If the windows must not be pooled.
@@ -49,7 +51,7 @@ def over_time(cfg: DictConfig, result: Result, compared: Mapping[str, Comparison
 
 
 def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:
-    """The study with the cells of this comparison; all of a study without windows of time."""
+    """The study with only the cells of this comparison; with all cells if it has no windows of time."""
     return study.of_runs([record.run_id for record in comparison.records]) if study.windows else study
 
 
@@ -63,12 +65,12 @@ def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Com
 
 
 def _window_names(study: StudyRecord, protocols: Sequence[Sequence[Record]]) -> list[str]:
-    """The window of time of each protocol, as names of folders; empty for a study without windows."""
+    """The window of time of each protocol, as a name of a folder; empty for a study without windows."""
     return [as_name(study.windows[records[0].run_id]) for records in protocols] if study.windows else []
 
 
 def _names(protocols: Sequence[Sequence[Record]]) -> list[str]:
-    """The differences between protocols, as names of folders; empty if there is one protocol."""
+    """The differences between protocols, as names of folders; "" for a single protocol."""
     if len(protocols) < 2:
         return [""] * len(protocols)
     own = [dict(flatten(records[0].protocol)) for records in protocols]

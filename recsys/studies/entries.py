@@ -1,4 +1,4 @@
-"""Refusing a malformed study yaml, before anything is composed."""
+"""Checks of a study's yaml, before its cells are composed."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from recsys.support.number_checks import check_whole
 
 
 def check_study(cfg: DictConfig) -> None:
-    """Refuse unknown keys of `study`, and values of a wrong kind.
+    """Raise an error for unknown keys of `study` or `search`, and for values of a wrong type.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If a key is unknown or missing, or a value has a wrong type; the message names the key.
     """
     known = keys_of("study", "default", "study")
     _check_group(cfg, "study", known)
@@ -56,9 +56,9 @@ def check_study(cfg: DictConfig) -> None:
 
 
 def _check_group(cfg: DictConfig, group: str, read: Sequence[str]) -> None:
-    """Refuse keys of a group that neither recsys reads nor the yaml of the chosen option has.
+    """Raise an error for keys of a group that neither recsys reads nor the chosen option's yaml has.
 
-    A key of the user's own yaml is accepted. One that nothing refers to, as in `${study.split}`, may be a misspelling.
+    A key of the user's own yaml is accepted, unless it resembles a key that recsys reads and no `${…}` refers to it.
 
     Args:
         cfg: The configuration.
@@ -71,11 +71,11 @@ def _check_group(cfg: DictConfig, group: str, read: Sequence[str]) -> None:
 
 
 def check_metrics(cfg: DictConfig, runs: Sequence[DictConfig]) -> None:
-    """Refuse metrics of the report that a run of the study does not compute in its test.
+    """Raise an error for metrics of the report that a run of the study does not compute in its test.
 
     Raises:
-        ConfigError: Naming the metric and those that there are.
+        ConfigError: If there is such a metric; the message lists the computed ones.
     """
     for names in dict.fromkeys(tuple(metric_suite(run).names(TEST)) for run in runs):
-        wanted = [name for name in cfg.study.metrics if "/" not in name]  # with a slash: of a segment
+        wanted = [name for name in cfg.study.metrics if "/" not in name]  # with a slash: metrics of a segment
         check_choices("study.metrics", wanted, names)

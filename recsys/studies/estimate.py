@@ -1,4 +1,4 @@
-"""How long runs will take, by what runs like them took."""
+"""Estimated times of runs, from the times of finished runs of the same name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from recsys.tracking.record import Record
 
 
 class Durations:
-    """Seconds of a run, by its name.
+    """Mean seconds of a run, by its name.
 
     Args:
-        records: Of a store; failed runs and those of other data are ignored.
-        data: The name of the data set; None for any.
+        records: Records of a store; failed runs and those of other data are ignored.
+        data: The chosen option of `data`; None for any.
     """
 
     def __init__(self, records: Iterable[Record], data: str | None = None) -> None:
@@ -27,16 +27,16 @@ class Durations:
         self.by_name = {name: fmean(record.times["total"] for record in own) for name, own in by_name.items()}
 
     def add(self, name: str, seconds: float) -> None:
-        """Add the time of a run."""
+        """Set the seconds of runs of this name."""
         self.by_name[name] = seconds
 
     def of(self, name: str) -> float | None:
-        """Seconds of a run of that name, or of any run if there was none; None without runs."""
+        """Seconds of a run of this name, or the mean over all names if it is unknown; None without any run."""
         if not self.by_name:
             return None
         return self.by_name.get(name, fmean(self.by_name.values()))
 
     def total(self, names: Sequence[str], n_workers: int = 1) -> float | None:
-        """Seconds until runs of these names are done."""
+        """Seconds until runs of these names are done with `n_workers` parallel workers; None without any known run."""
         known = [self.of(name) for name in names]
         return None if None in known else sum(filter(None, known)) / max(1, n_workers)

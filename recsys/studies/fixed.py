@@ -1,4 +1,4 @@
-"""Which config keys a cell's overrides fix: the keys themselves, and those that take their value from them."""
+"""The config keys that a cell's overrides fix: the keys that they set, and those that interpolate these."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _INTERPOLATION = re.compile(r"\$\{(?:oc\.select:)?(\.*)([\w@.]+)\s*[,}]")
 
 
 class Fixed:
-    """What the overrides of a cell decide.
+    """The config keys and group options that the overrides of a cell fix.
 
     Choosing a group's option (`loss=bpr`, `encoder=bert`) fixes that choice, and no key of the option. Setting a key
     (`learning_rate=0.01`) fixes it, the keys below it, and the keys that interpolate it (`optimizer.lr`).
 
     Args:
-        overrides: Of the cell.
+        overrides: Overrides of the cell.
 
     Attributes:
         groups: The override that chooses an option, by group.
         keys: The override that sets a key, by key.
 
     Raises:
-        ConfigError: If two overrides decide one key.
+        ConfigError: If two overrides set the same value.
 
     Example:
         >>> fixed = Fixed(["encoder=bert", "learning_rate=0.01"])
@@ -58,7 +58,7 @@ class Fixed:
         return self._by_users_of(key)
 
     def sources_of(self, key: str) -> list[str]:
-        """The keys that the key's own value in the yamls is taken from, by interpolation, directly or not."""
+        """The keys that the key's value in the yamls interpolates, directly or indirectly."""
         found: dict[str, None] = {}
         left = [key]
         while left:

@@ -1,4 +1,4 @@
-"""Exhaustive search: every combination of values once, in a random order that a larger budget continues."""
+"""Grid search: every combination of values once, in a random order that a larger budget continues."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from recsys.studies.space import grid_of
 
 
 class SearchGrid:
-    """The combinations of a cell's search space; for each combination of group options, all values of its keys.
+    """The combinations of a cell's search space: for each combination of group options, all values of its keys.
 
     Args:
-        space: Of the cell.
-        points: Values of each range.
-        seed: Of the order.
+        space: Search space of the cell.
+        points: Number of values of each range.
+        seed: Seed of the random order.
     """
 
     def __init__(self, space: CellSpace, points: int, seed: int = 0) -> None:
@@ -34,7 +34,7 @@ class SearchGrid:
         return sum(self.sizes)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        """The combination that is tried as trial `number`.
+        """The combination of trial `number`.
 
         Raises:
             IndexError: If all combinations have been tried.
@@ -65,21 +65,21 @@ class GridSampler(BaseSampler):
     """Gives a trial the values of one combination.
 
     Args:
-        values: By key.
+        values: The combination's values, by key.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = values
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """None: each key is chosen by itself."""
+        """An empty space: each key is sampled independently."""
         del study, trial
         return {}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Nothing: see `infer_relative_search_space`."""
+        """No values: see `infer_relative_search_space`."""
         del study, trial, search_space
         return {}
 

@@ -28,15 +28,15 @@ MADE, FOUND, JOB_FAILED, BUSY = "made", "found", "failed", "busy"
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of a study's work.
+    """A run of a study, or the tuning of one of its cells.
 
     Attributes:
-        label: Of the cell.
-        seed: Of the run; None for the cell's tuning.
-        cfg: Of the run, or of the study whose cell is tuned.
+        label: Label of the cell.
+        seed: Seed of the run; None for a tuning.
+        cfg: Configuration of the run, or of the study whose cell is tuned.
         planned: The cell that is tuned; None for a run.
-        retry_failed: Whether what failed before is tried again.
-        wait: Whether to wait for another worker that has the run, and not to come back later.
+        retry_failed: Whether a run that failed before is made again.
+        wait: Whether to wait while another worker makes the run, instead of returning BUSY.
     """
 
     label: str
@@ -49,19 +49,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """The result of a job.
 
     Attributes:
-        label: Of the cell.
-        seed: Of the run; None for a tuning.
-        state: MADE, FOUND, FAILED or BUSY (another worker is at it).
-        run_id: Of a run, finished or failed.
-        value: Of the monitored metric of validation.
-        error: A sentence, if it failed.
+        label: Label of the cell.
+        seed: Seed of the run; None for a tuning.
+        state: MADE, FOUND (in the store), JOB_FAILED or BUSY (another worker is at it).
+        run_id: Identifier of a run, finished or failed.
+        value: Value of the monitored metric on validation.
+        error: The error in one line, if the job failed.
         seconds: Wall time.
-        parameters: What tuning chose.
-        trials: What tuning tried.
-        higher_is_better: Of the monitored metric.
+        parameters: The tuned parameters.
+        trials: The trials of the tuning.
+        higher_is_better: Whether higher values of the monitored metric are better.
     """
 
     label: str
@@ -77,10 +77,10 @@ class Outcome:
 
 
 def perform(job: Job) -> Outcome:
-    """Do a job. An error is reported and recorded, and does not stop the others.
+    """Do a job. An error is recorded in its outcome and does not stop other jobs.
 
     Raises:
-        StoreError: If nothing can be written: then no other job can end well either.
+        StoreError: If the store cannot be written, since every other job would fail too.
     """
     start = time.perf_counter()
     try:
@@ -111,7 +111,7 @@ def _run(job: Job) -> dict[str, Any]:
 
 
 def _stays(record: Record, store: Store, retry_failed: bool) -> bool:
-    """Whether a run that was found is not made again."""
+    """Whether a run that was found is kept, and not made again."""
     return store.is_whole(record) if record.is_finished else not retry_failed
 
 
@@ -139,7 +139,7 @@ def _failed(job: Job, error: Exception) -> dict[str, Any]:
             "state": JOB_FAILED,
             "error": redacted(str(error) if isinstance(error, RecsysError) else last_line(text)),
         }
-    if isinstance(error, RecordError):  # the file stays for the user to look at
+    if isinstance(error, RecordError):  # the damaged file is kept for the user to inspect
         return {"state": JOB_FAILED, "error": redacted(str(error))}
     record = record_failure(job.cfg, text)
     return {"state": JOB_FAILED, "error": redacted(last_line(text)), "run_id": record.run_id}
@@ -148,11 +148,11 @@ def _failed(job: Job, error: Exception) -> dict[str, Any]:
 def _disk_error(job: Job, error: Exception) -> StoreError:
     runs_dir = Path(job.cfg.paths.runs_dir)
     return StoreError(
-        f"cannot write {runs_dir} ({error}): make space or choose another paths.runs_dir, and give the same command "
-        "again; finished runs are kept."
+        f"cannot write {runs_dir} ({error}): free disk space or choose another paths.runs_dir, and give the same "
+        "command again; finished runs are kept."
     )
 
 
 def last_line(error: str | None) -> str | None:
-    """What went wrong, out of a traceback."""
+    """The last line of a traceback, which has the error's message."""
     return None if error is None else error.strip().rsplit("\n", 1)[-1]

@@ -23,7 +23,7 @@ from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
 from recsys.tracking.study_record import cell_label, cell_name
 
-NAMED_BY_PARTS = ("encoder", "ranker")  # contained in a run's own label
+NAMED_BY_PARTS = ("encoder", "ranker")  # groups whose options are in a run's default label
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class PlannedCell:
     """A cell with its label and the configuration of its runs.
 
     Attributes:
-        label: Different from that of every other cell of the study.
-        cell: Where it comes from.
+        label: Its label, unique in the study.
+        cell: Its definition.
         cfg: Its configuration, with the first seed.
     """
 
@@ -57,8 +57,8 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     """The cells of a study, each composed and checked before the first run begins.
 
     Raises:
-        ConfigError: If a cell's configuration is impossible, its written texts or its teacher are not there, or two
-            cells are the same.
+        ConfigError: If a cell's configuration is invalid, its written texts or its teacher are missing, or two cells
+            are the same.
     """
     check_study(cfg)
     check_name("study.name", cfg.study.name)
@@ -83,7 +83,7 @@ def check_windows(cells: Sequence[CellDefinition], composed: Sequence[DictConfig
     """Raise an error for a cell in windows of time whose split has no cuts in time.
 
     Raises:
-        ConfigError: Naming the cell and its split.
+        ConfigError: If there is such a cell; the message names it and its split.
     """
     for cell, run_cfg in zip(cells, composed, strict=True):
         if cell.window is not None and "test_until" not in run_cfg.split:
@@ -96,7 +96,7 @@ def check_windows(cells: Sequence[CellDefinition], composed: Sequence[DictConfig
 def compose_run(
     cfg: DictConfig, overrides: Sequence[str], tuning: dict[str, Any] | None = None, seed: int | None = None
 ) -> DictConfig:
-    """The configuration of a study's run, by default with the first seed, and the store of this machine."""
+    """The configuration of a study's run, with the study's paths and, by default, its first seed."""
     with_seed = f"seed={cfg.study.seeds[0] if seed is None else seed}"
     paths = [override(f"paths.{key}", cfg.paths[key]) for key in ("runs_dir", "cache_dir")]
     run_cfg = compose([*overrides, with_seed, *paths])
@@ -109,7 +109,7 @@ def compose_run(
 
 
 def retuned(cfg: DictConfig, planned: PlannedCell, parameters: dict[str, str], trials: int) -> PlannedCell:
-    """A cell with the parameters that tuning chose, given as they are written on a command line."""
+    """A cell with its tuned parameters, whose values are written as in an override."""
     cell = replace(planned.cell, own=[*planned.cell.own, *(f"{key}={value}" for key, value in parameters.items())])
     tuning = {"trials": trials, "parameters": parameters}
     return replace(planned, cell=cell, cfg=compose_run(cfg, cell.overrides, tuning))
@@ -136,7 +136,7 @@ def _labels(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> 
 
 
 def _further(cell: CellDefinition) -> str:
-    """A cell's overrides except those in the name that its parts give it."""
+    """A cell's overrides, except those that its default label has already."""
     further = [own for own in cell.own if own.split("=")[0] not in NAMED_BY_PARTS]
     return ", ".join(further) or "default"
 
@@ -145,7 +145,7 @@ def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig], fixed
     seen: dict[str, str] = {}
     for name, run_cfg, own in zip(labels, composed, fixed, strict=True):
         settings = plain(run_cfg)
-        # The data is not part of a cell's identity, its fingerprint is; here the source must represent it.
+        # A cell's identity has the fingerprint of the data, which is unknown here; its source is compared instead.
         identity = f"{cell_id(settings)} {settings['data']} {own}"
         if identity in seen:
             raise ConfigError(

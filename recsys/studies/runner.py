@@ -1,4 +1,4 @@
-"""Runs a study: finished runs are found, failures are recorded, and the others continue."""
+"""Runs a study: finished runs are reused, and failed runs are recorded and do not stop the others."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ class StudyProgress:
     """Receives the progress of a study; this base class ignores it."""
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """A phase begins: the tuning of the cells, or the runs."""
+        """Called when a phase begins: the tuning of the cells, or the runs."""
 
     def told(self, outcome: Outcome) -> None:
-        """A job has ended."""
+        """Called when a job has ended."""
 
 
 @dataclass
 class Result:
-    """What became of a study.
+    """The result of a study.
 
     Attributes:
         record: The study's record.
-        records: Of its runs, finished and failed, in the study's order.
-        failures: What went wrong, cell by cell.
-        n_made: Runs made now.
-        n_found: Runs that were there.
-        n_trials: Trials of all cells.
+        records: Records of its runs, finished and failed, in the study's order.
+        failures: Outcomes of failed tunings and runs.
+        n_made: Number of runs that were made now.
+        n_found: Number of runs that were in the store already.
+        n_trials: Number of trials of all cells.
         seconds: Wall time.
     """
 
@@ -64,7 +64,7 @@ def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None
     """Tune each cell if a search is configured, make each missing run, and record the study.
 
     Raises:
-        ConfigError: If the study, or one of its runs, is impossible; before the first run.
+        ConfigError: If the study or one of its runs is invalid; before the first run.
         StoreError: If the store cannot be written.
     """
     start = time.perf_counter()
@@ -92,10 +92,10 @@ def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None
 
 
 def tune_study(cfg: DictConfig, progress: StudyProgress | None = None) -> list[Outcome]:
-    """Tune each cell without making its runs; `run_study` with as many trials or more goes on from there.
+    """Tune each cell without making its runs; `run_study` with as many trials or more continues the search.
 
     Raises:
-        ConfigError: If the study is impossible; before the first trial.
+        ConfigError: If the study is invalid; before the first trial.
         StoreError: If the store cannot be written.
     """
     cells = plan(cfg)
@@ -113,10 +113,10 @@ def run_jobs(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[Job]:
 
 
 def check_baseline(cfg: DictConfig, cells: Sequence[PlannedCell]) -> None:
-    """Refuse a baseline that is none of the cells, before hours of runs.
+    """Raise an error for a baseline that is no cell of the study, before the first run.
 
     Raises:
-        ConfigError: Naming the cells.
+        ConfigError: If there is no such cell; the message lists the cells.
     """
     labels = list(dict.fromkeys(planned.name for planned in cells))
     if cfg.study.baseline is not None and cfg.study.baseline not in labels:
@@ -144,7 +144,7 @@ def _chosen(cfg: DictConfig, cells: Sequence[PlannedCell], tuned: Sequence[Outco
 
 
 def _all(launcher: Launcher, jobs: Sequence[Job], progress: StudyProgress) -> list[Outcome]:
-    """The outcomes of all jobs, in their order; those that another worker has are checked again at the end."""
+    """The outcomes of all jobs, in their order; jobs that another worker has are launched again at the end."""
     progress.begin(jobs)
     ended: dict[tuple[str, int | None], Outcome] = {}
     left, known = list(jobs), registered()
@@ -155,7 +155,7 @@ def _all(launcher: Launcher, jobs: Sequence[Job], progress: StudyProgress) -> li
                 ended[outcome.label, outcome.seed] = outcome
                 progress.told(outcome)
         busy = [job for job in left if (job.label, job.seed) not in ended]
-        if len(busy) == len(left):  # nothing to do but to wait for the others
+        if len(busy) == len(left):  # other workers have all remaining jobs
             time.sleep(1)
             busy = [replace(job, wait=True) for job in busy]
         left = busy

@@ -1,4 +1,4 @@
-"""Refusing a search that cannot be made, before the first run."""
+"""Checks of a search, before the first run."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from recsys.tracking.study_record import study_folder
 
 
 def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpace]:
-    """The search space of each cell; none without a search. Refuses a search that cannot be made.
+    """Check the search, and return the search space of each cell (an empty list without a search).
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If the search is invalid; the message names the key.
     """
     n = cfg.search.n_trials
     check_whole("search.n_trials", n, 0)
@@ -46,10 +46,10 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpac
 
 
 def _check_entry(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace]) -> None:
-    """Refuse an entry of `study.space` without effect.
+    """Raise an error for an entry of `study.space` without effect.
 
     Raises:
-        ConfigError: Naming the key and why.
+        ConfigError: If no cell searches the key; the message has the reasons.
     """
     if any(key in own.keys or key in own.taken_out for own in spaces):
         return

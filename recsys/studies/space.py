@@ -1,4 +1,4 @@
-"""The search space that the components of a configuration declare, and drawing from it."""
+"""The search space that the components of a configuration declare, and sampling from it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> S
     options. Where several components declare the same key, the last one in the order of `conf/train.yaml` counts.
 
     Args:
-        cfg: Of a run.
+        cfg: Configuration of a run.
         further: A study's own entries. Each adds a key that the configuration has, or replaces its range; null takes
             the key out. A configuration that declares nothing, such as that of popularity, has nothing to tune.
 
@@ -64,7 +64,7 @@ def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> S
 
 
 def has_key(cfg: DictConfig, key: str) -> bool:
-    """Whether a configuration has a dotted key, be its value null."""
+    """Whether a configuration has a dotted key, even if its value is null."""
     node, _, last = key.rpartition(".")
     parent = OmegaConf.select(cfg, node) if node else cfg
     return isinstance(parent, DictConfig) and last in parent
@@ -104,19 +104,19 @@ def _check(key: str, entry: Any) -> None:
 
 
 def suggest(trial: Trial, space: Mapping[str, Mapping[str, Any]], sampler_of: Callable[[str], BaseSampler]) -> None:
-    """Let Optuna choose a value of each key; a value that the trial has already stays.
+    """Let Optuna choose a value of each key; values that the trial has already are kept.
 
     Args:
-        trial: May have some of its values, if its worker was interrupted while choosing.
-        space: Of the cell.
-        sampler_of: A sampler for each key, with randomness of its own, so that a value does not depend on which others
-            had been chosen before the kill.
+        trial: The trial; it has some values if its worker was interrupted while choosing.
+        space: Search space of the cell.
+        sampler_of: Makes a sampler for a key, with its own seed. So a value does not depend on how many others were
+            chosen before an interruption.
     """
-    _ = trial.relative_params  # joint choices are made before the first
+    _ = trial.relative_params  # Optuna samples keys jointly before the first suggestion
     for key, entry in sorted(space.items()):
         trial.study.sampler = sampler_of(key)
         if "choice" in entry:
-            # As the command line writes them, so that lists can be chosen.
+            # Optuna's choices must be scalars; values are written as in an override, so that lists can be chosen too.
             trial.suggest_categorical(key, [text(value) for value in entry["choice"]])
             continue
         low, high, log, step = entry["low"], entry["high"], bool(entry.get("log")), entry.get("step")
@@ -127,7 +127,7 @@ def suggest(trial: Trial, space: Mapping[str, Mapping[str, Any]], sampler_of: Ca
 
 
 def grid_of(space: Mapping[str, Mapping[str, Any]], points: int) -> dict[str, list[Any]]:
-    """The values of an exhaustive search: all choices, and `points` values of each range, evenly spaced (or by ratio).
+    """The values of a grid search: all choices, and `points` values of each range; see `points_of`.
 
     Example:
         >>> grid_of({"lr": {"low": 0.01, "high": 1.0, "log": True}, "k": {"low": 1, "high": 3}}, 3)

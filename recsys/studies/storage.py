@@ -1,4 +1,4 @@
-"""Where Optuna keeps the trials of a study, and which worker has which."""
+"""Optuna's storage of a study's trials, and the locks by which workers claim them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ log = logging.getLogger(__name__)
 
 DATABASE, CLAIMS = "tuning.db", "claims"
 SQLITE = "sqlite:///"
-ATTEMPTS = 6  # at opening a database: studies that make its tables at the same time fail
-WAIT = 60  # seconds that a worker waits for another's write
+ATTEMPTS = 6  # attempts to open a database: it fails while another study creates the tables
+WAIT = 60  # seconds that a worker waits while another one writes
 
 
 @contextmanager
 def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
-    """A storage of Optuna: SQLite in the study's folder; or a URL of a database; or the path of a journal file.
+    """Open Optuna's storage: SQLite in the study's folder, the URL of a database, or the path of a journal file.
 
     Raises:
-        ConfigError: If the database cannot be reached, or a file of the study would be outside its folder.
-        StoreError: If it cannot be written while it is used.
+        ConfigError: If the storage cannot be opened, or its file name is invalid.
+        StoreError: If the storage fails while it is used.
     """
     import optuna
     from optuna.exceptions import StorageInternalError
@@ -51,8 +51,8 @@ def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
     except StorageInternalError as error:
         raise StoreError(
             redacted(f"the tuning's storage {url} cannot be used ({error.__cause__ or error}).")
-            + " Give it space, or another place as in search.storage=sqlite:////some/folder/tuning.db; finished trials "
-            "are kept."
+            + " Free disk space or choose another storage, as in search.storage=sqlite:////some/folder/tuning.db; "
+            "finished trials are kept."
         ) from None
     finally:
         made.remove_session()
@@ -63,10 +63,10 @@ def located(storage: str | None, folder: Path) -> str:
 
     Args:
         storage: `search.storage`.
-        folder: Of the study.
+        folder: Folder of the study.
 
     Raises:
-        ConfigError: If a relative file is no name of a file, or has such a part.
+        ConfigError: If the name of the file, or of a folder in a relative path, is invalid.
     """
     if storage is None:
         return f"{SQLITE}{(folder / DATABASE).resolve()}"
@@ -99,18 +99,20 @@ def _open(url: str) -> BaseStorage:
 
 
 class Claims:
-    """Which worker has which trial: a lock for each, which the system frees when a worker ends, however it ends.
+    """Locks on the trials of a cell, held by the workers that make them.
+
+    The operating system releases a lock when its worker ends, even if it is killed.
 
     Args:
-        folder: Of the study.
-        cell: The cell's key.
+        folder: Folder of the study.
+        cell: Key of the cell's tuning; see `key_of`.
     """
 
     def __init__(self, folder: Path, cell: str) -> None:
         self.folder, self.cell = folder / CLAIMS, cell
 
     def all_held(self) -> AbstractContextManager[bool]:
-        """While this is held, no other worker takes a trial of the cell."""
+        """A lock under which no other worker takes a trial of the cell."""
         return locked(self.folder / f"{self.cell}-all")
 
     def take(self, stack: ExitStack, number: int) -> bool:
@@ -119,5 +121,5 @@ class Claims:
 
 
 def key_of(*parts: str) -> str:
-    """A short name for a cell's tuning: a hash of everything that its trials depend on."""
+    """A short key, such as that of a cell's tuning: the hash of everything that its trials depend on."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Optuna's trials, as a study's record lists them."""
+"""Optuna's trials, as entries of a study's record."""
 
 from __future__ import annotations
 

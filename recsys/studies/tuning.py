@@ -1,8 +1,8 @@
 """Tuning a cell on the validation part by Optuna's ask-and-tell interface, so that an interrupted search continues.
 
-A trial is a run without a test for each tuning seed; none of these is a seed of the study. What a trial tries depends
-on the search's seed, the trial's number and the trials before it, so one worker repeats its search exactly,
-also after an interruption; several workers on one storage share the budget.
+A trial is one run without a test for each tuning seed; none of these is a seed of the study. The parameters of a trial
+depend on the search's seed, the trial's number and the trials before it. So a single worker repeats its search exactly,
+also after an interruption. Several workers on one storage share the budget.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
 
     from recsys.studies.grid import SearchGrid
 
-FIRST_SEED = 1000  # of trials: far from those that are tested
-ERROR = "error"  # of a failed trial, among the storage's attributes
-PLACE = "place"  # of a trial in an exhaustive search, likewise
-DEFAULTS_FIRST = "defaults_first"  # key of the search
+FIRST_SEED = 1000  # first tuning seed, larger than the usual seeds of a study
+ERROR = "error"  # attribute of a failed trial in the storage
+PLACE = "place"  # attribute of a trial of a grid search: the number of its combination
+DEFAULTS_FIRST = "defaults_first"  # key of `search`: the first trial has the cell's own settings
 COSTS = {
     "seconds": lambda record: record.times["fit"],
     "parameters": lambda record: float(record.parameters["trainable"]),
@@ -57,12 +57,12 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Tuned:
-    """What tuning a cell came to.
+    """The result of tuning a cell.
 
     Attributes:
-        is_done: False where other workers still have trials of it.
-        parameters: The best ones, as a command line writes them.
-        trials: All of them.
+        is_done: False while other workers still make trials of the cell.
+        parameters: The best parameters, written as in an override.
+        trials: All trials of the cell.
     """
 
     is_done: bool
@@ -71,22 +71,23 @@ class Tuned:
 
 
 def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambda: None) -> Tuned:
-    """Try settings of a cell until its budget is spent; continues the trials of earlier calls and other workers.
+    """Make trials of a cell until its budget is spent, continuing those of earlier calls and other workers.
 
     Args:
-        cfg: Of the study.
+        cfg: Configuration of the study.
         planned: The cell.
-        told: Is called after each trial.
+        told: Called after each trial.
 
     Raises:
-        ConfigError: If the search cannot be made of this space.
-        RecsysError: If no trial came to its end.
+        ConfigError: If the search space is malformed, or the storage cannot be opened.
+        StoreError: If the storage or the store cannot be written.
+        RecsysError: If no trial was finished.
     """
     space = space_of(cfg, planned)
     if not space.keys:
         return Tuned(True, {}, [])
     folder = study_folder(Path(cfg.paths.runs_dir), cfg.study.name)
-    load_split(planned.cfg)  # the runs' names depend on the data's content
+    load_split(planned.cfg)  # reads the data, whose fingerprint the identifiers of runs depend on
     key = _key(cfg, planned, space)
     claims = Claims(folder, key)
     with opened(cfg.search.storage, folder) as storage:
@@ -101,7 +102,7 @@ def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambd
 def tuning_seeds(cfg: DictConfig) -> list[int]:
     """The seeds of a trial's runs: the first `search.seeds` numbers from 1000 on that are no seeds of the study.
 
-    So a study that is given more seeds later keeps its search.
+    So a study keeps its search if it gets more seeds later.
     """
     tested = set(cfg.study.seeds)
     return list(islice((seed for seed in count(FIRST_SEED) if seed not in tested), int(cfg.search.seeds)))
@@ -109,7 +110,7 @@ def tuning_seeds(cfg: DictConfig) -> list[int]:
 
 def _key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
     method = {**plain(cfg.search), "n_trials": None, "storage": None, "seeds": tuning_seeds(cfg)}
-    if not method.get(DEFAULTS_FIRST):  # searches without it keep the key that they had before it existed
+    if not method.get(DEFAULTS_FIRST):  # keep the keys of searches from before this option existed
         method.pop(DEFAULTS_FIRST, None)
     spaces = [space.groups, *({**options, **space.given(options)} for options in space.options())]
     run_cfg = compose_run(cfg, planned.cell.overrides, seed=tuning_seeds(cfg)[0])
@@ -126,7 +127,7 @@ def _study(cfg: DictConfig, storage: Any, name: str, maximise: bool) -> optuna.S
 
 
 def maximises(cfg: DictConfig) -> bool:
-    """Whether higher values of the metric that a run's configuration monitors are better."""
+    """Whether higher values of the run's monitored metric are better."""
     return bool(metric_suite(cfg).directions()[cfg.monitor.partition("/")[2]])
 
 
@@ -152,7 +153,7 @@ class _Search:
         import optuna
 
         for frozen in self._trials(optuna.trial.TrialState.RUNNING):
-            # Its worker may have reported its end since the list was read, and released the claim.
+            # Since the list was read, its worker may have finished it and released the claim.
             if self.claims.take(stack, frozen.number) and self._is_running(frozen.number):
                 return self._suggested(optuna.Trial(self._seeded(frozen.number), frozen._trial_id))
         return None
@@ -170,7 +171,7 @@ class _Search:
         return self._suggested(self._seeded(number).ask())
 
     def _spent(self) -> list[FrozenTrial]:
-        """The trials that count for the budget."""
+        """The trials that count towards the budget."""
         import optuna
 
         retried = self.cfg.retry_failed
@@ -192,7 +193,7 @@ class _Search:
         return "GridSampler" in str(self.cfg.search.sampler._target_)
 
     def _place(self, number: int) -> int:
-        """Of a trial in the grid: that of its own, or the first one that no other trial has."""
+        """The number of a trial's combination in the grid: the stored one, or the first that no other trial has."""
         own = {trial.number: trial.user_attrs.get(PLACE) for trial in self._spent()}
         known = own.get(number)
         if known is not None:
@@ -203,7 +204,7 @@ class _Search:
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def _seeded(self, number: int) -> optuna.Study:
-        """The study with a sampler whose randomness is that trial's own."""
+        """The study with a sampler that is seeded by the trial's number."""
         self.study.sampler = self._sampler(number)
         self.study.pruner = build("search.pruner", self.cfg.search.pruner) or _no_pruner()
         return self.study
@@ -236,7 +237,7 @@ class _Search:
         except optuna.TrialPruned:
             _forget(run_cfg)
             self.study.tell(trial, state=state.PRUNED)  # its value is the last that was reported
-        except Exception as error:  # a setting that cannot be trained is one of the budget's, and the others go on
+        except Exception as error:  # a failed trial counts towards the budget, and the search continues
             if is_disk_error(error):
                 raise
             _forget(run_cfg)
@@ -254,7 +255,7 @@ class _Search:
         return compose_run(self.cfg, overrides, {"cell": self.planned.label, "trial": trial.number}, seed)
 
     def _callbacks(self, trial: optuna.Trial, monitor: str, is_first: bool) -> list[Any]:
-        """Pruning by the run on the first tuning seed, so that curves of one seed are compared with each other."""
+        """Pruning by the run with the first tuning seed, so that all compared curves have the same seed."""
         return [_pruning(trial, monitor)] if is_first and not self.cfg.search.cost else []
 
     def result(self) -> Tuned:
@@ -266,7 +267,7 @@ class _Search:
         finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
         if not finished:
             errors = [trial.user_attrs.get(ERROR, "pruned").strip().rsplit("\n", 1)[-1] for trial in trials]
-            raise RecsysError(f"none of {len(trials)} trials of {self.planned.label} came to its end: {errors[-1]}")
+            raise RecsysError(f"none of {len(trials)} trials of {self.planned.label} was finished: {errors[-1]}")
         sign = 1 if maximises(self.planned.cfg) else -1
         best = max(finished, key=lambda trial: (sign * trial.values[0], -trial.number))
         return Tuned(
@@ -275,12 +276,12 @@ class _Search:
 
 
 def _written(value: Any) -> str:
-    """A parameter as an override has it; choices are kept in this form already."""
+    """A parameter's value, written as in an override; choices are stored in this form already."""
     return value if isinstance(value, str) else text(value)
 
 
 def _forget(cfg: DictConfig) -> None:
-    """Remove the files of a run without a record."""
+    """Remove the files of a run that has no record."""
     identifier = identify(cfg)
     if identifier is not None:
         shutil.rmtree(Path(cfg.paths.runs_dir) / identifier, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a study shows while it runs: done, running, failed, the best so far, and the time left."""
+"""The progress of a study on the terminal: jobs done, running and failed, the best run so far, and the time left."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from recsys.studies.storage import CLAIMS
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import study_folder
 
-SHOWN = 6  # running or failed jobs by name before the rest is only counted
+SHOWN = 6  # number of running or failed jobs that are shown by name
 REFRESH = 2  # times a second
 
 
 class StudyView(StudyProgress):
-    """A view on the terminal; where there is none, a line for each job that ends.
+    """A live view on a terminal; elsewhere a line for each job that ends.
 
     Args:
-        cfg: Of the study.
+        cfg: Configuration of the study.
         console: Where it is shown.
     """
 
@@ -47,12 +47,12 @@ class StudyView(StudyProgress):
         self.start = time.perf_counter()
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """A phase begins: the tuning of the cells, or the runs."""
+        """Called when a phase begins: the tuning of the cells, or the runs."""
         self.jobs, self.ended = list(jobs), {}
         self.console.print(self._header(), soft_wrap=True, markup=False, highlight=False)
 
     def _header(self) -> str:
-        """What the phase is about, and how much of it is there already."""
+        """The number of cells, trials or runs of the phase, and of runs that are in the store already."""
         cells = {job.label for job in self.jobs}
         own = [job.cfg if job.planned is None else job.planned.cfg for job in self.jobs]
         where = ", ".join(dict.fromkeys(f"{_data_name(cfg)}, split {cfg.choices.split}" for cfg in own))
@@ -62,14 +62,14 @@ class StudyView(StudyProgress):
             )
         n_found = sum(self._is_recorded(job) for job in self.jobs)
         runs = f"{len(self.jobs)} runs of {len(cells)} cells ({where})"
-        return f"{self.cfg.study.name}: {runs}; {n_found} of them are in {self.store.root}"
+        return f"{self.cfg.study.name}: {runs}; {n_found} of them are already in {self.store.root}"
 
     def _is_recorded(self, job: Job) -> bool:
         identifier = identify(job.cfg)
         return identifier is not None and identifier in self.recorded
 
     def told(self, outcome: Outcome) -> None:
-        """A job has ended."""
+        """Called when a job has ended."""
         self.ended[outcome.label, outcome.seed] = outcome
         if outcome.state == MADE and outcome.seed is not None:
             self.durations.add(outcome.label, outcome.seconds)
@@ -78,7 +78,7 @@ class StudyView(StudyProgress):
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show it while the block runs."""
+        """Show the view while the block runs."""
         if not self.console.is_terminal:
             yield
             return
@@ -140,7 +140,7 @@ class StudyView(StudyProgress):
 
 
 def _data_name(cfg: DictConfig) -> str:
-    """The data set's own name, such as that of a table, or the choice of `data`."""
+    """The data set's own name, such as that of a table, or the chosen option of `data`."""
     return str((cfg.get("data") or {}).get("name") or cfg.choices.data)
 
 

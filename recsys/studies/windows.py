@@ -1,4 +1,4 @@
-"""Windows of time of a rolling study: one cut in time for each, as shares of all interactions."""
+"""Windows of time of a rolling study: the cuts in time of each window, as shares of all interactions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ _DIGITS = 10
 
 
 def windows_of(windows: Any) -> dict[str, list[str]]:
-    """The overrides of the split of each window, by its name; the last test ends with the data.
+    """The split's overrides of each window, by the window's name; the last test ends with the data.
 
     Args:
         windows: `n_windows`; `test_share`, `validation_share` and `train_share` of all interactions, the latter None
-            for all interactions before the validation; `step_share` between two tests, None for `test_share`.
+            for all interactions before the validation; `step_share` between the ends of two tests, None for
+            `test_share`.
 
     Raises:
-        ConfigError: If a key is unknown or impossible, tests overlap, or the first window has nothing to train on.
+        ConfigError: If a key is unknown, a value is invalid, tests overlap, or the first window has no train part.
 
     Example:
         >>> windows_of({"n_windows": 2, "test_share": 0.2, "validation_share": 0.1, "train_share": 0.3})["window 1"]

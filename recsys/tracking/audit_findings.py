@@ -15,9 +15,9 @@ log = logging.getLogger(__name__)
 
 AUDIT = "audit.json"  # in the run's folder
 
-IS_FOUND = "found"  # there is such a leak
-IS_CLEAN = "clean"  # there is none
-IS_UNKNOWN = "unknown"  # nothing shows that there is none
+IS_FOUND = "found"  # there is a leak
+IS_CLEAN = "clean"  # there is no leak
+IS_UNKNOWN = "unknown"  # a leak can neither be shown nor excluded
 IS_MEASURED = "measured"  # a number without a verdict
 IS_NOT_CHECKED = "not checked"  # the check needs something that is missing; the text names it
 
@@ -28,11 +28,11 @@ class Finding:
 
     Attributes:
         part: "leaks", "memory", "biases" or "shortcuts".
-        check: What was checked, in a few words.
+        check: Name of the check, in a few words.
         status: IS_FOUND, IS_CLEAN, IS_UNKNOWN, IS_MEASURED or IS_NOT_CHECKED.
-        text: What was found, of how many, and what to do.
-        numbers: The same as numbers, by name.
-        command: That makes what is missing; empty if there is none.
+        text: The result, the number of checked cases, and the next step.
+        numbers: The numbers in the text, by name.
+        command: Command that makes something that is missing; empty if there is none.
     """
 
     part: str
@@ -57,9 +57,9 @@ def write_findings(folder: Path, record: Record, findings: Sequence[Finding]) ->
 
 
 def read_findings(folder: Path, record: Record) -> list[Finding] | None:
-    """The findings about a run; None if it was not audited since it was made.
+    """The findings about a run; None if it was not audited after it was made.
 
-    A damaged file counts as none, with a warning that names it.
+    A damaged file counts as no audit; a warning names it.
     """
     path = folder / AUDIT
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Checksums of a run's files, which its record keeps."""
+"""Checksums of a run's files, stored in its record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def checksum(content: bytes | memoryview) -> str:
 
 
 def is_intact(path: Path, expected: str) -> bool:
-    """Whether a file has this checksum; one that cannot be read has not."""
+    """Whether a file has this checksum; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == expected
@@ -31,8 +31,8 @@ def check_intact(path: Path, expected: str | None) -> None:
     """Raise an error for a file that has changed since its run was recorded.
 
     Args:
-        path: Its path; a file that is missing is the reader's to report.
-        expected: Its checksum; None in records of earlier versions, and then nothing is checked.
+        path: Its path; a missing file raises no error here, but when it is read.
+        expected: Its SHA-256; None in records of earlier versions, for which nothing is checked.
 
     Raises:
         RecsysError: If it has changed.

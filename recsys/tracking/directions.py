@@ -1,4 +1,4 @@
-"""Whether higher values of a metric are better, as the metric declares it."""
+"""The direction of a metric: whether higher values are better, as the metric declares."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from recsys.tracking.record import Record
 def higher_is_better(record: Record, metric: str) -> bool:
     """Whether higher values of a metric of a run are better.
 
-    The record has it. An older record without this field names the metric's class, which declares it.
+    It is read from the record, or for an older record from the metric's class in its configuration.
 
     Args:
-        record: Of a run that has the metric.
-        metric: With or without its stage, as in "ndcg@10" or "val/ndcg@10".
+        record: Record of a run that has the metric.
+        metric: Name with or without its stage, as in "ndcg@10" or "val/ndcg@10".
 
     Raises:
         RecsysError: If neither the record nor the class declares it.
@@ -34,7 +34,7 @@ def higher_is_better(record: Record, metric: str) -> bool:
 
 
 def _of_class(record: Record, name: str) -> bool | None:
-    """The declaration of the class in a record's configuration; None if it is not trusted or missing."""
+    """The direction that the class in a record's configuration declares; None if it is missing or not trusted."""
     try:
         target = str(record.config["metrics"]["metrics"][name]["_target_"])
     except (KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Environment of a run: versions, checkout and machine, without heavy imports."""
+"""Environment of a run: versions, git state and machine, without heavy imports."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str | None:
-    """Looked up once in a process."""
+    """The version of an installed package, looked up once in a process; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -46,9 +46,9 @@ def _version(package: str) -> str | None:
 
 @cache
 def git_state() -> dict[str, Any] | None:
-    """Commit of the checkout that this code runs from, and whether files differ from it; None outside one.
+    """Commit of the checkout that this code runs from, and whether files differ from it; None outside a checkout.
 
-    Asked once in a process: the code that runs is the code that was there when it started.
+    Read once in a process, since a running process keeps the code that it started with.
     """
     here = Path(__file__)
     if _git("ls-files", "--error-unmatch", str(here)) is None:  # installed, perhaps inside a checkout of something else
@@ -58,9 +58,9 @@ def git_state() -> dict[str, Any] | None:
 
 
 def is_first_process() -> bool:
-    """Whether this process records and prints: the first of several, or the only one.
+    """Whether this process is the only one or has rank 0; only this process records and prints.
 
-    Lightning's ddp starts the command again for each further process, and gives each its rank in the environment, as
+    Lightning's ddp strategy starts the command again for each further process and sets its rank in the environment, as
     torchrun and Slurm do.
     """
     places = ("RANK",) if "RANK" in os.environ else ("SLURM_PROCID",) if "SLURM_NTASKS" in os.environ else _LOCAL
@@ -68,7 +68,7 @@ def is_first_process() -> bool:
 
 
 def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
-    """Platform, usable processors, and the device and threads that the run was given."""
+    """Platform, number of usable CPU cores, and the device and CPU threads of the run."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "platform": platform.platform(),

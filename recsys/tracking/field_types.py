@@ -1,4 +1,4 @@
-"""Whether values that were read from a file have the types of the fields that they fill."""
+"""Checks of the types of values that were read from a file."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _WORDS = {
 
 
 def wrong_field(kind: type, values: Mapping[str, Any]) -> str | None:
-    """The first field of a dataclass whose value has another type, in words; None where all types are right.
+    """A sentence about the first value that does not have its field's type; None if all types are right.
 
     Args:
         kind: The dataclass.
-        values: By the names of its fields.
+        values: Values by the names of its fields.
 
     Example:
         >>> from dataclasses import dataclass
@@ -43,7 +43,12 @@ def wrong_field(kind: type, values: Mapping[str, Any]) -> str | None:
 
 
 def wrong_part(values: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The same of the values in a record's objects: their types by key, which need not be there."""
+    """The same for values inside the fields.
+
+    Args:
+        values: Values by the names of the fields.
+        parts: Types by field and key; keys may be missing in the values.
+    """
     for name, hints in parts.items():
         for key, hint in hints.items():
             part = values[name] or {}
@@ -59,7 +64,7 @@ def _wrong(name: str, value: Any, hint: Any) -> str:
 
 
 def conforms(value: Any, hint: Any) -> bool:
-    """Whether a value of JSON has a type such as `dict[str, float] | None`; a whole number is a float, too.
+    """Whether a JSON value has a type such as `dict[str, float] | None`; a whole number counts as a float too.
 
     Example:
         >>> conforms({"a": 1}, dict[str, float]), conforms([True], list[int])

@@ -1,4 +1,4 @@
-"""Locks of files, which the system releases when their process ends."""
+"""File locks, which the operating system releases when their process ends."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from recsys.support.whole_files import RUNS, writing
 
 @contextmanager
 def locked(path: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold a file's lock, which the system releases when the process ends.
+    """Hold a file's lock, which the operating system releases when the process ends.
 
-    Gives False where another process has it and `wait` is False.
+    Yields:
+        True; False if another process holds the lock and `wait` is False.
 
     Raises:
         StoreError: If the file cannot be made, or is a link.
@@ -25,7 +26,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
     descriptor, is_mine = _opened(path), False
     try:
         is_mine = _lock(descriptor, wait)
-        while is_mine and not _is_in_place(descriptor, path):  # who had it has deleted the file
+        while is_mine and not _is_in_place(descriptor, path):  # its former holder deleted the file
             os.close(descriptor)
             descriptor = _opened(path)
             is_mine = _lock(descriptor, wait)
@@ -51,7 +52,7 @@ def _opened(path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
-        except FileNotFoundError:  # another process has just removed the folder of a run that was never begun
+        except FileNotFoundError:  # another process has just removed the folder of an unfinished run
             path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o666)
 
@@ -72,6 +73,6 @@ def _is_in_place(descriptor: int, path: Path) -> bool:
 
 
 def is_disk_error(error: BaseException) -> bool:
-    """Whether the disk is full or cannot be written."""
+    """Whether an error shows that the disk is full or cannot be written."""
     codes = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
     return isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in codes)

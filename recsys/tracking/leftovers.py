@@ -1,4 +1,4 @@
-"""Files that interrupted or failed commands left in a store and that no command uses."""
+"""Removal of files that interrupted or failed commands left in a store and that no command uses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _tidied: set[Path] = set()
 def tidy(root: Path) -> None:
     """Remove temporary files of killed processes, and folders of runs that cannot be continued; once in a process.
 
-    Such a folder has no record and no checkpoint, no process is at work in it, and it has only files of runs.
+    Such a folder has no record, no checkpoint and only files of runs, and no process holds its lock.
     """
     place = root.absolute()
     if place in _tidied:
@@ -45,7 +45,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a finished run, unless a process works in its folder, as with `rerun=true`."""
+    """Remove the checkpoints of a finished run, unless a process holds its lock, as with `rerun=true`."""
     if not (folder / CHECKPOINTS).is_dir():
         return
     with suppress(OSError, StoreError), locked(folder / LOCK, wait=False) as is_mine:
@@ -66,5 +66,5 @@ def _tidy_folder(folder: Path) -> None:
 
 
 def _has_checkpoint(folder: Path) -> bool:
-    """Whether it has something, at any depth, that a later command continues from."""
+    """Whether the folder has a checkpoint, at any depth, that a later command continues from."""
     return any(not path.name.endswith(".damaged") for path in (folder / CHECKPOINTS).rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""Memory of this process: its peak in a stretch of work, keeping what tensors free, and freeing the rest."""
+"""Memory of this process: measuring its peak, reusing the memory of freed tensors, and freeing ended runs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt
 _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
 _CLEAR_REFS, _STATUS, _STATM = (Path(f"/proc/self/{name}") for name in ("clear_refs", "status", "statm"))
-KEEPING = "RECSYS_KEEP_FREED_MEMORY"  # variable of the environment; worker processes inherit it
-LEFT = 16_000_000  # bytes of runs that have ended, from which on they are looked for
-_lowest = {"held": 0}  # the fewest bytes that were held since they were last looked for
+KEEPING = "RECSYS_KEEP_FREED_MEMORY"  # environment variable, which worker processes inherit
+LEFT = 16_000_000  # bytes of ended runs that start a garbage collection
+_lowest = {"held": 0}  # the fewest bytes that were held since the last garbage collection
 
 
 def reset_peak() -> None:
-    """Start a new measurement; where the system cannot reset its mark, the peak stays that of the whole process."""
+    """Start a new measurement; if the system cannot reset its peak, later values cover the whole process."""
     try:
         _CLEAR_REFS.write_text("5")
     except OSError:
@@ -41,8 +41,8 @@ def peak_mb() -> float:
 def settings_of_glibc_allowed() -> Iterator[None]:
     """Within the block, this process and its workers may change glibc's settings, which hold for the whole process.
 
-    The command line does, whose process is its own. A process that imports the package as a library keeps its settings,
-    unless its environment has RECSYS_KEEP_FREED_MEMORY=1.
+    The command line uses this, since it owns its process. A process that imports the package as a library keeps its
+    settings, unless its environment has RECSYS_KEEP_FREED_MEMORY=1.
     """
     before = os.environ.get(KEEPING)
     os.environ.setdefault(KEEPING, "1")
@@ -55,12 +55,12 @@ def settings_of_glibc_allowed() -> Iterator[None]:
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Within the block the C library keeps freed memory of tensors for the next ones; it returns it at the end.
+    """Within the block, glibc reuses the memory of freed tensors; at the end it returns it to the system.
 
-    By default glibc returns each large block at once, and Linux fills it with zeros on the next use: a fifth to
-    a third of an epoch whose steps score a whole catalogue. Nothing is done in a process whose settings are not to be
-    changed (see `settings_of_glibc_allowed`), where there is another C library, or where the environment has settings
-    for this one (`MALLOC_…`).
+    By default glibc returns each large block at once, and Linux fills it with zeros on the next use. This takes a fifth
+    to a third of the time of an epoch whose steps score a whole catalogue. Nothing changes if the process may not
+    change the settings (see `settings_of_glibc_allowed`), with another C library, or if the environment has settings
+    of glibc (`MALLOC_…`).
     """
     is_allowed = os.environ.get(KEEPING) == "1"
     libc = ctypes.CDLL(None) if is_allowed and sys.platform == "linux" else None
@@ -80,11 +80,11 @@ def freed_memory_kept() -> Iterator[None]:
 
 
 def free_what_is_left() -> None:
-    """Free the model of a run that has ended, for a process that makes many.
+    """Free the models of ended runs, in a process that makes many runs.
 
-    A model and its trainer hold each other, so that only the garbage collector frees them. Large tensors do not start
-    it, since it counts objects. It looks at all objects of the process, which takes as long as a small run: runs that
-    have left less than LEFT bytes behind, all together, wait for a later one.
+    A model and its trainer refer to each other, so that only the garbage collector frees them. Python starts it by the
+    number of objects, not by the size of tensors. A collection takes as long as a small run, so it is only made when
+    ended runs hold at least LEFT bytes.
     """
     held = _held()
     if held is None or held - min(held, _lowest["held"]) >= LEFT:
@@ -94,7 +94,7 @@ def free_what_is_left() -> None:
 
 
 def _held() -> int | None:
-    """Bytes of memory that the process and its tensors on a GPU have now; None if the system does not report it."""
+    """Bytes that the process and its tensors on GPUs hold now; None if the system does not report it."""
     if not _STATM.exists():
         return None
     resident = int(_STATM.read_text().split()[1]) * resource.getpagesize()

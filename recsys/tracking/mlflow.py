@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytorch_lightning.loggers import MLFlowLogger
 
 DATABASE = "mlflow.db"
-RUN_ID = "recsys.run_id"  # the tag with the run's id
+RUN_ID = "recsys.run_id"  # name of the tag with the run's id
 
 
 def make_logger(
@@ -30,16 +30,16 @@ def make_logger(
 ) -> MLFlowLogger:
     """Lightning's MLFlowLogger, whose run has the run's id as its tag `recsys.run_id`.
 
-    An interrupted run that continues begins another MLflow run, with the same tag.
+    If an interrupted run continues, it begins another MLflow run with the same tag.
 
     Args:
-        experiment_name: Of MLflow.
+        experiment_name: Name of the MLflow experiment.
         run_dir: The run's folder, whose name is the run's id.
         save_dir: Folder of the SQLite database and of artifacts; ignored with a `tracking_uri`.
-        tracking_uri: Of MLflow, such as http://localhost:5000.
-        run_name: Of MLflow.
-        group: The tag `study`.
-        tags: The tag `tags`, separated by commas.
+        tracking_uri: Address of a tracking server, such as http://localhost:5000.
+        run_name: Name of the MLflow run.
+        group: Value of the tag `study`.
+        tags: Values of the tag `tags`, which are joined by commas.
 
     Raises:
         StoreError: If `save_dir` cannot be made.
@@ -53,12 +53,12 @@ def make_logger(
 def tracking_store(experiment: str, folder: Path, tracking_uri: str | None = None) -> str:
     """The address of MLflow's store: `tracking_uri`, that of MLFLOW_TRACKING_URI, or a database in a folder.
 
-    The database has the experiment; telemetry of MLflow is off.
+    The experiment is created in such a database. MLflow's telemetry is turned off.
 
     Raises:
         StoreError: If the folder cannot be made.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a local store sends nothing
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # so that a local store sends nothing
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # MLflow's 7 take several minutes
     return tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _local_store(folder.absolute(), experiment)
 
@@ -75,9 +75,9 @@ def metric_name(name: str) -> str:
 
 @cache
 def run_logger() -> type[MLFlowLogger]:
-    """An MLFlowLogger that takes this package's names of metrics.
+    """A subclass of MLFlowLogger that converts this package's names of metrics.
 
-    A class that is made on demand, since Lightning takes seconds to import.
+    It is defined on demand, since Lightning takes seconds to import.
     """
     from pytorch_lightning.loggers import MLFlowLogger
 
@@ -94,7 +94,7 @@ def run_logger() -> type[MLFlowLogger]:
 
 
 def _local_store(folder: Path, experiment: str) -> str:
-    """The address of the database in a folder, in which the experiment exists."""
+    """The address of the database in a folder; the experiment is created if it is missing."""
     uri = f"sqlite:///{folder / DATABASE}"
     if is_first_process():
         with writing(folder, RUNS):
@@ -112,5 +112,5 @@ def _make_experiment(uri: str, name: str, artifacts: Path) -> None:
         try:
             client.create_experiment(name, artifact_location=artifacts.as_uri())
         except MlflowException:
-            if client.get_experiment_by_name(name) is None:  # else another worker of a study has just made it
+            if client.get_experiment_by_name(name) is None:  # otherwise another worker has just created it
                 raise

@@ -1,4 +1,4 @@
-"""Names that become names of files and folders: of runs, studies and reports."""
+"""Names of runs, studies and reports that are used as names of files and folders."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ LONGEST = 200  # bytes; file systems allow 255, and temporary files add to a nam
 
 
 def check_name(key: str, name: object) -> str:
-    """The name, if it is valid for a file or folder.
+    """Return a name that is valid for a file or folder.
 
     Args:
-        key: What it is, for messages.
+        key: The config key or kind of the name, for messages.
         name: The name.
 
     Raises:
-        ConfigError: If it is empty, "." or "..", too long, or has a separator or control character.
+        ConfigError: If it is empty, "." or "..", longer than 200 bytes, or has a separator or control character.
 
     Example:
         >>> check_name("study.name", "scaling 2")
@@ -34,7 +34,7 @@ def check_name(key: str, name: object) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether `check_name` accepts it."""
+    """Whether `check_name` accepts a name."""
     is_path = text.strip() in ("", ".", "..") or any(map(_is_special, text))
     return not is_path and len(text.encode(errors="replace")) <= LONGEST
 

@@ -1,4 +1,4 @@
-"""The origin of files that other programs made, and of language models: do they know the test?"""
+"""The origin of files that other programs made, and of language models: could they have seen the test data?"""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _CATALOGUE = "catalogue"  # weights of a model that is pretrained on the train i
 def origins(record: Record, test_begins: datetime | None) -> list[Finding]:
     """A finding for each file of vectors or lists that the run read, and for each language model.
 
-    A distilled run learnt from what its teacher's language model knew, so that is among them.
+    The language models of a distilled run's teacher are included.
 
     Args:
-        record: Of the run.
+        record: Record of the run.
         test_begins: The time of the first test interaction, with a time zone; None if it is not known.
     """
     own, inherited = pretrained(record.config), record.teacher.get(PRETRAINED, [])
@@ -46,20 +46,22 @@ def file_origins(record: Record, test_begins: datetime | None) -> list[Finding]:
 
 
 def of_teacher(finding: Finding) -> Finding:
-    """A finding about the teacher of a distilled run, as one about this run."""
+    """A finding about the teacher of a distilled run, marked as one."""
     return replace(finding, check=f"{finding.check}, of the teacher")
 
 
 def file_origin(kind: str, provenance: Mapping[str, Any] | None, test_begins: datetime | None) -> Finding:
-    """Whether a file can have knowledge of the test, by the yaml beside it.
+    """Whether a file may depend on test data, by the yaml beside it.
 
-    It is clean if it was made before the first test interaction, or if `made_from` (or `fitted_on`) has the word
-    "train" and not "test". It is a leak if that has the word "test", or if `until`, the time of the newest
-    interaction that was read, is later than the first test interaction. All else is unknown.
+    - Leak: `until`, the time of the newest interaction that was read, is later than the first test interaction, or
+      `made_from` (or `fitted_on`) has the word "test".
+    - Clean: it was made before the first test interaction, or `made_from` (or `fitted_on`) has the word "train" or
+      "training", and not "test".
+    - Unknown: everything else.
 
     Args:
-        kind: Of the file, for the text.
-        provenance: The yaml's keys and values; None where there is no yaml.
+        kind: Kind of the file, for the text.
+        provenance: The yaml's keys and values; None without a yaml.
         test_begins: The time of the first test interaction, with a time zone; None if the data has no times.
     """
     return Finding(LEAKS, f"origin of {kind}", *_judged(provenance, test_begins))
@@ -81,23 +83,23 @@ def _judged(provenance: Mapping[str, Any] | None, test_begins: datetime | None) 
         return IS_CLEAN, f"they were made at {provenance[MADE_AT]}, before the test begins"
     if words & {"train", "training"}:
         return IS_CLEAN, f"their provenance is {source!r}"
-    return IS_UNKNOWN, f"their provenance is {source!r}; it has to have the word train if the test was not read"
+    return IS_UNKNOWN, f"their provenance is {source!r}; write the word train in it if the test was not read"
 
 
 def language_models(record: Record) -> list[str]:
-    """The weights of pretrained language models that a run read, or that the teacher of a distilled run read."""
+    """The pretrained weights that a run, or the teacher of a distilled run, read."""
     return list(dict.fromkeys([*pretrained(record.config), *record.teacher.get(PRETRAINED, [])]))
 
 
 def pretrained(config: Mapping[str, Any]) -> list[str]:
-    """The pretrained language models in a run's configuration: weights or models at servers."""
+    """The pretrained language models in a run's configuration: names of weights, or of models on a server."""
     nodes = [config.get("encoder"), config.get("ranker")]
     return sorted({weights for node in nodes for weights in _weights(node)})
 
 
 def pretraining(weights: str) -> Finding:
-    """Nobody knows which texts a language model was trained on."""
-    text = f"the texts that {weights} was pretrained on are not known here; recsys audit asks it what it remembers"
+    """The finding about a language model's pretraining: unknown, since its training texts are."""
+    text = f"the texts that {weights} was pretrained on are unknown; recsys audit tests what it remembers of the data"
     return Finding(LEAKS, "pretraining of the language model", IS_UNKNOWN, text)
 
 

@@ -10,7 +10,7 @@ CORRELATION = "rank_correlation"  # key of `record.ranking`
 
 
 def ranking_biases(record: Record) -> list[Finding]:
-    """A finding for each bias that the run measured when it was tested; none for other rankers.
+    """A finding for each bias that the run measured in its test; none for other rankers.
 
     A bias is the mean over users of Spearman's rank correlation between the scores of a user's candidates and another
     value of them: their popularity, their likelihood without a history, or their scores with the history reversed.
@@ -32,5 +32,5 @@ def ranking_biases(record: Record) -> list[Finding]:
     ]
     if found or record.choices.get("ranker") != PROMPT:
         return found
-    text = "the run measured none; ranker.n_diagnostic_users=50 ranker.retriever=… measure them in its test"
+    text = "the run measured none; make it with ranker.n_diagnostic_users=50 ranker.retriever=… to measure them"
     return [Finding(BIASES, "biases of the prompt ranker", IS_NOT_CHECKED, text)]

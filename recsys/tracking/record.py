@@ -1,4 +1,4 @@
-"""The record of a run: all that a report needs, as one file of strict JSON."""
+"""The record of a run: everything that a report needs, as one file of strict JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from recsys.support.whole_files import RUNS, write_atomically
 from recsys.tracking.field_types import wrong_field, wrong_part
 from recsys.tracking.secrets import redacted
 
-SCHEMA_VERSION = 2  # raised when a field is added, removed or changes its meaning
+SCHEMA_VERSION = 2  # increased when a field is removed or changes its meaning
 FINISHED = "finished"
 FAILED = "failed"
 NAN = "nan"  # represents NaN in a configuration, as "inf" represents infinity
 
 
-# Types of what commands and reports read of a record's objects, where it is there.
+# Types of the values inside a record's fields that commands and reports read; they may be missing.
 _PARTS: dict[str, Any] = {
     "tuning": {"trials": int, "study": str, "parameters": dict[str, Any]},
     "fitted_on": {"parts": list[str], "interactions": int, "until": str, "epochs": int | None},
@@ -46,44 +46,44 @@ class Record:
     Attributes:
         run_id: See `recsys.tracking.run_id`.
         name: A short label, such as "bert+dot" or "popularity".
-        choices: What was chosen in each config group: data, split, encoder, profile, ranker, loss, …
+        choices: The chosen option of each config group: data, split, encoder, profile, ranker, loss, …
         config: The resolved configuration; secrets are `***`, also in overrides, tuning and error.
         overrides: The command line that repeats the run.
         seed: The run's seed.
         protocol: Everything that must be equal between runs that are compared.
-        tags: Free words, such as the names of the studies that the run belongs to.
-        tuning: How its settings were found: `trials`, the budget, `study`, and the `parameters` that were chosen; empty
+        tags: Free texts, such as the names of the studies that the run belongs to.
+        tuning: The search that found its settings: `study`, `trials` (the budget) and the chosen `parameters`; empty
             for a run that was not tuned.
-        data_statistics: Of the data and its split.
+        data_statistics: Statistics of the data and its split.
         warnings: Sentences that every report repeats.
-        versions: Of Python and the packages.
-        git: `commit` and `dirty` of the checkout; None outside one.
-        machine: Platform, processors, device, threads.
+        versions: Versions of Python and the packages.
+        git: `commit` and `dirty` of the checkout; None outside a checkout.
+        machine: Platform, CPU cores, device, threads.
         times: Seconds by stage: data, encode (when the vectors were made), fit, validate, refit (with its encoding),
             test, and their total.
-        epochs: Epochs trained until validation stopped the training; None for a ranker that is not trained so.
+        epochs: Epochs trained until validation stopped the training; None for a ranker that is not trained by epochs.
         peak_memory_mb: Peak resident memory in MB.
-        parameters: `trainable` and `total` numbers of weights.
+        parameters: Numbers of weights, `trainable` and `total`.
         code: The package's release, and a hash of each module outside the package that a component comes from.
         contents: Identities of the encoder and the language model, with hashes of the weights that they read.
-        encoding: What the encoder reports of the texts: coverage, cut texts, weights.
+        encoding: The encoder's report on the texts: coverage, truncated texts, weights.
         ranking: Measured biases of the ranker; empty for most.
-        outside: Of lists that another program made: their file and its origin, and the rows that were left out.
-        teacher: Of a distilled run: the teacher's `run_id` and `name`, the `pretrained` weights that it read, and
+        outside: For lists that another program made: their file and its origin, and the rows that were left out.
+        teacher: For a distilled run: the teacher's `run_id` and `name`, the `pretrained` weights that it read, and
             whether it read `written` texts.
-        curve: Of each epoch: `epoch`, "train/loss" and the metrics of validation.
-        fitted_on: What the tested and served model was fitted on: the `parts` of the split, how many `interactions`,
-            `until` when the newest was made, and the `epochs` that it was trained, as validation chose them.
+        curve: For each epoch: `epoch`, "train/loss" and the metrics of validation.
+        fitted_on: The data of the tested and served model: the `parts` of the split, the number of `interactions`,
+            the time of the newest (`until`), and the number of `epochs`, as validation chose it.
         metrics: Values by stage and name, as in "test/ndcg@10".
         directions: Whether higher is better, by the metric's name without stage, as in "ndcg@10".
         ranges: The least and the greatest possible value, by the same names; None for no limit.
-        segments: Test metrics by segment, as in {"cold_items": {"ndcg@10": 0.1}}.
+        segments: Test metrics by segment, as in {"items=cold": {"ndcg@10": 0.1}}.
         checksums: SHA-256 of the run's files by name: the weights and the values per query. Not compared by `==`.
         status: FINISHED or FAILED.
         error: The traceback of a failed run.
-        created: When, in ISO 8601, UTC.
-        protocol_fingerprint: A hash of `protocol`, filled in by itself.
-        schema_version: Of the file's format.
+        created: Time of creation, in ISO 8601, UTC.
+        protocol_fingerprint: Hash of `protocol`; computed if it is not given.
+        schema_version: Version of the file's format.
     """
 
     run_id: str
@@ -147,7 +147,7 @@ class Record:
         """Read a record.
 
         Raises:
-            RecordError: If the file is damaged, or written by a version that this one does not know.
+            RecordError: If the file cannot be read, is damaged, or has another schema version.
         """
         content = load_json(path)
         version = content.get("schema_version")
@@ -184,7 +184,7 @@ class Record:
 
 
 def _with_new_names(content: dict[str, Any]) -> dict[str, Any]:
-    """A record's content with the names that config keys and modules have today."""
+    """A record's content with the current names of config keys and modules."""
     tuning = dict(content["tuning"])
     if "parameters" in tuning:
         tuning["parameters"] = {RUN_KEYS.get(key, key): value for key, value in tuning["parameters"].items()}
@@ -203,7 +203,7 @@ def fingerprint(protocol: dict[str, Any]) -> str:
 
 
 def canonical_json(value: Any) -> str:
-    """One text for equal values: sorted keys, no white space, floats as Python's shortest repr.
+    """The same text for equal values: sorted keys, no white space, floats as Python's shortest repr.
 
     Example:
         >>> canonical_json({"b": float("nan"), "a": None})
@@ -213,7 +213,7 @@ def canonical_json(value: Any) -> str:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file of strict JSON, whole or not at all, with `***` for secrets.
+    """Write a file of strict JSON atomically, with `***` for secrets.
 
     Raises:
         RecsysError: If the file cannot be written.
@@ -240,7 +240,7 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def _strict(value: Any, nan: str | None = None) -> Any:
-    """A value as strict JSON has it: NaN is `nan`, infinities are words, keys are strings, numpy's scalars Python's."""
+    """Convert a value to strict JSON: NaN to `nan`, infinities and keys to strings, numpy scalars to Python's."""
     if isinstance(value, dict):
         return {str(key): _strict(inner, nan) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -253,7 +253,7 @@ def _strict(value: Any, nan: str | None = None) -> Any:
 
 
 def _with_numbers(value: Any, null: float | None) -> Any:
-    """A value of JSON whose words for NaN and infinities are numbers again; `null` takes the place of null."""
+    """Convert strings for NaN and infinities in a JSON value back to numbers, and null to `null`."""
     if isinstance(value, dict):
         return {key: _with_numbers(inner, null) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A run's folder: names of its files, and paths that follow it when it moves."""
+"""A run's folder: the name of its checkpoints, and config paths that stay valid when the folder moves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RUN_DIR = "${paths.run_dir}"
 
 
 def in_folder(value: Any, run_dir: str) -> Any:
-    """A configuration in which paths inside the run's folder begin with `${paths.run_dir}`.
+    """Replace the run's folder at the beginning of paths in a configuration by `${paths.run_dir}`.
 
     Example:
         >>> in_folder({"csv": {"save_dir": "runs/a1/log"}, "name": "runs"}, "runs/a1")

@@ -21,11 +21,11 @@ EXCLUDED = (
     "*.search",  # search ranges, which this run does not use
     "*.traits",  # declarations of a component
     "ranker.lists.path",  # a hash of its content is among the contents
-    "written",  # likewise
-    "ranker.language_model.budget",  # which ends a run or has no influence
+    "written",  # a hash of its content is among the contents
+    "ranker.language_model.budget",  # exceeding it ends the run; otherwise it has no influence
     "data",  # represented by the fingerprint of its content, independent of paths
     "choices",  # names of nodes that are themselves included
-    "overrides",  # the way to this configuration
+    "overrides",  # the command line of this configuration
     "experiment",
     "debug",
     "tags",
@@ -43,7 +43,7 @@ EXCLUDED = (
 
 
 TARGET = "_target_"
-LISTS = "lists"  # the content of a file of lists, which another program made for this seed alone
+LISTS = "lists"  # key of the content of a file of lists, which another program made for one seed
 
 
 def run_id(
@@ -52,16 +52,16 @@ def run_id(
     code: Mapping[str, str] | None = None,
     contents: Mapping[str, Any] | None = None,
 ) -> str:
-    """12 hex digits: a hash of all that a run's results depend on.
+    """12 hex digits: a hash of everything that a run's results depend on.
+
+    The order of keys does not matter. 1 and 1.0 differ, since they may mean different things: Lightning's
+    `limit_train_batches=1` is one batch, `1.0` is all of them. At worst a run is repeated, but no wrong run is found.
 
     Args:
-        config: Its influential part counts.
-        data_fingerprint: A hash of the data's content.
+        config: The run's configuration, of which only the influential keys count.
+        data_fingerprint: Hash of the data's content.
         code: The package's release, and hashes of code outside it, by module.
-        contents: Of the weights that are read.
-
-    The order of keys does not matter. 1 and 1.0 differ, since they may mean different things (Lightning's
-    `limit_train_batches=1` is one batch, `1.0` is all of them): at worst a run is repeated, never a wrong one found.
+        contents: Hashes of the files and weights that the run reads.
 
     Example:
         >>> run_id({"seed": 1, "lr": 1e-3}, "d") == run_id({"lr": 0.001, "seed": 1, "tags": ["new"]}, "d")
@@ -76,7 +76,7 @@ def run_id(
 def cell_id(
     config: Mapping[str, Any], code: Mapping[str, str] | None = None, contents: Mapping[str, Any] | None = None
 ) -> str:
-    """The same for all runs of one protocol that differ in nothing but the seed; see `run_id` for the arguments."""
+    """A hash that is the same for all runs that differ only in seed and data; see `run_id` for the arguments."""
     settings = {key: value for key, value in influential(config).items() if key != "seed"}
     shared = {key: value for key, value in (contents or {}).items() if key != LISTS}
     return _hash({"config": settings, "code": code or {}, "contents": shared})
@@ -88,9 +88,9 @@ def cell_of(record: Record) -> str:
 
 
 def targets(config: Mapping[str, Any]) -> list[str]:
-    """The `_target_` of every component that results depend on, wherever it is in the configuration.
+    """The `_target_` of every component that results depend on, at any depth of the configuration.
 
-    A function that is named by `hydra.utils.get_method` or its like is one too.
+    For `hydra.utils.get_method` and similar functions it is the path of the function or class that they return.
 
     Example:
         >>> targets({"loss": {"_target_": "a.Loss", "parts": [{"_target_": "b.Part"}]}, "logger": {"_target_": "c.D"}})
@@ -100,7 +100,7 @@ def targets(config: Mapping[str, Any]) -> list[str]:
 
 
 def _targets(settings: Mapping[str, Any]) -> Iterator[str]:
-    """Of settings by dotted key."""
+    """The targets of settings, which are given by dotted key."""
     for key, value in settings.items():
         if isinstance(value, list | tuple):
             yield from _targets(dict(flatten({str(place): inner for place, inner in enumerate(value)})))
@@ -113,7 +113,7 @@ def influential(config: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a configuration that results depend on, by dotted key."""
     kept = {key: value for key, value in flatten(config) if not _is_excluded(key)}
     if kept.get("test") is False and kept.get("test_knowledge") != "all":
-        kept.pop("test_knowledge", None)  # without a test nothing is fitted again
+        kept.pop("test_knowledge", None)  # without a test the model is not refitted
     return kept
 
 
@@ -138,6 +138,6 @@ def _is_excluded(key: str) -> bool:
 
 
 def _hash(value: Any) -> str:
-    """The first digit is a letter, since command lines and spreadsheets read 12e456789012 as a number."""
+    """A hash whose first digit is a letter, since command lines and spreadsheets read 12e456789012 as a number."""
     digits = hashlib.sha256(canonical_json(value).encode()).hexdigest()
     return f"{'abcdef'[int(digits[:8], 16) % 6]}{digits[8:19]}"

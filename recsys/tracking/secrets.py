@@ -1,4 +1,4 @@
-"""Redacts secrets in records, reports, messages and logs."""
+"""Redaction of secrets in records, reports, messages and logs."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _NO_SECRETS = ("", "null", "none", "true", "false", HIDDEN)
 def redacted(value: Any) -> Any:
     """The value with `***` instead of every secret, at any depth of mappings and lists.
 
-    Secrets are user and password of URLs; texts of keys such as `password`, `api_key`, `token` or `client_secret`, in
-    mappings, in URLs and in texts as `key=value`; and keys that are known by their form, such as `hf_…`.
+    Secrets are users and passwords in URLs; values of keys such as `password`, `api_key`, `token` or `client_secret` in
+    mappings, in URLs and in texts as `key=value`; and tokens with a known prefix, such as `hf_…`.
 
     Example:
         >>> redacted({"storage": "mysql://me:pw@host/db", "api_key": "x1", "max_tokens": 8})
@@ -44,7 +44,7 @@ def redacted(value: Any) -> Any:
 
 
 def redact_error(error: BaseException) -> None:
-    """Hide the secrets in the messages of an error and of those that it comes from."""
+    """Redact the secrets in the messages of an error and of its causes, in place."""
     seen: list[BaseException] = []
     left: list[BaseException | None] = [error]
     while left:
@@ -61,7 +61,7 @@ def _of_key(key: str, value: Any) -> Any:
 
 
 def is_secret_key(key: str) -> bool:
-    """Whether a key's text is a secret.
+    """Whether the value of a key is a secret, by the key's name.
 
     Example:
         >>> [is_secret_key(key) for key in ("encoder.api_key", "db_password", "token", "max_tokens", "pad_token")]

@@ -1,4 +1,4 @@
-"""Texts that a spreadsheet would take for formulas."""
+"""Protection against texts that a spreadsheet would evaluate as formulas (CSV injection)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 
 import polars as pl
 
-_FORMULA = "^\\s*[=+@\uff1d\uff0b\uff0d\uff20-]|^[\t\r]"  # the full-width forms, too
+_FORMULA = "^\\s*[=+@\uff1d\uff0b\uff0d\uff20-]|^[\t\r]"  # with the full-width forms
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?%?"
 
 
 def harmless_text(text: str) -> str:
-    """The text, with an apostrophe before it where a spreadsheet would run it as a formula; numbers stay numbers.
+    """The text, with an apostrophe before it if a spreadsheet would evaluate it as a formula; numbers are unchanged.
 
     Example:
         >>> [harmless_text(text) for text in ("=cmd()", "@user", "-0.5", "a=b")]
@@ -22,7 +22,7 @@ def harmless_text(text: str) -> str:
 
 
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:
-    """The table with `harmless_text` of all its texts and of the names of its columns; lists keep their values."""
+    """The table with `harmless_text` applied to its strings and column names; lists are unchanged."""
     columns = [_harmless(name) for name, dtype in frame.schema.items() if dtype == pl.String]
     return frame.with_columns(columns).rename({name: harmless_text(name) for name in frame.columns})
 

@@ -1,4 +1,4 @@
-"""The folder of all runs: finds, saves and locks them."""
+"""The store, the folder of all runs: finds, saves, locks and deletes them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KEYS = (QUERY, USER_COLUMN, N_HISTORY, N_POSITIVES)
 
 
 def segment_column(segment: str, metric: str) -> str:
-    """The column of a metric for which only a segment's items are relevant; NaN for queries without one.
+    """The column of a metric for which only a segment's items are relevant; NaN for queries without such items.
 
     Example:
         >>> segment_column("items=cold", "ndcg@10")
@@ -50,24 +50,24 @@ def segment_column(segment: str, metric: str) -> str:
 class Store:
     """Runs by their ids, each in the folder `root/<run id>`.
 
-    A run's record is written last: where there is none, the run is not done.
+    A run's record is written last, so a run without a record is not finished.
     """
 
     root: Path
 
     def folder(self, run_id: str) -> Path:
-        """Where a run's files are; it need not exist.
+        """The folder of a run's files; it need not exist.
 
         Raises:
-            ConfigError: If the id can be no name of a folder.
+            ConfigError: If the id is no valid name of a folder.
         """
         return self.root / check_name("a run's id", run_id)
 
     def find(self, run_id: str) -> Record | None:
-        """The record of a run, finished or failed; None where there is none.
+        """The record of a run, finished or failed; None if there is none.
 
         Raises:
-            RecordError: If it is damaged, or of another run; the message names the file.
+            RecordError: If it is damaged, or the record of another run; the message names the file.
         """
         path = self.folder(run_id) / RECORD
         record = Record.read(path) if path.is_file() else None
@@ -76,9 +76,9 @@ class Store:
         return record
 
     def is_whole(self, record: Record) -> bool:
-        """Whether a run's files are those that were recorded; a warning names one that is not.
+        """Whether a run's files have the recorded checksums; a warning names a file that has not.
 
-        Weights may be missing, since nothing but serving needs them.
+        Weights may be missing, since only serving needs them.
         """
         folder = self.folder(record.run_id)
         for name in (PER_USER, WEIGHTS):
@@ -90,7 +90,7 @@ class Store:
         return True
 
     def ids(self) -> list[str]:
-        """Of all runs that have a record, in alphabetical order."""
+        """Ids of all runs that have a record, in alphabetical order."""
         return self._folders_with(RECORD)
 
     def unrecorded(self) -> list[str]:
@@ -98,9 +98,9 @@ class Store:
         return sorted(set(self._folders_with(LOCK)) - set(self.ids()))
 
     def records(self) -> list[Record]:
-        """All records that can be read, in the order of their ids; a warning names each other one.
+        """All readable records, in the order of their ids; a warning names each damaged one.
 
-        A run whose id is not its folder's name is omitted, too.
+        A run whose id is not its folder's name is omitted with a warning too.
         """
         found = (_readable(self.folder(run_id) / RECORD) for run_id in self.ids())
         return [record for record in found if record is not None]
@@ -110,7 +110,11 @@ class Store:
         return sorted(folder.name for folder in folders if is_name(folder.name) and _is_file(folder / file))
 
     def per_user(self, run_id: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """Metrics of each query of a finished run, ordered by query; all columns or the chosen ones that it has.
+        """The metrics of each query of a finished run, ordered by query.
+
+        Args:
+            run_id: The run's id.
+            columns: The columns to return, of which missing ones are ignored; None for all.
 
         Raises:
             RecsysError: If the file is missing or damaged.
@@ -133,13 +137,14 @@ class Store:
         return recorded.get(file) if isinstance(recorded, dict) else None
 
     def save(self, record: Record, per_user: pl.DataFrame | None = None) -> Record:
-        """Write a run's values per query, then its record; a failed run has no values.
+        """Write a run's metrics per query, then its record; a failed run has no metrics.
 
         Returns:
-            The record with the checksum of the values.
+            The record with the checksum of the file of metrics per query.
 
         Raises:
             RecsysError: If the folder cannot be written; earlier files are unchanged.
+            ValueError: If `per_user` lacks one of the columns KEYS.
         """
         folder = self.folder(record.run_id)
         if per_user is not None:
@@ -154,9 +159,9 @@ class Store:
         return record
 
     def tag(self, record: Record, tags: Sequence[str], tuning: Mapping[str, Any] | None = None) -> Record:
-        """The record with further tags, written if anything is new: a study's mark on a run that it found.
+        """Add a study's tags to the record of a run that it found, and write it if it changed.
 
-        If studies tuned the run's settings, the record has the largest of their budgets.
+        If several studies tuned the run's settings, the record keeps the largest of their budgets.
         """
         if _tagged(record, tags, tuning) == record:
             return record
@@ -166,14 +171,14 @@ class Store:
         return tagged
 
     def is_locked(self, run_id: str) -> bool:
-        """Whether somebody is making a run just now."""
+        """Whether a process is making a run now."""
         return is_locked(self.folder(run_id) / LOCK)
 
     @contextmanager
     def lock(self, run_id: str, wait: bool = True) -> Iterator[None]:
-        """Keep other processes from making the same run; waits for the process that has it, unless `wait` is false.
+        """Keep other processes from making the same run; waits for a process that has it, unless `wait` is False.
 
-        The system frees the lock of a process that ends, however it ends.
+        The operating system releases the lock when its process ends, even if it is killed.
 
         Raises:
             BusyError: If another process has it, and `wait` is False.
@@ -222,7 +227,7 @@ def _readable(path: Path) -> Record | None:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except PermissionError:  # a run of somebody else
+    except PermissionError:  # another user's run
         return False
 
 

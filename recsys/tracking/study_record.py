@@ -1,4 +1,4 @@
-"""The record of a study: its cells, their runs and how their settings were found, as one file of strict JSON."""
+"""The record of a study: its cells, their runs and their tuning, as one file of strict JSON."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ FINISHED, PRUNED, TRIAL_FAILED, RUNNING = "finished", "pruned", "failed", "runni
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that was tried on the validation part.
+    """One trial of a search, measured on the validation part.
 
     Attributes:
-        number: From 0, in the order in which they were begun.
+        number: From 0, in the order in which the trials were begun.
         parameters: Values by config key.
-        state: FINISHED, PRUNED, FAILED or RUNNING.
-        value: Of the monitored metric: the best of a finished trial, the last of a pruned one; None without any.
-        cost: Of a search for accuracy against cost, else None.
+        state: FINISHED, PRUNED, TRIAL_FAILED or RUNNING.
+        value: The monitored metric: the best value of a finished trial, the last of a pruned one; None without any.
+        cost: The value of `search.cost`; None without it.
         seconds: Wall time.
     """
 
@@ -43,18 +43,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class StudyCell:
-    """One of the settings that a study compares.
+    """A cell of a study: one configuration over all its seeds.
 
     Attributes:
-        label: What reports call it; no other cell of the study has it.
+        label: Its label in reports, unique in the study.
         kind: BASELINE, GRID, LISTED, BASE (of an ablation) or CHANGE (one change of the base).
-        overrides: Of every run, without the tuned parameters and the seed.
-        run_ids: By seed, those that are finished.
+        overrides: Overrides of each of its runs, without the tuned parameters and the seed.
+        run_ids: Ids of its finished runs, by seed.
         parameters: The best parameters of tuning, by config key.
         trials: The trials of tuning.
-        space: The search space, by config key: options of groups, and the ranges of the keys of the chosen options.
-        left_out: Keys that components declare and tuning did not search, with the cell's override that fixes them.
-        window: The name of its window of time; None without windows.
+        space: The search space, by config key: options of groups, and ranges of the keys that the best options have.
+        left_out: Keys that components declare and tuning did not search, with the override or reason that fixes them.
+        window: Name of its window of time; None without windows.
     """
 
     label: str
@@ -80,13 +80,13 @@ class StudyRecord:
     Attributes:
         name: The study's name, and a tag of all of its runs.
         command: The command line that repeats it; secrets are `***`.
-        seeds: Of each cell.
-        metrics: Of the test; the first is the one that is compared.
-        baseline: The label of the cell that all others are compared with, or None.
-        monitor: The metric of validation that is tuned for.
+        seeds: Seeds of each cell.
+        metrics: Test metrics of the report; the first is the main one.
+        baseline: Label of the cell that all others are compared with, or None.
+        monitor: The validation metric that the search optimises.
         search: The tuning budget and method, the same for each cell; empty without tuning.
-        cells: In the study's order.
-        higher_is_better: Of `monitor`; the search's direction.
+        cells: The cells, in the study's order.
+        higher_is_better: Whether higher values of `monitor` are better.
     """
 
     name: str
@@ -110,7 +110,7 @@ class StudyRecord:
 
     @property
     def labels(self) -> dict[str, list[str]]:
-        """The names of the cells that each run belongs to, by the run's id; several where cells end in one run."""
+        """The names of the cells that each run belongs to, by the run's id; several if cells share a run."""
         found: dict[str, list[str]] = {}
         for cell in self.cells:
             for run_id in cell.run_ids.values():
@@ -123,12 +123,12 @@ class StudyRecord:
         return {run_id: cell.window for cell in self.cells if cell.window for run_id in cell.run_ids.values()}
 
     def of_runs(self, run_ids: Collection[str]) -> StudyRecord:
-        """The study of the cells that these runs are of, such as those of one window, labelled by their names."""
+        """The study with only the cells of these runs, such as those of one window; labels lose the window."""
         own = [cell for cell in self.cells if not set(cell.run_ids.values()).isdisjoint(run_ids)]
         return replace(self, cells=[replace(cell, label=cell.name, window=None) for cell in own])
 
     def write(self, runs_dir: Path) -> Path:
-        """Write the study into a store; gives the file.
+        """Write the study into a store, and return the path of its file.
 
         Raises:
             RecsysError: If the file cannot be written.
@@ -142,7 +142,7 @@ class StudyRecord:
         """Read a study of a store.
 
         Raises:
-            RecsysError: If there is none of that name, or its file is damaged.
+            RecsysError: If there is no study of this name, or its file is damaged.
         """
         path = study_folder(runs_dir, name) / FILE
         if not path.is_file():
@@ -156,19 +156,19 @@ class StudyRecord:
             ]
             study = _checked(cls, {**content, "cells": cells})
         except (KeyError, TypeError) as error:
-            raise RecsysError(f"{path} is damaged ({error}). Run the study again: finished runs are found.") from error
+            raise RecsysError(f"{path} is damaged ({error}). Run the study again: finished runs are kept.") from error
         if study.name != name:
             raise RecsysError(f"{path} is the record of study {study.name!r}: give the folder the study's name.")
         return study
 
 
 def cell_label(name: str, window: str | None) -> str:
-    """The label of a cell in a window of time; its name without one."""
+    """The label of a cell in a window of time; its name without a window."""
     return name if window is None else f"{name} in {window}"
 
 
 def cell_name(label: str, window: str | None) -> str:
-    """The name in the label of a cell in a window of time."""
+    """The name of a cell, from its label in a window of time; the inverse of `cell_label`."""
     return label if window is None else label.removesuffix(f" in {window}")
 
 
@@ -185,10 +185,10 @@ def _checked(kind: type[Kind], values: dict[str, Any]) -> Kind:
 
 
 def study_folder(runs_dir: Path, name: str) -> Path:
-    """Where a study keeps its record and its tuning.
+    """The folder of a study's record and its tuning.
 
     Raises:
-        ConfigError: If the name can be no name of a folder.
+        ConfigError: If the name is no valid name of a folder.
     """
     return runs_dir / FOLDER / check_name("study.name", name)
 

@@ -1,4 +1,4 @@
-"""Weights & Biases without prompts, long waits or failed runs: if the server cannot be reached, files are kept."""
+"""Weights & Biases without prompts, long waits or failed runs: without a server, files are kept for a later upload."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 AUTO, ONLINE, OFFLINE = "auto", "online", "offline"
-FINISH_TIMEOUT = 60.0  # seconds that a run waits for its last upload; the rest stays on the disk
+FINISH_TIMEOUT = 60.0  # seconds that a run waits for its last upload; the rest is kept on disk
 SYNC = "the files are kept, and `wandb sync` uploads them later"
 
 
@@ -39,18 +39,18 @@ def make_logger(
     timeout: float = 5.0,
     **options: Any,
 ) -> WandbLogger:
-    """Lightning's WandbLogger, with a wandb run of its own that is named by the run's folder.
+    """Lightning's WandbLogger, whose wandb run has the name of the run's folder as its id.
 
-    So an interrupted run that continues also continues its wandb run.
+    So if an interrupted run continues, it also continues its wandb run.
 
     Args:
-        project: Of wandb.
-        save_dir: The run's folder; files go to `wandb/` in it.
-        group: Such as the study.
-        job_type: Of wandb.
-        tags: Of wandb.
+        project: wandb project.
+        save_dir: The run's folder; files are written to `wandb/` in it.
+        group: wandb group, such as the study.
+        job_type: wandb job type.
+        tags: wandb tags.
         offline: True keeps files only; False uploads; "auto" uploads with a key, unless WANDB_MODE forbids it.
-        timeout: Seconds for the server to answer, before files are kept only.
+        timeout: Seconds that the server may take to answer; after that only files are kept.
         options: Further arguments of `wandb.init`, such as `name` or `entity`: those that
             `recsys.config.signatures.PASSED_ON` lists.
 
@@ -65,15 +65,15 @@ def make_logger(
 
 
 def check_connection(key: str, offline: Any, timeout: Any) -> None:
-    """Refuse values of `offline` and `timeout` that `make_logger` does not take.
+    """Raise an error for values of `offline` and `timeout` that `make_logger` does not accept.
 
     Args:
         key: The logger's node, for messages.
         offline: As in `make_logger`.
-        timeout: Likewise.
+        timeout: As in `make_logger`.
 
     Raises:
-        ConfigError: Naming the key.
+        ConfigError: If a value is invalid; the message names the key.
     """
     if not isinstance(offline, bool) and offline != AUTO:
         raise ConfigError(f"{key}.offline is {offline!r}; expected true, false or {AUTO}.")
@@ -81,16 +81,16 @@ def check_connection(key: str, offline: Any, timeout: Any) -> None:
 
 
 def begin(save_dir: str, offline: bool | str, timeout: float, **options: Any) -> Any:
-    """A wandb run, online if that is wanted and possible.
+    """Begin a wandb run, online if the settings and the server allow it.
 
     Args:
-        save_dir: For the files; its name is the wandb run's id, unless `options` has one.
+        save_dir: Folder of the files; its name is the wandb run's id, unless `options` or WANDB_RUN_ID has one.
         offline: As in `make_logger`.
-        timeout: Likewise.
+        timeout: As in `make_logger`.
         options: Arguments of `wandb.init`.
     """
     Path(save_dir).mkdir(parents=True, exist_ok=True)  # else wandb writes to a temporary folder
-    given = os.environ.get("WANDB_RUN_ID")  # by the agent of a sweep
+    given = os.environ.get("WANDB_RUN_ID")  # set by the agent of a sweep
     options = {"id": given or Path(save_dir).name, **options, "dir": save_dir, "reinit": "create_new"}
     mode = _mode(offline)
     if mode == ONLINE:
@@ -106,9 +106,9 @@ def _begin_online(timeout: float, options: Mapping[str, Any]) -> Any:
 
     try:
         return _init(ONLINE, timeout, {**options, "resume": "allow"})
-    except Exception as error:  # no error of wandb may stop the run
+    except Exception as error:  # an error of wandb must not stop the run
         _give_up(wandb.setup().settings.base_url, " ".join(str(error).split()))
-        wandb.teardown()  # frees the run's id for the run that is kept in files
+        wandb.teardown()  # releases the run's id for the offline run
         return None
 
 
@@ -116,13 +116,13 @@ def _init(mode: str, timeout: float, options: Mapping[str, Any]) -> Any:
     import wandb
 
     settings = wandb.Settings(init_timeout=timeout, finish_timeout=FINISH_TIMEOUT, silent=mode != ONLINE)
-    return wandb.init(mode=mode, settings=settings, **options)  # type: ignore[arg-type]  # a word of the user's
+    return wandb.init(mode=mode, settings=settings, **options)  # type: ignore[arg-type]  # the mode may be the user's
 
 
 def _mode(offline: bool | str) -> str:
     import wandb
 
-    wanted = os.environ.get("WANDB_MODE") or wandb.setup().settings.mode  # also what `wandb offline` has set
+    wanted = os.environ.get("WANDB_MODE") or wandb.setup().settings.mode  # `wandb offline` changes the settings
     if offline is True:
         return OFFLINE
     if offline == AUTO and wanted != ONLINE:
@@ -135,7 +135,7 @@ def _mode(offline: bool | str) -> str:
 
 
 def _has_key() -> bool:
-    """Whether wandb would find a key, or a token, without asking for one. (`wandb.login` goes to the server.)"""
+    """Whether wandb would find a key or a token without a prompt; `wandb.login` would contact the server."""
     import wandb
 
     settings = wandb.setup().settings
@@ -153,7 +153,7 @@ def _is_in_netrc(host: str, path: Path) -> bool:
         return False
 
 
-_given_up: set[str] = set()  # servers that have failed this process: no later run waits for them
+_given_up: set[str] = set()  # servers that failed in this process; later runs do not wait for them
 
 
 def _fails(timeout: float) -> bool:
@@ -169,13 +169,13 @@ def _fails(timeout: float) -> bool:
 def _give_up(url: str, problem: str) -> None:
     log.warning("wandb: %s cannot be used (%s): %s.", url, problem, SYNC)
     _given_up.add(url)
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # it would wait for the same server
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # error reporting would wait for the same server
 
 
 def problem_of(url: str, timeout: float) -> str | None:
-    """Why a server does not answer; None for any answer.
+    """The reason why a server does not answer; None if it answers.
 
-    In a thread, since the system's look-up of a name cannot be bounded.
+    It is contacted in a thread, since the system's DNS look-up has no time limit.
     """
     answers: list[str | None] = []
     thread = Thread(target=lambda: answers.append(_problem(url, timeout)), daemon=True)

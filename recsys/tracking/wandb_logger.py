@@ -1,4 +1,4 @@
-"""Lightning's logger of Weights & Biases that ends with its run."""
+"""Lightning's WandbLogger, whose wandb run ends with the run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 @cache
 def run_logger() -> type[WandbLogger]:
-    """A WandbLogger whose wandb run ends when the run does, so that the next one of the process has its own.
+    """A subclass of WandbLogger whose wandb run ends with the run, so that the next run of the process has its own.
 
-    A class that is made on demand, since Lightning takes seconds to import.
+    It is defined on demand, since Lightning takes seconds to import.
     """
     from pytorch_lightning.loggers import WandbLogger
 
@@ -23,13 +23,13 @@ def run_logger() -> type[WandbLogger]:
             """Let wandb's summary keep the best value of each metric during the run.
 
             Args:
-                directions: Whether higher is better, by the metric's full name.
+                directions: Whether higher values are better, by the metric's full name.
             """
             for name, higher in directions.items():
                 self.experiment.define_metric(name, summary="max" if higher else "min")
 
         def close(self, summary: Mapping[str, Any]) -> None:
-            """Add the finished run's results, and end it; waits for the upload no longer than FINISH_TIMEOUT."""
+            """Add the finished run's results and end it, waiting at most FINISH_TIMEOUT seconds for the upload."""
             self.experiment.summary.update(dict(summary))
             self.experiment.finish()
 

@@ -72,7 +72,7 @@ def test_ranks_as_a_table(store):
     assert "Average ranks that are 1.91 apart differ significantly (Nemenyi, 0.05)" in note
     # of the 36 ways to permute the second and the third ranks, only those that leave them as they are give rank sums as
     # far apart as 3.5, 5.5 and 9: two, since the third has a tie
-    assert f"Are all cells equal? p = {2 / 36:.3f} (ranks permuted" in note
+    assert f"Friedman's test that all cells are equal: p = {2 / 36:.3f} by permutation of ranks" in note
     assert "more data sets" not in note
 
 

@@ -132,7 +132,7 @@ def test_run_ids_are_filters_too(store):
 @pytest.mark.parametrize(
     ("select", "message"),
     [
-        (["encoder:llm"], "encoder:llm, which no run fits: there encoder is bert, none, tfidf"),
+        (["encoder:llm"], "encoder:llm, which matches no run: encoder is bert, none, tfidf"),
         (["enkoder=bert"], "no run has a key enkoder"),
         (["bert"], "expected a run's id of 12 hex digits, or a filter such as encoder:bert"),
         (["0123456789ab"], "select has 0123456789ab; there is no such run"),
@@ -145,7 +145,7 @@ def test_filters_that_fit_nothing_are_refused(store, select, message):
 
 def test_an_unknown_tag_is_refused(store):
     run = store.tag(small_study(store)[0], ["demo"])
-    with pytest.raises(ConfigError, match="tag=dmo fits no run of the store, which knows demo"):
+    with pytest.raises(ConfigError, match="no run of the store has tag=dmo; the tags are demo"):
         select_runs([run], [], "dmo")
 
 

@@ -122,8 +122,8 @@ def test_cells_that_tie_everywhere_are_equal():
     [
         ({"a": {"x": 1.0, "y": 2.0}}, "at least two data sets and two cells; found 1 and 2"),
         ({"a": {"x": 1.0}, "b": {"x": 1.0}}, "found 2 and 1"),
-        ({"a": {"x": 1.0, "y": 2.0}, "b": {"x": 1.0}}, "on b there is no mean of y"),
-        ({"a": {"x": 1.0, "y": float("nan")}, "b": {"x": 1.0, "y": 2.0}}, "on a there is no mean of y"),
+        ({"a": {"x": 1.0, "y": 2.0}, "b": {"x": 1.0}}, "b has no mean of y"),
+        ({"a": {"x": 1.0, "y": float("nan")}, "b": {"x": 1.0, "y": 2.0}}, "a has no mean of y"),
     ],
 )
 def test_ranks_need_all_means(wrong, message):

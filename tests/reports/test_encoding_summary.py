@@ -19,7 +19,7 @@ def test_parts_and_users_are_told():
     items, tested = coverage_lines({**ITEMS, "parts": parts, "users": users})
     assert "2 empty, 7 repeated, 4 cut by bert, 5 without a known word by tfidf" in items
     assert tested.startswith("Texts of users in the test: 9,000; ")
-    assert tested.endswith("3 of 20 readings are of the empty text.")
+    assert tested.endswith("3 of 20 reads are of the empty text.")
 
 
 def test_the_likeness_of_8_bit_vectors_is_told():

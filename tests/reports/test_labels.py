@@ -23,7 +23,7 @@ def test_baseline_by_label_name_or_run_id(store):
     with pytest.raises(ComparisonError, match=r"'random\+dot' is none of the cells.*'bert\+dot', 'tfidf\+dot'"):
         compare(runs, store, "random+dot", ["ndcg@10"])
     twins = [made_run(store, "bert", "dot", 0, [0, 1], config={"dim": dim}) for dim in (1, 2)]
-    with pytest.raises(ComparisonError, match=r"stands for several cells.*'bert\+dot \(dim=1\)'"):
+    with pytest.raises(ComparisonError, match=r"is the name of several cells.*'bert\+dot \(dim=1\)'"):
         compare(twins, store, "bert+dot", ["ndcg@10"])
     assert compare(twins, store, "bert+dot (dim=2)", ["ndcg@10"]).baseline == "bert+dot (dim=2)"
 

@@ -92,7 +92,7 @@ def test_an_encoding_that_several_runs_report_is_counted_once(store):
     "text", ["nothing", TEXT + TEXT, "<!-- mine table: begin -->\nno end", "<!-- mine2 table: begin -->\n"]
 )
 def test_a_text_without_its_markers_is_refused(text):
-    with pytest.raises(ConfigError, match=r"block=mine: found (0|2) times, expected once"):
+    with pytest.raises(ConfigError, match=r"block=mine: found (0|2) pairs of the lines .* expected one pair"):
         with_block(text, "mine", "new", "command")
 
 
@@ -102,6 +102,6 @@ def test_a_study_whose_runs_are_gone_is_told(store, tmp_path):
     store.delete(records[0].run_id)
     file = tmp_path / "README.md"
     file.write_text(TEXT)
-    with pytest.raises(ConfigError, match=f"lacks {records[0].run_id} of study mine: study mine"):
+    with pytest.raises(ConfigError, match=f"lacks {records[0].run_id} of study mine; make them: study mine"):
         update(store, file)
     assert file.read_text() == TEXT

@@ -59,8 +59,8 @@ def test_the_sentence_that_a_reader_needs(store):
     sentence = sentences(compare(runs, store, "tfidf+dot", ["ndcg@10"]))[0]
     number = r"0\.\d+"
     assert re.fullmatch(
-        rf"bert\+dot beats tfidf\+dot by {number} nDCG@10 \[{number}, {number}\], p (= {number}|< {number}) "
-        rf"\(Holm, 2 comparisons\), d = {number}, 3\.1 times the training time\.",
+        rf"bert\+dot is significantly better than tfidf\+dot by {number} nDCG@10 \[{number}, {number}\], "
+        rf"p (= {number}|< {number}) \(Holm, 2 comparisons\), d = {number}, 3\.1 times the training time\.",
         sentence,
     )
 
@@ -88,12 +88,12 @@ def test_a_clear_difference_in_words(store):
     assert difference is not None
     # differences 0.1, 0.1, 0.1, 0.11: mean 0.41/4 = 0.1025, their standard deviation 0.005, d = 20.5
     assert sentence.startswith(
-        "bert+dot beats tfidf+dot by 0.1025 nDCG@10 [0.0945, 0.1105]"
+        "bert+dot is significantly better than tfidf+dot by 0.1025 nDCG@10 [0.0945, 0.1105]"
     )  # Student's t: ± 3.18 × 0.0025
     assert sentence.endswith("d = 20.50, 3.1 times the training time.")
     assert "p < 0.0001," in sentence  # of one comparison, so nothing about Holm
     (mirrored,) = sentences(compare(runs, store, "bert+dot", ["ndcg@10"]))
-    assert mirrored.startswith("tfidf+dot falls short of bert+dot by 0.1025 nDCG@10 [0.09")
+    assert mirrored.startswith("tfidf+dot is significantly worse than bert+dot by 0.1025 nDCG@10 [0.09")
     assert mirrored.endswith("d = −20.50, 0.32 times the training time.")
     low, high = numbers(mirrored)[1:3]
     assert 0 < low <= 0.1025 <= high
@@ -112,7 +112,9 @@ def test_an_unclear_difference_is_not_called_one(store):
     assert "(Holm, 2 comparisons)" in by_label["bert+dot"]
     assert by_label["popularity"].startswith("popularity does not differ significantly from tfidf+dot: −0.0500")
     assert by_label["popularity"].endswith("less than 0.1 s of training against 10 s.")
-    assert not any(word in text for text in by_label.values() for word in ("beats", "falls short"))
+    assert not any(
+        word in text for text in by_label.values() for word in ("significantly better", "significantly worse")
+    )
 
 
 def test_less_is_better_in_words(store):
@@ -125,7 +127,9 @@ def test_less_is_better_in_words(store):
     name = "average_popularity@10"
     runs = [replace(run, metrics={f"test/{name}": 0.0}, directions={name: False}) for run in runs]
     (sentence,) = sentences(compare(runs, store, "a+dot", ["average_popularity@10"]))
-    assert sentence.startswith("b+dot falls short of a+dot by 0.2025 average popularity@10 [0.1945, 0.2105]")
+    assert sentence.startswith(
+        "b+dot is significantly worse than a+dot by 0.2025 average popularity@10 [0.1945, 0.2105]"
+    )
 
 
 def test_headline_names_the_best(comparison):

@@ -134,7 +134,7 @@ def test_a_catalogue_that_is_left_out_needs_new_items(dot_run, new_items):
     "overrides", [["encoder=none", "ranker=cf"], ["ranker=ease"], ["encoder=tfidf", "ranker=itemknn"]]
 )
 def test_models_that_know_items_by_id_alone_say_so(run_of, overrides):
-    with pytest.raises(ConfigError, match="which knows the items that it was made on and no others"):
+    with pytest.raises(ConfigError, match="which represents only the items that it was trained on"):
         check_serves_new_items(serve(run_of(*overrides)))
 
 

@@ -157,5 +157,5 @@ def test_written_texts_about_others_are_errors(dot_run, found, tmp_path):
 
 def test_a_run_without_profiles_is_refused(run_of, tmp_path):
     run = run_of("ranker=popularity")
-    with pytest.raises(ConfigError, match="ranker=popularity has no user profile to look at"):
+    with pytest.raises(ConfigError, match="ranker=popularity has no user profile"):
         profiles_command(recsys.compose([f"run={run.folder}", f"output={tmp_path}/p.html"], "profiles"))

@@ -92,5 +92,5 @@ def test_a_file_of_new_users_by_items_and_words(fused, tmp_path):
 
 
 def test_the_whole_text_cannot_be_told_apart_into_items(alone):
-    with pytest.raises(ConfigError, match="reads what was written of a user as a whole"):
+    with pytest.raises(ConfigError, match="reads a text about the user as a whole"):
         check_explains(serve(alone))

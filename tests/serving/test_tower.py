@@ -76,7 +76,7 @@ def towers(run_of, tmp_path_factory):
 )
 def test_the_best_by_the_tower_are_the_best_of_the_model(towers, overrides):
     run, folder, said = towers(*overrides)
-    assert "user_tower.pt2: 167 lists are the model's" in said or "max_history=1" in overrides
+    assert "user_tower.pt2: 167 lists are equal to the model's" in said or "max_history=1" in overrides
     tower = torch.export.load(folder / "user_tower.pt2").module()
     items = torch.tensor(pl.read_parquet(folder / "items.parquet")["vector"].to_numpy())
     served = serve(run)
@@ -99,7 +99,7 @@ def test_the_tower_of_onnx_gives_the_same_vectors(towers, overrides):
     import onnxruntime as runtime
 
     run, folder, said = towers(*overrides)
-    assert "user_tower.onnx: 167 lists are the model's" in said
+    assert "user_tower.onnx: 167 lists are equal to the model's" in said
     session = runtime.InferenceSession(folder / "user_tower.onnx")
     served = serve(run)
     inputs = inputs_of(served.model, known_users(served).batch(np.arange(6), served.max_history), served.max_history)
@@ -111,7 +111,7 @@ def test_the_tower_of_onnx_gives_the_same_vectors(towers, overrides):
 
 def test_what_no_file_of_onnx_holds_is_refused(program, monkeypatch):
     monkeypatch.setattr("recsys.serving.tower.MAX_ONNX", 1000)
-    with pytest.raises(ConfigError, match=r"holds at most 2 GB, and this model has [\d,]+ bytes"):
+    with pytest.raises(ConfigError, match=r"a file has at most 2 GB, and this model has [\d,]+ bytes"):
         FORMATS["onnx"].write(program)
 
 
@@ -172,9 +172,9 @@ def test_where_a_tower_differs_nothing_is_written(dot_run, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["ranker=als"], "ranker=als has no profile"),
+        (["ranker=als"], "ranker=als has none"),
         (["encoder=tfidf", "ranker=dot", "profile=text"], "profile=text reads a text"),
-        (["encoder=tfidf", "ranker=mlp", "profile=mean"], "those of ranker=mlp are no products"),
+        (["encoder=tfidf", "ranker=mlp", "profile=mean"], "the scores of ranker=mlp are none"),
     ],
 )
 def test_runs_without_a_tower_are_refused(run_of, tmp_path, overrides, message):

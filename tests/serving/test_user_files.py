@@ -88,7 +88,7 @@ def test_histories_that_are_no_lists_are_refused(served, tmp_path):
 
 def test_a_model_that_knows_nothing_of_new_users_says_so(run_of, tmp_path):
     (tmp_path / "u.jsonl").write_text('{"history": [1]}\n')
-    with pytest.raises(ConfigError, match="profile=id, which learns users of the data one by one"):
+    with pytest.raises(ConfigError, match="profile=id, which learns a vector for each user of the data"):
         users_of_file(serve(run_of("encoder=none", "ranker=cf")), tmp_path / "u.jsonl")
 
 

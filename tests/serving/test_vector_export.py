@@ -69,7 +69,7 @@ def test_new_items_are_exported_behind_the_catalogue(dot_run, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("overrides", [["encoder=tfidf", "ranker=mlp", "profile=attention"], ["ranker=itemknn"]])
 def test_scores_that_are_no_products_are_refused(run_of, overrides):
-    with pytest.raises(ConfigError, match=r"those of ranker=(mlp|itemknn) are no products"):
+    with pytest.raises(ConfigError, match=r"the scores of ranker=(mlp|itemknn) are none"):
         item_vectors(serve(run_of(*overrides)))
 
 

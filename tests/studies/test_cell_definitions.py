@@ -70,7 +70,7 @@ def test_only_the_grid_and_the_ablation_begin_with_the_base():
     [
         ({}, "nothing to run"),
         ({"grid": {"a": [1]}, "seeds": []}, "nothing to run"),
-        ({"base": ["a=1"], "cells": {"x": ["b=2"]}}, r"study\.base is what .* vary, and the study has none"),
+        ({"base": ["a=1"], "cells": {"x": ["b=2"]}}, r"study\.base applies to .* only, and the study has none"),
         ({"grid": {"a": [1]}, "seeds": [1, 1]}, r"study\.seeds is \[1, 1\]; expected each seed once"),
         ({"grid": {"a": 1}}, r"study\.grid\.a is 1; expected a list of values"),
         ({"factors": {"a": []}}, r"study\.factors\.a is \[\]; expected a list"),

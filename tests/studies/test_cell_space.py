@@ -40,8 +40,8 @@ def test_an_option_of_a_group_leaves_its_keys_open():
     ("overrides", "reason"),
     [
         (["negatives=popularity"], "negatives=popularity"),  # which full_softmax would change
-        (["negatives.n_negatives=4"], "no other option of it goes with the cell than sampled_softmax"),
-        (["ranker=two_tower"], "no other option of it goes with the cell than sampled_softmax"),
+        (["negatives.n_negatives=4"], "sampled_softmax is its only option that fits the cell"),
+        (["ranker=two_tower"], "sampled_softmax is its only option that fits the cell"),
     ],
 )
 def test_a_loss_that_does_not_go_with_the_cell_is_not_searched(overrides, reason):
@@ -60,5 +60,5 @@ def test_a_study_adds_options_and_takes_keys_out():
 
 
 def test_two_searched_keys_that_decide_one_value_are_refused():
-    with pytest.raises(ConfigError, match=r"has learning_rate and optimizer.lr, which takes its value from it"):
+    with pytest.raises(ConfigError, match=r"has learning_rate and optimizer.lr, which takes its value from"):
         space_of("encoder=tfidf", further={"learning_rate": {"low": 0.1, "high": 0.2}})

@@ -259,7 +259,7 @@ def test_a_cell_whose_trials_all_fail_is_told_and_the_others_go_on(study_of):
     space = "study.space={optimizer.lr: {choice: [1.0e+38]}}"
     result = run_study(study_of(*DRAWN, "search.n_trials=2", space, "study.seeds=[0]", cells=bad))
     assert {outcome.label for outcome in result.failures} == {"cf", "bad"}
-    assert "none of 2 trials of bad came to its end" in result.failures[-1].error
+    assert "none of 2 trials of bad was finished" in result.failures[-1].error
     assert [record.name for record in result.records] == ["popularity"]
 
 

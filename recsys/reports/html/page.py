@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: its style, script, figures and data are within it."""
+"""The report as a self-contained HTML file with style, script, figures and data."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from recsys.reports.sections import Section, Table
 from recsys.reports.verdict import Answer, total_seconds, verdict
 from recsys.tracking.study_record import StudyRecord
 
-MOST_ROWS = 500  # of a figure's data in the page; its file has all
+MOST_ROWS = 500  # most rows of a figure's data on the page; its file has all
 _FOLDER = "recsys.reports.html"
-_LONG = 6  # from so many rows on, a table has a filter
+_LONG = 6  # least number of rows of a table with a filter
 
 
 @dataclass(frozen=True)
 class Heading:
-    """The head of the page, and the command that made the file."""
+    """The head of the page, and the command that makes the report again."""
 
     title: str
     summary: str
@@ -52,13 +52,13 @@ def page(
     """The file's content.
 
     Args:
-        comparison: What the page is about.
-        sections: By the first metric.
-        title: Of the page.
-        command: That makes the report again.
-        preface: A beginning in place of the first answers.
-        study: That the runs belong to.
-        folder: Of the file, for links to the folders of the runs; None for no links.
+        comparison: The reported comparison.
+        sections: Its sections by the first metric.
+        title: Title of the page.
+        command: Command that makes the report again.
+        preface: A beginning that replaces the first answers.
+        study: Study of the runs.
+        folder: Folder of the file, for links to the folders of the runs; None for no links.
     """
     shown = [_for_the_page(own, comparison, folder) for own in _with_methods(sections, comparison, study)]
     others = {metric: _variant_for_the_page(own) for metric, own in variants(comparison, sections, study).items()}
@@ -76,7 +76,7 @@ def render(
     metrics: Sequence[str] = (),
     others: Mapping[str, Variant] | None = None,
 ) -> str:
-    """The content of a file with these answers and sections, and with those by other metrics to choose."""
+    """The content of a file with these answers and sections, and with those of other metrics to choose from."""
     others, environment = others or {}, _environment()
     return environment.get_template("report.html.jinja").render(
         page=heading,
@@ -95,7 +95,7 @@ def render(
 
 
 def _specs(sections: Sequence[Section]) -> dict[str, Any]:
-    """By the names of the figures."""
+    """The figures' specifications, by name."""
     return {
         figure.name: {**figure.spec, "description": figure.alternative}
         for section in sections
@@ -104,7 +104,7 @@ def _specs(sections: Sequence[Section]) -> dict[str, Any]:
 
 
 def _rendered(environment: Environment, variant: Variant) -> dict[str, Any]:
-    """A variant for the page's script."""
+    """A variant as HTML and specifications for the page's script."""
     parts: Any = environment.get_template("parts.html.jinja").module
     bodies = {
         section.name: {"title": section.title, "body": "" if section.is_empty else parts.body(section)}
@@ -121,26 +121,26 @@ def _variant_for_the_page(variant: Variant) -> Variant:
 
 
 def _with_methods(sections: Sequence[Section], comparison: Comparison, study: StudyRecord | None) -> list[Section]:
-    """The sections, before the commands one to copy into a paper."""
+    """The sections, with one about the methods inserted before the commands."""
     own = Section("methods", "Methods", [methods(comparison, study)], code=bibliography(comparison))
     place = next((n for n, section in enumerate(sections) if section.name == "repeat"), len(sections))
     return [*sections[:place], own, *sections[place:]]
 
 
 def _for_the_page(section: Section, comparison: Comparison, folder: Path | None = None) -> Section:
-    """Sections whose tables are made for a screen that sorts and filters."""
+    """The section, with tables that can be sorted and filtered on a screen."""
     if section.name == "results":
         table = Table(section.tables[0].caption, leaderboard_grid(comparison), section.tables[0].note)
         return with_links(replace(section, tables=[table]), comparison)
     if section.name == "significance":
-        return with_links(replace(section, tables=[]), comparison)  # its matrix is there as a figure
+        return with_links(replace(section, tables=[]), comparison)  # a figure shows the matrix
     if section.name == "repeat":
         return replace(section, tables=[Table("Each run and its commands", run_grid(comparison, folder))], code="")
     return with_links(section, comparison)
 
 
 def leaderboard_grid(comparison: Comparison) -> Grid:
-    """Quality and what it costs, cell by cell."""
+    """Quality, time, weights and memory of each cell."""
     quality = tables.quality_grid(comparison)
     rows = []
     for row, entries in zip(comparison.rows, quality.rows, strict=True):
@@ -169,7 +169,7 @@ def _environment() -> Environment:
 
 
 def _columns_of_words(grid: Grid) -> set[int]:
-    """Places of the columns, after the first, without a number."""
+    """Indices of the columns without a number, after the first column."""
     places = range(1, len(grid.headers))
     return {place for place in places if all(row[place].value is None for row in grid.rows)}
 
@@ -182,7 +182,7 @@ def _json(content: Any) -> str:
 
 
 def _variables(colours: Colours) -> str:
-    """Custom properties of CSS."""
+    """The colours as custom properties of CSS."""
     single = {name: value for name, value in asdict(colours).items() if isinstance(value, str)}
     return " ".join(f"--{name}: {value};" for name, value in single.items())
 

@@ -8,11 +8,11 @@
   const specOf = (name) => variants[chooser?.value]?.specs[name] ?? specs[name];
   const views = new Map();
 
-  // Theme: the system's, or that of the button.
+  // Theme: the system's, or the one chosen by the button.
   const system = matchMedia("(prefers-color-scheme: dark)");
   const button = document.getElementById("theme");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const remember = (theme) => { try { localStorage.setItem("recsys-theme", theme); } catch { /* files may not store */ } };
+  const remember = (theme) => { try { localStorage.setItem("recsys-theme", theme); } catch { /* pages of local files may have no storage */ } };
   const remembered = () => { try { return localStorage.getItem("recsys-theme") || ""; } catch { return ""; } };
   function setTheme(theme) {
     if (theme) root.dataset.theme = theme; else delete root.dataset.theme;
@@ -27,8 +27,8 @@
   system.addEventListener("change", () => drawAll());
   setTheme(remembered());
 
-  // Figures: drawn to the width that they have.
-  const ERRORS = 1; // of Vega: its warnings are about layouts that it corrects itself
+  // Figures are drawn at the available width.
+  const ERRORS = 1; // log level of Vega, whose warnings are about layouts that it corrects itself
   const GAP = 28, AXIS = 78, PANEL = 180, NARROW = 560;
   function fitted(spec, width) {
     const own = structuredClone(spec);
@@ -41,11 +41,11 @@
       own.width = width;
       own.autosize = { type: "fit-x", contains: "padding" };
     }
-    // Positions of labels beside their dots were computed for a wide and for a narrow plot.
+    // The sides of labels were computed for a wide and for a narrow plot.
     if (width < NARROW) for (const rows of Object.values(own.datasets)) for (const row of rows) if ("narrow" in row) row.side = row.narrow;
     return own;
   }
-  // Names in a legend: its columns are as many as the longest leaves room for.
+  // Names in a legend: the longest limits the number of columns.
   function legendNames(part) {
     if (!part || typeof part !== "object") return [];
     const domain = (part.encoding?.color ?? part.encoding?.shape)?.scale?.domain;
@@ -92,7 +92,7 @@
     timer = setTimeout(() => drawAll((node) => node.dataset.drawn !== String(node.parentElement.clientWidth)), 200);
   });
 
-  // Files: the picture as it is shown, and the numbers.
+  // Files: the figure as it is shown, and its numbers.
   function save(url, name) {
     const link = document.createElement("a");
     link.href = url;
@@ -113,7 +113,7 @@
     save(url, `${chart.dataset.figure}${metric || ""}.${kind}`);
   }
 
-  // Tables: sorted by number where there is one, else by text; what is absent stays last.
+  // Tables are sorted by numbers if there are any, otherwise by texts; missing values stay last.
   const number = (cell) => (cell.dataset.value === undefined ? NaN : Number(cell.dataset.value));
   function compare(a, b, sign) {
     const x = number(a), y = number(b);
@@ -141,7 +141,7 @@
   async function copy(button) {
     const node = button.dataset.copy ? document.getElementById(button.dataset.copy) : button.nextElementSibling, words = button.dataset.words ?? button.textContent;
     try { await navigator.clipboard.writeText(node.textContent); } catch {
-      getSelection().selectAllChildren(node); // without access to the clipboard: select, and copy as by a key
+      getSelection().selectAllChildren(node); // without access to the clipboard: select the text and copy it
       document.execCommand("copy");
     }
     Object.assign(button.dataset, { words });
@@ -159,7 +159,7 @@
   }
   prepare(document);
 
-  // The metric: sections that depend on it are replaced; those by the first metric are kept as they were.
+  // Choosing a metric replaces the sections that depend on it; those by the first metric are kept for its return.
   const changing = new Set(Object.values(variants).flatMap((variant) => Object.keys(variant.sections)));
   const linkTo = (name) => document.querySelector(`nav a[href="#${name}"]`);
   const answers = document.getElementById("answers"), originals = { answers: answers.innerHTML, sections: {} };

@@ -13,15 +13,15 @@ from recsys.reports.sections import Section
 from recsys.tracking.record import Record
 from recsys.tracking.store import RECORD
 
-CELL, UNNAMED = "cell", ""  # headers of columns with the names of cells
+CELL, UNNAMED = "cell", ""  # headers of columns with labels of cells
 
 
 def run_grid(comparison: Comparison, folder: Path | None) -> Grid:
-    """Each run with its files and the commands that show it and make it again.
+    """Each run with a link to its record and the commands that show it and make it again.
 
     Args:
-        comparison: Of the runs.
-        folder: Of the page, to which links are relative; None for no links.
+        comparison: Comparison of the runs.
+        folder: Folder of the page, to which links are relative; None for no links.
     """
     anchors, rows = _anchors(comparison), []
     for row in comparison.rows:
@@ -35,7 +35,7 @@ def run_grid(comparison: Comparison, folder: Path | None) -> Grid:
 
 
 def with_links(section: Section, comparison: Comparison) -> Section:
-    """The section; in its tables, and those of its figures, each name of a cell links to the cell's first run."""
+    """The section with links from the cells' labels, in tables and figures' data, to the cells' first runs."""
     anchors = _anchors(comparison)
     tables = [replace(table, grid=_linked(table.grid, anchors)) for table in section.tables]
     figures = [replace(figure, data=_linked(figure.data, anchors)) for figure in section.figures]
@@ -54,7 +54,7 @@ def _to_runs(entry: Entry, anchors: dict[str, str]) -> Entry:
 
 
 def _anchors(comparison: Comparison) -> dict[str, str]:
-    """By label; the same whatever metric the cells are sorted by."""
+    """Anchors by label; they do not depend on the metric that the cells are sorted by."""
     return {label: f"cell-{place}" for place, label in enumerate(sorted(row.label for row in comparison.rows))}
 
 

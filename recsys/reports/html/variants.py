@@ -1,4 +1,4 @@
-"""The parts of a page that depend on the metric, for each metric that a reader may choose."""
+"""The parts of a page that depend on the metric, for each metric that can be chosen on the page."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from recsys.tracking.study_record import StudyRecord
 
 @dataclass(frozen=True)
 class Variant:
-    """The page by another metric than the first.
+    """The parts of the page by another metric than the first.
 
     Attributes:
-        comparison: With this metric as the first.
-        answers: Of the first screen.
-        sections: Those that differ from the ones by the first metric; empty where a section has no content.
+        comparison: The comparison with this metric as the first.
+        answers: Answers of the first screen.
+        sections: The sections that differ from those by the first metric; empty ones if this metric lacks a section.
     """
 
     comparison: Comparison
@@ -31,12 +31,12 @@ class Variant:
 def variants(
     comparison: Comparison, sections: Sequence[Section], study: StudyRecord | None = None
 ) -> dict[str, Variant]:
-    """By metric, all but the first.
+    """The variants, by metric, for all metrics but the first.
 
     Args:
-        comparison: What the page is about.
-        sections: By the first metric.
-        study: That the runs belong to.
+        comparison: The reported comparison.
+        sections: Its sections by the first metric.
+        study: Study of the runs.
     """
     shown = {section.name: section for section in sections}
     return {metric: _variant(comparison.by(metric), shown, study) for metric in comparison.metrics[1:]}
@@ -51,7 +51,7 @@ def _variant(comparison: Comparison, shown: Mapping[str, Section], study: StudyR
 
 
 def with_places(sections: Sequence[Section], found: Mapping[str, Variant]) -> list[Section]:
-    """The sections, and an empty one in its place for each that only another metric has.
+    """The sections, with an empty one at the position of each section that only another metric has.
 
     Example:
         >>> from recsys.reports.comparison import Comparison

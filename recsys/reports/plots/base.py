@@ -1,4 +1,4 @@
-"""A figure of a report: one Vega-Lite specification with its words and its data, for pages and for files."""
+"""A figure of a report: a Vega-Lite specification with its texts and data, for pages and for files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.theme import LIGHT, config
 from recsys.reports.spreadsheets import grid_to_csv
 
-WIDTH = 640  # of a picture's plot, without its axis, in pixels at scale 1
-PANEL_WIDTH = 250  # of one of several panels
-MOST_ROWS = 40  # cells in a list of them
-STEP = 26  # height of a line of a list of cells
+WIDTH = 640  # width of a plot without its axis, in pixels at scale 1
+PANEL_WIDTH = 250  # width of one of several panels, in pixels
+MOST_ROWS = 40  # most cells in a list
+STEP = 26  # height of a line of a list of cells, in pixels
 _SCALE = 2
 _VALIDATES = ContextVar("validates", default=True)
 
@@ -33,13 +33,13 @@ class Figure:
     """A figure.
 
     Attributes:
-        name: Of its files, without ending.
-        title: What it shows.
-        reading: How to read it, in a sentence.
-        alternative: What one sees in it, in words, for those who do not.
-        spec: Vega-Lite, without colours: `theme.config` has them.
-        data: The numbers in it.
-        min_width: Below it, the page scrolls the figure and does not squeeze it; in pixels.
+        name: Name of its files, without ending.
+        title: Title.
+        reading: Caption: how to read it.
+        alternative: Alternative text for readers who cannot see it.
+        spec: Vega-Lite specification, without colours, which are in `theme.config`.
+        data: The shown numbers, as a table.
+        min_width: Least width in pixels; a narrower page scrolls the figure.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Figure:
     min_width: int = 0
 
     def render(self, format: str) -> bytes:
-        """The picture as "svg" or "png", on white; the same bytes for the same figure."""
+        """The picture as "svg" or "png", on white. Equal figures give equal bytes."""
         import vl_convert
 
         spec = {**self.spec, "config": config(LIGHT, background=LIGHT.surface), "padding": 12}
@@ -61,12 +61,12 @@ class Figure:
         return vl_convert.vegalite_to_png(spec, vl_version=_version(spec), scale=_SCALE)
 
     def csv(self) -> str:
-        """The data."""
+        """The data as csv."""
         return grid_to_csv(self.data)
 
 
 def to_spec(chart: alt.TopLevelMixin, data: Mapping[str, Rows]) -> dict[str, Any]:
-    """The checked specification of a chart whose data are named; they are put in after the check, which is slow."""
+    """The validated specification of a chart with named data, which are inserted after the slow validation."""
     spec: dict[str, Any] = copy.deepcopy(chart.to_dict(validate=_VALIDATES.get()))
     spec.pop("config", None)
     return {**spec, "datasets": {name: _finite(rows) for name, rows in data.items()}}
@@ -74,7 +74,7 @@ def to_spec(chart: alt.TopLevelMixin, data: Mapping[str, Rows]) -> dict[str, Any
 
 @contextmanager
 def without_validation() -> Iterator[None]:
-    """Skip the check of specifications within it, for figures that only repeat a checked one with other data."""
+    """Skip the validation of specifications within the block, for figures that only differ in data from a valid one."""
     token = _VALIDATES.set(False)
     try:
         yield
@@ -83,37 +83,37 @@ def without_validation() -> Iterator[None]:
 
 
 def named(name: str) -> alt.NamedData:
-    """Data that `to_spec` puts in."""
+    """A reference to data that `to_spec` inserts."""
     return alt.NamedData(name=name)
 
 
 def cell_axis(labels: Iterable[str], title: str | None = None, field: str = "cell") -> alt.Y:
-    """Cells as lines from the top, in this order; a label's part in brackets is below its name.
+    """An axis with a line for each cell, from the top in this order; a label's part in brackets is below its name.
 
-    The order is the scale's domain and not a sort: layers of several data sets would lose a sort without a word.
+    The order is set by the scale's domain, since Vega-Lite silently drops a sort in layers with several data sets.
     """
     axis = alt.Axis(title=title, labelExpr="split(replace(datum.label, ' (', '\\n('), '\\n')", labelPadding=8)
     return alt.Y(f"{field}:N", scale=alt.Scale(domain=list(labels)), axis=axis)
 
 
 def panels(charts: Sequence[Layers], columns: int) -> alt.ConcatChart:
-    """Charts beside one another under one legend; the page sets the columns that it has room for."""
+    """Charts side by side under one legend; the page sets the number of columns that fits."""
     sized = [chart.properties(width=PANEL_WIDTH) for chart in charts]
     return alt.concat(*sized, columns=columns, spacing=28)
 
 
 def step(labels: Iterable[str]) -> int:
-    """The height of a line in pixels: more if a label takes two."""
+    """The height of a line in pixels; more if a label takes two lines."""
     return STEP + 10 if any(" (" in label for label in labels) else STEP
 
 
 def and_more(n: int, shown: int, what: str = "cells") -> str:
-    """A sentence about what a figure omits; empty if it shows all."""
-    return f" The {shown} first of {n} {what} are drawn; the table has all." if n > shown else ""
+    """A sentence about the cells that a figure omits; empty if it shows all."""
+    return f" The first {shown} of {n} {what} are drawn; the table has all." if n > shown else ""
 
 
 def numbers(values: Iterable[float | None], signed: bool = False) -> list[Entry]:
-    """Entries of a figure's table."""
+    """Numbers as entries of a figure's table."""
     return [Entry(number(value, signed), value=value) for value in values]
 
 
@@ -122,12 +122,12 @@ def _finite(rows: Rows) -> Rows:
 
 
 def _drawn(value: Any) -> Any:
-    """A value as it is drawn: six significant digits, which look the same on a screen."""
+    """A value as it is drawn, with six significant digits, which suffice for a screen."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _version(spec: Mapping[str, Any]) -> str:
-    """Of Vega-Lite, as vl-convert names it: "6.1" out of ".../v6.1.0.json"."""
+    """The version of Vega-Lite, as vl-convert names it: "6.1" for ".../v6.1.0.json"."""
     return ".".join(str(spec["$schema"]).rsplit("/v", 1)[1].split(".")[:2])

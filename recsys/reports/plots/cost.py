@@ -1,4 +1,4 @@
-"""Accuracy against cost, with the cells that no other beats in both."""
+"""Accuracy against cost, with the Pareto frontier."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _MEMORY = _Axis("accuracy_memory", "peak memory in MB (log scale)", "memory")
 
 
 def frontier(points: Sequence[tuple[float, float]], lower: bool = False) -> list[int]:
-    """Places of the points (cost, value) that no other beats, by ascending cost.
+    """Indices of the points (cost, value) on the Pareto frontier, by ascending cost.
 
-    A point is beaten by one that costs no more and is at least as good, and is better in one of the two.
+    A point is dominated by one that costs no more and is at least as good, and is better in one of the two.
 
     Example:
         >>> frontier([(1.0, 0.2), (3.0, 0.5), (2.0, 0.1), (3.0, 0.4)])
@@ -53,7 +53,7 @@ def frontier(points: Sequence[tuple[float, float]], lower: bool = False) -> list
 
 
 def cost_figures(comparison: Comparison) -> list[Figure]:
-    """By time and by peak memory, if the runs have them."""
+    """Figures of the first metric against time and against peak memory, if the runs have them."""
     plans = [
         (_TIME, [(row, total_seconds(row.cost)) for row in comparison.rows]),
         (_MEMORY, [(row, row.cost.peak_mb or None) for row in comparison.rows]),
@@ -75,11 +75,9 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
     return Figure(
         axis.name,
         f"{metric_name(metric)} against {axis.words}",
-        f"Up{' is worse' if lower else ' is better'}, left is cheaper. The dotted line joins the cells that no other "
-        "beats in "
-        f"both (the Pareto frontier); bars are {comparison.level:.0%} intervals over users. Dots without a name have "
-        "one "
-        "when pointed at, and in the table.",
+        f"Up{' is worse' if lower else ' is better'}, left is cheaper. The dotted line joins the cells on the Pareto "
+        "frontier: no other cell is at least as good in both and better in one. Bars are "
+        f"{comparison.level:.0%} intervals over users. Point at a dot for its name, or see the table.",
         "On the frontier, from the lowest cost to the highest: "
         + "; ".join(f"{rows[place]['cell']} ({rows[place]['shown']}, {rows[place]['text']})" for place in best)
         + ".",

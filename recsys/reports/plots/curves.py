@@ -17,11 +17,11 @@ from recsys.reports.plots.selection import CONTEXT, selection_words, singled_out
 from recsys.schema import LOSS
 
 _EPOCH = "epoch"
-_POINTS, _CONTEXT_POINTS = 120, 30  # of a line: longer curves are thinned out, so that a page stays small
+_POINTS, _CONTEXT_POINTS = 120, 30  # most points of a line; longer curves are thinned out to keep the page small
 
 
 def curves(comparison: Comparison) -> Figure | None:
-    """None if no run kept its curve."""
+    """The learning curves; None if no run has a curve."""
     trained = {row.label for row in comparison.rows if any(record.curve for record in row.cell.records)}
     chosen = singled_out(comparison, trained)
     found = {name: list(_rows(comparison, name, chosen)) for name in _watched(comparison)}
@@ -33,9 +33,9 @@ def curves(comparison: Comparison) -> Figure | None:
     return Figure(
         "learning_curves",
         "Learning curves",
-        "Lines are means over the seeds that got so far, bands go from the lowest to the highest seed; a curve that "
-        "still improves at its "
-        f"end was trained for too short.{selection_words(chosen, len(trained), comparison.baseline)}",
+        "Lines are means over the seeds that reached an epoch, bands go from the lowest to the highest seed. More "
+        "epochs may improve a cell whose curve still improves at its end."
+        f"{selection_words(chosen, len(trained), comparison.baseline)}",
         f"{_title(main)} by epoch of {len({row['cell'] for row in first})} cells. "
         + "; ".join(_peak(own, lower) for own in group_by(first, lambda row: row["cell"]).values())[:1500]
         + ".",
@@ -45,7 +45,7 @@ def curves(comparison: Comparison) -> Figure | None:
 
 
 def _watched(comparison: Comparison) -> Iterator[str]:
-    """The metric of validation that the curves have, the compared one if they do; and the loss."""
+    """The validation metric of the curves, preferably the compared one, and the loss."""
     keys = [key for record in comparison.records for point in record.curve for key in point]
     wanted = f"val/{comparison.metrics[0].rsplit('/', 1)[-1]}"
     validated = [key for key in dict.fromkeys(keys) if key.startswith("val/")]
@@ -73,13 +73,13 @@ def _rows(comparison: Comparison, name: str, chosen: list[str]) -> Iterator[dict
 
 
 def _thinned(epochs: Sequence[float], most: int) -> Sequence[float]:
-    """At most so many epochs, at equal distances from the last one back."""
+    """At most `most` epochs, evenly spaced backwards from the last one."""
     stride = -(-len(epochs) // most)
     return epochs[::-1][:: max(1, stride)][::-1]
 
 
 def _by_epoch(row: Row, name: str) -> dict[float, list[float]]:
-    """Values over seeds; an epoch that not all seeds reached has fewer."""
+    """Values of all seeds by epoch; an epoch that not all seeds reached has fewer values."""
     points = [point for record in row.cell.records for point in record.curve if name in point]
     known = [point for point in points if point[name] == point[name]]
     return {

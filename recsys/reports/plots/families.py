@@ -1,4 +1,4 @@
-"""The meaning of cells' colours and shapes: a config group in which cells differ, the encoder first."""
+"""Colours and shapes of cells, by a config group in which cells differ, preferably the encoder."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ _NONE = {"encoder": "no text"}
 
 @dataclass(frozen=True)
 class Families:
-    """Cells by their choice in one config group.
+    """Cells by their option of one config group.
 
     Attributes:
-        group: The config group; None if cells do not differ in any that has few enough choices.
-        names: Of the choices, in a fixed order.
+        group: The config group; None if no group has two to seven options among the cells.
+        names: Names of the options, in a fixed order.
     """
 
     group: str | None
     names: list[str]
 
     def of(self, row: Row) -> str:
-        """A cell's family."""
+        """A cell's option of the group."""
         return _choice(row, self.group) if self.group else "all"
 
     @property
     def title(self) -> str:
-        """Of the legend."""
+        """Title of the legend."""
         return self.group or ""
 
     def colour(self) -> alt.Color:
-        """The encoding."""
+        """The encoding as colours."""
         return alt.Color("family:N", title=self.title, scale=alt.Scale(domain=self.names), legend=self._legend())
 
     def shape(self) -> alt.Shape:
-        """The encoding; its legend is one with the colours'."""
+        """The encoding as shapes, which share the legend of the colours."""
         return alt.Shape("family:N", title=self.title, scale=alt.Scale(domain=self.names), legend=self._legend())
 
     def _legend(self) -> alt.Legend | None:
@@ -47,7 +47,7 @@ class Families:
 
 
 def families(comparison: Comparison) -> Families:
-    """The first config group in which cells have two to seven choices."""
+    """Cells by the first config group of which they have two to seven options."""
     for group in _GROUPS:
         names = sorted(
             {_choice(row, group) for row in comparison.rows}, key=lambda name: (name in _NONE.values(), name)

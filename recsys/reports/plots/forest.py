@@ -1,4 +1,4 @@
-"""A forest plot: differences from one cell, each with its interval, around a line at zero."""
+"""A forest plot: differences from one cell with their intervals, and a line at zero."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recsys.reports.statistics import PairedDifference
 
 @dataclass(frozen=True)
 class Forest:
-    """Differences from a reference, with the words around them."""
+    """Differences from a reference cell, with the texts of their figure."""
 
     name: str
     title: str
@@ -29,7 +29,7 @@ class Forest:
 
 
 def forest(plan: Forest, level: float) -> Figure:
-    """Differences from one cell, each with its interval, around a line at zero."""
+    """The forest plot of differences from one cell; `level` is that of the intervals."""
     rows = [
         {**_difference_row(label, own), "judgement": _judgement(own, label in plan.significant, plan.lower_is_better)}
         for label, own in list(plan.differences.items())[:MOST_ROWS]
@@ -38,9 +38,9 @@ def forest(plan: Forest, level: float) -> Figure:
     return Figure(
         plan.name,
         plan.title,
-        f"Bars are {level:.0%} intervals of the paired difference over users (thin: with seeds); left of the dashed "
-        f"line is less than {plan.reference}. A triangle marks a significant difference, corrected for "
-        f"{plan.family}.{and_more(len(plan.differences), len(rows))}",
+        f"Bars are {level:.0%} intervals of the paired difference over users (thin: over users and seeds). Cells left "
+        f"of the dashed line have a lower value than {plan.reference}. A triangle marks a significant difference, "
+        f"corrected for {plan.family}.{and_more(len(plan.differences), len(rows))}",
         f"{len(plan.differences)} differences from {plan.reference}, {n_clear} of them significant: "
         + "; ".join(f"{row['cell']} {row['text']}" for row in rows[:12])
         + ".",

@@ -15,7 +15,7 @@ from recsys.tracking.study_record import FINISHED, StudyCell, StudyRecord
 
 
 def importance_figure(study: StudyRecord, cell: StudyCell, found: Sequence[Importance]) -> Figure:
-    """Shares of the variance by parameter, the greatest first."""
+    """The figure of shares of the variance by parameter, the largest first."""
     rows: Rows = [
         {"cell": own.parameter, "value": own.share, "low": own.low, "high": own.high, "text": f"{own.share:.0%}"}
         for own in found
@@ -38,9 +38,8 @@ def importance_figure(study: StudyRecord, cell: StudyCell, found: Sequence[Impor
     return Figure(
         f"importance_{file_name(cell.label)}",
         f"Hyperparameter importance: {cell.label}",
-        f"fANOVA over {n} finished trials: how much of the metric's variance each parameter explains, alone and "
-        "together with "
-        "others; bars span ten resamples of the trials. It depends on the ranges that were searched.",
+        f"fANOVA over {n} finished trials: the share of the metric's variance that each parameter explains, alone and "
+        "together with others. Bars span ten resamples of the trials. Shares depend on the searched ranges.",
         f"{cell.label}: " + ", ".join(f"{own.parameter} {own.share:.0%}" for own in found) + ".",
         to_spec(chart, {"rows": rows}),
         Grid(

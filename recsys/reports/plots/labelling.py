@@ -1,4 +1,4 @@
-"""Labels beside the dots of a scatter plot, as many as do not lie over each other."""
+"""Labels beside the dots of a scatter plot, as many as fit without overlap."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import altair as alt
 from recsys.reports.plots.base import Rows
 from recsys.reports.plots.theme import OVER_LINES
 
-_CHARACTER, _LINE, _GAP = 6.2, 13.0, 9.0  # pixels: a character's width, a line's height, from the dot to its label
+_CHARACTER, _LINE, _GAP = 6.2, 13.0, 9.0  # pixels: width of a character, height of a line, gap from dot to label
 _SIDES = {"right": (1, 0), "left": (-1, 0), "above": (0, -1), "below": (0, 1)}
 _ALIGNED: dict[int, Literal["left", "center", "right"]] = {1: "left", 0: "center", -1: "right"}
 _DOT = 5.0
-NARROW = 210.0  # pixels of a plot on a phone
+NARROW = 210.0  # width of a plot on a phone in pixels
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class _Box:
 
 
 def sides(points: Sequence[tuple[float, float, str]], wanted: Sequence[int], canvas: Canvas) -> dict[int, str]:
-    """On which side of its point each label is, by the point's position; labels without room are omitted.
+    """The side of its point on which each label is, by the point's index; labels without room are omitted.
 
     Args:
-        points: x, y and label.
-        wanted: Places of the points that have a label, the most important first.
-        canvas: Where they are drawn.
+        points: x, y and label of each point.
+        wanted: Indices of the points to be labelled, the most important first.
+        canvas: Size of the plot.
 
     Example:
         >>> sides([(0.0, 0.0, "a"), (1.0, 1.0, "b")], [1, 0], Canvas(300, 200))
@@ -67,7 +67,7 @@ def sides(points: Sequence[tuple[float, float, str]], wanted: Sequence[int], can
 
 
 def label_layers(base: alt.Chart, rows: Rows) -> list[alt.Chart]:
-    """Text marks of the rows; `side` is where their `cell` is written."""
+    """Text marks with the `cell` of each row at its `side`."""
     sided = [
         (base.transform_filter(alt.FieldEqualPredicate(field="side", equal=side)), side)
         for side in _SIDES
@@ -77,9 +77,9 @@ def label_layers(base: alt.Chart, rows: Rows) -> list[alt.Chart]:
 
 
 def add_sides(rows: Rows, x: str, y: str, first: Sequence[str], canvas: Canvas) -> Rows:
-    """Rows with their labels' sides: first those of these cells, then the others if there is room.
+    """Rows with the sides of their labels; the cells `first` are labelled first, others if there is room.
 
-    `side` is for a plot of the canvas's size, `narrow` for one on a phone.
+    `side` is for a plot of the canvas's size, `narrow` for a plot on a phone.
     """
     points = [(row[x], row[y], row["cell"]) for row in rows]
     order = sorted(
@@ -105,7 +105,7 @@ def _pixels(points: Sequence[tuple[float, float, str]], canvas: Canvas) -> Itera
 
 
 def _scaled(numbers: Sequence[float]) -> list[float]:
-    """From 0.05 to 0.95, as an axis with some room at its ends has them."""
+    """Numbers scaled to 0.05 to 0.95, the part of an axis with some room at its ends."""
     low, high = min(numbers), max(numbers)
     return [0.5 if low == high else 0.05 + 0.9 * (number - low) / (high - low) for number in numbers]
 

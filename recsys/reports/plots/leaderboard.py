@@ -1,4 +1,4 @@
-"""The leaderboard: cells by the first metric, as a list of dots with their intervals."""
+"""The leaderboard: cells by the first metric, as dots with intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recsys.reports.plots.theme import OVER_LINES
 
 
 def leaderboard(comparison: Comparison) -> Figure:
-    """Cells by the first metric, best first."""
+    """The figure of all cells by the first metric, best first."""
     metric = comparison.metrics[0]
     limits = range_of(comparison, metric)
     shown = _shown(comparison)
@@ -52,8 +52,9 @@ def leaderboard(comparison: Comparison) -> Figure:
         "leaderboard",
         f"Leaderboard: {metric_name(metric)}",
         f"Further right is {'worse' if comparison.lower_is_better(metric) else 'better'}: dots are means, thick bars "
-        f"the {comparison.level:.0%} intervals over users{_seed_words(comparison)}. Overlapping intervals do not show "
-        f"that two cells are equal; the significance matrix does.{and_more(len(comparison.rows), len(shown))}",
+        f"the {comparison.level:.0%} intervals over users{_seed_words(comparison)}. Cells with overlapping intervals "
+        "can differ significantly; the significance matrix has the tests."
+        f"{and_more(len(comparison.rows), len(shown))}",
         f"A list of {len(shown)} cells by {metric_name(metric)}. {headline(comparison)} The last is "
         f"{comparison.rows[-1].label} with {number(comparison.rows[-1].scores[metric].mean)}.",
         spec,
@@ -109,7 +110,7 @@ def _tips(metric: str) -> list[alt.Tooltip]:
 
 def _seed_words(comparison: Comparison) -> str:
     if len(comparison.seeds) == 1:
-        return " (one seed: how much seeds differ is unknown)"
+        return " (one seed: the variance between seeds is unknown)"
     return ", thin bars those over users and seeds, ticks the seeds"
 
 

@@ -17,7 +17,7 @@ from recsys.reports.window_checks import period_of_test
 
 
 def over_time_figure(found: OverTime, metric: str) -> Figure:
-    """Lines of the best cells and the baseline, with their intervals as bands."""
+    """The figure of the best cells and the baseline as lines, with their intervals as bands."""
     shown = _shown(found)
     rows = clipped((row for label in shown for row in _rows(found, metric, label)), range_of(found.first, metric))
     n, best = len(found.comparisons), found.labels[0]
@@ -25,8 +25,8 @@ def over_time_figure(found: OverTime, metric: str) -> Figure:
     return Figure(
         f"over_time_{metric.replace('@', '_').replace('/', '_')}",
         f"{metric_name(metric)} by window of time",
-        f"Each window has a test of its own, whose first day is below its name. Bands are the "
-        f"{found.first.level:.0%} intervals over {covers}. Look for lines that cross: there the order of the cells "
+        f"Each window has its own test, whose first day is below its name. Bands are the "
+        f"{found.first.level:.0%} intervals over {covers}. Where lines cross, the order of the cells "
         f"changes.{and_more(len(found.labels), len(shown))}",
         f"{metric_name(metric)} of {len(shown)} cells in {n} windows. {best} is first over all windows, and has the "
         f"best mean in {found.n_best(best, metric)} of {n}.",
@@ -36,7 +36,7 @@ def over_time_figure(found: OverTime, metric: str) -> Figure:
 
 
 def _shown(found: OverTime) -> list[str]:
-    """As many labels as there are colours, the baseline among them."""
+    """Labels of the best cells and the baseline, as many as there are colours."""
     chosen, baseline = found.labels[: len(SHAPES)], found.first.baseline
     return chosen if baseline is None or baseline in chosen else [*chosen[:-1], baseline]
 

@@ -1,4 +1,4 @@
-"""Every trial of a search as a line through its parameters."""
+"""Parallel coordinates: every trial of a search as a line through its parameters."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
     return Figure(
         f"parallel_{file_name(cell.label)}",
         f"All trials: {cell.label}",
-        "Each line is a trial, from axis to axis through its parameters; the stronger its colour, the better its "
-        "value on the last axis. Dashed lines were pruned. Where strong lines come together is where the search "
-        "found good settings.",
+        "Each line is a trial, from axis to axis through its parameters. The stronger its colour, the better its "
+        "value on the last axis. Dashed lines were not finished, such as pruned trials. Good settings are where "
+        "strong lines meet.",
         result(cell, study) + ".",
         spec,
         trial_grid(replace(study, cells=[cell])),
@@ -59,7 +59,7 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
 
 
 def _axes(names: Sequence[str], metric: str) -> dict[str, str]:
-    """The title of each axis: the last part of a key, or all of it if two keys end alike."""
+    """The title of each axis: the last part of a key, or the whole key if two keys end alike."""
     parameters = [name for name in names if name != _VALUE]
     ends = [name.rsplit(".", 1)[-1] for name in parameters]
     alike = len({*ends, metric}) <= len(ends)
@@ -99,7 +99,7 @@ def _parallel_chart(domain: list[str], metric: str, higher_is_better: bool) -> L
 
 
 class _Scale:
-    """From a parameter's values to positions between 0 and 1: linear, logarithmic, or words at equal distances."""
+    """Maps a parameter's values to positions from 0 to 1: linear, logarithmic, or evenly spaced for texts."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._numeric = all(map(is_number, values))
@@ -118,7 +118,7 @@ class _Scale:
         return (own - low) / (high - low)
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        """Positions and texts."""
+        """Positions and texts of the ticks."""
         values: Sequence[Any] = self._names if not self._numeric else sorted({self._low, self._middle(), self._high})
         for value in values:
             yield self.position(value), words(value)

@@ -1,4 +1,4 @@
-"""The values that a metric can have: intervals and axes of figures end there."""
+"""The range of possible values of a metric, to which intervals and axes of figures are limited."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Range = tuple[float | None, float | None]
 
 
 def range_of(comparison: Comparison, metric: str) -> Range:
-    """The least and the greatest possible value of a metric; None for no limit, or where runs do not record it."""
+    """The least and the greatest possible value of a metric; None for no limit, or if the runs do not record it."""
     low, high = comparison.records[0].ranges.get(metric.rsplit("/", 1)[-1], (None, None))
     return low, high
 
 
 def within(value: float | None, limits: Range) -> float | None:
-    """A value, or the limit that it lies beyond; a limit of None is none.
+    """A value, limited to a range; None for no limit.
 
     Example:
         >>> within(-0.01, (0.0, 1.0)), within(0.2, (0.0, 1.0)), within(1.01, (0.0, None)), within(None, (0.0, 1.0))
@@ -37,7 +37,7 @@ def within(value: float | None, limits: Range) -> float | None:
 
 
 def clipped(rows: Iterable[dict[str, Any]], limits: Range) -> Rows:
-    """Rows whose intervals end within the limits."""
+    """Rows with the ends of their intervals limited to the range."""
     return [{**row, **{key: within(row[key], limits) for key in _ENDS if key in row}} for row in rows]
 
 
@@ -52,19 +52,19 @@ def labels_within(limits: Range) -> alt.Axis:
 def metric_scale(
     limits: Range, values: Iterable[float | None], padding: int, *, keeps_room: bool = False, **settings: Any
 ) -> alt.Scale:
-    """A scale without values that the metric cannot have; it need not begin at zero.
+    """A scale without impossible values of the metric; it need not begin at zero.
 
     Args:
         limits: The least and the greatest value of the metric.
-        values: That are drawn, ends of intervals among them.
-        padding: Pixels beyond the values, where the range allows them.
+        values: The drawn values, including ends of intervals.
+        padding: Pixels beyond the values, as far as the range allows.
         keeps_room: Whether the padding above the values is kept in any case, for labels to the right of marks.
-        settings: Further ones of the scale.
+        settings: Further settings of the scale.
     """
     known = [value for value in values if value is not None and value == value]
     least, greatest = min(known, default=0.0), max(known, default=1.0)
-    room = (greatest - least) * padding / (NARROW - 2 * padding)  # of the narrowest plot
+    room = (greatest - least) * padding / (NARROW - 2 * padding)  # padding of the narrowest plot, in the metric's unit
     ends = [within(least - room, limits), greatest + room if keeps_room else within(greatest + room, limits)]
     if ends == [least - room, greatest + room] or least == greatest:
         return alt.Scale(zero=False, padding=padding, **settings)
-    return alt.Scale(domain=ends, **settings)  # Vega would add a padding beyond the range
+    return alt.Scale(domain=ends, **settings)  # without padding, which Vega would add beyond the range

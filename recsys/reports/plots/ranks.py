@@ -1,4 +1,4 @@
-"""Average ranks over several data sets, and which cells do not differ significantly."""
+"""The critical difference diagram: average ranks over several data sets, with groups of equal cells."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from recsys.reports.formatting import metric_name, p_equals
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, cell_axis, named, to_spec
 
-_FIRST_GROUP, _NEXT_GROUP = 0.4, 0.25  # ranks to the right of the last one, where the lines of groups stand
+_FIRST_GROUP, _NEXT_GROUP = 0.4, 0.25  # distances of the groups' lines to the right of the last rank, in ranks
 
 
 def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure:
-    """Dots at the average ranks; a line joins cells none of which differs significantly from another."""
+    """Dots at the average ranks; lines join cells without significant differences among them."""
     n = len(found.labels)
     rows: Rows = [{"cell": label, "value": rank} for label, rank in zip(found.labels, found.average_ranks, strict=True)]
     groups: Rows = [
@@ -25,8 +25,8 @@ def critical_difference_figure(found: CriticalDifference, metric: str) -> Figure
         f"critical_difference_{metric.replace('@', '_').replace('/', '_')}",
         f"Average ranks over data sets: {metric_name(metric)}",
         f"Cells that a thick vertical line joins do not differ significantly: their average ranks are less than the "
-        f"critical difference {found.critical_difference:.2f} apart (Nemenyi). That all cells are "
-        f"equal has {p_equals(found.p_permutation)}.",
+        f"critical difference {found.critical_difference:.2f} apart (Nemenyi). Friedman's test of the hypothesis that "
+        f"all cells are equal has {p_equals(found.p_permutation)}.",
         f"Average ranks of {n} cells over {found.n_datasets} data sets; {found.labels[0]} is first. "
         f"Groups without significant differences: {listed}.",
         to_spec(_chart(found), {"rows": rows, "groups": groups}),

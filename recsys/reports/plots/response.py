@@ -1,4 +1,4 @@
-"""How the first metric answers to a number in the configuration: a line for all that else is the same."""
+"""Response curves: the first metric by a numeric config key, a line for cells that only differ in this key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from recsys.reports.plots.theme import SHAPES
 from recsys.reports.plots.trials import file_name, words
 from recsys.support.number_checks import is_number
 
-_LEAST = 3  # values of a line: for two, a table is enough
+_LEAST = 3  # least number of values of a line; two can be read from a table
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Line:
 
 
 def response_figures(comparison: Comparison) -> list[Figure]:
-    """One for each config key with three numbers or more that cells differ in and have all else in common."""
+    """A figure for each config key of which cells that are equal otherwise have three or more numeric values."""
     settings = differing_settings([row.cell.records[0] for row in comparison.rows])
     keys = dict.fromkeys(key for own in settings for key in own)
     found = {key: _lines(comparison, settings, key) for key in keys}
@@ -39,7 +39,7 @@ def response_figures(comparison: Comparison) -> list[Figure]:
 
 
 def _lines(comparison: Comparison, settings: Sequence[dict[str, Any]], key: str) -> list[_Line]:
-    """Lines through enough values, the one with the best cell first."""
+    """Lines with at least _LEAST values, the line with the best cell first."""
     cells = [(own, row) for own, row in zip(settings, comparison.rows, strict=True) if _has_place(own, key)]
     alike = group_by(cells, lambda cell: repr(sorted({**cell[0], key: None}.items(), key=repr)))
     groups = [
@@ -56,7 +56,7 @@ def _has_place(settings: dict[str, Any], key: str) -> bool:
 
 
 def _place(value: Any) -> tuple[bool, float]:
-    """Numbers in their order, then null, which mostly means no limit."""
+    """Sort key: numbers by size, then null, which usually means no limit."""
     return (True, 0.0) if value is None else (False, value)
 
 
@@ -68,7 +68,7 @@ def _figure(comparison: Comparison, key: str, lines: Sequence[_Line]) -> Figure:
     return Figure(
         f"by_{file_name(key)}",
         f"{metric_name(metric)} by {key}",
-        f"Each line has all settings but {key} in common, whose values are drawn at equal distances; bands are the "
+        f"The cells of a line differ in {key} only, whose values are evenly spaced. Bands are the "
         f"{comparison.level:.0%} intervals over users.{and_more(len(lines), len(shown), 'lines')}",
         "; ".join(_course(line, key, metric) for line in shown) + ".",
         spec,
@@ -90,7 +90,7 @@ def _rows(line: _Line, metric: str) -> Iterator[dict[str, Any]]:
 
 
 def _floor(comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
-    """The baseline, as a line across."""
+    """The baseline, for a horizontal line."""
     label = comparison.baseline
     score = None if label is None else comparison.row(label).scores[comparison.metrics[0]]
     return {"baseline": [] if score is None else [{"value": score.mean, "text": label}]}

@@ -1,4 +1,4 @@
-"""A search over hyperparameters: its figures, its course and its trials."""
+"""Figures of a hyperparameter search: best value by trial, importances and all trials."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from recsys.reports.plots.trials import best_so_far, result, trial_grid
 from recsys.schema import ComparisonError
 from recsys.tracking.study_record import StudyCell, StudyRecord
 
-MOST_CELLS = 6  # that have figures of their own
+MOST_CELLS = 6  # most cells with their own figures
 
 
 def search_figures(study: StudyRecord, labels: Sequence[str]) -> tuple[list[Figure], list[str]]:
-    """Figures of the tuned cells, and sentences on what could not be drawn.
+    """Figures of the tuned cells, and sentences on figures that could not be drawn.
 
     Args:
-        study: Whose cells are all among the labels.
-        labels: Of the compared cells, in the order in which theirs are drawn.
+        study: The study, all of whose cells are among the labels.
+        labels: Labels of the compared cells, in the order in which they are drawn.
     """
     tuned = sorted(
         (cell for cell in study.cells if cell.trials),
@@ -33,9 +33,7 @@ def search_figures(study: StudyRecord, labels: Sequence[str]) -> tuple[list[Figu
         return [], []
     figures, notes = [_history(study, tuned)], []
     if len(tuned) > MOST_CELLS:
-        notes.append(
-            f"{MOST_CELLS} of {len(tuned)} tuned cells have figures of their own; the table of trials has all of them."
-        )
+        notes.append(f"{MOST_CELLS} of {len(tuned)} tuned cells have figures; the table of trials has all cells.")
     for cell in tuned[:MOST_CELLS]:
         try:
             figures.append(importance_figure(study, cell, importances(cell.trials)))
@@ -63,8 +61,8 @@ def _history(study: StudyRecord, tuned: Sequence[StudyCell]) -> Figure:
     return Figure(
         "search_history",
         "Course of the search",
-        "Dots are trials (a pruned one at its last value), lines the best finished one so far: a line that still "
-        f"improves at its end would gain from more trials.{and_more(len(tuned), len(shown))}",
+        "Dots are trials (a pruned one at its last value), lines the best finished trial so far. More trials may "
+        f"improve a cell whose line still improves at its end.{and_more(len(tuned), len(shown))}",
         "; ".join(result(cell, study) for cell in shown) + ".",
         to_spec(chart, {"rows": rows}),
         trial_grid(study),

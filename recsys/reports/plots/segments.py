@@ -1,4 +1,4 @@
-"""The first metric by segments of items and of users, one line for each cell."""
+"""The first metric by segments of items and of users, a line for each cell."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TITLES = {"items": "by the items' popularity", "history": "by the length of the
 
 
 def segments(comparison: Comparison) -> Figure | None:
-    """None if the runs have no segments."""
+    """The figure of the segments; None if the runs have none."""
     found = comparison.segments
     if not found.values:
         return None
@@ -36,9 +36,8 @@ def segments(comparison: Comparison) -> Figure | None:
     return Figure(
         "segments",
         f"{metric_name(found.metric)} by segment",
-        "Look for lines that cross: there another cell is best. Among items, only those of the segment count as "
-        "relevant; "
-        f"n is the number of queries. The lines are means.{_interval_words(comparison)}"
+        "Lines are means; where they cross, the order of the cells changes. In segments of items, only the segment's "
+        f"items count as relevant; n is the number of queries.{_interval_words(comparison)}"
         f"{selection_words(chosen, len(comparison.rows), comparison.baseline)}",
         "; ".join(_best(comparison, name) for name in found.values) + ".",
         spec,

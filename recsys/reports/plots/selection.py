@@ -1,4 +1,4 @@
-"""Which cells a figure with many lines singles out."""
+"""Selection of the coloured cells of a figure with many lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONTEXT = "others"
 
 
 def singled_out(comparison: Comparison, among: Container[str] | None = None) -> list[str]:
-    """Labels of the best cells and the baseline, as many as there are colours, out of those that a figure has."""
+    """Labels of the best cells and the baseline, as many as there are colours; only of `among` if it is given."""
     labels = [row.label for row in comparison.rows if among is None or row.label in among]
     chosen = labels[: len(SHAPES)]
     if comparison.baseline in labels and comparison.baseline not in chosen:

@@ -1,4 +1,4 @@
-"""Which cells differ: all pairs as a matrix."""
+"""The significance matrix: the differences of all pairs of cells."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import Figure, cell_axis, named, step, to_spec
 from recsys.reports.scores import Pair
 
-MOST = 20  # cells in the matrix
+MOST = 20  # most cells in the matrix
 _TILE = 46
 _STATES = ["row better", "not significant", "row worse"]
 
 
 def significance_matrix(comparison: Comparison) -> Figure | None:
-    """All pairs of the first cells by the first metric; None without pairs."""
+    """The matrix of the first MOST cells by the first metric; None without pairs."""
     metric = comparison.metrics[0]
     pairs = comparison.pairs(metric)
     if not pairs:
@@ -59,7 +59,7 @@ def significance_matrix(comparison: Comparison) -> Figure | None:
 
 
 def _more(n: int, shown: int) -> str:
-    return f" The {shown} best of {n} cells are drawn; pairs.csv has all pairs." if n > shown else ""
+    return f" The best {shown} of {n} cells are drawn; pairs.csv has all pairs." if n > shown else ""
 
 
 def _tile(pair: Pair, comparison: Comparison) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _tile(pair: Pair, comparison: Comparison) -> dict[str, Any]:
 
 
 def _short(value: float) -> str:
-    """Three decimals without the zero before them, as a tile has room for."""
+    """A number short enough for a tile: three decimals without a leading zero."""
     text = f"{value:+.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:+.1f}"
     return text.replace("-", "−")
 

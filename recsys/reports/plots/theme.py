@@ -1,4 +1,4 @@
-"""Colours of figures and pages, light and dark: one source for both."""
+"""Colours of figures and pages, light and dark."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from typing import Any
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
-OVER_LINES = ("halo", "label")  # the styles of a text that lies over lines, one upon the other
+OVER_LINES = ("halo", "label")  # styles of the two layers of a text over lines: its outline, then its letters
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-right")
 
 
 @dataclass(frozen=True)
 class Colours:
-    """What things are painted with; text on `page`, `surface` and `soft` has a contrast of 4.5 or more.
+    """A set of colours; text on `page`, `surface` and `soft` has a contrast of 4.5 or more.
 
     Attributes:
-        page: Behind all.
-        surface: Behind figures, tables and cards.
-        soft: Behind code, the heads of tables and what is chosen.
-        text: Of words.
-        muted: Of words that matter less.
-        line: Between things; grids of figures.
-        accent: Of links and of what is pressed.
-        warning: The edge of warnings.
-        categories: Of cells or groups of them, in order. Okabe and Ito's hues, distinguishable with colour blindness,
-            darkened or lightened until each has a contrast of 3 or more to the surface; shapes go with them.
-        context: Of what is not singled out.
-        better: Of a difference upwards.
-        worse: Of a difference downwards.
-        neutral: Of a difference that is not significant.
-        ramp: From least to most.
+        page: Background of the page.
+        surface: Background of figures, tables and cards.
+        soft: Background of code, table heads and selected elements.
+        text: Text.
+        muted: Less important text.
+        line: Borders, and grids of figures.
+        accent: Links and pressed buttons.
+        warning: Borders of warnings.
+        categories: Cells or groups of cells, in order. Okabe and Ito's hues, distinguishable with colour blindness,
+            darkened or lightened until each has a contrast of 3 or more to the surface; each has a shape too.
+        context: Lines of cells without a colour of their own.
+        better: Tiles of significantly better cells.
+        worse: Tiles of significantly worse cells.
+        neutral: Tiles of differences that are not significant.
+        ramp: Values from the least to the greatest.
     """
 
     page: str
@@ -83,7 +83,7 @@ DARK = Colours(
 
 
 def config(colours: Colours, background: str = "transparent") -> dict[str, Any]:
-    """Vega-Lite's configuration: the definitions of the styles that figures name."""
+    """Vega-Lite's configuration, with the definitions of the styles that figures use."""
     c = colours
     list_axis = {"grid": False, "domain": False, "ticks": False, "labelOverlap": False}
     return {
@@ -108,7 +108,7 @@ def config(colours: Colours, background: str = "transparent") -> dict[str, Any]:
 
 
 def _words(c: Colours) -> dict[str, Any]:
-    """Of axes and legends."""
+    """Text settings of axes and legends."""
     labels = {"labelFont": FONT, "labelColor": c.text, "labelFontSize": 12}
     return {**labels, "titleFont": FONT, "titleColor": c.muted, "titleFontSize": 12, "titleFontWeight": 500}
 

@@ -1,4 +1,4 @@
-"""Metric against metric: coverage, novelty and the like, or the report's other metrics, against the first metric."""
+"""The first metric against others: metrics beyond accuracy, such as coverage, and the report's further metrics."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _HEIGHT = 210
 
 
 def tradeoffs(comparison: Comparison) -> Figure | None:
-    """Coverage and the like against the first metric; None if the runs have no metric beyond accuracy."""
+    """The first metric against coverage, novelty and others; None if the runs have no metric beyond accuracy."""
     values = {name: _means(comparison, name) for name in _names(comparison)}
     return _figure(comparison, "tradeoffs", f"{metric_name(comparison.metrics[0])} and other metrics", values)
 
 
 def metric_pairs(comparison: Comparison) -> Figure | None:
-    """Each further metric of the report against the first; None if all of them are among the trade-offs."""
+    """The first metric against each further one of the report; None if `tradeoffs` has all of them."""
     names = [name for name in comparison.metrics[1:] if name not in _names(comparison)]
     values = {name: {row.label: row.scores[name] for row in comparison.rows} for name in names}
     title = f"{metric_name(comparison.metrics[0])} against the report's other metrics"
@@ -43,7 +43,7 @@ def metric_pairs(comparison: Comparison) -> Figure | None:
 
 
 def _figure(comparison: Comparison, file: str, title: str, values: dict[str, dict[str, Score]]) -> Figure | None:
-    """A panel for each metric that all cells have, by label."""
+    """A figure with a panel for each metric that all cells have; `values` are by metric and label."""
     main, family = comparison.metrics[0], families(comparison)
     values = {name: own for name, own in values.items() if len(own) == len(comparison.rows)}
     if not values:
@@ -85,7 +85,7 @@ def _row(row: Row, main: str, other: Score, family: Families) -> dict[str, Any]:
 
 
 def _names(comparison: Comparison) -> list[str]:
-    """Names of the test as in "coverage@10": of each kind the one with the first metric's cut-off, else the first."""
+    """Test metrics beyond accuracy: of each kind the one with the first metric's cut-off, otherwise the first one."""
     known = [name.removeprefix("test/") for name in comparison.records[0].metrics if name.startswith("test/")]
     cut = comparison.metrics[0].partition("@")[2]
     found = []
@@ -96,7 +96,7 @@ def _names(comparison: Comparison) -> list[str]:
 
 
 def _means(comparison: Comparison, name: str) -> dict[str, Score]:
-    """Over seeds, by label; without the cells that have no value."""
+    """Means over seeds by label, without the cells that have no value."""
     found = {
         row.label: fmean(record.metrics.get(recorded_name(name), float("nan")) for record in row.cell.records)
         for row in comparison.rows
@@ -125,7 +125,7 @@ def _panel(data: str, name: str, main: str, family: Families, rows: Rows, limits
 
 
 def _arrow(comparison: Comparison, name: str) -> str:
-    """A metric's name with an arrow to its better side."""
+    """A metric's name with an arrow to the side of better values."""
     return f"← {metric_name(name)}" if comparison.lower_is_better(name) else f"{metric_name(name)} →"
 
 
@@ -140,7 +140,7 @@ def _extremes(comparison: Comparison, name: str, own: dict[str, Score]) -> str:
 
 
 def _grid(comparison: Comparison, values: dict[str, dict[str, Score]]) -> Grid:
-    """Each metric, with its interval where it has values per user."""
+    """A table of all metrics, with intervals for those with values per user."""
     main = comparison.metrics[0]
     columns = {main: {row.label: row.scores[main] for row in comparison.rows}, **values}
     headers, lines = ["cell"], [[Entry(row.label)] for row in comparison.rows]

@@ -1,4 +1,4 @@
-"""A search's trials as data of figures."""
+"""Trials of a search as data of figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecor
 
 
 def trial_grid(study: StudyRecord) -> Grid:
-    """All trials of a study."""
+    """A table of all trials of a study."""
     names = list(dict.fromkeys(name for cell in study.cells for trial in cell.trials for name in trial.parameters))
     has_cost = any(trial.cost is not None for cell in study.cells for trial in cell.trials)
     columns = [metric_name(study.monitor), *(["cost"] if has_cost else []), "time"]
@@ -32,7 +32,7 @@ def trial_grid(study: StudyRecord) -> Grid:
 
 
 def best_so_far(cell: StudyCell, higher_is_better: bool) -> Iterator[dict[str, Any]]:
-    """Trials with a value, in order, each with the best finished one until then."""
+    """Trials with a value, in order, each with the best value of a finished trial so far."""
     best: float | None = None
     better = gt if higher_is_better else lt
     for trial in sorted(cell.trials, key=lambda trial: trial.number):
@@ -51,7 +51,7 @@ def best_so_far(cell: StudyCell, higher_is_better: bool) -> Iterator[dict[str, A
 
 
 def result(cell: StudyCell, study: StudyRecord) -> str:
-    """What a cell's search came to, as a part of a sentence."""
+    """The result of a cell's search, as part of a sentence."""
     n_pruned = sum(trial.state == PRUNED for trial in cell.trials)
     last = [row["best"] for row in best_so_far(cell, study.higher_is_better) if row["best"] is not None]
     best = number(last[-1]) if last else "no finished trial"
@@ -63,7 +63,7 @@ def result(cell: StudyCell, study: StudyRecord) -> str:
 
 
 def words(value: Any) -> str:
-    """A parameter's value in a figure."""
+    """A parameter's value as text in a figure."""
     return f"{value:.3g}" if isinstance(value, float) else "null" if value is None else str(value)
 
 
@@ -72,5 +72,5 @@ def _entry(value: Any) -> Entry:
 
 
 def file_name(label: str) -> str:
-    """A label as part of a file's name."""
+    """A label as part of a file name."""
     return re.sub(r"[^A-Za-z0-9]+", "_", label).strip("_") or "cell"

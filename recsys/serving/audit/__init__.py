@@ -1,1 +1,1 @@
-"""The audit of a run: leaks, memory of a language model, and how far rankers without training go."""
+"""The audit of a run: leaks, memory of a language model, biases, and metrics of rankers without training."""

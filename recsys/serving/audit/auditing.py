@@ -22,8 +22,8 @@ def audit(run: Run, cfg: DictConfig) -> list[Finding]:
     """The findings about a run.
 
     Args:
-        run: Finished.
-        cfg: Of `recsys audit`.
+        run: A finished run.
+        cfg: Configuration of `recsys audit`.
 
     Raises:
         ConfigError: If the run's data has changed, or the language model does not exist.

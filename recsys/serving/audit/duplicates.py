@@ -1,4 +1,4 @@
-"""Items that are in train and in the test under two ids, by equal or nearly equal texts."""
+"""Duplicates: items that are in train and in the test under two ids, found by equal or nearly equal texts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_NOT_CHECKED, F
 from recsys.tracking.origins import LEAKS
 
 CHARACTERS = 2, 4  # lengths of the character n-grams of near-duplicate texts
-_ROWS = 256  # of cold items, compared at once
+_ROWS = 256  # cold items that are compared at once
 _KEY, _OWN = "key", "own"
 
 
 def duplicated_items(split: Split) -> list[Finding]:
-    """Test interactions of items whose text, or title, is that of another item with train interactions.
+    """Count test interactions with items whose text, or title, equals that of another item with train interactions.
 
-    Case, punctuation and white space have no influence.
+    Case, punctuation and white space are ignored.
     """
     items = split.dataset.items
     has_titles = items.schema.get(schema.TITLE) == pl.String
@@ -57,24 +57,24 @@ def _duplicated(split: Split, check: str, keys: pl.Series) -> Finding:
     same = test.join(known, on=[schema.USER, _KEY]).filter(pl.col(schema.ITEM) != pl.col(_OWN))
     n_same, n_items = same.select(schema.USER, schema.ITEM).unique().height, leaked[schema.ITEM].n_unique()
     text = (
-        f"{n:,} of {split.test.height:,} test interactions, of {n_items:,} items, have such an item in train; in "
-        f"{n_same:,} of them the user has it"
+        f"{n:,} of {split.test.height:,} test interactions, of {n_items:,} items, have such an item in train; for "
+        f"{n_same:,} of them it is in the user's own train interactions"
     )
     numbers: dict[str, float] = {"n": n, "of": split.test.height, "n_items": n_items, "n_of_the_same_user": n_same}
     return Finding(LEAKS, check, IS_FOUND if n else IS_CLEAN, text, numbers)
 
 
 def near_duplicates(split: Split, threshold: float, n_sampled: int, seed: int) -> Finding:
-    """Cold test items whose text is nearly that of a train item.
+    """Count cold test items whose text is nearly that of a train item.
 
-    Near means a cosine of at least `threshold` between TF-IDF vectors of character n-grams. Equal texts are not counted
-    here, see `duplicated_items`.
+    Nearly means a cosine of at least `threshold` between TF-IDF vectors of character n-grams. Equal texts are not
+    counted here; see `duplicated_items`.
 
     Args:
-        split: As for the model that was tested.
-        threshold: Between 0 and 1.
-        n_sampled: Cold items at most; a random sample if there are more.
-        seed: Of the sample.
+        split: The split of the tested model.
+        threshold: Cosine between 0 and 1.
+        n_sampled: Largest number of cold items; a random sample if there are more.
+        seed: Seed of the sample.
     """
     check, texts = "cold test items with near-duplicate texts", normalised(pl.Series(_texts(split)))
     has_text, tested = texts.is_not_null().to_numpy(), occurs(split.test[schema.ITEM], split.dataset.n_items)
@@ -99,7 +99,7 @@ def near_duplicates(split: Split, threshold: float, n_sampled: int, seed: int) -
 
 
 def nearest_texts(texts: Sequence[str], others: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """(n,) for each text the place of the nearest one among `others`, and (n,) their cosines."""
+    """The index (n,) in `others` of the text nearest to each of n texts, and their cosines (n,)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=CHARACTERS, sublinear_tf=True, dtype=np.float32)
@@ -113,5 +113,5 @@ def nearest_texts(texts: Sequence[str], others: Sequence[str]) -> tuple[NDArray[
 
 
 def _texts(split: Split) -> list[str]:
-    """The data's own texts, whatever the models read."""
+    """The data's own texts, even if the model reads others."""
     return split.data_texts or split.dataset.texts

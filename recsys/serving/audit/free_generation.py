@@ -1,4 +1,4 @@
-"""What a language model writes after a prefix, compared with the true continuation and with a made-up one."""
+"""Texts that a language model writes after prefixes, compared with true and with made-up continuations."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from recsys.serving.audit.duplicates import normalised
 from recsys.serving.audit.probes import CONTINUATION, PREFIX, Probes, shape_of
 from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
 
-N_GRAM = 4  # characters
-DRAWS = 2000  # of the bootstrap
+N_GRAM = 4  # length of n-grams in characters
+DRAWS = 2000  # bootstrap samples
 _ROW, _PLACE, _WORD, _SHAPE, _MADE = "row", "place", "word", "shape", "made"
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """How much of a continuation a language model writes, for n prefixes.
+    """Overlap of written texts with continuations, for n prefixes.
 
     Attributes:
-        true: (n,) the share of the true continuation's n-grams that are in the written text.
-        made_up: (n,) the same of the made-up continuation.
+        true: (n,) share of the true continuation's n-grams that are in the written text.
+        made_up: (n,) the same for the made-up continuation.
         complete: (n,) whether the written text begins with the true continuation.
     """
 
@@ -35,15 +35,15 @@ class Overlaps:
 
 
 def look_alikes(probes: Probes, seed: int) -> list[str]:
-    """(n) a made-up continuation for each prefix; "" where none could be made.
+    """(n) a made-up continuation for each prefix; "" if none could be made.
 
-    Each of its words is that of another continuation of the same shape, at the same position. So the words at each
-    position, such as the years at the end, are as frequent as in the true continuations. Neither it nor the line that
-    it completes is among the true ones.
+    Each of its words comes from the same position of another continuation of the same shape. So the words at each
+    position, such as the years at the end, are as frequent as in the true continuations. Neither a made-up continuation
+    nor the line that it completes is among the true ones.
 
     Args:
-        probes: The questions.
-        seed: Of the draw.
+        probes: Prefixes and true continuations.
+        seed: Seed of the permutation.
 
     Example:
         >>> titles = ["Big Fish (2003)", "Old Man (1998)"]
@@ -77,14 +77,14 @@ def _permuted(words: pl.DataFrame, seed: int) -> pl.Series:
 
 
 def overlaps(written: Sequence[str], true: Sequence[str], made_up: Sequence[str]) -> Overlaps:
-    """How much of true and made-up continuations is in the written texts; without the rows that have no made-up one.
+    """The overlap of written texts with true and made-up continuations; rows without a made-up one are omitted.
 
-    N-grams are of N_GRAM characters of the text in lower case without punctuation; a shorter word is one n-gram.
+    N-grams have N_GRAM characters of a word in lower case without punctuation; a shorter word is one n-gram.
 
     Args:
         written: (m) texts of a language model.
         true: (m) the true continuations.
-        made_up: (m) the made-up ones; "" for none.
+        made_up: (m) made-up continuations; "" for none.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
@@ -103,24 +103,24 @@ def overlaps(written: Sequence[str], true: Sequence[str], made_up: Sequence[str]
 
 
 def _shares(found: csr_matrix, wanted: csr_matrix) -> NDArray[np.float64]:
-    """(n,) the share of a row's n-grams in `wanted` that the same row of `found` has."""
+    """(n,) share of the n-grams of a row of `wanted` that the same row of `found` has."""
     n = np.asarray(wanted.sum(axis=1)).ravel()
     return np.asarray(found.multiply(wanted).sum(axis=1)).ravel() / np.maximum(n, 1)
 
 
 def overlap_finding(part: str, name: str, found: Overlaps, is_leak: bool, seed: int) -> Finding:
-    """The mean overlap with true continuations less that with made-up ones, with its interval.
+    """The mean overlap with true continuations minus that with made-up ones, with its interval.
 
     Args:
-        part: Of the audit.
-        name: Of the texts.
+        part: Part of the audit.
+        name: Name of the texts.
         found: The overlaps.
-        is_leak: Whether more overlap with the true ones is a leak.
-        seed: Of the bootstrap.
+        is_leak: Whether more overlap with the true continuations is a leak.
+        seed: Seed of the bootstrap.
     """
     check, n = f"free completion of {name}", len(found.true)
     if n < 2:
-        return Finding(part, check, IS_NOT_CHECKED, "no titles could be made up that look alike")
+        return Finding(part, check, IS_NOT_CHECKED, "fewer than two continuations could be made up")
     low, high = interval(found.true - found.made_up, seed)
     true, made_up, complete = float(found.true.mean()), float(found.made_up.mean()), int(found.complete.sum())
     more = low > 0
@@ -135,7 +135,7 @@ def overlap_finding(part: str, name: str, found: Overlaps, is_leak: bool, seed: 
 
 
 def interval(differences: NDArray[np.float64], seed: int) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of (n,) differences by the bootstrap.
+    """The 95 % percentile bootstrap interval of the mean of differences (n,).
 
     Example:
         >>> interval(np.array([0.5, 0.5, 0.5]), seed=0)

@@ -15,16 +15,16 @@ _PART = "part"
 
 
 def split_leaks(split: Split) -> list[Finding]:
-    """What the parts of a split know of one another.
+    """Check a split for pairs in two parts and for overlap in time.
 
     Args:
-        split: As for the model that was tested: its train part is all that the model was fitted on.
+        split: The split of the tested model, whose train part is everything that the model was fitted on.
     """
     return [shared_pairs(split), *time_overlaps(split)]
 
 
 def shared_pairs(split: Split) -> Finding:
-    """Pairs of a user and an item that are in more than one part."""
+    """Count pairs of a user and an item that are in more than one part."""
     parts = {"train": split.whole.train, "validation": split.validation, "test": split.test, "fold_in": split.fold_in}
     pairs = pl.concat(
         frame.select(schema.USER, schema.ITEM, pl.lit(name).alias(_PART)) for name, frame in parts.items()
@@ -35,10 +35,11 @@ def shared_pairs(split: Split) -> Finding:
 
 
 def time_overlaps(split: Split) -> list[Finding]:
-    """Interactions that are known in the test although they are later than what is to be predicted.
+    """Count known interactions that are later than the test interactions that are to be predicted.
 
-    The first finding compares each user with herself, the second one the whole train part with the first test
-    interaction. Ji et al., "A Critical Study on Data Leakage in Recommender System Offline Evaluation", TOIS 2023.
+    The first finding compares known and test interactions of the same user, the second one the whole train part with
+    the first test interaction. Ji et al., "A Critical Study on Data Leakage in Recommender System Offline Evaluation",
+    TOIS 2023.
     """
     checks = "later interactions of the same user", "later interactions of any user"
     if not split.dataset.has_timestamps:
@@ -59,7 +60,7 @@ def time_overlaps(split: Split) -> list[Finding]:
 
 
 def first_test_time(split: Split) -> datetime | None:
-    """When the first test interaction was made; None if the data has no times."""
+    """The time of the first test interaction (UTC); None if the data has no times."""
     if not split.dataset.has_timestamps:
         return None
     first = split.test[schema.TIMESTAMP].min()

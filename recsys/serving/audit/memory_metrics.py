@@ -1,4 +1,4 @@
-"""The run's hit rates on what a language model does and does not remember."""
+"""The run's hit rates on items that a language model remembers, and on others."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def metrics_by_memory(
     following: Probes,
     next_hits: NDArray[np.bool_],
 ) -> list[Finding]:
-    """How many test interactions are in the run's lists: of remembered and other titles, and of users' next items.
+    """The run's hit rates on remembered and other titles, and on remembered and other next items of users.
 
     Args:
-        run: Finished.
-        cfg: Of `recsys audit`.
-        titles: The questions about items' titles.
+        run: A finished run.
+        cfg: Configuration of `recsys audit`.
+        titles: Probes of items' titles.
         title_hits: (g, k) whether they were completed.
-        following: The questions about the next items of users.
+        following: Probes of the next items of users.
         next_hits: (g', k) whether they were completed.
     """
     if has_impressions(run.split):
-        text = "the test ranks what was shown, not the catalogue"
+        text = "the test ranks the shown items only, not the catalogue"
         return [Finding(MEMORY, check, IS_NOT_CHECKED, text) for check in (BY_TITLES, BY_NEXT)]
     users, items = _positives(run.split, titles.probed.ravel(), cfg.memory.n_users, cfg.seed)
-    assert following.users is not None, "they are about users"
+    assert following.users is not None, "probes of next items have users"
     asked = following.users[following.groups.ravel()], following.probed.ravel()
     return [
         _split(run, cfg, BY_TITLES, users, items, np.isin(items, titles.probed[title_hits]), "items"),
@@ -61,9 +61,9 @@ def _split(
     is_remembered: NDArray[np.bool_],
     kind: str,
 ) -> Finding:
-    """Hit rates of test interactions, of users and items (n,), by whether they are remembered (n,)."""
+    """Hit rates of test interactions, given as users (n,) and items (n,), by whether they are remembered (n,)."""
     if not len(users):
-        return Finding(MEMORY, check, IS_NOT_CHECKED, f"the language model was asked about no {kind} of the test")
+        return Finding(MEMORY, check, IS_NOT_CHECKED, f"the language model was not asked about {kind} of the test")
     distinct, rows = np.unique(users, return_inverse=True)
     k, ids = cfg.memory.top_k, run.split.dataset.users[schema.USER_ID][distinct]
     served = serve(run)
@@ -83,12 +83,12 @@ def by_memory(
     """Hit rates of the test interactions of remembered items and of others.
 
     Args:
-        check: The name of the finding.
+        check: Name of the finding.
         k: Length of the lists.
         listed: (n,) whether a test interaction's item is in its user's list.
         is_remembered: (n,) whether the language model completes the item's title, or the user's next item.
         counts: (n,) the number of train interactions of the item.
-        kind: What is remembered: "items" or "next items".
+        kind: Kind of remembered items: "items" or "next items".
     """
     texts: list[str] = []
     numbers: dict[str, float] = {}
@@ -109,7 +109,7 @@ def by_memory(
 def _positives(
     split: Split, items: NDArray[np.int64], n_users: int, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Users and items (n,) of the test interactions of some items, of `n_users` random users at most."""
+    """Users (n,) and items (n,) of the test interactions with some items, for at most `n_users` random users."""
     users, tested = (split.test[column].to_numpy().astype(np.int64) for column in (schema.USER, schema.ITEM))
     is_asked = np.isin(tested, items)
     kept = np.random.default_rng(seed).permutation(np.unique(users[is_asked]))[:n_users]

@@ -1,4 +1,4 @@
-"""Questions to a language model about items: a prefix, its true continuation, and groups of items of the same shape."""
+"""Probes of a language model: prefixes with their true continuations, in groups of the same shape."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ RECORD_KEY = "memory.record"
 
 @dataclass(frozen=True)
 class Probes:
-    """Questions about n items.
+    """n prefixes about items, with their true continuations.
 
     Attributes:
-        items: (n,) their indices.
-        prefixes: (n,) texts that a language model reads.
-        continuations: (n,) the true continuations, with the white space before them.
-        groups: (g, k) rows of the above; the continuations of a group are of the same shape, and distinct.
-        users: (n,) the users whom the questions are about; None for questions about items alone.
+        items: (n,) indices of the items.
+        prefixes: (n) texts that a language model reads.
+        continuations: (n) the true continuations, with the white space before them.
+        groups: (g, k) rows of the above; the continuations of a group have the same shape and are distinct.
+        users: (n,) indices of the users that the prefixes are about; None for probes of items alone.
     """
 
     items: NDArray[np.int64]
@@ -43,13 +43,13 @@ class Probes:
 
 
 def title_probes(items: pl.DataFrame, chosen: NDArray[np.int64], k: int, seed: int) -> Probes:
-    """The first half of an item's title, to be completed by the second half; titles of one word are omitted.
+    """Probes of titles: the first half is the prefix, the second half the continuation; one-word titles are omitted.
 
     Args:
         items: The catalogue.
-        chosen: (n,) the items to ask about.
+        chosen: (n,) indices of the probed items.
         k: Size of a group.
-        seed: Of the groups.
+        seed: Seed of the groups.
     """
     words = titles(items)[chosen].fill_null("").str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
     table = pl.DataFrame({schema.ITEM: chosen, "words": words}).filter(pl.col("words").list.len() > 1)
@@ -65,15 +65,15 @@ def title_probes(items: pl.DataFrame, chosen: NDArray[np.int64], k: int, seed: i
 def record_probes(
     items: pl.DataFrame, chosen: NDArray[np.int64], record: str, n_examples: int, k: int, seed: int
 ) -> Probes:
-    """Lines of the data set's own file, to be completed by their last field, after lines of other items.
+    """Probes of lines of the data set's own file: the last field is the continuation.
 
     Args:
         items: The catalogue.
-        chosen: (n,) the items to ask about.
+        chosen: (n,) indices of the probed items.
         record: A template over the catalogue's columns, such as "{item_id}::{title}".
-        n_examples: Complete lines of other items before each prefix.
+        n_examples: Number of complete lines of other items before each prefix.
         k: Size of a group.
-        seed: Of the examples and the groups.
+        seed: Seed of the examples and the groups.
 
     Raises:
         ConfigError: If the template has less than two fields, or one that is no column.
@@ -111,7 +111,7 @@ def shape_of(column: str) -> pl.Expr:
 
 
 def grouped(table: pl.DataFrame, shape: pl.Expr, k: int, seed: int) -> Probes:
-    """Random groups of k rows of the same shape and distinct continuations; the rows that are left over are in none."""
+    """Random groups of k rows of the same shape with distinct continuations; remaining rows are in no group."""
     shuffled = table.with_columns(shape.alias(_SHAPE)).sample(fraction=1, shuffle=True, seed=seed)
     numbered = shuffled.with_row_index("row").with_columns((pl.int_range(pl.len()) // k).over(_SHAPE).alias("group"))
     is_whole = (pl.col(CONTINUATION).n_unique() == k).over(_SHAPE, "group")

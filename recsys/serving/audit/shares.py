@@ -1,10 +1,10 @@
-"""Shares with their intervals."""
+"""Shares with their confidence intervals."""
 
 from __future__ import annotations
 
 
 def wilson(n_right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share by Wilson's score method.
+    """The 95 % confidence interval of the share n_right / n, by Wilson's score method.
 
     Example:
         >>> [round(bound, 4) for bound in wilson(8, 10)]
@@ -17,6 +17,6 @@ def wilson(n_right: int, n: int) -> tuple[float, float]:
 
 
 def share(n_right: int, n: int) -> str:
-    """A share with its interval, in words."""
+    """The share n_right / n with its interval, as text."""
     low, high = wilson(n_right, n)
     return f"{n_right / n:.1%}, 95 % interval {low:.1%} to {high:.1%}"

@@ -1,4 +1,4 @@
-"""How far rankers go that need no training: where they reach a model, its training has not paid."""
+"""Metrics of rankers without training, compared with the run's: a model that does not beat them needs no training."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHORTCUTS = "shortcuts"
 PROTOCOL = ("data", "split", "metrics", "test_knowledge", "monitor", "paths")  # config groups and keys
 LIMITS = ("trainer.limit_test_batches", "trainer.fast_dev_run", "batches.max_scores")
 GROUPS = "data", "split", "metrics"
-PATHS = "paths."  # where files are, which the record has resolved
+PATHS = "paths."  # locations of files; the record has resolved them
 NO_TEXT = "none"  # the encoder of a run without text
 
 
@@ -29,9 +29,9 @@ class Floor:
     """A ranker without training.
 
     Attributes:
-        name: In words.
-        ranker: The option of the config group.
-        reads_text: Whether it counts with a text encoder only.
+        name: Name in findings.
+        ranker: Option of the config group `ranker`.
+        reads_text: Whether only runs with a text encoder are such a floor.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Floor:
     reads_text: bool = False
 
     def is_made_by(self, record: Record) -> bool:
-        """Whether a run is one of this floor."""
+        """Whether a run is of this floor's ranker."""
         has_text = record.choices.get("encoder") != NO_TEXT
         return record.choices.get("ranker") == self.ranker and (has_text or not self.reads_text)
 
@@ -52,11 +52,11 @@ FLOORS = (
 
 
 def shortcuts(record: Record, records: Sequence[Record]) -> list[Finding]:
-    """A finding for each floor: its metric beside the run's, or the command that makes it.
+    """A finding for each floor: its metric and the run's, or the command that makes the floor.
 
     Args:
         record: The audited run.
-        records: Of the store; those of the same protocol are used.
+        records: Records of the store; those of the same protocol are used.
     """
     metric = f"{schema.TEST}/{record.protocol['monitor'].partition('/')[2]}"
     comparable = [each for each in records if each.protocol_fingerprint == record.protocol_fingerprint]
@@ -80,7 +80,7 @@ def _floor(floor: Floor, metric: str, record: Record, made: Sequence[Record]) ->
 
 
 def command_of(floor: Floor, record: Record) -> str:
-    """The command that makes a floor under the protocol of a run, however the run's options were chosen."""
+    """The command that makes a floor with the protocol of a run."""
     encoder = ["encoder=tfidf"] if floor.reads_text else []
     words = [*_protocol(record), f"ranker={floor.ranker}", *encoder, f"seed={record.seed}"]
     return " ".join(["recsys train", *map(shlex.quote, words)])
@@ -99,7 +99,7 @@ def _protocol(record: Record) -> list[str]:
     ]
     try:
         composed = dict(flatten(plain(compose([*missing, *given]))))
-    except ConfigError:  # options of another folder than those that are read here
+    except ConfigError:  # the run's options are in a config folder that is not read here
         return [*missing, *given]
     recorded = {key: value for key, value in flatten(record.config) if _is_protocol(key) and not key.startswith(PATHS)}
     changed = [override(key, value) for key, value in recorded.items() if key in composed and composed[key] != value]

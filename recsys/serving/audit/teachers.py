@@ -15,20 +15,20 @@ from recsys.tracking.ranking_biases import ranking_biases
 
 
 def teacher_origins(run: Run, test_begins: datetime | None) -> list[Finding]:
-    """Findings about the teacher of a distilled run, which knows what its teacher knew; none for other runs.
+    """Findings about the teacher of a distilled run, whose leaks are passed on to the run; none for other runs.
 
-    They are those of the teacher's own audit that depend on its files and its ranking. Both runs have the same split,
-    and the teacher's language model is in the findings of `origins`.
+    They are the findings about the teacher's files and its ranking. Both runs have the same split, and the findings of
+    `origins` include the teacher's language model.
 
     Args:
-        run: Finished.
-        test_begins: The time of the first test interaction; None if the data has no times.
+        run: A finished run.
+        test_begins: Time of the first test interaction; None if the data has no times.
     """
     if TEACHER not in run.record.contents:
         return []
     try:
         teacher = teacher_of(run.cfg)
-        assert teacher is not None, "the record has its identity"
+        assert teacher is not None, "the record contains the teacher's identity"
         written = written_origins(written_texts(teacher.cfg), teacher.split)
     except RecsysError as error:
         return [Finding(LEAKS, "origin of the teacher's scores", IS_UNKNOWN, str(error))]

@@ -1,4 +1,4 @@
-"""Questions to a language model about users: the newest lines of a user, and the next item as the continuation."""
+"""Probes of a language model about users: the newest lines of a user, and the next item as the continuation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _LINE, _ENDS, _BEGINS = "line", "ends", "begins"
 
 
 def user_probes(split: Split, record: str, n_users: int, n_lines: int, k: int, seed: int) -> Probes:
-    """Lines of test users in the data set's own format, to be completed by the item of the first test interaction.
+    """Probes of test users' lines in the data set's own format; the continuation is the first test item.
 
     A prefix has the user's newest known interactions before the test, the oldest first, and the beginning of the next
     line.
 
     Args:
-        split: As for the model that was tested.
+        split: The split of the tested model.
         record: A template over the columns of the interactions, users and items, such as "{user_id},{item_id}".
-        n_users: Test users that are asked about, at most; a random sample if there are more.
-        n_lines: Of each user, at most.
+        n_users: Largest number of test users; a random sample if there are more.
+        n_lines: Largest number of lines of each user.
         k: Size of a group.
-        seed: Of the sample and the groups.
+        seed: Seed of the sample and the groups.
 
     Raises:
         ConfigError: If the template has less than two fields, or one that is no column.
@@ -56,7 +56,7 @@ def user_probes(split: Split, record: str, n_users: int, n_lines: int, k: int, s
 
 
 def _named(split: Split, interactions: pl.DataFrame) -> pl.DataFrame:
-    """Interactions with the columns of their users and items; the interactions' own columns go first."""
+    """Interactions with the columns of their users and items; on equal names the interactions' own columns are kept."""
     items = split.dataset.items.with_columns(titles(split.dataset.items).fill_null("").alias(schema.TITLE))
     joined = interactions
     for key, frame in ((schema.USER, split.dataset.users), (schema.ITEM, items)):

@@ -1,4 +1,4 @@
-"""The origin of texts that a language model wrote: what they read of the run's data."""
+"""The origin of texts that a language model wrote: the interactions that it read, and the model itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from recsys.tracking.origins import LEAKS, pretraining
 def written_origins(written: Sequence[WrittenTexts], split: Split) -> list[Finding]:
     """Findings for each file of written texts: which interactions it read, and the language model that wrote it.
 
-    A run refuses texts that read too much. Here it is checked again, since provenance can change after the run.
+    Training raises an error for texts that read more than the train part. The check is repeated here, since the
+    provenance can change after the run.
 
     Args:
         written: The texts that the run reads.
-        split: Of the run.
+        split: Split of the run.
     """
     return [finding for texts in written for finding in (_origin(texts, split), _writer(texts))]
 

@@ -15,7 +15,7 @@ from recsys.reports.report import FILES
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number
 
-# Keys of data=table that let dirty rows and unknown forms of times pass; the rows are counted.
+# Settings of data=table that drop and count malformed rows and unknown items, and detect the unit of timestamps.
 TABLE = "recsys.data.sources.table.TableSource"
 LENIENT = {
     "data.bad_rows": "drop",
@@ -26,14 +26,14 @@ LENIENT = {
 
 @dataclass(frozen=True)
 class Request:
-    """A question to a data set.
+    """The parsed configuration of the command `answer`.
 
     Attributes:
         cfg: The configuration of the command.
-        data: Overrides of the data, and of the split but its choice.
-        split: The split that the command chooses; None to choose the one that fits.
+        data: Overrides of the data, and of the split's parameters.
+        split: The split that the command line names; None to choose one by the data.
         encoder: Overrides of the language model.
-        further: Overrides of the studies: launcher and paths.
+        further: Overrides of the command `study`: launcher and paths.
         common: Further overrides of every run.
     """
 
@@ -46,12 +46,12 @@ class Request:
 
     @property
     def name(self) -> str:
-        """The language model's, for labels."""
+        """The name of the language model, for labels."""
         return str(self.cfg.choices.encoder)
 
     @property
     def minutes(self) -> float:
-        """For everything."""
+        """Time for the whole answer, in minutes."""
         return float(self.cfg.minutes)
 
     def run_cfg(self, split: str, *further: str) -> DictConfig:
@@ -60,7 +60,7 @@ class Request:
         return compose([*self.overrides(split), *further, *paths])
 
     def overrides(self, split: str) -> list[str]:
-        """Of every run."""
+        """Overrides of every run with this split."""
         return [*self.data, f"split={split}", *self.common]
 
 
@@ -68,7 +68,7 @@ def request(cfg: DictConfig) -> Request:
     """The parts of a composed configuration of the command.
 
     Raises:
-        ConfigError: If a key has an impossible value.
+        ConfigError: If a key has an invalid value.
     """
     check_number("minutes", cfg.minutes, above=0)
     check_flags(cfg, "dry_run")
@@ -97,7 +97,7 @@ def request(cfg: DictConfig) -> Request:
 def lenient(cfg: DictConfig) -> list[str]:
     """Overrides with which a table's bad rows are dropped and counted, unless the command says otherwise.
 
-    The yaml of a table of one's own decides how its times are written.
+    The timestamp unit is detected only with data=table: the yaml of a user's own data states it.
     """
     if cfg.data.get("_target_") != TABLE:
         return []
@@ -120,7 +120,7 @@ def _by_group(overrides: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _fixed(encoder: Mapping[str, Any], given: Sequence[str]) -> list[str]:
-    """Overrides that keep a search from trying other vectors: the catalogue is encoded once."""
+    """Overrides that fix the encoder's searched keys, so that the catalogue is encoded only once."""
     chosen = {one.split("=")[0] for one in given}
     keys = [key for key in encoder.get("search") or {} if "." not in key and key in encoder]
     return [override(f"encoder.{key}", encoder[key]) for key in keys if f"encoder.{key}" not in chosen]

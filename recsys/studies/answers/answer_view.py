@@ -1,4 +1,4 @@
-"""The view of an answer's study: that of a study, with the time that is left of the whole."""
+"""The terminal view of an answer's study, with the time left until the whole study ends."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ class AnswerView(StudyView):
     """Writes the time that was spent into the ledger at the end of each job.
 
     Args:
-        cfg: Of the study.
+        cfg: Configuration of the study.
         console: Where it is shown.
-        ledger: Of the study.
+        ledger: Ledger of the study.
     """
 
     def __init__(self, cfg: DictConfig, console: Console, ledger: Ledger) -> None:
         super().__init__(cfg, console)
         self.ledger = ledger
-        self._end: float | None = None  # of the study; None where all runs are planned, and their number says it
+        self._end: float | None = None  # end of the study; None: the time left follows from the remaining runs
 
     def expect(self, remaining: float) -> None:
-        """Set the seconds until the end of the study."""
+        """Set the expected time until the end of the study, in seconds."""
         self._end = time.perf_counter() + remaining
 
     def told(self, outcome: Outcome) -> None:
-        """A job has ended."""
+        """Called when a job has ended."""
         super().told(outcome)
         self.ledger.write()
 

@@ -1,4 +1,4 @@
-"""Answering whether a language model makes a recommender of some data better: check, plan, run, compare, report."""
+"""Does a language model improve a recommender on a data set? Check, plan, run, compare and report."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from recsys.tracking.names import as_name
 from recsys.tracking.secrets import redacted
 
 COLD_SPLIT = "cold_items"
-COLD_SHARE = 1 / 3  # of the time, for the study of cold items
+COLD_SHARE = 1 / 3  # share of the time for the study of cold items
 Show = Callable[[RenderableType], None]
 Examples = Callable[[Comparison, Sequence[str]], Sequence[Section]]
 
@@ -48,10 +48,10 @@ class Answered:
     Attributes:
         sentence: Its first sentence.
         scopes: The planned comparisons.
-        cost: Of the cell with a language model.
+        cost: Costs of the cell with a language model.
         main: The study of all items.
         cold: The study of cold items, if there is one.
-        report: The page.
+        report: The report's page, or its folder if no format was written.
     """
 
     sentence: str
@@ -71,15 +71,15 @@ def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Example
     """Answer the question; None for a dry run.
 
     Args:
-        cfg: Of the command.
-        show: Receives what is found and decided.
+        cfg: Configuration of the command.
+        show: Prints a table or a sentence.
         console: Where the studies' progress is shown.
-        examples: Makes sections of single users, of a comparison and the labels of two of its cells.
+        examples: Makes report sections of single users, from a comparison and the labels of two of its cells.
 
     Raises:
-        ConfigError: If a key is impossible, or the items have no text.
+        ConfigError: If a key is invalid, or the items have no text.
         DataError: If the data is malformed.
-        RecsysError: If no cell with, or none without a language model was finished.
+        RecsysError: If no cell with a language model, or none without one, was finished.
     """
     asked = request(cfg)
     dataset, texts = read_data(asked, show)
@@ -108,17 +108,17 @@ def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Example
 
 def _cold(asked: Request, found: Facts, split: SplitChoice) -> tuple[bool, str]:
     if split.name == COLD_SPLIT:
-        return False, "The split tests cold items only."
+        return False, "No separate study of cold items: the split tests cold items only."
     if asked.cfg.cold_items is not None:
         told = "A study of cold items takes a third of the time" if asked.cfg.cold_items else "No study of cold items"
-        return bool(asked.cfg.cold_items), f"{told}: the command chooses it."
+        return bool(asked.cfg.cold_items), f"{told}: cold_items={str(bool(asked.cfg.cold_items)).lower()}."
     return wants_cold_items(found, asked.minutes, lambda name: problems_of(asked, name))
 
 
 def _plans(
     asked: Request, found: Facts, split: SplitChoice, prepared: Split, with_cold: bool, dim: int | None = None
 ) -> list[TimedPlan]:
-    """The study of all items and, if it is wanted, that of cold items; `dim` is the width of the text vectors."""
+    """The studies of all items and, with `with_cold`, of cold items; `dim` is the width of the text vectors."""
     key = key_of(prepared.dataset.fingerprint, *asked.data, *asked.encoder, *asked.common)
     name = as_name(f"answer_{prepared.dataset.name}")
     shares = {split.name: 1 - COLD_SHARE, COLD_SPLIT: COLD_SHARE} if with_cold else {split.name: 1.0}
@@ -140,7 +140,7 @@ def _show_plans(plans: Sequence[TimedPlan], asked: Request, show: Show) -> None:
         rows = [(group.name, _models(group)) for group in plan.groups]
         show(TextTable(["cells", "models"], rows, f"study {plan.name}, {seconds(plan.minutes * 60)}", words=["models"]))
     show(
-        f"This takes at most about {asked.minutes:g} min: first one trial of each cell measures its time. Then all "
+        f"This takes at most about {asked.minutes:g} min. First, one trial of each cell measures its time. Then all "
         "cells get as many trials and seeds as fit; if too few fit, the last cells of the table are left out."
     )
 
@@ -150,12 +150,16 @@ def _models(group: Group) -> str:
 
 
 def _encode(asked: Request, split: SplitChoice, show: Show) -> tuple[int, int | None]:
-    """Encode the catalogue, so that no trial's time contains it; gives the vectors' width and the model's weights."""
+    """Encode the catalogue, so that no trial's time contains it.
+
+    Returns:
+        The width of the text vectors, and the number of weights of the language model (None if unknown).
+    """
     cfg = asked.run_cfg(split.name, *asked.encoder)
     prepared = load_split(cfg)
     show(f"Texts of {prepared.dataset.n_items:,} items are encoded by {asked.name}.")
     features = text_features(cfg, prepared)
-    show(f"They are encoded: {seconds(features.report.get('seconds'))}.")
+    show(f"Encoding took {seconds(features.report.get('seconds'))}.")
     model: Any = getattr(fitted_encoder(cfg, prepared), "model", None)
     n_weights = None if model is None else sum(own.numel() for own in model.parameters())
     return features.vectors.shape[1], n_weights

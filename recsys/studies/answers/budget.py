@@ -1,4 +1,4 @@
-"""How many cells, trials and seeds fit into a time: the same numbers for every cell.
+"""The number of cells, trials and seeds that fit into a time; every cell gets the same trials and seeds.
 
 Costs are the seconds of each cell's first trial, which has the cell's own settings.
 """
@@ -8,31 +8,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-READY = 0.9  # of the time: the rest is for reading data, loading libraries and the report
-LATER_TRIAL = 1.5  # cost of a trial beside the first one: a search tries wider models too
-RUN = 2.5  # cost of a tested run beside the first trial: it is fitted twice (refit) and tested
+READY = 0.9  # share of the time for trials and runs; the rest is for reading data, loading libraries and the report
+LATER_TRIAL = 1.5  # cost of a later trial relative to the first one: a search tries wider models too
+RUN = 2.5  # cost of a tested run relative to the first trial: it is fitted twice (refit) and tested
 
 
 @dataclass(frozen=True)
 class Level:
-    """Trials for each cell, the first with the cell's own settings, and seeds of the tested runs."""
+    """Number of trials of each cell, the first with the cell's own settings, and number of seeds of its tested runs."""
 
     trials: int
     seeds: int
 
 
 LEVELS = (Level(1, 1), Level(1, 3), Level(5, 3), Level(10, 3), Level(20, 3), Level(20, 5), Level(40, 5))
-TUNED = 2  # the first of LEVELS with a search: groups of cells are dropped before the others get less
+TUNED = 2  # index of the first of LEVELS with a search; groups of cells are dropped rather than go below it
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What fits into a time.
+    """The groups of cells, trials and seeds that fit into a time.
 
     Attributes:
-        n_groups: Of cells that are kept, the first ones.
-        level: Of each cell.
-        seconds: That it takes by the measured costs.
+        n_groups: Number of groups of cells that are kept, the first ones.
+        level: Trials and seeds of each cell.
+        seconds: Estimated time, from the measured costs.
         fits: False if even the smallest choice takes longer than the time.
     """
 
@@ -43,13 +43,13 @@ class Budget:
 
 
 def seconds_left(level: Level, costs: Sequence[float], n_workers: int = 1, done: int = 0) -> float:
-    """Seconds of a level's trials and runs.
+    """Estimated time of a level's trials and runs, in seconds.
 
     Args:
-        level: Of each cell.
+        level: Trials and seeds of each cell.
         costs: Seconds of each cell's first trial.
-        n_workers: Jobs at a time.
-        done: Trials of each cell that are done.
+        n_workers: Number of parallel jobs.
+        done: Number of trials of each cell that are done.
 
     Example:
         >>> seconds_left(Level(5, 3), [2.0, 4.0])  # 6 s × (1 + 4 × 1.5 + 3 × 2.5)
@@ -62,16 +62,16 @@ def seconds_left(level: Level, costs: Sequence[float], n_workers: int = 1, done:
 
 
 def choose_budget(costs: Sequence[Sequence[float]], seconds: float, n_workers: int = 1, done: int = 0) -> Budget:
-    """The groups of cells and the level for a time.
+    """Choose the groups of cells and the level for a time.
 
-    All groups are kept if a search of the least level with one fits for all; else the last group is dropped, and so on.
-    The first group is always kept, with less than a search if need be.
+    All groups are kept if the smallest search fits for all of them; otherwise the last group is dropped, and so on.
+    The first group is always kept, untuned if necessary.
 
     Args:
         costs: By group, seconds of the first trial of each of its cells.
-        seconds: That are left.
-        n_workers: Jobs at a time.
-        done: Trials of each cell that are done.
+        seconds: Time that is left.
+        n_workers: Number of parallel jobs.
+        done: Number of trials of each cell that are done.
     """
     for n_groups in range(len(costs), 0, -1):
         own = [cost for group in costs[:n_groups] for cost in group]
@@ -84,18 +84,18 @@ def choose_budget(costs: Sequence[Sequence[float]], seconds: float, n_workers: i
 
 
 def _fits(level: Level, costs: Sequence[float], seconds: float, n_workers: int, done: int) -> bool:
-    """Whether a level fits that does not have fewer trials than are done."""
+    """Whether a level fits and has at least the trials that are done."""
     return level.trials >= done and seconds_left(level, costs, n_workers, done) <= seconds
 
 
 def measures_next(costs: Sequence[Sequence[float]], estimate: float, seconds: float, n_workers: int = 1) -> bool:
-    """Whether the cells of a further group are worth measuring: whether a search would fit with them.
+    """Whether to measure the cells of the next group: whether the smallest search would still fit with them.
 
     Args:
-        costs: Of the groups that were measured; their first trials are done.
-        estimate: Seconds of the first trials of the further group.
-        seconds: That are left.
-        n_workers: Jobs at a time.
+        costs: By measured group, seconds of the first trial of each of its cells.
+        estimate: Estimated seconds of the first trials of the next group.
+        seconds: Time that is left.
+        n_workers: Number of parallel jobs.
     """
     known = [cost for group in costs for cost in group]
     least = LEVELS[TUNED]

@@ -10,19 +10,19 @@ from recsys.studies.answers.data_facts import Facts
 FLOOR, IDS, WORDS = "floor", "IDs", "text without a language model"
 LANGUAGE_MODEL, CONTROL = "language model", "control"
 WITHOUT_MODEL = (FLOOR, IDS, WORDS)  # the cells that a cell with a language model must beat
-MOST_DENSE_ITEMS = 20_000  # of EASE, whose memory grows with the square of the catalogue
-LEAST_HISTORY = 5  # interactions of the median user, for models of sequences
+MOST_DENSE_ITEMS = 20_000  # largest catalogue for EASE, whose memory grows with the square of the catalogue
+LEAST_HISTORY = 5  # median number of interactions per user that sequence models need
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A cell.
+    """A cell that an answer may compare.
 
     Attributes:
-        label: For reports.
+        label: Label in reports.
         kind: FLOOR, IDS, WORDS, LANGUAGE_MODEL or CONTROL.
-        overrides: Its own.
-        control: The label of the same cell with random vectors for the texts; None for cells without a language model.
+        overrides: Its own overrides.
+        control: Label of the same cell with random vectors for the texts; None for cells without a language model.
     """
 
     label: str
@@ -36,8 +36,8 @@ class Group:
     """Cells that are kept or dropped together, so that no cell loses its control.
 
     Attributes:
-        name: For messages.
-        cells: In the order of reports.
+        name: Name in messages.
+        cells: Cells, in the order of reports.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Group:
 def groups(
     facts: Facts, encoder: Sequence[str], name: str, is_cold: bool = False, dim: int | None = None
 ) -> list[Group]:
-    """The candidates in the order of their importance; the first group is never dropped.
+    """The candidates, the most important group first; the first group is never dropped.
 
     Args:
-        facts: About the data.
+        facts: Facts about the data.
         encoder: Overrides of the language model, such as ["encoder=bert"].
-        name: Of the language model, for labels.
+        name: Name of the language model, for labels.
         is_cold: Whether only items without train interactions are tested.
         dim: Width of the language model's vectors, which the random vectors have too; None for their default.
 

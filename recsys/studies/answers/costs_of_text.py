@@ -1,4 +1,4 @@
-"""The cost of the cell with a language model beside that of the best model on IDs."""
+"""The costs of the cell with a language model, compared with those of the best model on IDs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class TextCost:
     """Costs of fitting and encoding.
 
     Attributes:
-        text: Seconds of encoding and fitting the cell with a language model once; None if they are unknown.
-        ids: The same of the best model on IDs.
+        text: Seconds to encode and fit the cell with a language model once; None if unknown.
+        ids: Seconds to fit the best model on IDs; None if unknown or without such a model.
         text_weights: Trained weights of the cell with a language model.
-        ids_weights: Of the best model on IDs.
-        model_weights: Weights of the language model itself; None if they are unknown.
+        ids_weights: Trained weights of the best model on IDs.
+        model_weights: Weights of the language model itself; None if unknown.
     """
 
     text: float | None
@@ -28,7 +28,7 @@ class TextCost:
 
     @property
     def short(self) -> str:
-        """In a few words, for a sentence."""
+        """The times, as part of a sentence."""
         if self.text is None:
             return "an unknown time"
         return f"{seconds(self.text)} of fitting and encoding" + (
@@ -37,7 +37,7 @@ class TextCost:
 
     @property
     def weights(self) -> str:
-        """Numbers of weights in a sentence."""
+        """The numbers of weights, as part of a sentence."""
         own = f"{count(self.text_weights)} trained weights"
         beside = "" if self.ids_weights is None else f" instead of {count(self.ids_weights)}"
         model = "" if self.model_weights is None else f", and a language model with {count(self.model_weights)} weights"
@@ -45,7 +45,7 @@ class TextCost:
 
 
 def text_cost(comparison: Comparison, text: str, ids: str | None, model_weights: int | None = None) -> TextCost:
-    """Of two cells of a comparison, by their labels."""
+    """The costs of two cells of a comparison, given by their labels."""
     own = comparison.row(text).cost
     other = None if ids is None else comparison.row(ids).cost
     return TextCost(

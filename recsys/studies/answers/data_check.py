@@ -1,4 +1,4 @@
-"""Reading the data of an answer: its checks, its facts, and its texts."""
+"""Reading and checking the data of an answer, and choosing the text of its items."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 
 def read_data(asked: Request, say: Say) -> tuple[Dataset, list[str]]:
-    """The data set, and overrides that give its items a text where the command names none.
+    """The data set, and the override of the items' text template if the command gives none.
 
     Raises:
         ConfigError: If the items have no text.
@@ -39,7 +39,7 @@ def read_data(asked: Request, say: Say) -> tuple[Dataset, list[str]]:
 
 
 def template_of(items: pl.DataFrame) -> str | None:
-    """A template of all text columns of the items but their id; None without any.
+    """A template of all text columns of the items; None if there are none.
 
     Example:
         >>> template_of(pl.DataFrame({"item_id": ["1"], "text": [""], "name": ["Tea"], "note": ["green"], "n": [2]}))
@@ -67,7 +67,7 @@ def _has_text(dataset: Dataset) -> bool:
 
 
 def problems_of(asked: Request, name: str) -> list[str]:
-    """Warnings of the data's split of this name, or the error that it raises; none if it fits."""
+    """Warnings of this split of the data, or the error that it raises; empty if the split fits."""
     try:
         return load_split(asked.run_cfg(name)).warnings
     except ConfigError as error:

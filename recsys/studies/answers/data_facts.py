@@ -1,4 +1,4 @@
-"""Facts about a data set that decide which split and which cells an answer has."""
+"""Facts about a data set by which the split and the cells of an answer are chosen."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Facts:
     """Facts about a data set, and about a split of it.
 
     Attributes:
-        n_items: The size of the catalogue.
-        has_times: Whether interactions have times, and not all the same.
-        has_parts: Whether the data names the part of each interaction, train, val or test.
-        has_impressions: Whether the data logs the shown items.
-        with_text: The share of items with text.
-        median_history: Interactions of the median user.
-        days: From the first interaction to the last, of the train part where there is a split; 0 without times.
-        cold_share: Of the split's test interactions, the share whose item has no train interaction.
+        n_items: Size of the catalogue.
+        has_times: Whether interactions have timestamps that differ.
+        has_parts: Whether the data names the part of each interaction: train, val or test.
+        has_impressions: Whether the data has impressions, the lists of shown items.
+        with_text: Share of items with text.
+        median_history: Median number of interactions per user.
+        days: Days from the first interaction to the last, of the train part if there is a split; 0 without times.
+        cold_share: Share of the split's test interactions whose item has no train interaction.
     """
 
     n_items: int
@@ -38,10 +38,10 @@ class Facts:
 
 
 def facts_of(dataset: Dataset, split: Split | None = None) -> Facts:
-    """Facts about a data set and, if it is given, about its split."""
+    """Facts about a data set and, if given, about its split."""
     found = describe(dataset, split)
     days = 0.0
-    known = dataset.interactions if split is None else split.train  # a model's half-life follows from it
+    known = dataset.interactions if split is None else split.train  # the half-life of recent popularity follows from it
     if dataset.has_timestamps and known.height:
         times = known[schema.TIMESTAMP].to_numpy()
         days = float(times.max() - times.min()) / _DAY

@@ -20,10 +20,10 @@ class Judged:
     """A study with its comparison.
 
     Attributes:
-        study: With its runs.
+        study: The study and its runs.
         chosen: Labels of the compared cells.
-        comparison: Of all cells, with the best cell without a language model as baseline.
-        three: Of the chosen cells, with the text cell as baseline.
+        comparison: Comparison of all cells, with the best cell without a language model as baseline.
+        three: Comparison of the two or three chosen cells, with the text cell as baseline.
     """
 
     study: TimedStudy
@@ -37,10 +37,10 @@ class Judged:
 
 
 def judge(study: TimedStudy) -> Judged:
-    """The comparisons of a study: cells are chosen by validation before any value of the test is read.
+    """Choose the compared cells by validation, then compare them on the test.
 
     Raises:
-        RecsysError: If no cell with, or none without a language model was finished.
+        RecsysError: If no cell with a language model, or none without one, was finished.
         ComparisonError: If the runs must not be compared.
     """
     record, store = study.result.record, Store(Path(study.cfg.paths.runs_dir))

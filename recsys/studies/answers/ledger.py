@@ -1,4 +1,4 @@
-"""The progress of an answer's study as a file, so that the same command goes on where it was stopped."""
+"""The progress of an answer's study as a file, so that the same command continues an interrupted study."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ FILE = "answer.json"
 
 @dataclass
 class Ledger:
-    """Time that was spent, and decisions that hold when the command is given again.
+    """The time that was spent, and the decisions that stay when the command is given again.
 
     Attributes:
-        path: Of the file.
-        minutes: Of the study; another number makes the decisions again.
-        spent: Seconds, over all calls.
-        measured: Groups of cells whose first trials were made.
-        n_groups: Of cells that are kept; 0 before it is decided.
-        begun: Trials of each cell that were begun: all cells get as many before anything else.
-        done: Trials of each cell that are done.
-        seeds: Of the tested runs; 0 before it is decided.
+        path: Path of the file.
+        minutes: Time for the study; with another time the decisions are made again.
+        spent: Seconds that were spent, over all calls.
+        measured: Number of groups of cells whose first trials were made.
+        n_groups: Number of groups of cells that are kept; 0 before it is decided.
+        begun: Number of trials of each cell that were begun; an interrupted block is completed first, for all cells.
+        done: Number of trials of each cell that are done.
+        seeds: Number of seeds of the tested runs; 0 before it is decided.
     """
 
     path: Path
@@ -40,7 +40,11 @@ class Ledger:
 
     @classmethod
     def read(cls, folder: Path, minutes: float) -> Ledger:
-        """That of a study's folder, or a new one. With more minutes than before, groups and seeds are decided again."""
+        """Read the ledger of a study's folder, or begin one. With other minutes, groups and seeds are decided again.
+
+        Raises:
+            RecordError: If the file is damaged.
+        """
         path = folder / FILE
         if not path.is_file():
             return cls(path, minutes)
@@ -48,7 +52,7 @@ class Ledger:
         try:
             own = cls(path, **_checked(found, _content(cls(path, minutes))))
         except (KeyError, TypeError, ValueError) as error:
-            raise RecordError(f"{path} is damaged ({error}). Delete it: finished runs are found.") from error
+            raise RecordError(f"{path} is damaged ({error}): delete it; finished runs are kept.") from error
         if own.minutes != minutes:
             own.minutes, own.n_groups, own.seeds = minutes, 0, 0
         return own
@@ -62,12 +66,12 @@ class Ledger:
 
     @property
     def seconds(self) -> float:
-        """That were spent until now."""
+        """Seconds that were spent until now, over all calls."""
         return self.spent + time.perf_counter() - self._since
 
 
 def _checked(found: dict[str, Any], known: dict[str, float | int]) -> dict[str, Any]:
-    """The values of a file, as the types that they have in a new ledger."""
+    """The values of a file, converted to the types that they have in a new ledger."""
     return {key: type(value)(found[key]) for key, value in known.items()}
 
 

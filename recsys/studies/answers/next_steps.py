@@ -24,8 +24,8 @@ def next_steps(found: Sequence[Scope], main: Judged, cold: Judged | None) -> lis
         steps.append(f"Serve {overall.chosen.reference}. Another language model may do better: encoder=… chooses it.")
     else:
         steps.append(
-            f"Serve {overall.chosen.reference} until a test on more users shows a difference: this one shows "
-            f"{number(overall.detectable)} {metric_name(overall.metric)} or more."
+            f"Serve {overall.chosen.reference} until a test on more users shows a difference: this test detects "
+            f"differences of {number(overall.detectable)} {metric_name(overall.metric)} or more."
         )
     studies = [judged.study for judged in (main, cold) if judged is not None]
     if any(study.level in LEVELS[:TUNED] for study in studies):
@@ -40,8 +40,8 @@ def next_steps(found: Sequence[Scope], main: Judged, cold: Judged | None) -> lis
 def commands(overall: Scope, main: Judged, cold: Judged | None, command: str) -> str:
     """Command lines: this answer, its studies with the same numbers of trials, and the model that is served."""
     best = overall.chosen.text if overall.result == BETTER else overall.chosen.reference
-    lines = ["# this answer; it goes on where it was stopped", command]
-    lines += ["# the same trials and seeds, whatever time they take", main.study.result.record.command]
+    lines = ["# this answer; an interrupted one continues", command]
+    lines += ["# its study, with the same trials and seeds and without a time limit", main.study.result.record.command]
     if cold is not None:
         lines += ["# the same for cold items", cold.study.result.record.command]
     serve = ["recsys", "recommend", f"run={main.folder(best)}", "users=all", "output=lists.parquet"]

@@ -33,11 +33,11 @@ def opening(
 
     Args:
         found: The planned comparisons; the first is OVERALL.
-        cost: Of the text cell.
+        cost: Costs of the text cell.
         main: The study of all items.
         cold: The study of cold items, if there is one.
-        command: That repeats the answer.
-        notes: On data and split.
+        command: The command that repeats the answer.
+        notes: Sentences about data and split.
     """
     overall = found[0]
     better = [scope.name for scope in found if scope.result == BETTER]
@@ -55,8 +55,8 @@ def opening(
     ]
     sections = [
         Section("answer", "The answer in numbers", list(_method(found, main, cold)), tables=[_table(found, main)]),
-        Section("plan", "What was run", [*notes, *_plan(main, "all items"), *_plan(cold, "cold items")]),
-        Section("next", "What to do next", next_steps(found, main, cold), code=commands(overall, main, cold, command)),
+        Section("plan", "Studies", [*notes, *_plan(main, "all items"), *_plan(cold, "cold items")]),
+        Section("next", "Next steps", next_steps(found, main, cold), code=commands(overall, main, cold, command)),
     ]
     return Preface(first_sentence(found, cost, is_tuned), answers, sections)
 
@@ -95,7 +95,7 @@ def _table(found: Sequence[Scope], main: Judged) -> ReportTable:
 def scope_grid(found: Sequence[Scope]) -> Grid:
     """One row for each scope."""
     headers = ["for", "part", "with", "without", "difference", "interval", "p"]
-    return Grid([*headers, "above random vectors", "p of that", "result"], [_row(own) for own in found])
+    return Grid([*headers, "over random vectors", "p over random", "result"], [_row(own) for own in found])
 
 
 def _row(scope: Scope) -> list[Entry]:
@@ -116,17 +116,17 @@ def _row(scope: Scope) -> list[Entry]:
 
 
 def _plan(judged: Judged | None, name: str) -> Iterator[str]:
-    """What a study was given."""
+    """Sentences about the cells, trials, seeds and time of a study."""
     if judged is None:
         return
     study = judged.study
     n_trials = study.level.trials
-    trials = "no search, so each has its own settings" if n_trials == 1 else f"{n_trials} trials each"
+    trials = "untuned, each with its own settings" if n_trials == 1 else f"{n_trials} trials each"
     seeds = "one seed" if study.level.seeds == 1 else f"{study.level.seeds} seeds"
-    took = f"{seconds(study.seconds)} of the {seconds(study.minutes * 60)} that it was given"
+    took = f"{seconds(study.seconds)} of at most {seconds(study.minutes * 60)}"
     yield f"Study of {name}: {len(study.cells)} cells, {trials}; {seeds} each. It took {took}."
     if study.dropped:
-        yield f"Left out of the study of {name} for want of time: {', '.join(study.dropped)}."
+        yield f"Left out of the study of {name} for lack of time: {', '.join(study.dropped)}."
     if study.level != LEVELS[-1]:
         yield f"More minutes give each cell up to {LEVELS[-1].trials} trials and {LEVELS[-1].seeds} seeds."
     for outcome in study.result.failures:

@@ -1,7 +1,7 @@
-"""The planned comparisons of an answer: chosen on validation, tested on the test, corrected as one family.
+"""The planned comparisons of an answer: cells chosen on validation, tested on the test, corrected as one family.
 
-For each scope there are two: the best cell with a language model against the best one without, and against the same
-model with random vectors, so that a gain by more weights is not attributed to the text.
+Each scope has two comparisons: the best cell with a language model against the best cell without one, and against the
+same cell with random vectors. So a gain from more weights is not attributed to the text.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from recsys.tracking.record import Record
 
 BETTER, WORSE, UNDECIDED, CAPACITY = "better", "worse", "cannot tell", "no better than with random vectors"
 OVERALL, COLD, TAIL, SHORT = "overall", "cold items", "tail items", "short histories"
-_POWER = 1.43  # (1.96 + 0.84) / 1.96: of a half-interval, for a power of 80 % at a level of 5 %
+_POWER = 1.43  # (1.96 + 0.84) / 1.96: detectable difference per half-width of a 95 % interval, for a power of 80 %
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Labels of the cells that are compared, by validation alone.
+    """Labels of the compared cells, chosen by validation alone.
 
     Attributes:
         text: The best cell with a language model.
@@ -44,18 +44,18 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Scope:
-    """For whom: everything that is tested, or a part of it.
+    """The whole test or a part of it, such as cold items, with its two comparisons.
 
     Attributes:
         name: OVERALL, COLD, TAIL or SHORT.
-        part: The segment, or the split, in a word.
+        part: The segment or split, such as "items=cold".
         chosen: Labels of the cells.
-        metric: That is compared.
-        means: Of the metric, by label.
+        metric: Name of the compared metric.
+        means: Mean of the metric, by label.
         gain: The text cell minus the reference.
         over_control: The text cell minus its control; None without one.
-        alpha: The threshold of corrected p-values.
-        lower_is_better: Of the metric.
+        alpha: Significance level of the corrected p-values.
+        lower_is_better: Whether lower values of the metric are better.
     """
 
     name: str
@@ -85,27 +85,27 @@ class Scope:
 
     @property
     def detectable(self) -> float:
-        """The smallest difference that a single test would show in four of five such data sets, approximately."""
+        """The smallest difference that a single test detects with a power of 80 %, approximately."""
         low, high = ends(self.gain)
         return _POWER * (high - low) / 2
 
 
 def ends(difference: PairedDifference) -> tuple[float, float]:
-    """The interval for new users and, where there are several, new seeds."""
+    """The ends of the interval over users and, with several seeds, over seeds too."""
     if difference.low_with_seeds is not None and difference.high_with_seeds is not None:
         return difference.low_with_seeds, difference.high_with_seeds
     return difference.low, difference.high
 
 
 def choose(records: Mapping[str, Sequence[Record]], cells: Sequence[Candidate]) -> Chosen:
-    """The compared cells, by the mean of the monitored metric on validation; no value of the test is read.
+    """Choose the compared cells by their mean of the monitored metric on validation; no test value is read.
 
     Args:
-        records: Of the finished runs, by the cell's label.
-        cells: Of the study.
+        records: Records of the finished runs, by the cell's label.
+        cells: Cells of the study.
 
     Raises:
-        RecsysError: If no cell with, or none without a language model was finished.
+        RecsysError: If no cell with a language model, or none without one, was finished.
     """
     values = {label: _on_validation(own) for label, own in records.items()}
 
@@ -122,18 +122,18 @@ def choose(records: Mapping[str, Sequence[Record]], cells: Sequence[Candidate]) 
 
 
 def _on_validation(records: Sequence[Record]) -> float:
-    """The mean over seeds; larger is better."""
+    """The mean over seeds, negated if lower values are better."""
     monitor = str(records[0].protocol["monitor"])
     sign = 1 if higher_is_better(records[0], monitor) else -1
     return sign * fmean(record.metrics.get(monitor, nan) for record in records)
 
 
 def scopes(main: Comparison, chosen: Chosen, cold: tuple[Comparison, Chosen] | None = None) -> list[Scope]:
-    """The planned comparisons, with p-values that are corrected for all of them.
+    """The planned comparisons, with p-values corrected for all of them.
 
     Args:
-        main: The three chosen cells of the main study, with the text cell as baseline.
-        chosen: Of the main study.
+        main: Comparison of the chosen cells of the main study, with the text cell as baseline.
+        chosen: Labels of the main study's cells.
         cold: The same of the study of cold items; None for the segment of cold items of the main study.
     """
     found = [_whole(main, chosen, OVERALL, "all test interactions")]
@@ -149,7 +149,7 @@ def scopes(main: Comparison, chosen: Chosen, cold: tuple[Comparison, Chosen] | N
 
 
 def correct(found: Sequence[Scope], inference: Inference) -> list[Scope]:
-    """The scopes with p-values that are corrected for all of their comparisons together."""
+    """The scopes with p-values corrected for all of their comparisons together."""
     family = [own for scope in found for own in (scope.gain, scope.over_control) if own is not None]
     ordered = iter(corrected(family, inference))
     made = []
@@ -161,12 +161,12 @@ def correct(found: Sequence[Scope], inference: Inference) -> list[Scope]:
 
 
 def n_comparisons(found: Sequence[Scope]) -> int:
-    """The size of the family."""
+    """The number of comparisons that the p-values are corrected for."""
     return sum(1 + (scope.over_control is not None) for scope in found)
 
 
 def correction_name(inference: Inference) -> str:
-    """The correction in a word."""
+    """The name of the correction of p-values."""
     return NAMES[inference.correction]
 
 
@@ -186,7 +186,7 @@ def _whole(comparison: Comparison, chosen: Chosen, name: str, part: str) -> Scop
 
 
 def _segment(comparison: Comparison, chosen: Chosen, name: str, names: Sequence[str]) -> Iterator[Scope]:
-    """The scope of the first of these segments that has values of at least two users."""
+    """The scope of the first of these segments with a paired difference; none without."""
     metric = comparison.metrics[0]
     for segment in names:
         scores = comparison.segments.scores.get(segment)

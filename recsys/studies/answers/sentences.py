@@ -1,4 +1,4 @@
-"""The answer in sentences, from its planned comparisons alone."""
+"""The answer in sentences, from its planned comparisons."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from recsys.studies.answers.costs_of_text import TextCost
 from recsys.studies.answers.scopes import BETTER, CAPACITY, OVERALL, UNDECIDED, WORSE, Scope, ends
 
 _QUESTION = "a language model makes this recommender better"
-RELEVANT = 0.05  # of the reference's metric: smaller differences count as none
+RELEVANT = 0.05  # share of the reference's metric; smaller differences count as irrelevant
 _YES, _IN_PART, _NO, _NONE, _OPEN = "Yes", "Only in part", "No", "No relevant difference", "This data cannot tell"
-_UNTUNED = {  # a search may change the order of untuned models, so they support less
+_UNTUNED = {  # weaker statements: a search may change the order of untuned models
     _YES: "Yes, with these untuned models",
     _IN_PART: "Only in part, with these untuned models",
     _NO: "Not with these untuned models",
@@ -32,7 +32,7 @@ def short_answer(found: Sequence[Scope], is_tuned: bool = True) -> str:
 
 
 def _answer(found: Sequence[Scope]) -> str:
-    """Of tuned models. An interval that lies within ±RELEVANT of the reference shows that there is no difference."""
+    """The answer for tuned models. An interval within ±RELEVANT of the reference's mean is no relevant difference."""
     overall = found[0]
     if overall.result == BETTER:
         return _YES
@@ -51,7 +51,7 @@ def first_sentence(found: Sequence[Scope], cost: TextCost, is_tuned: bool = True
 
     Args:
         found: The scopes; the first is OVERALL.
-        cost: Of the text cell.
+        cost: Costs of the text cell.
         is_tuned: Whether the cells were tuned.
     """
     overall, price, begin = found[0], f"at a cost of {cost.short}", short_answer(found, is_tuned)
@@ -79,11 +79,11 @@ def first_sentence(found: Sequence[Scope], cost: TextCost, is_tuned: bool = True
 
 
 def smallest_difference(overall: Scope) -> str:
-    """The smallest difference that the data could have shown."""
+    """A sentence about the smallest difference that a test on this data detects."""
     name = metric_name(overall.metric)
     return (
-        f"Smallest difference: a single test on this data shows {number(overall.detectable)} {name} or more in four "
-        "of five cases, and often misses less."
+        f"Smallest detectable difference: {number(overall.detectable)} {name}, in about four of five cases (a single "
+        "test with a power of 80 %); smaller differences are often missed."
     )
 
 
@@ -108,7 +108,7 @@ def _size(scope: Scope) -> str:
 
 
 def _rest(overall: Scope) -> str:
-    """Overall, where only parts of the data are better."""
+    """The overall result, for an answer in which only parts of the data are better."""
     if overall.result == WORSE:
         return " and worse overall"
     if overall.result == CAPACITY:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from recsys.studies.answers.data_facts import Facts
 
-ENOUGH_COLD = 0.05  # share of test interactions with new items that makes a study of cold items worthwhile
-LEAST_MINUTES = 10  # of an answer with a study of cold items
+ENOUGH_COLD = 0.05  # least share of test interactions with cold items for a study of cold items
+LEAST_MINUTES = 10  # least minutes of an answer with a study of cold items
 
-# The reasons that `temporal` does not fit: none if it does.
+# The reasons why the split of this name does not fit; empty if it fits.
 Problems = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True)
 class SplitChoice:
-    """A split by its option, and the reason in a sentence."""
+    """A split, by its config option, and the reason for it in a sentence."""
 
     name: str
     reason: str
@@ -26,8 +26,8 @@ def choose_split(facts: Facts, problems: Problems, given: str | None = None) -> 
     """The split that fits the data.
 
     Args:
-        facts: About the data.
-        problems: Gives the warnings that a split of this name would have, such as one on a small test.
+        facts: Facts about the data.
+        problems: Returns the warnings or the error of the split of this name, such as a small test.
         given: The split that the user chose, if any.
 
     Example:
@@ -36,7 +36,7 @@ def choose_split(facts: Facts, problems: Problems, given: str | None = None) -> 
         ('temporal', 'user_temporal')
     """
     if given is not None:
-        return SplitChoice(given, "The command chooses it.")
+        return SplitChoice(given, "It is set on the command line.")
     if facts.has_impressions or facts.has_parts:
         return SplitChoice("given", "The data names the part of each interaction.")
     if not facts.has_times:
@@ -49,7 +49,7 @@ def choose_split(facts: Facts, problems: Problems, given: str | None = None) -> 
     return SplitChoice(
         "user_temporal",
         "The data has times, but one cut in time tests too little: each user's newest interactions are held out. "
-        f"Of one cut: {found[0]}",
+        f"With one cut: {found[0]}",
     )
 
 
@@ -57,8 +57,8 @@ def wants_cold_items(facts: Facts, minutes: float, problems: Problems) -> tuple[
     """Whether a study of cold items is worth its time, and the reason in a sentence.
 
     Args:
-        facts: About the data and its split.
-        minutes: Of the answer.
+        facts: Facts about the data and its split.
+        minutes: Minutes of the answer.
         problems: See `choose_split`.
     """
     told = f"{facts.cold_share:.1%} of test interactions are with items without train interactions"

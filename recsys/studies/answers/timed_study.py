@@ -1,4 +1,4 @@
-"""A study within a time: every cell gets as many trials and seeds as fit for all."""
+"""A study with a time limit: every cell gets the same number of trials and seeds, as many as fit."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from recsys.tracking.study_record import study_folder
 
 Say = Callable[[str], None]
 BASELINE = "popularity"
-LEAST_COST = 0.05  # seconds of a first trial: what is faster is lost in reading configurations
+LEAST_COST = 0.05  # least seconds of a first trial: composing a configuration takes about as long
 
 
 @dataclass(frozen=True)
 class TimedPlan:
-    """A study that is to be made.
+    """The plan of a study with a time limit.
 
     Attributes:
-        name: Of the study.
+        name: Name of the study.
         common: Overrides of every run: data, split and further ones.
         further: Overrides of the command `study`: launcher and paths.
-        metrics: Of the test; the first decides.
-        groups: Of cells, the most important first.
-        minutes: For the study.
+        metrics: Metrics of the test; the comparisons use the first.
+        groups: Groups of cells, the most important first.
+        minutes: Time limit.
     """
 
     name: str
@@ -64,17 +64,17 @@ class TimedPlan:
 
 @dataclass(frozen=True)
 class TimedStudy:
-    """A study that was made within a time.
+    """A finished study with a time limit.
 
     Attributes:
-        cfg: Of the study.
+        cfg: Configuration of the study.
         result: Its record and runs.
-        cells: That were kept.
+        cells: The cells that were kept.
         dropped: Names of the groups of cells that did not fit into the time.
         level: Trials and seeds of each cell.
-        seconds: That were spent, over all calls.
-        minutes: That it was given.
-        notes: About the time.
+        seconds: Seconds that were spent, over all calls.
+        minutes: Time limit.
+        notes: Notes on the time.
     """
 
     cfg: DictConfig
@@ -93,11 +93,12 @@ def make_timed(plan: TimedPlan, console: Console, say: Say, spent: float = 0.0) 
     Args:
         plan: The study.
         console: Where its progress is shown.
-        say: Receives sentences about what is done.
-        spent: Seconds of its time that were spent before, such as those of encoding.
+        say: Prints a sentence about the progress.
+        spent: Seconds that count for the time limit and were spent before, such as those of encoding.
 
     Raises:
-        ConfigError: If a cell is impossible; before the first trial.
+        ConfigError: If a cell's configuration is invalid; before the first trial.
+        RecordError: If the ledger is damaged.
         StoreError: If the store cannot be written.
     """
     first = plan.cfg(_cells(plan.groups), LEVELS[0])
@@ -120,7 +121,7 @@ class _Maker:
     view: AnswerView
     say: Say
     n_workers: int
-    costs: dict[str, float] = field(default_factory=dict)  # by label, seconds of the first trial
+    costs: dict[str, float] = field(default_factory=dict)  # seconds of the first trial, by label
 
     def make(self) -> TimedStudy:
         if not (self.ledger.n_groups and self.ledger.seeds):
@@ -142,7 +143,7 @@ class _Maker:
         return self.plan.minutes * 60 * READY - self.ledger.seconds
 
     def _measure(self) -> None:
-        """The first trials, group by group while a search would fit with the next one."""
+        """Make the first trials, group by group, while the smallest search would still fit with the next group."""
         ledger = self.ledger
         groups = self.plan.groups[: ledger.n_groups or None]
         for place, group in enumerate(groups):
@@ -163,19 +164,19 @@ class _Maker:
             self._add(outcome)
 
     def _add(self, outcome: Outcome) -> None:
-        """The cost of a cell; that of a later trial counts if it is larger than expected."""
+        """Update the cost of a cell; later trials count if they took longer than expected."""
         known = [trial.seconds for trial in outcome.trials if trial.seconds is not None]
         if known:
             later = fmean(known[1:]) / LATER_TRIAL if known[1:] else 0.0
             self.costs[outcome.label] = max(known[0], later, LEAST_COST)
 
     def _by_group(self, groups: Sequence[Group]) -> list[list[float]]:
-        """Costs; cells without a search, such as popularity, count as the fastest."""
+        """The costs of the cells of each group; cells without a search, such as popularity, count as the fastest."""
         fastest = min(self.costs.values(), default=LEAST_COST)
         return [[self.costs.get(cell.label, fastest) for cell in group.cells] for group in groups]
 
     def _decide(self) -> None:
-        """The groups that are kept."""
+        """Choose the groups that are kept."""
         groups = self.plan.groups[: self.ledger.measured]
         budget = choose_budget(self._by_group(groups), self._remaining(), self.n_workers, self.ledger.done)
         self.ledger.n_groups = self.ledger.n_groups or budget.n_groups
@@ -183,14 +184,14 @@ class _Maker:
         kept, dropped = self.plan.groups[: self.ledger.n_groups], self.plan.groups[self.ledger.n_groups :]
         self.say(_told(budget, len(_cells(kept)), self.n_workers))
         if dropped:
-            self.say(f"Left out for want of time: {', '.join(group.name for group in dropped)}.")
+            self.say(f"Left out for lack of time: {', '.join(group.name for group in dropped)}.")
         if not budget.fits:
             self.say(f"Even this takes longer than minutes={self.plan.minutes:g}.")
 
     def _tune(self) -> None:
-        """Blocks of trials, as long as the next one fits with the tested runs."""
+        """Make blocks of trials, as long as the next block and the tested runs fit."""
         ledger, kept = self.ledger, self.plan.groups[: self.ledger.n_groups]
-        block = ledger.begun if ledger.begun > 1 else None  # a block that was begun is made for all cells
+        block = ledger.begun if ledger.begun > 1 else None  # complete an interrupted block for all cells
         while True:
             flat = [cost for own in self._by_group(kept) for cost in own]
             budget = choose_budget([flat], self._remaining(), self.n_workers, ledger.done)

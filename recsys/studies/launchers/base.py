@@ -1,4 +1,4 @@
-"""The contract of a launcher: it has jobs done, here or elsewhere, and gives what became of them as they end."""
+"""The contract of a launcher: it runs jobs, here or elsewhere, and yields their outcomes as they end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Perform = Callable[[Job], Outcome]
 
 
 class Launcher(ABC):
-    """Has jobs done."""
+    """Runs jobs."""
 
     n_workers: int = 1
 
@@ -20,10 +20,10 @@ class Launcher(ABC):
         """One outcome for each job, in the order in which they end; the jobs do not depend on one another.
 
         Raises:
-            StoreError: If a worker finds that nothing can be written.
+            StoreError: If a worker cannot write to the store.
         """
 
 
 def lost(job: Job, error: BaseException) -> Outcome:
-    """The outcome of a job whose worker has died: the next try continues from the run's last checkpoint."""
+    """The outcome of a job whose worker died; the next attempt continues from the run's last checkpoint."""
     return Outcome(job.label, job.seed, JOB_FAILED, error=f"its worker died: {type(error).__name__}: {error}")

@@ -9,7 +9,7 @@ from recsys.studies.launchers.base import Launcher, Perform
 
 
 class InProcessLauncher(Launcher):
-    """No further process."""
+    """Runs the jobs one after the other, without further processes."""
 
     def launch(self, perform: Perform, jobs: Sequence[Job]) -> Iterator[Outcome]:
         yield from map(perform, jobs)

@@ -18,7 +18,7 @@ class JoblibLauncher(Launcher):
 
     Args:
         n_workers: Processes; -1 is one for each core.
-        threads: CPU threads of each; null divides the cores evenly.
+        threads: CPU threads of each process; null divides the cores evenly.
     """
 
     def __init__(self, n_workers: int = -1, threads: int | None = None) -> None:
@@ -31,7 +31,7 @@ class JoblibLauncher(Launcher):
         from joblib.externals.loky import get_reusable_executor
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
-        # loky replaces a worker that has grown by 300 MB, as one does that has read data and models; no job is lost.
+        # loky replaces a worker whose memory has grown by 300 MB, which data and models easily take; no job is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         left = dict(enumerate(jobs))
         with parallel_config("loky", inner_max_num_threads=self.threads):
@@ -51,7 +51,7 @@ class JoblibLauncher(Launcher):
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Processes that are started in this block never get Ctrl-C: their parent gets it, and ends them."""
+    """Processes that are started in this block ignore Ctrl-C: their parent receives it and ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -60,6 +60,6 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _placed(parent: int, perform: Perform, place: int, job: Job) -> tuple[int, Outcome]:
-    if os.getpid() != parent:  # with one worker joblib does the jobs here
+    if os.getpid() != parent:  # with one worker, joblib runs the jobs in this process
         end_with_parent(parent)
     return place, perform(job)

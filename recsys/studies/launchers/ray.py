@@ -15,11 +15,11 @@ class RayLauncher(Launcher):
     """One Ray task for each job. The store and the cache must be on a file system that all workers see.
 
     Args:
-        address: Of a cluster; null starts one on this machine.
-        cpus_per_run: Processors that a job is given, and threads that it uses.
-        gpus_per_run: GPUs that a job is given; a share of one is allowed.
-        retries: How often a job is tried again if its worker died; it continues from its last checkpoint.
-        n_cpus: Of a cluster on this machine; null takes all.
+        address: Address of a cluster; null starts one on this machine.
+        cpus_per_run: CPU cores reserved for a job, and threads that it uses.
+        gpus_per_run: GPUs reserved for a job; a fraction is allowed.
+        retries: Number of further attempts at a job whose worker died; each continues from the last checkpoint.
+        n_cpus: CPU cores of a cluster on this machine; null uses all.
 
     Raises:
         ConfigError: If Ray is not installed.

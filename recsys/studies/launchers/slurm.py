@@ -14,13 +14,13 @@ from recsys.support.mapping_checks import mapping_of
 
 
 class SlurmLauncher(Launcher):
-    """One array job; each of its tasks is a job of the study. The store and the cache must be on a shared file system.
+    """One array job with a task for each job. The store and the cache must be on a shared file system.
 
     Args:
-        folder: Of submitit's scripts and logs, on the shared file system.
-        cluster: `slurm`; `local` runs the same jobs as processes of this machine, to try them out; null finds out.
-        parameters: Of submitit's executor, such as timeout_min, cpus_per_task, gpus_per_node, slurm_partition.
-        poll_seconds: Interval of the requests for the jobs' states.
+        folder: Folder for submitit's scripts and logs, on the shared file system.
+        cluster: `slurm`; `local` runs the jobs as processes of this machine, to try them out; null detects it.
+        parameters: Parameters of submitit's executor, such as timeout_min, cpus_per_task, slurm_partition.
+        poll_seconds: Seconds between two queries of the jobs' states.
 
     Raises:
         ConfigError: If submitit is not installed.
@@ -62,7 +62,7 @@ def _outcome(handle: Any, job: Job) -> Outcome:
     error = handle.exception()
     if error is None:
         return handle.result()
-    told = re.search(rf"{StoreError.__name__}: (.*)", str(error))  # the job's error comes as the text of its traceback
+    told = re.search(rf"{StoreError.__name__}: (.*)", str(error))  # submitit gives the job's traceback as text
     if told is not None:
         raise StoreError(told[1])
     return lost(job, error)

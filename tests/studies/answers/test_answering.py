@@ -100,7 +100,7 @@ def test_the_plan_comes_before_the_first_run(said):
     plan = out.index("4 cells with 1 trial (untuned) and 1 seed each")
     assert out.index("one trial of each cell measures its time") < plan
     assert "Even this takes longer than minutes=0.01." in out
-    assert "Left out for want of time: ALS." in out
+    assert "Left out for lack of time: ALS." in out
     assert len(runs_in(said.error)) == len(CELLS)
     left = r"; left (about \d+(\.\d+)? (s|min|h)|unknown: it takes longer than planned)"
     assert all(re.search(left, line) for line in runs_in(said.error)), said.error
@@ -126,7 +126,7 @@ def test_the_report_begins_with_the_answer(said, shop):
     assert first.startswith(("Yes", "No", "Only in part", "This data cannot tell", "This run cannot tell"))
     assert first.endswith(", with untuned models.")
     assert words(first) in words(said.out)
-    for heading in ("The answer in numbers", "Users", "What was run", "What to do next"):
+    for heading in ("The answer in numbers", "Users", "Studies", "Next steps"):
         assert f"## {heading}" in text
     assert "recsys answer data=table" in text
     command = next(line for line in text.splitlines() if line.startswith("recsys study study=default search=tpe"))
