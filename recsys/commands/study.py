@@ -16,7 +16,6 @@ from rich.text import Text
 
 from recsys.commands.next_steps import print_next_steps
 from recsys.config.compose import build
-from recsys.experiment.record_fields import label
 from recsys.experiment.run import find
 from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
@@ -27,7 +26,7 @@ from recsys.reports.trackers import check_trackers, track
 from recsys.schema import RecordError
 from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.studies.comparisons import comparisons, of_comparison, over_time
-from recsys.studies.estimate import Durations
+from recsys.studies.estimate import Durations, Kind, kind_of
 from recsys.studies.jobs import Job
 from recsys.studies.plan import plan
 from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
@@ -120,12 +119,12 @@ def _print_plan(cfg: DictConfig, console: Console) -> None:
     jobs = run_jobs(cfg, cells)
     store = Store(Path(cfg.paths.runs_dir))
     durations = Durations(store.records() if store.root.is_dir() else [])
-    todo = [label(job.cfg) for job in jobs if _state(job, cfg.search.n_trials) != "finished"]
+    todo = [kind_of(job.cfg) for job in jobs if _state(job, cfg.search.n_trials) != "finished"]
     console.print(_cells_table(cfg, jobs, durations))
     for planned, space in zip(cells, spaces, strict=False):
         for key, reason in space.left_out.items():
             console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
-    _print_estimate(cfg, [label(planned.cfg) for planned in cells], todo, durations, console)
+    _print_estimate(cfg, [kind_of(planned.cfg) for planned in cells], todo, durations, console)
 
 
 def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> TextTable:
@@ -137,7 +136,7 @@ def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> 
         told = ", ".join(f"{n} {state}" for state, n in states.items())
         seed = f"seed={own[0].seed}"
         overrides = redacted(" ".join(one for one in own[0].cfg.overrides if one != seed))
-        rows.append([name, told, seconds(durations.of(label(own[0].cfg))), overrides])
+        rows.append([name, told, seconds(durations.of(kind_of(own[0].cfg))), overrides])
     headers = ["cell", "runs", "time per run", "overrides"]
     return TextTable(headers, rows, f"study {cfg.study.name}", words=("runs", "overrides"))
 
@@ -153,7 +152,7 @@ def _state(job: Job, n_trials: int) -> str:
 
 
 def _print_estimate(
-    cfg: DictConfig, cells: Sequence[str], todo: Sequence[str], durations: Durations, console: Console
+    cfg: DictConfig, cells: Sequence[Kind], todo: Sequence[Kind], durations: Durations, console: Console
 ) -> None:
     n_workers = build("launcher", cfg.launcher).n_workers
     trials = [name for name in cells for _ in range(cfg.search.n_trials * cfg.search.seeds)]

@@ -112,7 +112,7 @@ class Comparison:
             uncommitted_code(self.records),
             *same_runs([row.cell for row in self.rows]),
             unequal_tuning([row.cell for row in self.rows]),
-            too_few_resamples(self.inference, n_pairs),
+            too_few_resamples(self.inference, n_pairs) if self._users_decide() else None,
             too_few_seeds(self.inference, len(self.seeds)),
             *(too_few_users(self._n_users(metric), metric) for metric in self.metrics),
         ]
@@ -122,6 +122,10 @@ class Comparison:
     def unequal(self) -> Unequal:
         """Cells with smaller budgets than others."""
         return find_unequal([row.cell for row in self.rows], self.varied)
+
+    def _users_decide(self) -> bool:
+        """Whether a test over users alone decides any difference: with one seed, or where seeds change nothing."""
+        return any(own.difference.p == own.difference.p_users for pairs in self.differences.values() for own in pairs)
 
     @property
     def test_name(self) -> str:

@@ -50,7 +50,7 @@ def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
     finished = [trial for trial in trials if trial.state == FINISHED and trial.value is not None]
     if len(finished) < LEAST_TRIALS:
         raise ComparisonError(
-            f"{len(finished)} trials are finished, and importances need {LEAST_TRIALS}: raise study.search.n_trials."
+            f"{len(finished)} trials are finished, and importances need {LEAST_TRIALS}: raise search.n_trials."
         )
     names = varied(finished)
     if not names or len({trial.value for trial in finished}) < 2:

@@ -68,8 +68,8 @@ def _note(comparison: Comparison) -> str:
         f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}, "
         f"± half the {comparison.level * 100:g}% interval over users{' and seeds' if seeds > 1 else ''}; best in bold."
     ]
-    if comparison.baseline is not None and len(comparison.rows) > 1:
-        n = len(comparison.rows) - 1
+    n = max(map(comparison.n_comparisons, comparison.metrics))
+    if comparison.baseline is not None and n:
         parts.append(
             f"* differs from {comparison.baseline} with p < {inference.alpha:g} ({comparison.test_name}; "
             f"{NAMES[inference.correction]}-corrected for {n} comparison{'s' if n > 1 else ''} of a metric)."

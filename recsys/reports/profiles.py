@@ -18,7 +18,7 @@ from recsys.schema import WRITTEN
 
 MOST_COLOURS = len(LIGHT.categories)
 OTHER = "other"
-_HEIGHT, _MIN_WIDTH = 460, 0
+_HEIGHT = 460
 _HOVER = {
     "user": "user",
     "newest": "history, newest first",

@@ -172,9 +172,9 @@ def note(comparison: Comparison) -> str:
         f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; in brackets the "
         f"{comparison.level * 100:g}% interval over users{_SEEDS_NOTE if seeds > 1 else ''}; best in bold."
     )
-    if comparison.baseline is None or len(comparison.rows) == 1:
+    n = max(map(comparison.n_comparisons, comparison.metrics))
+    if comparison.baseline is None or not n:
         return text
-    n = len(comparison.rows) - 1
     return (
         f"{text} An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
         f"{comparison.test_name}, {NAMES[inference.correction]}-corrected for {n} "

@@ -57,7 +57,7 @@ def config_differences(one: Record, other: Record) -> tuple[dict[str, tuple[Any,
     known = influential(one.config).keys() | influential(other.config).keys()
     found = differences(settings(one), settings(other))
     found |= {key: pair for key, pair in differences(one.choices, other.choices).items() if key not in found}
-    moving = {key: pair for key, pair in found.items() if key in known or key in one.choices}
+    moving = {key: pair for key, pair in found.items() if key in known or key in {**one.choices, **other.choices}}
     return moving, {key: pair for key, pair in found.items() if key not in moving}
 
 

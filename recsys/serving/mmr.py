@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -52,19 +50,6 @@ def check_mmr(served: Served, mmr: float) -> None:
     """
     if mmr > 0:
         _vectors(served)
-
-
-def intra_list_diversity(served: Served, ranking: Ranking) -> NDArray[np.float32]:
-    """(U,) 1 minus the mean cosine of all pairs of items in each user's list; NaN for fewer than two items.
-
-    Raises:
-        ConfigError: If the items have no vectors.
-    """
-    real = ranking.items >= 0
-    vectors = normalize(_vectors(served), dim=1)[ranking.items.clamp(min=0)] * real.unsqueeze(2)
-    n = real.sum(dim=1)
-    alike = vectors.sum(dim=1).square().sum(dim=1) - vectors.square().sum(dim=(1, 2))
-    return (1 - alike / (n * (n - 1))).numpy()
 
 
 def _vectors(served: Served) -> Tensor:

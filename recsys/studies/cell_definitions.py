@@ -139,15 +139,22 @@ def _values(key: str, values: Any) -> Sequence[Any]:
 def points_of(entry: Mapping[str, Any], points: int) -> list[Any]:
     """Evenly spaced values of a range with its ends, on a log scale with `log`; whole numbers if the ends are whole.
 
+    With `step` they are moved to the nearest value that is a multiple of it above `low`.
+
     Example:
         >>> points_of({"low": 0.01, "high": 1.0, "log": True}, 3), points_of({"low": 1, "high": 4}, 3)
         ([0.01, 0.1, 1.0], [1, 2, 4])
+        >>> points_of({"low": 0.0, "high": 1.0, "step": 0.25}, 4)
+        [0.0, 0.25, 0.75, 1.0]
     """
-    low, high, log = entry["low"], entry["high"], entry.get("log")
+    low, high, log, step = entry["low"], entry["high"], entry.get("log"), entry.get("step")
     is_whole = isinstance(low, int) and isinstance(high, int)
     ends = (math.log(low), math.log(high)) if log else (low, high)
     places = [ends[0] + (ends[1] - ends[0]) * i / max(1, points - 1) for i in range(points)]
     values = [min(max(math.exp(place) if log else place, low), high) for place in places]
+    if step:
+        last = math.floor((high - low) / step + 1e-9)
+        values = [low + step * min(round((value - low) / step), last) for value in values]
     return sorted({round(value) if is_whole else float(f"{value:.12g}") for value in values})
 
 

@@ -71,8 +71,8 @@ class Fixed:
     def _by_users_of(self, key: str) -> str | None:
         """The override that leaves a run-level key, such as `learning_rate`, without any key that reads it."""
         users = [user for user in self._sources if "." not in key and key in self.sources_of(user)]
-        deciding = [text for user in users for set_key, text in self.keys.items() if _meets(user, set_key)]
-        return deciding[0] if users and len(deciding) >= len(users) else None
+        deciding = [next((text for k, text in self.keys.items() if _meets(user, k)), None) for user in users]
+        return deciding[0] if deciding and None not in deciding else None
 
     def _check(self) -> None:
         for key, text in self.keys.items():

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import traceback
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -70,13 +69,12 @@ class Tuned:
     trials: list[Trial]
 
 
-def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambda: None) -> Tuned:
+def tune(cfg: DictConfig, planned: PlannedCell) -> Tuned:
     """Make trials of a cell until its budget is spent, continuing those of earlier calls and other workers.
 
     Args:
         cfg: Configuration of the study.
         planned: The cell.
-        told: Called after each trial.
 
     Raises:
         ConfigError: If the search space is malformed, or the storage cannot be opened.
@@ -95,7 +93,7 @@ def tune(cfg: DictConfig, planned: PlannedCell, told: Callable[[], None] = lambd
             cfg, planned, space, claims, _study(cfg, storage, f"{cfg.study.name}/{key}", maximises(planned.cfg))
         )
         while search.one_more():
-            told()
+            pass
         return search.result()
 
 

@@ -15,10 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from recsys.experiment.record_fields import label
 from recsys.experiment.run_identity import identify
 from recsys.reports.formatting import number, seconds
-from recsys.studies.estimate import Durations
+from recsys.studies.estimate import Durations, Kind, kind_of
 from recsys.studies.jobs import FOUND, JOB_FAILED, MADE, Job, Outcome
 from recsys.studies.runner import StudyProgress
 from recsys.studies.storage import CLAIMS
@@ -43,12 +42,14 @@ class StudyView(StudyProgress):
         records = self.store.records() if self.store.root.is_dir() else []
         self.durations, self.recorded = Durations(records), {record.run_id for record in records}
         self.jobs: list[Job] = []
+        self.kinds: dict[str, Kind] = {}  # of runs, by the label of their cell
         self.ended: dict[tuple[str, int | None], Outcome] = {}
         self.start = time.perf_counter()
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """Called when a phase begins: the tuning of the cells, or the runs."""
         self.jobs, self.ended = list(jobs), {}
+        self.kinds = {job.label: _kind(job) for job in jobs}
         self.console.print(self._header(), soft_wrap=True, markup=False, highlight=False)
 
     def _header(self) -> str:
@@ -72,7 +73,7 @@ class StudyView(StudyProgress):
         """Called when a job has ended."""
         self.ended[outcome.label, outcome.seed] = outcome
         if outcome.state == MADE and outcome.seed is not None:
-            self.durations.add(outcome.label, outcome.seconds)
+            self.durations.add(self.kinds[outcome.label], outcome.seconds)
         if not self.console.is_terminal:
             self.console.print(self._line(outcome), highlight=False, markup=False, soft_wrap=True)
 
@@ -105,7 +106,7 @@ class StudyView(StudyProgress):
     def _left(self) -> str:
         left = [job for job in self.jobs if (job.label, job.seed) not in self.ended]
         repeats = self.cfg.search.n_trials * self.cfg.search.seeds if self.jobs and self.jobs[0].seed is None else 1
-        total = self.durations.total([_name(job) for job in left], int(self.cfg.launcher.get("n_workers") or 1))
+        total = self.durations.total([_kind(job) for job in left], int(self.cfg.launcher.get("n_workers") or 1))
         return "unknown" if total is None else f"about {seconds(total * repeats)}"
 
     def _running(self) -> list[str]:
@@ -144,5 +145,5 @@ def _data_name(cfg: DictConfig) -> str:
     return str((cfg.get("data") or {}).get("name") or cfg.choices.data)
 
 
-def _name(job: Job) -> str:
-    return label(job.cfg if job.planned is None else job.planned.cfg)
+def _kind(job: Job) -> Kind:
+    return kind_of(job.cfg if job.planned is None else job.planned.cfg)

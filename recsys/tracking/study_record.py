@@ -104,11 +104,6 @@ class StudyRecord:
             object.__setattr__(self, shown, redacted(getattr(self, shown)))
 
     @property
-    def is_ablation(self) -> bool:
-        """Whether it has a base and single changes of it."""
-        return any(cell.kind == BASE for cell in self.cells)
-
-    @property
     def labels(self) -> dict[str, list[str]]:
         """The names of the cells that each run belongs to, by the run's id; several if cells share a run."""
         found: dict[str, list[str]] = {}

@@ -225,6 +225,10 @@ def test_how_differences_are_judged(store):
     strict = compare(runs, store, "popularity", ["ndcg@10"], inference=replace(inference, level=0.9))
     assert not strict.is_significant(strict.rows[0].scores["ndcg@10"].difference)
     assert strict.level == 0.9
+    few = replace(inference, level=0.99, n_resamples=100)
+    for each, is_warned in ((runs, True), (small_study(store), False)):  # with two seeds the two-level t-test decides
+        warnings = compare(each, store, "popularity", ["ndcg@10"], inference=few).warnings
+        assert any("n_resamples=100 is too few" in warning for warning in warnings) is is_warned
     assert strict.rows[0].scores["ndcg@10"].low < found.rows[0].scores["ndcg@10"].low
 
 

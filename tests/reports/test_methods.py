@@ -20,8 +20,10 @@ def test_the_paragraph_has_the_numbers_of_the_records(tmp_path):
     protocol = {"data": {"name": "toy"}, "split": "random", "test_knowledge": "refit", "candidates": "all"}
     changes = {"protocol": protocol, "data_statistics": DATA, "versions": {"torch": "2.1", "other": "1"}}
     changes["code"] = {"recsys": "0.2.0"}
-    runs = [made_run(store, "bert", "dot", seed, [0.5, 0.1], tuning={"trials": 20}, **changes) for seed in (3, 4)]
-    runs += [made_run(store, "none", "popularity", seed, [0.2, 0.3], **changes) for seed in (3, 4)]
+    tuned = {"study": "toy", "trials": 20, "parameters": {"features.dim": "8"}}
+    runs = [made_run(store, "bert", "dot", seed, [0.5, 0.1], tuning=tuned, **changes) for seed in (3, 4)]
+    nothing = {"study": "toy", "trials": 20, "parameters": {}}  # of a cell without keys to tune
+    runs += [made_run(store, "none", "popularity", seed, [0.2, 0.3], tuning=nothing, **changes) for seed in (3, 4)]
     text = methods(compare(runs, store, "popularity", ["ndcg@10", "coverage@10"]))
     assert text.startswith(
         "We used the data set toy (1,200 users and 30 items). The split random gives 900 train and 100"

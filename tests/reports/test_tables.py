@@ -72,6 +72,8 @@ def test_a_significant_difference_is_marked_and_another_is_not(tmp_path):
     assert bert[4].endswith("*")
     assert next(line for line in grids.to_latex(grid).splitlines() if "bert" in line).count("$^{*}$") == 2
     assert "Holm-corrected for 2 comparisons" in tables.note(found)
+    without_values = compare(runs, store, "tfidf+dot", ["coverage@10"])
+    assert "Holm" not in tables.note(without_values)
 
 
 def test_intervals_with_seeds_have_columns_where_there_are_several(comparison, awkward):

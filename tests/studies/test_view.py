@@ -79,9 +79,11 @@ def test_durations_are_those_of_runs_of_the_same_name(study_of, tmp_path):
     records = Store(tmp_path / "runs").records()
     durations = Durations(records)
     own = next(record for record in records if record.name == "cf")
-    assert durations.of("cf") == own.times["total"]
+    data = own.choices["data"]
+    assert durations.of((data, "cf")) == own.times["total"]
     mean = sum(record.times["total"] for record in records) / len(records)
-    assert durations.of("new") == mean
-    assert durations.total(["cf", "new"], n_workers=2) == (own.times["total"] + mean) / 2
-    assert Durations([]).total(["cf"]) is None
+    assert durations.of((data, "new")) == mean
+    assert durations.total([(data, "cf"), (data, "new")], n_workers=2) == (own.times["total"] + mean) / 2
+    assert durations.of(("other_data", "cf")) is None
+    assert Durations([]).total([(data, "cf")]) is None
     assert Path(tmp_path / "runs").is_dir()

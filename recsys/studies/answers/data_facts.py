@@ -21,7 +21,6 @@ class Facts:
         has_times: Whether interactions have timestamps that differ.
         has_parts: Whether the data names the part of each interaction: train, val or test.
         has_impressions: Whether the data has impressions, the lists of shown items.
-        with_text: Share of items with text.
         median_history: Median number of interactions per user.
         days: Days from the first interaction to the last, of the train part if there is a split; 0 without times.
         cold_share: Share of the split's test interactions whose item has no train interaction.
@@ -31,7 +30,6 @@ class Facts:
     has_times: bool
     has_parts: bool
     has_impressions: bool
-    with_text: float
     median_history: float
     days: float
     cold_share: float = 0.0
@@ -50,7 +48,6 @@ def facts_of(dataset: Dataset, split: Split | None = None) -> Facts:
         has_times=days > 0,
         has_parts=schema.PART in dataset.interactions.columns,
         has_impressions=dataset.impressions is not None,
-        with_text=found["with_text"],
         median_history=found["per_user_median"],
         days=days,
         cold_share=0.0 if split is None else float(found["parts"]["test"]["cold_items"]),

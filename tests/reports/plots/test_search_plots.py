@@ -32,7 +32,7 @@ def test_the_course_of_a_search_ignores_pruned_trials_in_its_best():
     assert "best nDCG@10 (val) 0.2000" in found[0].alternative
     assert [figure.name for figure in found] == ["search_history", "parallel_a"]
     assert notes == [
-        "No importances for a: 2 trials are finished, and importances need 8: raise study.search.n_trials."
+        "No importances for a: 2 trials are finished, and importances need 8: raise search.n_trials."
     ]
 
 

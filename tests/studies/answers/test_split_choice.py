@@ -13,9 +13,7 @@ from recsys.studies.answers.answer_request import lenient
 from recsys.studies.answers.data_facts import Facts, facts_of
 from recsys.studies.answers.split_choice import choose_split, wants_cold_items
 
-FACTS = Facts(
-    n_items=500, has_times=True, has_parts=False, has_impressions=False, with_text=1.0, median_history=9.0, days=30.0
-)
+FACTS = Facts(n_items=500, has_times=True, has_parts=False, has_impressions=False, median_history=9.0, days=30.0)
 
 
 def fine(name: str) -> list[str]:
