@@ -1,7 +1,8 @@
 """Mutation testing of the modules that make numbers: `python benchmarks/mutation.py [GROUP …] --sample 100`.
 
 Each mutant of a module is tested in a forked process by the tests of its group alone. A mutant is killed if a test
-fails, or if the tests take ten times as long as without it. The rest survive and are listed.
+fails, or if the tests take ten times as long as without it. The rest survive and are listed. The mutants of
+`equivalent_mutants.yaml`, which change no result, are left out.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
 
-from mutants import mutants
+import yaml
+from mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[1]
+EQUIVALENT = Path(__file__).with_name("equivalent_mutants.yaml")
 LIBRARIES = ("torch", "torchmetrics", "pytorch_lightning", "scipy.stats", "polars", "pytest")
 STATISTICS = ("bootstrap", "corrections", "randomisation", "critical_difference", "seed_variance")
 TIMES = 10  # tests that take as many times as long as without a mutant count as failed
@@ -161,22 +164,31 @@ def _found(patterns: Sequence[str]) -> list[Path]:
     return [path for path in paths if path.name != "__init__.py"]
 
 
-def measure(name: str, sample: int | None, seed: int) -> list[str]:
+def chosen_mutants(group: Group, sample: int | None, seed: int, part: str = "") -> list[tuple[Path, Mutant]]:
+    """The mutants of a group's modules whose path contains `part`, or a sample of them, without the equivalent ones."""
+    listed = yaml.safe_load(EQUIVALENT.read_text())
+    equivalent = {(one["module"], one["before"], one["after"]) for one in listed}
+    modules = [path for path in _found(group.modules) if part in path.as_posix()]
+    every = [(path, mutant) for path in modules for mutant in mutants((ROOT / path).read_text())]
+    chosen = [own for own in every if (own[0].as_posix(), own[1].before, own[1].after) not in equivalent]
+    return chosen if sample is None or sample >= len(chosen) else random.Random(seed).sample(chosen, sample)
+
+
+def measure(name: str, sample: int | None, seed: int, part: str = "") -> list[str]:
     """Print the mutants of a group that survive, and give a row of the table for each of its modules.
 
     Args:
         name: The group's.
         sample: Mutants that are drawn at random; None for all.
         seed: Of the draw.
+        part: Of the path of the modules.
 
     Raises:
         RuntimeError: If the tests fail without a mutant.
     """
     group = GROUPS[name]
     tests = [str(path) for path in _found(group.tests)]
-    chosen = [(path, mutant) for path in _found(group.modules) for mutant in mutants((ROOT / path).read_text())]
-    if sample is not None and sample < len(chosen):
-        chosen = random.Random(seed).sample(chosen, sample)
+    chosen = chosen_mutants(group, sample, seed, part)
     if not _pass_without_a_mutant(tests):
         raise RuntimeError(f"the tests of {name} fail without a mutant")
     first, start = chosen[0][0], time.monotonic()
@@ -196,13 +208,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("groups", nargs="*", default=list(GROUPS), help=f"of {', '.join(GROUPS)}; all by default")
     parser.add_argument("--sample", type=int, help="mutants of each group that are drawn at random; all by default")
+    parser.add_argument("--module", default="", help="a part of the path of the modules; all modules by default")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     asked = parser.parse_args()
     os.chdir(ROOT)
     os.environ["OMP_NUM_THREADS"] = os.environ["POLARS_MAX_THREADS"] = "1"
     for library in LIBRARIES:  # imported once, before the forks
         importlib.import_module(library)
-    rows = [row for name in asked.groups for row in measure(name, asked.sample, asked.seed)]
+    rows = [row for name in asked.groups for row in measure(name, asked.sample, asked.seed, asked.module)]
     print("\n".join(["| module | mutants | killed |", "| --- | --- | --- |", *rows]))
 
 

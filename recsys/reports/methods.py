@@ -64,7 +64,9 @@ def _data(comparison: Comparison) -> Iterator[str]:
 
 def _search(comparison: Comparison, study: StudyRecord | None) -> Iterator[str]:
     trials: list[int] = sorted({int(own.tuning["trials"]) for own in comparison.records if own.tuning.get("trials")})
-    untuned = [row.label for row in comparison.rows if not any(own.tuning.get("parameters") for own in row.cell.records)]
+    untuned = [
+        row.label for row in comparison.rows if not any(own.tuning.get("parameters") for own in row.cell.records)
+    ]
     if not trials:
         yield "No hyperparameters were tuned."
         return

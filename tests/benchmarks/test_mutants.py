@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from full import only_full
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from mutants import mutants  # noqa: E402
-from mutation import GROUPS, _found  # noqa: E402
+from mutation import EQUIVALENT, GROUPS, _found, chosen_mutants  # noqa: E402
 
 
 def changed(source: str) -> list[str]:
@@ -59,3 +60,20 @@ def test_a_wrong_formula_is_killed_and_the_right_one_survives():
     command = [sys.executable, "-c", ONE_MUTANT]
     done = subprocess.run(command, cwd=ROOT, env=paths, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[True, False]"
+
+
+def test_each_equivalent_mutant_is_one_of_a_module_and_has_a_reason():
+    listed = yaml.safe_load(EQUIVALENT.read_text())
+    assert all(one["reason"] for one in listed)
+    modules = {path for group in GROUPS.values() for path in _found(group.modules)}
+    named = {one["module"] for one in listed}
+    assert named <= {path.as_posix() for path in modules}
+    known = {(name, own.before, own.after) for name in named for own in mutants((ROOT / name).read_text())}
+    assert [one for one in listed if (one["module"], one["before"], one["after"]) not in known] == []
+
+
+def test_equivalent_mutants_are_left_out():
+    chosen = {(path.as_posix(), own.after) for path, own in chosen_mutants(GROUPS["training"], None, 0)}
+    listed = [one for one in yaml.safe_load(EQUIVALENT.read_text()) if one["module"] == "recsys/training/trainer.py"]
+    assert listed
+    assert not [one for one in listed if (one["module"], one["after"]) in chosen]

@@ -71,21 +71,21 @@ def test_words_that_nobody_knows_are_refused(served):
 @pytest.mark.slow
 def test_models_that_know_nothing_of_a_new_user_say_so(run_of):
     by_id = serve(run_of("encoder=none", "ranker=cf"))
-    with pytest.raises(ConfigError, match=r"profile=id, which learns users .* use a run with a profile of the history"):
+    with pytest.raises(ConfigError, match=r"profile=id, which learns a vector for each user .* use a run with a profile of the history"):
         check_serves_new_users(by_id, by_text=False)
     without_text = serve(run_of("encoder=none", "ranker=cf", "profile=mean"))
     check_serves_new_users(without_text, by_text=False)
     with pytest.raises(ConfigError, match=r"this one has encoder=none profile=mean. Use a run with encoder=bert"):
         check_serves_new_users(without_text, by_text=True)
     by_graph = serve(run_of("ranker=lightgcn"))
-    with pytest.raises(ConfigError, match=r"ranker=lightgcn, which learns users"):
+    with pytest.raises(ConfigError, match=r"ranker=lightgcn, which learns"):
         check_serves_new_users(by_graph, by_text=False)
 
 
 def test_neighbours_of_known_items_say_nothing_of_words(run_of):
     served = serve(run_of("encoder=tfidf", "ranker=itemknn"))
     check_serves_new_users(served, by_text=False)
-    with pytest.raises(ConfigError, match="ranker=itemknn knows the items that it was made on"):
+    with pytest.raises(ConfigError, match="ranker=itemknn represents only the items that it was trained on"):
         check_serves_new_users(served, by_text=True)
 
 

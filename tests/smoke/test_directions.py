@@ -110,7 +110,7 @@ def test_the_best_cell_is_that_with_the_lowest_value(metric, make, tmp_path):
     values = {record.name: record.metrics[f"test/{metric}"] for record in records}
     assert found.best(metric) == found.rows[0].label == min(values, key=values.__getitem__)
     (sentence,) = findings(found)
-    assert ("beats" in sentence) is (values["popularity"] < values["random_scores"])
+    assert ("is significantly better than" in sentence) is (values["popularity"] < values["random_scores"])
 
 
 def test_the_record_keeps_the_range_that_each_metric_declares(make):
