@@ -18,6 +18,8 @@ SWAPS |= {ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitX
 # Fields and nodes without influence on numbers: they stay as they are.
 FIELDS = ("annotation", "returns", "decorator_list", "type_params")
 SYMMETRIC = {"max", "min", "logaddexp", "maximum", "minimum"}  # calls whose arguments may be swapped
+# Keyword arguments that change nothing on one CPU, or only raise an error: they stay too.
+KEYWORDS = {"device", "map_location", "strict"}
 NODES = (ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)
 
 
@@ -43,7 +45,7 @@ def mutants(source: str) -> list[Mutant]:
 
     Operators and comparisons are replaced, conditions negated, numbers and booleans changed, statements, keyword
     arguments and unary operators dropped, and the first two arguments of a call swapped. Messages of errors,
-    annotations, assertions and imports stay as they are.
+    annotations, assertions, imports and the arguments `KEYWORDS` stay as they are.
     """
     original, tree, found = ast.unparse(ast.parse(source)), ast.parse(source), []
     for parent, field, place, node in _slots(tree):
@@ -65,6 +67,8 @@ def _slots(parent: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, Any]]:
             continue
         for place, child in enumerate(value if isinstance(value, list) else [value]):
             if not isinstance(child, ast.AST) or isinstance(child, NODES):
+                continue
+            if isinstance(child, ast.keyword) and child.arg in KEYWORDS:
                 continue
             if isinstance(child, ast.stmt | ast.expr):
                 yield parent, field, place if isinstance(value, list) else None, child
@@ -106,7 +110,7 @@ def _can_be_dropped(node: ast.AST) -> bool:
 
 
 def _of_call(node: ast.Call) -> list[ast.AST]:
-    keywords = [each for each in node.keywords if each.arg is not None]
+    keywords = [each for each in node.keywords if each.arg is not None and each.arg not in KEYWORDS]
     found: list[ast.AST] = [
         _with(node, keywords=[other for other in node.keywords if other is not each]) for each in keywords
     ]

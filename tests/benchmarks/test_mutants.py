@@ -62,6 +62,11 @@ def test_a_wrong_formula_is_killed_and_the_right_one_survives():
     assert done.stdout.strip() == "[True, False]"
 
 
+def test_arguments_that_change_nothing_on_a_cpu_stay():
+    assert changed("x = zip(a, b, strict=True)") == ["x = zip(b, a, strict=True)"]
+    assert changed("x = zeros(device=cpu(0))") == []
+
+
 def test_each_equivalent_mutant_is_one_of_a_module_and_has_a_reason():
     listed = yaml.safe_load(EQUIVALENT.read_text())
     assert all(one["reason"] for one in listed)
