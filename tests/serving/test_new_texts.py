@@ -71,7 +71,7 @@ def test_words_that_nobody_knows_are_refused(served):
 @pytest.mark.slow
 def test_models_that_know_nothing_of_a_new_user_say_so(run_of):
     by_id = serve(run_of("encoder=none", "ranker=cf"))
-    with pytest.raises(ConfigError, match=r"profile=id, which learns a vector for each user .* use a run with a profile of the history"):
+    with pytest.raises(ConfigError, match=r"profile=id, which learns a vector .* use a run with a profile of"):
         check_serves_new_users(by_id, by_text=False)
     without_text = serve(run_of("encoder=none", "ranker=cf", "profile=mean"))
     check_serves_new_users(without_text, by_text=False)
