@@ -36,10 +36,8 @@ def run(script: str, *arguments: str, **environment: str) -> str:
     return " ".join(finished.stdout.split())  # lines are broken anywhere
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "model", [pytest.param(name, marks=only_full if n else []) for n, name in enumerate(compared_models.MODELS)]
-)
+@only_full
+@pytest.mark.parametrize("model", compared_models.MODELS)
 def test_training_and_evaluation_are_timed(model):
     shown = run("train_and_evaluate.py", "--model", model)
     assert "one epoch" in shown
