@@ -57,9 +57,10 @@ def test_interval_with_ties_equals_scipy():
 
 @pytest.mark.filterwarnings("error")
 def test_constant_columns_have_their_value_as_interval(values):
-    table = np.column_stack([np.full(40, 0.1), values[:, 0], np.zeros(40), values[:, 1]])
+    """Without the rounding of resampled means: some are below 0.6, and some above 1/3."""
+    table = np.column_stack([np.full(40, 0.6), values[:, 0], np.full(40, 1 / 3), values[:, 1]])
     found = np.array(bootstrap_interval(table, seed=5))
-    assert found[:, [0, 2]].tolist() == [[0.1, 0], [0.1, 0]]
+    assert found[:, [0, 2]].tolist() == [[0.6, 1 / 3]] * 2
     expected = bootstrap_interval(values[:, :2], seed=5)
     np.testing.assert_allclose(found[:, [1, 3]], expected, rtol=0, atol=1e-12)
 
