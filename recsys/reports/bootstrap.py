@@ -127,4 +127,4 @@ def _bca_levels(table: Floats, resampled: Floats, level: float) -> Floats:
         stretch = 1 - acceleration * z
         levels = np.where(stretch > 0, ndtr(bias + z / stretch), z > 0)  # few users and large skewness: the whole range
     # Not finite: the bias if all resampled means are on one side of the mean, and levels that are expanded to 1.
-    return np.where(np.isfinite(bias + levels), levels, plain)
+    return np.where(np.isfinite(bias) & np.isfinite(levels), levels, plain)
