@@ -146,8 +146,8 @@ def test_the_two_level_bootstrap_has_the_variance_of_resampled_seeds_and_users()
     low, high = two_level_interval(resampled, 0, 0.95)
     # the sum of 3 draws: all low, or all high, once in 27 each; so both ends are the outermost seeds
     assert (low[0], high[0]) == (0.0, 0.6)
-    low, high = two_level_interval(resampled, 0, 0.8)
-    # once in 27 a sum of 0, in 3 of 27 one of 0.3: together 0.148, of which the lower 0.1 falls on 0.3
+    low, high = two_level_interval(resampled, 0, 0.9)
+    # once in 27 a sum of 0, in 3 of 27 one of 0.3: 0.05 is between 1/27 = 0.037 and 4/27 = 0.148, so it falls on 0.3
     assert (low[0], high[0]) == (pytest.approx(0.1), pytest.approx(0.5))
 
 
