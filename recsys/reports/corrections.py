@@ -41,9 +41,8 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p)[::-1]
-    stepped = np.minimum.accumulate(p[order] * (len(p) / np.arange(len(p), 0, -1)))
     corrected = np.empty_like(p)
-    corrected[order] = np.minimum(stepped, 1.0)
+    corrected[order] = np.minimum.accumulate(p[order] * (len(p) / np.arange(len(p), 0, -1)))
     return corrected.tolist()
 
 
