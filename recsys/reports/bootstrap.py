@@ -118,12 +118,13 @@ def _bca_levels(table: Floats, resampled: Floats, level: float) -> Floats:
     deviations = table - mean
     squares = deviations * deviations
     rounding = _ROUNDING * np.abs(deviations).max(axis=0)
+    plain = np.array([[(1 - level) / 2], [(1 + level) / 2]])
     below = ((resampled < mean - rounding).sum(axis=0) + (resampled <= mean + rounding).sum(axis=0)) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(invalid="ignore"):
         acceleration = (squares * deviations).sum(axis=0) / (6 * squares.sum(axis=0) ** 1.5)
         bias = ndtri(below / len(resampled))
-        z = bias + ndtri([[(1 - level) / 2], [(1 + level) / 2]])
+        z = bias + ndtri(plain)
         stretch = 1 - acceleration * z
         levels = np.where(stretch > 0, ndtr(bias + z / stretch), z > 0)  # few users and large skewness: the whole range
-    plain = np.array([[(1 - level) / 2], [(1 + level) / 2]])
-    return np.where(np.isfinite(levels), levels, plain)  # if all users have equal values, any quantile is the mean
+    # Not finite: the bias if all resampled means are on one side of the mean, and levels that are expanded to 1.
+    return np.where(np.isfinite(bias) & np.isfinite(levels), levels, plain)

@@ -22,7 +22,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
         [0.06, 0.03, 0.2]
     """
     p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
+    order = np.argsort(p)
     stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(stepped, 1.0)
@@ -40,10 +40,9 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
         [0.045, 0.03, 0.25]
     """
     p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")[::-1]
-    stepped = np.minimum.accumulate(p[order] * (len(p) / np.arange(len(p), 0, -1)))
+    order = np.argsort(p)[::-1]
     corrected = np.empty_like(p)
-    corrected[order] = np.minimum(stepped, 1.0)
+    corrected[order] = np.minimum.accumulate(p[order] * (len(p) / np.arange(len(p), 0, -1)))
     return corrected.tolist()
 
 

@@ -120,15 +120,13 @@ def two_level_error(users_variance: Floats, seeds: Floats, both: Floats, n_users
         n_seeds: Number of seeds of each cell.
     """
     d, of_seeds = n_seeds - 1, seeds.sum(axis=0)
-    varies = of_seeds > 0
     of_users = np.maximum(users_variance - both.sum(axis=0), 0)
     variance = of_users + of_seeds
     h = (_ratio(seeds, of_seeds, 0.0) ** 2).sum(axis=0)
-    parts = (seeds > 0).sum(axis=0)
-    own = np.minimum(parts * d, _ratio(np.full_like(h, d + 2), h, np.inf) - 2)
-    with np.errstate(over="ignore", invalid="ignore"):  # cells without a variance of seeds
+    own = np.minimum(len(seeds) * d, _ratio(np.full_like(h, d + 2), h, np.inf) - 2)
+    with np.errstate(over="ignore"):  # cells almost without a variance of seeds
         df = own * _ratio(variance, of_seeds, np.inf) ** (1 + np.sqrt(np.maximum(1 - h, 0) / 2))
-    return TwoLevelError(variance, of_users, np.where(varies, np.minimum(df, n_users - 1), n_users - 1), varies)
+    return TwoLevelError(variance, of_users, np.minimum(df, n_users - 1), of_seeds > 0)
 
 
 def two_level_interval(resampled: Floats, seed: int, level: float) -> Ends:

@@ -15,6 +15,12 @@ def test_corrections_equal_statsmodels(n, correct, method):
     np.testing.assert_allclose(correct(p), multipletests(p, method=method)[1], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("correct", CORRECTIONS.values())
+def test_p_values_of_32_bits_are_corrected_with_64(correct):
+    p = np.random.default_rng(0).uniform(size=9).astype(np.float32)
+    assert correct(p) == correct(p.astype(np.float64))
+
+
 def test_holm_by_hand():
     assert holm([0.02, 0.01, 0.5]) == pytest.approx([0.02 * 2, 0.01 * 3, 0.5])
     assert holm([0.01, 0.011]) == pytest.approx([0.02, 0.02])  # never below a smaller one's

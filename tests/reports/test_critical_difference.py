@@ -76,13 +76,13 @@ def test_groups_by_hand():
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_permuted_ranks_equal_scipy(ties):
-    table = np.random.default_rng(4).uniform(size=(4, 3)) + np.array([0, 0.4, 0.2])
+    table = np.random.default_rng(4).uniform(size=(3, 3)) + np.array([0, 0.4, 0.2])
     table = np.round(table * 3) if ties else table
 
     def statistic(*columns):
         return stats.friedmanchisquare(*columns).statistic
 
-    # scipy permutes the first data set too: 6^4 permutations
+    # scipy permutes the first data set too: 6^3 permutations
     expected = stats.permutation_test(
         tuple(table.T), statistic, permutation_type="samples", n_resamples=np.inf, alternative="greater"
     ).pvalue
@@ -92,8 +92,13 @@ def test_permuted_ranks_equal_scipy(ties):
 def test_permuted_ranks_by_hand():
     same = {"a": {"x": 2.0, "y": 1.0}, "b": {"x": 2.0, "y": 1.0}}
     assert critical_difference(same).p_permutation == 1 / 2  # the second agrees with the first in one of two cases
-    three = critical_difference(means(np.tile([3.0, 2.0, 1.0], (3, 1))))
-    assert three.p_permutation == 1 / 36
+
+
+@pytest.mark.parametrize(("n_datasets", "p"), [(3, 1 / 36), (5, 1 / 1296), (7, 1 / 20_001)])
+def test_three_cells_in_the_same_order_on_all_data_sets(n_datasets, p):
+    """All others agree with the first once in 6^(n - 1). 6^6 is above 20,000: as many are drawn, and none agrees."""
+    found = critical_difference(means(np.tile([3.0, 2.0, 1.0], (n_datasets, 1))))
+    assert found.p_permutation == p
 
 
 def test_drawn_permutations_are_close_to_the_approximation_where_that_holds():
@@ -115,6 +120,12 @@ def test_cells_that_tie_everywhere_are_equal():
     found = critical_difference(means(np.ones((3, 3))))
     assert (found.statistic, found.p, found.p_permutation) == (0, 1, 1)
     assert found.groups == [("cell0", "cell1", "cell2")]
+
+
+def test_cells_with_equal_ranks_keep_their_order():
+    found = critical_difference(means(np.tile([1.0, 2.0], (2, 10))))
+    assert found.labels == [f"cell{place}" for place in [*range(1, 20, 2), *range(0, 20, 2)]]
+    assert found.average_ranks == [5.5] * 10 + [15.5] * 10
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def test_by_hand():
     # 1, 2, 3, -1 sum to 5. Of 16 ways of giving signs those with a sum of at least 5 lose 1 at most out of 7: none
     # negative, the first negative, or the last negative: 3, and 3 with all signs turned
     assert randomisation_p([1.0, 2.0, 3.0, -1.0], seed=0) == 6 / 16
-    assert randomisation_p([0.1, 0.2, 0.3, -0.1], seed=0) == 6 / 16  # rounding breaks no tie
+    tenths = np.array([0.1, 0.2, 0.3, -0.1])  # rounding breaks no tie, in any unit
+    assert randomisation_p(np.outer(tenths, [1, 1e-14, 1e14]), seed=0).tolist() == [6 / 16] * 3
 
 
 def test_the_smallest_p_of_drawn_signs_is_one_of_all_draws_and_the_one_that_was_seen():

@@ -68,12 +68,23 @@ def test_two_cells_whose_seeds_alone_vary_have_the_error_of_two_samples():
     assert both.p == pytest.approx(2 * stats.t.sf(0.35 / error, 4 / 0.68 - 2))
 
 
+@pytest.mark.filterwarnings("error")
 def test_degrees_of_freedom_by_hand():
     """Users 1, seeds 1/2 + 1/2 of two cells: V / S = 2, f = 4, h = 1/2, so 4 × 2^1.5; at most n - 1."""
     half = np.array([[0.5], [0.5]])
     assert two_level_error(np.ones(1), half, 0 * half, 1000, 3).df[0] == pytest.approx(4 * 2**1.5)
     assert two_level_error(np.ones(1), half, 0 * half, 8, 3).df[0] == 7
-    assert two_level_error(np.ones(1), 0 * half, 0 * half, 8, 3).df[0] == 7
+    # where seeds contribute nothing or almost nothing, the test is the one over users
+    seeds = np.tile([0, 1e-250], (2, 1))
+    error = two_level_error(np.ones(2), seeds, 0 * seeds, 8, 3)
+    assert (error.df.tolist(), error.varies.tolist()) == ([7, 7], [False, True])
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_any_variance_only_a_mean_of_zero_has_a_p_above_zero():
+    nothing = np.zeros((2, 2))
+    error = two_level_error(nothing[0], nothing, nothing, 8, 3)
+    assert error.p(np.array([0.0, 0.1])).tolist() == [1, 0]
 
 
 def test_where_seeds_change_nothing_the_test_over_users_decides():
@@ -85,6 +96,13 @@ def test_where_seeds_change_nothing_the_test_over_users_decides():
         assert found.p == found.p_users == found.p_with_seeds == pytest.approx(alone.p)
         assert (found.low_with_seeds, found.high_with_seeds) == (found.low, found.high)
     assert paired_difference(users[:, 0], users[:, 1], 0).p_with_seeds is None
+
+
+def test_a_cell_whose_seeds_agree_has_no_variance_beside_one_whose_seeds_do_not():
+    """The second cell: means of users and of seeds are 1 and 5, so S = 2 × 2² / 2 = 4; residuals are ±1, so B = 1."""
+    agree, differ = np.array([[0.1, 0.1], [0.7, 0.7]]), np.array([[0.0, 2.0], [2.0, 8.0]])
+    found = seed_variances(np.stack([agree, differ], axis=2))
+    assert (found.seeds.tolist(), found.both.tolist(), found.n_seeds) == ([0, 4], [0, 1], 2)
 
 
 def test_seeds_whose_means_agree_by_chance_do_not_make_a_difference_certain():
@@ -128,8 +146,8 @@ def test_the_two_level_bootstrap_has_the_variance_of_resampled_seeds_and_users()
     low, high = two_level_interval(resampled, 0, 0.95)
     # the sum of 3 draws: all low, or all high, once in 27 each; so both ends are the outermost seeds
     assert (low[0], high[0]) == (0.0, 0.6)
-    low, high = two_level_interval(resampled, 0, 0.8)
-    # once in 27 a sum of 0, in 3 of 27 one of 0.3: together 0.148, of which the lower 0.1 falls on 0.3
+    low, high = two_level_interval(resampled, 0, 0.9)
+    # once in 27 a sum of 0, in 3 of 27 one of 0.3: 0.05 is between 1/27 = 0.037 and 4/27 = 0.148, so it falls on 0.3
     assert (low[0], high[0]) == (pytest.approx(0.1), pytest.approx(0.5))
 
 
