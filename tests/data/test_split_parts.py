@@ -30,7 +30,7 @@ PARTS = {
 
 def frame(rows: list[tuple[int, ...]], *more: str) -> pl.DataFrame:
     names = ["user", "item", "timestamp", *more]
-    return pl.DataFrame(rows, {name: pl.Int32 for name in names}, orient="row")
+    return pl.DataFrame(rows, dict.fromkeys(names, pl.Int32), orient="row")
 
 
 def split_of(**changed) -> Split:
