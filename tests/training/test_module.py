@@ -102,7 +102,8 @@ def test_the_loss_of_a_share_of_a_batch_is_multiplied_by_its_weight():
     drawn = module.sampler.draw(BATCH, torch.Generator())
     assert module._batch_loss(BATCH, drawn).item() == 3.0
     assert module._batch_loss(replace(BATCH, weight=0.5), drawn).item() == 1.5
-    assert module.mean_loss.item() == (3.0 + 1.5) / 2
+    assert module._batch_loss(replace(BATCH, weight=2.0), drawn).item() == 6.0
+    assert module.mean_loss.item() == (3.0 + 1.5 + 6.0) / 3
 
 
 def test_the_mean_loss_before_the_first_step_is_zero():

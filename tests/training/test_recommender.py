@@ -70,6 +70,14 @@ def test_vectors_are_computed_for_the_items_of_the_batch_alone(model, users, mon
     assert idx.tolist() == sorted({*users.history.flatten().tolist(), *OWN.flatten().tolist(), *SHARED.tolist()})
 
 
+def test_no_vector_is_computed_for_a_history_that_is_not_read(users, monkeypatch):
+    features = ItemFeatures(CONTEXT, TextVectors(torch.randn(N_ITEMS, 5)))
+    computed = []
+    monkeypatch.setattr(features, "forward", lambda idx: computed.extend(idx.tolist()) or torch.zeros(len(idx), DIM))
+    Recommender(features, IdProfile(CONTEXT), CFRanker(CONTEXT)).score(users, OWN, SHARED)
+    assert computed == sorted({*OWN.flatten().tolist(), *SHARED.tolist()})
+
+
 @pytest.mark.parametrize(
     ("profile", "ranker", "traits"),  # reads_history, reads_user, knows_new_users
     [
