@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from data.split_contract import dataset_of, rows_of
 
-from recsys.data.splits import base
 from recsys.data.splits.base import small_test_warnings
 from recsys.data.splits.cold_items import ColdItemsSplitter
+from recsys.data.splits.cold_users import ColdUsersSplitter
 from recsys.data.splits.given import GivenSplitter
 from recsys.data.splits.held_out import held_out_parts
 from recsys.data.splits.leave_last_out import LeaveLastOutSplitter
@@ -84,6 +84,8 @@ def test_equal_times_and_data_without_time_keep_their_order_in_a_refit():
     train, validation = [(0, item, 5) for item in (6, 5, 4)], [(0, item, 5) for item in (3, 2)]
     parts = {"train": frame(train), "validation": frame(validation), "fold_in": frame([]), "test": frame([])}
     assert split_of(**parts).refit().train["item"].to_list() == [6, 5, 4, 3, 2]
+    many = parts | {"train": frame([(0, item, item % 2) for item in range(100)]), "validation": frame([])}
+    assert split_of(**many).refit().train["item"].to_list() == [*range(0, 100, 2), *range(1, 100, 2)]
     timeless = {name: part.drop("timestamp") for name, part in parts.items()}
     assert split_of(**timeless).refit().train["item"].to_list() == [6, 5, 4, 3, 2]
 
@@ -144,13 +146,12 @@ def test_counts_are_of_the_train_part_for_all_users_and_items():
 
 @pytest.mark.parametrize(
     ("n_users", "n_new", "n_pairs", "warns"),
-    [(3, 0, 9, False), (2, 0, 9, True), (3, 0, 8, True), (3, 2, 9, False), (2, 2, 9, True)],
+    [(100, 0, 1000, False), (99, 0, 1000, True), (100, 0, 999, True), (100, 2, 1000, False), (99, 2, 1000, True)],
 )
-def test_a_test_part_below_either_of_its_least_sizes_has_a_warning(monkeypatch, n_users, n_new, n_pairs, warns):
-    monkeypatch.setattr(base, "MIN_WARM_USERS", 3)
-    monkeypatch.setattr(base, "MIN_TEST_PAIRS", 9)
+def test_a_test_part_below_either_of_its_least_sizes_has_a_warning(n_users, n_new, n_pairs, warns):
     users = np.arange(n_pairs) % (n_users + n_new)
     split = split_of(
+        dataset=dataset_of(rows_of(*(f"u{user} a 1" for user in range(n_users + n_new)))),
         train=frame([(user, 0, 0) for user in range(n_users - 1)]),
         validation=frame([(n_users - 1, 1, 1)]),  # before the test too
         test=frame([(int(user), item, 2) for item, user in enumerate(users)]),
@@ -159,12 +160,8 @@ def test_a_test_part_below_either_of_its_least_sizes_has_a_warning(monkeypatch, 
     found = small_test_warnings(split)
     assert bool(found) == warns
     if warns:
-        assert f"leaves {n_pairs} test interactions of {n_users + n_new} users, of whom {n_users} have" in found[0]
-
-
-def test_the_least_sizes_of_a_test_are_those_of_its_warning():
-    (warning,) = small_test_warnings(split_of())
-    assert "fewer than 1,000 interactions or 100 users with a history" in warning
+        assert f"leaves {n_pairs:,} test interactions of {n_users + n_new} users, of whom {n_users} have" in found[0]
+        assert "fewer than 1,000 interactions or 100 users with a history" in found[0]
 
 
 @pytest.mark.parametrize("parts", [["train", "train", "val"], ["test", "val", "test"]])
@@ -177,6 +174,7 @@ def test_a_low_rating_is_known_from_the_part_on_that_its_column_names():
     rows = rows_of("u a 1", "u b 2", "u c 3", "u d 3", "v e 9", value=[5.0, 5.0, 1.0, 1.0, 1.0])
     rows = rows.with_columns(part=pl.Series(["train", "test", "test", "val", "train"]))
     low_rated = GivenSplitter(min_rating=3).split(dataset_of(rows)).low_rated
+    assert low_rated["part"].dtype == pl.Int8
     assert low_rated.select("item", "part").rows() == [(2, 2), (3, 1), (4, 0)]
 
 
@@ -184,6 +182,7 @@ def test_a_low_rating_of_a_cold_item_is_in_the_part_of_the_item():
     rows = rows_of(*(f"u {item} 1" for item in "abcdefghij"), *(f"v {item} 2" for item in "abcdefghij"))
     rows = rows.with_columns(value=pl.Series([5.0] * 10 + [1.0] * 10))
     split = ColdItemsSplitter(min_rating=3).split(dataset_of(rows))
+    assert split.low_rated["part"].dtype == pl.Int8
     parts = dict(split.low_rated.select("item", "part").rows())
     found = {
         item: number for number, part in enumerate((split.train, split.validation, split.test)) for item in part["item"]
@@ -198,6 +197,7 @@ def test_a_low_rating_at_the_time_of_a_cut_is_in_the_later_part_for_every_user()
     cuts = {"validation_from": 0.33, "test_from": 0.66}
     split = TemporalSplitter(min_rating=3, **cuts).split(dataset_of(rows))
     assert split.low_rated.select("item", "part").rows() == [(3, 0), (4, 1), (5, 1), (6, 2), (7, 2)]
+    assert split.low_rated["part"].dtype == pl.Int8
     without = TemporalSplitter(min_rating=3, test_share=1 / 3, validation_share=0).split(dataset_of(rows))
     assert without.low_rated["part"].to_list() == [0, 0, 0, 2, 2]
 
@@ -211,4 +211,40 @@ def test_a_low_rating_of_a_user_without_targets_is_known_to_all_parts():
 def test_held_out_items_are_the_first_by_hash_of_those_that_occur():
     hashes = np.array([5, 4, 3, 2, 1, 0], dtype=np.uint64)
     idx = np.array([0, 1, 1, 2, 3, 4])  # 5 does not occur; of five, 0.4 and 0.2 are two and one
-    assert held_out_parts(idx, hashes, 0.4, 0.2).tolist() == [0, 0, 1, 2, 2, 0]
+    parts = held_out_parts(idx, hashes, 0.4, 0.2)
+    assert parts.tolist() == [0, 0, 1, 2, 2, 0]
+    assert parts.dtype == np.int8
+
+
+@pytest.mark.parametrize(
+    ("key", "least", "greatest", "impossible"),
+    [
+        ("seed", 0, 2**32 - 1, [-1, 2**32]),
+        ("user_k_core", 1, None, [0]),
+        ("item_k_core", 1, None, [0]),
+        ("min_rating", -1.5, None, ["4"]),
+        ("mask_low_rated", False, True, [None, 1]),
+    ],
+)
+def test_the_least_and_the_greatest_values_of_the_filters_are_accepted(key, least, greatest, impossible):
+    for value in (least, greatest):
+        assert getattr(LeaveLastOutSplitter(**{key: value}), key) == value
+    for value in impossible:
+        with pytest.raises(ConfigError, match=rf"split\.{key} is {value!r}"):
+            LeaveLastOutSplitter(**{key: value})
+
+
+@pytest.mark.parametrize("share", [0, 1, 1.5])
+def test_a_fold_in_without_or_with_all_of_a_user_is_an_error(share):
+    with pytest.raises(ConfigError, match=rf"split\.fold_in_share is {share};"):
+        ColdUsersSplitter(fold_in_share=share)
+
+
+def test_a_split_of_all_interactions_drops_none_and_has_the_data_as_it_was():
+    data = dataset_of(rows_of("u b 2", "u a 1", "u c 3"))
+    split = LeaveLastOutSplitter().split(data)
+    assert split.statistics == {"dropped": {}, "tied_cuts": 0}
+    assert split.dataset is data
+    assert split.earlier is None
+    assert split.fingerprint == LeaveLastOutSplitter().split(data).fingerprint
+    assert len(split.fingerprint) == 16
