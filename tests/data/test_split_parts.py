@@ -17,6 +17,7 @@ from recsys.data.splits.held_out import held_out_parts
 from recsys.data.splits.leave_last_out import LeaveLastOutSplitter
 from recsys.data.splits.split import Split, occurs
 from recsys.data.splits.temporal import TemporalSplitter
+from recsys.data.splits.user_temporal import newest_shares
 from recsys.schema import ConfigError
 
 # User 0 is trained on; users 1 and 2 are held out for validation and test; user 3 is held out for both.
@@ -248,3 +249,15 @@ def test_a_split_of_all_interactions_drops_none_and_has_the_data_as_it_was():
     assert split.earlier is None
     assert split.fingerprint == LeaveLastOutSplitter().split(data).fingerprint
     assert len(split.fingerprint) == 16
+
+
+@pytest.mark.parametrize(
+    ("size", "test_share", "validation_share", "parts"),
+    [
+        (4, 0.3, 0.69, [0, 1, 1, 2]),  # 1.2 and 2.76 are 1 and 3, of which 2 are left beside the oldest
+        (3, 0.5, 0.49, [0, 2, 2]),  # 1.5 and 1.47 are 2 and 1
+        (1, 0.9, 0.09, [0]),
+    ],
+)
+def test_the_oldest_interaction_stays_in_train(size, test_share, validation_share, parts):
+    assert newest_shares(np.zeros(size, dtype=np.int32), test_share, validation_share).tolist() == parts
