@@ -13,7 +13,8 @@ import pytest
 
 from recsys.data.dataset import Dataset
 from recsys.data.splits.base import Splitter
-from recsys.data.splits.split import Split
+from recsys.data.splits.split import PARTS, Split
+from recsys.data.splits.ties import ordered
 from recsys.schema import ConfigError
 
 PART_NAMES = ("train", "validation", "test", "fold_in")
@@ -117,6 +118,13 @@ class SplitContract:
         assert sum(getattr(split, part).height for part in PART_NAMES) == log_rows().height
         pairs = set(log_rows().select(pl.concat_str("user_id", "item_id", separator=" ")).to_series())
         assert set(parts_by_pair(split)) == pairs
+
+    def test_each_interaction_has_the_number_of_a_part(self):
+        data = dataset_of(log_rows())
+        part = self.make().assign(ordered(data, 0), data)
+        assert part.dtype == np.int8
+        assert part.shape == (data.interactions.height,)
+        assert set(part.tolist()) <= {*PARTS}
 
     def test_the_same_seed_gives_the_same_split(self):
         first, second = (self.make(seed=3).split(dataset_of(log_rows())) for _ in range(2))

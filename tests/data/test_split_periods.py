@@ -52,6 +52,38 @@ def test_low_ratings_after_the_period_are_unknown():
 
 
 @pytest.mark.parametrize(
+    ("moments", "parts"),
+    [
+        ({"validation_from": 0.5, "test_from": 0.5}, {"train": "ua ub", "test": "vc vd"}),
+        (
+            {"validation_from": 0.25, "test_from": 0.5, "test_until": 0.9},
+            {"train": "ua", "validation": "ub", "test": "vc vd"},
+        ),
+        (
+            {"train_from": 0.25, "validation_from": 0.5, "test_from": 0.75},
+            {"train": "ub", "validation": "vc", "test": "vd"},
+        ),
+        (
+            {"validation_from": "1970-01-01T02:00:02+02:00", "test_from": "1970-01-01T00:00:03"},
+            {"train": "ua ub", "validation": "vc", "test": "vd"},
+        ),
+    ],
+    ids=["no time between", "an end after all", "a begin", "a time zone"],
+)
+def test_moments_are_at_the_first_interaction_of_the_later_part(moments, parts):
+    rows = rows_of("u a 0", "u b 1000000", "v c 2000000", "v d 3000000")
+    assert items_by_part(TemporalSplitter(**moments).split(dataset_of(rows))) == parts
+
+
+@pytest.mark.parametrize("key", ["train_from", "validation_from", "test_from", "test_until"])
+@pytest.mark.parametrize("moment", [0.0, 1.0, "May"])
+def test_an_impossible_moment_is_an_error_that_names_its_key(key, moment):
+    moments = {"train_from": 0.1, "validation_from": 0.2, "test_from": 0.3, "test_until": 0.4}
+    with pytest.raises(ConfigError, match=rf"split\.{key} is '?{moment}'?; expected"):
+        TemporalSplitter(**moments | {key: moment})
+
+
+@pytest.mark.parametrize(
     ("moments", "message"),
     [
         ({"train_from": 0.5, "validation_from": 0.4, "test_from": 0.6}, r"train_from \(0.5\) is after"),
@@ -68,9 +100,10 @@ def test_impossible_moments_are_refused(moments, message):
         TemporalSplitter(**moments)
 
 
-def test_the_ends_of_a_period_need_its_cuts():
+@pytest.mark.parametrize("end", ["train_from", "test_until"])
+def test_the_ends_of_a_period_need_its_cuts(end):
     with pytest.raises(ConfigError, match=r"need split\.test_from"):
-        TemporalSplitter(test_until=0.8)
+        TemporalSplitter(**{end: 0.8})
 
 
 def test_the_ends_are_part_of_the_identity_where_they_are_set():

@@ -219,7 +219,7 @@ class TestColdUsers(ShareContract):
         }
 
     @pytest.mark.parametrize(
-        ("size", "share", "known"), [(1, 0.8, 1), (2, 0.9, 1), (2, 0.1, 1), (5, 0.5, 2), (10, 0.8, 8)]
+        ("size", "share", "known"), [(1, 0.8, 1), (2, 0.9, 1), (2, 0.1, 1), (5, 0.5, 2), (5, 0.8, 4), (10, 0.8, 8)]
     )
     def test_one_is_known_and_one_is_to_be_found_if_there_are_two(self, size, share, known):
         rows = rows_of(

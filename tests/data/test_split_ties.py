@@ -8,7 +8,7 @@ import pytest
 from data.split_contract import dataset_of, id_hash, items_by_part, rows_of, tie_hash
 
 from recsys.data.splits.leave_last_out import LeaveLastOutSplitter
-from recsys.data.splits.ties import id_hashes, pair_hash, user_order
+from recsys.data.splits.ties import id_hashes, pair_hash, place_in_user, user_order
 from recsys.data.splits.user_temporal import UserTemporalSplitter
 
 
@@ -55,6 +55,16 @@ def test_times_of_a_coarse_unit_are_packed_in_that_unit(unit):
 def test_no_interactions_have_an_order():
     nothing = np.empty(0, dtype=np.int64)
     assert nothing[user_order(nothing, nothing, nothing.astype(np.uint64))].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("users", "places", "sizes"),
+    [([], [], []), ([3], [0], [1]), ([2, 2, 5, 7, 7, 7], [0, 1, 0, 0, 1, 2], [2, 2, 1, 3, 3, 3])],
+)
+def test_each_interaction_has_its_position_within_its_user(users, places, sizes):
+    place, size = place_in_user(np.array(users, dtype=np.int32))
+    assert (place.tolist(), size.tolist()) == (places, sizes)
+    assert place.dtype == size.dtype == np.int64
 
 
 def test_which_of_two_tied_items_is_last_is_a_fair_draw():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import torch
 
 from recsys.data.ragged import ItemLists
+from recsys.metrics.topk import rank_items
 from recsys.serving.model import Served
-from recsys.serving.ranking import rank
+from recsys.serving.ranking import chunks, rank
 from recsys.serving.users import ServedUsers
 
 SCORES = torch.tensor([[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 4.0, 3.0, 2.0, 1.0, 0.0]])
@@ -73,6 +75,28 @@ def test_masking_leaves_the_scores_of_the_model_as_they_are():
     before = SCORES.clone()
     rank(served(n_items=4), users(HISTORY), 2)
     assert torch.equal(before, SCORES)
+
+
+@pytest.mark.parametrize(
+    ("n_items", "max_scores", "sizes"),
+    [(6, 5, [1] * 5), (6, 12, [2, 2, 1]), (6, 100, [5]), (1, 2, [2, 2, 1]), (0, 3, [3, 2])],
+)
+def test_the_scores_of_a_chunk_of_users_are_within_the_bound(n_items, max_scores, sizes):
+    model = replace(served(max_scores=max_scores), items=pl.DataFrame({"item_id": ["a"] * n_items}))
+    found = list(chunks(model, 5))
+    assert [len(rows) for rows in found] == sizes
+    assert np.concatenate(found).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_equal_scores_are_in_the_order_of_the_numbers_of_known_users_and_of_the_index_of_new_ones(monkeypatch):
+    monkeypatch.setattr(GivenScores, "score_catalogue", lambda self, users, vectors: torch.zeros(len(users.idx), 6))
+    model = replace(served(), tie_numbers=np.array([40, 50, 60]))
+    three = ItemLists(np.array([0, 0, 0, 0]), np.zeros(0, dtype=np.int32))
+    ranked = rank(model, ServedUsers(pl.Series(["u", "v", "new"]), np.array([0, 1, -1]), three), 6).items
+    for row, number in zip(ranked, (40, 50, -1), strict=True):
+        assert torch.equal(row, rank_items(torch.zeros(1, 6), 6, torch.tensor([number]), model.tie_seed)[0])
+    without = rank(served(), users(), 6).items
+    assert torch.equal(without, rank_items(torch.zeros(2, 6), 6, torch.tensor([0, 1]), model.tie_seed))
 
 
 def test_without_users_there_is_an_empty_ranking():

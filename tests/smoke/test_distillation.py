@@ -151,4 +151,5 @@ def test_an_audit_of_a_student_asks_about_the_teacher_s_language_model(store, te
     found = {each.check: each for each in audit(student, cfg)}
     assert found["pretraining of the language model, of the teacher"].status == IS_UNKNOWN
     assert found["biases of the prompt ranker, of the teacher"].status == IS_NOT_CHECKED
-    assert found["memory of titles of items"].numbers or "different continuations" in found["memory of titles of items"].text
+    titles = found["memory of titles of items"]
+    assert titles.numbers or "different continuations" in titles.text

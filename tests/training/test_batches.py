@@ -156,5 +156,19 @@ def test_whole_users_come_with_their_histories_and_without_positives():
     assert WholeUserBatches(LISTS, 1, 0, lambda: 0).size == 1
 
 
+@pytest.mark.parametrize(("size", "users"), [(1, 1), (4, 1), (5, 1), (7, 2), (12, 3)])
+def test_a_batch_of_whole_users_has_as_many_as_have_its_interactions_in_the_mean(size, users):
+    # One user has four interactions: 1/4, 1, 5/4, 7/4 and 3 users, rounded, and at least one.
+    one = ItemLists(np.array([0, 0, 4]), np.arange(4, dtype=np.int32))
+    assert WholeUserBatches(one, size, 0, lambda: 0).size == users
+
+
+def test_lists_without_an_item_are_tables_of_no_columns():
+    nothing = TensorLists(ItemLists(np.array([0, 0, 0]), np.empty(0, dtype=np.int32)))
+    for rows, ends in (([0, 1], None), ([1], torch.tensor([0])), ([], None)):
+        items, mask = nothing.newest(torch.tensor(rows, dtype=torch.long), ends, 3)
+        assert items.shape == mask.shape == (len(rows), 0)
+
+
 def test_the_chunks_are_counted():
     assert len(EvaluationBatches(queries(), 1, 2)) == 2

@@ -72,18 +72,18 @@ def test_training_batches_are_those_of_the_settings(made, monkeypatch, settings,
     assert module.train_dataloader() == (*made_of, *order)
 
 
-def test_a_chunk_of_impressions_is_within_the_bound_for_the_longest_list(made, monkeypatch):
+@pytest.mark.parametrize(
+    ("lengths", "chunk"),
+    [([2, 5], 5), ([1, 1], 25), ([0, 0], 25), ([], 2)],  # of 25 scores; without a query, of all 10 items
+)
+def test_a_chunk_of_impressions_is_within_the_bound_for_the_longest_list(made, monkeypatch, lengths, chunk):
     monkeypatch.setattr(datamodule, "has_impressions", lambda split: True)
-    lengths, users = np.array([2, 5]), [0, 1]
 
     class Shown(list):
-        candidates = SimpleNamespace(lengths=lengths)
+        candidates = SimpleNamespace(lengths=np.array(lengths))
 
-    monkeypatch.setattr(datamodule, "stage_queries", lambda split, stage: Shown(users))
-    assert made.val_dataloader()[1] == 5  # 25 scores in lists of 5
-    users.clear()
-    lengths = lengths[:0]
-    assert made.val_dataloader()[1] == 2  # no query: in lists of all 10 items
+    monkeypatch.setattr(datamodule, "stage_queries", lambda split, stage: Shown(lengths))
+    assert made.val_dataloader()[1] == chunk
 
 
 def test_sequences_of_impressions_are_an_error(made, monkeypatch):

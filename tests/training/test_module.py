@@ -28,7 +28,10 @@ from recsys.training.teacher_lists import TeacherLists
 def test_users_scored_once_have_the_loss_and_gradients_of_a_row_for_each_positive():
     module = module_of(full_softmax)
     assert module.scores_users_once
+    score, own_items = module.recommender.score, []
+    module.recommender.score = lambda users, own, shared: own_items.append(own.shape) or score(users, own, shared)
     once = loss_and_gradients(module, BATCH.by_user())
+    assert own_items == [(3, 0)]  # positives have the scores of the row
     repeated = loss_and_gradients(module_of(sampled_softmax), BATCH)
     for own, expected in zip(once, repeated, strict=True):
         torch.testing.assert_close(own, expected)
@@ -102,7 +105,8 @@ def test_the_loss_of_a_share_of_a_batch_is_multiplied_by_its_weight():
     drawn = module.sampler.draw(BATCH, torch.Generator())
     assert module._batch_loss(BATCH, drawn).item() == 3.0
     assert module._batch_loss(replace(BATCH, weight=0.5), drawn).item() == 1.5
-    assert module.mean_loss.item() == (3.0 + 1.5) / 2
+    assert module._batch_loss(replace(BATCH, weight=2.0), drawn).item() == 6.0
+    assert module.mean_loss.item() == (3.0 + 1.5 + 6.0) / 3
 
 
 def test_the_mean_loss_before_the_first_step_is_zero():
@@ -209,6 +213,7 @@ def test_positives_are_marked_for_the_metrics_of_the_stage():
         module.validation_step(evaluation(), 0)
     scores, positives, query, items = module.stage_metrics["val"].values
     assert positives.nonzero().tolist() == [[0, 3]]
+    assert positives.dtype == torch.bool
     assert query.tolist() == [5, 6]
     assert items is None
     assert scores.isneginf().sum() == 3

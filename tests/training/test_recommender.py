@@ -70,6 +70,26 @@ def test_vectors_are_computed_for_the_items_of_the_batch_alone(model, users, mon
     assert idx.tolist() == sorted({*users.history.flatten().tolist(), *OWN.flatten().tolist(), *SHARED.tolist()})
 
 
+def test_no_vector_is_computed_for_a_history_that_is_not_read(users, monkeypatch):
+    features = ItemFeatures(CONTEXT, TextVectors(torch.randn(N_ITEMS, 5)))
+    computed = []
+    monkeypatch.setattr(features, "forward", lambda idx: computed.extend(idx.tolist()) or torch.zeros(len(idx), DIM))
+    Recommender(features, IdProfile(CONTEXT), CFRanker(CONTEXT)).score(users, OWN, SHARED)
+    assert computed == sorted({*OWN.flatten().tolist(), *SHARED.tolist()})
+
+
+@pytest.mark.parametrize("shared", [SHARED, None])
+def test_without_features_each_item_has_a_row_of_no_columns(users, shared):
+    model, found = Recommender(None, None, EASERanker(CONTEXT)), []
+    model.ranker.score = lambda side, items: found.append(items) or torch.zeros(items.rows.shape)
+    model.ranker.score_catalogue = lambda side, items: found.append(items) or torch.zeros(3, len(items.idx))
+    model.score(users, OWN, shared)
+    n_shared = 0 if shared is None else 3
+    assert found[0].table.shape == (9 + 6 + n_shared, 0)  # of the histories, their own items and the shared ones
+    assert found[0].vectors.shape == (3, 2, 0)
+    assert all(items.vectors.shape == (3, 0) for items in found[1:])
+
+
 @pytest.mark.parametrize(
     ("profile", "ranker", "traits"),  # reads_history, reads_user, knows_new_users
     [

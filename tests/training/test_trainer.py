@@ -1,5 +1,6 @@
 """The weights that a fit ends with."""
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,6 +37,13 @@ def test_the_best_weights_are_loaded_with_the_number_of_their_epochs(tmp_path):
     torch.save({"state_dict": best.state_dict(), "epoch": 2}, path)
     assert load_best(module, trainer_of(str(path))) == 3
     assert torch.equal(module.weight, best.weight)
+
+
+def test_a_checkpoint_of_other_objects_than_weights_is_not_read(tmp_path):
+    path = tmp_path / "best.ckpt"
+    torch.save({"state_dict": {}, "epoch": 2, "code": SimpleNamespace()}, path)
+    with pytest.raises(pickle.UnpicklingError):
+        load_best(nn.Linear(2, 1), trainer_of(str(path)))
 
 
 def test_without_a_checkpoint_the_last_weights_stay():

@@ -19,7 +19,7 @@ def held_out_parts(
         >>> held_out_parts(np.array([0, 2, 2, 3]), np.array([30, 0, 20, 10], dtype=np.uint64), 1 / 3, 1 / 3)
         array([0, 0, 1, 2], dtype=int8)
     """
-    occurring = np.flatnonzero(np.bincount(idx, minlength=len(hashes)))
+    occurring = np.flatnonzero(np.bincount(idx))
     drawn = occurring[np.argsort(hashes[occurring])]
     n_test, n_validation = round(len(drawn) * test_share), round(len(drawn) * validation_share)
     part = np.full(len(hashes), TRAIN_PART, dtype=np.int8)

@@ -93,7 +93,7 @@ def place_in_user(users: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.in
         >>> place_in_user(np.array([4, 4, 7]))
         (array([0, 1, 0]), array([2, 2, 1]))
     """
-    first = np.flatnonzero(np.r_[True, users[1:] != users[:-1]]) if len(users) else np.empty(0, dtype=np.int64)
+    first = np.flatnonzero(np.r_[True, users[1:] != users[:-1]][: len(users)])
     sizes = np.diff(np.r_[first, len(users)])
     return np.arange(len(users)) - np.repeat(first, sizes), np.repeat(sizes, sizes)
 
