@@ -57,7 +57,7 @@ def groups(
         dim: Width of the language model's vectors, which the random vectors have too; None for their default.
 
     Example:
-        >>> facts = Facts(9, False, False, False, 1.0, 3.0, days=0.0)
+        >>> facts = Facts(9, False, False, False, 3.0, days=0.0)
         >>> [group.name for group in groups(facts, ["encoder=bert"], "bert")]
         ['basis', 'text alone', 'text in EASE', 'TF-IDF', 'ALS']
     """

@@ -31,7 +31,7 @@ def choose_split(facts: Facts, problems: Problems, given: str | None = None) -> 
         given: The split that the user chose, if any.
 
     Example:
-        >>> facts = Facts(9, True, False, False, 1.0, 3.0, days=9.0)
+        >>> facts = Facts(9, True, False, False, 3.0, days=9.0)
         >>> choose_split(facts, lambda name: []).name, choose_split(facts, lambda name: ["small test"]).name
         ('temporal', 'user_temporal')
     """
