@@ -1,4 +1,4 @@
-"""The notebooks of docs/notebooks run from top to bottom, in an empty folder (`make test-all`)."""
+"""The notebooks of docs/notebooks run from top to bottom, in an empty folder (`make test-slow`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from full import only_full
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
@@ -24,7 +23,7 @@ def notebooks():
         sys.path.remove(str(ROOT / "docs"))
 
 
-@only_full
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path, notebooks, tmp_path, monkeypatch, cache_dir):
     monkeypatch.setenv("RECSYS_CACHE", str(cache_dir))

@@ -20,6 +20,7 @@ from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import headline
 from recsys.reports.formatting import interval, metric_name, number
 from recsys.reports.inference import Inference
+from recsys.reports.scores import ends_of
 from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
 from recsys.schema import ConfigError
@@ -104,7 +105,7 @@ class InteractiveComparison(Comparison):
         lines[0] += ", ".join(map(str, self.seeds))
         for row in self.rows[:MOST_LINES]:
             score = row.scores[metric]
-            lines.append(f"  {row.label}: {number(score.mean)} {interval(score.low, score.high)}".rstrip())
+            lines.append(f"  {row.label}: {number(score.mean)} {interval(*ends_of(score))}".rstrip())
         if len(self.rows) > MOST_LINES:
             lines.append(f"  and {len(self.rows) - MOST_LINES} more in .table")
         return "\n".join(lines)

@@ -1,9 +1,8 @@
 """Every encoder × profile × ranker that makes sense trains, is tested, recorded, and reopens the same.
 
-`make test` and `make test-slow` together make one whole run of each encoder, profile and ranker. Every profile takes
-one training step with two of the rankers, upon the encoders whose traits differ. `make test-all` takes the step with
-every ranker. It makes whole runs of all combinations that most runs are made of, and of as many others as it takes for
-every pair of choices to occur; with FULL_MATRIX=1 of all combinations.
+`make test` and `make test-slow` together make one whole run of each encoder, profile and ranker, and one training step
+for every pair of choices. `make test-all` makes whole runs of all combinations that most runs are made of, and of as
+many others as it takes for every pair of choices to occur; with FULL_MATRIX=1 of all combinations.
 """
 
 from __future__ import annotations
@@ -116,12 +115,13 @@ def with_a_new_choice(cells: list[Cell], places: Sequence[int] = (0, 1, 2)) -> l
 CHEAP_FIRST = sorted(CELLS, key=lambda cell: cell[0] not in BY_TRAITS)
 WHOLE_RUNS = CELLS if FULL or os.environ.get("FULL_MATRIX") else with_a_new_choice(CHEAP_FIRST)
 REFITTED = with_a_new_choice(CHEAP_FIRST, [2])  # before the test, as a run is by default
-ALL_STEPS = covering([cell for cell in TRIPLES if cell[0] in BY_TRAITS])
+BY_STEP = covering([cell for cell in TRIPLES if cell[0] in BY_TRAITS])
+STEPS = covering(TRIPLES, set(BY_STEP))  # every pair of choices occurs
 # Each profile with two of the rankers, and each ranker with several profiles: they meet in a vector of the user.
 TWO_RANKERS = {
     (profile, TRAINED[(n + shift) % len(TRAINED)]) for n, profile in enumerate(USED_PROFILES) for shift in (0, 1)
 }
-STEPS = ALL_STEPS if FULL else [cell for cell in ALL_STEPS if cell[1:] in TWO_RANKERS]
+QUICK_STEPS = [cell for cell in BY_STEP if cell[1:] in TWO_RANKERS]
 REFUSED = {
     "ignores": [
         *product(["none"], ["mean"], [*SOLVED, *OWN_VECTORS]),  # they have no use for a profile
@@ -174,10 +174,13 @@ def test_a_cell_trains(cell, small_data, tiny_decoder, cache_dir, tmp_path):
     assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize("cell", STEPS, ids=name)
-def test_a_cell_takes_a_step(cell, small_data, cache_dir):
+@pytest.mark.parametrize(
+    "cell", [pytest.param(cell, marks=[pytest.mark.slow] * (cell not in QUICK_STEPS)) for cell in STEPS], ids=name
+)
+def test_a_cell_takes_a_step(cell, small_data, tiny_decoder, cache_dir):
     steps = "batches.examples_per_loop_step=0"  # one by one, without a Trainer
-    cfg = recsys.compose([*small_data, *overrides(*cell), steps, f"paths.cache_dir={cache_dir}"])
+    tiny = [override for choice in cell for override in tiny_decoder.get(choice, [])]
+    cfg = recsys.compose([*small_data, *overrides(*cell), *tiny, steps, f"paths.cache_dir={cache_dir}"])
     check(cfg)
     split = load_split(cfg)
     module = assemble(cfg, split, text_features(cfg, split).vectors)
@@ -215,8 +218,8 @@ def test_every_choice_meets_every_other():
     assert {(profile, ranker) for _, profile, ranker in CELLS} >= set(product(USED_PROFILES, TRAINED))
     assert set().union(*map(pairs, CELLS)) >= set().union(*map(pairs, TRIPLES))
     assert len(CELLS) >= 140
-    assert {(profile, ranker) for _, profile, ranker in ALL_STEPS} == set(product(USED_PROFILES, TRAINED))
-    assert {cell[1] for cell in STEPS} == set(USED_PROFILES)
-    assert {cell[2] for cell in STEPS} == set(TRAINED)
+    assert set().union(*map(pairs, STEPS)) == set().union(*map(pairs, TRIPLES))
+    assert {cell[1] for cell in QUICK_STEPS} == set(USED_PROFILES)
+    assert {cell[2] for cell in QUICK_STEPS} == set(TRAINED)
     for place, group in enumerate(("encoder", "profile", "ranker")):
         assert {cell[place] for cell in WHOLE_RUNS} == set(choices(group)) - {"lists"}  # which needs a file
