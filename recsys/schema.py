@@ -73,14 +73,14 @@ class BusyError(RecsysError):
 
 
 @dataclass
-class Places:
-    """Known part of shared histories: a user's items are those before position `place` (B,) of history `row` (B,)."""
+class Positions:
+    """Known part of shared histories: the items before `position` (B,) of history `row` (B,)."""
 
     row: Tensor
-    place: Tensor
+    position: Tensor
 
-    def to(self, device: torch.device) -> Places:
-        return Places(self.row.to(device), self.place.to(device))
+    def to(self, device: torch.device) -> Positions:
+        return Positions(self.row.to(device), self.position.to(device))
 
 
 @dataclass
@@ -89,7 +89,7 @@ class UserBatch:
 
     `idx` is (B,); -1 means a user without an index (a new one). `history` is (B, L) item indices, padded
     with 0 where `history_mask` (B, L, bool) is False. `text` is (B, text_dim), the encoder's vectors of texts about
-    the users, for a profile that uses them, else None. With `places`, in training only, histories are (H, L) and
+    the users, for a profile that uses them, else None. With `positions`, in training only, histories are (H, L) and
     contain later items too, which the profile must mask.
     """
 
@@ -97,12 +97,12 @@ class UserBatch:
     history: Tensor
     history_mask: Tensor
     text: Tensor | None = None
-    places: Places | None = None
+    positions: Positions | None = None
 
     def to(self, device: torch.device) -> UserBatch:
         moved = self.idx.to(device), self.history.to(device), self.history_mask.to(device)
-        places = None if self.places is None else self.places.to(device)
-        return UserBatch(*moved, _move(self.text, device), places)
+        positions = None if self.positions is None else self.positions.to(device)
+        return UserBatch(*moved, _move(self.text, device), positions)
 
     def split(self, size: int) -> list[UserBatch]:
         """The same users in batches of `size`."""

@@ -20,7 +20,7 @@ class WarmEmbedding(nn.Embedding):
         trains_on_cold: Whether cold indices can occur in training; if not, training does not check for them.
 
     Attributes:
-        before_read: Set by an optimizer with late row updates, else None (see `recsys.optim.late_updates`).
+        before_read: Set by an optimizer with lazy row updates, else None (see `recsys.optim.lazy_updates`).
     """
 
     warm: Tensor

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from recsys.optim.deferred_updates import MissedSteps
-from recsys.optim.late_updates import LateRows
+from recsys.optim.lazy_updates import LazyRows
 from recsys.support.number_checks import check_number
 
 ROWS_AT_ONCE = 2**14  # rows of a chunk in an update of a whole table, which fit the processor's cache
@@ -21,8 +21,8 @@ class LazyAdam(torch.optim.Adam):
     """Adam or AdamW whose cost depends on the number of rows that a step reads, not on the size of their tables.
 
     Adam updates every row in every step, since moments of earlier gradients still move it. The updates of steps without
-    a gradient have a sum in closed form (`MissedSteps`). Between `begin_late_updates` and `end_late_updates` (see
-    `recsys.optim.late_updates`) a row therefore gets all its missed updates at once, when it is read next. Weights are
+    a gradient have a sum in closed form (`MissedSteps`). Between `begin_lazy_updates` and `end_lazy_updates` (see
+    `recsys.optim.lazy_updates`) a row therefore gets all its missed updates at once, when it is read next. Weights are
     those of torch's Adam except for rounding. `torch.optim.SparseAdam` is another algorithm: it skips missed updates.
 
     Otherwise it is bit for bit torch's fused Adam: outside these calls, for parameters that are no embedding, for small
@@ -58,12 +58,12 @@ class LazyAdam(torch.optim.Adam):
         options: dict[str, Any] = {"weight_decay": weight_decay, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, lr=lr, fused=fused, **options)
         self.lazy_max_fraction, self.lazy_min_elements = lazy_max_fraction, lazy_min_elements
-        self.tables: dict[LateRows, LazyTable] = {}
+        self.tables: dict[LazyRows, LazyTable] = {}
         self.register_state_dict_pre_hook(lambda _: self.catch_up())
 
-    def begin_late_updates(self, embeddings: Iterable[LateRows]) -> None:
-        """Update rows of large embeddings lazily until `end_late_updates`; states are saved up to date."""
-        self.end_late_updates()
+    def begin_lazy_updates(self, embeddings: Iterable[LazyRows]) -> None:
+        """Update rows of large embeddings lazily until `end_lazy_updates`; states are saved up to date."""
+        self.end_lazy_updates()
         groups = {weight: i for i, group in enumerate(self.param_groups) for weight in group["params"]}
         for embedding in embeddings:
             weight = embedding.weight
@@ -78,7 +78,7 @@ class LazyAdam(torch.optim.Adam):
         for table in self.tables.values():
             table.catch_up()
 
-    def end_late_updates(self) -> None:
+    def end_lazy_updates(self) -> None:
         """Apply all missed updates; further steps update all rows."""
         self.catch_up()
         for embedding, table in self.tables.items():

@@ -21,7 +21,7 @@ class Profile(nn.Module, ABC):
         reads_user: Whether it reads the user's index (`UserBatch.idx`).
         prompt: Template of the texts about users whose vectors it reads (`UserBatch.text`); None if it reads none.
         is_mean: Whether a user's vector is the mean of the vectors for histories of each single item.
-        learns_sequences: Whether it has `at_places`, so that it can be trained on many positions of a sequence at once.
+        learns_sequences: Whether it has `at_positions`, for training on many positions of a sequence at once.
         mask_share: Masking probability of the Cloze task; None for next-item training.
     """
 
@@ -42,8 +42,8 @@ class Profile(nn.Module, ABC):
             rows: (B, L) the row of `item_vectors` of each item in the history, oldest first; padding is 0.
         """
 
-    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        """User vectors (B, dim) at `users.places` of shared histories, `rows` (H, L).
+    def at_positions(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        """User vectors (B, dim) at `users.positions` of shared histories, `rows` (H, L).
 
         A vector does not depend on the item at its position nor, unless the profile has a `mask_share`, on later ones.
 

@@ -55,12 +55,12 @@ class BidirectionalProfile(Profile):
         steps = torch.arange(wider.shape[1], device=rows.device)
         return self._filled(item_vectors, wider, steps <= lengths.unsqueeze(1), every, lengths)
 
-    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        assert users.places is not None
-        return self._filled(item_vectors, rows, users.history_mask, users.places.row, users.places.place)
+    def at_positions(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        assert users.positions is not None
+        return self._filled(item_vectors, rows, users.history_mask, users.positions.row, users.positions.position)
 
     def _filled(self, item_vectors: Tensor, rows: Tensor, mask: Tensor, row: Tensor, place: Tensor) -> Tensor:
-        """Outputs (n, dim) at the masked positions: position `place` (n,) of history `row` (n,)."""
+        """Outputs (n, dim) at the masked positions: position `position` (n,) of history `row` (n,)."""
         steps = torch.arange(rows.shape[1], device=rows.device).clamp(max=self.positions.num_embeddings - 1)
         vectors = take_rows(item_vectors, rows).index_put((row, place), self.blank)
         states = self.layers(self.dropout(vectors + self.positions(steps)), src_key_padding_mask=~mask)

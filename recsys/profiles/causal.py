@@ -40,9 +40,9 @@ class CausalProfile(Profile):
         every = torch.arange(rows.shape[0], device=rows.device)
         return self._after(item_vectors, rows, every, users.history_mask.sum(dim=1))
 
-    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        assert users.places is not None
-        return self._after(item_vectors, rows[:, :-1], users.places.row, users.places.place)
+    def at_positions(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        assert users.positions is not None
+        return self._after(item_vectors, rows[:, :-1], users.positions.row, users.positions.position)
 
     def _after(self, item_vectors: Tensor, rows: Tensor, row: Tensor, n: Tensor) -> Tensor:
         """States (B, dim) after the first `n` (B,) items of histories `row` (B,), of all histories `rows` (H, L)."""

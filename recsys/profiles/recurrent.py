@@ -58,11 +58,11 @@ class RecurrentProfile(Profile):
         row, lengths = torch.arange(rows.shape[0], device=rows.device), users.history_mask.sum(dim=1)
         return self._after(users.idx, item_vectors, rows, row, lengths)
 
-    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        assert users.places is not None
-        row = users.places.row
+    def at_positions(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        assert users.positions is not None
+        row = users.positions.row
         owners = users.idx.new_zeros(len(rows)).index_copy(0, row, users.idx)
-        return self._after(owners, item_vectors, rows[:, :-1], row, users.places.place)
+        return self._after(owners, item_vectors, rows[:, :-1], row, users.positions.position)
 
     def _after(self, owners: Tensor, item_vectors: Tensor, rows: Tensor, row: Tensor, n: Tensor) -> Tensor:
         """Vectors (B, dim) after the first `n` (B,) items of histories `row` (B,), whose owners are (H,)."""

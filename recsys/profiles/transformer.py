@@ -58,15 +58,15 @@ class TransformerProfile(Profile):
         newest = (lengths - 1).clamp(min=0)
         return state_at(self.layers, self._inputs(item_vectors, rows, numbers), newest) * (lengths > 0).unsqueeze(1)
 
-    def at_places(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
-        assert users.places is not None
+    def at_positions(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
+        assert users.positions is not None
         if rows.shape[1] < 2:  # no position has an earlier item
             return item_vectors.new_zeros(len(users.idx), self.positions.embedding_dim)
         known = rows[:, :-1]
         steps = torch.arange(known.shape[1], device=rows.device)
         causal = steps.unsqueeze(0) > steps.unsqueeze(1)  # (L, L), True where a later item must not be seen
         states = self.layers(self._inputs(item_vectors, known, steps.expand(known.shape)), mask=causal, is_causal=True)
-        return after_each(states, users.places.row, users.places.place)
+        return after_each(states, users.positions.row, users.positions.position)
 
     def _inputs(self, item_vectors: Tensor, rows: Tensor, numbers: Tensor) -> Tensor:
         """Vectors (B, L, dim) of the items at their positions, whose numbers are (B, L)."""

@@ -152,7 +152,7 @@ class SequenceReader(Protocol):
     """A ranker that reads the newest `batches.max_history` items of a history in their order, as a profile does.
 
     Attributes:
-        learns_sequences: True: it scores positions in shared histories (`UserBatch.places`), which
+        learns_sequences: True: it scores positions in shared histories (`UserBatch.positions`), which
             `batches.train_history=sequence` trains on.
     """
 

@@ -76,8 +76,8 @@ class GenerativeRanker(Ranker, SequenceReader):
         self.widest = 4 * dim
 
     def score(self, users: UserSide, items: OwnItems) -> Tensor:
-        if users.batch.places is not None:
-            return self._score_at_places(users.batch, items.idx)
+        if users.batch.positions is not None:
+            return self._score_at_positions(users.batch, items.idx)
         at_once = max(1, NUMBERS_AT_ONCE // (self.widest * self.trie.depth * max(1, items.idx.shape[1])))
         if self.training:
             at_once = max(1, len(items.idx))
@@ -97,17 +97,17 @@ class GenerativeRanker(Ranker, SequenceReader):
         n_read = 1 + self.trie.depth * users.history_mask.sum(dim=1, keepdim=True)
         return memory, torch.arange(memory.shape[1], device=memory.device) >= n_read
 
-    def _score_at_places(self, users: UserBatch, idx: Tensor) -> Tensor:
+    def _score_at_positions(self, users: UserBatch, idx: Tensor) -> Tensor:
         """Scores (B, N) for positions in shared histories: all positions of a history (H, L) are decoded at once."""
-        assert users.places is not None
+        assert users.positions is not None
         shape, depth = users.history.shape, self.trie.depth
         own = idx.new_zeros(*shape, idx.shape[1])
-        own[users.places.row, users.places.place] = idx
+        own[users.positions.row, users.positions.position] = idx
         memory = self.model.encode(self.trie.codes[users.history])
         place = torch.arange(shape[1], device=idx.device).repeat_interleave(idx.shape[1] * depth)
         hidden = torch.arange(memory.shape[1], device=idx.device) > (depth * place).unsqueeze(1)
         scores = self._score_pairs(memory, None, hidden, own.flatten(1)).view(own.shape)
-        return scores[users.places.row, users.places.place]
+        return scores[users.positions.row, users.positions.position]
 
     def _score_pairs(self, memory: Tensor, padding: Tensor | None, hidden: Tensor | None, idx: Tensor) -> Tensor:
         """Scores (B, N) of items (B, N) after encoded histories (B, S, dim)."""

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from recsys import schema
-from recsys.optim.late_updates import begin_late_updates, end_late_updates
+from recsys.optim.lazy_updates import begin_lazy_updates, end_lazy_updates
 from recsys.optim.schedule import warm_up
 from recsys.rankers.base import Reconstructing
 from recsys.schema import EvaluationBatch, ModelContext, TrainBatch, UserBatch
@@ -134,7 +134,7 @@ class RecommenderModule(pl.LightningModule):
         self.generator = generator(self.device, self.seed, "negatives", self.current_epoch, self.global_rank)
         self.losses: list[Tensor] = []  # of the epoch's steps
         if not self.automatic_optimization:  # then only the module's own steps read weights during an epoch
-            begin_late_updates(self.optimizers(use_pl_optimizer=False), self.recommender)
+            begin_lazy_updates(self.optimizers(use_pl_optimizer=False), self.recommender)
 
     def training_step(self, batches: list[TrainBatch], batch_idx: int) -> Tensor | None:
         if self.scores_users_once:
@@ -153,7 +153,7 @@ class RecommenderModule(pl.LightningModule):
             for parameter in parameters:
                 parameter.grad = None
         if self.trainer.is_last_batch:
-            end_late_updates(optimizer.optimizer)
+            end_lazy_updates(optimizer.optimizer)
         return None
 
     @property

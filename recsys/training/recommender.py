@@ -86,7 +86,7 @@ class Recommender(nn.Module):
         """
         if self.profile is None:
             return UserSide(users, table.new_empty(len(users.idx), 0))
-        profile = self.profile if users.places is None else self.profile.at_places
+        profile = self.profile if users.positions is None else self.profile.at_positions
         return UserSide(users, profile(users, table, rows))
 
     def score(self, users: UserBatch, own: Tensor, shared: Tensor | None = None) -> tuple[Tensor, Tensor]:

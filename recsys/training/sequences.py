@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys.data.ragged import ItemLists
-from recsys.schema import Places, TrainBatch, UserBatch
+from recsys.schema import Positions, TrainBatch, UserBatch
 from recsys.training.seeds import generator
 from recsys.training.shuffled import ShuffledBatches
 
@@ -61,9 +61,11 @@ class SequenceBatches(ShuffledBatches):
         mask = steps < (end - first).unsqueeze(1)
         index = (first.unsqueeze(1) + steps).masked_fill(~mask, 0)
         history = self.values[index].masked_fill(~mask, 0)
-        row, place = (mask & (index >= self.starts[chosen].unsqueeze(1)) & self._learnt()[index]).nonzero(as_tuple=True)
-        users = UserBatch(self.owners[chosen][row], history, mask, places=Places(row, place))
-        return TrainBatch(users, history[row, place])
+        row, position = (mask & (index >= self.starts[chosen].unsqueeze(1)) & self._learnt()[index]).nonzero(
+            as_tuple=True
+        )
+        users = UserBatch(self.owners[chosen][row], history, mask, positions=Positions(row, position))
+        return TrainBatch(users, history[row, position])
 
     def _learnt(self) -> Tensor:
         """(n,) which train interactions are examples in this epoch: all, or those that are masked."""

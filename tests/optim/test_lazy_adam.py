@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from recsys.layers.embedding import WarmEmbedding
-from recsys.optim.late_updates import begin_late_updates, end_late_updates
 from recsys.optim.lazy_adam import LazyAdam
+from recsys.optim.lazy_updates import begin_lazy_updates, end_lazy_updates
 from recsys.optim.schedule import warm_up
 from recsys.schema import ConfigError
 
@@ -38,7 +38,7 @@ def lazy(model: Model, lr: float = 0.01, weight_decay: float = 0.0, decoupled: b
     optimizer = LazyAdam(
         model.parameters(), lr, weight_decay, decoupled, **{"lazy_max_fraction": 0.125, "lazy_min_elements": 0} | keys
     )
-    optimizer.begin_late_updates([model.table])
+    optimizer.begin_lazy_updates([model.table])
     return optimizer
 
 
@@ -204,23 +204,23 @@ def test_a_share_that_is_none_is_refused(share):
         lazy(Model(), lazy_max_fraction=share)
 
 
-def test_the_end_of_late_updates_leaves_an_ordinary_table():
+def test_the_end_of_lazy_updates_leaves_an_ordinary_table():
     ours, theirs = Model(), Model()
     optimizer = lazy(ours)
     train(ours, optimizer, range(30))
-    optimizer.end_late_updates()
+    optimizer.end_lazy_updates()
     train(theirs, eager(theirs), range(30))
     torch.testing.assert_close(ours.table.weight, theirs.table.weight, rtol=1e-9, atol=1e-9)
     assert ours.table.before_read is None
     assert not optimizer.tables
 
 
-def test_late_updates_may_begin_again():
+def test_lazy_updates_may_begin_again():
     ours, theirs = Model(), Model()
     optimizer = lazy(ours)
     for start in (0, 40, 80):
         train(ours, optimizer, range(start, start + 40))
-        optimizer.begin_late_updates([ours.table])
+        optimizer.begin_lazy_updates([ours.table])
     train(theirs, eager(theirs), range(120))
     torch.testing.assert_close(ours.table.weight, theirs.table.weight, rtol=1e-9, atol=1e-9)
 
@@ -238,12 +238,12 @@ def test_states_are_saved_without_missed_updates():
 
 def test_other_optimizers_and_models_are_left_as_they_are():
     model = Model()
-    begin_late_updates(eager(model), model)
+    begin_lazy_updates(eager(model), model)
     assert model.table.before_read is None
     optimizer = lazy(model)
-    begin_late_updates(optimizer, nn.Linear(2, 2))
+    begin_lazy_updates(optimizer, nn.Linear(2, 2))
     assert not optimizer.tables
-    begin_late_updates(optimizer, model)
+    begin_lazy_updates(optimizer, model)
     assert list(optimizer.tables) == [model.table]
-    end_late_updates(optimizer)
+    end_lazy_updates(optimizer)
     assert not optimizer.tables

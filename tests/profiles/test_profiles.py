@@ -11,7 +11,7 @@ from recsys.profiles.recurrent import RecurrentProfile
 from recsys.profiles.self_attention import SelfAttentionProfile
 from recsys.profiles.text import TextProfile
 from recsys.profiles.transformer import TransformerProfile
-from recsys.schema import ConfigError, Places
+from recsys.schema import ConfigError, Positions
 from recsys.testing.profile_contract import DIM, ProfileContract, batch_of, context
 
 
@@ -131,19 +131,19 @@ class TestBidirectionalProfile(ProfileContract):
 
     def test_a_blank_is_filled_from_both_sides_and_its_item_is_not_read(self, profile, items):
         batch = batch_of([[1, 2, 3, 4]], [0])
-        batch.places = Places(torch.tensor([0, 0]), torch.tensor([1, 3]))
-        expected = profile.at_places(batch, items, batch.history)
+        batch.positions = Positions(torch.tensor([0, 0]), torch.tensor([1, 3]))
+        expected = profile.at_positions(batch, items, batch.history)
         hidden = batch_of([[1, 9, 3, 8]], [0])
-        hidden.places = batch.places
-        assert torch.equal(profile.at_places(hidden, items, hidden.history), expected)
+        hidden.positions = batch.positions
+        assert torch.equal(profile.at_positions(hidden, items, hidden.history), expected)
         later = batch_of([[1, 2, 9, 4]], [0])
-        later.places = batch.places
-        assert not torch.allclose(profile.at_places(later, items, later.history)[0], expected[0])
+        later.positions = batch.positions
+        assert not torch.allclose(profile.at_positions(later, items, later.history)[0], expected[0])
 
     def test_serving_is_a_blank_after_the_history(self, profile, items):
         whole, served = batch_of([[1, 2, 3, 4]], [0]), batch_of([[1, 2, 3]], [0])
-        whole.places = Places(torch.tensor([0]), torch.tensor([3]))
-        expected = profile.at_places(whole, items, whole.history)
+        whole.positions = Positions(torch.tensor([0]), torch.tensor([3]))
+        expected = profile.at_positions(whole, items, whole.history)
         assert torch.allclose(profile(served, items, served.history), expected, atol=1e-6)
 
 

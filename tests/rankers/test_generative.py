@@ -4,7 +4,7 @@ import torch
 from recsys.layers.semantic_codes import SemanticCodes
 from recsys.rankers.base import OwnItems, UserSide
 from recsys.rankers.generative import GenerativeRanker
-from recsys.schema import ConfigError, Places, UserBatch
+from recsys.schema import ConfigError, Positions, UserBatch
 from recsys.testing.ranker_contract import N_ITEMS, RankerContract, catalogue, context, user_side
 
 CODES = SemanticCodes(n_levels=2, n_codes=3)  # at most 9 full codes for 30 items, so the extra code is needed
@@ -89,11 +89,13 @@ class TestGenerativeRanker(RankerContract):
     def test_positions_of_a_sequence_are_scored_as_histories_before_them(self, ranker):
         history = torch.tensor([[3, 8, 1, 7], [5, 6, 0, 0]])
         mask = torch.tensor([[True] * 4, [True, True, False, False]])
-        places = Places(torch.tensor([0, 0, 1, 0]), torch.tensor([0, 3, 1, 1]))
+        positions = Positions(torch.tensor([0, 0, 1, 0]), torch.tensor([0, 3, 1, 1]))
         idx = torch.tensor([[4, 2], [7, 9], [6, 0], [8, 8]])
-        together = UserSide(UserBatch(torch.tensor([0, 0, 1, 0]), history, mask, places=places), torch.empty(4, 0))
+        together = UserSide(
+            UserBatch(torch.tensor([0, 0, 1, 0]), history, mask, positions=positions), torch.empty(4, 0)
+        )
         found = ranker.score(together, OwnItems(idx, torch.empty(0), idx))
-        for row, (of, place) in enumerate(zip(places.row, places.place, strict=True)):
+        for row, (of, place) in enumerate(zip(positions.row, positions.position, strict=True)):
             before = UserBatch(torch.tensor([0]), history[of : of + 1, :place], mask[of : of + 1, :place])
             own = OwnItems(idx[row : row + 1], torch.empty(0), idx[row : row + 1])
             expected = ranker.score(UserSide(before, torch.empty(1, 0)), own)

@@ -1,8 +1,8 @@
 """Every encoder × profile × ranker that makes sense trains, is tested, recorded, and reopens the same.
 
 `make test` and `make test-slow` together make one whole run of each encoder, profile and ranker, and one training step
-for every pair of choices. `make test-all` makes whole runs of all combinations that most runs are made of, and of as
-many others as it takes for every pair of choices to occur; with FULL_MATRIX=1 of all combinations.
+for every pair of choices. `make test-all` takes the step with all triples. It makes whole runs of all combinations that
+most runs are made of, and of as many others as it takes for every pair to occur; with FULL_MATRIX=1 of all of them.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ CHEAP_FIRST = sorted(CELLS, key=lambda cell: cell[0] not in BY_TRAITS)
 WHOLE_RUNS = CELLS if FULL or os.environ.get("FULL_MATRIX") else with_a_new_choice(CHEAP_FIRST)
 REFITTED = with_a_new_choice(CHEAP_FIRST, [2])  # before the test, as a run is by default
 BY_STEP = covering([cell for cell in TRIPLES if cell[0] in BY_TRAITS])
-STEPS = covering(TRIPLES, set(BY_STEP))  # every pair of choices occurs
+STEPS = TRIPLES if FULL else covering(TRIPLES, set(BY_STEP))  # every pair of choices occurs
 # Each profile with two of the rankers, and each ranker with several profiles: they meet in a vector of the user.
 TWO_RANKERS = {
     (profile, TRAINED[(n + shift) % len(TRAINED)]) for n, profile in enumerate(USED_PROFILES) for shift in (0, 1)

@@ -70,10 +70,10 @@ class LateSGD(torch.optim.SGD):
         super().__init__(parameters, lr=0.5)
         self.calls = calls
 
-    def begin_late_updates(self, embeddings):
+    def begin_lazy_updates(self, embeddings):
         self.calls.append([type(part) for part in embeddings])
 
-    def end_late_updates(self):
+    def end_lazy_updates(self):
         self.calls.append("end")
 
     def step(self, closure=None):

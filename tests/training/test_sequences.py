@@ -32,8 +32,8 @@ def told(batches):
     """(user, positive, items before it in the sequence) of each example."""
     found = []
     for batch in (batch for block in batches for batch in block):
-        at = batch.users.places
-        for user, positive, row, place in zip(batch.users.idx, batch.positives, at.row, at.place, strict=True):
+        at = batch.users.positions
+        for user, positive, row, place in zip(batch.users.idx, batch.positives, at.row, at.position, strict=True):
             found.append((int(user), int(positive), batch.users.history[row, :place].tolist()))
     return sorted(found)
 
