@@ -15,8 +15,8 @@ class ModelAnswer:
 
     Attributes:
         text: The answer.
-        prompt_tokens: That the model read; None where a server does not tell.
-        completion_tokens: That it wrote; None likewise.
+        prompt_tokens: Number of tokens of the prompt; None if the server does not report it.
+        completion_tokens: Number of tokens of the answer; None if the server does not report it.
     """
 
     text: str
@@ -30,12 +30,12 @@ class AnswerStore(KeyedStore):
     columns = ("answer TEXT NOT NULL", "prompt_tokens INTEGER", "completion_tokens INTEGER")
 
     def add(self, prompts: Iterable[str], attempt: int, answers: Iterable[ModelAnswer]) -> None:
-        """Keep the answers to prompts, of the attempt of that number from 0."""
+        """Store the answers to prompts for an attempt (from 0)."""
         pairs = zip(prompts, answers, strict=True)
         self.put([(_key(p, attempt), a.text, a.prompt_tokens, a.completion_tokens) for p, a in pairs])
 
     def find(self, prompts: Sequence[str], attempt: int) -> dict[str, ModelAnswer]:
-        """The answers to those prompts that are there."""
+        """The stored answers, by prompt."""
         by_key = {_key(prompt, attempt): prompt for prompt in prompts}
         return {by_key[key]: ModelAnswer(*values) for key, *values in self.rows(list(by_key))}
 

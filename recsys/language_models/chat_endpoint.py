@@ -19,8 +19,8 @@ from recsys.support.mapping_checks import mapping_of
 from recsys.support.number_checks import check_number, check_whole
 
 _BYTES_PER_TOKEN = 2  # at least, of texts in Latin letters: estimates are upper bounds there
-_RETRY_TEMPERATURE = 0.7  # of a further attempt, where the first one is greedy
-_TOKENS_OF_CHAT = 32  # that a chat template adds, at most
+_RETRY_TEMPERATURE = 0.7  # of further attempts after a greedy one
+_TOKENS_OF_CHAT = 32  # largest number that a chat template adds
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Question:
     Attributes:
         prompt: The message of the user.
         attempt: From 0.
-        row: Its place in the command.
+        row: Its row in the command's prompts.
     """
 
     prompt: str
@@ -68,19 +68,19 @@ class ChatGenerator:
     """Sends prompts to /v1/chat/completions in concurrent requests; each answer is kept as soon as it is there.
 
     Args:
-        url: Of the server, up to and with the version, as in http://localhost:8000/v1.
-        model: Its name at the server.
-        revision: Which weights the server has, as you know it; for the identity alone.
-        max_new_tokens: Of an answer, as max_tokens; servers cut longer ones.
-        temperature: Of sampling; 0 for greedy answers, whose further attempts have 0.7.
-        seed: Of sampling, where the server knows it; None sends none.
-        parameters: Further ones of each request, such as {top_p: 0.9}, sent as they are.
-        n_concurrent: Requests at the same time.
-        requests_per_minute: At most; None for no limit.
+        url: URL of the server with the version, as in http://localhost:8000/v1.
+        model: Name of the model at the server.
+        revision: Version of the server's weights, for the identity only.
+        max_new_tokens: Largest number of tokens of an answer, sent as max_tokens.
+        temperature: Sampling temperature; 0 for greedy answers, whose further attempts have 0.7.
+        seed: Sampling seed, if the server supports it; None sends none.
+        parameters: Further parameters of each request, such as {top_p: 0.9}, sent unchanged.
+        n_concurrent: Number of requests at the same time.
+        requests_per_minute: Largest number of requests per minute; None for no limit.
         timeout: Seconds of silence after which a request is repeated.
-        max_attempts: Of a request that fails.
+        max_attempts: Number of attempts of a request.
         first_wait: Seconds before the second attempt; doubled before each further one.
-        max_wait: Seconds before an attempt at most; a server that asks for more ends the command.
+        max_wait: Largest number of seconds before an attempt; a longer Retry-After ends the command.
         api_key_variable: The environment variable that holds the key; None sends no key.
 
     Raises:

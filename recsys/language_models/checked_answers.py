@@ -1,4 +1,4 @@
-"""Checked answers to many prompts: from the cache, or asked for, and asked again where they fail the check."""
+"""Checked answers to many prompts, from the cache or from a model; answers that fail the check are requested again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from recsys.language_models.answer_store import AnswerStore, ModelAnswer, spent
 from recsys.language_models.token_budget import TokenBudget
 
-# Takes the rows of prompts and their answers, as soon as they are there.
+# Receives the rows of prompts and their answers.
 Keep = Callable[[Sequence[int], Sequence[ModelAnswer]], None]
 
 
@@ -43,14 +43,14 @@ class Generator(Protocol):
 
 @dataclass
 class Answers:
-    """Checked answers, and what they took.
+    """Checked answers and their cost.
 
     Attributes:
-        checked: By prompt, what the check made of its answer; without the prompts of which no attempt passed.
-        prompt_tokens: Of all calls, those in the cache included.
-        completion_tokens: Likewise.
-        n_calls: Calls in all, those in the cache included.
-        n_new_calls: Calls that were made just now.
+        checked: Results of the check by prompt; prompts without a passing attempt are missing.
+        prompt_tokens: Tokens of the prompts of all calls, cached ones included.
+        completion_tokens: Tokens of the answers of all calls.
+        n_calls: Number of calls, cached ones included.
+        n_new_calls: Number of calls that were not cached.
     """
 
     checked: dict[str, Any] = field(default_factory=dict)
@@ -75,15 +75,15 @@ def answer_all(
     max_attempts: int = 3,
     done: Callable[[int], object] = int,
 ) -> Answers:
-    """Answers to the distinct prompts, each attempt kept as soon as it is there.
+    """Answers to the distinct prompts; each attempt is stored at once.
 
     Args:
-        generator: Open, where there is something to ask.
-        prompts: Equal ones are asked once.
-        check: Turns an answer into the result; None means that it is refused and asked again.
-        store: Of the generator's answers.
-        budget: For all calls, those in the cache included.
-        max_attempts: Of one prompt.
+        generator: The model; it must be open unless all answers are stored.
+        prompts: The prompts; equal ones are sent once.
+        check: Turns an answer into a result; None if the answer fails and is requested again.
+        store: Store of the generator's answers.
+        budget: Budget of all calls, cached ones included.
+        max_attempts: Number of attempts of one prompt.
         done: Called with the number of prompts that are finished.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Requests at the same time, of which every answer that is paid is kept."""
+"""Concurrent requests; every answer that is paid for is kept."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def ask_all(
     Where one fails, no further one begins, and the answers to those under way are kept before the error is raised.
 
     Args:
-        requests: Any number.
+        requests: The requests.
         ask: Sends one; raises StoppedError once `stop` is set.
         keep: Takes a request and its answer.
-        n_concurrent: Requests at the same time.
-        stop: Set where one fails.
+        n_concurrent: Number of requests at the same time.
+        stop: Set when a request fails.
     """
 
     def ask_or_stop(request: Request) -> Answered:

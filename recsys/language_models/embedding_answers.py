@@ -1,4 +1,4 @@
-"""What a server answers on /v1/embeddings, checked."""
+"""Checked answers of /v1/embeddings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EmbeddingAnswer:
 
     Attributes:
         vectors: (n_texts, dim) float32, finite, in the order of the texts.
-        tokens: That the server counted; None where it does not tell.
+        tokens: Number of tokens by the server's count; None if it does not report it.
     """
 
     vectors: NDArray[np.float32]

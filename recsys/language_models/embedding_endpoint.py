@@ -16,7 +16,7 @@ class EmbeddingEndpoint(HttpEndpoint[Sequence[str], EmbeddingAnswer]):
     """A server that gives vectors of texts; see `HttpEndpoint`.
 
     Attributes:
-        dimensions: Width that the server is asked for; None for the model's own.
+        dimensions: Requested width of the vectors; None for the model's own.
         encoding_format: "base64" or "float"; an answer in the other format is read, too.
     """
 

@@ -24,7 +24,7 @@ from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
 VERSION = 1  # raised when the same model and prompt give another answer
-RETRY_TEMPERATURE = 0.7  # of a further attempt, where the first one is greedy
+RETRY_TEMPERATURE = 0.7  # of further attempts after a greedy one
 
 
 class LocalGenerator(CausalLM):

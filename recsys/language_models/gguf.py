@@ -91,7 +91,7 @@ def _convert(path: Path, folder: Path) -> None:
 
     from recsys.language_models.loading import quiet
 
-    with quiet(), redirect_stderr(StringIO()), torch.random.fork_rng():  # a progress bar that knows no better
+    with quiet(), redirect_stderr(StringIO()), torch.random.fork_rng():  # hides a progress bar
         source: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True}
         tokenizer = AutoTokenizer.from_pretrained(path.parent, **source)
         model = AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **source)

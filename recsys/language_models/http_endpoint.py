@@ -1,4 +1,4 @@
-"""A client of any OpenAI-compatible server: repeated requests, a pace, and a key that is in no message."""
+"""A client of any OpenAI-compatible server: repeated requests, a pace, and a key that no message shows."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ Answered = TypeVar("Answered")
 
 
 class BadAnswer(Exception):
-    """An answer that is wrong in a way that another attempt may mend; the message says what is wrong."""
+    """A wrong answer that another attempt may correct; the message names the fault."""
 
 
 class EndpointError(RecsysError):
-    """A server that does not answer a request; the message says what it answered instead."""
+    """A server did not answer a request as expected; the message has its answer."""
 
 
 class StoppedError(Exception):
-    """A request that was given up since another one failed."""
+    """A request was cancelled because another one failed."""
 
 
 class _Failure(Exception):
@@ -50,19 +50,19 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
     """A server; threads may share it.
 
     Attributes:
-        url: Up to and with the version, as in http://localhost:8000/v1.
-        model: Its name at the server.
+        url: URL with the version, as in http://localhost:8000/v1.
+        model: Name of the model at the server.
         api_key_variable: The environment variable that holds the key; None sends no key.
         timeout: Seconds of silence after which an attempt has failed.
-        backoff: Between attempts.
-        pace: Of all requests.
-        n_concurrent: Requests under way at the same time, however many threads ask.
+        backoff: Waiting times between attempts.
+        pace: Limits the rate of all requests.
+        n_concurrent: Number of requests at the same time, for any number of threads.
         stop: Ends the waiting of all threads.
-        attempts: How many there were so far, by what they came to.
+        attempts: Number of attempts so far, by outcome.
         group: The configuration's node that asks for it, for messages.
-        path: Of the service, after the version.
-        gives: What answers are, for messages.
-        keys: Keys to check where a request is refused, for messages.
+        path: Path of the service after the version.
+        gives: Name of the answers, for messages.
+        keys: Configuration keys to check if the server rejects a request, for messages.
     """
 
     group: ClassVar[str]
@@ -132,14 +132,14 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
                 return answer
         raise EndpointError(
             f"{self.url} gave no {self.gives} in {self.backoff.max_attempts} attempts; the last answer: {reason}. "
-            f"Other {self.gives} are kept: the same command goes on there."
+            f"Other {self.gives} are kept: the same command continues from there."
         )
 
     def _pause(self, failure: _Failure, attempt: int) -> None:
         if failure.asked is not None and failure.asked > self.backoff.max_wait:
             raise EndpointError(
                 f"{self.url} asks to wait {failure.asked:.0f} s ({failure}), which is longer than "
-                f"{self.group}.max_wait={self.backoff.max_wait:g}. The same command goes on later."
+                f"{self.group}.max_wait={self.backoff.max_wait:g}. The same command continues later."
             )
         seconds = self.backoff.wait(attempt) if failure.asked is None else failure.asked
         if failure.holds_all:

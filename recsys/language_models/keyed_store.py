@@ -19,12 +19,12 @@ _AT_ONCE = 500  # keys of one query
 
 
 class KeyedStore:
-    """One table of sqlite, written answer by answer, so that a killed command pays for nothing twice.
+    """One table of sqlite, written answer by answer, so that a killed command repeats no call.
 
     A damaged file is renamed, with a warning, and a new one begun.
 
     Args:
-        path: Of the file; None keeps the table in memory.
+        path: Path of the file; None keeps the table in memory.
 
     Attributes:
         table: Its name.
@@ -65,13 +65,13 @@ class KeyedStore:
         return database
 
     def put(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Keep rows, each a key and the values of `columns`; a row of the same key is replaced."""
+        """Store rows, each a key and the values of `columns`; a row of the same key is replaced."""
         marks = ", ".join("?" * (1 + len(self.columns)))
         with self._lock, self._naming(), self._database:
             self._database.executemany(f"INSERT OR REPLACE INTO {self.table} VALUES ({marks})", rows)
 
     def rows(self, keys: Sequence[bytes]) -> Iterator[tuple[Any, ...]]:
-        """The rows of those keys that are there."""
+        """The stored rows of these keys."""
         for start in range(0, len(keys), _AT_ONCE):
             own = keys[start : start + _AT_ONCE]
             marks = ", ".join("?" * len(own))

@@ -21,9 +21,9 @@ from recsys.support.mapping_checks import mapping_of
 from recsys.support.number_checks import check_whole
 
 CHAT, COMPLETIONS = "chat", "completions"
-AROUND = " \t\n▁Ġ.:()[]*\"'"  # of a token, without influence on which label it is
+AROUND = " \t\n▁Ġ.:()[]*\"'"  # characters around a token that are ignored when it is compared with a label
 MISSING = 1.0  # how far a label that the server does not list is below the least probable token of its list
-MOST = 20  # log-probabilities that OpenAI gives
+MOST = 20  # largest number of log-probabilities that OpenAI gives
 
 
 class _ChatLabels(ChatServer):
@@ -57,19 +57,19 @@ class LabelEndpoint(ChatGenerator):
     Answers are kept on disk by server, model, parameters and prompt, so that no request is paid twice.
 
     Args:
-        url: Of the server, up to and with the version, as in http://localhost:8000/v1.
-        model: Its name at the server.
-        revision: Which weights the server has, as you know it; for the identity alone.
+        url: URL of the server with the version, as in http://localhost:8000/v1.
+        model: Name of the model at the server.
+        revision: Version of the server's weights, for the identity only.
         api: "chat" sends the prompt as a message, "completions" as a text to be continued.
-        top_logprobs: Log-probabilities that are asked for; OpenAI gives 20 at most.
-        parameters: Further ones of each request, sent as they are.
-        budget: For all calls of a run, those in the cache included; None for no limit.
-        n_concurrent: Requests at the same time.
-        requests_per_minute: At most; None for no limit.
+        top_logprobs: Number of requested log-probabilities; OpenAI gives 20 at most.
+        parameters: Further parameters of each request, sent unchanged.
+        budget: Budget of all calls of a run, cached ones included; None for no limit.
+        n_concurrent: Number of requests at the same time.
+        requests_per_minute: Largest number of requests per minute; None for no limit.
         timeout: Seconds of silence after which a request is repeated.
-        max_attempts: Of a request that fails.
+        max_attempts: Number of attempts of a request.
         first_wait: Seconds before the second attempt; doubled before each further one.
-        max_wait: Seconds before an attempt at most; a server that asks for more ends the run.
+        max_wait: Largest number of seconds before an attempt; a longer Retry-After ends the run.
         api_key_variable: The environment variable that holds the key; None sends no key.
 
     Raises:

@@ -47,13 +47,13 @@ class LabelExamples:
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """How long and in which batches a model is trained.
+    """Epochs, batches and seed of the training.
 
     Attributes:
         max_epochs: Epochs at most.
         patience: Training stops after this many epochs without a lower validation loss.
         batch_tokens: Tokens of a step, padding included.
-        seed: Of the order of batches, and of dropout.
+        seed: Seed of the order of batches and of dropout.
     """
 
     max_epochs: int
@@ -103,8 +103,8 @@ class LabelTrainer:
         model: A causal language model of transformers.
         groups: Parameters with their learning rates, for AdamW; `warmup_steps` is optional.
         labels: (L,) label tokens.
-        settings: Epochs and batches.
-        path: Of the saved progress.
+        settings: Epochs, batches and seed.
+        path: Path of the saved progress.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a causal language model remembers: does it complete texts better than chance?"""
+"""Memorisation by a causal language model: whether it completes texts better than chance."""
 
 from __future__ import annotations
 

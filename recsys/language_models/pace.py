@@ -1,4 +1,4 @@
-"""When requests to a server may begin, and how long to wait before one is repeated."""
+"""Rate limits of requests to a server, and waiting times before repeated attempts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Pace:
     """Lets requests of all threads begin at most so many a minute, and none while the server asks to wait.
 
     Args:
-        per_minute: Requests; None for no limit.
-        clock: Seconds.
+        per_minute: Requests per minute; None for no limit.
+        clock: Returns seconds.
     """
 
     def __init__(self, per_minute: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,7 +32,7 @@ class Pace:
             return start - now
 
     def hold(self, seconds: float) -> None:
-        """Let no request begin for so long."""
+        """Let no request begin for this number of seconds."""
         with self._lock:
             self._next = max(self._next, self._clock() + seconds)
 
@@ -42,9 +42,9 @@ class Backoff:
     """Exponential waiting times.
 
     Attributes:
-        max_attempts: Of one request, the first included.
+        max_attempts: Number of attempts of one request, the first included.
         first_wait: Seconds before the second attempt, about; doubled before each further one.
-        max_wait: Seconds before any attempt at most.
+        max_wait: Largest number of seconds before an attempt.
     """
 
     max_attempts: int = 6
@@ -52,7 +52,7 @@ class Backoff:
     max_wait: float = 60.0
 
     def wait(self, attempt: int) -> float:
-        """Seconds after failure number `attempt` (from 0): a half to the whole, at random, so that threads part."""
+        """Seconds after failure number `attempt` (from 0), jittered by half, so that threads do not retry together."""
         whole = min(self.max_wait, self.first_wait * 2.0**attempt)
         return whole * random.Random().uniform(0.5, 1.0)
 

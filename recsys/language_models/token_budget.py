@@ -10,20 +10,20 @@ from recsys.support.number_checks import check_number, check_whole
 
 
 class BudgetError(RecsysError):
-    """The budget is used up; what is paid is kept."""
+    """The budget is used up; finished answers are kept."""
 
 
 @dataclass
 class TokenBudget:
-    """What may be spent, and what was; threads may share it.
+    """Limits and sums of tokens and money; threads may share it.
 
     A call reserves its largest possible cost before it is sent, so that concurrent calls cannot exceed the budget.
 
     Attributes:
-        max_tokens: Read and written tokens at most; None for no limit.
-        max_cost: Money at most, in the currency of the prices; None for no limit.
-        price_per_million_prompt_tokens: Of what the model reads.
-        price_per_million_completion_tokens: Of what the model writes.
+        max_tokens: Largest number of tokens of prompts and answers; None for no limit.
+        max_cost: Largest amount of money, in the currency of the prices; None for no limit.
+        price_per_million_prompt_tokens: Price of a million tokens of prompts.
+        price_per_million_completion_tokens: Price of a million tokens of answers.
 
     Raises:
         ConfigError: If a limit or a price is impossible, or there is a `max_cost` without prices.
@@ -73,7 +73,7 @@ class TokenBudget:
             if over:
                 raise BudgetError(
                     f"the next call could exceed {' and '.join(over)}; {self.prompt_tokens + self.completion_tokens:,} "
-                    "tokens are spent, and their answers are kept: the same command with a larger budget goes on there."
+                    "tokens are spent, and their answers are kept: the same command with a larger budget continues."
                 )
             self._reserved.append((prompt_tokens, completion_tokens))
 
