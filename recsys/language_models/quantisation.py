@@ -17,7 +17,7 @@ def check_bits(key: str, bits: int | None) -> None:
     Raises:
         ConfigError: If so.
     """
-    if isinstance(bits, bool) or bits not in PRECISIONS:
+    if isinstance(bits, bool) or bits not in (None, 8, 4):
         raise ConfigError(f"{key} is {bits!r}; expected 8, 4 or null.")
     if bits is not None and find_spec("bitsandbytes") is None:
         raise ConfigError(f'{key}={bits} needs the package bitsandbytes: pip install "recsys-experiments[quantised]".')
@@ -27,7 +27,8 @@ def quantised(bits: int | None, device: str) -> dict[str, Any]:
     """Arguments of `from_pretrained` that load linear layers with so many bits a weight; empty for float32.
 
     8 bits: int8, with outlier dimensions in float16 (Dettmers et al., "LLM.int8()", NeurIPS 2022). 4 bits: NF4,
-    multiplied in float32 (Dettmers et al., "QLoRA", NeurIPS 2023).
+    multiplied in float32 (Dettmers et al., "QLoRA", NeurIPS 2023). With 8 bits the rest of a batch has an influence,
+    since outlier dimensions are found for the whole batch.
     """
     if bits is None:
         return {}

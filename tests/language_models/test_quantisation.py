@@ -49,7 +49,7 @@ def test_answers_are_repeated_and_kept_apart_from_those_in_float32(folder, bits)
 
 
 def test_other_numbers_of_bits_are_errors():
-    for bits in (3, 16, True, "8"):
+    for bits in (3, 16, True, "8", [8]):
         with pytest.raises(ConfigError, match=r"ranker\.language_model\.bits is .*; expected 8, 4 or null"):
             CausalLM(bits=bits)
 
