@@ -129,7 +129,7 @@ class MetricSuite:
                 known = ", ".join(self.metrics)
                 raise ConfigError(f"{key} has {text!r}; expected names out of ({known}), with a cut-off as in ndcg@10.")
             if name in chosen and (not at or chosen[name] is None):
-                raise ConfigError(f"{key} has {name} without a cut-off, and again; a stage computes either.")
+                raise ConfigError(f"{key} has {name} twice, once without a cut-off: leave one of them out.")
             chosen[name] = [*(chosen.get(name) or []), int(cut)] if at else None
         return chosen
 
