@@ -13,6 +13,7 @@ from recsys.experiment.record_fields import choice_of, label
 from recsys.experiment.teacher import TEACHER, teacher_identity, teacher_of
 from recsys.schema import WRITTEN
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
+from recsys.tracking.results_changes import code_of_changes
 from recsys.tracking.run_id import LISTS, run_id, targets
 
 _hashed: dict[str, dict[str, Any]] = {}  # code and contents by run id: files may change while a run is being made
@@ -45,7 +46,8 @@ def _components(cfg: DictConfig, settings: dict[str, Any]) -> dict[str, Any]:
     teacher = teacher_of(cfg)
     if teacher is not None:
         contents[TEACHER] = teacher_identity(teacher)
-    code = {"recsys": __version__, **code_of_names(targets(settings)), **code_of_object(encoder)}
+    own = {**code_of_names(targets(settings)), **code_of_object(encoder)}
+    code = {"recsys": __version__, **code_of_changes(settings), **own}
     return {"code": code, "contents": contents}
 
 

@@ -64,7 +64,8 @@ class Record:
         epochs: Epochs trained until validation stopped the training; None for a ranker that is not trained by epochs.
         peak_memory_mb: Peak resident memory in MB.
         parameters: Numbers of weights, `trainable` and `total`.
-        code: The package's release, and a hash of each module outside the package that a component comes from.
+        code: The package's release, changes of it that moved this configuration's results, and a hash of each module
+            outside the package that a component comes from.
         contents: Identities of the encoder and the language model, with hashes of the weights that they read.
         encoding: The encoder's report on the texts: coverage, truncated texts, weights.
         ranking: Measured biases of the ranker; empty for most.

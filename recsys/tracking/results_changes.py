@@ -1,0 +1,36 @@
+"""Changes of recsys that move the results of some configurations only, so that only their runs are made again.
+
+A change that moves the results of most configurations raises `schema.RESULTS_VERSION` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from recsys.tracking.run_id import flatten
+
+BEFORE, AFTER = "before", "after"  # in the `code` of a run
+
+# By name, and then by config key: patterns of values. A change moved the results where each key has such a value.
+CHANGES: dict[str, dict[str, tuple[str, ...]]] = {}
+
+
+def code_of_changes(config: Mapping[str, Any]) -> dict[str, str]:
+    """An entry for a record's `code` for each change that moved the results of a configuration.
+
+    Example:
+        >>> code_of_changes({"ranker": {"_target_": "recsys.rankers.popularity.PopularityRanker"}})
+        {}
+    """
+    values = {key: str(value) for key, value in flatten(config)}
+    return {
+        f"recsys, {name}": AFTER
+        for name, patterns in CHANGES.items()
+        if all(_fits(values, *each) for each in patterns.items())
+    }
+
+
+def _fits(values: Mapping[str, str], key: str, patterns: tuple[str, ...]) -> bool:
+    return key in values and any(fnmatchcase(values[key], pattern) for pattern in patterns)
