@@ -67,7 +67,8 @@ class TransitionGraphRanker(HistoryRanker, Fittable):
         if train.has_text:
             texts = torch.from_numpy(train.text_vectors)
             texts = texts if self.vectors.is_identity else processed_texts(train, self.vectors)
-            self.texts.copy_(torch.nn.functional.normalize(texts, dim=1))
+            # A truncated text is narrower than the buffer; further zeros do not change a cosine.
+            self.texts.zero_()[:, : texts.shape[1]] = torch.nn.functional.normalize(texts, dim=1)
 
     def score_histories(self, users: UserBatch) -> Tensor:
         known = multi_hot(users, self.n_items)

@@ -110,6 +110,16 @@ def test_texts_are_post_processed():
     assert not torch.allclose(white.texts, plain.texts, atol=1e-2)
 
 
+@pytest.mark.parametrize("truncate", [1, 3])
+def test_truncated_texts_are_compared_in_their_first_dimensions(truncate):
+    part = interactions()
+    vectors = part.text_vectors[:, :truncate].astype(float)
+    vectors -= vectors[np.bincount(part.items, minlength=N) > 0].mean(axis=0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    texts = ranker_of(part, vectors=PostProcessing(truncate=truncate)).texts
+    assert np.allclose(texts @ texts.T, vectors @ vectors.T, atol=1e-5)
+
+
 class TestTransitionGraphRanker(RankerContract):
     def make(self):
         sizes = context()
