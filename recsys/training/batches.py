@@ -96,7 +96,16 @@ class TrainBatches(ShuffledBatches):
     def _histories(self, positives: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
         ends = self.before[chosen] if self.only_before else None
         history, mask = self.history.newest(self.rows[chosen], ends, self.max_history)
-        return history, mask & (history != positives.unsqueeze(1))
+        return _closed_up(history, mask & (history != positives.unsqueeze(1)))
+
+
+def _closed_up(history: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Histories (B, L) with only the items that are `kept`, in their order, and their mask; padding is at the right.
+
+    A profile that reads an order counts items from the left, so a gap would hide the newest item and show a later one.
+    """
+    mask = torch.arange(history.shape[1]) < kept.sum(dim=1, keepdim=True)
+    return torch.zeros_like(history).masked_scatter_(mask, history.masked_select(kept)), mask
 
 
 class WholeUserBatches(ShuffledBatches):

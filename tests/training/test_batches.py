@@ -43,6 +43,13 @@ def test_others_is_the_history_without_the_positive():
     assert histories_by_positive(batches()) == {5: [6, 7], 6: [5, 7], 7: [5, 6], 8: []}
 
 
+def test_a_history_has_no_gap_where_the_positive_was():
+    (batch,) = batches().make([torch.tensor([1, 0, 3])])
+    assert batch.users.history.tolist() == [[5, 7, 0], [6, 7, 0], [0, 0, 0]]
+    assert batch.users.history_mask.sum(dim=1).tolist() == [2, 2, 0]
+    assert batch.users.history_mask[:2].tolist() == [[True, True, False]] * 2
+
+
 def test_before_is_what_came_earlier():
     assert histories_by_positive(batches(history="before")) == {5: [], 6: [5], 7: [5, 6], 8: []}
 
@@ -141,7 +148,7 @@ def test_impressions_bring_what_was_shown_and_the_history_before_it():
     (batch,) = TrainBatches(given, 2, 5, "others", None, 0, lambda: 0).make([torch.tensor([0, 1])])
     assert batch.shown.tolist() == [[1, 2], [3, 0]]
     assert batch.shown_mask.tolist() == [[True, True], [True, False]]
-    assert batch.users.history.tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert batch.users.history.tolist() == [[5, 6, 0], [8, 0, 0]]  # an earlier click on the positive is left out
 
 
 def test_whole_users_come_with_their_histories_and_without_positives():

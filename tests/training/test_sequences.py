@@ -8,12 +8,14 @@ from recsys.data.ragged import ItemLists
 from recsys.experiment.rehearsal import rehearse
 from recsys.features.item_features import ItemFeatures
 from recsys.finetuning.base import TextVectors
+from recsys.profiles.bidirectional import BidirectionalProfile
+from recsys.profiles.bsarec import BSARecProfile
 from recsys.profiles.hstu import HSTUProfile
 from recsys.profiles.ligr import LiGRProfile
 from recsys.profiles.recurrent import RecurrentProfile
 from recsys.profiles.transformer import TransformerProfile
 from recsys.rankers.dot import DotRanker
-from recsys.schema import ConfigError, ModelContext
+from recsys.schema import ConfigError, ModelContext, UserBatch
 from recsys.training.batches import TrainBatches
 from recsys.training.losses import sampled_softmax
 from recsys.training.recommender import Recommender
@@ -108,6 +110,18 @@ def test_a_sequence_at_once_has_the_loss_of_its_examples_one_by_one(make):
     (one, gradients), (other, further) = loss_and_gradient(alone), loss_and_gradient(together)
     assert torch.isclose(one, other, atol=1e-6)
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(gradients, further, strict=True))
+
+
+@pytest.mark.parametrize("make", [*SEQUENTIAL, TransformerProfile, BSARecProfile, BidirectionalProfile])
+def test_all_others_as_the_history_read_the_newest_and_never_the_positive(make):
+    context = ModelContext(8, torch.ones(4, dtype=torch.bool), torch.ones(N_ITEMS, dtype=torch.int64))
+    rows, before = np.array([0]), np.array([2])
+    examples = Examples(rows, np.array([7]), LISTS, rows, before)
+    (batch,) = TrainBatches(examples, 1, 5, "others", None, 0, lambda: 0).make([torch.tensor([0])])
+    profile, vectors = make(context).eval(), torch.randn(N_ITEMS, 8)
+    alone = UserBatch(torch.tensor([0]), torch.tensor([[5, 6, 8, 9]]), torch.ones(1, 4, dtype=torch.bool))
+    found = profile(batch.users, vectors, batch.users.history)
+    assert torch.allclose(found, profile(alone, vectors, alone.history), atol=1e-5)
 
 
 @pytest.mark.parametrize("profile", ["mean", "transformer", "bsarec"])
