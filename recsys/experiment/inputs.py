@@ -203,8 +203,12 @@ def text_rows(split: Split) -> csr_matrix | None:
 
 
 def _encoding_key(cfg: DictConfig, split: Split) -> str:
-    """Everything that vectors of texts depend on: the texts, the train items that are fitted on, and the encoder."""
-    return f"{_hash_of(split.dataset.items)} {_mask_hash(split.warm_items)} {_key(cfg.encoder)}"
+    """Everything that vectors of texts depend on: the texts, the train items that are fitted on, and the encoder.
+
+    The encoder's identity has the content of its files, which may change while their paths stay the same.
+    """
+    content = build("encoder", cfg.encoder).identity()
+    return f"{_hash_of(split.dataset.items)} {_mask_hash(split.warm_items)} {_key(cfg.encoder)} {content}"
 
 
 def _mask_hash(mask: NDArray[np.bool_]) -> str:

@@ -7,6 +7,7 @@ import shutil
 import weakref
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import recsys
@@ -69,6 +70,14 @@ def test_text_features_follow_the_warm_items_and_not_the_number_of_rows(compose)
     rows = text_rows(split)
     assert text_rows(split.subsample_train(0.5)) is rows  # evaluation looks at the whole split
     assert text_rows(one) is not rows
+
+
+def test_text_features_follow_the_content_of_a_file_of_vectors(compose, tmp_path):
+    ids = load_split(compose()).dataset.items["item_id"].to_list()
+    for value in (1.0, 2.0):
+        chosen = recsys.save_vectors(tmp_path / "v.safetensors", np.full((len(ids), 3), value), ids)
+        cfg = compose(*chosen)
+        assert (text_features(cfg, load_split(cfg)).vectors == value).all()
 
 
 def test_user_texts_follow_all_that_is_known(compose):
