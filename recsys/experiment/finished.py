@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from recsys.config.compose import build
 from recsys.config.trust import recorded
 from recsys.schema import WRITTEN, ConfigError
 from recsys.tracking.checksums import check_intact
@@ -84,6 +85,15 @@ class Run:
                 "run again."
             )
 
+    def _check_encoder(self) -> None:
+        """Raise an error for files of vectors or weights that have changed since the run."""
+        expected = self.record.contents.get("encoder_content")
+        if expected is not None and _hashes(build("encoder", self.cfg.encoder).identity()) != _hashes(expected):
+            raise ConfigError(
+                f"encoder={self.record.choices.get('encoder')}: its file of vectors or weights has changed since run "
+                f"{self.record.run_id} was made. Make the run again."
+            )
+
     @cached_property
     def model(self) -> Recommender:
         """The model with the weights that were tested, in evaluation mode.
@@ -99,11 +109,26 @@ class Run:
         return model
 
     def new_module(self) -> RecommenderModule:
-        """A module with the tested model's architecture and untrained weights."""
+        """A module with the tested model's architecture and untrained weights.
+
+        Raises:
+            ConfigError: If a file of the encoder has changed since the run: weights belong to the vectors of before.
+        """
         from recsys.experiment.build import assemble
         from recsys.experiment.inputs import text_features
 
+        self._check_encoder()
         return assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors)
+
+
+def _hashes(identity: Any) -> list[str]:
+    """The hashes of files in an encoder's identity, at any depth."""
+    if isinstance(identity, list):
+        return [found for part in identity for found in _hashes(part)]
+    if not isinstance(identity, dict):
+        return []
+    own = [str(value) for key, value in identity.items() if key.endswith("sha256")]
+    return own + _hashes(list(identity.values()))
 
 
 def finished_run(name: str, runs_dir: str | Path) -> Run:
