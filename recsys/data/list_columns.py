@@ -90,8 +90,10 @@ def id_texts(column: pl.Series, place: str) -> pl.Series:
     """
     if column.dtype.is_nested():
         raise DataError(f"{place}: column {column.name!r} is {column.dtype}; expected one id in each row.")
+    if column.dtype.is_float():
+        column = column.fill_nan(None)  # as pandas writes a missing id
     if column.dtype.is_float() and (column.drop_nulls() == column.drop_nulls().round()).all():
-        column = column.cast(pl.Int64)
+        column = column.cast(pl.Int64, strict=False)
     ids = column.cast(pl.String)
     missing = ids.is_null() | (ids == "").fill_null(True)
     if missing.any():

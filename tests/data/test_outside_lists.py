@@ -108,6 +108,12 @@ def test_a_malformed_file_is_refused(content, message, tmp_path):
         read(content, tmp_path)
 
 
+def test_a_missing_id_of_pandas_is_refused(tmp_path):
+    frame = pl.DataFrame({"user": [7.0, float("nan")], "item": ["a", "b"]})
+    with pytest.raises(DataError, match="row 2 has no user; expected an id"):
+        read(frame, tmp_path, ".parquet")
+
+
 def test_a_missing_file_and_a_missing_column_are_named(tmp_path):
     with pytest.raises(DataError, match=r"there is no file .*absent\.csv"):
         ListFile(str(tmp_path / "absent.csv")).identity()
