@@ -39,7 +39,7 @@ def describe_lists(cfg: DictConfig, ranker: Any, split: Split) -> tuple[dict[str
 
 def _of_test(ranker: Any, split: Split) -> dict[str, int]:
     """Numbers of tested users, of those without a list, and of listed items that they had before the test."""
-    tested = np.unique(split.targets(schema.TEST)[schema.USER].to_numpy())
+    tested = np.unique(split.targets(schema.TEST)[schema.USER].to_numpy()).astype(np.int64)  # for keys of pairs
     offsets, items = ranker.offsets.cpu().numpy(), ranker.items.cpu().numpy()
     lengths = np.diff(offsets)
     masked, n_items = masked_items(split, schema.TEST), split.dataset.n_items
