@@ -71,10 +71,11 @@ class SLIMRanker(ItemItemRanker):
         else:
             columns, similarities = Similarity().most_similar(of_items, self.n_neighbors)
         candidates = torch.from_numpy(columns)
-        shared = gram.gather(1, candidates).masked_fill(torch.from_numpy(similarities <= 0), -torch.inf)
+        shared = gram.gather(1, candidates).masked_fill(torch.from_numpy(similarities == 0), -torch.inf)
         shared, order = shared.sort(dim=1, descending=True, stable=True)
         # Without texts, all products are ≥ 0, so a candidate that shares at most λ users always has weight 0.
-        least = 0.0 if train.has_text else self.l1
+        # With texts, one with a negative product may have a weight, as it can correct an error of others.
+        least = -torch.inf if train.has_text else self.l1
         return _columns(*self._solve(gram, candidates.gather(1, order), shared, least))
 
     def _solve(self, gram: Tensor, candidates: Tensor, shared: Tensor, least: float) -> tuple[Tensor, Tensor]:

@@ -83,9 +83,11 @@ class TestSLIMRankerWithText(ClosedFormContract):
     def new(self):
         return SLIMRanker(context(), n_neighbors=20, l1=0.1, l2=1.0, text_weight=2.0)
 
-    def test_it_equals_scikit_learn_on_interactions_and_texts(self, ranker):
+    @pytest.mark.parametrize("n_neighbors", [20, 30])
+    def test_it_equals_scikit_learn_on_interactions_and_texts(self, n_neighbors):
+        ranker = SLIMRanker(context(), n_neighbors, l1=0.1, l2=1.0, text_weight=2.0)
         rows = np.concatenate([dense(), np.sqrt(2.0) * processed(0.0).T])
-        candidates, expected = nearest_only(cosine(rows.T), 20) > 0, np.zeros((30, 30))
+        candidates, expected = nearest_only(cosine(rows.T), n_neighbors) != 0, np.zeros((30, 30))
         settings = {"fit_intercept": False, "positive": True, "tol": 1e-9, "max_iter": 100_000}
         oracle = ElasticNet(alpha=1.1 / len(rows), l1_ratio=0.1 / 1.1, **settings)
         for item in range(30):
@@ -93,6 +95,7 @@ class TestSLIMRankerWithText(ClosedFormContract):
             expected[others, item] = oracle.fit(rows[:, others], rows[:, item]).coef_
         assert np.allclose(ranker.fitted_weights(train(5)).toarray(), expected, atol=1e-3)
         assert expected[:, 29].any()  # nobody knows the last item
+        assert ((rows.T @ rows < 0) & (expected > 0.01)).any()  # a weight in spite of a negative product
 
 
 @pytest.mark.parametrize(("key", "value"), [("n_neighbors", 0), ("l1", -1.0), ("l2", -0.1), ("text_weight", -1.0)])
