@@ -63,6 +63,11 @@ class ItemFeatures(nn.Module):
         if self.projection is None and self.ids is None and not self.has_other_parts:
             raise ConfigError("Items have no features: encoder=none gives no text vectors and features.ids is false.")
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether an item's vector depends on its text, so that an item without train interactions has one."""
+        return self.text.dim > 0 or self.has_other_parts
+
     def forward(self, idx: Tensor) -> Tensor:
         """Vectors (n, dim) of the items `idx` (n,)."""
         text = None if self.projection is None else self.projection(self.text(idx))

@@ -24,10 +24,10 @@ def check_serves_new_items(served: Served) -> None:
     Raises:
         ConfigError: If the model does not read the items' texts.
     """
-    if served.model.features is None or served.text_vectors.shape[1] == 0:
-        ranker, encoder = (served.run.cfg.choices[group] for group in ("ranker", "encoder"))
+    if served.model.features is None or not served.model.features.reads_text:
+        chosen = " ".join(f"{group}={served.run.cfg.choices[group]}" for group in ("ranker", "features", "encoder"))
         raise ConfigError(
-            f"items=… needs a run whose model reads an item's text; this one has ranker={ranker} encoder={encoder}, "
+            f"items=… needs a run whose model reads an item's text; this one has {chosen}, "
             "which represents only the items that it was trained on. "
             "Use a run with ranker=dot, mlp or cf and encoder=bert (or tfidf, gpt2)."
         )

@@ -46,10 +46,14 @@ def check_serves_new_users(served: Served, by_text: bool) -> None:
             f"text=… needs a run whose model reads texts; ranker={ranker} represents only the items that it "
             "was trained on. Use a run with ranker=dot, mlp or cf, or name items by history=[item ids]."
         )
-    if by_text and (not served.model.knows_new_users or served.text_vectors.shape[1] == 0):
+    by_profile, features = served.model.user_prompt is not None, served.model.features
+    reads_text = by_profile or (features is not None and features.reads_text)
+    if by_text and not (served.model.knows_new_users and reads_text):
+        option = served.run.cfg.choices.features
         raise ConfigError(
-            f"text=… needs a run with a text encoder and a profile of the history; this one has encoder={encoder} "
-            f"profile={profile}. Use a run with encoder=bert (or tfidf, gpt2), or name items by history=[item ids]."
+            f"text=… needs a run that reads texts and has a profile of the history; this one has encoder={encoder} "
+            f"features={option} profile={profile}. Use a run with encoder=bert (or tfidf, gpt2), or name items by "
+            "history=[item ids]."
         )
 
 

@@ -12,6 +12,7 @@ from recsys.encoders.none import NoneEncoder
 from recsys.schema import ConfigError, RecsysError
 from recsys.serving import new_texts
 from recsys.serving.model import serve
+from recsys.serving.new_items import check_serves_new_items
 from recsys.serving.new_texts import check_serves_new_users, nearest, with_items, with_text
 from recsys.serving.ranking import rank
 from recsys.serving.users import known_users, new_user
@@ -75,11 +76,20 @@ def test_models_that_know_nothing_of_a_new_user_say_so(run_of):
         check_serves_new_users(by_id, by_text=False)
     without_text = serve(run_of("encoder=none", "ranker=cf", "profile=mean"))
     check_serves_new_users(without_text, by_text=False)
-    with pytest.raises(ConfigError, match=r"this one has encoder=none profile=mean. Use a run with encoder=bert"):
+    with pytest.raises(ConfigError, match=r"encoder=none features=\w+ profile=mean. Use a run with encoder=bert"):
         check_serves_new_users(without_text, by_text=True)
     by_graph = serve(run_of("ranker=lightgcn"))
     with pytest.raises(ConfigError, match=r"ranker=lightgcn, which learns"):
         check_serves_new_users(by_graph, by_text=False)
+
+
+def test_ids_that_begin_as_texts_do_not_read_texts(run_of):
+    served = serve(run_of("encoder=tfidf", "features=ids", "features.dim=8", "ranker=dot", "profile=mean"))
+    check_serves_new_users(served, by_text=False)
+    with pytest.raises(ConfigError, match=r"this one has encoder=tfidf features=ids profile=mean"):
+        check_serves_new_users(served, by_text=True)
+    with pytest.raises(ConfigError, match=r"ranker=dot features=ids encoder=tfidf, which represents only the items"):
+        check_serves_new_items(served)
 
 
 def test_neighbours_of_known_items_say_nothing_of_words(run_of):
