@@ -14,7 +14,30 @@ from recsys.tracking.run_id import flatten
 BEFORE, AFTER = "before", "after"  # in the `code` of a run
 
 # By name, and then by config key: patterns of values. A change moved the results where each key has such a value.
-CHANGES: dict[str, dict[str, tuple[str, ...]]] = {}
+CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
+    "histories without gaps": {
+        "batches.train_history": ("others",),
+        "profile._target_": tuple(
+            f"recsys.profiles.{name}.*"
+            for name in (
+                "transformer",
+                "recurrent",
+                "bidirectional",
+                "ligr",
+                "hstu",
+                "bsarec",
+                "attention",
+                "self_attention",
+            )
+        ),
+    },
+    "means of texts": {
+        "encoder._target_": ("*",),
+        "ranker._target_": tuple(
+            f"recsys.rankers.{name}.*" for name in ("ease", "slim", "itemknn", "transition_graph")
+        ),
+    },
+}
 
 
 def code_of_changes(config: Mapping[str, Any]) -> dict[str, str]:

@@ -30,17 +30,26 @@ class TensorLists:
         # One entry more, so that an index past the end of an empty table is still valid (and masked).
         self.values = torch.from_numpy(np.append(lists.values, np.int32(0)))
 
-    def newest(self, rows: Tensor, ends: Tensor | None, length: int) -> tuple[Tensor, Tensor]:
+    def newest(
+        self, rows: Tensor, ends: Tensor | None, length: int, without: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The newest `length` items of each list of `rows` (B,) before position `ends` (B,), with their mask, (B, L).
 
         L is the longest row of the batch, at most `length`. `ends=None` is the whole list. Padding is at the right.
+        The item at position `without` (B,) is left out if it is among them.
         """
         start = self.offsets[rows]
         sizes = self.offsets[rows + 1] - start if ends is None else ends
         width = sizes.clamp(max=length)
+        first, skipped = start + sizes - width, torch.full_like(start, len(self.values))
+        if without is not None:
+            is_in = without >= sizes - width
+            width, skipped = width - is_in.long(), torch.where(is_in, start + without, skipped)
         columns = torch.arange(int(width.max()) if len(width) else 0)
         mask = columns < width.unsqueeze(1)
-        place = (start + sizes - width).unsqueeze(1) + columns
+        place = first.unsqueeze(1) + columns
+        if without is not None:
+            place += place >= skipped.unsqueeze(1)
         return self.values[place.masked_fill(~mask, 0)].long().masked_fill(~mask, 0), mask
 
 
@@ -94,9 +103,11 @@ class TrainBatches(ShuffledBatches):
         return TrainBatch(users, positives, *self.shown.newest(self.rows[chosen], None, len(self.shown.values)))
 
     def _histories(self, positives: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        ends = self.before[chosen] if self.only_before else None
-        history, mask = self.history.newest(self.rows[chosen], ends, self.max_history)
-        return _closed_up(history, mask & (history != positives.unsqueeze(1)))
+        rows, before = self.rows[chosen], self.before[chosen]
+        cut = {"ends": before} if self.only_before else {"ends": None, "without": before}
+        history, mask = self.history.newest(rows, length=self.max_history, **cut)
+        is_positive = mask & (history == positives.unsqueeze(1))  # only where a user has an item repeatedly
+        return _closed_up(history, mask & ~is_positive) if is_positive.any() else (history, mask)
 
 
 def _closed_up(history: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:

@@ -45,9 +45,16 @@ def test_others_is_the_history_without_the_positive():
 
 def test_a_history_has_no_gap_where_the_positive_was():
     (batch,) = batches().make([torch.tensor([1, 0, 3])])
-    assert batch.users.history.tolist() == [[5, 7, 0], [6, 7, 0], [0, 0, 0]]
-    assert batch.users.history_mask.sum(dim=1).tolist() == [2, 2, 0]
-    assert batch.users.history_mask[:2].tolist() == [[True, True, False]] * 2
+    assert batch.users.history.tolist() == [[5, 7], [6, 7], [0, 0]]
+    assert batch.users.history_mask.tolist() == [[True, True], [True, True], [False, False]]
+
+
+def test_a_positive_that_a_user_has_repeatedly_leaves_no_gap():
+    users, items = np.zeros(5, dtype=np.int64), np.array([5, 6, 5, 7, 5])
+    examples = Examples(users, items, ItemLists.from_pairs(users, items, 1), users, np.arange(5))
+    (batch,) = TrainBatches(examples, 5, 4, "others", None, 0, lambda: 0).make([torch.arange(5)])
+    assert batch.users.history.tolist() == [[6, 7, 0, 0], [5, 7, 5, 0], [6, 7, 0, 0], [6, 5, 5, 0], [6, 7, 0, 0]]
+    assert batch.users.history_mask.sum(dim=1).tolist() == [2, 3, 2, 3, 2]
 
 
 def test_before_is_what_came_earlier():
