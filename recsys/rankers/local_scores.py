@@ -11,6 +11,7 @@ from recsys.language_models.continuations import log_odds, mean_log_likelihood, 
 from recsys.language_models.label_training import letter_scores
 from recsys.rankers.list_prompts import ListTokens
 from recsys.rankers.prompts import PromptTokens
+from recsys.schema import ConfigError
 
 ANSWERS = [" yes", " no"]
 
@@ -52,5 +53,18 @@ class LocalScores:
 
 
 def yes_no(language_model: CausalLM) -> list[int]:
-    """The first tokens of the answers yes and no."""
-    return [ids[0] for ids in language_model.tokens(ANSWERS)]
+    """The first tokens by which the answers yes and no differ.
+
+    Some tokenizers, such as that of Llama 2, begin both answers with the same token of white space.
+
+    Raises:
+        ConfigError: If one answer is the beginning of the other.
+    """
+    pairs = zip(*language_model.tokens(ANSWERS), strict=False)
+    differing = next(([yes, no] for yes, no in pairs if yes != no), None)
+    if differing is None:
+        raise ConfigError(
+            f"ranker.score=yes_no: the tokenizer of {language_model.weights} has the same tokens for yes and no. Use "
+            "another language model."
+        )
+    return differing
