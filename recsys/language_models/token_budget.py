@@ -79,10 +79,11 @@ class TokenBudget:
 
     def settle(self, reserved: tuple[int, int], spent: tuple[int, int] | None) -> None:
         """Give a reservation back, and count what the call did cost; None for a call without an answer."""
-        with self._lock:
+        prompt_tokens, completion_tokens = spent or (0, 0)
+        with self._lock:  # in one step: another thread's reservation must see one of the two
             self._reserved.remove(reserved)
-        if spent is not None:
-            self.spend(*spent)
+            self.prompt_tokens += prompt_tokens
+            self.completion_tokens += completion_tokens
 
     def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Count the tokens of a call."""

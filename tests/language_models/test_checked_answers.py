@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -97,6 +98,28 @@ def test_costs_by_hand():
         budget.reserve(2, 1)
     budget.settle((4, 4), None)
     budget.reserve(2, 1)
+
+
+def test_no_call_is_reserved_between_the_end_of_a_reservation_and_its_count():
+    budget, refused = TokenBudget(max_tokens=10), []
+    budget.reserve(5, 5)
+
+    class Lock:
+        """Each time that it is released, another thread is first to reserve tokens."""
+
+        def __enter__(self):
+            budget._lock = threading.Lock()
+
+        def __exit__(self, *raised):
+            with pytest.raises(BudgetError):
+                budget.reserve(1, 0)
+            refused.append(1)
+            budget._lock = self
+
+    budget._lock = Lock()
+    budget.settle((5, 5), (5, 5))
+    assert refused
+    assert (budget.prompt_tokens, budget.completion_tokens) == (5, 5)
 
 
 @pytest.mark.parametrize("wrong", [{"max_tokens": -1}, {"max_cost": 1.0}, {"max_tokens": float("nan")}])
