@@ -15,6 +15,7 @@ from recsys.language_models.answer_store import AnswerStore, ModelAnswer
 from recsys.language_models.chat_endpoint import ChatGenerator, ChatServer, Question, read_body, tokens_of
 from recsys.language_models.checked_answers import Answers, answer_all, answer_store
 from recsys.language_models.http_endpoint import BadAnswer, EndpointError
+from recsys.language_models.keyed_store import key_of
 from recsys.language_models.token_budget import TokenBudget
 from recsys.schema import ConfigError
 from recsys.support.mapping_checks import mapping_of
@@ -107,6 +108,7 @@ class LabelEndpoint(ChatGenerator):
         )  # fmt: skip
         self.api, self.budget, self.answers = api, budget or TokenBudget(), Answers()
         self._store: AnswerStore | None = None
+        self._counted: set[bytes] = set()  # hashes of the prompts whose answers are counted
 
     def identity(self) -> dict[str, Any]:
         """Everything that scores depend on, except the prompt, as far as a client knows it."""
@@ -133,14 +135,23 @@ class LabelEndpoint(ChatGenerator):
         """
         if self._store is None:
             self._store = answer_store(self, None)
-        made = answer_all(self, prompts, json.loads, self._store, self.budget, max_attempts=1)
+        keys = {prompt: key_of(prompt) for prompt in prompts}
+        # A prompt of an earlier batch, such as that of a user whose biases are measured, was one call.
+        counted = [prompt for prompt, key in keys.items() if key in self._counted]
+        others = [prompt for prompt, key in keys.items() if key not in self._counted]
+        made = answer_all(self, others, json.loads, self._store, self.budget, max_attempts=1)
+        self._counted.update(keys.values())
         for count in ("n_calls", "n_new_calls", "prompt_tokens", "completion_tokens"):
             setattr(self.answers, count, getattr(self.answers, count) + getattr(made, count))
-        found = {prompt: label_scores(listed, labels) for prompt, listed in made.checked.items()}
+        earlier = {prompt: json.loads(answer.text) for prompt, answer in self._store.find(counted, 0).items()}
+        found = {prompt: label_scores(listed, labels) for prompt, listed in (made.checked | earlier).items()}
         return torch.tensor([found[prompt] for prompt in prompts]).reshape(len(prompts), len(labels))
 
     def spent(self) -> dict[str, Any]:
-        """Calls and tokens so far, those in the cache included, and their cost where prices are known."""
+        """Calls and tokens of all prompts so far, each once, and their cost where prices are known.
+
+        Answers in the cache count, too.
+        """
         cost = {} if self.budget.cost is None else {"cost": self.budget.cost}
         made = self.answers
         tokens = {"prompt_tokens": made.prompt_tokens, "completion_tokens": made.completion_tokens}

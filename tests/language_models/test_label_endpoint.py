@@ -63,6 +63,21 @@ def test_answers_are_paid_once(server, tmp_path):
     assert (again.answers.n_calls, again.answers.n_new_calls) == (2, 0)
 
 
+def test_prompts_of_earlier_batches_are_counted_once(server, tmp_path):
+    n = new(server).count_tokens(["third"]) + 1
+    asked = new(server, tmp_path, budget=TokenBudget(2 * 2 + n, None, 100.0, 1000.0), n_concurrent=1)
+    first = asked.log_probabilities(PROMPTS, ["A", "B"])
+    for _ in range(9):
+        assert torch.equal(asked.log_probabilities(PROMPTS, ["A", "B"]), first)
+    assert torch.equal(asked.log_probabilities(["third", *PROMPTS], ["A", "B"])[1:], first)
+    assert asked.spent() == {
+        "calls": 3,
+        "prompt_tokens": 3,
+        "completion_tokens": 3,
+        "cost": pytest.approx((3 * 100 + 3 * 1000) / 1e6),
+    }
+
+
 def test_a_budget_ends_it_and_what_is_paid_is_kept(server, tmp_path):
     small = new(server).count_tokens(["first"]) + 1
     with pytest.raises(BudgetError, match="max_tokens"):
