@@ -119,10 +119,10 @@ class ChatGenerator:
         }.items():
             check_number(f"{self.group}.{name}", value, above=0, optional=name == "requests_per_minute")
         check_number(f"{self.group}.first_wait", first_wait, at_least=0)
-        self.max_new_tokens = max_new_tokens
         further = mapping_of(f"{self.group}.parameters", parameters, "{top_p: 0.9}")
         sent: dict[str, Any] = {"max_tokens": max_new_tokens, "temperature": temperature, **further}
         sent |= {} if seed is None else {"seed": seed}
+        self.max_new_tokens = _largest_answer(sent, max_new_tokens)
         backoff, pace = Backoff(max_attempts, first_wait, max_wait), Pace(requests_per_minute)
         url = url.rstrip("/")
         connection = api_key_variable, timeout, backoff, pace, n_concurrent
@@ -219,6 +219,14 @@ def tokens_of(usage: Any, key: str) -> int | None:
     """A number of tokens in an answer's `usage`; None where it is missing or no number."""
     found = usage.get(key) if isinstance(usage, dict) else None
     return found if type(found) is int and found >= 0 else None
+
+
+def _largest_answer(sent: dict[str, Any], max_new_tokens: int) -> int:
+    """The largest number of tokens of an answer, which `parameters` may change; a budget reserves so many."""
+    limits = [sent[key] for key in ("max_tokens", "max_completion_tokens") if sent.get(key) is not None]
+    for key in ("max_tokens", "max_completion_tokens", "n"):
+        check_whole(f"language_model.parameters.{key}", sent.get(key), 1, optional=True)
+    return max(limits, default=max_new_tokens) * (sent.get("n") or 1)
 
 
 def _estimate(prompt: str) -> int:

@@ -72,6 +72,23 @@ def test_a_budget_is_not_exceeded_by_concurrent_requests(server, tmp_path):
     assert ask(server, tmp_path, max_new_tokens=10).n_new_calls == 6 - paid
 
 
+@pytest.mark.parametrize(
+    ("parameters", "n_tokens"),
+    [
+        ({"max_tokens": 50}, 50),
+        ({"max_tokens": None, "max_completion_tokens": 40}, 40),
+        ({"max_tokens": None}, 10),
+        ({"n": 3}, 30),
+    ],
+)
+def test_a_budget_reserves_the_answer_that_the_parameters_allow(server, parameters, n_tokens):
+    least = ChatGenerator(server.url, "stub").count_tokens(PROMPTS[:1]) + n_tokens
+    settings = {"prompts": PROMPTS[:1], "max_new_tokens": 10, "parameters": parameters}
+    with pytest.raises(BudgetError, match="max_tokens"):
+        ask(server, budget=TokenBudget(max_tokens=least - 1), **settings)
+    assert ask(server, budget=TokenBudget(max_tokens=least), **settings).n_calls == 1
+
+
 def test_costs_are_those_of_the_tokens_that_the_server_counted(server):
     budget = TokenBudget(None, 1.0, 100.0, 1000.0)
     ask(server, budget=budget)
