@@ -150,9 +150,12 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
         return self._reranked(users).index_select(1, items.idx)
 
     def measure(self, users: UserSide, candidates: Tensor | None) -> dict[str, Any]:
-        if candidates is None and self.retriever is None:
+        if self.retriever is not None:  # of impressions, too, the language model ranks only these
+            items, mask = self._candidates(users)
+        elif candidates is None:
             return {}  # ranks of all pairs of a whole catalogue would not fit in memory
-        items, mask = self._candidates(users) if candidates is None else (candidates.clamp(min=0), candidates >= 0)
+        else:
+            items, mask = candidates.clamp(min=0), candidates >= 0
         batch = users.batch
         orders = batch, turned(batch, self.prompt.n_history)
         scores, reversed_scores = (self._scores(each, items, mask) for each in orders)

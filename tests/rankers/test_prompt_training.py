@@ -234,6 +234,14 @@ def test_the_position_in_the_list_is_measured(weights, tmp_path):
     assert {"position_in_the_list", "scores_with_the_list_reversed"} <= set(report["rank_correlation"])
 
 
+def test_biases_on_impressions_are_those_of_the_candidates_that_have_letters(weights, tmp_path):
+    ranker = new(weights, tmp_path, top_n=5)
+    users, shown = replace(user_side(), batch=HISTORIES), torch.arange(30).remainder(N_ITEMS).expand(3, -1)
+    expected = ranker.measure(users, None)
+    assert expected["candidates_mean"] <= 5
+    assert str(ranker.measure(users, shown)) == str(expected)
+
+
 class TestLetters(RankerContract):
     @pytest.fixture
     def ranker(self, weights, tmp_path):
