@@ -18,6 +18,7 @@ from recsys.config.compose import copied, is_none, is_outside
 from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
 from recsys.experiment.inputs import text_features, user_texts
 from recsys.experiment.teacher import teacher_lists
+from recsys.rankers.base import Charged
 from recsys.support.whole_files import RUNS, write_atomically
 from recsys.tracking.field_types import wrong_field
 from recsys.tracking.memory import freed_memory_kept
@@ -46,6 +47,7 @@ class Selection:
         curve: For each epoch: `epoch`, "train/loss" and the validation metrics.
         seconds: Seconds by stage.
         encoding: The encoder's report on the texts.
+        spent: Calls of a server, their tokens and cost; see `Charged`.
     """
 
     metrics: dict[str, float] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Selection:
     curve: list[dict[str, float]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     encoding: dict[str, Any] = field(default_factory=dict)
+    spent: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write it to a run's folder, so that a run that is interrupted in the refit continues with the refit."""
@@ -154,6 +157,19 @@ def refit(cfg: DictConfig, split: Split, best_epochs: int | None, folder: Path) 
     trainer = build_trainer(refitted, [progress])
     trainer.logger = DummyLogger()  # callbacks such as LearningRateMonitor need one
     return fit(refitted, split, trainer, progress, [schema.TEST], checkpoints)
+
+
+def spent_by(fitted: Fitted) -> dict[str, Any]:
+    """Calls of a server by the model, their tokens and cost; empty without a server."""
+    ranker = fitted.module.recommender.ranker
+    return ranker.spent() if isinstance(ranker, Charged) else {}
+
+
+def charge(fitted: Fitted, earlier: dict[str, Any]) -> None:
+    """Add what the model of the selection has spent: the budget is that of the run, which has two models."""
+    ranker = fitted.module.recommender.ranker
+    if isinstance(ranker, Charged):
+        ranker.charge(earlier)
 
 
 def refit_config(cfg: DictConfig, best_epochs: int | None, checkpoints: Path) -> DictConfig:

@@ -126,7 +126,7 @@ def record_failure(cfg: DictConfig, error: str) -> Record:
 
 def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, callbacks: Sequence[Callback]) -> Record:
     """Train, test and record: the steps of a run after its data was read."""
-    from recsys.experiment.fitting import knowledge_of
+    from recsys.experiment.fitting import knowledge_of, spent_by
     from recsys.experiment.outside import describe_lists, measured, measured_segments
     from recsys.training import trainer as training
 
@@ -136,6 +136,8 @@ def _make(cfg: DictConfig, identifier: str, split: Split, watch: Stopwatch, call
     module = fitted.module
     outside, warnings = describe_lists(cfg, module.recommender.ranker, tested)
     metrics, ranking = _test(cfg, trainer, fitted, watch) if cfg.test else ({}, {})
+    spent = spent_by(fitted)
+    ranking |= {"calls": spent} if spent else {}
     checksums = _save_weights(cfg, module) if trainer.is_global_zero else {}
     record = Record(
         **identity_fields(cfg, identifier),
@@ -182,7 +184,7 @@ def _fit(
     cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
 ) -> tuple[Fitted, Selection, Split]:
     """The model to test, the result of validation, and the split that the model was fitted on."""
-    from recsys.experiment.fitting import known_selection, refit
+    from recsys.experiment.fitting import charge, known_selection, refit
 
     if not is_refitted(cfg, split):
         return *_select(cfg, split, trainer, progress, watch), split
@@ -197,6 +199,7 @@ def _fit(
     tested = load_tested_split(cfg)
     fitted = refit(cfg, tested, selection.best_epochs, folder)
     watch.seconds["refit"] = sum(fitted.seconds.values())
+    charge(fitted, selection.spent)
     return fitted, selection, tested
 
 
@@ -234,7 +237,7 @@ def _select(
     cfg: DictConfig, split: Split, trainer: Trainer, progress: FitProgress, watch: Stopwatch
 ) -> tuple[Fitted, Selection]:
     """The model fitted on the train part alone, with the weights of the best validation."""
-    from recsys.experiment.fitting import Selection, fit
+    from recsys.experiment.fitting import Selection, fit, spent_by
     from recsys.training import trainer as training
     from recsys.training.interrupts import signals_passed_on
 
@@ -250,7 +253,10 @@ def _select(
     if validates:
         with watch.measure("validate"), freed_memory_kept(), signals_passed_on():
             metrics = dict(trainer.validate(fitted.module, fitted.datamodule, verbose=False)[0])
-    return fitted, Selection(metrics, fitted.epochs, best_epochs, progress.curve, dict(watch.seconds), fitted.encoding)
+    seconds = dict(watch.seconds)
+    return fitted, Selection(
+        metrics, fitted.epochs, best_epochs, progress.curve, seconds, fitted.encoding, spent_by(fitted)
+    )
 
 
 def _encoding(selection: Selection, fitted: Fitted) -> dict[str, Any]:

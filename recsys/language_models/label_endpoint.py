@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -156,6 +156,14 @@ class LabelEndpoint(ChatGenerator):
         made = self.answers
         tokens = {"prompt_tokens": made.prompt_tokens, "completion_tokens": made.completion_tokens}
         return {"calls": made.n_calls, **tokens, **cost}
+
+    def charge(self, earlier: Mapping[str, Any]) -> None:
+        """Add calls and tokens that `spent` returned for another model of the same run, to the budget too."""
+        read, wrote = (earlier.get(f"{kind}_tokens", 0) for kind in ("prompt", "completion"))
+        self.answers.n_calls += earlier.get("calls", 0)
+        self.answers.prompt_tokens += read
+        self.answers.completion_tokens += wrote
+        self.budget.spend(read, wrote)
 
 
 def label_scores(listed: Sequence[tuple[str, float]], labels: Sequence[str]) -> list[float]:

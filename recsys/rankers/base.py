@@ -1,9 +1,9 @@
 """The interface of rankers, which score items for users, and optional abilities of some rankers.
 
-Every ranker is a `Ranker`: it scores. Further abilities are seven small protocols: `Fittable`, `Factorised`,
-`Explainable`, `Reconstructing`, `SequenceReader`, `Diagnosable` and `Tunable`. A ranker has an ability if it has the
-protocol's members. The rest of the package tests `isinstance(ranker, Fittable)`, and never for a certain class. A
-class that inherits a protocol is checked by Python and mypy for missing members.
+Every ranker is a `Ranker`: it scores. Further abilities are eight small protocols: `Fittable`, `Factorised`,
+`Explainable`, `Reconstructing`, `SequenceReader`, `Diagnosable`, `Charged` and `Tunable`. A ranker has an ability if
+it has the protocol's members. The rest of the package tests `isinstance(ranker, Fittable)`, and never for a certain
+class. A class that inherits a protocol is checked by Python and mypy for missing members.
 """
 
 from __future__ import annotations
@@ -177,6 +177,19 @@ class Diagnosable(Protocol):
             users: Users of the test.
             candidates: (B, C) the candidates of each, padded with -1; None for the whole catalogue.
         """
+
+
+@runtime_checkable
+class Charged(Protocol):
+    """A ranker that may ask a server, whose calls cost money."""
+
+    @abstractmethod
+    def spent(self) -> dict[str, Any]:
+        """Calls, tokens and cost so far, by name; empty without a server."""
+
+    @abstractmethod
+    def charge(self, earlier: dict[str, Any]) -> None:
+        """Add what another model of the same run has spent; it counts in the budget, too."""
 
 
 @runtime_checkable

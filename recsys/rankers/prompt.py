@@ -12,14 +12,9 @@ from torch import Tensor
 
 from recsys.language_models.causal import CausalLM
 from recsys.language_models.label_endpoint import LabelEndpoint
-from recsys.language_models.label_training import (
-    LabelExamples,
-    LabelSettings,
-    LabelTrainer,
-    training_path,
-)
+from recsys.language_models.label_training import LabelExamples, LabelSettings, LabelTrainer, training_path
 from recsys.rankers.adapted_model import AdaptedModel, Adapts
-from recsys.rankers.base import Diagnosable, Fittable, OwnItems, Ranker, SharedItems, Tunable, UserSide
+from recsys.rankers.base import Charged, Diagnosable, Fittable, OwnItems, Ranker, SharedItems, Tunable, UserSide
 from recsys.rankers.biases import mean_spearman
 from recsys.rankers.list_prompts import ListTokens
 from recsys.rankers.local_scores import LocalScores, yes_no
@@ -35,7 +30,7 @@ SCORES = LIKELIHOOD, YES_NO, LETTERS = "likelihood", "yes_no", "letters"
 PAIRS_AT_ONCE = 50_000  # pairs of users and items whose tokens are in memory
 
 
-class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
+class PromptRanker(Ranker, Fittable, Diagnosable, Charged, Tunable):
     """score(u, i) = ℓ(i | newest items of u) − ℓ(i | no items), where ℓ is a language model's score.
 
     ℓ is the mean log-probability of the tokens of i's text as the next line of the history, or the log-odds of the
@@ -175,8 +170,14 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Tunable):
             "candidates_mean": float(mask.sum(dim=1).double().mean()),
             "rank_correlation": measured,
             **({"training": self.training_report} if self.training_report else {}),
-            **({"calls": self.language_model.spent()} if isinstance(self.language_model, LabelEndpoint) else {}),
         }
+
+    def spent(self) -> dict[str, Any]:
+        return self.language_model.spent() if isinstance(self.language_model, LabelEndpoint) else {}
+
+    def charge(self, earlier: dict[str, Any]) -> None:
+        if isinstance(self.language_model, LabelEndpoint):
+            self.language_model.charge(earlier)
 
     @cached_property
     def tokens(self) -> PromptTokens:

@@ -68,7 +68,7 @@ class Record:
             outside the package that a component comes from.
         contents: Identities of the encoder and the language model, with hashes of the weights that they read.
         encoding: The encoder's report on the texts: coverage, truncated texts, weights.
-        ranking: Measured biases of the ranker; empty for most.
+        ranking: Measured biases of the ranker, and its `calls` of a server; empty for most.
         outside: For lists that another program made: their file and its origin, and the rows that were left out.
         teacher: For a distilled run: the teacher's `run_id` and `name`, the `pretrained` weights that it read, and
             whether it read `written` texts.

@@ -106,11 +106,14 @@ class TestLettersOfAServer(RankerContract):
         made.fit(train())
         return made.eval()
 
-    def test_its_calls_are_in_the_record(self, ranker):
+    def test_its_calls_are_counted_beside_those_of_an_earlier_model(self, ranker):
+        ranker.charge({"calls": 100, "prompt_tokens": 200, "completion_tokens": 300})
         ranker.score_catalogue(user_side(), catalogue())
-        measured = ranker.measure(user_side(), None)
-        assert measured["language_model"]["name"] == "stub"
-        assert measured["calls"]["calls"] > 0
+        assert ranker.measure(user_side(), None)["language_model"]["name"] == "stub"
+        spent, budget = ranker.spent(), ranker.language_model.budget
+        assert spent["calls"] > 100
+        assert (spent["prompt_tokens"], spent["completion_tokens"]) == (budget.prompt_tokens, budget.completion_tokens)
+        assert spent["completion_tokens"] == 300 + spent["calls"] - 100
 
 
 def test_neither_likelihoods_nor_training(server, tmp_path):
