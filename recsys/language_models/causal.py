@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.language_models.gguf import SMOLLM
-from recsys.language_models.loading import check_device, check_kind, found_device, load
+from recsys.language_models.loading import check_device, check_kind, found_device, load, stand_in
 from recsys.language_models.quantisation import PRECISIONS, check_bits, quantised
 from recsys.language_models.weights import content_of, find_weights, weights_folder
 from recsys.schema import ConfigError
@@ -76,6 +76,13 @@ class CausalLM:
         """Tokens that the open model can read."""
         longest = getattr(self.model.config, "max_position_embeddings", self.tokenizer.model_max_length)
         return int(min(longest, self.tokenizer.model_max_length))
+
+    @property
+    def start(self) -> list[int]:
+        """The tokens at the beginning of a text: those that the tokenizer adds there, else the end-of-text token."""
+        whole, plain = self.tokenizer("a")["input_ids"], self.tokens(["a"])[0]
+        before = next((n for n in range(len(whole)) if whole[n : n + len(plain)] == plain), 0)
+        return list(whole[:before]) or [stand_in(self.tokenizer)]
 
     def tokens(self, texts: Sequence[str], max_length: int | None = None) -> list[list[int]]:
         """Ids of texts, without special tokens, truncated after `max_length`."""

@@ -65,8 +65,8 @@ class MemoryProbe:
             prefixes: (n,) not empty.
         """
         model = self.language_model
-        start, ends = stand_in(model.tokenizer), ends_of(model.model, model.tokenizer)
-        encoded = [[start, *own] for own in model.tokens(prefixes)]
+        start, ends = model.start, ends_of(model.model, model.tokenizer)
+        encoded = [[*start, *own] for own in model.tokens(prefixes)]
         lengths = np.array([len(own) + WRITTEN_TOKENS for own in encoded], dtype=np.int64)
         texts = [""] * len(encoded)
         for batch in length_batches(lengths, model.batch_tokens):
@@ -81,9 +81,9 @@ class MemoryProbe:
         return self
 
     def _tokens(self, texts: Sequence[str], begins: bool) -> Tokens:
-        start = [stand_in(self.language_model.tokenizer)]
+        start, nothing = self.language_model.start, [stand_in(self.language_model.tokenizer)]
         ids = self.language_model.tokens(texts, MAX_TOKENS if not begins else None)
-        lists = TokenLists([[*(start if begins else []), *(own or start)] for own in ids])
+        lists = TokenLists([[*(start if begins else []), *(own or nothing)] for own in ids])
         return lists.joined(torch.arange(len(texts)).unsqueeze(1))
 
 

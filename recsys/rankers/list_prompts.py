@@ -51,10 +51,9 @@ class ListTokens:
         instruction = prompt.instruction and f"{prompt.instruction}{BREAK}"
         fixed = [instruction, f"{prompt.list_question}{BREAK}", ANSWER, *(f"{letter}." for letter in LETTERS)]
         mark, end, *others = language_model.tokens([MARK, BREAK, *fixed])
-        start = tokenizer("")["input_ids"] or [stand_in(tokenizer)]
         history, candidates = ([*mark, *ids, *end] for ids in items), ([*ids, *end] for ids in items)
         self.n_items, self.max_length = len(named), language_model.max_length
-        self.lists = TokenLists([*history, *candidates, start, *others])
+        self.lists = TokenLists([*history, *candidates, language_model.start, *others])
         answers = [ids[-1] for ids in language_model.tokens([f" {letter}" for letter in LETTERS])]
         if len(set(answers)) < len(LETTERS):
             raise ConfigError(

@@ -103,8 +103,12 @@ class PromptTokens:
         items = [ids or [stand_in(tokenizer)] for ids in items]
         told = prompt.instruction and f"{prompt.instruction}{BREAK}"
         instruction, broken, mark, tail, end = language_model.tokens([told, BREAK, MARK, before, after])
-        start = tokenizer("")["input_ids"] or [stand_in(tokenizer)]
-        parts = {Part.START: start, Part.INSTRUCTION: instruction, Part.BREAK: broken, Part.TAIL: tail or mark}
+        parts = {
+            Part.START: language_model.start,
+            Part.INSTRUCTION: instruction,
+            Part.BREAK: broken,
+            Part.TAIL: tail or mark,
+        }
         self.n_items, self.n_history = len(named), prompt.n_history
         self.lines = TokenLists([*([*mark, *ids, *broken] for ids in items), *(parts[part] for part in Part)])
         self.candidates = TokenLists([[*ids, *end] for ids in items])

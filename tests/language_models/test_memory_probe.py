@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from encoders.tiny_models import causal_folder
+from tokenizers.processors import TemplateProcessing
 
 from recsys.language_models.causal import CausalLM
 from recsys.language_models.generation import ends_of
@@ -50,6 +51,18 @@ def test_a_text_is_continued_by_the_most_probable_tokens_until_the_line_ends(pro
                 break
         written = model.tokenizer.decode(ids[1 + len(model.tokens([prefix])[0]) :], skip_special_tokens=True)
         assert text == written.strip().split("\n")[0]
+
+
+@pytest.mark.parametrize("template", ["<s> $A", "<s> $A <|endoftext|>"])
+def test_probes_begin_with_the_tokens_that_a_tokenizer_puts_before_texts(tmp_path, template):
+    model = CausalLM(str(causal_folder("gpt2", tmp_path, vocab_size=400)))
+    model.open(tmp_path)
+    model.tokenizer.add_special_tokens({"bos_token": "<s>"})
+    ends = [(token, model.tokenizer.convert_tokens_to_ids(token)) for token in ("<s>", "<|endoftext|>")]
+    model.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single=template, special_tokens=ends)
+    read = MemoryProbe(model)._tokens(["the red"], True)
+    assert read.ids.tolist() == [[ends[0][1], *model.tokens(["the red"])[0]]]
+    assert MemoryProbe(model)._tokens([" river"], False).ids.tolist() == model.tokens([" river"])
 
 
 def test_no_group_no_hit(probe):
