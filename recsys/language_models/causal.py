@@ -86,5 +86,5 @@ class CausalLM:
 
     def tokens(self, texts: Sequence[str], max_length: int | None = None) -> list[list[int]]:
         """Ids of texts, without special tokens, truncated after `max_length`."""
-        cut = {"truncation": max_length is not None, "max_length": max_length, "add_special_tokens": False}
-        return self.tokenizer(list(texts), verbose=False, **cut)["input_ids"] if texts else []
+        found = self.tokenizer(list(texts), verbose=False, add_special_tokens=False)["input_ids"] if texts else []
+        return [ids[:max_length] for ids in found]  # some tokenizers drop the beginning of a text themselves

@@ -130,6 +130,14 @@ def test_the_prompt_reads_as_a_list_of_the_newest_items(llama):
     assert decode(ranker.tokens.continuations(torch.tensor([3])).ids[0]) == f" {TITLES[3]}"
 
 
+def test_long_titles_are_truncated_at_their_end(llama):
+    ranker = new(llama, replace(PROMPT, max_item_tokens=2))
+    ranker.language_model.open("/nowhere")
+    ranker.language_model.tokenizer.truncation_side = "left"
+    whole = ranker.language_model.tokens([f" {TITLES[4]}"])[0]
+    assert ranker.tokens.continuations(torch.tensor([4])).ids[0].tolist() == whole[:2] != whole[-2:]
+
+
 def test_a_history_is_read_once_for_all_candidates(llama):
     ranker = new(llama, calibrate=False)
     prefixes, all_items = ranker.tokens.prefixes(newest(user_side().batch, 2), ranker.examples), torch.arange(N_ITEMS)
