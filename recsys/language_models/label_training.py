@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsys import schema
 from recsys.language_models.lengths import length_batches
 from recsys.language_models.progress_bar import track
 from recsys.language_models.token_lists import Tokens
@@ -250,12 +251,15 @@ def letter_scores(model: Any, prompts: Tokens, labels: Tensor, allowed: Tensor, 
 def training_path(cache_dir: Path, identity: Any, examples: Sequence[LabelExamples]) -> Path:
     """Where the progress of a training is saved: a name from the content of all that it depends on.
 
+    A release that moves results trains again, as it makes runs again.
+
     Args:
         cache_dir: The folder of caches.
         identity: Of the model and of the training; any JSON values.
         examples: Of the first epoch, and of validation.
     """
-    name = sha256(json.dumps(identity, sort_keys=True, default=repr).encode())
+    depends_on = [schema.RESULTS_VERSION, identity]
+    name = sha256(json.dumps(depends_on, sort_keys=True, default=repr).encode())
     for each in examples:
         for tensor in (each.tokens.ids, each.allowed, each.targets):
             name.update(repr(tuple(tensor.shape)).encode() + tensor.numpy().tobytes())

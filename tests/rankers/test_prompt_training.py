@@ -9,6 +9,7 @@ import pytest
 import torch
 from encoders.tiny_models import WORDS, causal_folder
 
+from recsys import schema
 from recsys.finetuning.bitfit import BitFit
 from recsys.finetuning.delta import Delta
 from recsys.finetuning.full import Full
@@ -148,6 +149,14 @@ def test_training_that_was_killed_continues_and_gives_the_same(weights, tmp_path
     monkeypatch.setattr(label_training.LabelTrainer, "_step", None)  # a training that has ended is not repeated
     again = fit(tmp_path / "killed")
     assert all(torch.equal(tensor, expected[name]) for name, tensor in again.state_dict().items())
+
+
+def test_another_version_of_results_trains_again(tmp_path, monkeypatch):
+    examples = [label_training.LabelExamples(Tokens(torch.ones(1, 2), torch.tensor([2])), *torch.ones(2, 1, 2))]
+    paths = [label_training.training_path(tmp_path, ["a model"], examples) for _ in range(2)]
+    monkeypatch.setattr(schema, "RESULTS_VERSION", schema.RESULTS_VERSION + 1)
+    paths.append(label_training.training_path(tmp_path, ["a model"], examples))
+    assert paths[0] == paths[1] != paths[2]
 
 
 def test_a_user_s_newest_items_are_targets_and_one_stays_in_the_history():
