@@ -84,7 +84,11 @@ class CausalLM:
         before = next((n for n in range(len(whole)) if whole[n : n + len(plain)] == plain), 0)
         return list(whole[:before]) or [stand_in(self.tokenizer)]
 
-    def tokens(self, texts: Sequence[str], max_length: int | None = None) -> list[list[int]]:
-        """Ids of texts, without special tokens, truncated after `max_length`."""
-        found = self.tokenizer(list(texts), verbose=False, add_special_tokens=False)["input_ids"] if texts else []
+    def tokens(self, texts: Sequence[str], max_length: int | None = None, of_data: bool = False) -> list[list[int]]:
+        """Ids of texts, truncated after `max_length`; no special tokens are added.
+
+        With `of_data`, those that a text contains, such as <|endoftext|>, are read as plain words.
+        """
+        options = {"verbose": False, "add_special_tokens": False, "split_special_tokens": of_data}
+        found = self.tokenizer(list(texts), **options)["input_ids"] if texts else []
         return [ids[:max_length] for ids in found]  # some tokenizers drop the beginning of a text themselves

@@ -46,7 +46,7 @@ class ListTokens:
     def __init__(self, prompt: Prompt, texts: ItemTexts, language_model: CausalLM) -> None:
         named = texts.titles() if prompt.item_text == "title" else texts.texts()
         tokenizer = language_model.tokenizer
-        items = language_model.tokens([f" {text}" for text in named], prompt.max_item_tokens)
+        items = language_model.tokens([f" {text}" for text in named], prompt.max_item_tokens, of_data=True)
         items = [ids or [stand_in(tokenizer)] for ids in items]
         instruction = prompt.instruction and f"{prompt.instruction}{BREAK}"
         fixed = [instruction, f"{prompt.list_question}{BREAK}", ANSWER, *(f"{letter}." for letter in LETTERS)]

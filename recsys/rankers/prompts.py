@@ -99,7 +99,7 @@ class PromptTokens:
         named = item_names(prompt, texts)
         before, after = prompt.question.split(PLACE) if asks else (MARK, "")
         tokenizer = language_model.tokenizer
-        items = language_model.tokens([f" {text}" for text in named], prompt.max_item_tokens)
+        items = language_model.tokens([f" {text}" for text in named], prompt.max_item_tokens, of_data=True)
         items = [ids or [stand_in(tokenizer)] for ids in items]
         told = prompt.instruction and f"{prompt.instruction}{BREAK}"
         instruction, broken, mark, tail, end = language_model.tokens([told, BREAK, MARK, before, after])

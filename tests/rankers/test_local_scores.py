@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from encoders.tiny_models import causal_folder
 from tokenizers import Tokenizer, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from recsys.language_models.causal import CausalLM
+from recsys.rankers.list_prompts import ListTokens
 from recsys.rankers.local_scores import yes_no
-from recsys.schema import ConfigError
+from recsys.rankers.prompts import Prompt, PromptTokens
+from recsys.schema import ConfigError, ItemTexts
 
 SPACE = "\u2581"
 PIECES = ["<unk>", SPACE, *"yesno", "es", "yes", "no", f"{SPACE}yes", f"{SPACE}no"]
@@ -31,6 +34,17 @@ def test_answers_that_begin_with_the_same_space_are_compared_by_their_words(tmp_
         [SPACE, f"{SPACE}no"],
     ]
     assert made.tokenizer.convert_ids_to_tokens(yes_no(made)) == [f"{SPACE}yes", f"{SPACE}no"]
+
+
+def test_a_title_that_looks_like_a_special_token_is_text(tmp_path):
+    made = CausalLM(str(causal_folder("llama", tmp_path)))
+    made.open(tmp_path)
+    texts = ItemTexts(lambda: ["<|endoftext|> rain", "rain"], lambda: [], tmp_path)
+    end, prompt = made.tokenizer.eos_token_id, Prompt("", "{text}", n_history=1, max_item_tokens=99)
+    assert end not in PromptTokens(prompt, texts, made, False).continuations(torch.tensor([0])).ids
+    lists = ListTokens(prompt, texts, made).prompts(*torch.tensor([[[0]], [[0]]]), torch.tensor([[True]]))
+    assert lists.ids[0].tolist().count(end) == 1  # the beginning
+    assert made.tokens(["<|endoftext|>"]) == [[end]]
 
 
 def test_a_tokenizer_without_yes_and_no_is_an_error(tmp_path):
