@@ -17,7 +17,7 @@ from recsys.schema import ConfigError
 from recsys.serving.audit.free_generation import look_alikes, overlap_finding, overlaps
 from recsys.serving.audit.memory_metrics import metrics_by_memory
 from recsys.serving.audit.probes import Probes, record_probes, title_probes
-from recsys.serving.audit.shares import share, wilson
+from recsys.serving.audit.shares import share_text, wilson_of_groups
 from recsys.serving.audit.user_probes import user_probes
 from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
 from recsys.tracking.origins import language_models
@@ -109,8 +109,8 @@ def completed(name: str, hits: NDArray[np.bool_], k: int) -> Finding:
     if not n:
         text = f"there are no {k} probes of the same shape with different continuations"
         return Finding(MEMORY, check, IS_NOT_CHECKED, text)
-    low, high = wilson(n_right, n)
-    text = f"{n_right:,} of {n:,} completed ({share(n_right, n)}), by chance {chance:.1%}"
+    low, high = wilson_of_groups(hits)
+    text = f"{n_right:,} of {n:,} completed ({share_text(n_right, n, low, high)}), by chance {chance:.1%}"
     remembers = low > chance
     status = (IS_FOUND if remembers else IS_CLEAN) if name == RECORDS else IS_MEASURED
     numbers: dict[str, float] = {"n": n_right, "of": n, "low": low, "high": high, "chance": chance}
