@@ -208,10 +208,12 @@ class _Search:
         return self.study
 
     def _sampler(self, number: int, key: str = "") -> Any:
+        from recsys.studies.drawn_trials import of_drawn_trials
+
         if self._is_grid:
             return build("search.sampler", self.cfg.search.sampler, values=self._grid[self._place(number)])
         seed = int(key_of(str(self.cfg.search.seed), str(number), key)[:7], 16)
-        return build("search.sampler", self.cfg.search.sampler, seed=seed)
+        return of_drawn_trials(build("search.sampler", self.cfg.search.sampler, seed=seed))
 
     def _suggested(self, trial: optuna.Trial) -> optuna.Trial:
         if self._is_grid:
