@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from recsys.tracking.study_record import FINISHED, PRUNED, RUNNING, TRIAL_FAILED, Trial
@@ -26,3 +27,15 @@ def trial_record(trial: FrozenTrial) -> Trial:
         cost=values[1] if len(values) > 1 else None,
         seconds=seconds,
     )
+
+
+def within_budget(trials: Sequence[FrozenTrial], budget: int) -> list[FrozenTrial]:
+    """The trials, in their order, up to the last one of the budget.
+
+    A search that was made with a larger budget has more, which other cells of the study may lack. Failed trials do not
+    count here, since they may have been retried.
+    """
+    import optuna
+
+    counted = [trial.number for trial in trials if trial.state != optuna.trial.TrialState.FAIL]
+    return [trial for trial in trials if len(counted) <= budget or trial.number <= counted[budget - 1]]

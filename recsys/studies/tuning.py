@@ -31,7 +31,7 @@ from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run, space_of
 from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, key_of, opened
-from recsys.studies.trials import trial_record
+from recsys.studies.trials import trial_record, within_budget
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
@@ -261,7 +261,7 @@ class _Search:
     def result(self) -> Tuned:
         import optuna
 
-        trials = self._trials()
+        trials = within_budget(self._trials(), self._budget())
         if any(trial.state == optuna.trial.TrialState.RUNNING for trial in trials):
             return Tuned(False, {}, list(map(trial_record, trials)))
         finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
