@@ -191,12 +191,30 @@ def uncommitted_code(records: Sequence[Record]) -> str | None:
 
 def unequal_tuning(cells: Sequence[Cell]) -> str | None:
     """A warning if some cells were tuned with more trials than others, which favours them; otherwise None."""
-    trials = {cell.label: max(_trials(record) for record in cell.records) for cell in cells}
+    trials = trials_of(cells)
     if len(set(trials.values())) < 2:
         return None
     budgets = sorted(group_by(trials, lambda label: trials[label]).items(), reverse=True)
     listed = "; ".join(f"{n} trials: {', '.join(own)}" for n, own in budgets)
     return f"the cells' tuning budgets differ, which favours those with more trials ({listed})."
+
+
+def trials_of(cells: Sequence[Cell]) -> dict[str, int]:
+    """The tuning budget of each cell, by label.
+
+    Runs are shared between studies, and keep the largest budget of these. A cell that runs with its own settings has no
+    advantage of a search: it had nothing to tune, or its first trial was the best. So it counts with at most the
+    largest budget of the cells whose settings a search changed.
+    """
+    trials = {cell.label: max(map(_trials, cell.records)) for cell in cells}
+    own = {cell.label for cell in cells if all(map(has_own_settings, cell.records))}
+    largest = max((n for label, n in trials.items() if label not in own), default=0)
+    return {label: min(n, largest) if label in own else n for label, n in trials.items()}
+
+
+def has_own_settings(record: Record) -> bool:
+    """Whether no search changed a run's settings."""
+    return not _trials(record) or record.tuning.get("parameters") == {}
 
 
 def same_runs(cells: Sequence[Cell]) -> list[str]:

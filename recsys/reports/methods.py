@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from recsys.reports.comparison import Comparison
+from recsys.reports.cells import has_own_settings, trials_of
+from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import metric_name
 from recsys.tracking.study_record import StudyRecord
@@ -63,13 +64,14 @@ def _data(comparison: Comparison) -> Iterator[str]:
 
 
 def _search(comparison: Comparison, study: StudyRecord | None) -> Iterator[str]:
-    trials: list[int] = sorted({int(own.tuning["trials"]) for own in comparison.records if own.tuning.get("trials")})
-    untuned = [
-        row.label for row in comparison.rows if not any(own.tuning.get("parameters") for own in row.cell.records)
-    ]
-    if not trials:
+    known = {} if study is None else {cell.name: len(cell.trials) for cell in study.cells}
+    searched = [row.label for row in comparison.rows if known.get(row.label) or _is_changed(row)]
+    others = [row.label for row in comparison.rows if row.label not in searched]
+    if not searched:
         yield "No hyperparameters were tuned."
         return
+    of_runs = trials_of([row.cell for row in comparison.rows])
+    trials = sorted({known.get(label) or of_runs[label] for label in searched})
     sampler = {} if study is None else study.search.get("sampler")
     name = str(sampler.get("_target_", "")).rpartition(".")[2] if isinstance(sampler, dict) else str(sampler or "")
     budget = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
@@ -77,8 +79,14 @@ def _search(comparison: Comparison, study: StudyRecord | None) -> Iterator[str]:
         f"Hyperparameters were tuned on the validation part with {budget} trials for each tuned cell"
         f"{f' (sampler {name})' if name else ''}."
     )
-    if untuned:
-        yield f"Not tuned: {_joined(untuned)}."
+    if others:
+        # Without the study's record, a cell with nothing to tune looks like one whose first trial was the best.
+        yield f"{'Not tuned, or best with their own settings' if study is None else 'Not tuned'}: {_joined(others)}."
+
+
+def _is_changed(row: Row) -> bool:
+    """Whether a search changed the settings of a cell's runs."""
+    return any(not has_own_settings(record) for record in row.cell.records)
 
 
 def _scores(comparison: Comparison) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from recsys.reports.cells import Cell
+from recsys.reports.cells import Cell, trials_of
 from recsys.reports.grouping import group_by
 from recsys.tracking.directions import higher_is_better
 from recsys.tracking.record import Record
@@ -83,7 +83,8 @@ def find_unequal(cells: Sequence[Cell], varied: Collection[str] = ()) -> Unequal
         cells: Cells, in the order of the notes.
         varied: Config keys and groups that the study varies; see `varied_keys`.
     """
-    given = {cell.label: _given(cell.records[0]) for cell in cells}
+    trials = trials_of(cells)
+    given = {cell.label: {**_given(cell.records[0]), TRIALS: trials[cell.label]} for cell in cells}
     tuned = {key for cell in cells for record in cell.records for key in record.tuning.get("parameters") or {}}
     found, settings = group_by(_unfinished(cells), lambda note: note[0]), {}
     notes = {text: [label for _, label in own] for text, own in found.items()}

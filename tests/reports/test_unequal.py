@@ -110,6 +110,23 @@ def test_trials_are_part_of_the_budget(store):
     assert unequal.warnings == []  # there is a warning of its own
 
 
+@pytest.mark.parametrize(
+    ("of_own", "of_changed", "notes"),
+    [
+        (20, None, {}),  # found in the store, where another study left it
+        (20, 5, {}),
+        (5, 20, {"tuning.trials=5, elsewhere 20": ["cf"], "tuning.trials=20, elsewhere 5": ["dot"]}),
+    ],
+)
+def test_trials_that_changed_no_setting_are_no_advantage(of_own, of_changed, notes, store):
+    own = cell(store, "cf", tuning={"trials": of_own, "study": "other", "parameters": {}})
+    parameters = {"optimizer.lr": "0.1"}
+    changed = {"trials": of_changed, "study": "s", "parameters": parameters} if of_changed else {"trials": 0}
+    comparison = compare([*cell(store, "dot", tuning=changed), *own], store, None, ["ndcg@10"])
+    assert comparison.unequal.notes == notes
+    assert any("tuning budgets differ" in warning for warning in comparison.warnings) is bool(notes)
+
+
 def test_rankers_that_are_not_trained_have_no_epochs_and_batches(store):
     fitted = cell(store, "popularity", changed={"trainer": {"max_epochs": 9}, "batches": {}}, epochs=None, curves=[[]])
     assert found(store, cell(store, "dot"), fitted) == Unequal()
