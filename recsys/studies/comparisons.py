@@ -12,6 +12,7 @@ from recsys.reports.grouping import group_by
 from recsys.reports.over_time import OverTime, pool_windows
 from recsys.reports.unequal import varied_keys
 from recsys.reports.window_checks import period_of_test
+from recsys.schema import ComparisonError
 from recsys.studies.runner import Result
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
@@ -34,7 +35,7 @@ def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
     """
     finished = [record for record in result.records if record.is_finished]
     protocols = list(group_by(finished, lambda record: record.protocol_fingerprint).values())
-    names = _window_names(result.record, protocols) or _names(protocols)
+    names = _window_names(result.record, protocols) if result.record.windows else _names(protocols)
     return {name: _compared(cfg, result, records) for name, records in zip(names, protocols, strict=True)}
 
 
@@ -45,7 +46,14 @@ def over_time(cfg: DictConfig, result: Result, compared: Mapping[str, Comparison
         ComparisonError: If the windows must not be pooled.
     """
     names = result.record.windows
-    named = {names[own.records[0].run_id]: own for own in compared.values()}
+    named: dict[str, Comparison] = {}
+    for folder, own in compared.items():
+        window = names[own.records[0].run_id]
+        if window in named:
+            raise ComparisonError(
+                f"{window} has cells of several protocols, such as {folder}: windows are pooled for one protocol only."
+            )
+        named[window] = own
     ordered = sorted(named, key=lambda name: period_of_test(named[name].records[0]))
     return pool_windows({name: named[name] for name in ordered}, Store(Path(cfg.paths.runs_dir)))
 
@@ -65,8 +73,13 @@ def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Com
 
 
 def _window_names(study: StudyRecord, protocols: Sequence[Sequence[Record]]) -> list[str]:
-    """The window of time of each protocol, as a name of a folder; empty for a study without windows."""
-    return [as_name(study.windows[records[0].run_id]) for records in protocols] if study.windows else []
+    """The window of time of each protocol, as a name of a folder, with its differences from others of the window."""
+    windows = [study.windows[records[0].run_id] for records in protocols]
+    names = {}
+    for window, places in group_by(range(len(windows)), lambda place: windows[place]).items():
+        for place, name in zip(places, _names([protocols[place] for place in places]), strict=True):
+            names[place] = as_name(f"{window}-{name}" if name else window)
+    return [names[place] for place in range(len(windows))]
 
 
 def _names(protocols: Sequence[Sequence[Record]]) -> list[str]:
