@@ -58,7 +58,7 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
         _search(comparison, study),
         last,
         _audit(comparison),
-        Section("failed", "Failed runs", list(_failures(comparison))),
+        Section("failed", "Failed runs", list(_failures(comparison, study))),
         _protocol(comparison, study),
         _data(comparison.records[0]),
         _repeat(comparison, command),
@@ -187,11 +187,18 @@ def _audit(comparison: Comparison) -> Section:
     return Section("audit", "Audit", audits.audit_sentences(*own), tables=listed, code=audits.audit_commands(*own))
 
 
-def _failures(comparison: Comparison) -> Iterator[str]:
+def _failures(comparison: Comparison, study: StudyRecord | None) -> Iterator[str]:
     for run in comparison.failures:
         yield f"`{run.run_id}` {run.name}, seed {run.seed}: {_last_line(run.error)}"
     if comparison.left_out:
         yield f"Not in the tables, since some of their seeds failed: {', '.join(comparison.left_out)}."
+    if study is None:
+        return
+    absent = [cell.label for cell in study.cells if not cell.run_ids]
+    if absent:
+        yield f"Not in the tables, since their search or all of their runs failed: {', '.join(absent)}."
+    if study.baseline in (*comparison.left_out, *absent):
+        yield f"So there are no differences from the baseline {study.baseline}."
 
 
 def _last_line(error: str | None) -> str:

@@ -64,6 +64,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for run in comparison.failures:
         text = f"failed: {run.name} seed {run.seed} ({run.run_id}): {(run.error or '').strip().rsplit(chr(10), 1)[-1]}"
         console.print(text, style="red", markup=False, highlight=False)
+    if comparison.left_out:
+        text = f"not in the tables, since some of their seeds failed: {', '.join(comparison.left_out)}"
+        console.print(text, style="red", markup=False, highlight=False)
 
 
 def _print_warnings(warnings: Iterable[str], console: Console) -> None:

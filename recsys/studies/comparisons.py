@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from recsys.reports.comparable import complete_cells
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.grouping import group_by
 from recsys.reports.over_time import OverTime, pool_windows
@@ -65,8 +66,9 @@ def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:
 
 def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Comparison:
     failures = [record for record in result.records if not record.is_finished]
-    labels = {label for record in records for label in result.record.labels[record.run_id]}
-    baseline = result.record.baseline if result.record.baseline in labels else None
+    complete, _ = complete_cells(records, failures, result.record.labels)
+    # A baseline that lacks a seed is left out like any cell: the report says so, and compares the others.
+    baseline = result.record.baseline if result.record.baseline in {cell.label for cell in complete} else None
     store = Store(Path(cfg.paths.runs_dir))
     varied, metrics = varied_keys(result.record), list(cfg.study.metrics)
     return compare([*records, *failures], store, baseline, metrics, labels=result.record.labels, varied=varied)

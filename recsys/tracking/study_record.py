@@ -118,8 +118,13 @@ class StudyRecord:
         return {run_id: cell.window for cell in self.cells if cell.window for run_id in cell.run_ids.values()}
 
     def of_runs(self, run_ids: Collection[str]) -> StudyRecord:
-        """The study with only the cells of these runs, such as those of one window; labels lose the window."""
-        own = [cell for cell in self.cells if not set(cell.run_ids.values()).isdisjoint(run_ids)]
+        """The study with only the cells of these runs, such as those of one window; labels lose the window.
+
+        Cells of the same windows that have no run, since they failed, are kept.
+        """
+        with_runs = [cell for cell in self.cells if not set(cell.run_ids.values()).isdisjoint(run_ids)]
+        windows = {cell.window for cell in with_runs}
+        own = [cell for cell in self.cells if cell in with_runs or (not cell.run_ids and cell.window in windows)]
         return replace(self, cells=[replace(cell, label=cell.name, window=None) for cell in own])
 
     def write(self, runs_dir: Path) -> Path:
