@@ -41,13 +41,14 @@ class Importance:
 def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
     """Parameters by importance, the largest first, by fANOVA (Hutter, Hoos and Leyton-Brown 2014) over finished trials.
 
-    Only parameters that all finished trials have, with more than one value, are rated. `low` and `high` show how much
-    the shares vary over bootstrap resamples of the trials.
+    Only parameters that all finished trials have, with more than one value, are rated; the trial of the cell's own
+    settings, which has no parameters, does not count. `low` and `high` show how much the shares vary over bootstrap
+    resamples of the trials.
 
     Raises:
         ComparisonError: If there are too few trials, nothing varies, or optuna is not installed.
     """
-    finished = [trial for trial in trials if trial.state == FINISHED and trial.value is not None]
+    finished = [trial for trial in drawn_trials(trials) if trial.state == FINISHED]
     if len(finished) < LEAST_TRIALS:
         raise ComparisonError(
             f"{len(finished)} trials are finished, and importances need {LEAST_TRIALS}: raise search.n_trials."
@@ -58,19 +59,24 @@ def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
     distributions = {name: _distribution([trial.parameters[name] for trial in finished]) for name in names}
     whole = _shares(finished, distributions, seed, _TREES)
     generator = np.random.default_rng(seed)
-    draws = [
+    samples = [
         [finished[place] for place in generator.integers(0, len(finished), len(finished))] for _ in range(_N_RESAMPLES)
     ]
     resampled = [
-        _shares(drawn, distributions, seed, _TREES_OF_A_RESAMPLE)
-        for drawn in draws
-        if len({trial.value for trial in drawn}) > 1
+        _shares(sample, distributions, seed, _TREES_OF_A_RESAMPLE)
+        for sample in samples
+        if len({trial.value for trial in sample}) > 1
     ]
     found = []
     for name in sorted(names, key=lambda name: -whole[name]):
         shares = [whole[name], *(own[name] for own in resampled)]
         found.append(Importance(name, whole[name], min(shares), max(shares)))
     return found
+
+
+def drawn_trials(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials with a value whose parameters were drawn: not that of the cell's own settings, which has none."""
+    return [trial for trial in trials if trial.value is not None and trial.parameters]
 
 
 def varied(trials: Sequence[Trial]) -> list[str]:

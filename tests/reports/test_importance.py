@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from recsys.reports.importance import importances, varied
+from recsys.reports.plots.search import search_figures
 from recsys.schema import ComparisonError
-from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, Trial
+from recsys.tracking.study_record import FINISHED, LISTED, PRUNED, TRIAL_FAILED, StudyCell, StudyRecord, Trial
 
 
 def trials(n: int = 40) -> list[Trial]:
@@ -42,6 +43,16 @@ def test_what_the_value_depends_on_comes_first():
 def test_unfinished_trials_do_not_count():
     noise = [Trial(100 + n, {"lr": 1e-4 * n, "dim": 8, "loss": "bce", "bias": True}, PRUNED, 9.0) for n in range(1, 20)]
     assert importances([*trials(10), *noise]) == importances(trials(10))
+
+
+@pytest.mark.slow
+def test_the_trial_of_the_cells_own_settings_hides_no_other():
+    own = Trial(0, {}, FINISHED, value=9.0)
+    assert importances([own, *trials(10)]) == importances(trials(10))
+    cell = StudyCell("cf", LISTED, [], trials=[own, *trials(10)])
+    figures, notes = search_figures(StudyRecord("s", "", [0], [], None, "val/ndcg@10", cells=[cell]), ["cf"])
+    assert [figure.name for figure in figures] == ["search_history", "importance_cf", "parallel_cf"]
+    assert notes == []
 
 
 def test_too_little_to_judge_is_refused():

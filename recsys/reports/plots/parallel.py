@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.formatting import metric_name
-from recsys.reports.importance import is_logarithmic, varied
+from recsys.reports.importance import drawn_trials, is_logarithmic, varied
 from recsys.reports.plots.base import WIDTH, Figure, Layers, named, to_spec
 from recsys.reports.plots.theme import OVER_LINES
 from recsys.reports.plots.trials import file_name, result, trial_grid, words
@@ -21,8 +21,8 @@ _VALUE = "\0value"  # the tuned metric among the names of parameters
 
 
 def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
-    """Parallel coordinates of the trials that have a value."""
-    trials = [trial for trial in cell.trials if trial.value is not None]
+    """Parallel coordinates of the trials that have a value and parameters."""
+    trials = drawn_trials(cell.trials)
     names = [*varied(trials), _VALUE]
     short = _axes(names, metric_name(study.monitor))
     scales = {name: _Scale([_of(trial, name) for trial in trials]) for name in names}

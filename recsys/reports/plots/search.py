@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from recsys.reports.formatting import metric_name
-from recsys.reports.importance import importances, varied
+from recsys.reports.importance import drawn_trials, importances, varied
 from recsys.reports.plots.base import WIDTH, Figure, and_more, named, to_spec
 from recsys.reports.plots.importance import importance_figure
 from recsys.reports.plots.parallel import parallel_figure
@@ -39,7 +39,7 @@ def search_figures(study: StudyRecord, labels: Sequence[str]) -> tuple[list[Figu
             figures.append(importance_figure(study, cell, importances(cell.trials)))
         except ComparisonError as error:
             notes.append(f"No importances for {cell.label}: {error}")
-        if varied([trial for trial in cell.trials if trial.value is not None]):
+        if varied(drawn_trials(cell.trials)):
             figures.append(parallel_figure(study, cell))
     return figures, notes
 
