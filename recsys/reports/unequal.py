@@ -92,8 +92,11 @@ def find_unequal(cells: Sequence[Cell], varied: Collection[str] = ()) -> Unequal
         values = {cell.label: given[cell.label].get(key) for cell in cells if _counts(key, cell.records[0])}
         if len(set(map(repr, values.values()))) < 2:
             continue
-        if key in tuned or any(key == one or key.startswith(f"{one}.") for one in varied):
-            settings[key] = "tuned" if key in tuned else "varied by the study"
+        if any(key == one or key.startswith(f"{one}.") for one in varied):
+            settings[key] = "varied by the study"
+        elif key in tuned:
+            settings[key] = "tuned"
+            notes |= _fixed(key, [cell for cell in cells if cell.label in values])
         else:
             notes |= _differences(key, values)
     return Unequal(notes, settings)
@@ -133,6 +136,17 @@ def _differences(key: str, values: Mapping[str, Any]) -> dict[str, list[str]]:
         for text, own in groups.items()
         if text != usual
     }
+
+
+def _fixed(key: str, cells: Sequence[Cell]) -> dict[str, list[str]]:
+    """Notes on the cells that set a key themselves, while a search chose its value in others."""
+    fixed: dict[str, list[str]] = {}
+    for cell in cells:
+        record = cell.records[0]
+        own = dict(override.lstrip("+").partition("=")[::2] for override in record.overrides)
+        if key in own and key not in (record.tuning.get("parameters") or {}):
+            fixed.setdefault(f"{key}={own[key]} set by the cell, tuned elsewhere", []).append(cell.label)
+    return fixed
 
 
 def _text(value: Any) -> str:

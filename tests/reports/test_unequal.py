@@ -144,6 +144,26 @@ def test_what_a_study_varies_or_tunes_is_no_fault(store):
     )
 
 
+@pytest.mark.parametrize(
+    ("varied", "notes", "reason"),
+    [
+        ([], {"batches.max_history=5 set by the cell, tuned elsewhere": ["mlp"]}, "tuned"),
+        (["batches.max_history"], {}, "varied by the study"),
+    ],
+)
+def test_a_cell_that_sets_what_others_tune_says_so(varied, notes, reason, store):
+    def of_length(ranker, n, set_by_cell):
+        key = "batches.max_history"
+        tuning = {"trials": 3, "parameters": {} if set_by_cell else {key: str(n)}}
+        changed = {"batches": {**CONFIG["batches"], "max_history": n}}
+        return cell(store, ranker, changed=changed, tuning=tuning, overrides=[f"ranker={ranker}", f"{key}={n}"])
+
+    cells = [of_length("dot", 20, False), of_length("cf", 80, False), of_length("mlp", 5, True)]
+    unequal = found(store, *cells, varied=varied)
+    assert unequal.notes == notes
+    assert unequal.settings == {"batches.max_history": reason}
+
+
 def test_a_study_varies_what_its_grid_and_changes_give_several_values():
     shared = ["trainer.max_epochs=20", "data=synthetic"]
     cells = [
