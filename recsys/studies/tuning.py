@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count, islice
+from math import isnan
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -203,8 +204,10 @@ class _Search:
 
     def _seeded(self, number: int) -> optuna.Study:
         """The study with a sampler that is seeded by the trial's number."""
+        from optuna.pruners import NopPruner
+
         self.study.sampler = self._sampler(number)
-        self.study.pruner = build("search.pruner", self.cfg.search.pruner) or _no_pruner()
+        self.study.pruner = build("search.pruner", self.cfg.search.pruner) or NopPruner()
         return self.study
 
     def _sampler(self, number: int, key: str = "") -> Any:
@@ -245,8 +248,12 @@ class _Search:
             self.study.tell(trial, state=state.FAIL)
         else:
             costs = [[COSTS[self.cfg.search.cost](record) for record in made]] if self.cfg.search.cost else []
-            values = [[record.metrics[run_cfg.monitor] for record in made], *costs]
-            self.study.tell(trial, list(map(fmean, values)), state.COMPLETE)
+            values = list(map(fmean, [[record.metrics[run_cfg.monitor] for record in made], *costs]))
+            if any(map(isnan, values)):  # as of a metric without any query
+                trial.set_user_attr(ERROR, f"{run_cfg.monitor} is NaN")
+                self.study.tell(trial, state=state.FAIL)
+            else:
+                self.study.tell(trial, values, state.COMPLETE)
         free_what_is_left()
 
     def _composed(self, trial: optuna.Trial, seed: int) -> DictConfig:
@@ -285,12 +292,6 @@ def _forget(cfg: DictConfig) -> None:
     identifier = identify(cfg)
     if identifier is not None:
         shutil.rmtree(Path(cfg.paths.runs_dir) / identifier, ignore_errors=True)
-
-
-def _no_pruner() -> Any:
-    import optuna
-
-    return optuna.pruners.NopPruner()
 
 
 def _pruning(trial: optuna.Trial, monitor: str) -> Any:

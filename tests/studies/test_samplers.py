@@ -1,13 +1,16 @@
-"""Samplers that draw parameters together, in a search whose first trial has the cell's own settings."""
+"""The trials of a search: samplers that draw parameters together, and trials without a value."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from math import nan
+from types import SimpleNamespace
 
 import optuna
 import pytest
 
 from recsys.config.compose import compose
+from recsys.studies import tuning
 from recsys.studies.storage import Claims
 from recsys.studies.tuning import _Search, _study
 
@@ -54,3 +57,20 @@ def test_tpe_models_each_parameter_alone(tmp_path):
     found = trials_of("tpe", tmp_path, 12)
     assert not any(trial.relative_params for trial in found)
     assert all(trial.params.keys() == AT.keys() for trial in found[1:])
+
+
+def test_a_trial_whose_metric_is_nan_fails_and_the_search_goes_on(tmp_path, monkeypatch):
+    values, run_cfg = iter([0.1, nan, 0.3]), compose(["ranker=ease"])
+    monkeypatch.setattr(
+        tuning, "run", lambda cfg, _: SimpleNamespace(record=SimpleNamespace(metrics={cfg.monitor: next(values)}))
+    )
+    monkeypatch.setattr(_Search, "_composed", lambda *_: run_cfg)
+    cfg = compose(["search=random", "search.n_trials=3"], "study")
+    planned = SimpleNamespace(label="ease", cfg=run_cfg)
+    study = _study(cfg, optuna.storages.InMemoryStorage(), "nan", maximise=True)
+    search = _Search(cfg, planned, TwoRanges(), Claims(tmp_path, "nan"), study)
+    while search.one_more():
+        pass
+    found = search.result()
+    assert [trial.state for trial in found.trials] == ["finished", "failed", "finished"]
+    assert found.parameters == {key: str(value) for key, value in found.trials[2].parameters.items()}
