@@ -72,7 +72,7 @@ def first_sentence(found: Sequence[Scope], cost: TextCost, is_tuned: bool = True
     if answer == _NONE and is_tuned:
         text = f"a language model changes this recommender by less than {RELEVANT:.0%}"
         return f"{begin}: {text}: {_size(overall)}, {price}."
-    control = ", but it is not significantly better than the same model with random vectors"
+    control = f", but {_control(overall)}"
     untuned = "" if is_tuned else ", with untuned models"
     beside = control if overall.result == CAPACITY else ""
     return f"{begin} whether {_QUESTION}{below}: {_size(overall)}{beside}, {price}{untuned}."
@@ -91,7 +91,7 @@ def detail(scope: Scope) -> str:
     """A sentence about a scope."""
     beside = {
         BETTER: "better than without, and than with random vectors",
-        CAPACITY: "better than without, but not than with random vectors, so text may not be the reason",
+        CAPACITY: f"better than without, but {_beside(scope)}, so text may not be the reason",
         WORSE: "worse than without",
         UNDECIDED: "not significantly different from without",
     }[scope.result]
@@ -112,8 +112,19 @@ def _rest(overall: Scope) -> str:
     if overall.result == WORSE:
         return " and worse overall"
     if overall.result == CAPACITY:
-        return "; overall it is not significantly better than the same model with random vectors"
+        return f"; overall {_control(overall)}"
     return "; overall the difference is not significant"
+
+
+def _control(scope: Scope) -> str:
+    """The comparison with the control of a cell that is better than the reference only."""
+    if scope.over_control is None:
+        return "the same model with random vectors failed, so text may not be the reason"
+    return "it is not significantly better than the same model with random vectors"
+
+
+def _beside(scope: Scope) -> str:
+    return "the control failed" if scope.over_control is None else "not than with random vectors"
 
 
 def _also(names: Sequence[str]) -> str:
