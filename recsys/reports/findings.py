@@ -14,6 +14,7 @@ from recsys.reports.formatting import (
     times,
     with_interval,
 )
+from recsys.reports.scores import ends_of
 from recsys.reports.statistics import PairedDifference
 
 SHORTEST = 0.1  # least seconds of training for ratios; fits by counting take less
@@ -32,16 +33,14 @@ def summary_of(comparison: Comparison) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """A sentence about the best cell by the first metric."""
+    """A sentence about the best cell by the first metric; with several seeds its interval includes their variance."""
     metric = comparison.metrics[0]
     best = comparison.row(comparison.best(metric))
     score = best.scores[metric]
     spread = (
         "" if score.seed_sd is None else f", standard deviation over {len(comparison.seeds)} seeds {score.seed_sd:.4f}"
     )
-    return (
-        f"{best.label} has the best {metric_name(metric)}: {with_interval(score.mean, score.low, score.high)}{spread}."
-    )
+    return f"{best.label} has the best {metric_name(metric)}: {with_interval(score.mean, *ends_of(score))}{spread}."
 
 
 def findings(comparison: Comparison) -> list[str]:

@@ -1,4 +1,7 @@
-"""The three answers of the first screen: the best cell, its significance and its cost."""
+"""The three answers of the first screen: the best cell, its significance and its cost.
+
+Intervals cover what the tests do: users, and with several seeds their variance too.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from dataclasses import dataclass
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.costs import Cost
 from recsys.reports.formatting import ABSENT, count, interval, megabytes, metric_name, number, p_value, seconds, times
-from recsys.reports.scores import Pair
+from recsys.reports.scores import Pair, ends_of
 
 _NAMED = 4  # most cells in a sentence; the others are counted
 
@@ -42,12 +45,11 @@ def equals(comparison: Comparison) -> list[str]:
 def _best(comparison: Comparison) -> Answer:
     best, metric = comparison.rows[0], comparison.metrics[0]
     score = best.scores[metric]
-    ends = f" {interval(score.low, score.high)}" if score.low is not None else ""
-    details = [f"{metric_name(metric)} {number(score.mean)}{ends}"]
+    details = [f"{metric_name(metric)} {number(score.mean)} {interval(*ends_of(score))}".rstrip()]
     if score.difference is not None:
         own = score.difference
         details.append(
-            f"{number(own.mean, signed=True)} {interval(own.low, own.high, signed=True)} against {comparison.baseline}"
+            f"{number(own.mean, signed=True)} {interval(*ends_of(own), signed=True)} against {comparison.baseline}"
         )
     elif best.label == comparison.baseline:
         details.append("It is the baseline itself.")
@@ -67,20 +69,10 @@ def _certainty(comparison: Comparison) -> Answer:
         answer = f"Significantly better than {'the other' if n_others == 1 else f'all {n_others} others'}"
     else:
         answer = f"Not significantly better than {len(ties)} of {n_others}: {_listed(ties)}"
-    own = pairs[0].difference
+    own = pairs[0].difference.reversed
     corrected = f"p {p_value(own.p_corrected)}" + (", corrected for all pairs" if n_others > 1 else "")
-    ahead = (
-        f"Next: {pairs[0].b}, {number(-own.mean, signed=True)} "
-        f"{interval(-own.high, -own.low, signed=True)}, {corrected}"
-    )
-    return Answer(question, answer, [ahead, *_with_seeds(pairs[0]), *_sample(comparison)])
-
-
-def _with_seeds(pair: Pair) -> Iterator[str]:
-    """The interval of the lead over the next cell for new users and new seeds."""
-    own = pair.difference
-    if own.low_with_seeds is not None and own.high_with_seeds is not None:
-        yield f"With the variance of seeds {interval(-own.high_with_seeds, -own.low_with_seeds, signed=True)}"
+    ahead = f"Next: {pairs[0].b}, {number(own.mean, signed=True)} {interval(*ends_of(own), signed=True)}, {corrected}"
+    return Answer(question, answer, [ahead, *_sample(comparison)])
 
 
 def _sample(comparison: Comparison) -> Iterator[str]:

@@ -4,6 +4,8 @@ import pytest
 from reports.made_runs import made_run, small_study
 
 from recsys.reports.comparison import compare
+from recsys.reports.findings import headline
+from recsys.reports.formatting import interval
 from recsys.reports.verdict import equals, verdict
 from recsys.tracking.store import Store
 
@@ -52,9 +54,29 @@ def test_a_winner_that_is_not_significantly_better_names_the_cheaper(store):
     )
 
 
-def test_the_interval_with_seeds_is_a_detail(store):
+def test_intervals_cover_the_seeds_as_the_tests_do(store):
+    runs = [
+        made_run(store, encoder, "dot", seed, [value + better + 0.05 * seed for value in NEAR])
+        for encoder, better in (("bert", 0.02), ("tfidf", 0.0))
+        for seed in (0, 1, 2)
+    ]
+    comparison = compare(runs, store, "tfidf+dot", ["ndcg@10"])
+    best, sure, _ = verdict(comparison)
+    score = comparison.row("bert+dot").scores["ndcg@10"]
+    own = score.difference
+    # All users gain the same 0.02, so that only the seeds vary: without them the interval would have no width.
+    assert own.low == pytest.approx(own.high)
+    assert own.low_with_seeds < 0 < own.high_with_seeds
+    assert best.details[0].endswith(interval(score.low_with_seeds, score.high_with_seeds))
+    assert best.details[1] == f"+0.0200 {interval(own.low_with_seeds, own.high_with_seeds, True)} against tfidf+dot"
+    ahead = f"Next: tfidf+dot, −0.0200 {interval(-own.high_with_seeds, -own.low_with_seeds, True)}, p "
+    assert sure.answer == "Not significantly better than 1 of 1: tfidf+dot"
+    assert sure.details[0].startswith(ahead)
+    assert interval(score.low_with_seeds, score.high_with_seeds) in headline(comparison)
+
+
+def test_the_sample_is_a_detail(store):
     _, sure, _ = verdict(compare(small_study(store), store, None, ["ndcg@10"]))
-    assert any(detail.startswith("With the variance of seeds [") for detail in sure.details)
     assert (
         sure.details[-1]
         == "4 users, 2 seeds with a standard deviation of 0.0000: tests hold for new users and new seeds"
