@@ -35,6 +35,7 @@ NOT_COUNTED = (
     "tuning.trial",
     "tuning.parameters*",
 )
+OTHER_LIMITS = ("max_steps", "max_time")  # keys of the trainer that end training, beside max_epochs
 TRIALS = "tuning.trials"
 ABSENT = "none"
 
@@ -166,11 +167,14 @@ def _still_improving(record: Record) -> str | None:
     trainer, monitor = record.config.get("trainer") or {}, str(record.config.get("monitor"))
     limit, every = trainer.get("max_epochs"), trainer.get("check_val_every_n_epoch") or 1
     points = [(int(point["epoch"]) + 1, point[monitor]) for point in record.curve if monitor in point]
-    if not points or not limit or points[-1][0] + every <= limit:
+    further = next((key for key in OTHER_LIMITS if trainer.get(key) not in (None, -1)), None)
+    at_limit = bool(points) and 0 < (limit or 0) < points[-1][0] + every
+    if not points or not (at_limit or further):
         return None
     higher = higher_is_better(record, monitor)
     sign = 1 if higher else -1
     (epochs, last), earlier = points[-1], [value for _, value in points[:-1]]
     if not all(sign * value < sign * last for value in earlier):
         return None
-    return f"{epochs} of {limit} epochs, still {'rising' if higher else 'falling'}"
+    ended = f"{epochs} of {limit} epochs" if at_limit else f"{epochs} epochs until trainer.{further}"
+    return f"{ended}, still {'rising' if higher else 'falling'}"

@@ -81,6 +81,25 @@ def test_a_metric_that_is_better_when_lower_still_falls(store):
 
 
 @pytest.mark.parametrize(
+    ("trainer", "note"),
+    [
+        ({"max_epochs": -1, "max_steps": 30}, "3 epochs until trainer.max_steps, still rising"),
+        (
+            {"max_epochs": 20, "max_steps": -1, "max_time": "00:00:01:00"},
+            "3 epochs until trainer.max_time, still rising",
+        ),
+        ({"max_epochs": 3, "max_steps": 99}, "3 of 3 epochs, still rising"),
+        ({"max_epochs": -1, "max_steps": -1}, None),
+    ],
+)
+def test_a_cell_that_still_rose_at_a_limit_of_steps_or_time_says_so(trainer, note, store):
+    cut = cell(store, "cf", curves=[curve(0.1, 0.2, 0.3)], changed={"trainer": trainer})
+    assert found(store, cut).notes == ({note: ["cf"]} if note else {})
+    fallen = cell(store, "dot", curves=[curve(0.1, 0.3, 0.2)], changed={"trainer": trainer})
+    assert found(store, fallen).notes == {}
+
+
+@pytest.mark.parametrize(
     ("changed", "note"),
     [
         ({"trainer": {"max_epochs": 9}}, "trainer.max_epochs=9, elsewhere 4"),
