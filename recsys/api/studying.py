@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +25,7 @@ from recsys.studies.comparisons import comparisons
 from recsys.studies.runner import Result, run_study
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
+from recsys.support.shell_words import command_line
 from recsys.tracking.secrets import redacted
 
 
@@ -142,6 +142,6 @@ def make_study(
         cfg.study.update(own)
         cfg.overrides = [*given, *(override(f"study.{key}", value) for key, value in own.items())]
     check_kinds(cfg, "study")
-    command = redacted(shlex.join(["recsys", "study", *cfg.overrides]))
+    command = redacted(command_line(["recsys", "study", *cfg.overrides]))
     view = StudyView(cfg, Screen(force_terminal=False)) if progress else None
     return Study(cfg.study.name, run_study(cfg, command, view), cfg)

@@ -5,7 +5,6 @@ Only runs with the same data, split and evaluation protocol are compared.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -31,6 +30,7 @@ from recsys.schema import ConfigError
 from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.support.ids import ids_of_key
 from recsys.support.screen import Screen
+from recsys.support.shell_words import command_line
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
 from recsys.tracking.secrets import redacted
@@ -197,4 +197,4 @@ def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Rec
 
 
 def _command(cfg: DictConfig) -> str:
-    return redacted(shlex.join(["recsys", "compare", *(cfg.get("overrides") or [])]))
+    return redacted(command_line(["recsys", "compare", *(cfg.get("overrides") or [])]))

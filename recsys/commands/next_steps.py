@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from omegaconf import DictConfig
 from rich.console import Console
 
+from recsys.support.shell_words import command_line
 from recsys.tracking.record import Record
 from recsys.tracking.secrets import redacted
 
@@ -41,7 +41,7 @@ def print_next_steps(console: Console, cfg: DictConfig, *commands: Sequence[str]
     """
     given = [override for override in map(str, cfg.get("overrides") or []) if _is_shared(override)]
     for place, words in enumerate(commands):
-        line = redacted(shlex.join(["recsys", *words, *(_of_any_command(override) for override in given)]))
+        line = redacted(command_line(["recsys", *words, *(_of_any_command(override) for override in given)]))
         console.print(f"{'      ' if place else 'Next: '}{line}", markup=False, highlight=False, soft_wrap=True)
 
 

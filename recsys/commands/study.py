@@ -5,7 +5,6 @@ A study that was stopped continues with the runs that are missing.
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +32,7 @@ from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
 from recsys.studies.search_checks import check_search
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
+from recsys.support.shell_words import command_line
 from recsys.support.text_tables import TextTable
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
@@ -57,7 +57,7 @@ def run(cfg: DictConfig) -> int:
         _print_plan(cfg, console)
         return FINISHED
     view = StudyView(cfg, console if console.is_terminal else Screen(stderr=True))
-    command = redacted(shlex.join(["recsys", "study", *cfg.overrides]))
+    command = redacted(command_line(["recsys", "study", *cfg.overrides]))
     with view.shown():
         result = run_study(cfg, command, view)
     _report(cfg, result, console)

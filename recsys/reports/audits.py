@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from recsys.reports.cells import Cell
 from recsys.reports.grids import Entry, Grid
 from recsys.schema import WRITTEN
+from recsys.support.shell_words import command_line
 from recsys.tracking.audit_findings import IS_FOUND, Finding, read_findings
 from recsys.tracking.origins import language_models, origins
 from recsys.tracking.ranking_biases import ranking_biases
@@ -91,4 +91,4 @@ def _sentence(cell: Cell, audited: Record | None, audits: Audits) -> str:
 
 def _command(record: Record) -> str:
     store = [override for override in record.overrides if override.startswith(RUNS_DIR)]
-    return shlex.join(["recsys", "audit", f"run={record.run_id}", *store])
+    return command_line(["recsys", "audit", f"run={record.run_id}", *store])

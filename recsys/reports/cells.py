@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from recsys.reports.cell_labels import NO_VALUE, labelled
 from recsys.reports.grouping import group_by
 from recsys.schema import ComparisonError
+from recsys.support.shell_words import shell_word
 from recsys.tracking.record import Record, canonical_json, fingerprint
 from recsys.tracking.results_changes import BEFORE, code_of_changes
 from recsys.tracking.run_id import cell_of, flatten, influential
@@ -228,7 +228,7 @@ def repeat_command(record: Record, seeds: Sequence[int]) -> str:
     """The command that makes a run again with these seeds."""
     overrides = [override for override in record.overrides if not override.lstrip("+").startswith("seed=")]
     words = [*overrides, f"seed={_joined(seeds, ',')}", *(["-m"] if len(seeds) > 1 else [])]
-    return " ".join([TRAIN_COMMAND, *map(shlex.quote, words)])
+    return " ".join([TRAIN_COMMAND, *map(shell_word, words)])
 
 
 def _trials(record: Record) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
 from recsys.support.screen import Screen
+from recsys.support.shell_words import command_line
 from recsys.support.whole_files import write_atomically
 from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.secrets import redacted
@@ -45,7 +45,7 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     comparison = compare(runs, store, study.baseline, metrics, labels=study.labels, varied=varied)
     report = Path(cfg.report)
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
-    command = redacted(shlex.join(["recsys", "update_readme", *(cfg.get("overrides") or [])]))
+    command = redacted(command_line(["recsys", "update_readme", *(cfg.get("overrides") or [])]))
     before = _read(file)
     after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
     if after != before:

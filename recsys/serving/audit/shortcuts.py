@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from recsys import schema
 from recsys.config.compose import compose, plain
 from recsys.config.overrides import override
 from recsys.schema import ConfigError
+from recsys.support.shell_words import shell_word
 from recsys.tracking.audit_findings import IS_MEASURED, IS_NOT_CHECKED, Finding
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
@@ -83,7 +83,7 @@ def command_of(floor: Floor, record: Record) -> str:
     """The command that makes a floor with the protocol of a run."""
     encoder = ["encoder=tfidf"] if floor.reads_text else []
     words = [*_protocol(record), f"ranker={floor.ranker}", *encoder, f"seed={record.seed}"]
-    return " ".join(["recsys train", *map(shlex.quote, words)])
+    return " ".join(["recsys train", *map(shell_word, words)])
 
 
 def _protocol(record: Record) -> list[str]:

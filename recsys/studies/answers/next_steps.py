@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from recsys.reports.formatting import metric_name, number
 from recsys.studies.answers.budget import LEVELS, TUNED
 from recsys.studies.answers.judged import Judged
 from recsys.studies.answers.scopes import BETTER, OVERALL, UNDECIDED, WORSE, Scope
+from recsys.support.shell_words import command_line
 
 
 def next_steps(found: Sequence[Scope], main: Judged, cold: Judged | None) -> list[str]:
@@ -45,5 +45,5 @@ def commands(overall: Scope, main: Judged, cold: Judged | None, command: str) ->
     if cold is not None:
         lines += ["# the same for cold items", cold.study.result.record.command]
     serve = ["recsys", "recommend", f"run={main.folder(best)}", "users=all", "output=lists.parquet"]
-    lines += [f"# recommendations of {best}", shlex.join(serve)]
+    lines += [f"# recommendations of {best}", command_line(serve)]
     return "\n".join(lines)
