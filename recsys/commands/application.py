@@ -31,6 +31,10 @@ from recsys.tracking.secrets import redact_error, redacted
 Function = Callable[[DictConfig], Any]
 
 _BUILT_IN = ("hydra", "main", "schema")  # providers of configs that are not the user's
+_OPTIONS = (  # of Hydra
+    *("help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion"),
+    *("config-path", "config-name", "config-dir", "experimental-rerun", "info"),
+)
 _FULL_ERROR = "HYDRA_FULL_ERROR"  # variable of the environment that Hydra reads
 MENDABLE, UNEXPECTED = 2, 1  # exit statuses
 
@@ -65,12 +69,21 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
 
 
 def _check_typed(arguments: Sequence[str], config_name: str) -> None:
-    """End the command if an argument has the old name of a key, for which Hydra's message would lack the new name."""
+    """End the command if an argument has dashes or the old name of a key; Hydra's message would lack the remedy."""
     try:
+        _check_dashes(arguments)
         check_typed(arguments, config_name)
     except ConfigError as error:
         _print_error(error)
         sys.exit(MENDABLE)
+
+
+def _check_dashes(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        name, equals, value = argument.removeprefix("--").partition("=")
+        if argument.startswith("--") and name and not any(option.startswith(name) for option in _OPTIONS):
+            written = f"{name}={value if equals else '…'}"
+            raise ConfigError(f"{argument} is not an option; keys have no dashes: write {written}")
 
 
 @contextmanager

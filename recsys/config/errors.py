@@ -10,8 +10,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from recsys.config.overrides import override
 from recsys.schema import ConfigError
 from recsys.support.near_names import nearest
+from recsys.support.shell_words import shell_word
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError)
 _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "full_key:", "To append to your config")
@@ -35,10 +37,10 @@ def sentence_of(error: BaseException) -> str:
 
     Example:
         >>> sentence_of(OverrideParseException("seed=[1", "no viable alternative\\nSee https://hydra.cc for details"))
-        'seed=[1 cannot be read: no viable alternative'
+        'seed=[1 cannot be read: a bracket is not closed, or closes nothing.'
     """
     if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be read: {_line(str(error))}"
+        return f"{error.override} cannot be read: {_of_override(error.override) or _line(str(error))}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         hint = nearest(option, error.options) or "."
@@ -47,6 +49,17 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(cause, OmegaConfBaseException):
         return _of_key(cause)
     return _line(str(error))
+
+
+def _of_override(written: str) -> str | None:
+    """The likely fault of an override that Hydra cannot parse, with its remedy; None if it is not a known one."""
+    key, equals, value = written.partition("=")
+    if not equals:
+        return "expected key=value, without spaces around the equals sign; --help lists the keys."
+    if any(value.count(left) != value.count(right) for left, right in ("[]", "{}", "()")):
+        return "a bracket is not closed, or closes nothing."
+    is_quoted = value[:1] in ("'", '"') or ("'" in value and value[0] in "[{")
+    return None if is_quoted else f"a value with special characters needs quotes: {shell_word(override(key, value))}"
 
 
 def _of_key(error: OmegaConfBaseException) -> str:

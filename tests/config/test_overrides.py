@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from recsys.config.compose import compose
 from recsys.config.overrides import override
+from recsys.schema import ConfigError
 
 TEXTS = ["a", "josé", "x (1)", "dt=2024", "a,b", "it's", "[b]", "a#b", "{title}. {x}", "12", "true", "", "a\\", "a\\'b"]
 TEXTS += ["1e5", '"q"', " lead", "-x", "null", "a:b", "sqlite:///x?y=1", "*", "a\tb", "~/.cache", "glob(*)", "5min"]
@@ -14,3 +18,11 @@ TEXTS += ["1e5", '"q"', " lead", "-x", "null", "a:b", "sqlite:///x?y=1", "*", "a
 @pytest.mark.parametrize("value", [*TEXTS, None, True, 3, 0.5, [1, "it's"], {"k": "a b"}])
 def test_an_override_gives_its_value_back(value):
     assert OverridesParser.create().parse_override(override("key", value)).value() == value
+
+
+@pytest.mark.parametrize("value", [";", ",", "{title}", "{title}. {x}", "title LIKE '%a%'"])
+def test_the_error_about_special_characters_has_the_override_to_type(value):
+    with pytest.raises(ConfigError, match="cannot be read: a value with special characters needs quotes: ") as told:
+        compose([f"data.separator={value}"])
+    (word,) = shlex.split(str(told.value).partition("needs quotes: ")[2])
+    assert OverridesParser.create().parse_override(word).value() == value

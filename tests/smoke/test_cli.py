@@ -136,7 +136,10 @@ def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message,
     [
         ("encoder=brt", "encoder=brt is not an option; expected one of bert, "),
         ("encoder.stop_word=red", "encoder.stop_word is an unknown key; did you mean stop_words?"),
-        ("seed=[1", "seed=[1 cannot be read: no viable alternative"),
+        ("seed=[1", "seed=[1 cannot be read: a bracket is not closed"),
+        ("help", "help cannot be read: expected key=value"),
+        ("--seed=1", "--seed=1 is not an option; keys have no dashes: write seed=1"),
+        ("--seed", "--seed is not an option; keys have no dashes: write seed=…"),
         ("seed=${nope}", "seed: Interpolation key 'nope' not found"),
     ],
 )
