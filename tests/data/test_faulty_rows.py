@@ -132,6 +132,15 @@ def test_tabs_are_written_in_several_ways(written, tmp_path):
         source(tmp_path, log, Interactions("log.csv"), Items()).read()
 
 
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("|", "bars")])
+@pytest.mark.parametrize("user", ["1", '"1"'])
+def test_an_error_about_another_separator_names_it(mark, name, user, tmp_path):
+    rows = [f"user_id{mark}item_id", f"{user}{mark}a"]
+    with pytest.raises(DataError) as told:
+        source(tmp_path, rows, Interactions("log.csv"), Items()).read()
+    assert str(told.value).endswith(f" The header has {name}: set \"data.separator='{mark}'\".")
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_marks_and_encodings_of_json_lines(packed, tmp_path):
     for content, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"", "latin-1"), (b"", "utf-16")):

@@ -9,7 +9,7 @@ import polars as pl
 
 from recsys import schema
 from recsys.data.sources import times, written_times
-from recsys.data.sources.csv_table import is_value
+from recsys.data.sources.csv_table import is_value, separator_hint
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.schema import DataError
 from recsys.support.near_names import nearest
@@ -185,7 +185,7 @@ def refuse_first_row(table: RawTable, columns: Mapping[str, Column]) -> None:
 
 
 def header_hint(table: RawTable) -> str:
-    """The end of a message about missing columns: a hint if the header looks like data or has tabs, else empty."""
+    """The end of a message about missing columns: a hint if the header looks like data or has another separator."""
     columns = table.columns
     if table.first_row_is_data:
         n = len(columns)
@@ -194,9 +194,7 @@ def header_hint(table: RawTable) -> str:
             " in their order, as in data.columns=[user_id,item_id,…] (data.items.columns and data.users.columns for"
             " the other tables)."
         )
-    if len(columns) == 1 and "\t" in columns[0]:
-        return " The header has tabs: set data.separator=tab."
-    return ""
+    return separator_hint(columns[0]) if len(columns) == 1 else ""
 
 
 def _finite(text: pl.Expr) -> pl.Expr:

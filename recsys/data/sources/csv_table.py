@@ -20,6 +20,9 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 _ALIASES = {r"\t": "\t", r"\\t": "\t", "tab": "\t", "TAB": "\t"}
 
+_SEPARATORS = {"\t": ("tabs", "data.separator=tab"), ";": ("semicolons", "\"data.separator=';'\"")}
+_SEPARATORS |= {"|": ("bars", "\"data.separator='|'\""), ",": ("commas", "\"data.separator=','\"")}
+
 
 class CsvTable(RawTable):
     """Delimited text, such as csv.
@@ -150,10 +153,29 @@ class CsvTable(RawTable):
         advice = f"{escape}set data.quote=null if quotes mean nothing in this file; else double it within quotes"
         if not error.is_escaped:
             advice += " (or name the character before it: data.escape)"
-        return DataError(f"{self.label}:{error.line}: a quoted field that is malformed: a quote {wrong}; {advice}.")
+        hint = self._hint_of_first_line()
+        return DataError(
+            f"{self.label}:{error.line}: a quoted field that is malformed: a quote {wrong}; {advice}.{hint}"
+        )
+
+    def _hint_of_first_line(self) -> str:
+        with self.path.open("rb") as file:
+            line = file.readline().decode(errors="replace")
+        return "" if self.separator in line else separator_hint(line)
 
     def _diagnose(self, error: Exception) -> DataError:
         return wrong_byte(self.file, self.encoding) or super()._diagnose(error)
+
+
+def separator_hint(header: str) -> str:
+    """The end of a message about a header without the expected separator; empty if it has no other one either.
+
+    Example:
+        >>> separator_hint("user\\titem")
+        ' The header has tabs: set data.separator=tab.'
+    """
+    found = next(((name, key) for mark, (name, key) in _SEPARATORS.items() if mark in header), None)
+    return f" The header has {found[0]}: set {found[1]}." if found else ""
 
 
 def looks_like_data(names: Sequence[str]) -> bool:
