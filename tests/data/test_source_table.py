@@ -255,6 +255,10 @@ def test_templates_are_checked(folder):
         ConfigError, match=r"data\.items\.template: .*things\.csv has no column 'title'; it has code, name"
     ):
         read(folder, items=replace(THINGS, template="{title}"))
+    with pytest.raises(
+        ConfigError, match=r"template='name' has no field: put .* in braces, as in '\{name\}'; .* has code, name"
+    ):
+        read(folder, items=replace(THINGS, template="name"))
     with pytest.raises(ConfigError, match=r"data\.items\.template='\{name' is malformed"):
         read(folder, items=replace(THINGS, template="{name"))
     with pytest.raises(ConfigError, match="a field is a column's name and nothing else"):

@@ -35,9 +35,16 @@ def require_fields(columns: list[str], template: str, label: str, key: str = "da
     """Check that the fields of a template are columns of the table called `label`.
 
     Raises:
-        ConfigError: If a field is not a column; the message lists the columns.
+        ConfigError: If a field is not a column, or there is no field; the message lists the columns.
     """
-    for _, name in fields(template, key):
+    names = [name for _, name in fields(template, key)]
+    if template and not any(names):
+        example = template if template in columns else columns[-1]
+        raise ConfigError(
+            f"{key}={template!r} has no field: put names of columns in braces, as in '{{{example}}}'; {label} has "
+            f"{', '.join(columns)}."
+        )
+    for name in names:
         if name and name not in columns:
             raise ConfigError(
                 f"{key}: {label} has no column '{name}'; it has {', '.join(columns)}{nearest(name, columns) or '.'}"
