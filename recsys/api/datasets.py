@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import polars as pl
 
+from recsys.api.arguments import errors_of_arguments
 from recsys.config.compose import compose
 from recsys.config.overrides import override
 from recsys.data.dataset import Dataset
@@ -86,6 +87,8 @@ _CONFIG_KEYS = {
     "min_user_interactions": "split.user_k_core",
     "min_item_interactions": "split.item_k_core",
 }
+_TABLE_OF_KEY = dict.fromkeys(("item_id", "item_text", "categories", "categories_separator", "unknown_items"), "items")
+_TABLE_OF_KEY |= {"user_id": "users"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,7 +162,17 @@ def make_dataset(
     unknown = next((key for key in keys if key not in _CONFIG_KEYS), None)
     if unknown is not None:
         raise ConfigError(f"recsys.dataset has no key {unknown!r}; expected some of {', '.join(_CONFIG_KEYS)}.")
-    frames = {role: as_frame(tables[role], role) for role in ROLES if tables.get(role) is not None}
+    with errors_of_arguments(_CONFIG_KEYS):
+        return _checked(tables, name, keys, overrides)
+
+
+def _checked(tables: Mapping[str, Any], name: str, keys: Mapping[str, Any], overrides: Sequence[str]) -> OwnData:
+    given_roles = [role for role in ROLES if role == ROLES[0] or tables.get(role) is not None]
+    for key in keys:
+        role = _TABLE_OF_KEY.get(key, ROLES[0])
+        if role not in given_roles:
+            raise ConfigError(f"{key} is given, but no table of {role}: give {role}=… too.")
+    frames = {role: as_frame(tables.get(role), role) for role in given_roles}
     completed = _with_defaults(frames, keys)
     for role, frame in frames.items():
         ids = [str(completed.get(key) or key) for key in ("user", "item", "user_id", "item_id")]

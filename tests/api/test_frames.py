@@ -12,7 +12,7 @@ import pytest
 
 import recsys
 from recsys.data.sources.frames import as_frame, keep_frames
-from recsys.schema import ConfigError, DataError
+from recsys.schema import ConfigError, DataError, RecsysError
 
 INTERACTIONS = {
     "customer": [1, 1, 2, 2, 3],
@@ -117,7 +117,7 @@ def test_a_bad_value_is_named_by_table_row_and_column():
     lines = str(raised.value).splitlines()
     assert lines[0] == "interactions, row 2: column 'stars': found nothing, expected a finite number."
     assert lines[1] == "interactions, row 3: column 'user_id': found nothing, expected an id."
-    assert "data.bad_rows=drop" in lines[2]
+    assert "bad_rows='drop'" in lines[2]
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, dict, rows_of], ids=["pandas", "columns", "rows"])
@@ -189,3 +189,22 @@ def test_a_data_set_is_shown_in_few_lines_without_markup_of_its_own():
     html = made._repr_html_()
     assert "&lt;b&gt;shop" in html
     assert "<b>shop" not in html
+
+
+def test_errors_name_arguments_instead_of_configuration_keys():
+    for keys, wrong in (
+        ({"user": "custmer"}, r"no column 'custmer' \(user\);"),
+        ({"user": "customer", "items": {"sku": ["a", "b"]}}, r"expected an item of items \(or unknown_items='drop'\)"),
+        ({"user": "customer", "items": ITEMS, "item_text": "name"}, r"item_text='name' has no field"),
+        ({"user": "customer", "bad_rows": "skip"}, "bad_rows='skip' is unknown"),
+    ):
+        with pytest.raises(RecsysError, match=wrong) as told:
+            recsys.dataset(INTERACTIONS, item="sku", **keys)
+        assert "data." not in str(told.value)
+
+
+def test_a_key_of_a_table_that_is_not_given_is_refused():
+    with pytest.raises(ConfigError, match=r"item_text is given, but no table of items: give items=… too"):
+        recsys.dataset(INTERACTIONS, user="customer", item="sku", item_text="{name}")
+    with pytest.raises(DataError, match="interactions is of type NoneType; expected a polars or pandas frame"):
+        recsys.dataset(None)
