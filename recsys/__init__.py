@@ -234,7 +234,7 @@ def load(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:
     """Reopen a run of the store.
 
     Args:
-        run: The run's id, or its folder.
+        run: The run's id, a unique beginning of it (at least four characters), or its folder.
         runs_dir: The store, if `run` is an id; by default that of the configuration.
 
     Raises:

@@ -16,6 +16,7 @@ from recsys.experiment.finished import Run, finished_run
 from recsys.reports.cards import card, table_html
 from recsys.reports.formatting import counted, number, seconds
 from recsys.schema import TEST, VAL, ConfigError
+from recsys.tracking.store import Store
 
 SHOWN = ("ndcg@10", "recall@10", "mrr", "coverage@10")  # the metrics of `repr`, if they were measured
 
@@ -76,8 +77,13 @@ class InteractiveRun(Run):
 
 def open_run(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:
     """Reopen a run of the store; see `recsys.load`."""
-    store = "" if Path(run).is_dir() else runs_dir or compose().paths.runs_dir
-    return InteractiveRun.of(finished_run(str(run), store))
+    if Path(run).is_dir():
+        return InteractiveRun.of(finished_run(str(run), ""))
+    store = Store(Path(runs_dir or compose().paths.runs_dir))
+    ids = [] if str(run) in store.ids() else store.abbreviated(str(run))
+    if len(ids) > 1:
+        raise ConfigError(f"run {run} is the beginning of {', '.join(ids)}; give one of them.")
+    return InteractiveRun.of(finished_run(ids[0] if ids else str(run), store.root))
 
 
 def make_run(configuration: Sequence[Any], data: OwnData | None) -> InteractiveRun:

@@ -13,8 +13,6 @@ from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
-SHORTEST = 4  # least number of characters that abbreviate a run's id
-
 
 def store_of(cfg: DictConfig) -> Store:
     """The store of a command."""
@@ -36,7 +34,7 @@ def one_run(cfg: DictConfig, key: str) -> Record:
 
 
 def _by_beginning(wanted: str, key: str, store: Store) -> Record:
-    ids = [run_id for run_id in store.ids() if len(wanted) >= SHORTEST and run_id.startswith(wanted)]
+    ids = store.abbreviated(wanted)
     record = store.find(ids[0]) if len(ids) == 1 else None
     if record is not None:
         return record

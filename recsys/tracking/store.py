@@ -27,6 +27,7 @@ RECORD = "record.json"
 PER_USER = "per_user.parquet"
 WEIGHTS = "model.safetensors"
 LOCK = ".lock"
+SHORTEST = 4  # least number of characters that abbreviate a run's id
 
 # Columns of per_user.parquet; each further one is a metric of the test, one value for each query.
 QUERY = "query"
@@ -92,6 +93,10 @@ class Store:
     def ids(self) -> list[str]:
         """Ids of all runs that have a record, in alphabetical order."""
         return self._folders_with(RECORD)
+
+    def abbreviated(self, beginning: str) -> list[str]:
+        """The ids that begin so, if it has at least four characters."""
+        return [run_id for run_id in self.ids() if len(beginning) >= SHORTEST and run_id.startswith(beginning)]
 
     def unrecorded(self) -> list[str]:
         """Ids of runs that are being made, or were interrupted before their record was written."""

@@ -9,6 +9,7 @@ import pytest
 import recsys
 from recsys.data.queries import histories
 from recsys.schema import TEST, ConfigError
+from recsys.tracking.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,16 @@ def test_a_run_has_its_record_and_its_model(run):
 def test_load_takes_an_id_or_a_folder(run):
     by_id = recsys.load(run.record.run_id, run.folder.parent)
     assert by_id.record == recsys.load(run.folder).record == run.record
+
+
+def test_load_takes_the_beginning_of_an_id(run, tmp_path):
+    for name in ("abcd11", "abcd22"):
+        Store(tmp_path).save(replace(run.record, run_id=name))
+    assert recsys.load("abcd1", tmp_path).record.run_id == "abcd11"
+    with pytest.raises(ConfigError, match="run abcd is the beginning of abcd11, abcd22; give one of them"):
+        recsys.load("abcd", tmp_path)
+    with pytest.raises(ConfigError, match="there is no finished run in"):
+        recsys.load("abc", tmp_path)
 
 
 def test_a_run_on_other_data_is_not_reopened(run):
