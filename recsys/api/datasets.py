@@ -8,13 +8,14 @@ from typing import Any, TypedDict
 
 import polars as pl
 
-from recsys.api.arguments import errors_of_arguments
+from recsys.api.arguments import errors_of_arguments, with_arguments
 from recsys.config.compose import compose
 from recsys.config.overrides import override
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_cache import load_dataset
 from recsys.data.description import describe
 from recsys.data.sources import times
+from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.data.sources.frames import SUFFIX, as_frame, keep_frames, with_whole_ids
 from recsys.experiment.built_once import shared
 from recsys.experiment.inputs import cache_dir
@@ -124,6 +125,7 @@ class OwnData:
             f"  items with text: {found['with_text']:.0%}; interactions of a user: median {found['per_user_median']:g}",
             *([f"  from {found['from']} until {found['until']}"] if "from" in found else []),
             *([f"  dropped: {dropped}"] if dropped else []),
+            *(f"  warning: {warning}" for warning in self._warnings()),
         ]
         return "\n".join(lines)
 
@@ -141,7 +143,13 @@ class OwnData:
             facts["time"] = f"{found['from']} until {found['until']}"
         if found["dropped"]:
             facts["dropped"] = ", ".join(f"{kind} {count:,}" for kind, count in found["dropped"].items())
+        for warning in self._warnings():
+            facts["warning"] = warning
         return card(f"Dataset {self.name}", table_html([], list(facts.items())), f"fingerprint {self.fingerprint}")
+
+    def _warnings(self) -> list[str]:
+        found = faulty_rows_warnings(self.dataset.dropped, self.dataset.interactions.height)
+        return [with_arguments(warning, _CONFIG_KEYS) for warning in found]
 
 
 def make_dataset(

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from recsys.commands.next_steps import print_next_steps
 from recsys.config.compatibility import check_data
 from recsys.data.description import describe, render
+from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.experiment.inputs import load_split
 from recsys.support.screen import Screen
 
@@ -31,7 +32,8 @@ def run(cfg: DictConfig) -> None:
     console = Screen()
     for table in render(describe(split.dataset, split)):
         console.print(table)
-    for warning in split.warnings:
+    dataset = split.dataset
+    for warning in [*faulty_rows_warnings(dataset.dropped, dataset.interactions.height), *split.warnings]:
         console.print(f"warning: {warning}", style="yellow")
     console.print(f"{split.dataset.name}, split {split.name} ({split.fingerprint}), is ready in {cfg.paths.cache_dir}.")
     own = [

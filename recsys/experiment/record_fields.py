@@ -105,14 +105,16 @@ def circumstances(cfg: DictConfig, split: Split, warnings: Sequence[str]) -> dic
     import torch
 
     from recsys.data.description import describe
+    from recsys.data.sources.faults import faulty_rows_warnings
     from recsys.tracking.environment import git_state, machine, versions
 
+    faulty = faulty_rows_warnings(split.dataset.dropped, split.dataset.interactions.height)
     return {
         "protocol": protocol(cfg, split),
         "data_statistics": describe(split.dataset, split.whole),
         "directions": metric_suite(cfg).directions(),
         "ranges": metric_suite(cfg).ranges(),
-        "warnings": [*split.warnings, *warnings],
+        "warnings": [*faulty, *split.warnings, *warnings],
         "versions": versions(),
         "git": git_state(),
         "machine": machine(str(cfg.trainer.accelerator), torch.get_num_threads()),

@@ -108,6 +108,9 @@ def test_ids_that_pandas_made_floats_are_whole_numbers_again():
     made = recsys.dataset(table, bad_rows="drop")
     assert sorted(made.dataset.users["user_id"]) == ["1", "2"]
     assert made.dataset.dropped == {"rows without an id": 1}
+    warning = "33.3% of the rows are faulty and were dropped: rows without an id 1. bad_rows='error' lists them."
+    assert warning in repr(made)
+    assert "33.3% of the rows are faulty" in made._repr_html_()
 
 
 def test_a_bad_value_is_named_by_table_row_and_column():

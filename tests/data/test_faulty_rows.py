@@ -9,6 +9,7 @@ import logging
 import polars as pl
 import pytest
 
+from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.data.sources.table import Interactions, Items, TableSource, Users
 from recsys.schema import ConfigError, DataError
 
@@ -254,3 +255,11 @@ def test_times_that_are_none(written, tmp_path):
 def test_keys_of_other_types_are_named(keys):
     with pytest.raises(ConfigError, match=rf"data\.interactions\.{next(iter(keys))} is .*; expected a text"):
         Interactions(**{"file": "log.csv"} | keys)
+
+
+def test_many_dropped_rows_give_a_warning_with_their_share():
+    assert faulty_rows_warnings({"rows without an id": 1, "repeated (user, item) pairs": 900}, 99) == []
+    dropped = {"rows without an id": 1, "interactions with unknown items": 4, "repeated (user, item) pairs": 5}
+    (warning,) = faulty_rows_warnings(dropped, 90)  # 5 of 100
+    assert warning.startswith("5.0% of the rows are faulty and were dropped: rows without an id 1, interactions with")
+    assert "data.items.unknown=error" in warning

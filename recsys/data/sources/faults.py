@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from recsys.data.sources.indexing import REPEATED
 from recsys.schema import ConfigError, DataError
 
 ERROR, DROP = "error", "drop"
 LISTED = 20  # faults that an error lists
+
+_SHARE = 0.01  # of faulty rows, from which on there is a warning
 
 Finder = Callable[[int], Sequence[tuple[int, str]]]
 
@@ -96,3 +99,26 @@ class BadRows:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
         listed = f" (the first {len(lines)} are listed)" if total > len(lines) else ""
         return "\n".join([*lines, f"{total:,} faulty rows in all{listed}: {kinds}{advice}."])
+
+
+def faulty_rows_warnings(dropped: Mapping[str, int], n_kept: int) -> list[str]:
+    """A warning if faulty rows were dropped that are more than 1 % of the rows.
+
+    Args:
+        dropped: Counts of all dropped rows, by kind.
+        n_kept: The number of interactions that were kept.
+
+    Example:
+        >>> faulty_rows_warnings({"rows with a bad time": 20, "repeated (user, item) pairs": 50}, 180)
+        ['8.0% of the rows are faulty and were dropped: rows with a bad time 20. data.bad_rows=error lists them.']
+    """
+    faulty = {kind: count for kind, count in dropped.items() if kind.startswith("rows ") or " with unknown " in kind}
+    n_faulty = sum(faulty.values())
+    share = n_faulty / max(1, n_faulty + n_kept + dropped.get(REPEATED, 0))
+    if share <= _SHARE:
+        return []
+    advice = "data.bad_rows=error lists them"
+    if any(" with unknown " in kind for kind in faulty):
+        advice += "; interactions with unknown items need data.items.unknown=error, too"
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in faulty.items())
+    return [f"{share:.1%} of the rows are faulty and were dropped: {kinds}. {advice}."]

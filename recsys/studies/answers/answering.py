@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from rich.console import Console, RenderableType
 
 from recsys.data.description import describe, render
+from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.data.splits.split import Split
 from recsys.experiment.inputs import fitted_encoder, load_split, text_features
 from recsys.reports.comparison import Comparison
@@ -90,6 +91,9 @@ def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Example
     found = facts_of(prepared.dataset, prepared)
     for table in render(describe(prepared.dataset, prepared)):
         show(table)
+    faulty = faulty_rows_warnings(dataset.dropped, dataset.interactions.height)
+    for warning in faulty:
+        show(f"warning: {warning}")
     show(f"Split: {split.name}. {split.reason}")
     with_cold, reason = _cold(asked, found, split)
     show(reason)
@@ -102,7 +106,7 @@ def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Example
     spent = [time.perf_counter() - start, 0.0]
     plans = _plans(asked, found, split, prepared, with_cold, dim)
     judged = [judge(_made(plan, show, console, own)) for plan, own in zip(plans, spent, strict=False)]
-    notes = [f"Split: {split.name}. {split.reason}", reason, *prepared.warnings]
+    notes = [f"Split: {split.name}. {split.reason}", reason, *faulty, *prepared.warnings]
     return _answered(asked, judged[0], judged[1] if with_cold else None, n_weights, notes, examples)
 
 
