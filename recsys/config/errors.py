@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,8 @@ from recsys.support.near_names import nearest
 from recsys.support.shell_words import shell_word
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError)
+_QUOTES = "\"'"
+_INNER = re.compile(r"""'[^']*'|"[^"]*"|[~+]*[\w.@/]+=[^,\[\]{}'"]+""")  # quoted texts, and overrides without quotes
 _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "full_key:", "To append to your config")
 
 
@@ -58,8 +61,11 @@ def _of_override(written: str) -> str | None:
         return "expected key=value, without spaces around the equals sign; --help lists the keys."
     if any(value.count(left) != value.count(right) for left, right in ("[]", "{}", "()")):
         return "a bracket is not closed, or closes nothing."
-    is_quoted = value[:1] in ("'", '"') or ("'" in value and value[0] in "[{")
-    return None if is_quoted else f"a value with special characters needs quotes: {shell_word(override(key, value))}"
+    if value.startswith(("[", "{")) and "=" in value:
+        inner = _INNER.sub(lambda found: found[0] if found[0][0] in _QUOTES else f'"{found[0].rstrip()}"', value)
+        return None if inner == value else f"overrides within a value need quotes: {shell_word(f'{key}={inner}')}"
+    is_whole = value.startswith(("'", '"', "["))  # which quotes would make a text of another meaning
+    return None if is_whole else f"a value with special characters needs quotes: {shell_word(override(key, value))}"
 
 
 def _of_key(error: OmegaConfBaseException) -> str:

@@ -26,3 +26,18 @@ def test_the_error_about_special_characters_has_the_override_to_type(value):
         compose([f"data.separator={value}"])
     (word,) = shlex.split(str(told.value).partition("needs quotes: ")[2])
     assert OverridesParser.create().parse_override(word).value() == value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("[encoder=tfidf, 'seed=1']", ["encoder=tfidf", "seed=1"]),
+        ("[[ranker=popularity]]", [["ranker=popularity"]]),
+        ("{text: [encoder=tfidf, +a.b=1e-3]}", {"text": ["encoder=tfidf", "+a.b=1e-3"]}),
+    ],
+)
+def test_the_error_about_overrides_without_quotes_has_the_override_to_type(value, expected):
+    with pytest.raises(ConfigError, match="cannot be read: overrides within a value need quotes: ") as told:
+        compose([f"study.cells={value}"], "study")
+    (word,) = shlex.split(str(told.value).partition("need quotes: ")[2])
+    assert OverridesParser.create().parse_override(word).value() == expected
