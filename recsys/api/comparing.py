@@ -122,6 +122,8 @@ def compare_runs(
     runs: Iterable[Run | str | Path], baseline: Run | str | None, metrics: Sequence[str], test: dict[str, Any]
 ) -> InteractiveComparison:
     """Compare runs of one store; see `recsys.compare`."""
+    if isinstance(runs, Run | str):
+        raise ConfigError("recsys.compare takes a list of runs: recsys.compare([run, other]); found one run.")
     opened = [run if isinstance(run, Run) else open_run(run) for run in runs]
     if not opened:
         raise ConfigError("recsys.compare needs at least one run.")

@@ -105,9 +105,15 @@ def overrides_of(given: Sequence[Any], data: OwnData | None = None) -> list[str]
         ['encoder=tfidf', 'ranker=cf', 'seed=1']
 
     Raises:
-        ConfigError: If one of them is not a string.
+        ConfigError: If one of them is not a string, or the data was not made by `recsys.dataset`.
     """
-    flat = [one for entry in given for one in ([entry] if isinstance(entry, str) else entry)]
+    if data is not None and not isinstance(data, OwnData):
+        raise ConfigError(f"data is of type {type(data).__qualname__}; expected the result of recsys.dataset(…).")
+    flat = [
+        one
+        for entry in given
+        for one in ([entry] if isinstance(entry, str) or not isinstance(entry, Sequence) else entry)
+    ]
     if not all(isinstance(one, str) for one in flat):
         raise ConfigError(f"overrides are {flat!r}; expected texts such as 'encoder=tfidf'.")
     return [*([] if data is None else data.overrides), *flat]

@@ -60,7 +60,7 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
         ConfigError: If an override is malformed, or has an unknown or renamed key or option.
     """
     with errors_named():
-        return _with_overrides(list(overrides), config_name)
+        return _with_overrides([overrides] if isinstance(overrides, str) else list(overrides), config_name)
 
 
 def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:

@@ -46,8 +46,14 @@ def sentence_of(error: BaseException) -> str:
         return f"{error.override} cannot be read: {_of_override(error.override) or _line(str(error))}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        hint = nearest(option, error.options) or "."
-        return f"{group}={option} is not an option; expected one of {', '.join(error.options)}{hint}"
+        options = [name for name in error.options if not name.startswith("_")]  # the others are parts of options
+        return (
+            f"{group}={option} is not an option; expected one of {', '.join(options)}{nearest(option, options) or '.'}"
+        )
+    if isinstance(error, MissingConfigException) and "primary config" in str(error):
+        return (
+            f"there is no configuration '{error.missing_cfg_file}'; expected that of a command, such as train or study."
+        )
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return _of_key(cause)

@@ -211,3 +211,28 @@ def test_a_key_of_a_table_that_is_not_given_is_refused():
         recsys.dataset(INTERACTIONS, user="customer", item="sku", item_text="{name}")
     with pytest.raises(DataError, match="interactions is of type NoneType; expected a polars or pandas frame"):
         recsys.dataset(None)
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong"),
+    [
+        (
+            lambda: recsys.run("ranker=popularity", data=pl.DataFrame()),
+            "data is of type DataFrame; expected the result",
+        ),
+        (lambda: recsys.answer({"user": [1]}), "data is of type dict; expected the result of recsys.dataset"),
+        (lambda: recsys.run({"encoder": "tfidf"}), r"overrides are \[\{'encoder': 'tfidf'\}\]; expected texts such as"),
+        (lambda: recsys.run(None), r"overrides are \[None\]; expected texts such as"),
+        (lambda: recsys.compare("a4"), r"takes a list of runs: recsys.compare\(\[run, other\]\)"),
+        (lambda: recsys.compose([], "studdy"), "there is no configuration 'studdy'; expected that of a command"),
+    ],
+)
+def test_wrong_arguments_are_named(call, wrong):
+    with pytest.raises(ConfigError, match=wrong):
+        call()
+
+
+def test_compose_takes_one_override():
+    assert recsys.compose("encoder=tfidf").choices.encoder == "tfidf"
+    with pytest.raises(ConfigError, match=r"expected one of als, cf, .* did you mean popularity\?"):
+        recsys.compose("ranker=popularty")
