@@ -40,8 +40,7 @@ TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
 MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
 LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
 
-# Raised with each change that moves most results, so that earlier runs are repeated and not reused. For a change that
-# moves the results of some configurations only, see `recsys.tracking.results_changes`.
+# Raised by a change that moves most results, so that earlier runs are repeated; see `recsys.tracking.results_changes`.
 RESULTS_VERSION = 9
 
 

@@ -11,7 +11,7 @@ from recsys.reports.grouping import group_by
 from recsys.schema import ComparisonError
 from recsys.support.shell_words import shell_word
 from recsys.tracking.record import Record, canonical_json, fingerprint
-from recsys.tracking.results_changes import BEFORE, code_of_changes
+from recsys.tracking.results_changes import BEFORE_CHANGE, code_of_changes
 from recsys.tracking.run_id import cell_of, flatten, influential
 
 TRAIN_COMMAND = "recsys train"
@@ -117,7 +117,7 @@ def check_identity(records: Sequence[Record]) -> None:
 
 def _parts(record: Record) -> Iterator[tuple[str, Any]]:
     """Names, for messages, and identities of everything that must be equal in all runs that use it."""
-    earlier = dict.fromkeys(code_of_changes(record.config), BEFORE)  # of a run that was made before a change
+    earlier = dict.fromkeys(code_of_changes(record.config), BEFORE_CHANGE)  # of a run that was made before a change
     for module, version in {**earlier, **record.code}.items():
         yield f"code of {module}", version[:_SHOWN_DIGITS]
     for identity in record.contents.values():

@@ -11,7 +11,7 @@ from typing import Any
 
 from recsys.tracking.run_id import flatten
 
-BEFORE, AFTER = "before", "after"  # in the `code` of a run
+BEFORE_CHANGE, AFTER_CHANGE = "before", "after"  # in the `code` of a run
 
 # By name, and then by config key: patterns of values. A change moved the results where each key has such a value.
 CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -19,16 +19,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "batches.train_history": ("others",),
         "profile._target_": tuple(
             f"recsys.profiles.{name}.*"
-            for name in (
-                "transformer",
-                "recurrent",
-                "bidirectional",
-                "ligr",
-                "hstu",
-                "bsarec",
-                "attention",
-                "self_attention",
-            )
+            for name in ("transformer", "recurrent", "bidirectional", "ligr", "hstu", "bsarec")
         ),
     },
     "means of texts": {
@@ -49,7 +40,7 @@ def code_of_changes(config: Mapping[str, Any]) -> dict[str, str]:
     """
     values = {key: str(value) for key, value in flatten(config)}
     return {
-        f"recsys, {name}": AFTER
+        f"recsys, {name}": AFTER_CHANGE
         for name, patterns in CHANGES.items()
         if all(_fits(values, *each) for each in patterns.items())
     }

@@ -88,7 +88,10 @@ def test_a_missing_column(tmp_path):
 
 def test_the_wrong_separator_shows_in_the_columns(tmp_path):
     said = refusal(tmp_path, (HEADER + GOOD).replace(",", ";"))
-    assert said == "log.csv: there is no column 'user_id' (data.interactions.user); found user_id;item_id;rating;time."
+    assert said == (
+        "log.csv: there is no column 'user_id' (data.interactions.user); found user_id;item_id;rating;time. "
+        """The header has semicolons: set "data.separator=';'"."""
+    )
 
 
 @pytest.mark.parametrize("content", ["", HEADER])
