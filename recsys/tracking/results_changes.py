@@ -13,6 +13,8 @@ from recsys.tracking.run_id import flatten
 
 BEFORE_CHANGE, AFTER_CHANGE = "before", "after"  # in the `code` of a run
 
+NOT = "!"  # before a pattern: all values that do not match it
+
 # By name, and then by config key: patterns of values. A change moved the results where each key has such a value.
 CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
     "histories without gaps": {
@@ -23,7 +25,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "means of texts": {
-        "encoder._target_": ("*",),
+        "encoder._target_": ("!recsys.encoders.none.*",),
         "ranker._target_": tuple(
             f"recsys.rankers.{name}.*" for name in ("ease", "slim", "itemknn", "transition_graph")
         ),
@@ -47,4 +49,6 @@ def code_of_changes(config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _fits(values: Mapping[str, str], key: str, patterns: tuple[str, ...]) -> bool:
-    return key in values and any(fnmatchcase(values[key], pattern) for pattern in patterns)
+    return key in values and any(
+        fnmatchcase(values[key], pattern.removeprefix(NOT)) != pattern.startswith(NOT) for pattern in patterns
+    )

@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from recsys import compose
+from recsys.config.compose import plain
 from recsys.experiment.run_identity import identify
 from recsys.reports.cells import check_identity
 from recsys.schema import ComparisonError
@@ -49,6 +50,12 @@ def test_all_keys_must_have_a_value_that_moved(moved, history, target, is_moved)
     assert not code_of_changes({"profile": None})
 
 
+def test_a_text_encoder_is_one_that_is_chosen():
+    assert code_of_changes(plain(compose(["encoder=tfidf", "ranker=ease"])))
+    assert not code_of_changes(plain(compose(["ranker=ease"])))
+    assert not code_of_changes(plain(compose(["encoder=tfidf", "ranker=cf"])))
+
+
 def test_only_moved_configurations_get_another_id(monkeypatch):
     overrides = [["encoder=none", "ranker=cf"], ["ranker=popularity"]]
     monkeypatch.setattr(results_changes, "CHANGES", {})
@@ -79,4 +86,4 @@ def test_each_change_names_keys_and_modules_that_exist(name):
             continue
         options = {str(OmegaConf.load(file).get("_target_")) for file in (CONF / group).glob("*.yaml")}
         for pattern in patterns:
-            assert any(fnmatchcase(option, pattern) for option in options), pattern
+            assert any(fnmatchcase(option, pattern.removeprefix("!")) for option in options), pattern
