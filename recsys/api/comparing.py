@@ -18,7 +18,7 @@ from recsys.experiment.finished import Run
 from recsys.reports.cards import card, grid_html, picture_html
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import headline
-from recsys.reports.formatting import interval, metric_name, number
+from recsys.reports.formatting import counted, interval, metric_name, number
 from recsys.reports.inference import Inference
 from recsys.reports.scores import ends_of
 from recsys.reports.short_table import short_grid, short_note
@@ -101,7 +101,9 @@ class InteractiveComparison(Comparison):
 
     def __repr__(self) -> str:
         metric = self.metrics[0]
-        lines = [f"Comparison of {len(self.rows)} cells by {metric_name(metric)}, {self.n_users:,} users, seeds "]
+        lines = [
+            f"Comparison of {counted(len(self.rows), 'cell')} by {metric_name(metric)}, {self.n_users:,} users, seeds "
+        ]
         lines[0] += ", ".join(map(str, self.seeds))
         for row in self.rows[:MOST_LINES]:
             score = row.scores[metric]

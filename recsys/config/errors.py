@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
+import yaml
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from recsys.config.folders import conf_dirs
 from recsys.config.overrides import override
 from recsys.schema import ConfigError
 from recsys.support.near_names import nearest
 from recsys.support.shell_words import shell_word
 
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, YAMLError)
+MOST_OWNERS = 6  # options that are named
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 _QUOTES = "\"'"
 _INNER = re.compile(r"""'[^']*'|"[^"]*"|[~+]*[\w.@/]+=[^,\[\]{}'"]+""")  # quoted texts, and overrides without quotes
 _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "full_key:", "To append to your config")
@@ -79,13 +82,32 @@ def _of_key(error: OmegaConfBaseException) -> str:
     if "is not in struct" in str(error) and isinstance(parent, DictConfig):
         known = [str(name) for name in parent]
         hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}."
-        return f"{key} is an unknown key{hint}"
+        return f"{key} is an unknown key{hint}{_owners(str(key))}"
     message = _line(str(error))
     _, is_missing, missing = message.partition("Missing mandatory value: ")
     if is_missing:
         used_by = f", which {key} refers to" if key and key != missing else ""
         return f"{missing} has no value{used_by}: set {missing}=…"
     return f"{key}: {message}" if key and key not in message else message
+
+
+def _owners(key: str) -> str:
+    """A sentence with the other options of a key's group that have the key; empty if none has it."""
+    group, *own = key.split(".")
+    files = sorted(path for folder in conf_dirs() for path in (folder / group).glob("[!_]*.yaml"))
+    names = [path.stem for path in files if own and _has(yaml.safe_load(path.read_text(encoding="utf-8")), own)]
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_OWNERS} more" if len(names) > MOST_OWNERS else ""
+    return f" It is a key of {group}={', '.join(names[:MOST_OWNERS])}{more}."
+
+
+def _has(tree: Any, names: Sequence[str]) -> bool:
+    for name in names:
+        if not isinstance(tree, dict) or name not in tree:
+            return False
+        tree = tree[name]
+    return True
 
 
 def _line(message: str) -> str:

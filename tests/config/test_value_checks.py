@@ -53,6 +53,19 @@ def test_a_component_refuses_keys_that_it_does_not_have():
     check_arguments("ranker", {**DOT, "temperature": 1})
 
 
+@pytest.mark.parametrize(
+    ("override", "end"),
+    [
+        ("ranker.hidden_dims=[8]", r"It is a key of ranker=deepfm, mlp, multvae, neumf, two_tower\."),
+        ("data.path=shop", r"It is a key of data=amazon_reviews, mind, movielens, table\."),
+        ("ranker.no_ranker_has_this=1", r"search\."),
+    ],
+)
+def test_an_unknown_key_names_the_options_that_have_it(override, end):
+    with pytest.raises(ConfigError, match=f"is an unknown key; expected one of .*{end}$"):
+        recsys.compose([override])
+
+
 def test_a_text_is_refused_where_the_constructor_takes_numbers_or_tensors():
     node = {"_target_": "torch.optim.SGD", "lr": 0.1, "weight_decay": "large"}
     with pytest.raises(ConfigError, match=r"optimizer\.weight_decay is 'large'; expected a number\.$"):

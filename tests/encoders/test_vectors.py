@@ -64,7 +64,13 @@ def safetensors(folder):
     return VectorsEncoder(str(folder / "v.safetensors"))
 
 
-@pytest.mark.parametrize("make", [npy, npy_with_npy_ids, parquet, safetensors])
+def npy_with_a_byte_order_mark(folder):
+    made = npy(folder)
+    (folder / "ids.txt").write_text("\n".join(IDS), encoding="utf-8-sig")
+    return made
+
+
+@pytest.mark.parametrize("make", [npy, npy_with_a_byte_order_mark, npy_with_npy_ids, parquet, safetensors])
 def test_items_are_looked_up_by_their_ids(make, tmp_path):
     encoder = make(tmp_path)
     for _ in range(2):  # made, and from the cache
