@@ -283,6 +283,8 @@ def _check_numbers(cfg: DictConfig) -> None:
     check_whole("num_threads", cfg.num_threads, 1, optional=True)
     check_flags(cfg, "test", "rerun")
     _check_trainer(cfg.trainer)
+    if cfg.test and cfg.trainer.get("limit_test_batches") == 0:  # None and 1.0 are all batches
+        raise ConfigError("trainer.limit_test_batches=0 leaves nothing to test; use test=false.")
 
 
 def _check_trainer(trainer: DictConfig) -> None:

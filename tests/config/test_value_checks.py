@@ -20,6 +20,7 @@ WRONG = {
     "batches.batch_size=[1]": "batches.batch_size is",
     "seed=4294967296": "seed is 4294967296",
     "tags=5": "tags is 5; expected a list of texts",
+    "trainer.limit_test_batches=0": "trainer.limit_test_batches=0 leaves nothing to test; use test=false",
     "trainer.limit_val_batches=1.5": "trainer.limit_val_batches is 1.5",
     "trainer.max_epochs=true": "trainer.max_epochs is True",
     "+encodr=bert": "encodr is an unknown key; did you mean encoder",
