@@ -21,7 +21,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "batches.train_history": ("others",),
         "profile._target_": tuple(
             f"recsys.profiles.{name}.*"
-            for name in ("transformer", "recurrent", "bidirectional", "ligr", "hstu", "bsarec")
+            for name in ("transformer", "recurrent", "bidirectional", "ligr", "hstu", "bsarec", "self_attention")
         ),
     },
     "means of texts": {
