@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from recsys.config.compose import build
 from recsys.config.trust import recorded
@@ -85,14 +85,18 @@ class Run:
                 "run again."
             )
 
-    def _check_encoder(self) -> None:
-        """Raise an error for files of vectors or weights that have changed since the run."""
-        expected = self.record.contents.get("encoder_content")
-        if expected is not None and _hashes(build("encoder", self.cfg.encoder).identity()) != _hashes(expected):
-            raise ConfigError(
-                f"encoder={self.record.choices.get('encoder')}: its file of vectors or weights has changed since run "
-                f"{self.record.run_id} was made. Make the run again."
-            )
+    def _check_files(self) -> None:
+        """Raise an error for files of vectors, and weights of language models, that have changed since the run."""
+        for group, content in (("encoder", "encoder_content"), ("ranker.language_model", "language_model_content")):
+            expected = self.record.contents.get(content)
+            if expected is None:
+                continue
+            found = build(group, OmegaConf.select(self.cfg, group)).identity()
+            if _hashes(found) != _hashes(expected):
+                raise ConfigError(
+                    f"{group}: the file of vectors or weights has changed since run {self.record.run_id} was made. "
+                    "Make the run again."
+                )
 
     @cached_property
     def model(self) -> Recommender:
@@ -112,17 +116,17 @@ class Run:
         """A module with the tested model's architecture and untrained weights.
 
         Raises:
-            ConfigError: If a file of the encoder has changed since the run: weights belong to the vectors of before.
+            ConfigError: If a file of vectors or a language model has changed since the run.
         """
         from recsys.experiment.build import assemble
         from recsys.experiment.inputs import text_features
 
-        self._check_encoder()
+        self._check_files()
         return assemble(self.cfg, self.split, text_features(self.cfg, self.split).vectors)
 
 
 def _hashes(identity: Any) -> list[str]:
-    """The hashes of files in an encoder's identity, at any depth."""
+    """The hashes of files in a component's identity, at any depth."""
     if isinstance(identity, list):
         return [found for part in identity for found in _hashes(part)]
     if not isinstance(identity, dict):

@@ -24,6 +24,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
             for name in ("transformer", "recurrent", "bidirectional", "ligr", "hstu", "bsarec", "self_attention")
         ),
     },
+    "tokens of prompts": {"ranker._target_": ("recsys.rankers.prompt.*",)},
     "means of texts": {
         "encoder._target_": ("!recsys.encoders.none.*",),
         "ranker._target_": tuple(

@@ -22,5 +22,5 @@ def test_a_run_whose_vectors_have_changed_is_not_reopened(is_part, small_data, c
     run = recsys.run([*small_data, *paths, *chosen, "ranker=itemknn"])
     assert recsys.load(run.folder).model.ranker is not None
     recsys.save_vectors(file, drawn[1], ids)
-    with pytest.raises(ConfigError, match="its file of vectors or weights has changed since run"):
+    with pytest.raises(ConfigError, match="encoder: the file of vectors or weights has changed since run"):
         _ = recsys.load(run.folder).model

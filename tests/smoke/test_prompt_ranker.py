@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from full import only_full
 from rich.console import Console
@@ -11,6 +13,7 @@ import recsys
 from recsys import schema
 from recsys.config.compatibility import check
 from recsys.experiment.evaluation import evaluate_again
+from recsys.experiment.finished import Run
 from recsys.experiment.record_fields import protocol
 from recsys.experiment.run_identity import identify
 from recsys.reports.summary import print_run
@@ -47,6 +50,14 @@ def test_a_test_that_was_cut_short_has_another_protocol(run, overrides):
     whole, short = (protocol(recsys.compose([*overrides, *more]), run.split) for more in ([], cut))
     assert whole == run.record.protocol
     assert short == {**whole, "limit_test_batches": 1, "max_scores": 4_000_000}
+
+
+def test_a_run_whose_language_model_has_changed_is_not_reopened(run):
+    of_before = {**run.record.contents["language_model_content"], "sha256": "0" * 64}
+    record = replace(run.record, contents={**run.record.contents, "language_model_content": of_before})
+    with pytest.raises(ConfigError, match=r"ranker\.language_model: the file of vectors or weights has changed since"):
+        _ = Run(record, run.folder, run.cfg).model
+    assert Run(run.record, run.folder, run.cfg).model.ranker is not None
 
 
 def test_the_biases_are_printed_with_the_run(run):
