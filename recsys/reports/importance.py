@@ -48,7 +48,7 @@ def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
     Raises:
         ComparisonError: If there are too few trials, nothing varies, or optuna is not installed.
     """
-    finished = [trial for trial in drawn_trials(trials) if trial.state == FINISHED]
+    finished = rated_trials(trials)
     if len(finished) < LEAST_TRIALS:
         raise ComparisonError(
             f"{len(finished)} trials are finished, and importances need {LEAST_TRIALS}: raise search.n_trials."
@@ -77,6 +77,11 @@ def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
 def drawn_trials(trials: Sequence[Trial]) -> list[Trial]:
     """The trials with a value whose parameters were drawn: not that of the cell's own settings, which has none."""
     return [trial for trial in trials if trial.value is not None and trial.parameters]
+
+
+def rated_trials(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials that importances are computed from: those of `drawn_trials` that are finished."""
+    return [trial for trial in drawn_trials(trials) if trial.state == FINISHED]
 
 
 def varied(trials: Sequence[Trial]) -> list[str]:

@@ -52,6 +52,7 @@ def test_the_trial_of_the_cells_own_settings_hides_no_other():
     cell = StudyCell("cf", LISTED, [], trials=[own, *trials(10)])
     figures, notes = search_figures(StudyRecord("s", "", [0], [], None, "val/ndcg@10", cells=[cell]), ["cf"])
     assert [figure.name for figure in figures] == ["search_history", "importance_cf", "parallel_cf"]
+    assert "fANOVA over 10 finished trials with drawn parameters" in figures[1].reading
     assert notes == []
 
 

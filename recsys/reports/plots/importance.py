@@ -8,10 +8,10 @@ import altair as alt
 
 from recsys.reports.formatting import metric_name
 from recsys.reports.grids import Entry, Grid
-from recsys.reports.importance import Importance
+from recsys.reports.importance import Importance, rated_trials
 from recsys.reports.plots.base import WIDTH, Figure, Rows, cell_axis, named, numbers, to_spec
 from recsys.reports.plots.trials import file_name
-from recsys.tracking.study_record import FINISHED, StudyCell, StudyRecord
+from recsys.tracking.study_record import StudyCell, StudyRecord
 
 
 def importance_figure(study: StudyRecord, cell: StudyCell, found: Sequence[Importance]) -> Figure:
@@ -34,12 +34,13 @@ def importance_figure(study: StudyRecord, cell: StudyCell, found: Sequence[Impor
         base.mark_text(style="label", align="left", dx=9, dy=-9).encode(x=x, text="text:N"),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=34 * len(rows))
-    n = sum(trial.state == FINISHED for trial in cell.trials)
+    n = len(rated_trials(cell.trials))
     return Figure(
         f"importance_{file_name(cell.label)}",
         f"Hyperparameter importance: {cell.label}",
-        f"fANOVA over {n} finished trials: the share of the metric's variance that each parameter explains, alone and "
-        "together with others. Bars span ten resamples of the trials. Shares depend on the searched ranges.",
+        f"fANOVA over {n} finished trials with drawn parameters: the share of the metric's variance that each parameter "
+        "explains, alone and together with others. Bars span ten resamples of the trials. Shares depend on the "
+        "searched ranges.",
         f"{cell.label}: " + ", ".join(f"{own.parameter} {own.share:.0%}" for own in found) + ".",
         to_spec(chart, {"rows": rows}),
         Grid(
