@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recsys.experiment.run_identity import identify
-from recsys.reports.formatting import number, seconds
+from recsys.reports.formatting import counted, number, seconds
 from recsys.studies.estimate import Durations, Kind, kind_of
 from recsys.studies.jobs import FOUND, JOB_FAILED, MADE, Job, Outcome
 from recsys.studies.runner import StudyProgress
@@ -58,11 +58,10 @@ class StudyView(StudyProgress):
         own = [job.cfg if job.planned is None else job.planned.cfg for job in self.jobs]
         where = ", ".join(dict.fromkeys(f"{_data_name(cfg)}, split {cfg.choices.split}" for cfg in own))
         if self.jobs and self.jobs[0].seed is None:
-            return (
-                f"{self.cfg.study.name}: tuning of {len(cells)} cells, {self.cfg.search.n_trials} trials each ({where})"
-            )
+            budget = f"{counted(len(cells), 'cell')}, {counted(self.cfg.search.n_trials, 'trial')} each"
+            return f"{self.cfg.study.name}: tuning of {budget} ({where})"
         n_found = sum(self._is_recorded(job) for job in self.jobs)
-        runs = f"{len(self.jobs)} runs of {len(cells)} cells ({where})"
+        runs = f"{counted(len(self.jobs), 'run')} of {counted(len(cells), 'cell')} ({where})"
         return f"{self.cfg.study.name}: {runs}; {n_found} of them are already in {self.store.root}"
 
     def _is_recorded(self, job: Job) -> bool:

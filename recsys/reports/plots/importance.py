@@ -38,9 +38,9 @@ def importance_figure(study: StudyRecord, cell: StudyCell, found: Sequence[Impor
     return Figure(
         f"importance_{file_name(cell.label)}",
         f"Hyperparameter importance: {cell.label}",
-        f"fANOVA over {n} finished trials with drawn parameters: the share of the metric's variance that each parameter "
-        "explains, alone and together with others. Bars span ten resamples of the trials. Shares depend on the "
-        "searched ranges.",
+        f"fANOVA over {n} finished trials with drawn parameters: the share of the metric's variance that each "
+        "parameter explains, alone and together with others. Bars span ten resamples of the trials. Shares depend on "
+        "the searched ranges.",
         f"{cell.label}: " + ", ".join(f"{own.parameter} {own.share:.0%}" for own in found) + ".",
         to_spec(chart, {"rows": rows}),
         Grid(

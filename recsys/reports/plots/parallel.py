@@ -49,8 +49,8 @@ def parallel_figure(study: StudyRecord, cell: StudyCell) -> Figure:
         f"parallel_{file_name(cell.label)}",
         f"Trials: {cell.label}",
         "Each line is a trial with drawn parameters, from axis to axis through its parameters. The stronger its "
-        "colour, the better its value on the last axis. Dashed lines were not finished, such as pruned trials. Good settings are where "
-        "strong lines meet.",
+        "colour, the better its value on the last axis. Dashed lines were not finished, such as pruned trials. Good "
+        "settings are where strong lines meet.",
         result(cell, study) + ".",
         spec,
         trial_grid(replace(study, cells=[cell])),
