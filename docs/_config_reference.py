@@ -61,7 +61,9 @@ def _range(found: object) -> str:
     else:
         text = f"{found.get('low')} to {found.get('high')}" + (", log scale" if found.get("log") else "")
         text += f", steps of {found['step']}" if found.get("step") else ""
-    only = {"text": " (only with text)", "no_text": " (only without text)"}.get(str(found.get("only")), "")
+    only = {"text": " (only with text)", "no_text": " (only without text)", "times": " (only with times)"}.get(
+        str(found.get("only")), ""
+    )
     return _text(text + only)
 
 

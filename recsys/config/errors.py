@@ -19,6 +19,7 @@ from recsys.support.near_names import nearest
 from recsys.support.shell_words import shell_word
 
 MOST_OWNERS = 6  # options that are named
+OPEN = re.compile(r"study\.(?:cells|changes|factors|grid|space)(?=\.)")  # keys of a study whose names are the user's
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 _QUOTES = "\"'"
 _INNER = re.compile(r"""'[^']*'|"[^"]*"|[~+]*[\w.@/]+=[^,\[\]{}'"]+""")  # quoted texts, and overrides without quotes
@@ -81,6 +82,10 @@ def _of_key(error: OmegaConfBaseException) -> str:
     key, parent = error.full_key, error.parent_node
     if "is not in struct" in str(error) and isinstance(parent, DictConfig):
         known = [str(name) for name in parent]
+        found = OPEN.match(str(key))
+        if found:
+            own = f"'+{found[0]}={{{str(key)[found.end() + 1 :]}: …}}'"
+            return f"{found[0]} has {', '.join(known)} and not {error.key}; {own} adds it, and ~{found[0]}.… removes one."
         hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}."
         return f"{key} is an unknown key{hint}{_owners(str(key))}"
     message = _line(str(error))

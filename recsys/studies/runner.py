@@ -104,11 +104,14 @@ def tune_study(cfg: DictConfig, progress: StudyProgress | None = None) -> list[O
 
 
 def run_jobs(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[Job]:
-    """The runs of these cells, one for each seed."""
+    """The runs of these cells, one for each seed: all with the first seed, then all with the next.
+
+    So the study can be read before it ends, and what it has of all cells is comparable.
+    """
     return [
         Job(planned.label, seed, planned.with_seed(seed), retry_failed=cfg.retry_failed)
-        for planned in cells
         for seed in cfg.study.seeds
+        for planned in cells
     ]
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from recsys.config.compatibility import has_text
+from recsys.config.compatibility import has_text, has_times
+from recsys.config.compose import is_none
 from recsys.config.overrides import text
 from recsys.schema import ConfigError
 from recsys.studies.cell_definitions import points_of
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 Space = dict[str, dict[str, Any]]
 
 ONLY = "only"  # in an entry: where its key has an effect
-APPLIES: dict[str, Callable[[DictConfig], bool]] = {"text": has_text, "no_text": lambda cfg: not has_text(cfg)}
+APPLIES: dict[str, Callable[[DictConfig], bool]] = {
+    "text": has_text,
+    "no_text": lambda cfg: not has_text(cfg),
+    "times": has_times,
+}
 _EXPECTED = (
-    "{choice: [...]} or {low: …, high: …}, where needed with log: true, step: …, or only: text (no_text): the key has "
-    "an effect only with (without) a text encoder"
+    "{choice: [...]} or {low: …, high: …}, where needed with log: true, step: …, or only: text, no_text or times: the "
+    "key has an effect only with a text encoder, only without one, or only if interactions have times"
 )
 
 
@@ -35,8 +40,8 @@ def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> S
 
     Args:
         cfg: Configuration of a run.
-        further: A study's own entries. Each adds a key that the configuration has, or replaces its range; null takes
-            the key out. A configuration that declares nothing, such as that of popularity, has nothing to tune.
+        further: A study's own entries. Each adds a key that a chosen component has, or replaces its range; null takes
+            the key out. A configuration that declares nothing, such as that of random scores, has nothing to tune.
 
     Raises:
         ConfigError: If an entry is malformed; the message names its key.
@@ -52,7 +57,7 @@ def search_space(cfg: DictConfig, further: Mapping[str, Any] | None = None) -> S
     declared = dict(_declared(container))
     if not declared:
         return {}
-    space = {**declared, **{key: entry for key, entry in plain_space(further).items() if has_key(cfg, key)}}
+    space = {**declared, **{key: entry for key, entry in plain_space(further).items() if _is_used(cfg, key)}}
     for key, entry in space.items():
         _check(key, entry)
     without_effect = {key for key, entry in declared.items() if entry is not None and not _applies(cfg, entry)}
@@ -68,6 +73,13 @@ def has_key(cfg: DictConfig, key: str) -> bool:
     node, _, last = key.rpartition(".")
     parent = OmegaConf.select(cfg, node) if node else cfg
     return isinstance(parent, DictConfig) and last in parent
+
+
+def _is_used(cfg: DictConfig, key: str) -> bool:
+    """Whether a configuration has a key, and not in a group of which no component is chosen, as in `features=none`."""
+    group = cfg.get(key.partition(".")[0])
+    is_off = isinstance(group, DictConfig) and "_target_" in group and is_none(group)
+    return has_key(cfg, key) and not is_off
 
 
 def plain_space(node: Mapping[str, Any] | None) -> dict[str, Any]:

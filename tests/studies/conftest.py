@@ -19,7 +19,7 @@ StudyOf = Callable[..., DictConfig]
 
 
 def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS, knowledge: str = "train") -> list[str]:
-    """Of a study of two cells and popularity, two seeds, two epochs."""
+    """Of a study of two cells and popularity, which is not tuned, two seeds, two epochs."""
     settings = ["trainer.max_epochs=2", "features.dim=8", "batches.batch_size=512", f"test_knowledge={knowledge}"]
     settings += ["trainer.enable_progress_bar=false", "logger=none"]
     return [
@@ -33,6 +33,7 @@ def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS, knowl
         "formats=[md]",
         f"paths.runs_dir={store}",
         f"paths.cache_dir={cache}",
+        *([] if any(own.startswith("study.space") for own in further) else ["study.space={ranker.half_life_days: null}"]),
         *further,
     ]
 

@@ -67,8 +67,21 @@ def test_a_key_with_an_effect_is_searched(overrides, with_effect):
     assert set(with_effect) <= set(search_space(recsys.compose(overrides)))
 
 
-def test_a_floor_has_nothing_to_tune():
-    assert search_space(recsys.compose(["ranker=popularity"])) == {}
+def test_random_scores_have_nothing_to_tune():
+    assert search_space(recsys.compose(["ranker=random_scores"])) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "keys"),
+    [
+        (["data=movielens_small"], {"ranker.half_life_days"}),
+        (["data=amazon_reviews", "data.path=x"], {"ranker.half_life_days"}),
+        (["data=gowalla", "data.path=x"], {"ranker.half_life_days"}),
+        (["data=bookcrossing", "data.path=x"], set()),  # its ratings have no times
+    ],
+)
+def test_a_key_that_needs_times_is_searched_only_with_times(data, keys):
+    assert set(search_space(recsys.compose(["ranker=popularity", "split=random", *data]))) == keys
 
 
 def test_a_study_adds_replaces_and_takes_out():
