@@ -101,12 +101,6 @@ def has_text(cfg: DictConfig) -> bool:
     return not is_none(cfg.encoder) and traits_of(cfg.encoder).get("text", True)
 
 
-def has_times(cfg: DictConfig) -> bool:
-    """Whether the data's interactions have times; False for a table whose `interactions.timestamp` is null."""
-    interactions = cfg.data.get("interactions")
-    return interactions is None or interactions.get("timestamp", "") is not None
-
-
 def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
     reads_text = traits_of(cfg.ranker).get("reads_text", False)
     groups = ["encoder", "finetune", "features", "profile", "negatives", "optimizer"]

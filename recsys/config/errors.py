@@ -84,8 +84,9 @@ def _of_key(error: OmegaConfBaseException) -> str:
         known = [str(name) for name in parent]
         found = OPEN.match(str(key))
         if found:
-            own = f"'+{found[0]}={{{str(key)[found.end() + 1 :]}: …}}'"
-            return f"{found[0]} has {', '.join(known)} and not {error.key}; {own} adds it, and ~{found[0]}.… removes one."
+            group, name = found[0], str(key)[found.end() + 1 :]
+            own = f"'+{group}={{{name}: …}}' adds it, and ~{group}.… removes one."
+            return f"{group} has {', '.join(known)} and not {name}; {own}"
         hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}."
         return f"{key} is an unknown key{hint}{_owners(str(key))}"
     message = _line(str(error))

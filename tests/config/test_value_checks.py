@@ -77,6 +77,21 @@ def test_a_text_is_refused_where_the_constructor_takes_numbers_or_tensors():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("study.grid={profile: [mean]}", "study.grid has encoder, ranker and not profile; '+study.grid={profile: …}'"),
+        ("study.grid.profile=[mean]", "'+study.grid={profile: …}' adds it, and ~study.grid.… removes one."),
+        ("study.space={features.dim: {choice: [8]}}", "'+study.space={features.dim: …}' adds it"),
+    ],
+)
+def test_further_cells_of_a_study_need_a_plus(override, message):
+    with pytest.raises(ConfigError) as refused:
+        recsys.compose(["study=headline", override], "study")
+    assert message in str(refused.value)
+    assert recsys.compose(["study=headline", f"+{override}"], "study")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
         ("+study.chagnes={a: [x]}", "study.chagnes is an unknown key; did you mean changes"),
         ("formats=[pdf]", "formats has 'pdf'"),
         ("study.seeds=[0,true]", "study.seeds is True"),

@@ -15,6 +15,8 @@ from recsys.tracking.store import Store
 TINY = ["data=synthetic", "data.n_users=120", "data.n_items=60", "data.n_interactions=1500", "data.cold_user_share=0"]
 CELLS = '{cf: ["encoder=none", "ranker=cf"], text: ["encoder=tfidf", "encoder.n_components=8", "ranker=dot"]}'
 
+UNTUNED = "study.space={ranker.half_life_days: null}"  # popularity has nothing to tune
+
 StudyOf = Callable[..., DictConfig]
 
 
@@ -33,7 +35,7 @@ def overrides(store: Path, cache: Path, *further: str, cells: str = CELLS, knowl
         "formats=[md]",
         f"paths.runs_dir={store}",
         f"paths.cache_dir={cache}",
-        *([] if any(own.startswith("study.space") for own in further) else ["study.space={ranker.half_life_days: null}"]),
+        *([] if any(own.startswith("study.space") for own in further) else [UNTUNED]),
         *further,
     ]
 
