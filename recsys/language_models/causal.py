@@ -78,11 +78,16 @@ class CausalLM:
         return int(min(longest, self.tokenizer.model_max_length))
 
     @property
-    def start(self) -> list[int]:
-        """The tokens at the beginning of a text: those that the tokenizer adds there, else the end-of-text token."""
+    def added(self) -> list[int]:
+        """The tokens that the tokenizer adds at the beginning of a text, such as Llama's <s>; none for GPT-2."""
         whole, plain = self.tokenizer("a")["input_ids"], self.tokens(["a"])[0]
         before = next((n for n in range(len(whole)) if whole[n : n + len(plain)] == plain), 0)
-        return list(whole[:before]) or [stand_in(self.tokenizer)]
+        return list(whole[:before])
+
+    @property
+    def start(self) -> list[int]:
+        """The tokens at the beginning of a text: those that the tokenizer adds there, else the end-of-text token."""
+        return self.added or [stand_in(self.tokenizer)]
 
     def tokens(self, texts: Sequence[str], max_length: int | None = None, of_data: bool = False) -> list[list[int]]:
         """Ids of texts, truncated after `max_length`; no special tokens are added.

