@@ -19,7 +19,7 @@ from recsys.rankers.biases import mean_spearman
 from recsys.rankers.list_prompts import ListTokens
 from recsys.rankers.local_scores import LocalScores, yes_no
 from recsys.rankers.prompt_examples import list_examples, listed, pair_examples
-from recsys.rankers.prompt_training import PromptTraining, RetrievedTargets, retrieved_targets
+from recsys.rankers.prompt_training import PromptTraining, RetrievedTargets, retrieved_targets, without_targets
 from recsys.rankers.prompts import Prompt, PromptTokens, drawn_examples, newest, turned
 from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order
 from recsys.rankers.text_prompts import ServerScores, TextPrompts
@@ -112,7 +112,8 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Charged, Tunable):
         if isinstance(self.retriever, Fittable):
             self.retriever.fit(train)
         if self.prompt.n_examples:
-            self.examples.copy_(drawn_examples(train, *self.examples.shape))
+            shown = train if self.adapted is None else without_targets(train, self.training_settings.target_share)
+            self.examples.copy_(drawn_examples(shown, *self.examples.shape))
         self.without_history.fill_(torch.nan)
         if self.adapted is not None:
             self.adapted.reset(train.seed)

@@ -87,8 +87,7 @@ def retrieved_targets(
         ConfigError: If no user has a retrieved target.
     """
     is_target = newest_of_users(train, training.target_share)
-    times = None if train.timestamps is None else train.timestamps[~is_target]
-    known = replace(train, users=train.users[~is_target], items=train.items[~is_target], timestamps=times)
+    known = without_targets(train, training.target_share)
     counts = torch.from_numpy(np.bincount(known.items, minlength=train.n_items))
     warm = torch.from_numpy(np.bincount(known.users, minlength=train.n_users) > 0)
     ranker = retriever(replace(context, item_counts=counts, warm_users=warm))
@@ -106,6 +105,13 @@ def retrieved_targets(
             "ranker.top_n, ranker.training.target_share or n_validation_users, or choose another retriever."
         )
     return used, held
+
+
+def without_targets(train: TrainInteractions, share: float) -> TrainInteractions:
+    """The train interactions that are no targets of the training; see `newest_of_users`."""
+    kept = ~newest_of_users(train, share)
+    times = None if train.timestamps is None else train.timestamps[kept]
+    return replace(train, users=train.users[kept], items=train.items[kept], timestamps=times)
 
 
 def newest_of_users(train: TrainInteractions, share: float) -> NDArray[np.bool_]:

@@ -33,7 +33,8 @@ class Prompt:
         question: With `{text}` for the candidate; used if the answer is scored.
         item_text: "title" (the whole text where the data has no titles) or "text".
         n_history: Number of a history's newest items in the prompt.
-        n_examples: Number of train users' histories before the user's own (few-shot); 0 for none.
+        n_examples: Number of train users' histories before the user's own (few-shot); 0 for none. With fine-tuning,
+            these histories end before the targets of the training.
         max_item_tokens: Item texts are truncated to so many tokens.
         list_question: The line before a list of candidates with letters; used if a letter is the answer.
 

@@ -25,6 +25,11 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "tokens of prompts": {"ranker._target_": ("recsys.rankers.prompt.*",)},
+    "examples without targets": {
+        "ranker._target_": ("recsys.rankers.prompt.*",),
+        "ranker.prompt.n_examples": ("!0",),
+        "finetune._target_": ("!None",),
+    },
     "means of texts": {
         "encoder._target_": ("!recsys.encoders.none.*",),
         "ranker._target_": tuple(

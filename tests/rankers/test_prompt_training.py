@@ -76,6 +76,18 @@ def share_in_order(ranker: PromptRanker) -> float:
     return float((scores[:, :NEWEST].unsqueeze(2) > scores[:, NEWEST:].unsqueeze(1)).double().mean())
 
 
+def test_examples_of_a_trained_ranker_end_before_the_targets(weights, tmp_path):
+    shown = replace(PROMPT, n_examples=3)
+    options = {"top_n": N_ITEMS, "score": "yes_no", "training": replace(TRAINING, max_epochs=1)}
+    for method, has_target in ((Full(), False), (None, True)):
+        ranker = PromptRanker(context(tmp_path), CausalLM(weights), shown, PopularityRanker, **options)
+        if method is not None:
+            ranker.train_with(method)
+        ranker.fit(planted())
+        newest = ranker.examples[:, -1]
+        assert ((newest >= 0) & (newest < NEWEST)).any() == has_target
+
+
 def test_a_planted_structure_is_learnt(weights, tmp_path):
     ranker = new(weights, tmp_path, Full(learning_rate=1e-2), "yes_no")
     ranker.fit(planted())

@@ -81,9 +81,7 @@ def test_each_change_names_keys_and_modules_that_exist(name):
     """A misspelt key or module would leave wrong runs in place."""
     for key, patterns in CHANGES[name].items():
         group, _, rest = key.partition(".")
-        if rest != "_target_":
-            assert OmegaConf.select(compose(), key) in patterns
-            continue
-        options = {str(OmegaConf.load(file).get("_target_")) for file in (CONF / group).glob("*.yaml")}
+        files = [OmegaConf.load(file) for file in (CONF / group).glob("*.yaml")] or [compose()[group]]
+        options = {str(OmegaConf.select(own, rest)) for own in files}
         for pattern in patterns:
             assert any(fnmatchcase(option, pattern.removeprefix("!")) for option in options), pattern
