@@ -90,21 +90,21 @@ def with_items_kept(dataset: Dataset, kept: NDArray[np.bool_]) -> Dataset:
     """
     if dataset.impressions is not None:
         raise ConfigError("items cannot be dropped from data with impressions: set encoder.missing=mean or error.")
-    new_index = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
-    interactions = _renumbered(dataset.interactions, schema.ITEM, new_index)
-    low_rated = None if dataset.low_rated is None else _renumbered(dataset.low_rated, schema.ITEM, new_index)
+    left = without_items(dataset, ~kept)
     counts = {
         "items_without_vector": int((~kept).sum()),
-        "interactions_without_vector": dataset.interactions.height - interactions.height,
+        "interactions_without_vector": dataset.interactions.height - left.interactions.height,
     }
-    return replace(
-        dataset,
-        interactions=interactions,
-        low_rated=low_rated,
-        items=dataset.items.filter(pl.Series(kept)),
-        dropped={**dataset.dropped, **counts},
-        fingerprint="",
-    )
+    return replace(left, dropped={**dataset.dropped, **counts})
+
+
+def without_items(dataset: Dataset, gone: NDArray[np.bool_]) -> Dataset:
+    """The data set without the items (n_items,) `gone` and their interactions, renumbered."""
+    new_index = np.where(gone, -1, np.cumsum(~gone) - 1).astype(np.int32)
+    interactions = _renumbered(dataset.interactions, schema.ITEM, new_index)
+    low_rated = None if dataset.low_rated is None else _renumbered(dataset.low_rated, schema.ITEM, new_index)
+    items = dataset.items.filter(pl.Series(~gone))
+    return replace(dataset, interactions=interactions, low_rated=low_rated, items=items, fingerprint="")
 
 
 def _renumbered(frame: pl.DataFrame, column: str, new_index: NDArray[np.int32]) -> pl.DataFrame:

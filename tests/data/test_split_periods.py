@@ -17,15 +17,23 @@ def test_shares_as_moments_leave_out_what_is_outside_of_the_period():
     data = dataset_of(rows)
     split = TemporalSplitter(**moments).split(data)
     assert items_by_part(split) == {"train": "uc ue vd", "validation": "vf", "test": "ug vh"}
-    assert split.statistics["dropped"] == {"outside_period": 4}
+    assert split.statistics["dropped"] == {"items_first_seen_later": 2, "outside_period": 4}
     assert split.dataset.interactions.height == 6
-    assert split.dataset.n_items == 10
-    alone = replace(data, interactions=split.dataset.interactions, fingerprint="")
+    assert split.dataset.items["item_id"].to_list() == list("abcdefgh")  # i and j appear after the period
+    alone = replace(data, interactions=split.dataset.interactions, items=split.dataset.items, fingerprint="")
     assert split.dataset.fingerprint == alone.fingerprint != data.fingerprint
     masked = split.masked("test").sort("user", "item").rows()
     # a and b are before the period: nothing is fitted on them, and they are not recommended again
     assert masked == [(0, 0), (0, 2), (0, 4), (1, 1), (1, 3), (1, 5)]
     assert split.refit().earlier is not None
+
+
+def test_items_that_appear_after_the_period_are_no_candidates():
+    rows = rows_of("u z 0", "v y 1", "u b 2", "v c 3", "u d 4", "v z 5", "u a 6", "v a 7")
+    split = TemporalSplitter(validation_from=0.25, test_from=0.5, test_until=0.75).split(dataset_of(rows))
+    assert items_by_part(split) == {"train": "uz vy", "validation": "ub vc", "test": "ud vz"}
+    assert sorted(split.dataset.items["item_id"]) == ["b", "c", "d", "y", "z"]
+    assert split.dataset.interactions["item"].max() == 4
 
 
 def test_a_share_as_moment_keeps_equal_times_together():

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from recsys import schema
 from recsys.data.dataset import Dataset
-from recsys.data.filters import filter_interactions
+from recsys.data.filters import filter_interactions, without_items
 from recsys.data.splits.parameter_checks import SPLIT_SEEDS
-from recsys.data.splits.split import EARLIER, PARTS, TEST_PART, TRAIN_PART, VALIDATION_PART, Split, occurs
+from recsys.data.splits.split import EARLIER, LATER, PARTS, TEST_PART, TRAIN_PART, VALIDATION_PART, Split, occurs
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
@@ -99,11 +99,17 @@ class Splitter(ABC):
         """
         self._check_impressions(dataset)
         kept, dropped = self._filtered(dataset)
-        interactions = ordered(kept, self.seed)
+        interactions, n_all = ordered(kept, self.seed), kept.interactions.height
         part = self.assign(interactions, kept)
+        gone = _first_seen_later(interactions, part, kept)
+        if gone.any():
+            dropped["items_first_seen_later"] = int(gone.sum())
+            part = part[~gone[interactions[schema.ITEM].to_numpy()]]
+            kept = without_items(kept, gone)
+            interactions = ordered(kept, self.seed)
         earlier, interactions, part = _within_period(interactions, part)
-        if interactions.height < kept.interactions.height:
-            dropped["outside_period"] = kept.interactions.height - interactions.height
+        if interactions.height < n_all:
+            dropped["outside_period"] = n_all - interactions.height
             kept = replace(kept, interactions=interactions, fingerprint="")
         train, validation, test, fold_in = (interactions.filter(pl.Series(part == number)) for number in PARTS)
         split = Split(
@@ -160,6 +166,15 @@ class Splitter(ABC):
     def _fingerprint(self, dataset: Dataset) -> str:
         content = json.dumps([dataset.fingerprint, self.identity()], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _first_seen_later(interactions: pl.DataFrame, part: NDArray[np.int8], dataset: Dataset) -> NDArray[np.bool_]:
+    """(n_items,) whether an item has interactions after the period of a split only: it is not known in it."""
+    items = interactions[schema.ITEM].to_numpy()
+    seen = np.bincount(items[part != LATER], minlength=dataset.n_items) > 0
+    if dataset.low_rated is not None:
+        seen |= occurs(dataset.low_rated[schema.ITEM], dataset.n_items)
+    return occurs(interactions[schema.ITEM], dataset.n_items) & ~seen
 
 
 def _within_period(

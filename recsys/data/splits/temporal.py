@@ -25,7 +25,8 @@ class TemporalSplitter(Splitter):
     """Interactions from `test_from` on are the test, those between `validation_from` and `test_from` the validation.
 
     A moment is an ISO date, or a share: the time before which this share of all interactions happened. Interactions
-    before `train_from`, and those from `test_until` on, are in no part. Without moments, the cuts are where the newest
+    before `train_from`, and those from `test_until` on, are in no part; items that first appear from `test_until` on
+    are no candidates. Without moments, the cuts are where the newest
     `test_share` and `validation_share` of all interactions begin. Equal timestamps at a cut go to the later part
     together, so the shares hold only approximately.
 
@@ -72,7 +73,8 @@ class TemporalSplitter(Splitter):
 
     def identity(self) -> dict[str, Any]:
         """All parameters; unset ends of the period are left out, which keeps the fingerprints of older splits."""
-        return {key: value for key, value in super().identity().items() if key not in _ENDS or value is not None}
+        given = {key: value for key, value in super().identity().items() if key not in _ENDS or value is not None}
+        return {**given, "later_items": "dropped"} if "test_until" in given else given
 
     def assign(self, interactions: pl.DataFrame, dataset: Dataset) -> NDArray[np.int8]:
         """(n,) the part, by time alone."""
