@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from full import FULL, only_full
+from omegaconf import OmegaConf
 from optuna import create_study
 from optuna.samplers import RandomSampler
 from optuna.trial import Trial
@@ -82,6 +83,27 @@ def test_random_scores_have_nothing_to_tune():
 )
 def test_a_key_that_needs_times_is_searched_only_with_times(data, keys):
     assert set(search_space(recsys.compose(["ranker=popularity", "split=random", *data]))) == keys
+
+
+SEARCHED = ("encoder", "experiment", "features", "finetune", "loss", "negatives", "optimizer", "profile", "ranker")
+
+
+@pytest.mark.parametrize(
+    "option", [f"{group}={file.stem}" for group in SEARCHED for file in sorted((conf_dir() / group).glob("[!_]*.yaml"))]
+)
+def test_a_default_is_in_the_range_that_is_searched(option):
+    """Otherwise a model with the settings of its paper would be tuned without them."""
+    try:
+        cfg = recsys.compose([option])
+    except ConfigError:  # it needs other options
+        return
+    for key, entry in search_space(cfg).items():
+        default = cfg.choices[key] if key in cfg.choices else OmegaConf.select(cfg, key)
+        if "choice" in entry:
+            found = OmegaConf.to_container(default) if OmegaConf.is_config(default) else default
+            assert found in entry["choice"], (key, entry)
+        elif default != 0:  # on a logarithmic scale, 0 is not in any range
+            assert entry["low"] <= default <= entry["high"], (key, entry)
 
 
 def test_a_study_adds_replaces_and_takes_out():
