@@ -171,7 +171,7 @@ class _Maker:
             self.costs[outcome.label] = max(known[0], later, LEAST_COST)
 
     def _by_group(self, groups: Sequence[Group]) -> list[list[float]]:
-        """The costs of the cells of each group; cells without a search, such as popularity, count as the fastest."""
+        """The costs of the cells of each group; cells without a search, such as random scores, count as the fastest."""
         fastest = min(self.costs.values(), default=LEAST_COST)
         return [[self.costs.get(cell.label, fastest) for cell in group.cells] for group in groups]
 
