@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from toys import Toy, toy_perform
 from recsys.config.compose import build
 from recsys.schema import StoreError
 from recsys.studies.jobs import JOB_FAILED, MADE, Job
+from recsys.studies.launchers.joblib import _silence_manager
 from recsys.studies.runner import run_study
 
 ONE_SEED = ["study.seeds=[0]"]
@@ -85,3 +87,21 @@ def test_one_worker_of_joblib_is_this_process_and_lives_on(study_of, monkeypatch
     outcomes = list(launcher.launch(toy_perform, [Toy("fine")]))
     assert [outcome.run_id for outcome in outcomes] == [str(os.getpid())]
     assert not watched, "it would end with the parent of this process, and at once, since that is another"
+
+
+def test_a_stopped_study_prints_no_error_of_lokys_thread(monkeypatch):
+    said = []
+    monkeypatch.setattr(threading, "excepthook", said.append)
+    _silence_manager()
+    for name, error in (("ExecutorManagerThread", KeyError), ("ExecutorManagerThread", ValueError), ("own", KeyError)):
+        thread = threading.Thread(target=raising, args=[error], name=name)
+        thread.start()
+        thread.join()
+    assert [(args.thread.name, args.exc_type) for args in said] == [
+        ("ExecutorManagerThread", ValueError),
+        ("own", KeyError),
+    ]
+
+
+def raising(error):
+    raise error(50)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ class JoblibLauncher(Launcher):
                 yield from (lost(job, error) for job in left.values())
             finally:
                 if left:
+                    _silence_manager()
                     get_reusable_executor().shutdown(wait=False, kill_workers=True)
 
 
@@ -57,6 +59,18 @@ def _interrupts_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _silence_manager() -> None:
+    """Print no KeyError of loky's thread, which looks for the jobs that the shutdown has removed."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        name = "" if args.thread is None else args.thread.name
+        if args.exc_type is not KeyError or name != "ExecutorManagerThread":
+            before(args)
+
+    threading.excepthook = hook
 
 
 def _placed(parent: int, perform: Perform, place: int, job: Job) -> tuple[int, Outcome]:
