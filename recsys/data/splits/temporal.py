@@ -26,9 +26,8 @@ class TemporalSplitter(Splitter):
 
     A moment is an ISO date, or a share: the time before which this share of all interactions happened. Interactions
     before `train_from`, and those from `test_until` on, are in no part; items that first appear from `test_until` on
-    are no candidates. Without moments, the cuts are where the newest
-    `test_share` and `validation_share` of all interactions begin. Equal timestamps at a cut go to the later part
-    together, so the shares hold only approximately.
+    are no candidates. Without moments, the cuts are where the newest `test_share` and `validation_share` of all
+    interactions begin. Equal timestamps at a cut go to the later part together, so the shares hold only approximately.
 
     Args:
         test_share: Share of all interactions, the newest; ignored with moments.
