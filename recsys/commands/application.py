@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any
 
@@ -17,10 +17,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.text import Text
 
 from recsys.config import folders
-from recsys.config.compose import with_choices
+from recsys.config.compose import compose_plainly, with_choices
 from recsys.config.errors import COMPOSITION_ERRORS, errors_named, sentence_of
 from recsys.config.folders import conf_dir, register
 from recsys.config.known_keys import check_kinds
+from recsys.config.misplaced import misplaced
 from recsys.config.renamed import check_typed
 from recsys.config.trust import trust
 from recsys.schema import ConfigError, RecsysError, StoreError
@@ -62,10 +63,16 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
         if sweep.begun and not isinstance(error, COMPOSITION_ERRORS):
             raise
         where = "" if isinstance(error, COMPOSITION_ERRORS) else f"{' '.join(arguments)}: "
-        _print_error(ConfigError(f"{where}{sentence_of(error)}"))
+        _print_error(ConfigError(_misplaced(arguments, config_name) or f"{where}{sentence_of(error)}"))
         sys.exit(MENDABLE)
     if sweep.failures:
         sys.exit(sweep.report())
+
+
+def _misplaced(arguments: Sequence[str], config_name: str) -> str | None:
+    with suppress(ConfigError):  # such as an option that does not exist, which Hydra's own message is about
+        return misplaced(arguments, config_name, compose_plainly)
+    return None
 
 
 def _check_typed(arguments: Sequence[str], config_name: str) -> None:

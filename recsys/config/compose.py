@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from recsys.config.errors import errors_named
 from recsys.config.folders import conf_dir, conf_dirs, register
 from recsys.config.hydra_internals import apply_values, composing_fast
+from recsys.config.misplaced import misplaced
 from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
 from recsys.config.traits import TRAITS, traits_of
@@ -59,8 +60,24 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     Raises:
         ConfigError: If an override is malformed, or has an unknown or renamed key or option.
     """
+    typed = [overrides] if isinstance(overrides, str) else list(overrides)
+    try:
+        return compose_plainly(typed, config_name)
+    except ConfigError as error:
+        sentence = misplaced(typed, config_name, compose_plainly)
+        if sentence is None:
+            raise
+        raise ConfigError(sentence) from error
+
+
+def compose_plainly(overrides: Sequence[str], config_name: str) -> DictConfig:
+    """The same, with the messages for misplaced keys that Hydra gives.
+
+    Raises:
+        ConfigError: As `compose`.
+    """
     with errors_named():
-        return _with_overrides([overrides] if isinstance(overrides, str) else list(overrides), config_name)
+        return _with_overrides(list(overrides), config_name)
 
 
 def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:
