@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -31,23 +32,22 @@ def misplaced(
         >>> misplaced(["study=sweep", "test_knowledge=train"], "study", compose).partition(": ")[0]
         "test_knowledge is a key of a study's runs"
     """
-    own = composed([argument for argument in arguments if argument.startswith(f"{STUDY}=")], config_name)
+    own = _plain(composed([argument for argument in arguments if argument.startswith(f"{STUDY}=")], config_name))
+    nodes = {name: node for name, node in own.items() if name != "choices" and isinstance(node, dict)}
     unknown = {argument: key for argument in arguments if (key := _top(argument)) and key not in own}
     for argument, key in unknown.items():
-        found = [f"{node}.{known}" for known in (key, f"{key}s") for node in _nodes(own) if known in own[node]]
+        found = [f"{name}.{known}" for known in (key, f"{key}s") for name, node in nodes.items() if known in node]
         if found:
             typed = argument.partition("=")[0].lstrip("+~")
             meant = " or ".join(f"{each}{typed.removeprefix(key)}" for each in found[:MOST])
             return f"{typed} is an unknown key; did you mean {meant}?"
     if config_name != STUDY:
         return None
-    of_runs = composed((), "train")
+    of_runs = _plain(composed((), "train"))
     further = {argument: key for argument, key in unknown.items() if key in of_runs}
     if not further:
         return None
-    given = OmegaConf.to_container(own.study, resolve=False)
-    assert isinstance(given, dict)
-    common = [*(given["common"] or []), *further]
+    common = [*(own[STUDY]["common"] or []), *further]
     typed = f"study.common=[{','.join(json.dumps(each, ensure_ascii=False) for each in common)}]"
     keys = dict.fromkeys(further.values())
     is_one = len(keys) == 1
@@ -57,8 +57,11 @@ def misplaced(
     )
 
 
-def _nodes(cfg: DictConfig) -> list[str]:
-    return [str(name) for name in cfg if name != "choices" and isinstance(cfg[name], DictConfig)]
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    """Not resolved, since values that a command must be given are missing."""
+    found = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
 
 
 def _top(argument: str) -> str:

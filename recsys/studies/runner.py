@@ -76,7 +76,8 @@ def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None
     tuned = _tune(cfg, cells, launcher, progress) if cfg.search.n_trials else []
     failures = [outcome for outcome in tuned if outcome.state == JOB_FAILED]
     chosen = _chosen(cfg, cells, tuned)
-    outcomes = _all(launcher, run_jobs(cfg, chosen), progress)
+    order = [planned.label for planned in chosen]
+    outcomes = sorted(_all(launcher, run_jobs(cfg, chosen), progress), key=lambda outcome: order.index(outcome.label))
     record = _study_record(cfg, command, cells, spaces, tuned, outcomes)
     record.write(Path(cfg.paths.runs_dir))
     counts = Counter(outcome.state for outcome in outcomes)
