@@ -1,6 +1,7 @@
 """The documentation site builds without a network, and without a warning."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,16 @@ def test_the_site_builds_and_loads_nothing_from_the_network(tmp_path):
     assert "fonts.googleapis" not in page
     keys = (tmp_path / "reference" / "configuration.html").read_text()
     assert "regularization" in keys[keys.index("ranker=ease") :]
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "results").glob("*/report.html")), ids=lambda page: page.parent.name
+)
+def test_each_link_of_a_published_report_leads_somewhere(page):
+    text = page.read_text()
+    links = re.findall(r'<(?:a|link) [^>]*href="(?!#|https?:|data:|mailto:)([^"]+)"', text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    assert not re.search(r"(?<![\w.:])/(?:home|root|tmp|work|Users)/", text)  # a folder of the machine that made it
 
 
 @only_full

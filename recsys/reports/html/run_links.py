@@ -21,7 +21,8 @@ def run_grid(comparison: Comparison, folder: Path | None) -> Grid:
 
     Args:
         comparison: Comparison of the runs.
-        folder: Folder of the page, to which links are relative; None for no links.
+        folder: Folder of the page, to which links are relative; None for no links. There are none either to a store
+            outside of the page's folder, if the page is not in the store and not both are in the current folder.
     """
     anchors, rows = _anchors(comparison), []
     for row in comparison.rows:
@@ -61,5 +62,8 @@ def _anchors(comparison: Comparison) -> dict[str, str]:
 def _link(comparison: Comparison, record: Record, folder: Path | None) -> str:
     if comparison.runs_dir is None or folder is None:
         return ""
-    path = comparison.runs_dir.absolute() / record.run_id / RECORD
-    return quote(Path(os.path.relpath(path, folder.absolute())).as_posix())
+    store, page, here = comparison.runs_dir.absolute(), folder.absolute(), Path.cwd()
+    are_here = store.is_relative_to(here) and page.is_relative_to(here)
+    if not (are_here or page.is_relative_to(store) or store.is_relative_to(page)):
+        return ""  # it would be dead on any other machine, and name this machine's folders
+    return quote(Path(os.path.relpath(store / record.run_id / RECORD, page)).as_posix())

@@ -186,6 +186,14 @@ def test_links_to_runs_are_safe_addresses(made, tmp_path):
     assert run_grid(comparison, None).rows[0][2].link == ""
 
 
+def test_a_page_elsewhere_does_not_link_to_the_store_of_this_machine(made, tmp_path, monkeypatch):
+    comparison = replace(made[0], runs_dir=tmp_path / "project" / "runs")
+    page = tmp_path / "project" / "docs"
+    assert run_grid(comparison, page).rows[0][2].link == ""
+    monkeypatch.chdir(tmp_path)  # both are in the current folder
+    assert run_grid(comparison, page).rows[0][2].link.startswith("../runs/")
+
+
 def test_without_a_study_baseline_or_seeds_the_page_stands(tmp_path):
     store = Store(tmp_path)
     runs = small_study(store)[::2]
