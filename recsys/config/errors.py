@@ -85,8 +85,8 @@ def _of_key(error: OmegaConfBaseException) -> str:
         found = OPEN.match(str(key))
         if found:
             group, name = found[0], str(key)[found.end() + 1 :]
-            own = f"'+{group}={{{name}: …}}' adds it, and ~{group}.… removes one."
-            return f"{group} has {', '.join(known)} and not {name}; {own}"
+            has = f"has {', '.join(known)} and not {name}" if known else "is empty"
+            return f"{group} {has}: '+{group}={{{name}: …}}' adds an entry; a dotted key is written in one piece."
         hint = nearest(str(error.key), known) or f"; expected one of {', '.join(known)}."
         return f"{key} is an unknown key{hint}{_owners(str(key))}"
     message = _line(str(error))

@@ -77,16 +77,26 @@ def test_a_text_is_refused_where_the_constructor_takes_numbers_or_tensors():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("study.grid={profile: [mean]}", "study.grid has encoder, ranker and not profile; '+study.grid={profile: …}'"),
-        ("study.grid.profile=[mean]", "'+study.grid={profile: …}' adds it, and ~study.grid.… removes one."),
-        ("study.space={features.dim: {choice: [8]}}", "'+study.space={features.dim: …}' adds it"),
+        (
+            "study.grid={profile: [mean]}",
+            "study.grid has encoder, ranker and not profile: '+study.grid={profile: …}' adds",
+        ),
+        (
+            "study.grid.profile=[mean]",
+            "study.grid has encoder, ranker and not profile: '+study.grid={profile: …}' adds",
+        ),
+        ("study.space={features.dim: {choice: [8]}}", "'+study.space={features.dim: …}' adds an entry"),
+        (
+            "study.factors.features.dim=[8]",
+            "study.factors is empty: '+study.factors={features: …}' adds an entry; a dotted",
+        ),
     ],
 )
 def test_further_cells_of_a_study_need_a_plus(override, message):
     with pytest.raises(ConfigError) as refused:
         recsys.compose(["study=headline", override], "study")
     assert message in str(refused.value)
-    assert recsys.compose(["study=headline", f"+{override}"], "study")
+    assert recsys.compose(["study=headline", "+study.grid={profile: [mean]}"], "study").study.grid.profile == ["mean"]
 
 
 @pytest.mark.parametrize(
