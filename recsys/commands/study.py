@@ -5,8 +5,6 @@ A study that was stopped continues with the runs that are missing.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -14,28 +12,20 @@ from rich.console import Console
 from rich.text import Text
 
 from recsys.commands.next_steps import print_next_steps
-from recsys.config.compose import build
-from recsys.experiment.run import find
 from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
 from recsys.reports.over_time_report import write_over_time
 from recsys.reports.printing import print_comparison, print_over_time, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.trackers import check_trackers, track
-from recsys.schema import RecordError
 from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.studies.comparisons import comparisons, of_comparison, over_time
-from recsys.studies.estimate import Durations, Kind, kind_of
-from recsys.studies.jobs import Job
-from recsys.studies.plan import plan
-from recsys.studies.runner import Result, check_baseline, run_jobs, run_study
-from recsys.studies.search_checks import check_search
+from recsys.studies.dry_run import print_plan
+from recsys.studies.runner import Result, run_study
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
 from recsys.support.shell_words import command_line
-from recsys.support.text_tables import TextTable
 from recsys.tracking.secrets import redacted
-from recsys.tracking.store import Store
 
 EXAMPLES = (
     "recsys study study=demo",
@@ -54,7 +44,7 @@ def run(cfg: DictConfig) -> int:
     check_user_examples(cfg.user_examples)
     console = Screen()
     if cfg.dry_run:
-        _print_plan(cfg, console)
+        print_plan(cfg, console)
         return FINISHED
     view = StudyView(cfg, console if console.is_terminal else Screen(stderr=True))
     command = redacted(command_line(["recsys", "study", *cfg.overrides]))
@@ -110,53 +100,3 @@ def _write_over_time(cfg: DictConfig, result: Result, compared: dict[str, Compar
     console.rule(Text(title))
     print_over_time(found, console)
     print_paths(paths, console)
-
-
-def _print_plan(cfg: DictConfig, console: Console) -> None:
-    cells = plan(cfg)
-    spaces = check_search(cfg, cells)
-    check_baseline(cfg, cells)
-    jobs = run_jobs(cfg, cells)
-    store = Store(Path(cfg.paths.runs_dir))
-    durations = Durations(store.records() if store.root.is_dir() else [])
-    todo = [kind_of(job.cfg) for job in jobs if _state(job, cfg.search.n_trials) != "finished"]
-    console.print(_cells_table(cfg, jobs, durations))
-    for planned, space in zip(cells, spaces, strict=False):
-        for key, reason in space.left_out.items():
-            console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
-    _print_estimate(cfg, [kind_of(planned.cfg) for planned in cells], todo, durations, console)
-
-
-def _cells_table(cfg: DictConfig, jobs: Sequence[Job], durations: Durations) -> TextTable:
-    """One row for each cell: the number of runs in each state, the time of one run, and the overrides."""
-    rows = []
-    for name in dict.fromkeys(job.label for job in jobs):
-        own = [job for job in jobs if job.label == name]
-        states = Counter(_state(job, cfg.search.n_trials) for job in own)
-        told = ", ".join(f"{n} {state}" for state, n in states.items())
-        seed = f"seed={own[0].seed}"
-        overrides = redacted(" ".join(one for one in own[0].cfg.overrides if one != seed))
-        rows.append([name, told, seconds(durations.of(kind_of(own[0].cfg))), overrides])
-    headers = ["cell", "runs", "time per run", "overrides"]
-    return TextTable(headers, rows, f"study {cfg.study.name}", words=("runs", "overrides"))
-
-
-def _state(job: Job, n_trials: int) -> str:
-    if n_trials:
-        return "after tuning"
-    try:
-        found = find(job.cfg)
-    except RecordError:
-        return "record unreadable"
-    return "to do" if found is None else found.record.status
-
-
-def _print_estimate(
-    cfg: DictConfig, cells: Sequence[Kind], todo: Sequence[Kind], durations: Durations, console: Console
-) -> None:
-    n_workers = build("launcher", cfg.launcher).n_workers
-    trials = [name for name in cells for _ in range(cfg.search.n_trials * cfg.search.seeds)]
-    total = durations.total([*trials, *todo], n_workers)
-    told = "no run in the store to estimate the time from" if total is None else f"about {seconds(total)}"
-    tuning = f" after {len(cells)} × {cfg.search.n_trials} trials" if cfg.search.n_trials else ""
-    console.print(f"{len(todo)} runs to do{tuning}, {n_workers} at a time: {told}.", highlight=False)

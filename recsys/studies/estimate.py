@@ -1,9 +1,10 @@
-"""Estimated times of runs, from the times of finished runs of the same data and name."""
+"""Estimated times of runs and trials, from the times of finished ones of the same data and name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import fmean
+from typing import NamedTuple
 
 from omegaconf import DictConfig
 
@@ -11,12 +12,24 @@ from recsys.experiment.record_fields import label
 from recsys.reports.grouping import group_by
 from recsys.tracking.record import Record
 
-Kind = tuple[str, str]  # of runs whose times are alike: the chosen option of `data`, and the run's name
+
+class Kind(NamedTuple):
+    """Runs whose times are alike.
+
+    Attributes:
+        data: The chosen option of `data`.
+        name: The run's name.
+        is_tested: Whether it is tested, and refitted before if the protocol asks for it; trials are not.
+    """
+
+    data: str
+    name: str
+    is_tested: bool = True
 
 
-def kind_of(cfg: DictConfig) -> Kind:
+def kind_of(cfg: DictConfig, is_tested: bool = True) -> Kind:
     """The kind of a run, by its configuration."""
-    return str(cfg.choices.data), label(cfg)
+    return Kind(str(cfg.choices.data), label(cfg), is_tested)
 
 
 class Durations:
@@ -28,7 +41,7 @@ class Durations:
 
     def __init__(self, records: Iterable[Record]) -> None:
         usable = [record for record in records if record.is_finished and "total" in record.times]
-        by_kind = group_by(usable, lambda record: (str(record.choices.get("data")), record.name))
+        by_kind = group_by(usable, _kind_of_record)
         self.by_kind = {kind: fmean(record.times["total"] for record in own) for kind, own in by_kind.items()}
 
     def add(self, kind: Kind, seconds: float) -> None:
@@ -36,11 +49,22 @@ class Durations:
         self.by_kind[kind] = seconds
 
     def of(self, kind: Kind) -> float | None:
-        """Seconds of a run of this kind, or the mean over all kinds of the same data; None without any such run."""
-        same_data = [own for other, own in self.by_kind.items() if other[0] == kind[0]]
-        return self.by_kind.get(kind, fmean(same_data)) if same_data else None
+        """Seconds of a run of this kind; else of one that is as similar as there is.
+
+        That is: of the same name, tested or not; then the mean over all names on the same data. None without any run
+        on the same data.
+        """
+        same_data = {other: own for other, own in self.by_kind.items() if other.data == kind.data}
+        same_name = [own for other, own in same_data.items() if other.name == kind.name]
+        same_test = [own for other, own in same_data.items() if other.is_tested == kind.is_tested]
+        similar = next(filter(None, (same_name, same_test, list(same_data.values()))), None)
+        return self.by_kind.get(kind, fmean(similar)) if similar else None
 
     def total(self, kinds: Sequence[Kind], n_workers: int = 1) -> float | None:
         """Seconds until runs of these kinds are done with `n_workers` parallel workers; None if one is unknown."""
         known = [self.of(kind) for kind in kinds]
         return None if None in known else sum(filter(None, known)) / max(1, n_workers)
+
+
+def _kind_of_record(record: Record) -> Kind:
+    return Kind(str(record.choices.get("data")), record.name, bool(record.config.get("test", True)))

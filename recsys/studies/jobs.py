@@ -61,6 +61,7 @@ class Outcome:
         seconds: Wall time.
         parameters: The tuned parameters.
         trials: The trials of the tuning.
+        search_key: The key of the tuning's search.
         higher_is_better: Whether higher values of the monitored metric are better.
     """
 
@@ -73,6 +74,7 @@ class Outcome:
     seconds: float = 0.0
     parameters: dict[str, str] = field(default_factory=dict)
     trials: list[Trial] = field(default_factory=list)
+    search_key: str = ""
     higher_is_better: bool = True
 
 
@@ -129,7 +131,8 @@ def _summary(record: Record, monitor: str) -> dict[str, Any]:
 def _tune(job: Job) -> dict[str, Any]:
     assert job.planned is not None
     tuned = tune(job.cfg, job.planned)
-    return {"state": MADE if tuned.is_done else BUSY, "parameters": tuned.parameters, "trials": tuned.trials}
+    state = MADE if tuned.is_done else BUSY
+    return {"state": state, "parameters": tuned.parameters, "trials": tuned.trials, "search_key": tuned.key}
 
 
 def _failed(job: Job, error: Exception) -> dict[str, Any]:

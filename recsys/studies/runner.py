@@ -20,7 +20,7 @@ from recsys.studies.jobs import BUSY, FOUND, JOB_FAILED, MADE, Job, Outcome, per
 from recsys.studies.launchers.base import Launcher, Perform
 from recsys.studies.plan import PlannedCell, plan, retuned
 from recsys.studies.search_checks import check_search
-from recsys.studies.tuning import maximises, tuning_seeds
+from recsys.studies.search_study import maximises, tuning_seeds
 from recsys.support.near_names import nearest
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store

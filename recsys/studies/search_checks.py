@@ -11,9 +11,10 @@ from recsys.config.value_checks import check_flags
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, space_of
+from recsys.studies.search_study import DEFAULTS_FIRST
 from recsys.studies.space import has_key, plain_space
 from recsys.studies.storage import located
-from recsys.studies.tuning import COSTS, DEFAULTS_FIRST
+from recsys.studies.tuning import COSTS
 from recsys.support.near_names import nearest
 from recsys.support.number_checks import check_whole
 from recsys.tracking.study_record import study_folder

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,13 @@ WAIT = 60  # seconds that a worker waits while another one writes
 
 
 @contextmanager
-def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
+def opened(storage: str | None, folder: Path, is_new: bool = True) -> Iterator[BaseStorage]:
     """Open Optuna's storage: SQLite in the study's folder, the URL of a database, or the path of a journal file.
+
+    Args:
+        storage: `search.storage`.
+        folder: Folder of the study.
+        is_new: Whether the storage may lack its tables, which only one worker at a time may make.
 
     Raises:
         ConfigError: If the storage cannot be opened, or its file name is invalid.
@@ -40,7 +45,7 @@ def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = located(storage, folder)
     try:
-        with locked(folder / CLAIMS / "storage"):
+        with locked(folder / CLAIMS / "storage") if is_new else nullcontext():
             made = _open(url)
     except StoreError:
         raise
@@ -56,6 +61,22 @@ def opened(storage: str | None, folder: Path) -> Iterator[BaseStorage]:
         ) from None
     finally:
         made.remove_session()
+
+
+@contextmanager
+def existing(storage: str | None, folder: Path) -> Iterator[BaseStorage | None]:
+    """Open Optuna's storage for reading, which makes no file; None if its file does not exist.
+
+    Raises:
+        ConfigError: If the storage cannot be opened, or its file name is invalid.
+    """
+    url = located(storage, folder)
+    file = url.removeprefix(SQLITE).partition("?")[0]
+    if "://" not in file and not Path(file).is_file():
+        yield None
+        return
+    with opened(storage, folder, is_new=False) as made:
+        yield made
 
 
 def located(storage: str | None, folder: Path) -> str:

@@ -7,13 +7,11 @@ also after an interruption. Several workers on one storage share the budget.
 
 from __future__ import annotations
 
-import json
 import shutil
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from itertools import count, islice
 from math import isnan
 from pathlib import Path
 from statistics import fmean
@@ -21,23 +19,33 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from recsys.config.compose import build, plain
+from recsys.config.compose import build
 from recsys.config.overrides import text
-from recsys.experiment.built_once import metric_suite
-from recsys.experiment.inputs import load_split
 from recsys.experiment.run import run
 from recsys.experiment.run_identity import identify
 from recsys.schema import RecsysError
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run, space_of
+from recsys.studies.search_study import (
+    DEFAULTS_FIRST,
+    budget,
+    folder_of,
+    has_study,
+    is_grid,
+    maximises,
+    search_grid,
+    search_key,
+    search_study,
+    tuning_seeds,
+)
 from recsys.studies.space import suggest
-from recsys.studies.storage import Claims, key_of, opened
+from recsys.studies.storage import Claims, existing, key_of, opened
 from recsys.studies.trials import trial_record, within_budget
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
 from recsys.tracking.secrets import redacted
-from recsys.tracking.study_record import Trial, study_folder
+from recsys.tracking.study_record import Trial
 
 if TYPE_CHECKING:
     import optuna
@@ -45,10 +53,8 @@ if TYPE_CHECKING:
 
     from recsys.studies.grid import SearchGrid
 
-FIRST_SEED = 1000  # first tuning seed, larger than the usual seeds of a study
 ERROR = "error"  # attribute of a failed trial in the storage
 PLACE = "place"  # attribute of a trial of a grid search: the number of its combination
-DEFAULTS_FIRST = "defaults_first"  # key of `search`: the first trial has the cell's own settings
 COSTS = {
     "seconds": lambda record: record.times["fit"],
     "parameters": lambda record: float(record.parameters["trainable"]),
@@ -60,14 +66,18 @@ class Tuned:
     """The result of tuning a cell.
 
     Attributes:
-        is_done: False while other workers still make trials of the cell.
+        is_done: False while trials are missing, or other workers still make some.
         parameters: The best parameters, written as in an override.
         trials: All trials of the cell.
+        n_left: Number of trials that are missing.
+        key: The search's key; empty if there is nothing to tune.
     """
 
     is_done: bool
     parameters: dict[str, str]
     trials: list[Trial]
+    n_left: int = 0
+    key: str = ""
 
 
 def tune(cfg: DictConfig, planned: PlannedCell) -> Tuned:
@@ -85,49 +95,31 @@ def tune(cfg: DictConfig, planned: PlannedCell) -> Tuned:
     space = space_of(cfg, planned)
     if not space.keys:
         return Tuned(True, {}, [])
-    folder = study_folder(Path(cfg.paths.runs_dir), cfg.study.name)
-    load_split(planned.cfg)  # reads the data, whose fingerprint the identifiers of runs depend on
-    key = _key(cfg, planned, space)
-    claims = Claims(folder, key)
-    with opened(cfg.search.storage, folder) as storage:
-        search = _Search(
-            cfg, planned, space, claims, _study(cfg, storage, f"{cfg.study.name}/{key}", maximises(planned.cfg))
-        )
+    key = search_key(cfg, planned, space)
+    with opened(cfg.search.storage, folder_of(cfg)) as storage:
+        study = search_study(cfg, storage, key, maximises(planned.cfg))
+        search = _Search(cfg, planned, space, Claims(folder_of(cfg), key), study)
         while search.one_more():
             pass
-        return search.result()
+        return replace(search.result(), key=key)
 
 
-def tuning_seeds(cfg: DictConfig) -> list[int]:
-    """The seeds of a trial's runs: the first `search.seeds` numbers from 1000 on that are no seeds of the study.
+def so_far(cfg: DictConfig, planned: PlannedCell) -> Tuned:
+    """The state of a cell's tuning; no trial is made, and no file.
 
-    So a study keeps its search if it gets more seeds later.
+    Raises:
+        ConfigError: If the search space is malformed, or the storage cannot be opened.
+        RecsysError: If all trials were made, and none was finished.
     """
-    tested = set(cfg.study.seeds)
-    return list(islice((seed for seed in count(FIRST_SEED) if seed not in tested), int(cfg.search.seeds)))
-
-
-def _key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
-    method = {**plain(cfg.search), "n_trials": None, "storage": None, "seeds": tuning_seeds(cfg)}
-    if not method.get(DEFAULTS_FIRST):  # keep the keys of searches from before this option existed
-        method.pop(DEFAULTS_FIRST, None)
-    spaces = [space.groups, *({**options, **space.given(options)} for options in space.options())]
-    run_cfg = compose_run(cfg, planned.cell.overrides, seed=tuning_seeds(cfg)[0])
-    return key_of(str(identify(run_cfg)), *(json.dumps(own, sort_keys=True) for own in (spaces, method)))
-
-
-def _study(cfg: DictConfig, storage: Any, name: str, maximise: bool) -> optuna.Study:
-    import optuna
-
-    direction = optuna.study.StudyDirection
-    directions = [direction.MAXIMIZE if maximise else direction.MINIMIZE]
-    directions += [direction.MINIMIZE] if cfg.search.cost else []
-    return optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
-
-
-def maximises(cfg: DictConfig) -> bool:
-    """Whether higher values of the run's monitored metric are better."""
-    return bool(metric_suite(cfg).directions()[cfg.monitor.partition("/")[2]])
+    space = space_of(cfg, planned)
+    if not space.keys:
+        return Tuned(True, {}, [])
+    key = search_key(cfg, planned, space)
+    with existing(cfg.search.storage, folder_of(cfg)) as storage:
+        if storage is None or not has_study(cfg, storage, key):
+            return Tuned(False, {}, [], budget(cfg, space))
+        study = search_study(cfg, storage, key, maximises(planned.cfg))
+        return _Search(cfg, planned, space, Claims(folder_of(cfg), key), study).so_far()
 
 
 @dataclass
@@ -163,7 +155,7 @@ class _Search:
         return any(trial.number == number for trial in self._trials(optuna.trial.TrialState.RUNNING))
 
     def _new(self, stack: ExitStack) -> optuna.Trial | None:
-        if len(self._spent()) >= self._budget():
+        if len(self._spent()) >= self._budget:
             return None
         number = len(self._trials())
         self.claims.take(stack, number)
@@ -176,20 +168,13 @@ class _Search:
         retried = self.cfg.retry_failed
         return [own for own in self._trials() if not (retried and own.state == optuna.trial.TrialState.FAIL)]
 
+    @cached_property
     def _budget(self) -> int:
-        if not self._is_grid:
-            return int(self.cfg.search.n_trials)
-        return min(len(self._grid), int(self.cfg.search.n_trials))
+        return budget(self.cfg, self.space)
 
     @cached_property
     def _grid(self) -> SearchGrid:
-        from recsys.studies.grid import SearchGrid
-
-        return SearchGrid(self.space, int(self.cfg.search.points), int(self.cfg.search.seed))
-
-    @property
-    def _is_grid(self) -> bool:
-        return "GridSampler" in str(self.cfg.search.sampler._target_)
+        return search_grid(self.cfg, self.space)
 
     def _place(self, number: int) -> int:
         """The number of a trial's combination in the grid: the stored one, or the first that no other trial has."""
@@ -213,13 +198,13 @@ class _Search:
     def _sampler(self, number: int, key: str = "") -> Any:
         from recsys.studies.drawn_trials import of_drawn_trials
 
-        if self._is_grid:
+        if is_grid(self.cfg):
             return build("search.sampler", self.cfg.search.sampler, values=self._grid[self._place(number)])
         seed = int(key_of(str(self.cfg.search.seed), str(number), key)[:7], 16)
         return of_drawn_trials(build("search.sampler", self.cfg.search.sampler, seed=seed))
 
     def _suggested(self, trial: optuna.Trial) -> optuna.Trial:
-        if self._is_grid:
+        if is_grid(self.cfg):
             trial.set_user_attr(PLACE, self._place(trial.number))
         elif self.cfg.search.get(DEFAULTS_FIRST) and trial.number == 0:
             return trial  # without parameters: the cell's own settings
@@ -265,10 +250,16 @@ class _Search:
         """Pruning by the run with the first tuning seed, so that all compared curves have the same seed."""
         return [_pruning(trial, monitor)] if is_first and not self.cfg.search.cost else []
 
+    def so_far(self) -> Tuned:
+        """The trials until now, and the result if the budget is spent."""
+        ended = [trial for trial in self._spent() if trial.state.is_finished()]
+        n_left = max(0, self._budget - len(ended))
+        return Tuned(False, {}, list(map(trial_record, ended)), n_left) if n_left else self.result()
+
     def result(self) -> Tuned:
         import optuna
 
-        trials = within_budget(self._trials(), self._budget())
+        trials = within_budget(self._trials(), self._budget)
         if any(trial.state == optuna.trial.TrialState.RUNNING for trial in trials):
             return Tuned(False, {}, list(map(trial_record, trials)))
         finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]

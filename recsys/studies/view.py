@@ -44,7 +44,7 @@ class StudyView(StudyProgress):
         self.jobs: list[Job] = []
         self.kinds: dict[str, Kind] = {}  # of runs, by the label of their cell
         self.ended: dict[tuple[str, int | None], Outcome] = {}
-        self.start = time.perf_counter()
+        self.start, self.began = time.perf_counter(), time.time()
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """Called when a phase begins: the tuning of the cells, or the runs."""
@@ -57,7 +57,7 @@ class StudyView(StudyProgress):
         cells = {job.label for job in self.jobs}
         own = [job.cfg if job.planned is None else job.planned.cfg for job in self.jobs]
         where = ", ".join(dict.fromkeys(f"{_data_name(cfg)}, split {cfg.choices.split}" for cfg in own))
-        if self.jobs and self.jobs[0].seed is None:
+        if self._is_tuning():
             budget = f"{counted(len(cells), 'cell')}, {counted(self.cfg.search.n_trials, 'trial')} each"
             return f"{self.cfg.study.name}: tuning of {budget} ({where})"
         n_found = sum(self._is_recorded(job) for job in self.jobs)
@@ -100,22 +100,43 @@ class StudyView(StudyProgress):
         return Group(head, *running, *self._best(outcomes), *told)
 
     def _phase(self) -> str:
-        return "cells tuned" if self.jobs and self.jobs[0].seed is None else "runs"
+        return "cells tuned" if self._is_tuning() else "runs"
 
     def _left(self) -> str:
-        left = [job for job in self.jobs if (job.label, job.seed) not in self.ended]
-        repeats = self.cfg.search.n_trials * self.cfg.search.seeds if self.jobs and self.jobs[0].seed is None else 1
-        total = self.durations.total([_kind(job) for job in left], int(self.cfg.launcher.get("n_workers") or 1))
-        return "unknown" if total is None else f"about {seconds(total * repeats)}"
+        kinds = [self._kinds_left(job) for job in self.jobs if (job.label, job.seed) not in self.ended]
+        for own, n_begun in zip(kinds, self._trials_begun() if self._is_tuning() else (), strict=False):
+            del own[: n_begun * self.cfg.search.seeds]
+        left = [kind for own in kinds for kind in own]
+        total = self.durations.total(left, int(self.cfg.launcher.get("n_workers") or 1))
+        return "unknown" if total is None else f"about {seconds(total)}"
+
+    def _kinds_left(self, job: Job) -> list[Kind]:
+        return [_kind(job)] * (self.cfg.search.n_trials * self.cfg.search.seeds if self._is_tuning() else 1)
+
+    def _is_tuning(self) -> bool:
+        return bool(self.jobs) and self.jobs[0].seed is None
+
+    def _trials_begun(self) -> list[int]:
+        """The numbers of trials begun, by cells that are tuned now in the order of their first trials.
+
+        A cell is tuned now if it has new claims and has not ended.
+        """
+        ended = {outcome.search_key for outcome in self.ended.values()}
+        claims: dict[str, list[float]] = {}
+        for path in (study_folder(self.store.root, self.cfg.study.name) / CLAIMS).glob("*-*"):
+            key, _, number = path.name.rpartition("-")
+            if number.isdigit():
+                claims.setdefault(key, []).append(path.stat().st_mtime)
+        own = [times for key, times in claims.items() if max(times) >= self.began and key not in ended]
+        return [len(times) for times in sorted(own, key=min)]
 
     def _running(self) -> list[str]:
         left = [job for job in self.jobs if (job.label, job.seed) not in self.ended]
         running = [job for job in left if job.seed is not None and self._is_locked(job)]
         shown = [f"  running: {job.label} seed {job.seed}" for job in running[:SHOWN]]
-        if self._phase() != "runs" and left:
-            claims = study_folder(self.store.root, self.cfg.study.name) / CLAIMS
-            begun = sum(not path.name.endswith("-all") for path in claims.glob("*-*"))
-            shown = [f"  tuning: {left[0].label}; {begun} trials begun"]
+        if self._is_tuning():
+            n_trials, begun = self.cfg.search.n_trials, self._trials_begun()
+            shown = [f"  tuning: {job.label}, trial {n} of {n_trials}" for job, n in zip(left, begun, strict=False)]
         return [*shown, *([f"  and {len(running) - SHOWN} more"] if len(running) > SHOWN else [])]
 
     def _is_locked(self, job: Job) -> bool:
@@ -145,4 +166,4 @@ def _data_name(cfg: DictConfig) -> str:
 
 
 def _kind(job: Job) -> Kind:
-    return kind_of(job.cfg if job.planned is None else job.planned.cfg)
+    return kind_of(job.cfg) if job.planned is None else kind_of(job.planned.cfg, is_tested=False)

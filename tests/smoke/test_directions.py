@@ -15,7 +15,7 @@ from recsys.reports.comparison import compare
 from recsys.reports.findings import findings
 from recsys.schema import ConfigError
 from recsys.studies.runner import run_study
-from recsys.studies.tuning import maximises
+from recsys.studies.search_study import maximises
 from recsys.tracking.store import Store
 
 TINY = ["data=synthetic", "data.n_users=120", "data.n_items=60", "data.n_interactions=1500", "data.cold_user_share=0"]

@@ -11,8 +11,9 @@ import pytest
 
 from recsys.config.compose import compose
 from recsys.studies import tuning
+from recsys.studies.search_study import search_study
 from recsys.studies.storage import Claims
-from recsys.studies.tuning import _Search, _study
+from recsys.studies.tuning import _Search
 
 AT = {"a": 0.3, "b": 0.7}  # the best values
 
@@ -30,7 +31,7 @@ class TwoRanges:
 def trials_of(sampler: str, folder, n: int) -> list[optuna.Trial]:
     """The trials of a search for the least squared distance from `AT`."""
     cfg = compose([f"search={sampler}", f"search.n_trials={n}"], "study")
-    study = _study(cfg, optuna.storages.InMemoryStorage(), sampler, maximise=False)
+    study = search_study(cfg, optuna.storages.InMemoryStorage(), sampler, maximise=False)
     search = _Search(cfg, planned=None, space=TwoRanges(), claims=Claims(folder, sampler), study=study)
     found = []
     for _ in range(n):
@@ -67,7 +68,7 @@ def test_a_trial_whose_metric_is_nan_fails_and_the_search_goes_on(tmp_path, monk
     monkeypatch.setattr(_Search, "_composed", lambda *_: run_cfg)
     cfg = compose(["search=random", "search.n_trials=3"], "study")
     planned = SimpleNamespace(label="ease", cfg=run_cfg)
-    study = _study(cfg, optuna.storages.InMemoryStorage(), "nan", maximise=True)
+    study = search_study(cfg, optuna.storages.InMemoryStorage(), "nan", maximise=True)
     search = _Search(cfg, planned, TwoRanges(), Claims(tmp_path, "nan"), study)
     while search.one_more():
         pass

@@ -10,9 +10,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from recsys.config.compose import compose
-from recsys.experiment.inputs import load_split
 from recsys.studies.plan import plan, space_of
-from recsys.studies.tuning import _key
+from recsys.studies.search_study import search_key
 
 FILE = Path(__file__).parents[2] / "docs" / "results" / "headline_trials.journal"
 
@@ -26,8 +25,7 @@ def test_each_shared_search_is_whole_and_is_one_of_the_study(tmp_path):
     for planned in plan(cfg):
         space = space_of(cfg, planned)
         if space.keys:
-            load_split(planned.cfg)  # for the data's fingerprint
-            keys[planned.label] = f"headline/{_key(cfg, planned, space)}"
+            keys[planned.label] = f"headline/{search_key(cfg, planned, space)}"
     shared = set(get_all_study_names(storage))
     assert shared == set(keys.values()), {label for label, key in keys.items() if key not in shared}
     for name in shared:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from full import only_full
 from rich.console import Console
 from studies.conftest import contents
 
 from recsys.commands.study import run as study_command
-from recsys.studies.estimate import Durations
+from recsys.studies.estimate import Durations, Kind
 from recsys.studies.plan import plan
-from recsys.studies.runner import run_jobs, run_study
+from recsys.studies.runner import run_jobs, run_study, tune_study
 from recsys.studies.view import StudyView
 from recsys.tracking.store import Store
 
@@ -70,20 +68,72 @@ def test_a_dry_run_says_what_is_done_and_how_long_the_rest_will_take(study_of, c
     assert said.count("finished") == 3
     assert "3 runs to do, 1 at a time: about" in said
     study_command(study_of("dry_run=true", "search=tpe"))
-    assert "6 runs to do after 3 × 20 trials, 1 at a time: about" in capsys.readouterr().out
+    assert "5 runs to do after 40 trials, 1 at a time: about" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_a_search_counts_its_trials_and_makes_no_file(study_of, tmp_path, capsys):
+    search = ["search=random", "search.n_trials=2", "study.seeds=[0]"]
+    study_command(study_of(*search, "dry_run=true"))
+    assert "3 runs to do after 4 trials, 1 at a time: no run in the store" in _said(capsys)
+    assert not (tmp_path / "runs").exists()
+    tune_study(study_of(*search))
+    study_command(study_of(*search, "search.n_trials=5", "dry_run=true"))
+    said = _said(capsys)
+    assert "3 runs to do after 6 trials, 1 at a time: about" in said
+    run_study(study_of(*search))
+    before = sorted((tmp_path / "runs").rglob("*"))
+    study_command(study_of(*search, "study.seeds=[0,1]", "dry_run=true"))
+    said = _said(capsys)
+    assert said.count("1 finished, ") == 3
+    assert "3 runs to do, 1 at a time: about" in said
+    assert sorted((tmp_path / "runs").rglob("*")) == before
+    study_command(study_of(*search, "dry_run=true"))
+    assert "All runs are finished." in _said(capsys)
+
+
+def _said(capsys) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.slow
+def test_the_view_shows_the_trials_of_the_cells_that_are_tuned_now(study_of):
+    cfg = study_of("search=random", "search.n_trials=2")
+    view = StudyView(cfg, Console(force_terminal=True))
+    left: list[str] = []
+    told = view.told
+
+    def tell(outcome):
+        left.append(shown(view))
+        told(outcome)
+
+    view.told = tell
+    tune_study(cfg, view)
+    assert "tuning: " not in left[0]  # popularity has no trials
+    assert "tuning: cf, trial 2 of 2" in left[1]
+    assert "tuning: text, trial 2 of 2" in left[2]
+
+
+def test_durations_are_those_of_the_most_similar_runs():
+    durations = Durations([])
+    durations.add(Kind("a", "cf"), 10.0)
+    durations.add(Kind("a", "cf", is_tested=False), 4.0)
+    durations.add(Kind("a", "dot"), 20.0)
+    assert durations.of(Kind("a", "cf")) == 10.0
+    assert durations.of(Kind("a", "cf", is_tested=False)) == 4.0
+    assert durations.of(Kind("a", "dot", is_tested=False)) == 20.0  # the same name, tested
+    assert durations.of(Kind("a", "new")) == 15.0
+    assert durations.of(Kind("a", "new", is_tested=False)) == 4.0
+    assert durations.of(Kind("b", "cf")) is None
+    assert durations.total([Kind("a", "cf"), Kind("a", "dot")], n_workers=2) == 15.0
+    assert Durations([]).total([Kind("a", "cf")]) is None
 
 
 @only_full
-def test_durations_are_those_of_runs_of_the_same_name(study_of, tmp_path):
-    run_study(study_of("study.seeds=[0]"))
-    records = Store(tmp_path / "runs").records()
+def test_trials_and_tested_runs_have_times_of_their_own(study_of, tmp_path):
+    run_study(study_of("study.seeds=[0]", "search=random", "search.n_trials=1"))
+    records = [record for record in Store(tmp_path / "runs").records() if record.name == "cf"]
     durations = Durations(records)
-    own = next(record for record in records if record.name == "cf")
-    data = own.choices["data"]
-    assert durations.of((data, "cf")) == own.times["total"]
-    mean = sum(record.times["total"] for record in records) / len(records)
-    assert durations.of((data, "new")) == mean
-    assert durations.total([(data, "cf"), (data, "new")], n_workers=2) == (own.times["total"] + mean) / 2
-    assert durations.of(("other_data", "cf")) is None
-    assert Durations([]).total([(data, "cf")]) is None
-    assert Path(tmp_path / "runs").is_dir()
+    for record in records:
+        assert durations.of(Kind("synthetic", "cf", bool(record.config["test"]))) == record.times["total"]
+    assert {record.config["test"] for record in records} == {True, False}

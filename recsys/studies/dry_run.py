@@ -1,0 +1,119 @@
+"""What a study would do: its cells with their trials and runs to do, and the estimated time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from recsys.config.compose import build
+from recsys.experiment.run import find
+from recsys.reports.formatting import counted, seconds
+from recsys.schema import ConfigError, RecordError, RecsysError
+from recsys.studies.estimate import Durations, Kind, kind_of
+from recsys.studies.jobs import Job
+from recsys.studies.plan import PlannedCell, plan, retuned
+from recsys.studies.runner import check_baseline, run_jobs
+from recsys.studies.search_checks import check_search
+from recsys.studies.tuning import so_far
+from recsys.support.text_tables import TextTable
+from recsys.tracking.secrets import redacted
+from recsys.tracking.store import Store
+
+DONE = "finished"  # state of a run in the table
+
+
+def print_plan(cfg: DictConfig, console: Console) -> None:
+    """Print the cells of a study with their trials and runs to do, and the estimated time.
+
+    Raises:
+        ConfigError: If the study, or one of its runs, is impossible.
+    """
+    cells = plan(cfg)
+    spaces = check_search(cfg, cells)
+    check_baseline(cfg, cells)
+    store = Store(Path(cfg.paths.runs_dir))
+    durations = Durations(store.records() if store.root.is_dir() else [])
+    planned_cells = [_planned(cfg, planned) for planned in cells]
+    console.print(_cells_table(cfg, planned_cells, durations))
+    for planned, space in zip(cells, spaces, strict=False):
+        for key, reason in space.left_out.items():
+            console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
+    _print_estimate(cfg, planned_cells, durations, console)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What a cell needs until it is finished: trials first, then runs, whose states are known after the trials."""
+
+    cell: PlannedCell
+    n_trials: int
+    states: Counter[str]
+
+    @property
+    def n_runs(self) -> int:
+        return self.states.total() - self.states[DONE]
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds of all trials and runs to do."""
+        trials, runs = (kind_of(self.cell.cfg, is_tested) for is_tested in (False, True))
+        return [trials] * self.n_trials + [runs] * self.n_runs
+
+
+def _planned(cfg: DictConfig, cell: PlannedCell) -> _Planned:
+    n_seeds = len(cfg.study.seeds)
+    if cfg.search.n_trials:
+        try:
+            tuned = so_far(cfg, cell)
+        except ConfigError:
+            raise
+        except RecsysError:  # all trials failed
+            return _Planned(cell, 0, Counter({"tuning failed": n_seeds}))
+        if not tuned.is_done:
+            told = f"after {counted(tuned.n_left, 'more trial' if tuned.trials else 'trial')}"
+            return _Planned(cell, tuned.n_left * cfg.search.seeds, Counter({told: n_seeds}))
+        return _of_runs(cfg, cell, retuned(cfg, cell, tuned.parameters, cfg.search.n_trials))
+    return _of_runs(cfg, cell, cell)
+
+
+def _of_runs(cfg: DictConfig, cell: PlannedCell, made: PlannedCell) -> _Planned:
+    return _Planned(cell, 0, Counter(_state(job) for job in run_jobs(cfg, [made])))
+
+
+def _cells_table(cfg: DictConfig, cells: Sequence[_Planned], durations: Durations) -> TextTable:
+    """One row for each cell: the number of runs in each state, the time of one run, and the overrides."""
+    rows = []
+    for planned in cells:
+        told = ", ".join(f"{n} {state}" for state, n in planned.states.items())
+        duration = seconds(durations.of(kind_of(planned.cell.cfg)))
+        rows.append([planned.cell.label, told, duration, redacted(" ".join(planned.cell.cell.overrides))])
+    headers = ["cell", "runs", "time per run", "overrides"]
+    return TextTable(headers, rows, f"study {cfg.study.name}", words=("runs", "overrides"))
+
+
+def _state(job: Job) -> str:
+    try:
+        found = find(job.cfg)
+    except RecordError:
+        return "record unreadable"
+    if found is None:
+        return "to do"
+    return DONE if found.record.is_finished else found.record.status
+
+
+def _print_estimate(cfg: DictConfig, cells: Sequence[_Planned], durations: Durations, console: Console) -> None:
+    n_workers = build("launcher", cfg.launcher).n_workers
+    n_trials, n_runs = (sum(getattr(cell, name) for cell in cells) for name in ("n_trials", "n_runs"))
+    if not n_runs:
+        console.print("All runs are finished.", highlight=False)
+        return
+    total = durations.total([kind for cell in cells for kind in cell.kinds], n_workers)
+    told = "no run in the store to estimate the time from" if total is None else f"about {seconds(total)}"
+    tuning = f" after {counted(n_trials, 'trial')}" if n_trials else ""
+    runs = counted(n_runs, "run")
+    console.print(f"{runs} to do{tuning}, {n_workers} at a time: {told}.", highlight=False)
