@@ -49,7 +49,7 @@ class Inference:
         _check_choice("correction", self.correction, tuple(CORRECTIONS))
         _check_choice("seed_interval", self.seed_interval, SEED_INTERVALS)
         check_number("level", self.level, at_least=0.5, below=1, reason=", such as 0.95")
-        check_whole("n_resamples", self.n_resamples, 100, reason=", better 2000 or more")
+        check_whole("n_resamples", self.n_resamples, 100, reason=", better 10000 or more")
 
     def test_name(self, n_seeds: int) -> str:
         """The name of the test that decides significance, with its scope.

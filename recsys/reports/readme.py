@@ -47,7 +47,7 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
     command = redacted(command_line(["recsys", "update_readme", *(cfg.get("overrides") or [])]))
     before = _read(file)
-    after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link)}", command)
+    after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link, study)}", command)
     if after != before:
         write_atomically(file, after.encode(), "file")
     told = "was updated with the results of" if after != before else "already has the results of"
@@ -95,20 +95,24 @@ def results(comparison: Comparison) -> str:
     return grids.to_markdown(short_grid(comparison))
 
 
-def caption(comparison: Comparison, link: str | None = None) -> str:
-    """The caption of the table: meaning of its numbers, and time of the runs."""
+def caption(comparison: Comparison, link: str | None = None, study: StudyRecord | None = None) -> str:
+    """The caption of the table: meaning of its numbers, and time of the runs and of the study's trials."""
     metric, candidates = metric_name(comparison.metrics[0]), comparison.protocol.get("candidates")
     over = f" over {candidates}" if candidates else ""
     note = short_note(comparison).replace(" * ", r" \* ")
     whole = f" ([whole report]({link}))" if link else ""
-    text = f"Test {metric}{over}. {note} {_effort(comparison.records)}{whole}."
+    text = f"Test {metric}{over}. {note} {_effort(comparison.records, study)}{whole}."
     return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)) + "\n"
 
 
-def _effort(records: Sequence[Record]) -> str:
+def _effort(records: Sequence[Record], study: StudyRecord | None) -> str:
     processors = {record.machine.get("n_cpus") for record in records}
     on = f" on {processors.pop()} processors" if len(processors) == 1 and None not in processors else ""
-    return f"{len(records)} runs, {seconds(duration(records))} of computing{on}"
+    trials = [trial for cell in (study.cells if study else []) for trial in cell.trials]
+    searched = (
+        f", after {len(trials)} trials in {seconds(sum(trial.seconds or 0 for trial in trials))}" if trials else ""
+    )
+    return f"{len(records)} runs, {seconds(duration(records))} of computing{on}{searched}"
 
 
 def duration(records: Sequence[Record]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import ABSENT, metric_name, number, p_value, with_interval
+from recsys.reports.formatting import ABSENT, counted, metric_name, number, p_value, with_interval
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.scores import Score
 from recsys.reports.statistics import PairedDifference
@@ -42,7 +42,8 @@ def short_note(comparison: Comparison) -> str:
     if comparison.baseline is not None and len(comparison.rows) > 1:
         text += (
             f" An asterisk marks a difference from {comparison.baseline} with p < {comparison.inference.alpha:g} in a "
-            f"{comparison.test_name}, {NAMES[comparison.inference.correction]}-corrected."
+            f"{comparison.test_name}, {NAMES[comparison.inference.correction]}-corrected for "
+            f"{counted(comparison.n_comparisons(comparison.metrics[0]), 'comparison')}."
         )
     return f"{text} {comparison.unequal.footnote}".rstrip()
 

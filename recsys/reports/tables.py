@@ -9,6 +9,7 @@ from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import (
     ABSENT,
     count,
+    counted,
     interval,
     megabytes,
     metric_name,
@@ -177,8 +178,8 @@ def note(comparison: Comparison) -> str:
         return text
     return (
         f"{text} An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
-        f"{comparison.test_name}, {NAMES[inference.correction]}-corrected for {n} "
-        f"comparison{'s' if n > 1 else ''} (intervals are not corrected); d is the mean difference over its standard "
+        f"{comparison.test_name}, {NAMES[inference.correction]}-corrected for "
+        f"{counted(n, 'comparison')} (intervals are not corrected); d is the mean difference over its standard "
         "deviation between users."
     )
 

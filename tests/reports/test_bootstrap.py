@@ -77,8 +77,8 @@ def test_resampled_means_on_one_side_of_the_mean_give_the_percentile_interval(us
 
 
 def test_defaults(values):
-    assert resampled_means(values, 5).shape == (2000, 3)
-    np.testing.assert_array_equal(bootstrap_interval(values, 5), bootstrap_interval(values, 5, 2000, 0.95))
+    assert resampled_means(values, 5).shape == (10_000, 3)
+    np.testing.assert_array_equal(bootstrap_interval(values, 5), bootstrap_interval(values, 5, 10_000, 0.95))
 
 
 def test_values_of_32_bits_are_computed_with_64(values):

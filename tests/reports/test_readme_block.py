@@ -8,10 +8,11 @@ from reports.made_runs import made_run, small_study
 from rich.console import Console
 
 from recsys.config.compose import conf_dir
+from recsys.reports.comparison import compare
 from recsys.reports.readme import caption, duration, update_readme, with_block
 from recsys.schema import ConfigError
 from recsys.tracking.store import Store
-from recsys.tracking.study_record import GRID, StudyCell, StudyRecord
+from recsys.tracking.study_record import GRID, StudyCell, StudyRecord, Trial
 
 TEXT = """# Title
 
@@ -67,14 +68,21 @@ def test_a_block_is_written_from_records_and_a_second_time_nothing_changes(store
 
 
 def test_the_caption_tells_users_seeds_runs_and_time(store, tmp_path):
-    from recsys.reports.comparison import compare
-
     comparison = compare(small_study(store), store, "popularity", ["ndcg@10"])
     text = " ".join(caption(comparison, "docs/report.md").split())
     assert text.startswith("Test nDCG@10 over all. Mean over 4 users and 2 seeds")
     # Of six runs 10 s of fitting and 0.5 s of test each; of the one encoder the longest encoding, 2 s.
     assert text.endswith("6 runs, 65 s of computing ([whole report](docs/report.md)).")
+    assert "-corrected for 2 comparisons." in text
     assert all(len(line) <= 127 for line in caption(comparison).splitlines())
+
+
+def test_the_caption_counts_a_search(store):
+    comparison = compare(small_study(store), store, "popularity", ["ndcg@10"])
+    cells = [StudyCell("bert+dot", GRID, [], trials=[Trial(n, {}, "finished", seconds=30.0) for n in range(4)])]
+    study = StudyRecord("mine", "", [0, 1], ["ndcg@10"], None, "val/ndcg@10", cells=cells)
+    text = " ".join(caption(comparison, study=study).split())
+    assert text.endswith("6 runs, 65 s of computing, after 4 trials in 2.0 min.")
 
 
 def test_an_encoding_that_several_runs_report_is_counted_once(store):

@@ -15,7 +15,7 @@ from recsys.serving.audit.probes import CONTINUATION, PREFIX, Probes, shape_of
 from recsys.tracking.audit_findings import IS_CLEAN, IS_FOUND, IS_MEASURED, IS_NOT_CHECKED, Finding
 
 N_GRAM = 4  # length of n-grams in characters
-DRAWS = 2000  # bootstrap samples
+DRAWS = 10_000  # bootstrap samples
 _ROW, _PLACE, _WORD, _SHAPE, _MADE = "row", "place", "word", "shape", "made"
 
 
