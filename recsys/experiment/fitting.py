@@ -90,6 +90,12 @@ class Fitted:
     epochs: int | None
     seconds: dict[str, float]
 
+    @property
+    def refit_seconds(self) -> float:
+        """Seconds of a refit: vectors of an encoder that is not fitted on the train items' texts are made only once."""
+        is_encoded_anew = bool(self.encoding.get("identity", {}).get("fitted"))
+        return sum(self.seconds.values()) - (0.0 if is_encoded_anew else self.encoding.get("seconds", 0.0))
+
 
 def fit(
     cfg: DictConfig,

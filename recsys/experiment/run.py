@@ -198,7 +198,7 @@ def _fit(
         selection.write(folder)
     tested = load_tested_split(cfg)
     fitted = refit(cfg, tested, selection.best_epochs, folder)
-    watch.seconds["refit"] = sum(fitted.seconds.values())
+    watch.seconds["refit"] = fitted.refit_seconds
     charge(fitted, selection.spent)
     return fitted, selection, tested
 

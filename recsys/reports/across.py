@@ -72,7 +72,9 @@ def compare_across(
         ComparisonError: If the runs of a data set must not be compared, or there are too few data sets or cells.
     """
     inference = inference or Inference()
-    groups = group_by(records, data_name)
+    every = list(records)
+    names = {record.protocol.get("data_fingerprint") or data_name(record): data_name(record) for record in every}
+    groups = group_by(every, lambda record: names[record.protocol.get("data_fingerprint") or data_name(record)])
     if len(groups) < 2:
         raise ComparisonError(
             f"across=data needs runs of at least two data sets; these are of {', '.join(groups) or 'none'}. Select "

@@ -10,7 +10,7 @@ from recsys.reports.cell_labels import NO_VALUE, labelled
 from recsys.reports.grouping import group_by
 from recsys.schema import ComparisonError
 from recsys.support.shell_words import shell_word
-from recsys.tracking.record import Record, canonical_json, fingerprint
+from recsys.tracking.record import Record, canonical_json, fingerprint, unnamed
 from recsys.tracking.results_changes import BEFORE_CHANGE, code_of_changes
 from recsys.tracking.run_id import cell_of, flatten, influential
 
@@ -81,7 +81,7 @@ def check_protocol(records: Sequence[Record]) -> None:
     Raises:
         ComparisonError: If protocols differ; the message lists the keys, their values and the runs.
     """
-    protocols = {record.run_id: dict(flatten(record.protocol)) for record in records}
+    protocols = {record.run_id: dict(flatten(unnamed(record.protocol))) for record in records}
     keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
     values = {key: {run_id: protocol.get(key, NO_VALUE) for run_id, protocol in protocols.items()} for key in keys}
     lines = [f"  {key}: {_by_value(own)}" for key, own in values.items() if _n_values(own) > 1]

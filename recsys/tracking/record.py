@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,8 +60,8 @@ class Record:
         versions: Versions of Python and the packages.
         git: `commit` and `dirty` of the checkout; None outside a checkout.
         machine: Platform, CPU cores, device, threads.
-        times: Seconds by stage: data, encode (when the vectors were made), fit, validate, refit (with its encoding),
-            test, and their total.
+        times: Seconds by stage: data, encode (when the vectors were made), fit, validate, refit (with an encoding only
+            if the encoder is fitted on texts), test, and their total.
         epochs: Epochs trained until validation stopped the training; None for a ranker that is not trained by epochs.
         peak_memory_mb: Peak resident memory in MB.
         parameters: Numbers of weights, `trainable` and `total`.
@@ -83,7 +84,8 @@ class Record:
         status: FINISHED or FAILED.
         error: The traceback of a failed run.
         created: Time of creation, in ISO 8601, UTC.
-        protocol_fingerprint: Hash of `protocol`; computed if it is not given.
+        protocol_fingerprint: Hash of `protocol` without the data's name, as a run is found under any name of its data.
+            It is computed anew from the protocol, so a stored value has no effect.
         schema_version: Version of the file's format.
     """
 
@@ -127,8 +129,7 @@ class Record:
     def __post_init__(self) -> None:
         for shown in ("config", "overrides", "tuning", "error"):
             object.__setattr__(self, shown, redacted(getattr(self, shown)))
-        if not self.protocol_fingerprint:
-            object.__setattr__(self, "protocol_fingerprint", fingerprint(self.protocol))
+        object.__setattr__(self, "protocol_fingerprint", fingerprint(unnamed(self.protocol)))
 
     @property
     def is_finished(self) -> bool:
@@ -193,7 +194,18 @@ def _with_new_names(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "config": with_new_names(content["config"]), "overrides": overrides, "tuning": tuning}
 
 
-def fingerprint(protocol: dict[str, Any]) -> str:
+def unnamed(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """A protocol without the name of the data, if it has a fingerprint of the data.
+
+    Example:
+        >>> unnamed({"data": "shop", "data_fingerprint": "a1", "split": "random"})
+        {'data_fingerprint': 'a1', 'split': 'random'}
+    """
+    has_fingerprint = protocol.get("data_fingerprint") is not None
+    return {key: value for key, value in protocol.items() if not (has_fingerprint and key == "data")}
+
+
+def fingerprint(protocol: Mapping[str, Any]) -> str:
     """A hash of a protocol; the order of keys does not matter.
 
     Example:

@@ -8,14 +8,15 @@ import pytest
 import recsys
 from recsys.schema import ConfigError
 
+RNG = np.random.default_rng(0)
+SALES = {"user_id": RNG.integers(0, 40, 600), "item_id": RNG.integers(0, 30, 600)}
+
 
 @pytest.fixture(scope="module")
 def data(cache_dir):
-    rng = np.random.default_rng(0)
-    sales = {"user_id": rng.integers(0, 40, 600), "item_id": rng.integers(0, 30, 600)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECSYS_CACHE", str(cache_dir))
-        return recsys.dataset(sales, name="shop")
+        return recsys.dataset(SALES, name="shop")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,24 @@ def test_a_study_is_found_again(study, data, paths):
         metrics=["ndcg@10"],
     )
     assert (again.result.n_made, again.result.n_found) == (0, 2)
+
+
+def test_the_same_data_under_another_name_are_one_data_set(study, paths, cache_dir, monkeypatch):
+    """The runs are found, and are compared with new runs under the other name."""
+    monkeypatch.setenv("RECSYS_CACHE", str(cache_dir))
+    other = recsys.dataset(SALES, name="renamed")
+    compared = recsys.study(
+        paths,
+        data=other,
+        name="renamed",
+        common=["split=random"],
+        baselines=[["ranker=popularity"], ["ranker=random_scores"]],
+        seeds=[0, 1],
+        metrics=["ndcg@10"],
+    )
+    assert (compared.result.n_made, compared.result.n_found) == (2, 2)
+    assert {record.protocol["data"] for record in compared.result.records} == {"shop", "renamed"}
+    assert len(compared.comparison.rows) == 2
 
 
 def test_its_command_repeats_it(study):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from reports.made_runs import failed_run, made_run
@@ -104,6 +105,13 @@ def test_several_protocols_on_one_data_set_are_refused_by_name(store):
     runs = [*study(store), make(store, "films", "gpt2", 0.5, "temporal")]
     with pytest.raises(ComparisonError, match=r"on films: these runs have different protocols[\s\S]*split: \"random\""):
         compare_across(runs, store, None, ["ndcg@10"])
+
+
+def test_one_data_set_under_two_names_is_one(store):
+    runs = study(store)
+    renamed = [{**run.protocol, "data": "cinema"} if run.name.startswith("bert") else run.protocol for run in runs]
+    again = [replace(run, protocol=own) for run, own in zip(runs, renamed, strict=True)]
+    assert len(compare_across(again, store, None, ["ndcg@10"]).comparisons) == len(MEANS)
 
 
 def test_too_little_to_rank_is_refused(store):

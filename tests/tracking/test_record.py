@@ -54,6 +54,13 @@ def test_a_protocol_has_one_fingerprint(record):
     assert same.protocol_fingerprint == record.protocol_fingerprint != other.protocol_fingerprint
 
 
+def test_the_name_of_the_data_is_no_part_of_the_fingerprint(record):
+    shop = replace(record, protocol={"data": "shop", "data_fingerprint": "a1", "split": "random"})
+    table = replace(record, protocol={"data": "table", "data_fingerprint": "a1", "split": "random"})
+    other = replace(record, protocol={"data": "shop", "data_fingerprint": "b2", "split": "random"})
+    assert shop.protocol_fingerprint == table.protocol_fingerprint != other.protocol_fingerprint
+
+
 def damaged(text: str, content: dict) -> dict[str, str]:
     return {
         "truncated": text[: len(text) // 2],

@@ -11,6 +11,7 @@ from recsys.reports.sections import Section
 from recsys.reports.sections import Table as ReportTable
 from recsys.reports.verdict import Answer
 from recsys.studies.answers.budget import LEVELS
+from recsys.studies.answers.candidates import WITHOUT_MODEL, WORDS
 from recsys.studies.answers.costs_of_text import TextCost
 from recsys.studies.answers.judged import Judged
 from recsys.studies.answers.next_steps import commands, next_steps
@@ -48,7 +49,7 @@ def opening(
         Answer(
             "Does a language model help?",
             short_answer(found, is_tuned),
-            [detail(overall), smallest_difference(overall)],
+            [detail(overall), *_beside(main), smallest_difference(overall)],
         ),
         Answer("For whom?", whom, [detail(scope) for scope in found[1:]]),
         Answer("At what cost?", price, [f"{overall.chosen.text}: {cost.short}.", f"{cost.weights}."]),
@@ -79,8 +80,27 @@ def _method(found: Sequence[Scope], main: Judged, cold: Judged | None) -> Iterat
         )
     yield (
         f"p-values are corrected for the {n_comparisons(found)} comparisons of this table "
-        f"({correction_name(main.three.inference)}), which were planned before the test."
+        f"({correction_name(main.three.inference)}), which were planned before the test. The findings and tables "
+        "further down compare all cells, so p of the same pair differs there."
     )
+
+
+def _beside(main: Judged) -> Iterator[str]:
+    """What the planned comparison leaves out: a better cell without a language model on the test, and TF-IDF."""
+    comparison, chosen = main.comparison, main.chosen
+    metric = comparison.metrics[0]
+    kinds = {cell.label: cell.kind for cell in main.study.cells}
+    without = [row.label for row in comparison.rows if kinds.get(row.label) in WITHOUT_MODEL]
+    if without and (best := without[0]) != chosen.reference:  # rows are ordered by the metric of the test
+        own = comparison.pair(metric, chosen.text, best).difference
+        low, high = ends(own)
+        yield (
+            f"On the test, {best} ({number(comparison.row(best).scores[metric].mean)}) ranks above {chosen.reference}, "
+            f"which validation chose. {chosen.text} against {best} is {number(own.mean, signed=True)} "
+            f"{interval(low, high, signed=True)}, which is not among the planned comparisons."
+        )
+    if WORDS not in (kinds.get(row.label) for row in comparison.rows):
+        yield "TF-IDF was not tested, so a cheaper encoder of the same texts may do as well."
 
 
 def _table(found: Sequence[Scope], main: Judged) -> ReportTable:
