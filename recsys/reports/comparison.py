@@ -21,7 +21,7 @@ from recsys.reports.cells import (
 from recsys.reports.comparable import check_directions, check_metrics, complete_cells, find_baseline, recorded_name
 from recsys.reports.costs import Cost, cost_of
 from recsys.reports.inference import Inference, too_few_resamples, too_few_seeds, too_few_users
-from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
+from recsys.reports.scores import Pair, Score, limits_of, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
 from recsys.reports.statistics import PairedDifference
 from recsys.reports.unequal import Unequal, find_unequal
@@ -290,6 +290,7 @@ def _judge(
     if metric not in values.metrics:
         return plain, []
     scores, pairs = scores_over_users(plain, values.per_user(metric), reference, seed, inference)
+    scores = [score.within(limits_of(cells[0].records[0], metric)) for score in scores]
     return scores, [Pair(cells[first].label, cells[second].label, difference) for first, second, difference in pairs]
 
 

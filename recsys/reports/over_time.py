@@ -14,7 +14,7 @@ from recsys.reports.comparable import check_directions, recorded_name
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.grouping import group_by
 from recsys.reports.inference import Inference, too_few_users
-from recsys.reports.scores import Pair, Score, plain_scores, scores_over_users
+from recsys.reports.scores import Pair, Score, limits_of, plain_scores, scores_over_users
 from recsys.reports.values import Values, load_values
 from recsys.reports.window_checks import check_windows, in_order_of_time
 from recsys.schema import ComparisonError
@@ -187,7 +187,9 @@ def _judge(
     plain = plain_scores(np.nanmean(values.by_seed[metric], axis=0).T.tolist())
     reference = None if first.baseline is None else shared.index(first.baseline)
     scores, pairs = scores_over_users(plain, values.per_user(metric), reference, seed, first.inference)
-    return dict(zip(shared, scores, strict=True)), [Pair(shared[a], shared[b], own) for a, b, own in pairs]
+    limits = limits_of(first.records[0], metric)
+    limited = [score.within(limits) for score in scores]
+    return dict(zip(shared, limited, strict=True)), [Pair(shared[a], shared[b], own) for a, b, own in pairs]
 
 
 def _means_of_windows(metric: str, comparisons: Mapping[str, Comparison], shared: Sequence[str]) -> list[list[float]]:

@@ -8,6 +8,11 @@ from statistics import fmean, stdev
 
 from recsys.reports.inference import Inference
 from recsys.reports.statistics import PairedDifference, Sample, UserValues, corrected, sample
+from recsys.tracking.record import Record
+
+Limits = tuple[float | None, float | None]  # the least and the greatest possible value; None for no limit
+
+ENDS = ("low", "high", "low_with_seeds", "high_with_seeds")
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,33 @@ class Score:
     low_with_seeds: float | None = None
     high_with_seeds: float | None = None
     n_users: int | None = None
+
+    def within(self, limits: Limits) -> Score:
+        """The score with the ends of its intervals limited to the metric's possible values.
+
+        Student's t with few seeds can give an interval beyond them.
+        """
+        return replace(self, **{key: limited(getattr(self, key), limits) for key in ENDS})
+
+
+def limits_of(record: Record, metric: str) -> Limits:
+    """The least and the greatest possible value of a metric; None for no limit, or if the run does not record it."""
+    low, high = record.ranges.get(metric.rsplit("/", 1)[-1], (None, None))
+    return low, high
+
+
+def limited(value: float | None, limits: Limits) -> float | None:
+    """A value, limited to a range; None for no limit.
+
+    Example:
+        >>> limited(-0.01, (0.0, 1.0)), limited(0.2, (0.0, 1.0)), limited(1.01, (0.0, None)), limited(None, (0.0, 1.0))
+        (0.0, 0.2, 1.01, None)
+    """
+    low, high = limits
+    if value is None:
+        return None
+    value = value if low is None else max(low, value)
+    return value if high is None else min(high, value)
 
 
 @dataclass(frozen=True)

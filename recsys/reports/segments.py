@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recsys.reports.bootstrap import Floats
 from recsys.reports.cells import Cell
 from recsys.reports.inference import ENOUGH_USERS, Inference
-from recsys.reports.scores import Score, scores_of_segment
+from recsys.reports.scores import Score, limits_of, scores_of_segment
 from recsys.reports.statistics import PairedDifference, UserValues, corrected
 from recsys.reports.values import Values
 from recsys.tracking.store import N_HISTORY
@@ -114,7 +114,10 @@ def find_segments(
                 tables[name] = table
     by_user = {name: values.of_users(table) for name, table in tables.items()}
     enough = {name: own for name, own in by_user.items() if len(own.values) > 1}
-    found.scores.update(_judged(enough, reference, seed, inference, [cell.label for cell in cells]))
+    judged = _judged(enough, reference, seed, inference, [cell.label for cell in cells])
+    limits = limits_of(cells[0].records[0], metric)
+    for name, own in judged.items():
+        found.scores[name] = {label: score.within(limits) for label, score in own.items()}
     return found
 
 

@@ -14,8 +14,9 @@ from recsys.reports.formatting import axis_title, interval, metric_name, number
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
 from recsys.reports.plots.families import families
-from recsys.reports.plots.ranges import Range, clipped, labels_within, metric_scale, range_of, within
+from recsys.reports.plots.ranges import clipped, labels_within, metric_scale, range_of
 from recsys.reports.plots.theme import OVER_LINES
+from recsys.reports.scores import Limits, limited
 
 
 def leaderboard(comparison: Comparison) -> Figure:
@@ -68,7 +69,7 @@ def _shown(comparison: Comparison) -> list[Row]:
     return [*rows, *last]
 
 
-def _score_row(row: Row, metric: str, family: str, limits: Range) -> dict[str, Any]:
+def _score_row(row: Row, metric: str, family: str, limits: Limits) -> dict[str, Any]:
     score = row.scores[metric]
     ends = [end for end in (score.mean, score.high, score.high_with_seeds) if end is not None]
     return {
@@ -79,7 +80,7 @@ def _score_row(row: Row, metric: str, family: str, limits: Range) -> dict[str, A
         "high": score.high,
         "low_with_seeds": score.low_with_seeds,
         "high_with_seeds": score.high_with_seeds,
-        "end": within(max(ends), limits),
+        "end": limited(max(ends), limits),
         "text": number(score.mean),
         "interval": interval(score.low, score.high),
     }

@@ -14,8 +14,8 @@ from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, numbers, panels, to_spec
 from recsys.reports.plots.families import Families, families
 from recsys.reports.plots.labelling import Canvas, add_sides, label_layers
-from recsys.reports.plots.ranges import Range, clipped, metric_scale, range_of, within
-from recsys.reports.scores import Score
+from recsys.reports.plots.ranges import clipped, metric_scale, range_of
+from recsys.reports.scores import Limits, Score, limited
 
 _OTHERS = ("coverage", "novelty", "diversity", "average_popularity", "gini")
 _UNITS = {
@@ -53,7 +53,7 @@ def _figure(comparison: Comparison, file: str, title: str, values: dict[str, dic
     for place, (name, own) in enumerate(values.items()):
         limits = range_of(comparison, name)
         rows = clipped((_row(row, main, own[row.label], family) for row in comparison.rows), range_of(comparison, main))
-        rows = [{**row, **{key: within(row[key], limits) for key in ("other_low", "other_high")}} for row in rows]
+        rows = [{**row, **{key: limited(row[key], limits) for key in ("other_low", "other_high")}} for row in rows]
         data[f"rows{place}"] = add_sides(rows, "other", "value", first, Canvas(PANEL_WIDTH, _HEIGHT))
         panel = _panel(f"rows{place}", name, main, family, data[f"rows{place}"], limits)
         charts.append(panel.properties(title=_arrow(comparison, name)))
@@ -104,7 +104,7 @@ def _means(comparison: Comparison, name: str) -> dict[str, Score]:
     return {label: Score(value) for label, value in found.items() if value == value}
 
 
-def _panel(data: str, name: str, main: str, family: Families, rows: Rows, limits: Range) -> Layers:
+def _panel(data: str, name: str, main: str, family: Families, rows: Rows, limits: Limits) -> Layers:
     unit = f" ({_UNITS[kind]})" if (kind := name.partition("@")[0]) in _UNITS else ""
     drawn = [row[key] for row in rows for key in ("other", "other_low", "other_high")]
     scale = metric_scale(limits, drawn, padding=14)
