@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.costs import Cost
-from recsys.reports.formatting import ABSENT, count, interval, megabytes, metric_name, number, p_value, seconds, times
+from recsys.reports.formatting import (
+    ABSENT,
+    count,
+    interval,
+    megabytes,
+    metric_name,
+    number,
+    p_value,
+    seconds,
+    times,
+)
 from recsys.reports.scores import Pair, ends_of
 
 _NAMED = 4  # most cells in a sentence; the others are counted
@@ -72,7 +82,15 @@ def _certainty(comparison: Comparison) -> Answer:
     own = pairs[0].difference.reversed
     corrected = f"p {p_value(own.p_corrected)}" + (", corrected for all pairs" if n_others > 1 else "")
     ahead = f"Next: {pairs[0].b}, {number(own.mean, signed=True)} {interval(*ends_of(own), signed=True)}, {corrected}"
-    return Answer(question, answer, [ahead, *_sample(comparison)])
+    return Answer(question, answer, [ahead, *_families(comparison), *_sample(comparison)])
+
+
+def _families(comparison: Comparison) -> Iterator[str]:
+    """Why p of a pair here and in the findings differ."""
+    n, of_findings = len(comparison.rows), comparison.n_comparisons(comparison.metrics[0])
+    all_pairs, reference = n * (n - 1) // 2, comparison.baseline
+    if reference is not None and of_findings < all_pairs:
+        yield f"p is corrected for all {all_pairs} pairs here, and for {of_findings} pairs with {reference} below"
 
 
 def _sample(comparison: Comparison) -> Iterator[str]:

@@ -49,6 +49,9 @@ def test_a_winner_that_is_not_significantly_better_names_the_cheaper(store):
     best, sure, cost = verdict(compare(runs, store, None, ["ndcg@10"]))
     assert best.answer == "bert+dot"
     assert sure.answer == "Not significantly better than 1 of 2: tfidf+dot"
+    assert not any("is corrected for all" in line for line in sure.details)
+    with_baseline = verdict(compare(runs, store, "gpt2+dot", ["ndcg@10"]))[1]
+    assert with_baseline.details[1] == "p is corrected for all 3 pairs here, and for 2 pairs with gpt2+dot below"
     assert cost.details[-1] == (
         "Cheapest that is not significantly worse: tfidf+dot, 0.25 times the time and 0.0050 less nDCG@10"
     )
