@@ -107,7 +107,8 @@ class TestLettersOfAServer(RankerContract):
         return made.eval()
 
     def test_its_calls_are_counted_beside_those_of_an_earlier_model(self, ranker):
-        ranker.charge({"calls": 100, "prompt_tokens": 200, "completion_tokens": 300})
+        earlier = {"calls": 100, "prompt_tokens": 200, "completion_tokens": 300}
+        ranker.charge({**earlier, **{f"new_{name}": value for name, value in earlier.items()}})
         ranker.score_catalogue(user_side(), catalogue())
         assert ranker.measure(user_side(), None)["language_model"]["name"] == "stub"
         spent, budget = ranker.spent(), ranker.language_model.budget
