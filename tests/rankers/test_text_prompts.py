@@ -63,7 +63,8 @@ def decoded(model: CausalLM, tokens) -> list[str]:
 def test_lists_are_those_of_a_model_on_this_machine(local, tmp_path):
     mask = torch.tensor([[True, True, True], [True, True, False]])
     expected = ListTokens(PROMPT, texts(tmp_path), local).prompts(HISTORY, ITEMS, mask)
-    assert TextPrompts(PROMPT, texts(tmp_path)).lists(HISTORY, ITEMS, mask) == decoded(local, expected)
+    shown = [text.removesuffix(" ") for text in decoded(local, expected)]  # its tokenizer has no " A"
+    assert TextPrompts(PROMPT, texts(tmp_path)).lists(HISTORY, ITEMS, mask) == shown
 
 
 def test_questions_are_those_of_a_model_on_this_machine(local, tmp_path):
