@@ -43,18 +43,19 @@ def compose(overrides: Sequence[str] = (), config_name: str = "train") -> DictCo
     return composed(overrides, config_name)
 
 
-def trust(*packages: str) -> None:
-    """Allow records to name classes and functions of these packages, whose code is then executed.
+def trust(*names: str) -> None:
+    """Allow records to name these packages, whose code is then executed, and these servers and variables of API keys.
 
     Args:
-        packages: Such as "my_package". Valid until Python ends.
+        names: Packages, such as "my_package"; servers, such as "https://api.openai.com"; environment variables, such as
+            "OPENAI_API_KEY". Valid until Python ends.
 
     Raises:
-        ConfigError: If a name is not a valid package name.
+        ConfigError: If a name is not a valid name of a package, server or variable.
     """
     from recsys.config.trust import trust as let
 
-    let(*packages)
+    let(*names)
 
 
 def dataset(

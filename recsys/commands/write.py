@@ -81,13 +81,16 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
 
 def report(written: Written, path: Path) -> list[str]:
     """Lines with the number of texts, and the calls, tokens and cost that they needed."""
-    facts, answers = written.provenance, written.answers
+    facts, answers, budget = written.provenance, written.answers, written.budget
     cost = f", cost {facts['cost']:.4f}" if "cost" in facts else ""
+    cost_now = "" if budget.cost is None else f", cost {budget.cost:.4f}"
     n = written.table.height
     return [
         f"{facts['n_texts']:,} of {n:,} {facts['about']} have a text by {facts['model']}",
-        f"{answers.n_calls:,} calls, {answers.n_new_calls:,} of them now: {answers.prompt_tokens:,} tokens read, "
+        f"{answers.n_calls:,} calls: {answers.prompt_tokens:,} tokens read, "
         f"{answers.completion_tokens:,} written{cost}",
+        f"{answers.n_new_calls:,} of them now: {budget.prompt_tokens:,} tokens read, {budget.completion_tokens:,} "
+        f"written{cost_now}",
         f"Written: {path}, with its provenance in {provenance_file(path).name}",
     ]
 

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from recsys.config.compose import compose, has_likelihood, is_none, is_of_whole_users, plain, trains_language_model
 from recsys.config.folders import conf_dirs
 from recsys.config.known_keys import check_kinds
+from recsys.config.retriever_check import check_retriever
 from recsys.config.traits import traits_of
 from recsys.config.value_checks import (
     SEEDS,
@@ -37,7 +38,7 @@ def check(cfg: DictConfig) -> None:
     _check_numbers(cfg)
     check_texts("tags", settings["tags"])
     check_kinds(cfg)
-    _check_retriever(cfg, choices)
+    check_retriever(cfg, has_text(cfg))
     if is_none(cfg.loss):
         _check_not_trained(cfg, choices)
     else:
@@ -113,26 +114,6 @@ def _check_not_trained(cfg: DictConfig, choices: DictConfig) -> None:
                 f"ranker={choices.ranker} is fitted without gradients and ignores {group}={choices[group]}: "
                 f"runs that differ in {group} would be equal. Leave {group} out, or choose another ranker."
             )
-
-
-def _check_retriever(cfg: DictConfig, choices: DictConfig) -> None:
-    retriever = cfg.ranker.get("retriever")
-    if "retriever" not in cfg.ranker:
-        return
-    name = None if retriever is None else str(retriever.get("_target_")).rpartition(".")[2]
-    traits = traits_of(retriever)
-    is_trained = traits.get("trained", retriever is not None)
-    if is_trained or (retriever is not None and "language_model" in retriever):
-        why = "trained by gradient descent" if is_trained else "too slow for a whole catalogue"
-        raise ConfigError(
-            f"ranker.retriever is {name}, which is {why}: choose one that is fitted without gradients, as in "
-            "ranker@ranker.retriever=itemknn (or popularity, ease, userknn, …)."
-        )
-    if has_text(cfg) and not traits.get("reads_text", False):
-        raise ConfigError(
-            f"ranker.retriever={name} ignores encoder={choices.encoder}, and the language model needs no encoder: "
-            "omit encoder, or choose a retriever that reads text: ranker@ranker.retriever=itemknn."
-        )
 
 
 def _check_trained(cfg: DictConfig, choices: DictConfig) -> None:

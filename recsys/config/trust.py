@@ -1,4 +1,4 @@
-"""Checks of the classes that a run's record names, since a record may come from another person."""
+"""Checks of the classes and servers that a run's record names, since a record may come from another person."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
+from recsys.config.servers import check_servers, server_of, servers_in
 from recsys.schema import ConfigError
 from recsys.support.custom_code.modules import is_custom
 
-TARGET, PATH = "_target_", "path"
-ENVIRONMENT = "RECSYS_TRUST"  # packages, separated by commas
+TARGET, PATH, ARGUMENTS = "_target_", "path", "_args_"
+ENVIRONMENT = "RECSYS_TRUST"  # packages, servers and variables, separated by commas
 LOOKUPS = tuple(
     f"hydra.utils.get_{kind}" for kind in ("class", "method", "object", "static_method")
 )  # they look up their `path`
 
+_OWN = "recsys."
 _LIGHTNING = ("pytorch_lightning", "torch.optim")
 # Packages whose classes a record may name, by config group.
 PACKAGES: dict[str, tuple[str, ...]] = {
@@ -63,24 +65,31 @@ _BASES = (
 
 _trusted: set[str] = set()
 _allowed: set[str] = set()  # single classes and functions, which this process registered
+_own_servers: set[str] = set()  # servers and variables in configurations of this process's user
 
 
-def trust(*packages: str) -> None:
-    """Allow records to name classes and functions of these packages, whose code is then executed.
+def trust(*names: str) -> None:
+    """Allow records to name these packages, whose code is then executed, and these servers and variables of API keys.
 
     Args:
-        packages: Such as "my_package", or "my_package.encoders" for one subpackage. They are trusted until Python ends.
+        names: Packages, such as "my_package", or "my_package.encoders" for one subpackage; servers, such as
+            "https://api.openai.com"; environment variables, such as "OPENAI_API_KEY", whose values may be sent to
+            trusted servers. They are trusted until Python ends.
 
     Raises:
-        ConfigError: If a name is not a valid package name.
+        ConfigError: If a name is not a valid name of a package, server or variable.
 
     Example:
         >>> trust("my_package")
     """
-    for package in packages:
-        if not isinstance(package, str) or not all(map(str.isidentifier, package.split("."))):
-            raise ConfigError(f"trust: {package!r} is not the name of a package; expected one such as my_package.")
-    _trusted.update(packages)
+    for name in names:
+        is_package = isinstance(name, str) and all(map(str.isidentifier, name.split(".")))
+        if not is_package and server_of(name) is None:
+            raise ConfigError(
+                f"trust: {name!r} is not the name of a package, a server or an environment variable; expected one such "
+                "as my_package, https://api.openai.com or OPENAI_API_KEY."
+            )
+    _trusted.update(names)
 
 
 def allow(*targets: str) -> None:
@@ -88,28 +97,40 @@ def allow(*targets: str) -> None:
     _allowed.update(targets)
 
 
-def trusted_packages() -> tuple[str, ...]:
-    """The packages that the user trusts, from `trust` and from the environment variable RECSYS_TRUST."""
+def allow_servers_of(config: Mapping[str, Any]) -> None:
+    """Allow records to name the servers and variables of API keys in a configuration that the user gave."""
+    _own_servers.update(servers_in(_leaves(config, ())))
+
+
+def trusted_names() -> tuple[str, ...]:
+    """What the user trusts, from `trust` and from the environment variable RECSYS_TRUST; URLs without a path."""
     named = (name.strip() for name in os.environ.get(ENVIRONMENT, "").split(","))
-    return tuple(sorted(_trusted.union(filter(None, named))))
+    return tuple(sorted({server_of(name) or name for name in _trusted.union(filter(None, named))}))
 
 
 def recorded(config: Mapping[str, Any], file: Path) -> DictConfig:
-    """The configuration of a record, after a check that every class that it names is trusted.
+    """The configuration of a record, after a check that the classes, servers and variables that it names are trusted.
 
     Args:
         config: The configuration of the record.
         file: The record's file, for messages.
 
     Raises:
-        ConfigError: If it names a class or function that is not trusted, or has an interpolation.
+        ConfigError: If it names a class, function, server or variable that is not trusted, or has an interpolation.
     """
-    for place, value in _leaves(config, ()):
+    leaves = list(_leaves(config, ()))
+    for place, value in leaves:
         key = ".".join(place)
         if isinstance(value, str) and "${" in value:
             raise ConfigError(f"{file}: config.{key} is {value!r}; expected a value, since records are resolved.")
         if place[-1] == TARGET and value is not None:
             _check(place[0], _named(config, place, value), f"{file}: config.{key}")
+        if ARGUMENTS in place and str(_node(config, place[: place.index(ARGUMENTS)]).get(TARGET)).startswith(_OWN):
+            raise ConfigError(
+                f"{file}: config.{key} is an argument without a name ({ARGUMENTS}); expected arguments by name, "
+                "since servers and variables of API keys are checked by name."
+            )
+    check_servers(leaves, {*trusted_names(), *_own_servers}, str(file), ENVIRONMENT)
     made = OmegaConf.create(dict(config))
     assert isinstance(made, DictConfig)
     return made
@@ -120,7 +141,7 @@ def component(group: str, target: str) -> Any:
     packages = _of_group(group)
     if target in _allowed:
         return get_object(target)
-    if not _is_in(target, (*packages, *trusted_packages())):
+    if not _is_in(target, (*packages, *trusted_names())):
         return None
     try:
         found = get_object(target)
@@ -152,10 +173,14 @@ def _named(config: Mapping[str, Any], place: tuple[str, ...], target: Any) -> An
     """The target, or the path that it looks up."""
     if target not in LOOKUPS:
         return target
+    return _node(config, place[:-1]).get(PATH)
+
+
+def _node(config: Mapping[str, Any], place: tuple[str, ...]) -> Any:
     node: Any = config
-    for key in place[:-1]:
+    for key in place:
         node = node[int(key) if isinstance(node, list | tuple) else key]
-    return node.get(PATH)
+    return node
 
 
 def _leaves(value: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -177,7 +202,7 @@ def _of_group(group: str) -> tuple[str, ...]:
 
 
 def _may_be_named(group: str, target: object) -> bool:
-    return isinstance(target, str) and _is_in(target, (*_of_group(group), *trusted_packages()))
+    return isinstance(target, str) and _is_in(target, (*_of_group(group), *trusted_names()))
 
 
 def _is_in(name: str, packages: tuple[str, ...]) -> bool:
@@ -191,7 +216,7 @@ def _is_component(found: object, packages: tuple[str, ...]) -> bool:
         return False
     if isinstance(found, FunctionType) and "." in found.__qualname__:  # a method
         return False
-    if _is_in(home, trusted_packages()):
+    if _is_in(home, trusted_names()):
         return True
     if not _is_in(home, packages):
         return False

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from recsys import schema
 from recsys.config.compatibility import check
 from recsys.config.compose import copied, is_outside, plain
+from recsys.config.trust import allow_servers_of
 from recsys.experiment.finished import Run
 from recsys.experiment.inputs import is_refitted, load_first_split, load_tested_split
 from recsys.experiment.record_fields import circumstances, logged_config, measured_fields, summary
@@ -54,6 +55,7 @@ def run(cfg: DictConfig, callbacks: Sequence[Callback] = (), wait: bool = True) 
         BusyError: If another process is making the run and `wait` is False.
     """
     check(cfg)
+    allow_servers_of(plain(cfg))
     identifier = identify(cfg)
     found = _finished(cfg, identifier)
     if found is not None:

@@ -31,7 +31,7 @@ class Task:
         split: The data.
         ids: Raw ids (n,) of the items or users.
         prompts: Their n prompts; "" for none.
-        budget: Budget of the calls.
+        budget: Budget of new calls.
     """
 
     generator: Generator
@@ -55,11 +55,13 @@ class Written:
         table: `item_id` or `user_id`, and `written`, null if no attempt gave a valid text.
         provenance: A flat description of their origin.
         answers: The answers, with the numbers of calls and tokens.
+        budget: The tokens and cost of new calls.
     """
 
     table: pl.DataFrame
     provenance: dict[str, Any]
     answers: Answers
+    budget: TokenBudget
 
 
 def task(cfg: DictConfig) -> Task:
@@ -99,13 +101,14 @@ def write(cfg: DictConfig, task: Task, done: Callable[[int], object] = int) -> W
     texts = [answers.checked.get(prompt) for prompt in task.prompts]
     key = ID_COLUMNS[task.prompt.about]
     table = pl.DataFrame({key: task.ids, WRITTEN: pl.Series(texts, dtype=pl.String)})
-    return Written(table, _provenance(cfg, task, table, answers), answers)
+    return Written(table, _provenance(cfg, task, table, answers), answers, task.budget)
 
 
 def _provenance(cfg: DictConfig, task: Task, table: pl.DataFrame, answers: Answers) -> dict[str, Any]:
     split, model = task.split, task.generator.identity()
     reads_train = task.prompt.about == ABOUT_USERS
-    cost = {} if task.budget.cost is None else {"cost": task.budget.cost}
+    total = task.budget.cost_of(answers.prompt_tokens, answers.completion_tokens)
+    cost = {} if total is None else {"cost": total}
     return {
         "program": "recsys write",
         "version": __version__,

@@ -82,7 +82,7 @@ def answer_all(
         prompts: The prompts; equal ones are sent once.
         check: Turns an answer into a result; None if the answer fails and is requested again.
         store: Store of the generator's answers.
-        budget: Budget of all calls, cached ones included.
+        budget: Budget of new calls; answers in the store cost nothing.
         max_attempts: Number of attempts of one prompt.
         done: Called with the number of prompts that are finished.
 
@@ -93,7 +93,7 @@ def answer_all(
     before = generator.n_calls
     for attempt in range(max_attempts):
         found = store.find(open_prompts, attempt)
-        _count(made, found, budget)
+        _count(made, found)
         done(_take(made, found, check))
         missing = [prompt for prompt in open_prompts if prompt not in found]
 
@@ -118,18 +118,16 @@ def _keeper(
         asked = [prompts[row] for row in rows]
         store.add(asked, attempt, answers)
         new = dict(zip(asked, answers, strict=True))
-        _count(made, new, None)
+        _count(made, new)
         done(_take(made, new, check))
 
     return keep
 
 
-def _count(made: Answers, answers: Mapping[str, ModelAnswer], budget: TokenBudget | None) -> None:
+def _count(made: Answers, answers: Mapping[str, ModelAnswer]) -> None:
     read, wrote = spent(answers.values())
     made.prompt_tokens, made.completion_tokens = made.prompt_tokens + read, made.completion_tokens + wrote
     made.n_calls += len(answers)
-    if budget is not None:
-        budget.spend(read, wrote)
 
 
 def _take(made: Answers, answers: Mapping[str, ModelAnswer], check: Callable[[str], Any]) -> int:

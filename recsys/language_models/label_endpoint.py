@@ -64,7 +64,7 @@ class LabelEndpoint(ChatGenerator):
         api: "chat" sends the prompt as a message, "completions" as a text to be continued.
         top_logprobs: Number of requested log-probabilities; OpenAI gives 20 at most.
         parameters: Further parameters of each request, sent unchanged.
-        budget: Budget of all calls of a run, cached ones included; None for no limit.
+        budget: Budget of a run's new calls; answers in the cache cost nothing. None for no limit.
         n_concurrent: Number of requests at the same time.
         requests_per_minute: Largest number of requests per minute; None for no limit.
         timeout: Seconds of silence after which a request is repeated.
@@ -150,20 +150,22 @@ class LabelEndpoint(ChatGenerator):
     def spent(self) -> dict[str, Any]:
         """Calls and tokens of all prompts so far, each once, and their cost where prices are known.
 
-        Answers in the cache count, too.
+        Answers in the cache count, too; values of new calls alone begin with "new_".
         """
-        cost = {} if self.budget.cost is None else {"cost": self.budget.cost}
-        made = self.answers
+        made, budget = self.answers, self.budget
         tokens = {"prompt_tokens": made.prompt_tokens, "completion_tokens": made.completion_tokens}
-        return {"calls": made.n_calls, **tokens, **cost}
+        known = {"calls": made.n_calls, **tokens, "cost": budget.cost_of(**tokens)}
+        known |= {"new_calls": made.n_new_calls, "new_cost": budget.cost}
+        known |= {f"new_{name}": getattr(budget, name) for name in tokens}
+        return {name: value for name, value in known.items() if value is not None}
 
     def charge(self, earlier: Mapping[str, Any]) -> None:
-        """Add calls and tokens that `spent` returned for another model of the same run, to the budget too."""
-        read, wrote = (earlier.get(f"{kind}_tokens", 0) for kind in ("prompt", "completion"))
+        """Add what `spent` returned for another model of the same run; its new calls count in the budget."""
         self.answers.n_calls += earlier.get("calls", 0)
-        self.answers.prompt_tokens += read
-        self.answers.completion_tokens += wrote
-        self.budget.spend(read, wrote)
+        self.answers.n_new_calls += earlier.get("new_calls", 0)
+        self.answers.prompt_tokens += earlier.get("prompt_tokens", 0)
+        self.answers.completion_tokens += earlier.get("completion_tokens", 0)
+        self.budget.spend(earlier.get("new_prompt_tokens", 0), earlier.get("new_completion_tokens", 0))
 
 
 def label_scores(listed: Sequence[tuple[str, float]], labels: Sequence[str]) -> list[float]:

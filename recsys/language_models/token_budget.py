@@ -15,7 +15,7 @@ class BudgetError(RecsysError):
 
 @dataclass
 class TokenBudget:
-    """Limits and sums of tokens and money; threads may share it.
+    """Limits and sums of tokens and money for new calls; answers in the cache cost nothing. Threads may share it.
 
     A call reserves its largest possible cost before it is sent, so that concurrent calls cannot exceed the budget.
 
@@ -53,7 +53,14 @@ class TokenBudget:
     @property
     def cost(self) -> float | None:
         """Money spent; None without prices."""
-        return self._cost(self.prompt_tokens, self.completion_tokens)
+        return self.cost_of(self.prompt_tokens, self.completion_tokens)
+
+    def cost_of(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """The cost of tokens, whether they are spent or not; None without prices."""
+        read, wrote = self.price_per_million_prompt_tokens, self.price_per_million_completion_tokens
+        if read is None or wrote is None:
+            return None
+        return (prompt_tokens * read + completion_tokens * wrote) / 1e6
 
     def reserve(self, prompt_tokens: int, completion_tokens: int) -> None:
         """Set aside the largest cost of a call.
@@ -64,16 +71,18 @@ class TokenBudget:
         with self._lock:
             prompts = self.prompt_tokens + sum(own for own, _ in self._reserved) + prompt_tokens
             completions = self.completion_tokens + sum(own for _, own in self._reserved) + completion_tokens
-            cost = self._cost(prompts, completions)
+            cost = self.cost_of(prompts, completions)
             over = []
             if self.max_tokens is not None and prompts + completions > self.max_tokens:
                 over.append(f"budget.max_tokens={self.max_tokens:,}")
             if self.max_cost is not None and cost is not None and cost > self.max_cost:
                 over.append(f"budget.max_cost={self.max_cost:g}")
             if over:
+                spent, next_call = self.prompt_tokens + self.completion_tokens, prompt_tokens + completion_tokens
                 raise BudgetError(
-                    f"the next call could exceed {' and '.join(over)}; {self.prompt_tokens + self.completion_tokens:,} "
-                    "tokens are spent, and their answers are kept: the same command with a larger budget continues."
+                    f"the next call, of up to {next_call:,} tokens, could exceed {' and '.join(over)}; {spent:,} "
+                    "tokens are spent, and their answers are saved. The same command continues from there: its budget "
+                    "is for new calls only."
                 )
             self._reserved.append((prompt_tokens, completion_tokens))
 
@@ -86,13 +95,7 @@ class TokenBudget:
             self.completion_tokens += completion_tokens
 
     def spend(self, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count the tokens of a call."""
+        """Count the tokens of calls."""
         with self._lock:
             self.prompt_tokens += prompt_tokens
             self.completion_tokens += completion_tokens
-
-    def _cost(self, prompt_tokens: int, completion_tokens: int) -> float | None:
-        read, wrote = self.price_per_million_prompt_tokens, self.price_per_million_completion_tokens
-        if read is None or wrote is None:
-            return None
-        return (prompt_tokens * read + completion_tokens * wrote) / 1e6

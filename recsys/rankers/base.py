@@ -189,7 +189,7 @@ class Charged(Protocol):
 
     @abstractmethod
     def charge(self, earlier: dict[str, Any]) -> None:
-        """Add what another model of the same run has spent; it counts in the budget, too."""
+        """Add what another model of the same run has spent; its new calls count in the budget, too."""
 
 
 @runtime_checkable

@@ -52,6 +52,7 @@ class DeepFMRanker(Ranker):
         ConfigError: If there is no hidden layer, or a width is not positive.
     """
 
+    reads_user = True
     categories: Tensor
 
     def __init__(

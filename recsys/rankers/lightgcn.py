@@ -43,6 +43,7 @@ class LightGCNRanker(Ranker, Fittable):
         ConfigError: If a size is impossible, or `text` needs an encoder and there is none.
     """
 
+    reads_user = True
     starts: Tensor
     neighbors: Tensor
 

@@ -37,10 +37,10 @@ class ListTokens:
         language_model: An open model.
 
     Attributes:
-        labels: (26,) the token of each letter as the answer.
+        labels: (26,) the token of each letter as the answer, which follows the prompt's last token.
 
     Raises:
-        ConfigError: If two letters have the same first token.
+        ConfigError: If the letters have no such tokens, or two letters have the same one.
     """
 
     def __init__(self, prompt: Prompt, texts: ItemTexts, language_model: CausalLM) -> None:
@@ -53,14 +53,9 @@ class ListTokens:
         mark, end, *others = language_model.tokens([MARK, BREAK, *fixed])
         history, candidates = ([*mark, *ids, *end] for ids in items), ([*ids, *end] for ids in items)
         self.n_items, self.max_length = len(named), language_model.max_length
+        others[ListPart.ANSWER - 1], labels = _answers(language_model)
         self.lists = TokenLists([*history, *candidates, language_model.start, *others])
-        answers = [ids[-1] for ids in language_model.tokens([f" {letter}" for letter in LETTERS])]
-        if len(set(answers)) < len(LETTERS):
-            raise ConfigError(
-                f"ranker.score=letters: the tokenizer of {language_model.weights} has no token for each letter. Use "
-                "ranker.score=yes_no, or another language model."
-            )
-        self.labels = torch.tensor(answers)
+        self.labels = torch.tensor(labels)
 
     def prompts(self, history: Tensor, items: Tensor, mask: Tensor) -> Tokens:
         """Prompts of users with a history (B, n), the newest last, -1 for none; and candidates (B, N) where `mask`.
@@ -86,3 +81,19 @@ class ListTokens:
 
     def _part(self, part: ListPart) -> int:
         return 2 * self.n_items + part
+
+
+def _answers(language_model: CausalLM) -> tuple[list[int], list[int]]:
+    """The tokens of the prompt's end, and the token of each letter after it.
+
+    End and letter are tokenised together, since tokenizers such as Llama 2's add a space to each text. If all letters
+    begin with the same token, such as that of a space, it belongs to the end.
+    """
+    whole = language_model.tokens([f"{ANSWER} {letter}" for letter in LETTERS])
+    ends, labels = [ids[:-1] for ids in whole], [ids[-1] for ids in whole]
+    if any(end != ends[0] for end in ends) or len(set(labels)) < len(LETTERS):
+        raise ConfigError(
+            f"ranker.score=letters: the tokenizer of {language_model.weights} has no token for each letter after "
+            f'"{ANSWER}". Use ranker.score=yes_no, or another language model.'
+        )
+    return ends[0], labels

@@ -36,6 +36,7 @@ class ListsRanker(Ranker, Fittable):
         ConfigError: If the name is empty.
     """
 
+    reads_user = True
     offsets: Tensor  # (n_users + 1,) where each user's list begins
     items: Tensor
     values: Tensor

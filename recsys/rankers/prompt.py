@@ -100,8 +100,8 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Charged, Tunable):
         self.retriever = None if retriever is None else retriever(context)
         self.top_n, self.asks, self.lists = top_n, score == YES_NO, score == LETTERS
         self.calibrate = calibrate and not self.lists
-        self.n_diagnostic_users = n_diagnostic_users
-        self.training_settings = training or PromptTraining()
+        self.reads_user = self.retriever is not None and self.retriever.reads_user
+        self.n_diagnostic_users, self.training_settings = n_diagnostic_users, training or PromptTraining()
         self.adapted: AdaptedModel | None = None
         self.training_report: dict[str, Any] = {}
         self.list_order = torch.randperm(self.n_items, generator=torch.Generator().manual_seed(0))

@@ -19,6 +19,7 @@ class RandomScoresRanker(Ranker, Fittable):
         context: Sizes of the data.
     """
 
+    reads_user = True
     seed: Tensor
 
     def __init__(self, context: ModelContext) -> None:

@@ -34,6 +34,7 @@ class UserKNNRanker(HistoryRanker, Fittable):
         ConfigError: If a value is impossible.
     """
 
+    reads_user = True
     column_weights: Tensor
     user_scales: Tensor
 

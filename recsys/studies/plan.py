@@ -11,6 +11,7 @@ from omegaconf import DictConfig, open_dict
 from recsys.config.compatibility import check
 from recsys.config.compose import compose, copied, plain
 from recsys.config.overrides import override
+from recsys.config.trust import allow_servers_of
 from recsys.data.written_texts import read_all
 from recsys.experiment.record_fields import label
 from recsys.experiment.teacher import teacher_of
@@ -66,6 +67,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     composed = [compose_run(cfg, cell.overrides) for cell in cells]
     for run_cfg in composed:
         check(run_cfg)
+        allow_servers_of(plain(run_cfg))
         read_all(plain(run_cfg).get("written"))
         teacher_of(run_cfg)
     check_metrics(cfg, composed)

@@ -84,6 +84,11 @@ class RankerContract:
         users.batch.idx = torch.full((N_USERS,), -1)
         assert torch.isfinite(ranker.score_catalogue(users, catalogue())).all()
 
+    def test_the_users_index_is_read_if_the_ranker_says_so(self, ranker: Ranker) -> None:
+        expected, users = ranker.score_catalogue(user_side(), catalogue()), user_side()
+        users.batch.idx = torch.tensor([1, 2, 0, 3])
+        assert torch.equal(ranker.score_catalogue(users, catalogue()), expected) != ranker.reads_user
+
     def test_repeated_vectors_in_the_table_change_nothing(self, ranker: Ranker) -> None:
         """A table may hold each item once, or once for each pair."""
         items, rows = catalogue(), torch.tensor([[3, 29, 0], [5, 5, 7], [1, 2, 3], [9, 8, 7]])

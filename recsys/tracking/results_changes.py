@@ -30,6 +30,11 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "ranker.prompt.n_examples": ("!0",),
         "finetune._target_": ("!None",),
     },
+    "low ratings after the test": {"split.test_until": ("!None",), "split.min_rating": ("!None",)},
+    "low ratings of the data after the test": {
+        "split.test_until": ("!None",),
+        "data.interactions.min_rating": ("!None",),
+    },
     "means of texts": {
         "encoder._target_": ("!recsys.encoders.none.*",),
         "ranker._target_": tuple(

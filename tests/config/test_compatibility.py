@@ -120,3 +120,17 @@ def test_traits_that_a_yaml_states_replace_those_of_its_class():
     assert traits_of(OmegaConf.create({**node, "traits": {}})) == {}
     assert traits_of(OmegaConf.create({"_target_": None})) == {}
     assert traits_of(OmegaConf.create({"_target_": "somebody.Else"})) == {}
+
+
+@pytest.mark.parametrize(
+    ("retriever", "why"),
+    [
+        (["lists", "ranker.retriever.name=a", "ranker.retriever.lists.path=a.csv"], "made of another program's lists"),
+        (["two_tower"], "trained by gradient descent"),
+        (["prompt"], "too slow for a whole catalogue"),
+    ],
+)
+def test_a_retriever_is_fitted_by_the_run_itself_and_fast(retriever, why):
+    option, *settings = retriever
+    with pytest.raises(ConfigError, match=rf"ranker\.retriever is \w+Ranker, which is {why}.*retriever=itemknn"):
+        check(recsys.compose(["ranker=prompt", f"ranker@ranker.retriever={option}", *settings]))

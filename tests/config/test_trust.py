@@ -139,6 +139,6 @@ def test_a_package_of_a_longer_name_is_another_one(package):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "..", "a/b", 3])
-def test_only_a_package_can_be_trusted(name):
+def test_only_a_package_a_server_or_a_variable_can_be_trusted(name):
     with pytest.raises(ConfigError, match="trust"):
         recsys.trust(name)

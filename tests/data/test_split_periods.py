@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 
 import pytest
@@ -57,6 +59,28 @@ def test_low_ratings_after_the_period_are_unknown():
     low = {item for user, item in split.masked("test").rows() if user == 0}
     assert 0 in low
     assert 5 not in low
+
+
+def test_items_of_which_only_low_ratings_are_within_the_period_are_known():
+    """x has a low rating in the period; y and z have ratings after it only, both or low ones alone."""
+    within, after = ("u a 0", "v b 1", "u c 2", "v d 3", "u x 3"), ("u y 9", "v y 9", "v x 9", "u z 9")
+    data = dataset_of(rows_of(*within, *after, value=[5.0, 5.0, 5.0, 5.0, 1.0, 5.0, 1.0, 5.0, 1.0]))
+    dates = {f"{key}_from": f"1970-01-01T00:00:00.00000{at}" for key, at in (("validation", 2), ("test", 3))}
+    made = TemporalSplitter(**dates, test_until="1970-01-01T00:00:00.000005", min_rating=3).split(data)
+    assert made.dataset.items["item_id"].to_list() == list("abcdx")
+    assert made.statistics["dropped"]["items_first_seen_later"] == 2
+    assert made.dataset.low_rated["item"].to_list() == [4]
+    whole = TemporalSplitter(**dates, min_rating=3).split(data)
+    assert whole.dataset.n_items == 7  # without an end of the period all items are known
+
+
+def test_the_fingerprint_of_a_split_changes_only_with_low_ratings_after_the_period():
+    """Runs from before have other items, so they cannot be opened with the new ones."""
+    splitter = TemporalSplitter(validation_from=0.25, test_from=0.5, test_until=0.75, min_rating=3)
+    for last, moved in ((5.0, False), (1.0, True)):
+        data = dataset_of(rows_of("u a 0", "v b 1", "u c 2", "v d 3", "u e 4", value=[5.0, 5.0, 5.0, 5.0, last]))
+        content = json.dumps([data.fingerprint, splitter.identity()], sort_keys=True).encode()
+        assert (splitter.split(data).fingerprint != hashlib.sha256(content).hexdigest()[:16]) == moved
 
 
 @pytest.mark.parametrize(

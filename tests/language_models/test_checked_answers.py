@@ -79,11 +79,14 @@ def test_refused_answers_are_asked_again_and_counted(tmp_path):
 def test_a_budget_stops_and_keeps_what_is_paid(tmp_path):
     with pytest.raises(BudgetError, match=r"max_tokens=8; 6 tokens are spent"):
         ask(Counted(), list("abcde"), tmp_path, budget=TokenBudget(max_tokens=8))
-    with pytest.raises(BudgetError):  # answers in the cache count, too
+    with pytest.raises(BudgetError):  # answers in the cache cost nothing
         ask(same := Counted(), list("abcde"), tmp_path, budget=TokenBudget(max_tokens=8))
-    assert same.asked == []
-    ask(more := Counted(), list("abcde"), tmp_path, budget=TokenBudget(max_tokens=100))
-    assert more.asked == ["c", "d", "e"]
+    assert same.asked == ["c", "d"]
+    ask(more := Counted(), list("abcde"), tmp_path, budget=TokenBudget(max_tokens=5))
+    assert more.asked == ["e"]
+    made = ask(Counted(), list("abcde"), tmp_path, budget=(nothing := TokenBudget(max_tokens=0)))
+    assert (made.n_calls, made.n_new_calls, made.prompt_tokens) == (5, 0, 10)
+    assert (nothing.prompt_tokens, nothing.completion_tokens) == (0, 0)
 
 
 def test_costs_by_hand():

@@ -38,7 +38,8 @@ def test_labels_have_the_log_probabilities_of_the_server(server, api):
     assert (sent["max_tokens"], sent["temperature"], sent["logit_bias"]) == (1, 0.0, {})
     assert (sent["top_logprobs"] if api == CHAT else sent["logprobs"]) == 20
     assert sum(server.texts.values()) == 2  # equal prompts are sent once
-    assert asked.spent() == {"calls": 2, "prompt_tokens": 2, "completion_tokens": 2}
+    counts = {"calls": 2, "prompt_tokens": 2, "completion_tokens": 2}
+    assert asked.spent() == {**counts, **{f"new_{name}": value for name, value in counts.items()}}
 
 
 def test_completions_are_read_as_llama_cpp_lists_them(server):
@@ -70,12 +71,8 @@ def test_prompts_of_earlier_batches_are_counted_once(server, tmp_path):
     for _ in range(9):
         assert torch.equal(asked.log_probabilities(PROMPTS, ["A", "B"]), first)
     assert torch.equal(asked.log_probabilities(["third", *PROMPTS], ["A", "B"])[1:], first)
-    assert asked.spent() == {
-        "calls": 3,
-        "prompt_tokens": 3,
-        "completion_tokens": 3,
-        "cost": pytest.approx((3 * 100 + 3 * 1000) / 1e6),
-    }
+    counts = {"calls": 3, "prompt_tokens": 3, "completion_tokens": 3, "cost": pytest.approx((300 + 3000) / 1e6)}
+    assert asked.spent() == {**counts, **{f"new_{name}": value for name, value in counts.items()}}
 
 
 def test_a_budget_ends_it_and_what_is_paid_is_kept(server, tmp_path):
@@ -87,7 +84,11 @@ def test_a_budget_ends_it_and_what_is_paid_is_kept(server, tmp_path):
     made = new(server, tmp_path, budget=budget)
     made.log_probabilities(PROMPTS, ["A"])
     assert made.answers.n_new_calls == 1
-    assert made.spent()["cost"] == pytest.approx((2 * 100 + 2 * 1000) / 1e6)
+    spent = made.spent()
+    assert spent["cost"] == pytest.approx((2 * 100 + 2 * 1000) / 1e6)
+    assert (spent["calls"], spent["new_calls"], spent["new_prompt_tokens"]) == (2, 1, 1)
+    assert spent["new_cost"] == budget.cost == pytest.approx((100 + 1000) / 1e6)  # the other answer was in the cache
+    new(server, tmp_path, budget=TokenBudget(max_tokens=0)).log_probabilities(PROMPTS, ["A"])  # both are
 
 
 @pytest.mark.parametrize(

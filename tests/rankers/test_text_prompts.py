@@ -63,7 +63,8 @@ def decoded(model: CausalLM, tokens) -> list[str]:
 def test_lists_are_those_of_a_model_on_this_machine(local, tmp_path):
     mask = torch.tensor([[True, True, True], [True, True, False]])
     expected = ListTokens(PROMPT, texts(tmp_path), local).prompts(HISTORY, ITEMS, mask)
-    assert TextPrompts(PROMPT, texts(tmp_path)).lists(HISTORY, ITEMS, mask) == decoded(local, expected)
+    shown = [text.removesuffix(" ") for text in decoded(local, expected)]  # its tokenizer has no " A"
+    assert TextPrompts(PROMPT, texts(tmp_path)).lists(HISTORY, ITEMS, mask) == shown
 
 
 def test_questions_are_those_of_a_model_on_this_machine(local, tmp_path):
@@ -107,7 +108,8 @@ class TestLettersOfAServer(RankerContract):
         return made.eval()
 
     def test_its_calls_are_counted_beside_those_of_an_earlier_model(self, ranker):
-        ranker.charge({"calls": 100, "prompt_tokens": 200, "completion_tokens": 300})
+        earlier = {"calls": 100, "prompt_tokens": 200, "completion_tokens": 300}
+        ranker.charge({**earlier, **{f"new_{name}": value for name, value in earlier.items()}})
         ranker.score_catalogue(user_side(), catalogue())
         assert ranker.measure(user_side(), None)["language_model"]["name"] == "stub"
         spent, budget = ranker.spent(), ranker.language_model.budget

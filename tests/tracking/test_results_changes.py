@@ -85,3 +85,12 @@ def test_each_change_names_keys_and_modules_that_exist(name):
         options = {str(OmegaConf.select(own, rest)) for own in files}
         for pattern in patterns:
             assert any(fnmatchcase(option, pattern.removeprefix("!")) for option in options), pattern
+
+
+def test_low_ratings_move_results_only_with_an_end_of_the_test():
+    cuts = {"test_from": 0.7, "validation_from": 0.6, "test_until": None, "min_rating": None}
+    table = {"interactions": {"min_rating": 3}}
+    assert not code_of_changes({"split": {**cuts, "min_rating": 3}, "data": table})
+    assert not code_of_changes({"split": {**cuts, "test_until": 0.9}, "data": {"interactions": {"min_rating": None}}})
+    assert code_of_changes({"split": {**cuts, "test_until": 0.9, "min_rating": 3}})
+    assert code_of_changes({"split": {**cuts, "test_until": 0.9}, "data": table})

@@ -87,6 +87,10 @@ class Splitter(ABC):
             part[times >= begins["first"].fill_null(np.iinfo(np.int64).max).to_numpy()] = number
         return part
 
+    def is_later(self, frame: pl.DataFrame, interactions: pl.DataFrame) -> NDArray[np.bool_]:
+        """(n,) whether each row of a frame is after the period that a split of these interactions ends with."""
+        return np.zeros(frame.height, dtype=bool)
+
     def identity(self) -> dict[str, Any]:
         """The strategy, the rule for ties and all parameters, as plain values."""
         return {"split": self.name, "tie_rule": TIE_RULE, **vars(self)}
@@ -101,7 +105,8 @@ class Splitter(ABC):
         kept, dropped = self._filtered(dataset)
         interactions, n_all = ordered(kept, self.seed), kept.interactions.height
         part = self.assign(interactions, kept)
-        gone = _first_seen_later(interactions, part, kept)
+        later = None if kept.low_rated is None else self.is_later(kept.low_rated, interactions)
+        gone = _first_seen_later(interactions, part, kept, later)
         if gone.any():
             dropped["items_first_seen_later"] = int(gone.sum())
             part = part[~gone[interactions[schema.ITEM].to_numpy()]]
@@ -119,7 +124,7 @@ class Splitter(ABC):
             test,
             fold_in,
             name=self.name,
-            fingerprint=self._fingerprint(dataset),
+            fingerprint=self._fingerprint(dataset, later is not None and bool(later.any())),
             statistics={
                 "dropped": {**dataset.dropped, **dropped},
                 "tied_cuts": tied_cuts(interactions, part) if self.cuts_follow_time else None,
@@ -163,18 +168,29 @@ class Splitter(ABC):
     def _described(self) -> str:
         return " ".join([f"split={self.name}", *(f"{key}={value}" for key, value in self._filters().items())])
 
-    def _fingerprint(self, dataset: Dataset) -> str:
-        content = json.dumps([dataset.fingerprint, self.identity()], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+    def _fingerprint(self, dataset: Dataset, has_later_low_ratings: bool) -> str:
+        content = [dataset.fingerprint, self.identity(), *(["later low ratings"] if has_later_low_ratings else [])]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _first_seen_later(interactions: pl.DataFrame, part: NDArray[np.int8], dataset: Dataset) -> NDArray[np.bool_]:
-    """(n_items,) whether an item has interactions after the period of a split only: it is not known in it."""
-    items = interactions[schema.ITEM].to_numpy()
-    seen = np.bincount(items[part != LATER], minlength=dataset.n_items) > 0
-    if dataset.low_rated is not None:
-        seen |= occurs(dataset.low_rated[schema.ITEM], dataset.n_items)
-    return occurs(interactions[schema.ITEM], dataset.n_items) & ~seen
+def _first_seen_later(
+    interactions: pl.DataFrame, part: NDArray[np.int8], dataset: Dataset, later: NDArray[np.bool_] | None
+) -> NDArray[np.bool_]:
+    """(n_items,) whether an item has interactions after the period of a split only: it is not known in it.
+
+    Args:
+        interactions: All interactions above the rating threshold.
+        part: (n,) their parts.
+        dataset: The data set, whose interactions below the threshold count as well.
+        later: Whether each of these is after the period; None if there are none.
+    """
+    items, n = interactions[schema.ITEM], dataset.n_items
+    seen, occurring = occurs(items.filter(pl.Series(part != LATER)), n), occurs(items, n)
+    if dataset.low_rated is not None and later is not None:
+        low_rated = dataset.low_rated[schema.ITEM]
+        seen |= occurs(low_rated.filter(pl.Series(~later)), n)
+        occurring |= occurs(low_rated, n)
+    return occurring & ~seen
 
 
 def _within_period(

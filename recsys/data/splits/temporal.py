@@ -95,6 +95,13 @@ class TemporalSplitter(Splitter):
                 part[(low_rated[schema.TIMESTAMP] >= targets[schema.TIMESTAMP].min()).to_numpy()] = number
         return part
 
+    def is_later(self, frame: pl.DataFrame, interactions: pl.DataFrame) -> NDArray[np.bool_]:
+        """(n,) whether each row is from `test_until` on."""
+        if self.test_until is None:
+            return super().is_later(frame, interactions)
+        end = _time(self.test_until, interactions[schema.TIMESTAMP].to_numpy())
+        return (frame[schema.TIMESTAMP] >= end).to_numpy()
+
     def _cuts(self, times: NDArray[np.int64]) -> tuple[int, int]:
         if self.test_from is not None and self.validation_from is not None:
             return _time(self.validation_from, times), _time(self.test_from, times)

@@ -9,11 +9,14 @@ from typing import Any
 from omegaconf import DictConfig
 
 from recsys.config.compose import compose, plain
+from recsys.config.known_keys import keys_of
 from recsys.config.overrides import override
 from recsys.config.value_checks import check_choices, check_flags, check_texts
 from recsys.reports.report import FILES
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number
+
+COLD_SPLIT = "cold_items"
 
 # Settings of data=table that drop and count malformed rows and unknown items, and detect the unit of timestamps.
 TABLE = "recsys.data.sources.table.TableSource"
@@ -61,7 +64,16 @@ class Request:
 
     def overrides(self, split: str) -> list[str]:
         """Overrides of every run with this split."""
-        return [*self.data, f"split={split}", *self.common]
+        left_out = self.left_out(split)
+        return [*(one for one in self.data if one not in left_out), f"split={split}", *self.common]
+
+    def left_out(self, split: str) -> list[str]:
+        """Parameters of the command's split that the second study, of cold items, leaves out: its split lacks them."""
+        if split != COLD_SPLIT or self.split == COLD_SPLIT:
+            return []
+        known = keys_of("split", split)
+        keys = {one: one.split("=")[0].lstrip("+~").split(".") for one in self.data}
+        return [one for one, key in keys.items() if key[0] == "split" and key[1] not in known]
 
 
 def request(cfg: DictConfig) -> Request:

@@ -19,7 +19,8 @@ from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
 from recsys.reports.report import write_report
 from recsys.reports.sections import Section
-from recsys.studies.answers.answer_request import Request, request
+from recsys.schema import ConfigError
+from recsys.studies.answers.answer_request import COLD_SPLIT, Request, request
 from recsys.studies.answers.candidates import Group, groups
 from recsys.studies.answers.costs_of_text import TextCost, text_cost
 from recsys.studies.answers.data_check import problems_of, read_data
@@ -29,14 +30,13 @@ from recsys.studies.answers.opening import opening
 from recsys.studies.answers.scopes import Scope, scopes
 from recsys.studies.answers.sentences import detail, smallest_difference
 from recsys.studies.answers.split_choice import SplitChoice, choose_split, wants_cold_items
-from recsys.studies.answers.timed_study import TimedPlan, TimedStudy, make_timed
+from recsys.studies.answers.timed_study import TimedPlan, TimedStudy, check_timed, make_timed
 from recsys.studies.storage import key_of
 from recsys.support.shell_words import command_line
 from recsys.support.text_tables import TextTable
 from recsys.tracking.names import as_name
 from recsys.tracking.secrets import redacted
 
-COLD_SPLIT = "cold_items"
 COLD_SHARE = 1 / 3  # share of the time for the study of cold items
 Show = Callable[[RenderableType], None]
 Examples = Callable[[Comparison, Sequence[str]], Sequence[Section]]
@@ -78,7 +78,7 @@ def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Example
         examples: Makes report sections of single users, from a comparison and the labels of two of its cells.
 
     Raises:
-        ConfigError: If a key is invalid, or the items have no text.
+        ConfigError: If a key is invalid, the items have no text, or a study cannot be made.
         DataError: If the data is malformed.
         RecsysError: If no cell with a language model, or none without one, was finished.
     """
@@ -98,6 +98,8 @@ def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Example
     with_cold, reason = _cold(asked, found, split)
     show(reason)
     plans = _plans(asked, found, split, prepared, with_cold)
+    for plan in plans:  # before anything runs, since the last study begins after most of the time
+        check_timed(plan)
     _show_plans(plans, asked, show)
     if cfg.dry_run:
         return None
@@ -113,10 +115,18 @@ def make_answer(cfg: DictConfig, show: Show, console: Console, examples: Example
 def _cold(asked: Request, found: Facts, split: SplitChoice) -> tuple[bool, str]:
     if split.name == COLD_SPLIT:
         return False, "No separate study of cold items: the split tests cold items only."
-    if asked.cfg.cold_items is not None:
-        told = "A study of cold items takes a third of the time" if asked.cfg.cold_items else "No study of cold items"
-        return bool(asked.cfg.cold_items), f"{told}: cold_items={str(bool(asked.cfg.cold_items)).lower()}."
-    return wants_cold_items(found, asked.minutes, lambda name: problems_of(asked, name))
+    left_out = [one.split("=")[0].lstrip("+~") for one in asked.left_out(COLD_SPLIT)]
+    note = f" It is without {', '.join(left_out)}, which split={COLD_SPLIT} lacks." if left_out else ""
+    if asked.cfg.cold_items is None:
+        wanted, reason = wants_cold_items(found, asked.minutes, lambda name: problems_of(asked, name))
+        return wanted, f"{reason}{note if wanted else ''}"
+    if not asked.cfg.cold_items:
+        return False, "No study of cold items: cold_items=false."
+    try:
+        load_split(asked.run_cfg(COLD_SPLIT))
+    except ConfigError as error:
+        raise ConfigError(f"cold_items=true: {error} Or use cold_items=false.") from error
+    return True, f"A study of cold items takes a third of the time: cold_items=true.{note}"
 
 
 def _plans(

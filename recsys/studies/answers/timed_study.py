@@ -18,6 +18,7 @@ from recsys.studies.answers.budget import LATER_TRIAL, LEVELS, READY, Budget, Le
 from recsys.studies.answers.candidates import Candidate, Group
 from recsys.studies.answers.ledger import Ledger
 from recsys.studies.jobs import Outcome
+from recsys.studies.plan import plan as planned_cells
 from recsys.studies.runner import Result, run_study, tune_study
 from recsys.support.shell_words import command_line
 from recsys.tracking.secrets import redacted
@@ -85,6 +86,15 @@ class TimedStudy:
     seconds: float
     minutes: float
     notes: list[str] = field(default_factory=list)
+
+
+def check_timed(plan: TimedPlan) -> None:
+    """Compose and check all cells of a study.
+
+    Raises:
+        ConfigError: If a cell's configuration is invalid.
+    """
+    planned_cells(plan.cfg(_cells(plan.groups), LEVELS[0]))
 
 
 def make_timed(plan: TimedPlan, console: Console, say: Say, spent: float = 0.0) -> TimedStudy:
