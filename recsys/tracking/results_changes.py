@@ -30,6 +30,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "ranker.prompt.n_examples": ("!0",),
         "finetune._target_": ("!None",),
     },
+    "batches of overfitting": {"trainer.overfit_batches": ("*",)},
     "means of texts": {
         "encoder._target_": ("!recsys.encoders.none.*",),
         "ranker._target_": tuple(

@@ -37,6 +37,11 @@ def test_an_impossible_number_is_reported_before_data_is_read(override, others):
         rehearse(cfg)
 
 
+def test_a_callback_without_a_class_is_an_error():
+    with pytest.raises(ConfigError, match=r"^callbacks\.early_stopping has no _target_; expected a callback with"):
+        rehearse(recsys.compose(["ranker=dot", "callbacks=none", "+callbacks.early_stopping.patience=3"]))
+
+
 # By group: what an option needs beside itself, and options that are checked otherwise.
 GROUPS = ("loss", "negatives", "features", "profile", "ranker")
 NEEDED = {"semantic_ids": ["encoder=tfidf"], "views": ["encoder=tfidf"], "generative": ["encoder=tfidf"]}
