@@ -23,6 +23,7 @@ OPEN = re.compile(r"study\.(?:cells|changes|factors|grid|space)(?=\.)")  # keys 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 _QUOTES = "\"'"
 _INNER = re.compile(r"""'[^']*'|"[^"]*"|[~+]*[\w.@/]+=[^,\[\]{}'"]+""")  # quoted texts, and overrides without quotes
+_SEVERAL = re.compile(r"Ambiguous value for argument '(.+)'$", re.MULTILINE)  # Hydra's message
 _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "full_key:", "To append to your config")
 
 
@@ -39,8 +40,12 @@ def errors_named() -> Iterator[None]:
         raise ConfigError(sentence_of(error)) from error
 
 
-def sentence_of(error: BaseException) -> str:
+def sentence_of(error: BaseException, command: str | None = None) -> str:
     """The message of an error, in one line.
+
+    Args:
+        error: The error.
+        command: The command whose arguments have the error; None for a configuration of Python or of a study.
 
     Example:
         >>> sentence_of(OverrideParseException("seed=[1", "no viable alternative\\nSee https://hydra.cc for details"))
@@ -58,10 +63,23 @@ def sentence_of(error: BaseException) -> str:
         return (
             f"there is no configuration '{error.missing_cfg_file}'; expected that of a command, such as train or study."
         )
+    several = _SEVERAL.match(str(error))
+    if several:
+        return _of_several(several[1], command)
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return _of_key(cause)
     return _line(str(error))
+
+
+def _of_several(written: str, command: str | None) -> str:
+    """The remedies for an override with several values, such as seed=0,1."""
+    key, _, value = written.partition("=")
+    each = "call recsys.run once for each value, or recsys.study"
+    if command is not None:
+        each = f"add -m to run the command once for each, as in recsys {command} -m … {shell_word(written)}"
+    as_list, as_text = shell_word(f"{key}=[{value}]"), shell_word(override(key, value))
+    return f"{written} has several values, and a key takes one: {each}. A list is {as_list}, a text {as_text}."
 
 
 def _of_override(written: str) -> str | None:

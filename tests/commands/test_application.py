@@ -56,6 +56,12 @@ def test_the_original_argv_is_back_after_an_error(monkeypatch):
     assert sys.argv == ["recsys", "train", "seed=[1"]
 
 
+def test_several_values_without_a_sweep_are_an_error_with_the_command_to_type():
+    said = call("train", ["seed=0,1"])
+    assert said.status == 2
+    assert "as in recsys train -m … seed=0,1." in said.error
+
+
 @pytest.mark.parametrize(("ends_with", "status"), [(ConfigError("a key is wrong"), 2), (SystemExit(3), 3)])
 def test_exit_status_of_a_job(monkeypatch, ends_with, status):
     def fail(cfg):
