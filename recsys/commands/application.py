@@ -54,6 +54,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
         SystemExit: With the exit status of a command that fails.
     """
     register()
+    folders.remember(arguments)
     _check_typed(arguments, config_name)
     sweep = _Sweep(function, config_name)
     try:

@@ -12,13 +12,14 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from recsys.config.folders import conf_dirs
+from recsys.config.folders import VARIABLE, conf_dirs
 from recsys.config.overrides import override
 from recsys.schema import ConfigError
 from recsys.support.near_names import nearest
 from recsys.support.shell_words import shell_word
 
 MOST_OWNERS = 6  # options that are named
+OWN_OPTIONS = f"Options of your own are read from the folder of --config-dir, and from those of {VARIABLE}."
 OPEN = re.compile(r"study\.(?:cells|changes|factors|grid|space)(?=\.)")  # keys of a study whose names are the user's
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 _QUOTES = "\"'"
@@ -56,9 +57,8 @@ def sentence_of(error: BaseException, command: str | None = None) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         options = [name for name in error.options if not name.startswith("_")]  # the others are parts of options
-        return (
-            f"{group}={option} is not an option; expected one of {', '.join(options)}{nearest(option, options) or '.'}"
-        )
+        hint = nearest(option, options) or f". {OWN_OPTIONS}"
+        return f"{group}={option} is not an option; expected one of {', '.join(options)}{hint}"
     if isinstance(error, MissingConfigException) and "primary config" in str(error):
         return (
             f"there is no configuration '{error.missing_cfg_file}'; expected that of a command, such as train or study."

@@ -58,3 +58,10 @@ def test_the_error_about_several_values_has_the_ways_to_write_them(command, reme
         f"seed=0,1 has several values, and a key takes one: {remedy}. A list is 'seed=[0,1]', a text \"seed='0,1'\"."
     )
     assert "recsys.study" in str(told.value)
+
+
+def test_the_error_about_an_unknown_option_names_the_folders_of_ones_own_options():
+    with pytest.raises(ConfigError, match=r"\. Options of your own are read .*--config-dir.* RECSYS_CONF\.$"):
+        compose(["encoder=zzzz"])
+    with pytest.raises(ConfigError, match=r"; did you mean bert"):
+        compose(["encoder=brt"])
