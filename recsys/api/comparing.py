@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -23,7 +24,7 @@ from recsys.reports.inference import Inference
 from recsys.reports.scores import ends_of
 from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.spreadsheets import pairs_to_csv, segments_to_csv, to_csv
-from recsys.schema import ConfigError
+from recsys.schema import ComparisonError, ConfigError
 from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -137,7 +138,12 @@ def compare_runs(
     if isinstance(baseline, Run):
         baseline = baseline.record.run_id
     records: list[Record] = [run.record for run in opened]
-    return InteractiveComparison.of(compare(records, store, baseline, metrics, inference=Inference(**test)))
+    try:
+        found = compare(records, store, baseline, metrics, inference=Inference(**test))
+    except ComparisonError as error:
+        shown = re.sub(r"as in select=\[[^\]]*\]", "as in recsys.compare([run, other])", str(error))
+        raise ComparisonError(shown) from error
+    return InteractiveComparison.of(found)
 
 
 def _frame(text: str) -> pl.DataFrame:

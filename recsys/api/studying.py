@@ -25,8 +25,7 @@ from recsys.studies.comparisons import comparisons
 from recsys.studies.runner import Result, run_study
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
-from recsys.support.shell_words import command_line
-from recsys.tracking.secrets import redacted
+from recsys.tracking.typed_commands import typed_command
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,6 +141,6 @@ def make_study(
         cfg.study.update(own)
         cfg.overrides = [*given, *(override(f"study.{key}", value) for key, value in own.items())]
     check_kinds(cfg, "study")
-    command = redacted(command_line(["recsys", "study", *cfg.overrides]))
+    command = typed_command("study", cfg.overrides)
     view = StudyView(cfg, Screen(force_terminal=False)) if progress else None
     return Study(cfg.study.name, run_study(cfg, command, view), cfg)

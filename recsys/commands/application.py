@@ -54,6 +54,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
         SystemExit: With the exit status of a command that fails.
     """
     register()
+    folders.remember(arguments)
     _check_typed(arguments, config_name)
     sweep = _Sweep(function, config_name)
     try:
@@ -63,7 +64,7 @@ def run_application(function: Function, config_name: str, arguments: Sequence[st
         if sweep.begun and not isinstance(error, COMPOSITION_ERRORS):
             raise
         where = "" if isinstance(error, COMPOSITION_ERRORS) else f"{' '.join(arguments)}: "
-        _print_error(ConfigError(_misplaced(arguments, config_name) or f"{where}{sentence_of(error)}"))
+        _print_error(ConfigError(_misplaced(arguments, config_name) or f"{where}{sentence_of(error, config_name)}"))
         sys.exit(MENDABLE)
     if sweep.failures:
         sys.exit(sweep.report())

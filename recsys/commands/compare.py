@@ -30,12 +30,11 @@ from recsys.schema import ConfigError
 from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.support.ids import ids_of_key
 from recsys.support.screen import Screen
-from recsys.support.shell_words import command_line
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
-from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
+from recsys.tracking.typed_commands import typed_command
 
 EXAMPLES = (
     "recsys compare baseline=tfidf+dot",
@@ -197,4 +196,4 @@ def _chosen(cfg: DictConfig, study: StudyRecord | None) -> tuple[Store, list[Rec
 
 
 def _command(cfg: DictConfig) -> str:
-    return redacted(command_line(["recsys", "compare", *(cfg.get("overrides") or [])]))
+    return typed_command("compare", cfg.get("overrides") or [])

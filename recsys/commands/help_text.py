@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from textwrap import wrap
 
@@ -12,13 +11,12 @@ import yaml
 
 from recsys.commands.registry import description
 from recsys.config.comments import Key, commented_keys
-from recsys.config.folders import conf_dir, conf_dirs
+from recsys.config.folders import conf_dir, conf_dirs, typed_in
 
 _COLUMN = 30  # where the explanations begin
 _WIDEST = 120
 _REQUIRED = "???"  # Hydra's mark of a value that the user must give
 _PATHS, _SET_FOR_EACH_RUN = "paths", "run_dir"  # the group with one choice, whose keys are listed with the command's
-_CONFIG_DIR = ("--config-dir", "-cd")
 _OVERRIDES = (
     ("key=value", "sets a key, or chooses an option of a group: seed=1, encoder=bert, encoder.pooling=mean"),
     ("+key=value", "adds a key or a group that the configuration lacks; ++key=value adds or sets it"),
@@ -40,7 +38,7 @@ def help_text(name: str, arguments: Sequence[str] = ()) -> str:
         name: Of the subcommand.
         arguments: Of the command line; a folder given by `--config-dir` adds its choices.
     """
-    folders = [*conf_dirs(), *_given_folders(arguments)]
+    folders = [*conf_dirs(), *map(Path, typed_in(arguments))]
     own, config = description(name), conf_dir() / f"{name}.yaml"
     keys = [*commented_keys(config), *_keys_of_paths()]
     sections = {
@@ -52,12 +50,6 @@ def help_text(name: str, arguments: Sequence[str] = ()) -> str:
         "Options:": _entries(_OPTIONS),
     }
     return "\n\n".join("\n".join([title, *lines]) for title, lines in sections.items() if lines)
-
-
-def _given_folders(arguments: Sequence[str]) -> list[Path]:
-    apart = [Path(value) for option, value in pairwise(arguments) if option in _CONFIG_DIR]
-    joined = [Path(word.partition("=")[2]) for word in arguments if word.startswith(f"{_CONFIG_DIR[0]}=")]
-    return apart + joined
 
 
 def _groups(config: Path, folders: Sequence[Path]) -> Iterator[tuple[str, str]]:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 from rich.console import Console
 
-from recsys.support.shell_words import command_line
 from recsys.tracking.record import Record
-from recsys.tracking.secrets import redacted
+from recsys.tracking.typed_commands import typed_command
 
 _SHARED = ("paths.runs_dir", "runs_dir", "paths.cache_dir", "trust")  # keys that the next command needs as well
 
@@ -41,7 +40,7 @@ def print_next_steps(console: Console, cfg: DictConfig, *commands: Sequence[str]
     """
     given = [override for override in map(str, cfg.get("overrides") or []) if _is_shared(override)]
     for place, words in enumerate(commands):
-        line = redacted(command_line(["recsys", *words, *(_of_any_command(override) for override in given)]))
+        line = typed_command(words[0], [*words[1:], *(_of_any_command(override) for override in given)])
         console.print(f"{'      ' if place else 'Next: '}{line}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -24,8 +24,7 @@ from recsys.studies.dry_run import print_plan
 from recsys.studies.runner import Result, run_study
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
-from recsys.support.shell_words import command_line
-from recsys.tracking.secrets import redacted
+from recsys.tracking.typed_commands import typed_command
 
 EXAMPLES = (
     "recsys study study=demo",
@@ -47,7 +46,7 @@ def run(cfg: DictConfig) -> int:
         print_plan(cfg, console)
         return FINISHED
     view = StudyView(cfg, console if console.is_terminal else Screen(stderr=True))
-    command = redacted(command_line(["recsys", "study", *cfg.overrides]))
+    command = typed_command("study", cfg.overrides)
     with view.shown():
         result = run_study(cfg, command, view)
     _report(cfg, result, console)

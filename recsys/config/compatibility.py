@@ -10,6 +10,7 @@ from recsys.config.compose import compose, has_likelihood, is_none, is_of_whole_
 from recsys.config.folders import conf_dirs
 from recsys.config.known_keys import check_kinds
 from recsys.config.retriever_check import check_retriever
+from recsys.config.trainer_checks import check_trainer, monitors_validation
 from recsys.config.traits import traits_of
 from recsys.config.value_checks import (
     SEEDS,
@@ -56,17 +57,11 @@ def _check_test_knowledge(cfg: DictConfig) -> None:
             f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the tested model is fitted on train and "
             "validation) or train (on train only)."
         )
-    if cfg.test_knowledge == ALL and (cfg.test or _monitors(cfg)):
+    if cfg.test_knowledge == ALL and (cfg.test or monitors_validation(cfg)):
         raise ConfigError(
             "test_knowledge=all leaves nothing to validate or test: use recsys refit run=<id>, which takes the "
             "number of epochs from a finished run, or test=false callbacks=none and your own trainer.max_epochs."
         )
-
-
-def _monitors(cfg: DictConfig) -> bool:
-    """Whether a callback monitors a metric of validation."""
-    trained = not is_none(cfg.loss)
-    return trained and any(node is not None and node.get("monitor") for node in (cfg.callbacks or {}).values())
 
 
 def _reads_ids(encoder: DictConfig) -> bool:
@@ -263,19 +258,4 @@ def _check_numbers(cfg: DictConfig) -> None:
     check_number("learning_rate", cfg.learning_rate, above=0)
     check_whole("num_threads", cfg.num_threads, 1, optional=True)
     check_flags(cfg, "test", "rerun")
-    _check_trainer(cfg.trainer)
-    if cfg.test and cfg.trainer.get("limit_test_batches") == 0:  # None and 1.0 are all batches
-        raise ConfigError("trainer.limit_test_batches=0 leaves nothing to test; use test=false.")
-
-
-def _check_trainer(trainer: DictConfig) -> None:
-    for key in ("max_epochs", "min_epochs"):
-        check_whole(f"trainer.{key}", trainer.get(key), -1 if key == "max_epochs" else 1, optional=True)
-    for key in ("limit_train_batches", "limit_val_batches", "limit_test_batches"):
-        value = trainer.get(key)
-        if isinstance(value, float):
-            check_number(f"trainer.{key}", value, at_least=0, at_most=1)
-        else:
-            check_whole(f"trainer.{key}", value, 0, optional=True, reason="; or a share from 0.0 to 1.0")
-    if trainer.get("gradient_clip_val") is not None:
-        check_number("trainer.gradient_clip_val", trainer.gradient_clip_val, at_least=0)
+    check_trainer(cfg)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
@@ -178,7 +179,7 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
     try:
         made = _light(instantiate(OmegaConf.create(kept), **extra))
     except InstantiationException as error:
-        raise _config_error(group, error.__cause__ or error) from error
+        raise _config_error(group, _with_whole_key(group, error)) from error
     except (TypeError, ValueError) as error:
         raise _config_error(group, error) from error
     return complete(group, made, *args) if args else made
@@ -242,6 +243,15 @@ def _without(value: Any, keys: Sequence[str]) -> Any:
     if isinstance(value, dict):
         return {key: _without(inner, keys) for key, inner in value.items() if key not in keys}
     return value
+
+
+def _with_whole_key(group: str, error: InstantiationException) -> BaseException:
+    """The cause of an error; if it names a key by its nested part alone, as in vectors.rank, with the whole key."""
+    cause = error.__cause__ or error
+    found = re.search(r"full_key: (\S+)$", str(error))
+    parents, _, part = f"{group}.{found[1] if found else ''}".rpartition(".")
+    is_partly_named = bool(part) and isinstance(cause, ConfigError) and str(cause).startswith(f"{part}.")
+    return ConfigError(f"{parents}.{cause}") if is_partly_named else cause
 
 
 def _config_error(group: str, cause: BaseException) -> RecsysError:

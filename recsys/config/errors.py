@@ -12,17 +12,19 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from recsys.config.folders import conf_dirs
+from recsys.config.folders import VARIABLE, conf_dirs
 from recsys.config.overrides import override
 from recsys.schema import ConfigError
 from recsys.support.near_names import nearest
 from recsys.support.shell_words import shell_word
 
 MOST_OWNERS = 6  # options that are named
+OWN_OPTIONS = f"Options of your own are read from the folder of --config-dir, and from those of {VARIABLE}."
 OPEN = re.compile(r"study\.(?:cells|changes|factors|grid|space)(?=\.)")  # keys of a study whose names are the user's
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 _QUOTES = "\"'"
 _INNER = re.compile(r"""'[^']*'|"[^"]*"|[~+]*[\w.@/]+=[^,\[\]{}'"]+""")  # quoted texts, and overrides without quotes
+_SEVERAL = re.compile(r"Ambiguous value for argument '(.+)'$", re.MULTILINE)  # Hydra's message
 _HINTS = ("See https://", "Set the env", "object_type=", "reference_type=", "full_key:", "To append to your config")
 
 
@@ -39,8 +41,12 @@ def errors_named() -> Iterator[None]:
         raise ConfigError(sentence_of(error)) from error
 
 
-def sentence_of(error: BaseException) -> str:
+def sentence_of(error: BaseException, command: str | None = None) -> str:
     """The message of an error, in one line.
+
+    Args:
+        error: The error.
+        command: The command whose arguments have the error; None for a configuration of Python or of a study.
 
     Example:
         >>> sentence_of(OverrideParseException("seed=[1", "no viable alternative\\nSee https://hydra.cc for details"))
@@ -51,17 +57,29 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, option = error.missing_cfg_file.rpartition("/")
         options = [name for name in error.options if not name.startswith("_")]  # the others are parts of options
-        return (
-            f"{group}={option} is not an option; expected one of {', '.join(options)}{nearest(option, options) or '.'}"
-        )
+        hint = nearest(option, options) or f". {OWN_OPTIONS}"
+        return f"{group}={option} is not an option; expected one of {', '.join(options)}{hint}"
     if isinstance(error, MissingConfigException) and "primary config" in str(error):
         return (
             f"there is no configuration '{error.missing_cfg_file}'; expected that of a command, such as train or study."
         )
+    several = _SEVERAL.match(str(error))
+    if several:
+        return _of_several(several[1], command)
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         return _of_key(cause)
     return _line(str(error))
+
+
+def _of_several(written: str, command: str | None) -> str:
+    """The remedies for an override with several values, such as seed=0,1."""
+    key, _, value = written.partition("=")
+    each = "call recsys.run once for each value, or recsys.study"
+    if command is not None:
+        each = f"add -m to run the command once for each, as in recsys {command} -m … {shell_word(written)}"
+    as_list, as_text = shell_word(f"{key}=[{value}]"), shell_word(override(key, value))
+    return f"{written} has several values, and a key takes one: {each}. A list is {as_list}, a text {as_text}."
 
 
 def _of_override(written: str) -> str | None:

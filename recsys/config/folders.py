@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 from hydra.core.config_search_path import ConfigSearchPath
@@ -13,6 +14,8 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 VARIABLE = "RECSYS_CONF"  # of the environment: further folders, as in PATH; worker processes inherit it
 _PACKAGE, _FILE = "pkg://", "file://"
+_OPTION = ("--config-dir", "-cd")  # of Hydra
+_typed: list[str] = []  # the folders of `--config-dir`, as typed
 
 
 def conf_dir() -> Path:
@@ -26,6 +29,23 @@ def further() -> list[str]:
     """The absolute paths of the user's folders of configs, from RECSYS_CONF and `--config-dir`."""
     found = [entry for entry in os.environ.get(VARIABLE, "").split(os.pathsep) if entry]
     return [str(Path(entry).expanduser().absolute()) for entry in found]
+
+
+def typed_in(arguments: Sequence[str]) -> list[str]:
+    """The folders that arguments of a command line give by `--config-dir`."""
+    apart = [value for option, value in pairwise(arguments) if option in _OPTION]
+    return apart + [word.partition("=")[2] for word in arguments if word.startswith(f"{_OPTION[0]}=")]
+
+
+def remember(arguments: Sequence[str]) -> None:
+    """Add the folders of a command line, and keep them for `option_words`."""
+    _typed[:] = typed_in(arguments)
+    add(("file", folder) for folder in _typed if Path(folder).is_dir())
+
+
+def option_words() -> list[str]:
+    """The words of `--config-dir` in this process' command line, for commands that are printed; [] without it."""
+    return [word for folder in _typed for word in (_OPTION[0], folder)]
 
 
 def conf_dirs() -> list[Path]:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
 from recsys.config.compose import build, is_none, is_of_whole_users, is_outside, plain, trains_language_model
+from recsys.config.trainer_checks import monitors_validation
 from recsys.config.traits import traits_of
 from recsys.data.categories import category_table
 from recsys.data.queries import has_impressions
@@ -196,6 +197,9 @@ def callback_nodes(cfg: DictConfig) -> dict[str, DictConfig]:
         return {}
     directions = metric_suite(cfg).directions()
     nodes = {f"callbacks.{name}": plain(node) for name, node in (cfg.callbacks or {}).items() if node}
+    for key, node in nodes.items():
+        if node.get("_target_") is None:
+            raise ConfigError(f"{key} has no _target_; expected a callback with its _target_, or null.")
     return {key: OmegaConf.create(with_mode(key, node, directions)) for key, node in nodes.items()}
 
 
@@ -237,8 +241,7 @@ def check_validation(cfg: DictConfig, split: Split) -> None:
     Raises:
         ConfigError: If a callback monitors a metric, and the split has no validation interactions.
     """
-    monitors = any(node is not None and node.get("monitor") is not None for node in (cfg.callbacks or {}).values())
-    if split.validation.is_empty() and monitors and not is_none(cfg.loss):
+    if split.validation.is_empty() and monitors_validation(cfg):
         raise ConfigError(
             f"split={split.name} leaves no validation interactions, which callbacks={cfg.choices.callbacks} monitors: "
             "set split.validation_share, or use callbacks=none to test the last epoch."

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, open_dict
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from recsys import schema
-from recsys.config.compose import copied, is_none, is_outside
+from recsys.config.compose import copied, is_none, is_outside, plain
 from recsys.experiment.build import assemble, build_datamodule, build_trainer, check_validation, fit_ranker
 from recsys.experiment.inputs import text_features, user_texts
 from recsys.experiment.teacher import teacher_lists
@@ -126,6 +126,7 @@ def fit(
     texts = user_texts(cfg, split, module.recommender.user_prompt)
     users = {} if texts is None else texts.encode_all(stages)
     datamodule = build_datamodule(cfg, split, module.recommender)
+    datamodule.check_limits(plain(cfg.trainer), _limited_stages(cfg))
     module.teacher = teacher_lists(cfg, split)
     progress.restart()
     fit_ranker(module, split, features.vectors, cfg.seed)
@@ -142,6 +143,12 @@ def fit(
         None if module.loss is None else trainer.fit_loop.epoch_progress.current.completed,
         {"encode": made, "fit": progress.seconds},
     )
+
+
+def _limited_stages(cfg: DictConfig) -> list[str]:
+    """The stages in which the Trainer's limits of batches apply; those of the test apply after a refit too."""
+    used = {schema.TRAIN: not is_none(cfg.loss), schema.VAL: not is_outside(cfg.ranker), schema.TEST: cfg.test}
+    return [stage for stage, is_used in used.items() if is_used]
 
 
 def known_selection(cfg: DictConfig, folder: Path) -> Selection | None:

@@ -8,7 +8,15 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from recsys import schema
-from recsys.config.compose import build, is_none, is_of_whole_users, plain, trains_language_model
+from recsys.config.compose import (
+    build,
+    complete,
+    has_likelihood,
+    is_none,
+    is_of_whole_users,
+    plain,
+    trains_language_model,
+)
 from recsys.config.signatures import check_arguments
 from recsys.config.traits import traits_of
 from recsys.data.sources.templates import fields
@@ -23,6 +31,7 @@ from recsys.rankers.base import SequenceReader
 from recsys.schema import ConfigError, ModelContext
 from recsys.training.batches import SEQUENCE
 from recsys.training.datamodule import check_batches
+from recsys.training.module import Loss
 from recsys.training.negatives import KnownPositives
 from recsys.training.recommender import Recommender
 
@@ -63,6 +72,7 @@ def _rehearse(settings: Settings) -> None:
     toy = MetricContext(n_items=3, item_counts=counts, n_train_users=2, warm_items=context.warm_items)
     module = build_module(cfg, recommender, context, lambda: known, toy)
     module.make_sampler(torch.device("cpu"))
+    _check_loss(cfg, module.loss)
     _check_monitor(cfg)
     callback_nodes(cfg)
     check_arguments("trainer", plain(cfg.trainer))
@@ -78,6 +88,19 @@ def _check_layers(finetuning: FineTuning | None, encoder: Encoder | None) -> Non
     there = encoder.n_layers()
     if there is not None and finetuning.n_layers > there:
         raise ConfigError(f"finetune.n_layers is {finetuning.n_layers}, but the encoder has {there} layers.")
+
+
+def _check_loss(cfg: DictConfig, loss: Loss | None) -> None:
+    """Compute a loss of toy scores, as a loss is a function that checks its values when it is called."""
+    if loss is None:
+        return
+    scores, mask = torch.zeros(2, 3), torch.ones(2, 1, dtype=torch.bool)
+    if is_of_whole_users(cfg.loss):
+        complete("loss", loss, scores, mask.long(), mask)
+    elif has_likelihood(cfg.loss):
+        complete("loss", loss, scores[:, 0])
+    else:
+        complete("loss", loss, scores[:, 0], scores[:, :1], mask)
 
 
 def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:

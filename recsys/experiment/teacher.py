@@ -16,7 +16,7 @@ from recsys.config.traits import traits_of
 from recsys.experiment.finished import Run, finished_run
 from recsys.experiment.inputs import cache_dir
 from recsys.schema import ConfigError
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 from recsys.support.whole_files import CACHE, write_atomically
 from recsys.tracking.origins import language_models
 from recsys.tracking.store import WEIGHTS
@@ -63,10 +63,8 @@ def _check_knowledge(cfg: DictConfig, teacher: Run) -> None:
 
 def _check_values(loss: DictConfig) -> None:
     check_whole("loss.n_candidates", loss.n_candidates, 2)
-    if not loss.temperature > 0:
-        raise ConfigError(f"loss.temperature is {loss.temperature}; expected a positive number.")
-    if not 0 <= loss.weight <= 1:
-        raise ConfigError(f"loss.weight is {loss.weight}; expected 0 to 1.")
+    check_number("loss.temperature", loss.temperature, above=0)
+    check_number("loss.weight", loss.weight, at_least=0, at_most=1)
 
 
 def _check_candidates(cfg: DictConfig, teacher: Run) -> None:

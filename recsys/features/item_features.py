@@ -10,6 +10,7 @@ from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.post_processing import NORMALIZATIONS, PostProcessing
 from recsys.layers.post_processing import normalize as fit_normalization
 from recsys.schema import ConfigError, ModelContext
+from recsys.support.number_checks import check_number, check_whole
 
 
 class ItemFeatures(nn.Module):
@@ -31,7 +32,7 @@ class ItemFeatures(nn.Module):
         init_std: Standard deviation of the initial ID embedding.
 
     Raises:
-        ConfigError: If there is neither text nor ID, or a value is unknown.
+        ConfigError: If there is neither text nor ID, or a value is unknown or impossible.
 
     Attributes:
         has_other_parts: Whether a subclass adds other vectors to those of text and ID.
@@ -53,6 +54,9 @@ class ItemFeatures(nn.Module):
         super().__init__()
         if normalize not in NORMALIZATIONS:
             raise ConfigError(f"features.normalize is {normalize!r}; expected one of {', '.join(NORMALIZATIONS)}.")
+        check_whole("features.hidden_dim", hidden_dim, 1, optional=True)
+        check_number("features.dropout", dropout, at_least=0, below=1)
+        check_number("features.init_std", init_std, at_least=0)
         self.text = text
         if context.texts is not None and text.dim and vectors is not None:  # None: checked on toy vectors
             vectors.check_width(text.dim)

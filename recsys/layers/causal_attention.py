@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recsys.schema import ConfigError
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 
 
 def causal_mask(length: int, device: torch.device) -> Tensor:
@@ -16,14 +16,15 @@ def causal_mask(length: int, device: torch.device) -> Tensor:
     return steps <= steps.unsqueeze(1)
 
 
-def check_layers(dim: int, n_layers: int, n_heads: int) -> None:
-    """Check the sizes of a stack of attention layers.
+def check_layers(dim: int, n_layers: int, n_heads: int, dropout: float) -> None:
+    """Check the sizes and the dropout rate of a stack of attention layers of a profile.
 
     Raises:
-        ConfigError: If `n_heads` does not divide the width, or there is no layer.
+        ConfigError: If `n_heads` does not divide the width, there is no layer, or `dropout` is not a rate.
     """
     check_whole("profile.n_layers", n_layers, 1)
     check_heads(dim, n_heads)
+    check_number("profile.dropout", dropout, at_least=0, below=1)
 
 
 def check_heads(dim: int, n_heads: int) -> None:

@@ -13,9 +13,9 @@ def transformer(dim: int, n_layers: int, n_heads: int, dropout: float) -> nn.Tra
     """Pre-norm transformer layers with GELU and an inner width of 4 · `dim`, and a final layer normalisation.
 
     Raises:
-        ConfigError: If `n_heads` does not divide the width, or there is no layer.
+        ConfigError: If `n_heads` does not divide the width, there is no layer, or `dropout` is not a rate.
     """
-    check_layers(dim, n_layers, n_heads)
+    check_layers(dim, n_layers, n_heads, dropout)
     layer = nn.TransformerEncoderLayer(
         dim, n_heads, 4 * dim, dropout, activation="gelu", batch_first=True, norm_first=True
     )

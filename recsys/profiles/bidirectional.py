@@ -46,8 +46,8 @@ class BidirectionalProfile(Profile):
         self.learns_sequences, self.mask_share = True, mask_share
         self.positions = positions(max_positions, context.dim)
         self.blank = nn.Parameter(torch.randn(context.dim) * 0.02)
-        self.dropout = nn.Dropout(dropout)
         self.layers = transformer(context.dim, n_layers, n_heads, dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
         every, lengths = torch.arange(rows.shape[0], device=rows.device), users.history_mask.sum(dim=1)

@@ -45,7 +45,7 @@ class BSARecProfile(Profile):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        check_layers(context.dim, n_layers, n_heads)
+        check_layers(context.dim, n_layers, n_heads, dropout)
         self.positions = positions(max_positions, context.dim)
         if not 1 <= n_frequencies <= max_positions // 2 + 1:
             limit = f"1 to {max_positions // 2 + 1}, which profile.max_positions={max_positions} allows"

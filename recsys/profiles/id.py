@@ -7,6 +7,7 @@ from torch import Tensor
 from recsys.layers.embedding import WarmEmbedding
 from recsys.profiles.base import Profile
 from recsys.schema import ModelContext, UserBatch
+from recsys.support.number_checks import check_number
 
 
 class IdProfile(Profile):
@@ -15,6 +16,9 @@ class IdProfile(Profile):
     Args:
         context: Sizes of the data.
         init_std: Standard deviation of the initial vectors.
+
+    Raises:
+        ConfigError: If `init_std` is negative.
     """
 
     reads_history = False
@@ -22,6 +26,7 @@ class IdProfile(Profile):
 
     def __init__(self, context: ModelContext, init_std: float = 0.1) -> None:
         super().__init__()
+        check_number("profile.init_std", init_std, at_least=0)
         self.embedding = WarmEmbedding(context.warm_users, context.dim, init_std, context.trains_on_cold)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:

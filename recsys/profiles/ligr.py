@@ -33,6 +33,6 @@ class LiGRProfile(CausalProfile):
         max_positions: int = 200,
         dropout: float = 0.1,
     ) -> None:
-        check_layers(context.dim, n_layers, n_heads)
+        check_layers(context.dim, n_layers, n_heads, dropout)
         layers = (LiGRLayer(context.dim, n_heads, dropout) for _ in range(n_layers))
         super().__init__(layers, context.dim, max_positions, dropout)

@@ -9,7 +9,7 @@ from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.schema import ModelContext, UserBatch
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 
 
 class RecurrentProfile(Profile):
@@ -29,7 +29,7 @@ class RecurrentProfile(Profile):
         init_std: Standard deviation of the initial vectors of users.
 
     Raises:
-        ConfigError: If a size is not positive.
+        ConfigError: If a value is impossible.
     """
 
     def __init__(
@@ -45,6 +45,9 @@ class RecurrentProfile(Profile):
         super().__init__()
         check_whole("profile.hidden_dim", hidden_dim, 1)
         check_whole("profile.n_layers", n_layers, 1)
+        check_number("profile.dropout", dropout, at_least=0, below=1)
+        check_number("profile.user_dropout", user_dropout, at_least=0, at_most=1)
+        check_number("profile.init_std", init_std, at_least=0)
         self.learns_sequences, self.reads_user = True, user_state
         self.dropout, self.user_dropout = nn.Dropout(dropout), nn.Dropout1d(user_dropout)
         self.gru = nn.GRU(context.dim, hidden_dim, n_layers, batch_first=True)

@@ -10,6 +10,7 @@ from recsys.layers.causal_attention import check_heads
 from recsys.layers.lookup import take_rows
 from recsys.profiles.attention import AttentionProfile
 from recsys.schema import ModelContext, UserBatch
+from recsys.support.number_checks import check_number
 
 
 class SelfAttentionProfile(AttentionProfile):
@@ -25,12 +26,13 @@ class SelfAttentionProfile(AttentionProfile):
         dropout: Dropout rate on item vectors and attention weights, in training.
 
     Raises:
-        ConfigError: If `n_heads` does not divide the width, or `attention_dim` is not positive.
+        ConfigError: If `n_heads` does not divide the width, or a value is impossible.
     """
 
     def __init__(self, context: ModelContext, n_heads: int = 4, attention_dim: int = 64, dropout: float = 0.2) -> None:
         super().__init__(context, attention_dim)
         check_heads(context.dim, n_heads)
+        check_number("profile.dropout", dropout, at_least=0, below=1)
         self.dropout = nn.Dropout(dropout)
         self.attention = nn.MultiheadAttention(context.dim, n_heads, dropout, batch_first=True)
 

@@ -46,8 +46,8 @@ class TransformerProfile(Profile):
             raise ConfigError(f"profile.count_from is {count_from!r}; expected {NEWEST!r} or {OLDEST!r}.")
         self.learns_sequences = count_from == OLDEST
         self.positions = positions(max_positions, context.dim)
-        self.dropout = nn.Dropout(dropout)
         self.layers = transformer(context.dim, n_layers, n_heads, dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, users: UserBatch, item_vectors: Tensor, rows: Tensor) -> Tensor:
         lengths = users.history_mask.sum(dim=1)

@@ -14,7 +14,7 @@ from recsys.layers.embedding import WarmEmbedding
 from recsys.layers.lookup import row_products, take_rows
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ModelContext
-from recsys.support.number_checks import check_wholes
+from recsys.support.number_checks import check_number, check_whole, check_wholes
 
 
 @dataclass
@@ -49,7 +49,7 @@ class DeepFMRanker(Ranker):
             scored.
 
     Raises:
-        ConfigError: If there is no hidden layer, or a width is not positive.
+        ConfigError: If there is no hidden layer, or a value is impossible.
     """
 
     reads_user = True
@@ -65,6 +65,9 @@ class DeepFMRanker(Ranker):
     ) -> None:
         super().__init__()
         check_wholes("ranker.hidden_dims", hidden_dims, 1, "[64, 32]")
+        check_number("ranker.dropout", dropout, at_least=0, below=1)
+        check_number("ranker.init_std", init_std, at_least=0)
+        check_whole("ranker.max_hidden", max_hidden, 1)
         widths, dim = list(hidden_dims), context.dim
         self.max_hidden = max_hidden
         # A vector of an ID or a category has its first-order weight as its last entry.

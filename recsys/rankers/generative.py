@@ -12,7 +12,7 @@ from recsys.layers.post_processing import Transformable
 from recsys.layers.semantic_codes import CodeChecksum, SemanticCodes, with_extra_code
 from recsys.rankers.base import OwnItems, Ranker, SequenceReader, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext, UserBatch
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 
 NUMBERS_AT_ONCE = 16_000_000  # activations of the decoder's widest layer in memory, in an evaluation
 
@@ -64,6 +64,7 @@ class GenerativeRanker(Ranker, SequenceReader):
         sizes = {"dim": dim, "n_layers": n_layers, "n_heads": n_heads, "max_positions": max_positions}
         for key, size in sizes.items():
             check_whole(f"ranker.{key}", size, 1)
+        check_number("ranker.dropout", dropout, at_least=0, below=1)
         check_whole("ranker.n_beams", n_beams, 1, optional=True)
         if dim % n_heads:
             raise ConfigError(f"ranker.n_heads is {n_heads}; expected a divisor of ranker.dim, which is {dim}.")

@@ -15,7 +15,7 @@ from recsys.layers.lookup import bag_sums, row_products, take_rows
 from recsys.rankers.base import Fittable, OwnItems, Ranker, SharedItems, UserSide
 from recsys.rankers.text_nodes import MEAN, ItemTextVectors, TextNodes
 from recsys.schema import ModelContext, TrainInteractions
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 
 
 class LightGCNRanker(Ranker, Fittable):
@@ -40,7 +40,7 @@ class LightGCNRanker(Ranker, Fittable):
         text: How text vectors are used; None for the defaults.
 
     Raises:
-        ConfigError: If a size is impossible, or `text` needs an encoder and there is none.
+        ConfigError: If a value is impossible, or `text` needs an encoder and there is none.
     """
 
     reads_user = True
@@ -60,6 +60,7 @@ class LightGCNRanker(Ranker, Fittable):
         super().__init__()
         check_whole("ranker.dim", dim, 1)
         check_whole("ranker.n_layers", n_layers, 0)
+        check_number("ranker.init_std", init_std, at_least=0, optional=True)
         self.n_users, self.n_layers, self.cosine = context.n_users, n_layers, cosine
         nodes = text or TextNodes()
         self.vectors = vectors if vectors is not None and vectors.dim > 0 else None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
-from recsys.support.number_checks import check_wholes
+from recsys.support.number_checks import check_number, check_whole, check_wholes
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": partial(nn.ReLU, inplace=True),
@@ -37,7 +37,7 @@ class MLPRanker(Ranker):
             scored; small enough for a core's cache is fastest.
 
     Raises:
-        ConfigError: If there is no hidden layer, a width is not positive, or the activation is unknown.
+        ConfigError: If there is no hidden layer, a value is impossible, or the activation is unknown.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class MLPRanker(Ranker):
     ) -> None:
         super().__init__()
         check_wholes("ranker.hidden_dims", hidden_dims, 1, "[64, 32]")
+        check_number("ranker.dropout", dropout, at_least=0, below=1)
+        check_whole("ranker.max_hidden", max_hidden, 1)
         widths = list(hidden_dims)
         if activation not in ACTIVATIONS:
             raise ConfigError(f"ranker.activation is {activation!r}; expected one of {', '.join(ACTIVATIONS)}.")

@@ -52,6 +52,7 @@ class MultVAERanker(HistoryRanker, Reconstructing):
         super().__init__(context.n_items)
         check_wholes("ranker.hidden_dims", hidden_dims, 1, "[200]", may_be_empty=True)
         check_whole("ranker.latent_dim", latent_dim, 1)
+        check_number("ranker.dropout", dropout, at_least=0, below=1)
         check_number("ranker.anneal_cap", anneal_cap, at_least=0)
         check_whole("ranker.anneal_steps", anneal_steps, 0)
         check_number("ranker.noise", noise, at_least=0)

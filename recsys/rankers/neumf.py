@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from recsys.layers.chunking import in_parts
 from recsys.rankers.base import OwnItems, Ranker, SharedItems, UserSide
 from recsys.schema import ConfigError, ModelContext
-from recsys.support.number_checks import check_wholes
+from recsys.support.number_checks import check_number, check_whole, check_wholes
 
 
 class NeuMFRanker(Ranker):
@@ -29,7 +29,7 @@ class NeuMFRanker(Ranker):
             scored.
 
     Raises:
-        ConfigError: If there is no hidden layer, a width is not positive, or the width of vectors is odd.
+        ConfigError: If there is no hidden layer, a value is impossible, or the width of vectors is odd.
     """
 
     def __init__(
@@ -41,6 +41,8 @@ class NeuMFRanker(Ranker):
     ) -> None:
         super().__init__()
         check_wholes("ranker.hidden_dims", hidden_dims, 1, "[32, 16]")
+        check_number("ranker.dropout", dropout, at_least=0, below=1)
+        check_whole("ranker.max_hidden", max_hidden, 1)
         widths = list(hidden_dims)
         if context.dim % 2:
             raise ConfigError(

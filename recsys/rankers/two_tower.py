@@ -33,7 +33,7 @@ class TwoTowerRanker(Ranker, Factorised):
         init_std: Standard deviation of the initial vectors of user IDs.
 
     Raises:
-        ConfigError: If a width or the temperature is not positive.
+        ConfigError: If a value is impossible.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class TwoTowerRanker(Ranker, Factorised):
         check_wholes("ranker.hidden_dims", hidden_dims, 1, "[128]", may_be_empty=True)
         check_whole("ranker.output_dim", output_dim, 1)
         check_number("ranker.temperature", temperature, above=0)
+        check_number("ranker.dropout", dropout, at_least=0, below=1)
+        check_number("ranker.init_std", init_std, at_least=0)
         widths = [*hidden_dims, output_dim]
         self.temperature, self.reads_user = temperature, user_ids
         ids = WarmEmbedding(context.warm_users, context.dim, init_std, context.trains_on_cold) if user_ids else None

@@ -16,6 +16,7 @@ from recsys.tracking.run_id import cell_of, flatten, influential
 
 TRAIN_COMMAND = "recsys train"
 _SHOWN_DIGITS = 12  # digits of a hash in a message
+_OPTIONS = ("data", "split", "metrics")  # groups that determine a protocol
 _SHOWN = 5  # most run ids in a message; the others are counted
 
 
@@ -89,8 +90,20 @@ def check_protocol(records: Sequence[Record]) -> None:
         raise ComparisonError(
             "these runs have different protocols, so their numbers are not comparable:\n"
             + "\n".join(lines)
-            + "\nSelect runs of one protocol, as in select=[data:movielens_small,split:user_temporal]."
+            + f"\nSelect runs of one protocol, as in select=[{','.join(_one_protocol(records))}]."
         )
+
+
+def _one_protocol(records: Sequence[Record]) -> list[str]:
+    """Filters of `select` for the runs of the most common protocol; the runs' ids if options do not distinguish it."""
+    common = max(group_by(records, lambda record: canonical_json(record.protocol)).values(), key=len)
+    choices = common[0].choices
+    used = {key: [record.choices.get(key) for record in records] for key in _OPTIONS if key in choices}
+    differing = [key for key, options in used.items() if len(set(options)) > 1]
+    kept = [one for one in records if all(one.choices.get(key) == choices[key] for key in differing)]
+    if differing and len(kept) == len(common):
+        return [f"{key}:{choices[key]}" for key in differing]
+    return [record.run_id for record in common[:_SHOWN]]
 
 
 def check_identity(records: Sequence[Record]) -> None:

@@ -7,9 +7,13 @@ from collections.abc import Mapping, Sequence
 from recsys import schema
 from recsys.reports.cells import (
     Cell,
+    check_identity,
+    check_protocol,
+    check_seeds,
     make_cells,
 )
 from recsys.schema import ComparisonError
+from recsys.support.near_names import nearest
 from recsys.tracking.directions import higher_is_better
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import cell_of
@@ -35,6 +39,23 @@ def complete_cells(
     wanted = {seed for cell in undisturbed or cells for seed in cell.seeds}
     whole = [cell for cell in cells if cell in undisturbed or wanted <= set(cell.seeds)]
     return whole, [cell.label for cell in cells if cell not in whole]
+
+
+def check_comparable(cells: Sequence[Cell], baseline: str | None) -> None:
+    """Raise an error for cells with different protocols, code, weights or seeds.
+
+    Raises:
+        ComparisonError: If there is such a difference; the message also names a baseline that is none of the cells.
+    """
+    records = [record for cell in cells for record in cell.records]
+    try:
+        check_protocol(records)
+        check_identity(records)
+        check_seeds(cells)
+    except ComparisonError as error:
+        if baseline is None or any(baseline in (cell.label, cell.name, *cell.run_ids) for cell in cells):
+            raise
+        raise ComparisonError(f"{error}\nMoreover, {_unknown_baseline(baseline, cells)}") from error
 
 
 def check_metrics(metrics: Sequence[str], records: Sequence[Record]) -> None:
@@ -79,6 +100,15 @@ def find_baseline(wanted: str, cells: Sequence[Cell]) -> int:
     ):
         if len(matches) == 1:
             return matches[0]
+    if all(wanted != cell.name for cell in cells):
+        raise ComparisonError(_unknown_baseline(wanted, cells))
     known = ", ".join(repr(cell.label) for cell in cells)
-    found = "is the name of several cells" if any(wanted == cell.name for cell in cells) else "is none of the cells"
-    raise ComparisonError(f"baseline {wanted!r} {found}; give one of {known}, or a run's id, or null.")
+    raise ComparisonError(
+        f"baseline {wanted!r} is the name of several cells; give one of {known}, or a run's id, or null."
+    )
+
+
+def _unknown_baseline(wanted: str, cells: Sequence[Cell]) -> str:
+    labels = list(dict.fromkeys(cell.label for cell in cells))
+    known, hint = ", ".join(map(repr, labels)), nearest(wanted, labels) or "."
+    return f"baseline {wanted!r} is none of the cells; give one of {known}, or a run's id, or null{hint}"

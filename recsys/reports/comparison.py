@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from recsys.reports.audits import read_audits
-from recsys.reports.cells import (
-    Cell,
-    check_identity,
-    check_protocol,
-    check_seeds,
-    same_runs,
-    uncommitted_code,
-    unequal_tuning,
+from recsys.reports.cells import Cell, same_runs, uncommitted_code, unequal_tuning
+from recsys.reports.comparable import (
+    check_comparable,
+    check_directions,
+    check_metrics,
+    complete_cells,
+    find_baseline,
+    recorded_name,
 )
-from recsys.reports.comparable import check_directions, check_metrics, complete_cells, find_baseline, recorded_name
 from recsys.reports.costs import Cost, cost_of
 from recsys.reports.inference import Inference, too_few_resamples, too_few_seeds, too_few_users
 from recsys.reports.scores import Pair, Score, limits_of, plain_scores, scores_over_users
@@ -235,9 +234,7 @@ def compare(
     finished = [record for cell in cells for record in cell.records]
     if not finished:
         raise ComparisonError(f"no complete cell to compare: {len(failures)} runs failed, and no cell has all seeds.")
-    check_protocol(finished)
-    check_identity(finished)
-    check_seeds(cells)
+    check_comparable(cells, baseline)
     check_metrics(metrics, finished)
     check_directions(metrics, finished)
     reference = None if baseline is None else find_baseline(baseline, cells)

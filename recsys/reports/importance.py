@@ -51,7 +51,8 @@ def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
     finished = rated_trials(trials)
     if len(finished) < LEAST_TRIALS:
         raise ComparisonError(
-            f"{len(finished)} trials are finished, and importances need {LEAST_TRIALS}: raise search.n_trials."
+            f"importances need {LEAST_TRIALS} finished trials besides that of the cell's own settings; found "
+            f"{len(finished)}: raise search.n_trials."
         )
     names = varied(finished)
     if not names or len({trial.value for trial in finished}) < 2:

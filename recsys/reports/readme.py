@@ -18,12 +18,11 @@ from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
 from recsys.support.screen import Screen
-from recsys.support.shell_words import command_line
 from recsys.support.whole_files import write_atomically
 from recsys.tracking.record import Record, canonical_json
-from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
+from recsys.tracking.typed_commands import typed_command
 
 WIDTH = 127  # largest number of characters in a line of the caption
 
@@ -45,7 +44,7 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     comparison = compare(runs, store, study.baseline, metrics, labels=study.labels, varied=varied)
     report = Path(cfg.report)
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
-    command = redacted(command_line(["recsys", "update_readme", *(cfg.get("overrides") or [])]))
+    command = typed_command("update_readme", cfg.get("overrides") or [])
     before = _read(file)
     after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link, study)}", command)
     if after != before:

@@ -20,24 +20,26 @@ RANDOM = (
     "cover users and seeds, but not the search."
 )
 SUMMARY_NOTE = (
-    f"Each cell's best trial on the validation part, and the mean of its best {TOP} trials. The value of the best of "
-    "many trials is optimistic, since it is partly chance."
+    f"Each cell's best trial on the validation part, and the mean of its best {TOP} trials, or of all if there are "
+    "fewer. The value of the best of many trials is optimistic, since it is partly chance."
 )
 
 
 def summary_grid(study: StudyRecord) -> Grid:
     """A table of each tuned cell's trials, best value, mean of the best values, and parameters at an end of a range."""
     metric = metric_name(study.monitor)
-    rows = []
+    rows, numbers_of_best = [], set()
     for cell in _tuned(study):
         top = top_trials(cell, study.higher_is_better)
         values = [trial.value for trial in top if trial.value is not None]
         counts = [sum(trial.state == state for trial in cell.trials) for state in (PRUNED, TRIAL_FAILED)]
+        numbers_of_best.add(len(values))
         means = [values[0], fmean(values)] if values else [None, None]
         row = [Entry(cell.label), *(Entry(str(n), value=float(n)) for n in (len(cell.trials), *counts))]
         row += [Entry(number(mean), value=mean) for mean in means]
         rows.append([*row, Entry("; ".join(at_ends(cell)))])
-    return Grid(["cell", "trials", "pruned", "failed", f"best {metric}", f"mean of best {TOP}", "at an end"], rows)
+    best = str(*numbers_of_best) if len(numbers_of_best) == 1 else f"{TOP} or fewer"
+    return Grid(["cell", "trials", "pruned", "failed", f"best {metric}", f"mean of best {best}", "at an end"], rows)
 
 
 def search_notes(study: StudyRecord) -> list[str]:

@@ -22,6 +22,7 @@ OF_TRAINING = (
     "trainer.max_steps",
     "trainer.max_time",
     "trainer.limit_*_batches",
+    "trainer.overfit_batches",
     "trainer.check_val_every_n_epoch",
     "callbacks.*.patience",
     "callbacks.*.min_delta",

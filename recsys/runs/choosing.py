@@ -11,7 +11,7 @@ from recsys.schema import ConfigError
 from recsys.support.ids import ids_of_key, one_id
 from recsys.tracking.names import is_name
 from recsys.tracking.record import Record
-from recsys.tracking.store import Store
+from recsys.tracking.store import SHORTEST, Store
 
 
 def store_of(cfg: DictConfig) -> Store:
@@ -40,7 +40,8 @@ def _by_beginning(wanted: str, key: str, store: Store) -> Record:
         return record
     if len(ids) > 1:
         raise ConfigError(f"{key}={wanted} is the beginning of {', '.join(ids)}; give one of them.")
-    raise ConfigError(f"{key}={wanted} is no run in {store.root}; recsys runs lists them.")
+    short = f"; the beginning of an id needs at least {SHORTEST} characters" if len(wanted) < SHORTEST else ""
+    raise ConfigError(f"{key}={wanted} is no run in {store.root}{short}; recsys runs lists them.")
 
 
 def chosen_runs(cfg: DictConfig) -> list[Record]:

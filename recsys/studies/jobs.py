@@ -54,7 +54,7 @@ class Outcome:
     Attributes:
         label: Label of the cell.
         seed: Seed of the run; None for a tuning.
-        state: MADE, FOUND (in the store), JOB_FAILED or BUSY (another worker is at it).
+        state: MADE, FOUND (in the store; a tuning: all trials existed), JOB_FAILED or BUSY (another worker is at it).
         run_id: Identifier of a run, finished or failed.
         value: Value of the monitored metric on validation.
         error: The error in one line, if the job failed.
@@ -131,7 +131,7 @@ def _summary(record: Record, monitor: str) -> dict[str, Any]:
 def _tune(job: Job) -> dict[str, Any]:
     assert job.planned is not None
     tuned = tune(job.cfg, job.planned)
-    state = MADE if tuned.is_done else BUSY
+    state = BUSY if not tuned.is_done else MADE if tuned.n_new else FOUND
     return {"state": state, "parameters": tuned.parameters, "trials": tuned.trials, "search_key": tuned.key}
 
 

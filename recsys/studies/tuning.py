@@ -71,6 +71,7 @@ class Tuned:
         trials: All trials of the cell.
         n_left: Number of trials that are missing.
         key: The search's key; empty if there is nothing to tune.
+        n_new: Number of trials that this call made.
     """
 
     is_done: bool
@@ -78,6 +79,7 @@ class Tuned:
     trials: list[Trial]
     n_left: int = 0
     key: str = ""
+    n_new: int = 0
 
 
 def tune(cfg: DictConfig, planned: PlannedCell) -> Tuned:
@@ -99,9 +101,8 @@ def tune(cfg: DictConfig, planned: PlannedCell) -> Tuned:
     with opened(cfg.search.storage, folder_of(cfg)) as storage:
         study = search_study(cfg, storage, key, maximises(planned.cfg))
         search = _Search(cfg, planned, space, Claims(folder_of(cfg), key), study)
-        while search.one_more():
-            pass
-        return replace(search.result(), key=key)
+        n_new = sum(1 for _ in iter(search.one_more, False))
+        return replace(search.result(), key=key, n_new=n_new)
 
 
 def so_far(cfg: DictConfig, planned: PlannedCell) -> Tuned:

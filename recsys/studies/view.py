@@ -44,13 +44,17 @@ class StudyView(StudyProgress):
         self.jobs: list[Job] = []
         self.kinds: dict[str, Kind] = {}  # of runs, by the label of their cell
         self.ended: dict[tuple[str, int | None], Outcome] = {}
+        self.header = ""  # of the last phase
         self.start, self.began = time.perf_counter(), time.time()
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """Called when a phase begins: the tuning of the cells, or the runs."""
         self.jobs, self.ended = list(jobs), {}
         self.kinds = {job.label: _kind(job) for job in jobs}
-        self.console.print(self._header(), soft_wrap=True, markup=False, highlight=False)
+        header = self._header()
+        if header != self.header:  # an answer tunes the same cells in several phases
+            self.console.print(header, soft_wrap=True, markup=False, highlight=False)
+        self.header = header
 
     def _header(self) -> str:
         """The number of cells, trials or runs of the phase, and of runs that are in the store already."""
@@ -61,8 +65,9 @@ class StudyView(StudyProgress):
             budget = f"{counted(len(cells), 'cell')}, {counted(self.cfg.search.n_trials, 'trial')} each"
             return f"{self.cfg.study.name}: tuning of {budget} ({where})"
         n_found = sum(self._is_recorded(job) for job in self.jobs)
+        verb = "is" if n_found == 1 else "are"
         runs = f"{counted(len(self.jobs), 'run')} of {counted(len(cells), 'cell')} ({where})"
-        return f"{self.cfg.study.name}: {runs}; {n_found} of them are already in {self.store.root}"
+        return f"{self.cfg.study.name}: {runs}; {n_found} of them {verb} already in {self.store.root}"
 
     def _is_recorded(self, job: Job) -> bool:
         identifier = identify(job.cfg)
@@ -155,8 +160,11 @@ class StudyView(StudyProgress):
         place = f"[{len(self.ended)}/{len(self.jobs)}]"
         seed = "tuned" if outcome.seed is None else f"seed {outcome.seed}"
         told = f"failed: {outcome.error}" if outcome.state == JOB_FAILED else outcome.state
+        if outcome.seed is None and outcome.state == FOUND and not outcome.trials:
+            return f"{place} {outcome.label}: nothing to tune"
         value = "" if outcome.value is None else f", {number(outcome.value)} on validation"
-        trials = f", {len(outcome.trials)} trials" if outcome.seed is None and outcome.state != JOB_FAILED else ""
+        is_tuning = outcome.seed is None and outcome.state != JOB_FAILED
+        trials = f", {counted(len(outcome.trials), 'trial')}" if is_tuning else ""
         return f"{place} {outcome.label} {seed}: {told}{value}{trials}, {seconds(outcome.seconds)}"
 
 

@@ -19,9 +19,11 @@ def near_names(name: object, known: Iterable[str], cutoff: float = 0.6) -> list[
     Example:
         >>> near_names("User_ids", ["user_id", "item_id", "stars"])
         ['user_id']
+        >>> near_names("cels", ["cells", "cells"])
+        ['cells']
     """
     folded: dict[str, list[str]] = {}
-    for one in known:
+    for one in dict.fromkeys(known):
         folded.setdefault(one.casefold(), []).append(one)
     found = get_close_matches(str(name).casefold(), folded, n=N_NEAREST, cutoff=cutoff)
     return [one for key in found for one in folded[key]][:N_NEAREST]

@@ -35,6 +35,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
         "split.test_until": ("!None",),
         "data.interactions.min_rating": ("!None",),
     },
+    "batches of overfitting": {"trainer.overfit_batches": ("*",)},
     "means of texts": {
         "encoder._target_": ("!recsys.encoders.none.*",),
         "ranker._target_": tuple(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytorch_lightning as pl
 
 from recsys import schema
-from recsys.data.queries import has_impressions, histories, stage_queries, train_examples
+from recsys.data.queries import Queries, has_impressions, histories, stage_queries, train_examples
 from recsys.data.splits.split import Split
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_whole
@@ -82,21 +83,54 @@ class RecommenderDataModule(pl.LightningDataModule):
     def test_dataloader(self) -> EvaluationBatches:
         return self._evaluation(schema.TEST)
 
+    def check_limits(self, limits: Mapping[str, Any], stages: Sequence[str]) -> None:
+        """Check that shares of batches leave at least one batch of each stage.
+
+        Args:
+            limits: Settings of the Trainer, such as `limit_test_batches`: a number of batches, a share or None.
+            stages: The stages that have a limit.
+
+        Raises:
+            ConfigError: If a share leaves no batch.
+        """
+        for stage in stages:
+            key = f"limit_{stage}_batches"
+            share = limits.get(key)
+            if not isinstance(share, float) or not 0 < share < 1:
+                continue
+            n = len(self.train_dataloader()) if stage == schema.TRAIN else self._n_chunks(stage)
+            if 0 < n * share < 1:
+                size, word = "batch_size" if stage == schema.TRAIN else "max_scores", "batch" if n == 1 else "batches"
+                raise ConfigError(
+                    f"trainer.{key} is {share:g}, a share of {n} {word}, which leaves none: use a number, as in "
+                    f"trainer.{key}=1, a larger share, or a smaller batches.{size}."
+                )
+
     def _evaluation(self, stage: str) -> EvaluationBatches:
         queries = stage_queries(self.split, stage)
+        texts = None if self.texts is None else self.texts.stage(stage)
+        return EvaluationBatches(queries, self._chunk_size(queries), self.max_history, *self._share(), texts)
+
+    def _n_chunks(self, stage: str) -> int:
+        queries = stage_queries(self.split, stage)
+        return -(-len(queries) // self._chunk_size(queries))
+
+    def _chunk_size(self, queries: Queries) -> int:
+        """Number of queries whose scores are within `max_scores`."""
         longest = self.split.dataset.n_items
         if has_impressions(self.split) and queries.candidates is not None and len(queries):
             longest = int(queries.candidates.lengths.max())
-        chunk_size = max(1, self.max_scores // max(1, longest))
-        texts = None if self.texts is None else self.texts.stage(stage)
-        return EvaluationBatches(queries, chunk_size, self.max_history, *self._share(), texts)
+        return max(1, self.max_scores // max(1, longest))
 
     def _steps_at_once(self) -> int:
         watched = self.trainer is not None and any(map(watches_steps, self.trainer.callbacks))  # type: ignore[attr-defined]
         return 1 if watched else self.steps_at_once
 
     def _epoch(self) -> int:
-        return self.trainer.current_epoch if self.trainer else 0
+        """The epoch that the order of batches depends on: the first one throughout if the trainer overfits them."""
+        if self.trainer is None or self.trainer.overfit_batches:
+            return 0
+        return self.trainer.current_epoch
 
     def _share(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

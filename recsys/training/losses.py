@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from recsys.support.number_checks import check_number
+
 CACHED_SCORES = 2**17  # scores of a block: half a megabyte, which fits a processor's cache
 
 
@@ -69,15 +71,14 @@ def infonce(positive: Tensor, negative: Tensor, mask: Tensor, temperature: float
         temperature: Below 1 it weighs the negatives with the highest scores more.
 
     Raises:
-        ValueError: If the temperature is not positive.
+        ConfigError: If the temperature is not positive.
 
     Example:
         >>> loss = infonce(torch.tensor([0.5]), torch.tensor([[0.0]]), torch.tensor([[True]]), temperature=0.5)
         >>> round(loss.item(), 4)  # log(1 + e⁻¹)
         0.3133
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature}; expected a positive number.")
+    check_number("loss.temperature", temperature, above=0)
     return sampled_softmax(positive / temperature, negative / temperature, mask)
 
 
@@ -199,15 +200,14 @@ def gbce(positive: Tensor, negative: Tensor, mask: Tensor, n_items: int, t: floa
         t: Calibration: 0 is bce over k + 1 terms, 1 corrects the predicted probabilities fully for the sampling.
 
     Raises:
-        ValueError: If `t` is not between 0 and 1.
+        ConfigError: If `t` is not between 0 and 1.
 
     Example:
         >>> loss = gbce(torch.tensor([0.0]), torch.tensor([[0.0]]), torch.tensor([[True]]), n_items=5, t=1.0)
         >>> round(loss.item(), 4)  # β = α = 1/4: (1/4 + 1)/2 · log(2)
         0.4332
     """
-    if not 0 <= t <= 1:
-        raise ValueError(f"t is {t}; expected 0 to 1.")
+    check_number("loss.t", t, at_least=0, at_most=1)
     sampled_share = min(1.0, negative.shape[1] / max(1, n_items - 1))
     beta = 1 - t * (1 - sampled_share)
     negatives = functional.softplus(negative).masked_fill(~mask, 0.0).sum(dim=1)

@@ -12,6 +12,7 @@ from in_process import call
 
 from recsys.commands import registry, train
 from recsys.schema import ConfigError
+from recsys.tracking.typed_commands import typed_command
 
 SLOW_IMPORT = """
 import sys, time
@@ -56,6 +57,12 @@ def test_the_original_argv_is_back_after_an_error(monkeypatch):
     assert sys.argv == ["recsys", "train", "seed=[1"]
 
 
+def test_several_values_without_a_sweep_are_an_error_with_the_command_to_type():
+    said = call("train", ["seed=0,1"])
+    assert said.status == 2
+    assert "as in recsys train -m … seed=0,1." in said.error
+
+
 @pytest.mark.parametrize(("ends_with", "status"), [(ConfigError("a key is wrong"), 2), (SystemExit(3), 3)])
 def test_exit_status_of_a_job(monkeypatch, ends_with, status):
     def fail(cfg):
@@ -79,9 +86,11 @@ def test_a_folder_of_the_user_is_read(monkeypatch, tmp_path):
     (tmp_path / "encoder" / "mine.yaml").write_text("_target_: mine.Mine\n")
     monkeypatch.setenv("RECSYS_CONF", "")  # which the command sets
     seen = []
-    replaced(monkeypatch, lambda cfg: seen.append(cfg.encoder._target_))
+    replaced(monkeypatch, lambda cfg: seen.append((cfg.encoder._target_, typed_command("train", cfg.overrides))))
     said = call("train", ["--config-dir", str(tmp_path), "encoder=mine"])
-    assert (said.status, seen) == (0, ["mine.Mine"])
+    assert (said.status, seen) == (0, [("mine.Mine", f"recsys train --config-dir {tmp_path} encoder=mine")])
+    assert call("train", ["seed=1"]).status == 0
+    assert seen[1][1] == "recsys train seed=1"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -13,6 +13,7 @@ from rich.console import Console
 import recsys
 from recsys.commands import compare, runs
 from recsys.commands.next_steps import of_data, own_overrides, print_header, print_next_steps, run_line
+from recsys.config import folders
 from recsys.tracking.store import Store
 
 
@@ -33,6 +34,13 @@ def test_the_store_of_a_command_is_that_of_the_next():
 
 def test_runs_dir_of_compare_becomes_the_key_that_all_commands_have():
     assert proposed(["runs_dir=/tmp/x"], ["train"]) == [["recsys", "train", "paths.runs_dir=/tmp/x"]]
+
+
+def test_the_folder_of_configs_of_a_command_is_that_of_the_next(monkeypatch):
+    monkeypatch.setattr(folders, "_typed", ["my conf"])
+    assert proposed(["seed=1"], ["study", "study=mine"]) == [
+        ["recsys", "study", "--config-dir", "my conf", "study=mine"]
+    ]
 
 
 def test_secrets_are_not_repeated():

@@ -8,6 +8,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from recsys.config.compose import compose
+from recsys.config.errors import sentence_of
 from recsys.config.overrides import override
 from recsys.schema import ConfigError
 
@@ -41,3 +42,26 @@ def test_the_error_about_overrides_without_quotes_has_the_override_to_type(value
         compose([f"study.cells={value}"], "study")
     (word,) = shlex.split(str(told.value).partition("need quotes: ")[2])
     assert OverridesParser.create().parse_override(word).value() == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        (None, "call recsys.run once for each value, or recsys.study"),
+        ("train", "add -m to run the command once for each, as in recsys train -m … seed=0,1"),
+    ],
+)
+def test_the_error_about_several_values_has_the_ways_to_write_them(command, remedy):
+    with pytest.raises(ConfigError, match=r"^seed=0,1 has several values, and a key takes one: ") as told:
+        compose(["seed=0,1"])
+    assert sentence_of(told.value.__cause__, command) == (
+        f"seed=0,1 has several values, and a key takes one: {remedy}. A list is 'seed=[0,1]', a text \"seed='0,1'\"."
+    )
+    assert "recsys.study" in str(told.value)
+
+
+def test_the_error_about_an_unknown_option_names_the_folders_of_ones_own_options():
+    with pytest.raises(ConfigError, match=r"\. Options of your own are read .*--config-dir.* RECSYS_CONF\.$"):
+        compose(["encoder=zzzz"])
+    with pytest.raises(ConfigError, match=r"; did you mean bert"):
+        compose(["encoder=brt"])

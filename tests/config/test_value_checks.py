@@ -21,6 +21,7 @@ WRONG = {
     "seed=4294967296": "seed is 4294967296",
     "tags=5": "tags is 5; expected a list of texts",
     "trainer.limit_test_batches=0": "trainer.limit_test_batches=0 leaves nothing to test; use test=false",
+    "trainer.limit_val_batches=0": "trainer.limit_val_batches=0 skips validation, whose metrics callbacks=default",
     "trainer.limit_val_batches=1.5": "trainer.limit_val_batches is 1.5",
     "trainer.max_epochs=true": "trainer.max_epochs is True",
     "+encodr=bert": "encodr is an unknown key; did you mean encoder",
@@ -34,6 +35,11 @@ def test_an_impossible_value_is_refused(override, message):
         check(recsys.compose(["ranker=dot", override]))
     assert message.split("; did")[0] in str(refused.value)
     assert message.rsplit(".", 1)[-1].split("did you mean ")[-1] in str(refused.value)
+
+
+def test_validation_may_be_skipped_where_nothing_monitors_it():
+    check(recsys.compose(["ranker=dot", "callbacks=none", "trainer.limit_val_batches=0"]))
+    check(recsys.compose(["ranker=popularity", "trainer.limit_val_batches=0"]))
 
 
 DOT = {"_target_": "recsys.rankers.dot.DotRanker", "_partial_": True}

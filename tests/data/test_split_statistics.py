@@ -101,7 +101,7 @@ def test_the_tables_show_every_number(toy):
 def test_a_global_cut_of_the_embedded_data_warns_of_its_size(movielens):
     split = TemporalSplitter(test_share=0.1, validation_share=0.1).split(movielens)
     assert split.warnings == [
-        "split=temporal leaves 10,000 test interactions of 82 users, of whom 22 have any history: fewer than 1,000 "
+        "split=temporal leaves 10,000 test interactions of 82 users, 22 of them with a history: fewer than 1,000 "
         "interactions or 100 users with a history give uncertain metrics."
     ]
     assert describe(split.dataset, split)["parts"]["test"]["cold_users"] == 60 / 82
@@ -110,6 +110,7 @@ def test_a_global_cut_of_the_embedded_data_warns_of_its_size(movielens):
 def test_few_test_interactions_warn_too(movielens):
     split = UserTemporalSplitter(test_share=0.01).split(movielens)
     assert split.warnings[0].startswith(f"split=user_temporal leaves {split.test.height} test interactions of")
+    assert " users, all of them with a history: fewer than " in split.warnings[0]
     assert split.test.height < 1_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def test_a_ranker_names_each_protocol_that_it_implements(component):
         protocol = getattr(base, name)
         members = {key for key in vars(protocol) if not key.startswith("_")}
         assert all(hasattr(ranker, key) for key in members) == (protocol in ranker.__mro__)
+
+
+def test_the_page_on_the_architecture_has_each_protocol_once():
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "architecture.md"
+    table = page.read_text().partition("| protocol | members |")[2].partition("\n\n")[0]
+    protocols = [name for name, value in vars(base).items() if getattr(value, "_is_protocol", False)]
+    assert sorted(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == sorted(set(protocols) - {"Protocol"})
 
 
 def test_a_ranker_has_two_methods_and_two_attributes():

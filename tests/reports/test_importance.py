@@ -57,7 +57,9 @@ def test_the_trial_of_the_cells_own_settings_hides_no_other():
 
 
 def test_too_little_to_judge_is_refused():
-    with pytest.raises(ComparisonError, match="5 trials are finished, and importances need 8"):
+    with pytest.raises(
+        ComparisonError, match="importances need 8 finished trials besides that of the cell's own settings; found 5"
+    ):
         importances([*trials(5), Trial(9, {}, TRIAL_FAILED)])
     same = [Trial(n, {"lr": 0.1}, FINISHED, 0.5) for n in range(10)]
     with pytest.raises(ComparisonError, match="differ in no parameter"):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
 from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 
+import recsys
+from recsys.api import comparing
 from recsys.reports.comparison import compare
 from recsys.schema import ComparisonError
 from recsys.tracking.store import Store
@@ -28,6 +32,28 @@ def test_different_protocols_are_refused_with_all_that_differs(store):
     assert any(line.startswith('  split.fingerprint: "s1" in') for line in lines)
     assert any(line.startswith('  budget: "(missing)" in') and f"20 in {runs[-1].run_id}" in line for line in lines)
     assert not any("data.name" in line or "candidates" in line for line in lines)
+    assert lines[-1] == f"Select runs of one protocol, as in select=[{five.replace(', ', ',')}]."
+
+
+def test_runs_of_one_protocol_are_selected_by_the_options_of_most_runs(store, monkeypatch):
+    other = {**PROTOCOL, "data": {"name": "shop", "fingerprint": "d2"}}
+    choices = {"data": "shop", "encoder": "bert", "ranker": "mlp"}
+    runs = [*small_study(store), made_run(store, "bert", "mlp", 0, [1, 1], protocol=other, choices=choices)]
+    with pytest.raises(ComparisonError, match=r"as in select=\[data:toy\]\.$"):
+        compare(runs, store, None, ["ndcg@10"])
+    opened = [SimpleNamespace(record=run, folder=store.folder(run.run_id)) for run in runs]
+    monkeypatch.setattr(comparing, "open_run", lambda number: opened[int(number)])
+    with pytest.raises(ComparisonError, match=r"one protocol, as in recsys\.compare\(\[run, other\]\)\.$"):
+        recsys.compare(map(str, range(len(runs))))
+
+
+@pytest.mark.parametrize(("baseline", "is_named"), [("populrity", True), ("popularity", False), (None, False)])
+def test_a_misspelt_baseline_is_named_beside_other_errors(store, baseline, is_named):
+    with pytest.raises(ComparisonError, match="compared cells need the same seeds") as refusal:
+        compare(small_study(store)[:-1], store, baseline, ["ndcg@10"])
+    end = "\nMoreover, baseline 'populrity' is none of the cells; give one of "
+    assert (end in str(refusal.value)) == is_named
+    assert str(refusal.value).endswith("or null; did you mean popularity?") == is_named
 
 
 def test_missing_seeds_are_refused_with_the_command_that_makes_them(store):

@@ -26,6 +26,15 @@ def test_the_best_trial_is_beside_the_mean_of_the_best_five():
     assert [trial.value for trial in top_trials(cell, higher_is_better=False, n=2)] == [0.1, 0.2]
 
 
+def test_the_header_has_the_number_of_best_trials_that_the_mean_is_of():
+    few, many = cell_of([0.1, 0.2, 0.3]), cell_of([0.1] * 6)
+    assert [summary_grid(study_of(*cells)).headers[5] for cells in ([few], [many], [few, many])] == [
+        "mean of best 3",
+        "mean of best 5",
+        "mean of best 5 or fewer",
+    ]
+
+
 @pytest.mark.parametrize(("best", "is_warned"), [(0.2, True), (0.11, False)])
 def test_a_best_trial_far_above_the_next_ones_is_a_warning(best, is_warned):
     notes = search_notes(study_of(cell_of([0.1, 0.1, 0.1, 0.1, best])))

@@ -90,8 +90,8 @@ def test_a_run_may_be_called_by_the_beginning_of_its_id(store):
     with pytest.raises(ConfigError, match="run=abcd is the beginning of abcd00000000, abcd11111111"):
         do(store, action="show", run="abcd")
     assert run.run_id in do(store, action="show", run="abcd00000000")[0]
-    for wrong in ("zzzz", "abc", ".."):
-        with pytest.raises(ConfigError, match="is no run"):
+    for wrong, hint in {"zzzz": "; recsys runs", "abc": "; the beginning of an id needs at least 4", "..": ""}.items():
+        with pytest.raises(ConfigError, match=f"is no run in {store.root}{hint}"):
             do(store, action="show", run=wrong)
     with pytest.raises(ConfigError, match="needs run="):
         do(store, action="show")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from full import only_full
 from rich.console import Console
@@ -28,6 +30,9 @@ def test_the_view_tells_what_is_done_running_failed_and_best(study_of, tmp_path)
     jobs = run_jobs(cfg, plan(cfg))
     view.begin(jobs)
     assert "0/6 runs: 0 done, 0 failed" in shown(view)
+    view._is_recorded = lambda job: job is jobs[0]
+    assert "6 runs of 3 cells (" in view._header()
+    assert "; 1 of them is already in " in view._header()
     assert "left unknown" in shown(view)
     seen: list[str] = []
     told = view.told
@@ -110,6 +115,13 @@ def test_the_view_shows_the_trials_of_the_cells_that_are_tuned_now(study_of):
     view.told = tell
     tune_study(cfg, view)
     assert "tuning: " not in left[0]  # popularity has no trials
+    words = [view._line(outcome).partition("] ")[2].rpartition(", ")[0] for outcome in view.ended.values()]
+    assert words[1:] == ["cf tuned: made, 2 trials", "text tuned: made, 2 trials"]
+    assert view._line(next(iter(view.ended.values()))).endswith("popularity: nothing to tune")
+    view.console = Console(file=io.StringIO())
+    tune_study(cfg, view)
+    assert view.console.file.getvalue().count("tuning of") == 0  # the same header was printed before
+    assert view._line(view.ended["cf", None]).split(", ")[:2] == ["[3/3] cf tuned: found", "2 trials"]
     assert "tuning: cf, trial 2 of 2" in left[1]
     assert "tuning: text, trial 2 of 2" in left[2]
 

@@ -37,8 +37,29 @@ def test_a_chunk_has_at_least_one_query(made):
 
 def test_epoch_and_share_are_those_of_the_trainer(made):
     assert made._epoch() == 0
-    made.trainer = SimpleNamespace(global_rank=2, world_size=3, current_epoch=7)
+    made.trainer = SimpleNamespace(global_rank=2, world_size=3, current_epoch=7, overfit_batches=0.0)
     assert (made._epoch(), made._share()) == (7, (2, 3))
+
+
+def test_a_trainer_that_overfits_batches_gets_the_same_ones_in_each_epoch(made):
+    made.trainer = SimpleNamespace(current_epoch=7, overfit_batches=1)
+    assert made._epoch() == 0
+
+
+@pytest.mark.parametrize(("stage", "key"), [("test", "limit_test_batches"), ("val", "limit_val_batches")])
+def test_a_share_that_leaves_no_batch_is_an_error_with_the_number_of_batches(made, monkeypatch, stage, key):
+    monkeypatch.setattr(datamodule, "stage_queries", lambda split, stage: [0] * 5)  # 3 batches of 2 queries
+    for enough in (0.34, 1.0, 1, None, 0.0):
+        made.check_limits({key: enough}, [stage])
+    made.check_limits({key: 0.3}, ["other"])
+    with pytest.raises(ConfigError, match=rf"trainer\.{key} is 0\.3, a share of 3 batches, .*batches\.max_scores"):
+        made.check_limits({key: 0.3}, [stage])
+
+
+def test_a_share_that_leaves_no_training_batch_is_an_error(made, monkeypatch):
+    monkeypatch.setattr(made, "train_dataloader", lambda: [0])
+    with pytest.raises(ConfigError, match=r"limit_train_batches is 0\.1, a share of 1 batch, .*batches\.batch_size"):
+        made.check_limits({"limit_train_batches": 0.1}, ["train"])
 
 
 def test_batches_come_one_by_one_where_a_callback_watches_steps(made, monkeypatch):

@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 import torch
 
+from recsys.schema import ConfigError
 from recsys.training.losses import (
     CACHED_SCORES,
     SoftLabels,
@@ -71,7 +72,7 @@ def test_gbce_leaves_masked_negatives_out():
 
 
 def test_gbce_refuses_an_impossible_t():
-    with pytest.raises(ValueError, match="t is 2"):
+    with pytest.raises(ConfigError, match=r"^loss\.t is 2; expected a finite number from 0 to 1\.$"):
         gbce(torch.zeros(1), torch.zeros(1, 1), torch.ones(1, 1).bool(), n_items=3, t=2)
 
 
@@ -122,7 +123,7 @@ def test_infonce_is_cross_entropy_of_scores_over_the_temperature():
 
 
 def test_infonce_refuses_a_temperature_of_zero():
-    with pytest.raises(ValueError, match=r"temperature is 0"):
+    with pytest.raises(ConfigError, match=r"^loss\.temperature is 0; expected a finite number above 0\.$"):
         infonce(torch.zeros(1), torch.zeros(1, 1), torch.ones(1, 1).bool(), temperature=0)
 
 

@@ -101,6 +101,24 @@ def test_every_debug_configuration_runs(debug, small_data, cache_dir, tmp_path):
     assert recsys.run([*data, "encoder=none", "ranker=cf", f"debug={debug}", *paths]).record.is_finished
 
 
+class Seen(pl.Callback):
+    """The positives of each training batch."""
+
+    def __init__(self):
+        self.positives = []
+
+    def on_train_batch_start(self, trainer, pl_module, batches, batch_idx):
+        self.positives += [batch.positives.tolist() for batch in batches]
+
+
+def test_overfitting_has_the_same_batch_in_each_epoch(small_data, cache_dir):
+    short = ["debug=overfit", "trainer.max_epochs=3", "batches.batch_size=64"]
+    fitted(small_data, cache_dir, *short, callbacks=[seen := Seen()])
+    assert len(seen.positives) == 3
+    assert len(seen.positives[0]) == 64
+    assert seen.positives[1:] == seen.positives[:1] * 2
+
+
 class Quiet(pl.Callback):
     """Looks at validation alone."""
 

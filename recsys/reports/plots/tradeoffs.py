@@ -133,8 +133,10 @@ def _extremes(comparison: Comparison, name: str, own: dict[str, Score]) -> str:
     sign = -1 if comparison.lower_is_better(name) else 1
     best = max(own, key=lambda label: sign * own[label].mean)
     leader = comparison.rows[0].label
+    if own[best].mean == own[leader].mean:
+        return f"{leader} has the best {metric_name(name)} too, {number(own[leader].mean)}"
     return (
-        f"the best {metric_name(name)} has {best} with {number(own[best].mean)}, while {leader}, first by "
+        f"{best} has the best {metric_name(name)} with {number(own[best].mean)}, while {leader}, first by "
         f"{metric_name(comparison.metrics[0])}, has {number(own[leader].mean)}"
     )
 

@@ -32,10 +32,9 @@ from recsys.studies.answers.sentences import detail, smallest_difference
 from recsys.studies.answers.split_choice import SplitChoice, choose_split, wants_cold_items
 from recsys.studies.answers.timed_study import TimedPlan, TimedStudy, check_timed, make_timed
 from recsys.studies.storage import key_of
-from recsys.support.shell_words import command_line
 from recsys.support.text_tables import TextTable
 from recsys.tracking.names import as_name
-from recsys.tracking.secrets import redacted
+from recsys.tracking.typed_commands import typed_command
 
 COLD_SHARE = 1 / 3  # share of the time for the study of cold items
 Show = Callable[[RenderableType], None]
@@ -194,7 +193,7 @@ def _answered(
 ) -> Answered:
     found = scopes(main.three, main.chosen, None if cold is None else (cold.three, cold.chosen))
     cost = text_cost(main.comparison, main.chosen.text, main.chosen.ids, n_weights)
-    command = redacted(command_line(["recsys", "answer", *asked.cfg.overrides]))
+    command = typed_command("answer", asked.cfg.overrides)
     name = main.study.result.record.name
     folder = Path(asked.cfg.output or Path(asked.cfg.paths.runs_dir) / "reports" / name)
     preface = opening(found, cost, main, cold, command, notes)

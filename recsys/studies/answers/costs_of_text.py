@@ -18,6 +18,7 @@ class TextCost:
         text_weights: Trained weights of the cell with a language model.
         ids_weights: Trained weights of the best model on IDs.
         model_weights: Weights of the language model itself; None if unknown.
+        ids_label: Label of the best model on IDs.
     """
 
     text: float | None
@@ -25,6 +26,7 @@ class TextCost:
     text_weights: int | None = None
     ids_weights: int | None = None
     model_weights: int | None = None
+    ids_label: str | None = None
 
     @property
     def short(self) -> str:
@@ -32,7 +34,7 @@ class TextCost:
         if self.text is None:
             return "an unknown time"
         return f"{seconds(self.text)} of fitting and encoding" + (
-            "" if self.ids is None else f" instead of {seconds(self.ids)}"
+            "" if self.ids is None else f" instead of {seconds(self.ids)} for {self.ids_label}, the best model on IDs"
         )
 
     @property
@@ -54,6 +56,7 @@ def text_cost(comparison: Comparison, text: str, ids: str | None, model_weights:
         own.trainable,
         None if other is None else other.trainable,
         model_weights,
+        ids,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recsys.reports.formatting import ABSENT, interval, metric_name, number, p_value, seconds
+from recsys.reports.formatting import ABSENT, counted, interval, metric_name, number, p_value, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.preface import Preface
 from recsys.reports.sections import Section
@@ -144,7 +144,11 @@ def _plan(judged: Judged | None, name: str) -> Iterator[str]:
     trials = "untuned, each with its own settings" if n_trials == 1 else f"{n_trials} trials each"
     seeds = "one seed" if study.level.seeds == 1 else f"{study.level.seeds} seeds"
     took = f"{seconds(study.seconds)} of at most {seconds(study.minutes * 60)}"
-    yield f"Study of {name}: {len(study.cells)} cells, {trials}; {seeds} each. It took {took}."
+    cells = counted(len(study.cells), "cell")
+    yield (
+        f"Study of {name}: {cells}, {trials}; {seeds} each. Encoding, trials and runs took {took}, without reading the "
+        "data and writing the report."
+    )
     if study.dropped:
         yield f"Left out of the study of {name} for lack of time: {', '.join(study.dropped)}."
     if study.level != LEVELS[-1]:

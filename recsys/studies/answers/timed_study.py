@@ -20,9 +20,8 @@ from recsys.studies.answers.ledger import Ledger
 from recsys.studies.jobs import Outcome
 from recsys.studies.plan import plan as planned_cells
 from recsys.studies.runner import Result, run_study, tune_study
-from recsys.support.shell_words import command_line
-from recsys.tracking.secrets import redacted
 from recsys.tracking.study_record import study_folder
+from recsys.tracking.typed_commands import typed_command
 
 Say = Callable[[str], None]
 BASELINE = "popularity"
@@ -141,7 +140,7 @@ class _Maker:
         kept = self.plan.groups[: self.ledger.n_groups]
         level = Level(self.ledger.done, self.ledger.seeds)
         cfg = self.plan.cfg(_cells(kept), level)
-        command = redacted(command_line(["recsys", "study", *cfg.overrides]))
+        command = typed_command("study", cfg.overrides)
         self.view.cfg = cfg
         result = run_study(cfg, command, self.view)
         self.ledger.write()

@@ -31,7 +31,8 @@ def test_the_course_of_a_search_ignores_pruned_trials_in_its_best():
     assert [(row["number"], row["best"]) for row in rows(found[0])] == [(0, 0.1), (1, 0.1), (2, 0.2)]
     assert "best nDCG@10 (val) 0.2000" in found[0].alternative
     assert [figure.name for figure in found] == ["search_history", "parallel_a"]
-    assert notes == ["No importances for a: 2 trials are finished, and importances need 8: raise search.n_trials."]
+    needed = "importances need 8 finished trials besides that of the cell's own settings; found 2"
+    assert notes == [f"No importances for a: {needed}: raise search.n_trials."]
 
 
 def test_parallel_axes_are_logarithmic_where_the_search_was():

@@ -100,5 +100,5 @@ def test_the_cost_is_fitting_and_encoding(three):
     ease = next(row.label for row in three.rows if row.label.endswith("ease"))
     cost = text_cost(three, "bert+cf", ease, 22_700_000)
     assert (cost.text, cost.ids) == (12.0, 12.0)  # of each made run: encode 2 s, fit 10 s
-    assert cost.short == "12 s of fitting and encoding instead of 12 s"
+    assert cost.short == f"12 s of fitting and encoding instead of 12 s for {ease}, the best model on IDs"
     assert cost.weights == "12 k trained weights instead of 12 k, and a language model with 23 M weights"

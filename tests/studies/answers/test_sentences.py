@@ -24,7 +24,7 @@ from recsys.studies.answers.scopes import (
 from recsys.studies.answers.sentences import detail, first_sentence, short_answer, smallest_difference
 
 CHOSEN = Chosen("bert+cf", "ease", "ease", "random+cf")
-COST = TextCost(40.0, 2.0, 1_000_000, 20_000, 22_700_000)
+COST = TextCost(40.0, 2.0, 1_000_000, 20_000, 22_700_000, "cf")
 
 
 def difference(mean: float, p: float) -> PairedDifference:
@@ -51,7 +51,8 @@ def said(*found: Scope) -> str:
 def test_text_is_better_for_all():
     assert said(scope(OVERALL, GAIN), scope(COLD, GAIN), scope(TAIL, NONE)) == (
         "Yes: a language model makes this recommender better overall and for cold items: bert+cf against ease is "
-        "+0.0200 [+0.0100, +0.0300] nDCG@10, at a cost of 40 s of fitting and encoding instead of 2.0 s."
+        "+0.0200 [+0.0100, +0.0300] nDCG@10, at a cost of 40 s of fitting and encoding instead of 2.0 s "
+        "for cf, the best model on IDs."
     )
 
 

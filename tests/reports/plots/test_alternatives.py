@@ -1,0 +1,34 @@
+"""The sentences that stand for a figure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from reports.made_runs import small_study
+
+from recsys.reports.comparison import compare
+from recsys.reports.plots.leaderboard import leaderboard
+from recsys.reports.plots.tradeoffs import _extremes
+from recsys.tracking.store import Store
+
+
+@pytest.fixture
+def small(tmp_path):
+    store = Store(tmp_path)
+    return compare(small_study(store), store, "popularity", ["ndcg@10", "recall@10"])
+
+
+def test_a_cell_that_is_best_by_both_metrics_is_named_once(small):
+    first, *others = small.rows
+    scores = {row.label: row.scores["recall@10"] for row in small.rows}
+    value = f"{scores[first.label].mean:.4f}"
+    assert _extremes(small, "recall@10", scores) == f"{first.label} has the best recall@10 too, {value}"
+    scores[others[0].label] = replace(scores[others[0].label], mean=1.5)
+    assert _extremes(small, "recall@10", scores) == (
+        f"{others[0].label} has the best recall@10 with 1.5000, while {first.label}, first by nDCG@10, has {value}"
+    )
+
+
+def test_a_single_cell_is_counted_in_the_singular(small):
+    assert leaderboard(replace(small, rows=small.rows[:1], baseline=None)).alternative.startswith("A list of 1 cell by")
