@@ -14,7 +14,6 @@ from recsys.config.overrides import override
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_cache import load_dataset
 from recsys.data.description import describe
-from recsys.data.sources import times
 from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.data.sources.frames import SUFFIX, as_frame, keep_frames, with_whole_ids
 from recsys.experiment.built_once import shared
@@ -37,7 +36,7 @@ class DataKeys(TypedDict, total=False):
         item: Column of the item's id (`data.interactions.item`, "item_id").
         rating: Column of the rating (`data.interactions.rating`).
         timestamp: Column of the time (`data.interactions.timestamp`).
-        timestamp_unit: "s", "ms", "us", "ns", "iso", a format such as "%d.%m.%Y", or "auto", which is the default here
+        timestamp_unit: "auto" (the default), "s", "ms", "us", "ns", "iso", or a format such as "%d.%m.%Y"
             (`data.interactions.timestamp_unit`). Columns of dates or times need none.
         min_rating: Interactions with a lower rating are not positives (`data.interactions.min_rating`).
         part: Column with train, val or test, for `split=given` (`data.interactions.part`).
@@ -196,13 +195,8 @@ def _checked(tables: Mapping[str, Any], name: str, keys: Mapping[str, Any], over
 
 
 def _with_defaults(frames: Mapping[str, pl.DataFrame], keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys, with the unit of times and the columns of ids that the tables suggest."""
+    """The keys, with the columns of ids that the tables suggest."""
     completed = dict(keys)
-    time = keys.get("timestamp")
-    if time is not None:
-        dtype = frames["interactions"].schema.get(time)
-        is_time = isinstance(dtype, pl.Date | pl.Datetime)  # which are read as seconds
-        completed["timestamp_unit"] = "s" if is_time else keys.get("timestamp_unit", times.AUTO)
     for role, (key, namesake) in _ID_OF_ROLE.items():
         same = keys.get(namesake)
         if role in frames and key not in keys and same in frames[role].columns:

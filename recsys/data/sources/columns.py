@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from recsys import schema
-from recsys.data.sources import times, written_times
+from recsys.data.sources import times
 from recsys.data.sources.csv_table import is_value, separator_hint
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.schema import DataError
 from recsys.support.near_names import nearest
 
 _YEAR_1971 = 31_536_000
-_SAMPLE = 1000  # rows from which the unit of times is detected
 WITHOUT_ID, BAD_TIME = "rows without an id", "rows with a bad time"
 
 
@@ -122,39 +121,6 @@ def check_unit(found: pl.Series, unit: str, label: str, unit_key: str) -> None:
     newest = found.max()
     if unit in times.UNITS and unit != "s" and isinstance(newest, int) and newest < _YEAR_1971 * schema.MICROSECONDS:
         raise DataError(f"{label}: as {unit} since 1970 no timestamp is later than 1970; is {unit_key}=s meant?")
-
-
-def with_unit(table: RawTable, column: Column) -> Column:
-    """The column with the unit of its times, which is detected from the values for `auto`.
-
-    Raises:
-        DataError: If no unit fits, or several formats do.
-    """
-    if column.unit_key is None:
-        return column
-    filled = table.frame.select(column.raw).filter(pl.col(column.raw) != "")
-    first = table.collect(filled.head(_SAMPLE))[column.raw]
-    unit = times.guess(first) or _written(table, column, table.collect(filled.unique())[column.raw])
-    if unit is None:
-        value = f"{first[0]!r}" if len(first) else "nothing"
-        named = f"set {column.unit_key or 'the unit'}: {times.KNOWN}, as in %d.%m.%Y"
-        raise DataError(f"{table.label}: column '{column.raw}': no unit of times fits {value}; {named}.")
-    return timestamp(column.raw, unit, column.key, column.unit_key)
-
-
-def _written(table: RawTable, column: Column, values: pl.Series) -> str | None:
-    """The format of times such as 31.12.2020; None if no known format fits.
-
-    Raises:
-        DataError: If several fit.
-    """
-    found = written_times.fitting(values)
-    if len(found) > 1:
-        raise DataError(
-            f"{table.label}: column '{column.raw}': several formats fit times such as {values.sort()[0]!r}; set "
-            f"{' or '.join(f'{column.unit_key}={form!r}' for form in found)}."
-        )
-    return found[0] if found else None
 
 
 def refuse_lists(table: RawTable, columns: Mapping[str, Column]) -> None:

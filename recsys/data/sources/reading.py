@@ -16,10 +16,10 @@ from recsys.data.sources.columns import (
     refuse_first_row,
     refuse_lists,
     require,
-    with_unit,
 )
 from recsys.data.sources.faults import BadRows
 from recsys.data.sources.raw_tables import ROW, RawTable
+from recsys.data.sources.time_units import with_unit
 from recsys.schema import DataError
 
 log = logging.getLogger(__name__)

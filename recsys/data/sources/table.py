@@ -45,7 +45,7 @@ class Interactions:
         item: Column of the item's id.
         rating: Column of the rating; null if there is none.
         timestamp: Column of the time; null if there is none.
-        timestamp_unit: s, ms, us or ns since 1970; iso; a format such as %Y-%m-%d; or auto, by the values.
+        timestamp_unit: auto, by the values; s, ms, us or ns since 1970; iso; or a format such as %Y-%m-%d.
         min_rating: Interactions with a lower rating are not positives, as with `split.min_rating`, and are counted.
             Repeated pairs are merged before. Null keeps all.
         nested: In jsonl, column that is a list of objects, each an interaction; the other columns apply to all of them.
@@ -58,7 +58,7 @@ class Interactions:
     item: str = "item_id"
     rating: str | None = None
     timestamp: str | None = None
-    timestamp_unit: str = "s"
+    timestamp_unit: str = "auto"
     min_rating: float | None = None
     part: str | None = schema.PART
     nested: str | None = None
@@ -272,7 +272,7 @@ class TableSource(Source):
         if keys.part == schema.PART and schema.PART not in table.columns:
             del columns[schema.PART]
         frame = read_columns(table, columns, bad)
-        if keys.timestamp and frame.height:
+        if keys.timestamp and frame.height and keys.timestamp not in table.times:
             times = frame[schema.TIMESTAMP]
             check_unit(times, keys.timestamp_unit, table.label, "data.interactions.timestamp_unit")
         return frame

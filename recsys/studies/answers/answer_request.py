@@ -15,13 +15,9 @@ from recsys.reports.report import FILES
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number
 
-# Settings of data=table that drop and count malformed rows and unknown items, and detect the unit of timestamps.
+# Settings of data=table that drop and count malformed rows and unknown items.
 TABLE = "recsys.data.sources.table.TableSource"
-LENIENT = {
-    "data.bad_rows": "drop",
-    "data.items.unknown": "drop",
-    "data.interactions.timestamp_unit": "auto",
-}
+LENIENT = {"data.bad_rows": "drop", "data.items.unknown": "drop"}
 
 
 @dataclass(frozen=True)
@@ -95,19 +91,11 @@ def request(cfg: DictConfig) -> Request:
 
 
 def lenient(cfg: DictConfig) -> list[str]:
-    """Overrides with which a table's bad rows are dropped and counted, unless the command says otherwise.
-
-    The timestamp unit is detected only with data=table: the yaml of a user's own data states it.
-    """
+    """Overrides with which a table's bad rows are dropped and counted, unless the command says otherwise."""
     if cfg.data.get("_target_") != TABLE:
         return []
     given = {one.split("=")[0] for one in cfg.overrides}
-    has_times = cfg.choices.data == "table" and cfg.data.interactions.get("timestamp") is not None
-    return [
-        override(key, value)
-        for key, value in LENIENT.items()
-        if key not in given and (has_times or "timestamp" not in key)
-    ]
+    return [override(key, value) for key, value in LENIENT.items() if key not in given]
 
 
 def _by_group(overrides: Sequence[str]) -> dict[str, list[str]]:
