@@ -9,7 +9,7 @@ import polars as pl
 
 from recsys import schema
 from recsys.data.sources import times
-from recsys.data.sources.csv_table import is_value, separator_hint
+from recsys.data.sources.csv_table import CsvTable, is_value, separator_hint
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.schema import DataError
 from recsys.support.near_names import nearest
@@ -160,7 +160,8 @@ def header_hint(table: RawTable) -> str:
             " in their order, as in data.columns=[user_id,item_id,…] (data.items.columns and data.users.columns for"
             " the other tables)."
         )
-    return separator_hint(columns[0]) if len(columns) == 1 else ""
+    is_unsplit = len(columns) == 1 and isinstance(table, CsvTable)
+    return separator_hint(columns[0], table.separator_key) if is_unsplit else ""
 
 
 def _finite(text: pl.Expr) -> pl.Expr:
