@@ -47,6 +47,7 @@ class DataKeys(TypedDict, total=False):
         unknown_items: Interactions of items that `items` lacks: "error" or "drop" (`data.items.unknown`).
         user_id: Column of the id in `users` (`data.users.id`); the default is the name in `user` if `users` has it.
         bad_rows: Rows that cannot be read: "error", or "drop" and count them (`data.bad_rows`).
+        decimal_comma: Whether ratings are texts with a decimal comma, as in "4,5" (`data.decimal_comma`).
         min_user_interactions: Users with fewer are dropped (`split.user_k_core`).
         min_item_interactions: Items with fewer are dropped (`split.item_k_core`).
     """
@@ -65,6 +66,7 @@ class DataKeys(TypedDict, total=False):
     unknown_items: str
     user_id: str
     bad_rows: str
+    decimal_comma: bool
     min_user_interactions: int
     min_item_interactions: int
 
@@ -84,6 +86,7 @@ _CONFIG_KEYS = {
     "unknown_items": "data.items.unknown",
     "user_id": "data.users.id",
     "bad_rows": "data.bad_rows",
+    "decimal_comma": "data.decimal_comma",
     "min_user_interactions": "split.user_k_core",
     "min_item_interactions": "split.item_k_core",
 }

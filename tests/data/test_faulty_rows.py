@@ -253,7 +253,7 @@ def test_times_of_many_forms(unit, written, expected, tmp_path):
 
 def test_a_fraction_without_its_point_is_refused():
     with pytest.raises(ConfigError, match=r"timestamp_unit=%H%f: write a fraction of a second as %S\.%f"):
-        _ = Interactions("log.csv", timestamp="time", timestamp_unit="%H%f").columns
+        _ = Interactions("log.csv", timestamp="time", timestamp_unit="%H%f").columns()
 
 
 @pytest.mark.parametrize("written", ["2020-13-01", "20200913", "2020-09-13T25:00", "noon"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from recsys.schema import DataError
 from recsys.support.near_names import nearest
 
 _YEAR_1971 = 31_536_000
+_WITH_COMMA = re.compile(r"[-+]?\d*,\d+")
 WITHOUT_ID, BAD_TIME = "rows without an id", "rows with a bad time"
 
 
@@ -29,6 +31,7 @@ class Column:
         key: The configuration's key that names the column, if there is one.
         kind: Name of rows with an invalid value, in the plural, for the statistics.
         unit_key: The configuration's key of a time's unit, if the unit is detected from the values.
+        comma_key: The configuration's key for numbers with a decimal comma; empty if there is none.
     """
 
     raw: str
@@ -37,11 +40,19 @@ class Column:
     key: str = ""
     kind: str = "rows with a bad value"
     unit_key: str | None = None
+    comma_key: str = ""
 
     @property
     def is_id(self) -> bool:
         """Whether it holds ids."""
         return self.kind == WITHOUT_ID
+
+    def refusal(self, value: str | None) -> str:
+        """The message about an invalid value."""
+        found = "nothing" if value is None or value == "" else repr(value)
+        has_comma = bool(self.comma_key and value and _WITH_COMMA.fullmatch(value.strip()))
+        advice = f"; if commas are decimal commas, set {self.comma_key}=true" if has_comma else ""
+        return f"column '{self.raw}': found {found}, expected {self.expected}{advice}"
 
 
 def identifier(raw: str, key: str = "") -> Column:
@@ -49,9 +60,20 @@ def identifier(raw: str, key: str = "") -> Column:
     return Column(raw, lambda text: pl.when(text != "").then(text), "an id", key, WITHOUT_ID)
 
 
-def rating(raw: str, key: str = "") -> Column:
-    """A rating: a finite number, as float32."""
-    return Column(raw, _finite, "a finite number", key, "rows with a bad number")
+def rating(raw: str, key: str = "", comma_key: str = "", decimal_comma: bool = False) -> Column:
+    """A rating: a finite number, as float32.
+
+    Args:
+        raw: The column's name.
+        key: The configuration's key of the column.
+        comma_key: The configuration's key of `decimal_comma`; empty if there is none.
+        decimal_comma: Whether decimals follow a comma, as in 4,5; a point, which may separate thousands, is invalid.
+    """
+    kind = "rows with a bad number"
+    if decimal_comma:
+        expected = f"a finite number with a decimal comma ({comma_key}=true)"
+        return Column(raw, _finite_with_comma, expected, key, kind)
+    return Column(raw, _finite, "a finite number", key, kind, comma_key=comma_key)
 
 
 def part(raw: str, key: str = "") -> Column:
@@ -162,6 +184,11 @@ def header_hint(table: RawTable) -> str:
         )
     is_unsplit = len(columns) == 1 and isinstance(table, CsvTable)
     return separator_hint(columns[0], table.separator_key) if is_unsplit else ""
+
+
+def _finite_with_comma(text: pl.Expr) -> pl.Expr:
+    is_pointed = text.str.contains(".", literal=True)
+    return pl.when(~is_pointed).then(_finite(text.str.replace(",", ".", literal=True)))
 
 
 def _finite(text: pl.Expr) -> pl.Expr:

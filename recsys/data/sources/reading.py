@@ -188,7 +188,7 @@ def _add_values(table: RawTable, column: Column, rows: NDArray[np.int64], faults
     def find(n: int) -> list[tuple[int, str]]:
         wanted = pl.Series(rows[:n], dtype=pl.UInt32).implode()
         frame = table.frame.with_row_index(ROW).filter(pl.col(ROW).is_in(wanted)).select(ROW, column.raw)
-        return [(row, _refused(column, value)) for row, value in table.collect(frame).rows()]
+        return [(row, column.refusal(value)) for row, value in table.collect(frame).rows()]
 
     faults.add(kind, len(rows), find, table.places)
 
@@ -219,11 +219,6 @@ def _add_refused(table: RawTable, columns: Mapping[str, Column], faults: BadRows
     for place, column in enumerate(columns.values()):
         rows = wrong.filter(pl.col("wrong") == place)[ROW].to_numpy().astype(np.int64)
         _add_values(table, column, rows, faults, column.kind)
-
-
-def _refused(column: Column, value: str | None) -> str:
-    found = "nothing" if value is None or value == "" else repr(value)
-    return f"column '{column.raw}': found {found}, expected {column.expected}"
 
 
 def _warn_of_missing(table: RawTable, column: str, ids: pl.Series) -> None:

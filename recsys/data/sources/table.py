@@ -50,6 +50,7 @@ class TableSource(Source):
         header: Whether the interactions' text file begins with the names of its columns.
         columns: The names of its columns in their order, if it has no header.
         bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
+        decimal_comma: Whether ratings are written with a decimal comma, as in 4,5.
 
     Raises:
         ConfigError: If a key has an impossible value.
@@ -69,6 +70,7 @@ class TableSource(Source):
         header: bool = True,
         columns: Sequence[str] | None = None,
         bad_rows: str = "error",
+        decimal_comma: bool = False,
     ) -> None:
         self.path, self.name = Path(path).expanduser(), name
         self.interactions, self.items, self.users = interactions, items or Items(), users or Users()
@@ -76,11 +78,12 @@ class TableSource(Source):
         self.quote = mark_of(quote, "data.quote", "'\"'")
         self.escape = mark_of(escape, "data.escape", r"'\\'")
         self.columns, self.bad_rows = names_of(columns, "data.columns"), bad_rows
-        if not isinstance(header, bool):
-            raise ConfigError(f"data.header is {header!r}; expected true or false.")
+        for key, value in (("header", header), ("decimal_comma", decimal_comma)):
+            if not isinstance(value, bool):
+                raise ConfigError(f"data.{key} is {value!r}; expected true or false.")
         if header and self.columns:
             raise ConfigError("data.columns names the columns of a file without a header: set data.header=false.")
-        self.header = header
+        self.header, self.decimal_comma = header, decimal_comma
         BadRows(bad_rows, "data.bad_rows")
 
     def files(self) -> list[Path]:
@@ -101,6 +104,7 @@ class TableSource(Source):
             "escape": self.escape,
         }
         text |= {"columns": self.columns, "bad_rows": self.bad_rows}
+        text |= {"decimal_comma": True} if self.decimal_comma else {}
         return {"source": "table", "name": self.name, **columns, **text}
 
     def read(self) -> Dataset:
@@ -172,7 +176,7 @@ class TableSource(Source):
 
     def _read_interactions(self, table: RawTable, bad: BadRows) -> pl.DataFrame:
         keys = self.interactions
-        columns = keys.columns
+        columns = keys.columns(self.decimal_comma)
         if keys.part == schema.PART and schema.PART not in table.columns:
             del columns[schema.PART]
         frame = read_columns(table, columns, bad)

@@ -50,16 +50,15 @@ class Interactions:
             raise ConfigError("data.interactions.min_rating needs the ratings' column: data.interactions.rating.")
         check_number("data.interactions.min_rating", self.min_rating, optional=True)
 
-    @property
-    def columns(self) -> dict[str, Column]:
-        """The columns to read, by their names in the data set."""
+    def columns(self, decimal_comma: bool = False) -> dict[str, Column]:
+        """The columns to read, by their names in the data set; with `decimal_comma`, ratings are written as 4,5."""
         key = "data.interactions."
         found = {
             schema.USER_ID: identifier(self.user, f"{key}user"),
             schema.ITEM_ID: identifier(self.item, f"{key}item"),
         }
         if self.rating:
-            found[schema.VALUE] = rating(self.rating, f"{key}rating")
+            found[schema.VALUE] = rating(self.rating, f"{key}rating", "data.decimal_comma", decimal_comma)
         if self.timestamp:
             unit_key = f"{key}timestamp_unit"
             found[schema.TIMESTAMP] = timestamp(self.timestamp, self.timestamp_unit, f"{key}timestamp", unit_key)
