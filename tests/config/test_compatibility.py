@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 import recsys
 from recsys.config.compatibility import check
+from recsys.config.compose import build
 from recsys.config.folders import conf_dir
 from recsys.config.traits import traits_of
 from recsys.experiment.record_fields import label
@@ -120,3 +121,14 @@ def test_traits_that_a_yaml_states_replace_those_of_its_class():
     assert traits_of(OmegaConf.create({**node, "traits": {}})) == {}
     assert traits_of(OmegaConf.create({"_target_": None})) == {}
     assert traits_of(OmegaConf.create({"_target_": "somebody.Else"})) == {}
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "key"),
+    [("data", "table", "data.interactions.file"), ("encoder", "endpoint", "encoder.model")],
+)
+def test_a_component_that_lacks_a_key_names_it_with_its_group(group, option, key):
+    node = recsys.compose([f"{group}={option}"])[group]
+    for each in (node, OmegaConf.create(OmegaConf.to_container(node))):
+        with pytest.raises(ConfigError, match=rf"^{key} has no value: set {key}=…$"):
+            build(group, each)

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from recsys.config.compatibility import check_data
 from recsys.config.compose import compose, plain
 from recsys.config.overrides import override
 from recsys.config.value_checks import check_choices, check_flags, check_texts
@@ -66,6 +67,7 @@ def request(cfg: DictConfig) -> Request:
     Raises:
         ConfigError: If a key has an invalid value.
     """
+    check_data(cfg)
     check_number("minutes", cfg.minutes, above=0)
     check_flags(cfg, "dry_run")
     if cfg.cold_items is not None:
