@@ -14,6 +14,7 @@ from recsys.config.overrides import override
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_cache import load_dataset
 from recsys.data.description import describe
+from recsys.data.item_texts import have_texts, template_of
 from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.data.sources.frames import SUFFIX, as_frame, keep_frames, with_whole_ids
 from recsys.experiment.built_once import shared
@@ -151,7 +152,9 @@ class OwnData:
 
     def _warnings(self) -> list[str]:
         found = faulty_rows_warnings(self.dataset.dropped, self.dataset.interactions.height)
-        return [with_arguments(warning, _CONFIG_KEYS) for warning in found]
+        template = None if have_texts(self.dataset) else template_of(self.dataset.items)
+        missing = f"no item has a text, which text encoders need: set item_text, as in item_text={template!r}"
+        return [*(with_arguments(warning, _CONFIG_KEYS) for warning in found), *([missing] if template else [])]
 
 
 def make_dataset(

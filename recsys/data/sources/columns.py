@@ -182,8 +182,9 @@ def header_hint(table: RawTable) -> str:
             " in their order, as in data.columns=[user_id,item_id,…] (data.items.columns and data.users.columns for"
             " the other tables)."
         )
-    is_unsplit = len(columns) == 1 and isinstance(table, CsvTable)
-    return separator_hint(columns[0], table.separator_key) if is_unsplit else ""
+    if len(columns) > 1 or not isinstance(table, CsvTable):
+        return ""
+    return separator_hint(columns[0], table.separator_key)
 
 
 def _finite_with_comma(text: pl.Expr) -> pl.Expr:
