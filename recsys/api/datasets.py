@@ -14,7 +14,7 @@ from recsys.config.overrides import override
 from recsys.data.dataset import Dataset
 from recsys.data.dataset_cache import load_dataset
 from recsys.data.description import describe
-from recsys.data.sources import times
+from recsys.data.item_texts import have_texts, template_of
 from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.data.sources.frames import SUFFIX, as_frame, keep_frames, with_whole_ids
 from recsys.experiment.built_once import shared
@@ -37,7 +37,7 @@ class DataKeys(TypedDict, total=False):
         item: Column of the item's id (`data.interactions.item`, "item_id").
         rating: Column of the rating (`data.interactions.rating`).
         timestamp: Column of the time (`data.interactions.timestamp`).
-        timestamp_unit: "s", "ms", "us", "ns", "iso", a format such as "%d.%m.%Y", or "auto", which is the default here
+        timestamp_unit: "auto" (the default), "s", "ms", "us", "ns", "iso", or a format such as "%d.%m.%Y"
             (`data.interactions.timestamp_unit`). Columns of dates or times need none.
         min_rating: Interactions with a lower rating are not positives (`data.interactions.min_rating`).
         part: Column with train, val or test, for `split=given` (`data.interactions.part`).
@@ -48,6 +48,7 @@ class DataKeys(TypedDict, total=False):
         unknown_items: Interactions of items that `items` lacks: "error" or "drop" (`data.items.unknown`).
         user_id: Column of the id in `users` (`data.users.id`); the default is the name in `user` if `users` has it.
         bad_rows: Rows that cannot be read: "error", or "drop" and count them (`data.bad_rows`).
+        decimal_comma: Whether ratings are texts with a decimal comma, as in "4,5" (`data.decimal_comma`).
         min_user_interactions: Users with fewer are dropped (`split.user_k_core`).
         min_item_interactions: Items with fewer are dropped (`split.item_k_core`).
     """
@@ -66,6 +67,7 @@ class DataKeys(TypedDict, total=False):
     unknown_items: str
     user_id: str
     bad_rows: str
+    decimal_comma: bool
     min_user_interactions: int
     min_item_interactions: int
 
@@ -85,6 +87,7 @@ _CONFIG_KEYS = {
     "unknown_items": "data.items.unknown",
     "user_id": "data.users.id",
     "bad_rows": "data.bad_rows",
+    "decimal_comma": "data.decimal_comma",
     "min_user_interactions": "split.user_k_core",
     "min_item_interactions": "split.item_k_core",
 }
@@ -149,7 +152,9 @@ class OwnData:
 
     def _warnings(self) -> list[str]:
         found = faulty_rows_warnings(self.dataset.dropped, self.dataset.interactions.height)
-        return [with_arguments(warning, _CONFIG_KEYS) for warning in found]
+        template = None if have_texts(self.dataset) else template_of(self.dataset.items)
+        missing = f"no item has a text, which text encoders need: set item_text, as in item_text={template!r}"
+        return [*(with_arguments(warning, _CONFIG_KEYS) for warning in found), *([missing] if template else [])]
 
 
 def make_dataset(
@@ -196,13 +201,8 @@ def _checked(tables: Mapping[str, Any], name: str, keys: Mapping[str, Any], over
 
 
 def _with_defaults(frames: Mapping[str, pl.DataFrame], keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys, with the unit of times and the columns of ids that the tables suggest."""
+    """The keys, with the columns of ids that the tables suggest."""
     completed = dict(keys)
-    time = keys.get("timestamp")
-    if time is not None:
-        dtype = frames["interactions"].schema.get(time)
-        is_time = isinstance(dtype, pl.Date | pl.Datetime)  # which are read as seconds
-        completed["timestamp_unit"] = "s" if is_time else keys.get("timestamp_unit", times.AUTO)
     for role, (key, namesake) in _ID_OF_ROLE.items():
         same = keys.get(namesake)
         if role in frames and key not in keys and same in frames[role].columns:

@@ -9,9 +9,12 @@ from omegaconf import DictConfig
 
 from recsys.commands.next_steps import print_next_steps
 from recsys.config.compatibility import check_data
+from recsys.data.dataset import Dataset
 from recsys.data.description import describe, render
+from recsys.data.item_texts import have_texts
 from recsys.data.sources.faults import faulty_rows_warnings
 from recsys.experiment.inputs import load_split
+from recsys.experiment.missing_texts import advice, suggested
 from recsys.support.screen import Screen
 
 EXAMPLES = (
@@ -33,10 +36,19 @@ def run(cfg: DictConfig) -> None:
     for table in render(describe(split.dataset, split)):
         console.print(table)
     dataset = split.dataset
-    for warning in [*faulty_rows_warnings(dataset.dropped, dataset.interactions.height), *split.warnings]:
-        console.print(f"warning: {warning}", style="yellow")
+    missing = [] if have_texts(dataset) else [f"no item has a text, which text encoders need: {advice(cfg, dataset)}."]
+    for warning in [*faulty_rows_warnings(dataset.dropped, dataset.interactions.height), *split.warnings, *missing]:
+        console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
     console.print(f"{split.dataset.name}, split {split.name} ({split.fingerprint}), is ready in {cfg.paths.cache_dir}.")
+    print_next_steps(console, cfg, *_next_steps(cfg, dataset))
+
+
+def _next_steps(cfg: DictConfig, dataset: Dataset) -> list[list[str]]:
     own = [
         override for override in map(str, cfg.get("overrides") or []) if not override.startswith(("paths.", "trust="))
     ]
-    print_next_steps(console, cfg, ["train", *own, "encoder=none", "ranker=cf"], ["train", *own, "encoder=bert"])
+    with_ids = ["train", *own, "encoder=none", "ranker=cf"]
+    if have_texts(dataset):
+        return [with_ids, ["train", *own, "encoder=bert"]]
+    template = suggested(cfg, dataset)
+    return [["prepare_data", *own, template], with_ids] if template else [with_ids]

@@ -175,9 +175,13 @@ def build(group: str, node: DictConfig | None, *args: Any, drop: Sequence[str] =
     if node is None or is_none(node):
         return None
     kept = _without(OmegaConf.to_container(node, resolve=True), (*META_KEYS, *drop))
+    created = OmegaConf.create(kept)
+    missing = sorted(key for key in OmegaConf.missing_keys(created) if key not in extra)
+    if missing:
+        raise ConfigError(f"{group}.{missing[0]} has no value: set {group}.{missing[0]}=…")
     check_arguments(group, kept, types=group != "data")  # ids and names of data may look like numbers
     try:
-        made = _light(instantiate(OmegaConf.create(kept), **extra))
+        made = _light(instantiate(created, **extra))
     except InstantiationException as error:
         raise _config_error(group, _with_whole_key(group, error)) from error
     except (TypeError, ValueError) as error:

@@ -31,6 +31,22 @@ def traits_of(node: DictConfig | None) -> Mapping[str, Any]:
     return _traits_by_target(tuple(conf_dirs())).get(str(node["_target_"]), {})
 
 
+def reads_words(encoder: DictConfig | None) -> bool:
+    """Whether an encoder's vectors depend on the words of texts; of several encoders, whether those of any do.
+
+    Example:
+        >>> reads_words(OmegaConf.create({"_target_": "recsys.encoders.none.NoneEncoder"}))
+        False
+    """
+    if encoder is None or encoder.get("_target_") is None:
+        return False
+    parts = encoder.get("parts")
+    if isinstance(parts, DictConfig) and parts:
+        return any(reads_words(part) for part in parts.values() if isinstance(part, DictConfig))
+    traits = traits_of(encoder)
+    return bool(traits.get("text", True) and traits.get("words", True))
+
+
 @lru_cache(maxsize=8)
 def _traits_by_target(folders: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}

@@ -75,9 +75,12 @@ class TfidfEncoder(Encoder):
         try:
             rows = self.vectorizer.fit_transform(texts)
         except ValueError as error:  # scikit-learn raises it for an empty vocabulary
+            n_blank = sum(not text.strip() for text in texts)
+            advice = "lower encoder.min_df, omit encoder.stop_words, or use encoder=none"
+            if n_blank == len(texts):
+                advice = "all of them are empty: check the template of the items' texts, or use encoder=none"
             raise ConfigError(
-                f"encoder=tfidf finds no word in the texts of {len(texts)} train items ({error}); "
-                "lower encoder.min_df, omit encoder.stop_words, or use encoder=none."
+                f"encoder=tfidf finds no word in the texts of {len(texts)} train items ({error}); {advice}."
             ) from error
         self.components = None
         if self.n_components is not None and rows.shape[1] > 1:  # a single word needs no SVD

@@ -20,6 +20,7 @@ from recsys.data.sources.templates import fields as fields_of
 from recsys.data.splits.split import Split
 from recsys.data.written_texts import ABOUT_USERS, WrittenTexts, joint_hash, read_all
 from recsys.experiment.built_once import shared
+from recsys.experiment.missing_texts import check_item_texts
 from recsys.schema import ALL, ITEM_ID, REFIT, TRAIN_ONLY, WRITTEN, ConfigError
 from recsys.support.custom_code.hashes import code_of_names
 from recsys.tracking.run_id import targets
@@ -146,15 +147,18 @@ def is_refitted(cfg: DictConfig, split: Split) -> bool:
 
 
 def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
-    """The catalogue's texts, encoded by an encoder that was fitted on the train items only."""
+    """The catalogue's texts, encoded by an encoder that was fitted on the train items only.
+
+    Raises:
+        ConfigError: If the encoder reads texts, and no item has one.
+    """
     from recsys.encoders.vector_cache import encode_items
 
     def encode() -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
-        data = split.dataset
-        return TextFeatures(
-            *encode_items(encoder, data.texts, split.warm_items, cache_dir(cfg), data.items[ITEM_ID].to_list())
-        )
+        data, ids = split.dataset, split.dataset.items[ITEM_ID].to_list()
+        check_item_texts(cfg, data, encoder.inputs(ids, data.texts))
+        return TextFeatures(*encode_items(encoder, data.texts, split.warm_items, cache_dir(cfg), ids))
 
     return _features.get(_encoding_key(cfg, split), encode)
 

@@ -114,7 +114,8 @@ def test_ids_that_pandas_made_floats_are_whole_numbers_again():
 
 
 def test_a_bad_value_is_named_by_table_row_and_column():
-    table = pl.DataFrame({"user_id": ["x", "y", None], "item_id": ["a", "b", "c"], "stars": [1.0, float("nan"), 3.0]})
+    stars = [1.0, float("nan"), 3.0, 4.0]
+    table = pl.DataFrame({"user_id": ["x", "y", None, "z"], "item_id": ["a", "b", "c", "a"], "stars": stars})
     with pytest.raises(DataError) as raised:
         recsys.dataset(table, rating="stars")
     lines = str(raised.value).splitlines()

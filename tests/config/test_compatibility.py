@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 import recsys
 from recsys.config.compatibility import check
+from recsys.config.compose import build
 from recsys.config.folders import conf_dir
 from recsys.config.traits import traits_of
 from recsys.experiment.record_fields import label
@@ -134,3 +135,14 @@ def test_a_retriever_is_fitted_by_the_run_itself_and_fast(retriever, why):
     option, *settings = retriever
     with pytest.raises(ConfigError, match=rf"ranker\.retriever is \w+Ranker, which is {why}.*retriever=itemknn"):
         check(recsys.compose(["ranker=prompt", f"ranker@ranker.retriever={option}", *settings]))
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "key"),
+    [("data", "table", "data.interactions.file"), ("encoder", "endpoint", "encoder.model")],
+)
+def test_a_component_that_lacks_a_key_names_it_with_its_group(group, option, key):
+    node = recsys.compose([f"{group}={option}"])[group]
+    for each in (node, OmegaConf.create(OmegaConf.to_container(node))):
+        with pytest.raises(ConfigError, match=rf"^{key} has no value: set {key}=…$"):
+            build(group, each)

@@ -54,7 +54,8 @@ def test_an_error_lists_all_kinds_in_one_go(tmp_path):
     places = [line.split(": ")[0] for line in lines[:-1]]
     assert places == [*(f"log.csv:{n}" for n in (3, 4, 5, 6, 7, 8, 11)), *(f"items.csv:{n}" for n in (8, 9, 10))]
     kinds = ", ".join(f"{kind} {count}" for kind, count in KINDS.items())
-    assert lines[-1] == f"10 faulty rows in all: {kinds}; data.bad_rows=drop leaves them out and counts them."
+    share = "70% of the rows of log.csv are faulty: check it and the keys that describe it."
+    assert lines[-1] == f"10 faulty rows in all: {kinds}. {share}"
 
 
 def test_dropped_rows_are_counted_by_kind(tmp_path):
@@ -70,11 +71,26 @@ def test_an_error_lists_twenty_rows(tmp_path):
         source(tmp_path, [ROWS[0], *(f"{n},a,x,1" for n in range(50))]).read()
     *listed, last = str(caught.value).splitlines()
     assert len(listed) == 20
-    assert last.startswith("50 faulty rows in all (the first 20 are listed): rows with a bad number 50; ")
+    assert last.startswith("50 faulty rows in all (the first 20 are listed): rows with a bad number 50. ")
+
+
+@pytest.mark.parametrize(("n_good", "is_dropping_advised"), [(3, True), (2, True), (1, False), (0, False)])
+@pytest.mark.parametrize("kind", ["number", "item"])
+def test_dropping_is_not_advised_if_most_rows_are_faulty(n_good, is_dropping_advised, kind, tmp_path):
+    bad = {"number": "a,x", "item": "z,5"}[kind]
+    rows = [ROWS[0], *(f"{n},a,5,1" for n in range(n_good)), f"8,{bad},1", f"9,{bad},1"]
+    things = source(tmp_path, rows)
+    (tmp_path / "items.csv").write_text("item_id,title\na,A\n")
+    with pytest.raises(DataError) as caught:
+        things.read()
+    assert ("=drop" in str(caught.value)) is is_dropping_advised
+    if not is_dropping_advised:
+        share = f"{2 / (2 + n_good):.0%}"
+        assert f"{share} of the rows of {tmp_path}/log.csv are faulty: check it and the keys" in str(caught.value)
 
 
 def test_nothing_left_is_an_error_with_the_counts(tmp_path):
-    with pytest.raises(DataError, match=r"log\.csv: no row is left \(rows with a bad number 1\)"):
+    with pytest.raises(DataError, match=r"no row is left \(rows with a bad number 1\); data\.bad_rows=error lists"):
         source(tmp_path, [ROWS[0], "1,a,x,1"], bad_rows="drop").read()
     with pytest.raises(ConfigError, match=r"data\.bad_rows=keep is unknown; use error or drop"):
         source(tmp_path, bad_rows="keep")
@@ -237,7 +253,7 @@ def test_times_of_many_forms(unit, written, expected, tmp_path):
 
 def test_a_fraction_without_its_point_is_refused():
     with pytest.raises(ConfigError, match=r"timestamp_unit=%H%f: write a fraction of a second as %S\.%f"):
-        _ = Interactions("log.csv", timestamp="time", timestamp_unit="%H%f").columns
+        _ = Interactions("log.csv", timestamp="time", timestamp_unit="%H%f").columns()
 
 
 @pytest.mark.parametrize("written", ["2020-13-01", "20200913", "2020-09-13T25:00", "noon"])

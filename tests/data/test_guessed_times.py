@@ -20,6 +20,8 @@ SECONDS = [str(1_600_000_000 + n) for n in range(10)]
         (["2020-09-13", "1600000000"], "iso"),
         ([*DATES, *SECONDS[:9], "noon", "noon"], "iso"),
         (["7", "8", "2020-09-13"], None),
+        ([*SECONDS, "1600000000000"], "s"),
+        ([*SECONDS[:4], *["0"] * 5], None),
     ],
 )
 def test_the_majority_decides(texts, unit):

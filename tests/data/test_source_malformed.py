@@ -44,7 +44,8 @@ def test_a_malformed_row_is_named(tmp_path, row, said):
 
 
 def test_milliseconds_taken_for_seconds(tmp_path):
-    said = refusal(tmp_path, HEADER + "1,a,5,1600000000000\n")
+    log = Interactions("log.csv", timestamp="time", timestamp_unit="s")
+    said = refusal(tmp_path, HEADER + "1,a,5,1600000000000\n", log)
     assert said.startswith(
         "log.csv:2: column 'time': found '1600000000000', expected a time between 1970 and 2100 in s"
     )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from recsys import schema
-from recsys.data.sources import times, written_times
-from recsys.data.sources.csv_table import is_value, separator_hint
+from recsys.data.sources import times
+from recsys.data.sources.csv_table import CsvTable, is_value, separator_hint
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.schema import DataError
 from recsys.support.near_names import nearest
 
 _YEAR_1971 = 31_536_000
-_SAMPLE = 1000  # rows from which the unit of times is detected
+_WITH_COMMA = re.compile(r"[-+]?\d*,\d+")
 WITHOUT_ID, BAD_TIME = "rows without an id", "rows with a bad time"
 
 
@@ -30,6 +31,7 @@ class Column:
         key: The configuration's key that names the column, if there is one.
         kind: Name of rows with an invalid value, in the plural, for the statistics.
         unit_key: The configuration's key of a time's unit, if the unit is detected from the values.
+        comma_key: The configuration's key for numbers with a decimal comma; empty if there is none.
     """
 
     raw: str
@@ -38,11 +40,19 @@ class Column:
     key: str = ""
     kind: str = "rows with a bad value"
     unit_key: str | None = None
+    comma_key: str = ""
 
     @property
     def is_id(self) -> bool:
         """Whether it holds ids."""
         return self.kind == WITHOUT_ID
+
+    def refusal(self, value: str | None) -> str:
+        """The message about an invalid value."""
+        found = "nothing" if value is None or value == "" else repr(value)
+        has_comma = bool(self.comma_key and value and _WITH_COMMA.fullmatch(value.strip()))
+        advice = f"; if commas are decimal commas, set {self.comma_key}=true" if has_comma else ""
+        return f"column '{self.raw}': found {found}, expected {self.expected}{advice}"
 
 
 def identifier(raw: str, key: str = "") -> Column:
@@ -50,9 +60,20 @@ def identifier(raw: str, key: str = "") -> Column:
     return Column(raw, lambda text: pl.when(text != "").then(text), "an id", key, WITHOUT_ID)
 
 
-def rating(raw: str, key: str = "") -> Column:
-    """A rating: a finite number, as float32."""
-    return Column(raw, _finite, "a finite number", key, "rows with a bad number")
+def rating(raw: str, key: str = "", comma_key: str = "", decimal_comma: bool = False) -> Column:
+    """A rating: a finite number, as float32.
+
+    Args:
+        raw: The column's name.
+        key: The configuration's key of the column.
+        comma_key: The configuration's key of `decimal_comma`; empty if there is none.
+        decimal_comma: Whether decimals follow a comma, as in 4,5; a point, which may separate thousands, is invalid.
+    """
+    kind = "rows with a bad number"
+    if decimal_comma:
+        expected = f"a finite number with a decimal comma ({comma_key}=true)"
+        return Column(raw, _finite_with_comma, expected, key, kind)
+    return Column(raw, _finite, "a finite number", key, kind, comma_key=comma_key)
 
 
 def part(raw: str, key: str = "") -> Column:
@@ -124,39 +145,6 @@ def check_unit(found: pl.Series, unit: str, label: str, unit_key: str) -> None:
         raise DataError(f"{label}: as {unit} since 1970 no timestamp is later than 1970; is {unit_key}=s meant?")
 
 
-def with_unit(table: RawTable, column: Column) -> Column:
-    """The column with the unit of its times, which is detected from the values for `auto`.
-
-    Raises:
-        DataError: If no unit fits, or several formats do.
-    """
-    if column.unit_key is None:
-        return column
-    filled = table.frame.select(column.raw).filter(pl.col(column.raw) != "")
-    first = table.collect(filled.head(_SAMPLE))[column.raw]
-    unit = times.guess(first) or _written(table, column, table.collect(filled.unique())[column.raw])
-    if unit is None:
-        value = f"{first[0]!r}" if len(first) else "nothing"
-        named = f"set {column.unit_key or 'the unit'}: {times.KNOWN}, as in %d.%m.%Y"
-        raise DataError(f"{table.label}: column '{column.raw}': no unit of times fits {value}; {named}.")
-    return timestamp(column.raw, unit, column.key, column.unit_key)
-
-
-def _written(table: RawTable, column: Column, values: pl.Series) -> str | None:
-    """The format of times such as 31.12.2020; None if no known format fits.
-
-    Raises:
-        DataError: If several fit.
-    """
-    found = written_times.fitting(values)
-    if len(found) > 1:
-        raise DataError(
-            f"{table.label}: column '{column.raw}': several formats fit times such as {values.sort()[0]!r}; set "
-            f"{' or '.join(f'{column.unit_key}={form!r}' for form in found)}."
-        )
-    return found[0] if found else None
-
-
 def refuse_lists(table: RawTable, columns: Mapping[str, Column]) -> None:
     """Check that no column holds lists.
 
@@ -194,7 +182,14 @@ def header_hint(table: RawTable) -> str:
             " in their order, as in data.columns=[user_id,item_id,…] (data.items.columns and data.users.columns for"
             " the other tables)."
         )
-    return separator_hint(columns[0]) if len(columns) == 1 else ""
+    if len(columns) > 1 or not isinstance(table, CsvTable):
+        return ""
+    return separator_hint(columns[0], table.separator_key)
+
+
+def _finite_with_comma(text: pl.Expr) -> pl.Expr:
+    is_pointed = text.str.contains(".", literal=True)
+    return pl.when(~is_pointed).then(_finite(text.str.replace(",", ".", literal=True)))
 
 
 def _finite(text: pl.Expr) -> pl.Expr:

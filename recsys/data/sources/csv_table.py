@@ -20,8 +20,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 _ALIASES = {r"\t": "\t", r"\\t": "\t", "tab": "\t", "TAB": "\t"}
 
-_SEPARATORS = {"\t": ("tabs", "data.separator=tab"), ";": ("semicolons", "\"data.separator=';'\"")}
-_SEPARATORS |= {"|": ("bars", "\"data.separator='|'\""), ",": ("commas", "\"data.separator=','\"")}
+_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
 
 
 class CsvTable(RawTable):
@@ -37,6 +36,7 @@ class CsvTable(RawTable):
         escape: The mark before a quote within a quoted field; None if such quotes are doubled. If it is the quote
             itself, quoted fields may contain line breaks, even if their lines look like rows.
         is_fixed: Whether the layout is a published one that no key changes, for messages.
+        separator_key: The configuration's key of the separator, for messages.
 
     Raises:
         DataError: If a quote is ambiguous, or no row has as many fields as `names`; the message names the line.
@@ -52,8 +52,9 @@ class CsvTable(RawTable):
         names: Sequence[str] | None = None,
         escape: str | None = None,
         is_fixed: bool = False,
+        separator_key: str = "data.separator",
     ) -> None:
-        self.is_fixed = is_fixed
+        self.is_fixed, self.separator_key = is_fixed, separator_key
         self.path = plain_text(file, scratch, encoding, separator, quote, "" if escape in (None, quote) else escape)
         self.separator = separator if len(separator.encode()) == 1 else UNIT_SEPARATOR
         self.encoding, self.header = encoding, names is None
@@ -110,7 +111,7 @@ class CsvTable(RawTable):
         if self.is_fixed:
             return f"found {found} fields, expected {self.records.n_fields}, as in the published file"
         expected = f"{self.records.n_fields} as in {f'line {line}' if self.header else 'data.columns'}"
-        return f"found {found} fields, expected {expected}; check data.separator, and quote fields that hold it"
+        return f"found {found} fields, expected {expected}; check {self.separator_key}, and quote fields that hold it"
 
     def ragged_rows(self, is_long: bool) -> NDArray[np.int64]:
         """The rows of `ragged` with too many fields, or those with too few."""
@@ -161,21 +162,24 @@ class CsvTable(RawTable):
     def _hint_of_first_line(self) -> str:
         with self.path.open("rb") as file:
             line = file.readline().decode(errors="replace")
-        return "" if self.separator in line else separator_hint(line)
+        return "" if self.separator in line else separator_hint(line, self.separator_key)
 
     def _diagnose(self, error: Exception) -> DataError:
         return wrong_byte(self.file, self.encoding) or super()._diagnose(error)
 
 
-def separator_hint(header: str) -> str:
+def separator_hint(header: str, key: str = "data.separator") -> str:
     """The end of a message about a header without the expected separator; empty if it has no other one either.
 
     Example:
-        >>> separator_hint("user\\titem")
-        ' The header has tabs: set data.separator=tab.'
+        >>> separator_hint("user\\titem", "data.items.separator")
+        ' The header has tabs: set data.items.separator=tab.'
     """
-    found = next(((name, key) for mark, (name, key) in _SEPARATORS.items() if mark in header), None)
-    return f" The header has {found[0]}: set {found[1]}." if found else ""
+    found = next(((mark, name) for mark, name in _SEPARATORS.items() if mark in header), None)
+    if found is None:
+        return ""
+    setting = f"{key}=tab" if found[0] == "\t" else f"\"{key}='{found[0]}'\""
+    return f" The header has {found[1]}: set {setting}."
 
 
 def looks_like_data(names: Sequence[str]) -> bool:

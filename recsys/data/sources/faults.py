@@ -14,6 +14,7 @@ LISTED = 20  # faults that an error lists
 _SHARE = 0.01  # of faulty rows, from which on there is a warning
 
 Finder = Callable[[int], Sequence[tuple[int, str]]]
+Places = Callable[[Sequence[int]], list[str]]  # `file:line` of a table's rows; the same for all faults of a table
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class _Group:
     kind: str
     count: int
     find: Finder
-    places: Callable[[Sequence[int]], list[str]]
+    places: Places
 
 
 class BadRows:
@@ -46,6 +47,7 @@ class BadRows:
             raise ConfigError(f"{key}={choice} is unknown; use {ERROR} or {DROP}.")
         self.choice, self.key = choice, key
         self._groups: list[_Group] = []
+        self._tables: dict[Places, tuple[str, int]] = {}  # name and number of rows of each table
 
     @property
     def drops(self) -> bool:
@@ -55,7 +57,11 @@ class BadRows:
     def __bool__(self) -> bool:
         return bool(self._groups)
 
-    def add(self, kind: str, count: int, find: Finder, places: Callable[[Sequence[int]], list[str]]) -> None:
+    def reads(self, label: str, n_rows: int, places: Places) -> None:
+        """Note the name and the number of rows of a table, so that an error has the share of its faulty rows."""
+        self._tables[places] = label, n_rows
+
+    def add(self, kind: str, count: int, find: Finder, places: Places) -> None:
         """Add the rows of one table with one kind of fault; a row must not be added twice.
 
         Args:
@@ -93,12 +99,20 @@ class BadRows:
             lines += [f"{place}: {wrong}." for place, (_, wrong) in zip(places, found, strict=True)]
         counts = self._counts()
         total = sum(counts.values())
-        advice = f"; {self.key}={DROP} leaves them out and counts them" if self.key else ""
         if total == 1:
             return lines[0]
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
         listed = f" (the first {len(lines)} are listed)" if total > len(lines) else ""
-        return "\n".join([*lines, f"{total:,} faulty rows in all{listed}: {kinds}{advice}."])
+        return "\n".join([*lines, f"{total:,} faulty rows in all{listed}: {kinds}{self._advice()}."])
+
+    def _advice(self) -> str:
+        """To drop the faulty rows, unless they are most rows of a table, whose keys are then likely to be wrong."""
+        for places, (label, n_rows) in self._tables.items():
+            n_faulty = sum(group.count for group in self._groups if group.places == places)
+            if 2 * n_faulty > n_rows:
+                share = f"{n_faulty / n_rows:.0%} of the rows of {label} are faulty"
+                return f". {share}: check it and the keys that describe it"
+        return f"; {self.key}={DROP} leaves them out and counts them" if self.key else ""
 
 
 def faulty_rows_warnings(dropped: Mapping[str, int], n_kept: int) -> list[str]:

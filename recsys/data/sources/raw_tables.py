@@ -28,12 +28,14 @@ class RawTable(ABC):
         blank: (B,) numbers of the rows that are blank lines.
         ragged: (R,) numbers of the rows with too many or too few fields.
         first_row_is_data: Whether the assumed header looks like data.
+        times: The columns that the file stores as dates or times; they are read as seconds since 1970.
     """
 
     n_rows: int | None = None
     blank: NDArray[np.int64] = _NO_ROWS
     ragged: NDArray[np.int64] = _NO_ROWS
     first_row_is_data: bool = False
+    times: frozenset[str] = frozenset()
 
     def __init__(self, file: RawFile, frame: pl.LazyFrame) -> None:
         self.file = file
@@ -108,6 +110,7 @@ class ParquetTable(RawTable):
         self.left_out = {name: dtype for name, dtype in types.items() if not _has_text(dtype)}
         kept = {name: dtype for name, dtype in types.items() if name not in self.left_out}
         super().__init__(file, frame.select(_as_strings(name, dtype) for name, dtype in kept.items()))
+        self.times = frozenset(name for name, dtype in kept.items() if isinstance(dtype, pl.Date | pl.Datetime))
 
     def places(self, rows: Sequence[int]) -> list[str]:
         """`file, row n` (parquet has no lines), counted from 1."""

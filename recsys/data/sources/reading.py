@@ -16,10 +16,10 @@ from recsys.data.sources.columns import (
     refuse_first_row,
     refuse_lists,
     require,
-    with_unit,
 )
-from recsys.data.sources.faults import BadRows
+from recsys.data.sources.faults import ERROR, BadRows
 from recsys.data.sources.raw_tables import ROW, RawTable
+from recsys.data.sources.time_units import with_unit
 from recsys.schema import DataError
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def read_columns(table: RawTable, columns: Mapping[str, Column], bad: BadRows | 
     parsed = [column.parse(pl.col(column.raw)).alias(name) for name, column in columns.items()]
     frame = table.collect(table.frame.select(parsed))
     check_height(table, frame.height)
+    faults.reads(table.label, frame.height - len(table.blank), table.places)
     if len(table.ragged):
         frame = frame.filter(_kept(frame, table.ragged))
         add_ragged(table, faults)
@@ -88,6 +89,7 @@ def read_side_table(
     refuse_first_row(table, {new_id: column})
     frame = table.collect(table.frame)
     check_height(table, frame.height)
+    faults.reads(table.label, frame.height - len(table.blank), table.places)
     ids = frame[raw_id]
     is_good = ~_mask(len(ids), table.blank)
     if len(table.ragged):
@@ -112,13 +114,14 @@ def read_side_table(
     return frame.select(pl.col(raw_id).alias(new_id), pl.exclude(raw_id, new_id))
 
 
-def refuse_nothing_left(table: RawTable, n: int, dropped: Mapping[str, int]) -> None:
+def refuse_nothing_left(table: RawTable, n: int, dropped: Mapping[str, int], advice: str = "") -> None:
     """Check that a table has rows left.
 
     Args:
         table: The table that was read.
         n: The number of rows that are left.
         dropped: The number of dropped rows, by kind.
+        advice: The end of the message, if rows were dropped.
 
     Raises:
         DataError: If none is left; the message has the counts.
@@ -126,7 +129,8 @@ def refuse_nothing_left(table: RawTable, n: int, dropped: Mapping[str, int]) -> 
     if n:
         return
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in dropped.items())
-    raise DataError(f"{table.label}: no row is left ({kinds})." if kinds else f"{table.label}: there are no rows.")
+    found = f"no row is left ({kinds}){advice}" if kinds else "there are no rows"
+    raise DataError(f"{table.label}: {found}.")
 
 
 def check_height(table: RawTable, found: int) -> None:
@@ -153,7 +157,7 @@ def add_ragged(table: RawTable, faults: BadRows) -> None:
 
 def _check_rows(table: RawTable, n: int, faults: BadRows) -> None:
     if not n:
-        refuse_nothing_left(table, n, faults.finish())
+        refuse_nothing_left(table, n, faults.finish(), f"; {faults.key}={ERROR} lists them" if faults.key else "")
 
 
 def _mask(n: int, rows: NDArray[np.int64]) -> pl.Series:
@@ -184,7 +188,7 @@ def _add_values(table: RawTable, column: Column, rows: NDArray[np.int64], faults
     def find(n: int) -> list[tuple[int, str]]:
         wanted = pl.Series(rows[:n], dtype=pl.UInt32).implode()
         frame = table.frame.with_row_index(ROW).filter(pl.col(ROW).is_in(wanted)).select(ROW, column.raw)
-        return [(row, _refused(column, value)) for row, value in table.collect(frame).rows()]
+        return [(row, column.refusal(value)) for row, value in table.collect(frame).rows()]
 
     faults.add(kind, len(rows), find, table.places)
 
@@ -215,11 +219,6 @@ def _add_refused(table: RawTable, columns: Mapping[str, Column], faults: BadRows
     for place, column in enumerate(columns.values()):
         rows = wrong.filter(pl.col("wrong") == place)[ROW].to_numpy().astype(np.int64)
         _add_values(table, column, rows, faults, column.kind)
-
-
-def _refused(column: Column, value: str | None) -> str:
-    found = "nothing" if value is None or value == "" else repr(value)
-    return f"column '{column.raw}': found {found}, expected {column.expected}"
 
 
 def _warn_of_missing(table: RawTable, column: str, ids: pl.Series) -> None:

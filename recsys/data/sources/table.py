@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +15,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.filters import rated_at_least, reindexed
 from recsys.data.sources.atomic import ATOMIC, AtomicTable
 from recsys.data.sources.base import Source
-from recsys.data.sources.columns import Column, check_unit, identifier, part, rating, require, timestamp
+from recsys.data.sources.columns import check_unit, require
 from recsys.data.sources.csv_table import CsvTable, mark_of, separator_of
 from recsys.data.sources.faults import BadRows
 from recsys.data.sources.frames import SUFFIX as FRAME
@@ -25,112 +25,13 @@ from recsys.data.sources.json_lines import JsonLinesTable
 from recsys.data.sources.raw import RawFile, existing
 from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.data.sources.reading import read_columns, read_side_table, refuse_nothing_left
-from recsys.data.sources.table_keys import check_texts, names_of
+from recsys.data.sources.table_keys import Interactions, Items, Users, names_of
 from recsys.data.sources.templates import render, require_fields
 from recsys.data.sources.unknown_ids import UnknownItems, refuse_unknown
 from recsys.schema import ConfigError
-from recsys.support.number_checks import check_number
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"} | dict.fromkeys(ATOMIC, "\t")
 BELOW = "interactions below min_rating"
-
-
-@dataclass(frozen=True)
-class Interactions:
-    """The table of interactions.
-
-    Attributes:
-        file: Its file, in `data.path`.
-        user: Column of the user's id.
-        item: Column of the item's id.
-        rating: Column of the rating; null if there is none.
-        timestamp: Column of the time; null if there is none.
-        timestamp_unit: s, ms, us or ns since 1970; iso; a format such as %Y-%m-%d; or auto, by the values.
-        min_rating: Interactions with a lower rating are not positives, as with `split.min_rating`, and are counted.
-            Repeated pairs are merged before. Null keeps all.
-        nested: In jsonl, column that is a list of objects, each an interaction; the other columns apply to all of them.
-        part: Column that assigns interactions to train, val or test, for split=given; null ignores it. The default
-            column may be missing.
-    """
-
-    file: str
-    user: str = "user_id"
-    item: str = "item_id"
-    rating: str | None = None
-    timestamp: str | None = None
-    timestamp_unit: str = "s"
-    min_rating: float | None = None
-    part: str | None = schema.PART
-    nested: str | None = None
-
-    def __post_init__(self) -> None:
-        check_texts(self, "data.interactions", "file", "user", "item", "timestamp_unit")
-        if self.min_rating is not None and self.rating is None:
-            raise ConfigError("data.interactions.min_rating needs the ratings' column: data.interactions.rating.")
-        check_number("data.interactions.min_rating", self.min_rating, optional=True)
-
-    @property
-    def columns(self) -> dict[str, Column]:
-        """The columns to read, by their names in the data set."""
-        key = "data.interactions."
-        found = {
-            schema.USER_ID: identifier(self.user, f"{key}user"),
-            schema.ITEM_ID: identifier(self.item, f"{key}item"),
-        }
-        if self.rating:
-            found[schema.VALUE] = rating(self.rating, f"{key}rating")
-        if self.timestamp:
-            unit_key = f"{key}timestamp_unit"
-            found[schema.TIMESTAMP] = timestamp(self.timestamp, self.timestamp_unit, f"{key}timestamp", unit_key)
-        if self.part:
-            found[schema.PART] = part(self.part, f"{key}part")
-        return found
-
-
-@dataclass(frozen=True)
-class Items:
-    """The table of items.
-
-    Attributes:
-        file: Its file, in `data.path`; null if there is none (items then have no text).
-        id: Column of the item's id.
-        template: The template of an item's text, over the table's columns: "{title}. {genres}"; null gives no text.
-        categories: Column of the item's categories; null if there is none.
-        categories_separator: Separator of categories if the column is not a list.
-        unknown: Treatment of interactions of items that the table lacks: `error`, or `drop` and count them.
-        columns: Names of the columns of a file without a header; null if it has one.
-    """
-
-    file: str | None = None
-    id: str = "item_id"
-    template: str | None = None
-    categories: str | None = None
-    categories_separator: str = "|"
-    unknown: str = "error"
-    columns: Sequence[str] | None = None
-
-    def __post_init__(self) -> None:
-        check_texts(self, "data.items", "id", "categories_separator")
-        object.__setattr__(self, "columns", names_of(self.columns, "data.items.columns"))
-
-
-@dataclass(frozen=True)
-class Users:
-    """The table of users.
-
-    Attributes:
-        file: Its file, in `data.path`; null if there is none.
-        id: Column of the user's id.
-        columns: Names of the columns of a file without a header; null if it has one.
-    """
-
-    file: str | None = None
-    id: str = "user_id"
-    columns: Sequence[str] | None = None
-
-    def __post_init__(self) -> None:
-        check_texts(self, "data.users", "id")
-        object.__setattr__(self, "columns", names_of(self.columns, "data.users.columns"))
 
 
 class TableSource(Source):
@@ -142,13 +43,14 @@ class TableSource(Source):
         items: The table of items.
         users: The table of users.
         name: The data set's name, for reports.
-        separator: The separator of columns in text files; null: a comma for csv, a tab for others.
+        separator: The separator of columns in text files without their own; null: a comma for csv, a tab for others.
         encoding: The encoding of text files and jsonl.
         quote: The mark around fields that contain a separator, in text files; null if quotes have no special meaning.
         escape: The mark before a quote within a quoted field, in text files; null if such quotes are doubled.
         header: Whether the interactions' text file begins with the names of its columns.
         columns: The names of its columns in their order, if it has no header.
         bad_rows: Treatment of rows that cannot be read: `error`, or `drop` and count them by kind.
+        decimal_comma: Whether ratings are written with a decimal comma, as in 4,5.
 
     Raises:
         ConfigError: If a key has an impossible value.
@@ -168,6 +70,7 @@ class TableSource(Source):
         header: bool = True,
         columns: Sequence[str] | None = None,
         bad_rows: str = "error",
+        decimal_comma: bool = False,
     ) -> None:
         self.path, self.name = Path(path).expanduser(), name
         self.interactions, self.items, self.users = interactions, items or Items(), users or Users()
@@ -175,11 +78,12 @@ class TableSource(Source):
         self.quote = mark_of(quote, "data.quote", "'\"'")
         self.escape = mark_of(escape, "data.escape", r"'\\'")
         self.columns, self.bad_rows = names_of(columns, "data.columns"), bad_rows
-        if not isinstance(header, bool):
-            raise ConfigError(f"data.header is {header!r}; expected true or false.")
+        for key, value in (("header", header), ("decimal_comma", decimal_comma)):
+            if not isinstance(value, bool):
+                raise ConfigError(f"data.{key} is {value!r}; expected true or false.")
         if header and self.columns:
             raise ConfigError("data.columns names the columns of a file without a header: set data.header=false.")
-        self.header = header
+        self.header, self.decimal_comma = header, decimal_comma
         BadRows(bad_rows, "data.bad_rows")
 
     def files(self) -> list[Path]:
@@ -192,8 +96,7 @@ class TableSource(Source):
     def identity(self) -> dict[str, Any]:
         """All keys except the paths, and the format of each file."""
         formats = {role: RawFile(Path(name)).suffix for role, name in self._file_names().items()}
-        tables = {"interactions": asdict(self.interactions), "items": asdict(self.items), "users": asdict(self.users)}
-        columns = {role: table | {"file": formats.get(role)} for role, table in tables.items()}
+        columns = {role: _content(table) | {"file": formats.get(role)} for role, table in self._roles().items()}
         text: dict[str, Any] = {
             "separator": self.separator,
             "encoding": self.encoding,
@@ -201,6 +104,7 @@ class TableSource(Source):
             "escape": self.escape,
         }
         text |= {"columns": self.columns, "bad_rows": self.bad_rows}
+        text |= {"decimal_comma": True} if self.decimal_comma else {}
         return {"source": "table", "name": self.name, **columns, **text}
 
     def read(self) -> Dataset:
@@ -245,8 +149,10 @@ class TableSource(Source):
         return replace(kept, dropped=dataset.dropped | dropped)
 
     def _file_names(self) -> dict[str, str]:
-        tables = {"interactions": self.interactions.file, "items": self.items.file, "users": self.users.file}
-        return {role: name for role, name in tables.items() if name is not None}
+        return {role: table.file for role, table in self._roles().items() if table.file is not None}
+
+    def _roles(self) -> dict[str, Interactions | Items | Users]:
+        return {"interactions": self.interactions, "items": self.items, "users": self.users}
 
     def _table(self, role: str, file: RawFile, scratch: Path) -> RawTable:
         names = {"interactions": self.columns, "items": self.items.columns, "users": self.users.columns}[role]
@@ -255,12 +161,14 @@ class TableSource(Source):
         if file.suffix in (".jsonl", ".json", ".ndjson"):
             nested = self.interactions.nested if role == "interactions" else None
             return JsonLinesTable(file, scratch, self.encoding, nested)
-        separator = self.separator or SEPARATORS.get(file.suffix)
+        own = self._roles()[role].separator
+        separator = own or self.separator or SEPARATORS.get(file.suffix)
         if separator is None:
             raise ConfigError(f"data.separator: give the separator between the columns of {file.label}.")
         if file.suffix in ATOMIC:
             return AtomicTable(file, scratch, separator, self.encoding)
-        table = CsvTable(file, scratch, separator, self.encoding, self.quote, names, self.escape)
+        key = "data.separator" if own is None and self.separator is None else f"data.{role}.separator"
+        table = CsvTable(file, scratch, separator, self.encoding, self.quote, names, self.escape, separator_key=key)
         if role == "interactions" and not self.header and not names:
             first = ", ".join(map(repr, table.columns))
             raise ConfigError(f"data.header=false needs data.columns=[…]; the first row of {file.label} has {first}.")
@@ -268,14 +176,19 @@ class TableSource(Source):
 
     def _read_interactions(self, table: RawTable, bad: BadRows) -> pl.DataFrame:
         keys = self.interactions
-        columns = keys.columns
+        columns = keys.columns(self.decimal_comma)
         if keys.part == schema.PART and schema.PART not in table.columns:
             del columns[schema.PART]
         frame = read_columns(table, columns, bad)
-        if keys.timestamp and frame.height:
+        if keys.timestamp and frame.height and keys.timestamp not in table.times:
             times = frame[schema.TIMESTAMP]
             check_unit(times, keys.timestamp_unit, table.label, "data.interactions.timestamp_unit")
         return frame
+
+
+def _content(keys: Interactions | Items | Users) -> dict[str, Any]:
+    """A table's keys that its content depends on."""
+    return {name: value for name, value in asdict(keys).items() if name != "separator" or value is not None}
 
 
 def _read_items(table: RawTable, keys: Items, bad: BadRows) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from recsys.schema import ConfigError
 
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 AUTO, ISO = "auto", "iso"
-KNOWN = f"{AUTO}, {ISO}, {', '.join(UNITS)} or a % format"
+KNOWN = f"{ISO}, {', '.join(UNITS)} or a % format"
 _YEAR_1971, _YEAR_2100 = 31_536_000, 4_102_444_800
 _ISO_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 _ZONE = r"(?:Z|z| ?UTC|(?P<zone> ?[+-]\d{2}:?\d{2}|[+-]\d{2}))$"
@@ -32,24 +32,31 @@ def parser(unit: str, key: str = "") -> Callable[[pl.Expr], pl.Expr]:
     if unit == ISO:
         return _iso
     if unit not in UNITS:
-        raise ConfigError(f"{key or 'timestamp unit'}={unit} is unknown; use {KNOWN}.")
+        raise ConfigError(f"{key or 'timestamp unit'}={unit} is unknown; use {AUTO}, {KNOWN}.")
     return partial(_counted, unit=unit)
 
 
-def expected(unit: str, key: str = "") -> str:
-    """The expected form of a time of a unit, for messages."""
+def expected(unit: str, key: str = "", is_detected: bool = False) -> str:
+    """The expected form of a time of a unit, for messages.
+
+    Args:
+        unit: The unit.
+        key: The configuration's key of the unit; empty if there is none.
+        is_detected: Whether the unit was detected from the values.
+    """
+    others = f", as most values of the column; if they have another form, set {key}" if is_detected else ""
     if "%" in unit:
-        return f"a time written as {unit}" + (f" ({key})" if key else "")
+        return f"a time written as {unit}" + (others or (f" ({key})" if key else ""))
     if unit == ISO:
-        return "a time between 1970 and 2100 such as 2020-09-13 or 2020-09-13T12:26:40.5+02:00"
+        return f"a time between 1970 and 2100 such as 2020-09-13 or 2020-09-13T12:26:40.5+02:00{others}"
     advice = f"; if it has another form, set {key}=auto, or to its form" if key else ""
-    return f"a time between 1970 and 2100 in {unit} since 1970{advice}"
+    return f"a time between 1970 and 2100 in {unit} since 1970{others or advice}"
 
 
 def guess(texts: pl.Series) -> str | None:
-    """The unit of times, by the format of most values; for numbers by the largest one, between 1971 and 2100.
+    """The unit of times, by the format of most values; a number has the unit that puts it between 1971 and 2100.
 
-    None if no unit fits.
+    None if no unit fits at least half of the numbers.
 
     Example:
         >>> guess(pl.Series(["1600000000123"])), guess(pl.Series(["2020-09-13"])), guess(pl.Series(["noon"]))
@@ -58,14 +65,31 @@ def guess(texts: pl.Series) -> str | None:
         'iso'
     """
     n_written = texts.to_frame("time").select(_iso(pl.col("time")).is_not_null().sum()).item()
-    numbers = texts.str.strip_chars().cast(pl.Float64, strict=False).drop_nulls()
+    numbers = as_numbers(texts)
     if n_written >= max(1, len(numbers)):
         return ISO
-    largest = numbers.max() if len(numbers) else None
-    if not isinstance(largest, float):
-        return None
-    fits = [unit for unit, n in UNITS.items() if _YEAR_1971 * n <= largest < _YEAR_2100 * n]
-    return fits[0] if fits else None
+    counts = {
+        unit: int(numbers.is_between(_YEAR_1971 * n, _YEAR_2100 * n, closed="left").sum()) for unit, n in UNITS.items()
+    }
+    best = max(counts, key=lambda unit: counts[unit])
+    return best if 2 * counts[best] >= max(1, len(numbers)) else None
+
+
+def are_small_numbers(texts: pl.Series) -> bool:
+    """Whether at least half of the values are numbers that are times as seconds since 1970, such as counted steps.
+
+    Example:
+        >>> are_small_numbers(pl.Series(["1", "2", "noon"])), are_small_numbers(pl.Series(["-1", "noon"]))
+        (True, False)
+    """
+    n = int(as_numbers(texts).is_between(0, _YEAR_2100, closed="left").sum())
+    return 2 * n >= max(1, len(texts))
+
+
+def as_numbers(texts: pl.Series) -> pl.Series:
+    """The values that are finite numbers, as floats."""
+    numbers = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    return numbers.filter(numbers.is_finite())
 
 
 def _counted(text: pl.Expr, unit: str) -> pl.Expr:

@@ -20,6 +20,7 @@ def refuse_unknown(
     expected: str,
     bad: BadRows | None = None,
     kind: str = "interactions with unknown items",
+    advice: str = "",
 ) -> pl.Series:
     """Check that all `ids`, read from `column`, are among the `known`; returns whether each is.
 
@@ -31,6 +32,7 @@ def refuse_unknown(
         expected: A description of known ids, for the message.
         bad: Collects the rows with unknown ids; None raises an error for them.
         kind: The name of such rows, in the plural, for the statistics.
+        advice: The end of the message; it is left out if more than half of the ids are unknown.
 
     Raises:
         DataError: If an id is unknown and `bad` is None; the message lists the first lines with unknown ids.
@@ -40,6 +42,8 @@ def refuse_unknown(
     if not len(unknown):
         return pl.repeat(True, len(ids), dtype=pl.Boolean, eager=True)
     is_unknown = ids.is_in(unknown.implode())
+    n_unknown = int(is_unknown.sum())
+    expected += advice if 2 * n_unknown <= len(ids) else ""
 
     def find(n: int) -> list[tuple[int, str]]:
         wrong = table.frame.with_row_index(ROW).filter(pl.col(column).is_in(unknown.implode()))
@@ -51,7 +55,7 @@ def refuse_unknown(
             if row not in ragged
         ]
 
-    faults.add(kind, int(is_unknown.sum()), find, table.places)
+    faults.add(kind, n_unknown, find, table.places)
     if bad is None:
         faults.finish()
     return ~is_unknown
@@ -90,8 +94,8 @@ class UnknownItems:
         """
         ids, known = interactions[schema.ITEM_ID], items[schema.ITEM_ID]
         if self.choice == "error":
-            expected = f"an item of {self.label} (or {self.key}=drop)"
-            return interactions.filter(refuse_unknown(table, column, ids, known, expected, bad)), {}
+            expected, advice = f"an item of {self.label}", f" (or {self.key}=drop)"
+            return interactions.filter(refuse_unknown(table, column, ids, known, expected, bad, advice=advice)), {}
         kept = interactions.filter(pl.col(schema.ITEM_ID).is_in(known.implode()))
         lost = interactions.height - kept.height
         return kept, ({"interactions with unknown items": lost} if lost else {})

@@ -11,6 +11,7 @@ from recsys.data.sources import times
 _DAYS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%b %d, %Y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by the number of digits
+COMPACT_MINUTES = _COMPACT[12]  # its digits are also those of milliseconds of 1976
 FORMATS = (*(day + clock for day, clock in product(_DAYS, _CLOCKS)), *_COMPACT.values())
 _TYPING_ERRORS = 0.1  # another format is ambiguous from this ratio on: values only it fits / values only the best fits
 
@@ -40,6 +41,18 @@ def fitting(texts: pl.Series) -> list[str]:
     if not found[best].count():
         return []
     return [best, *(form for form in FORMATS if form != best and _is_as_good(found[form], found[best]))]
+
+
+def is_compact(texts: pl.Series) -> bool:
+    """Whether most values are dates and times of 12 digits, such as 202401311305.
+
+    Example:
+        >>> is_compact(pl.Series(["202401311305"])), is_compact(pl.Series(["202491311305"]))
+        (True, False)
+    """
+    has_length = pl.col("time").str.contains(r"^\s*\d{12}\s*$")
+    fits = has_length & times.parser(COMPACT_MINUTES)(pl.col("time")).is_not_null()
+    return 2 * int(texts.to_frame("time").select(fits.sum()).item()) > len(texts)
 
 
 def _is_as_good(other: pl.Series, best: pl.Series) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from recsys.config.compatibility import check_data
 from recsys.config.compose import compose, plain
 from recsys.config.known_keys import keys_of
 from recsys.config.overrides import override
@@ -18,13 +19,9 @@ from recsys.support.number_checks import check_number
 
 COLD_SPLIT = "cold_items"
 
-# Settings of data=table that drop and count malformed rows and unknown items, and detect the unit of timestamps.
+# Settings of data=table that drop and count malformed rows and unknown items.
 TABLE = "recsys.data.sources.table.TableSource"
-LENIENT = {
-    "data.bad_rows": "drop",
-    "data.items.unknown": "drop",
-    "data.interactions.timestamp_unit": "auto",
-}
+LENIENT = {"data.bad_rows": "drop", "data.items.unknown": "drop"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,7 @@ def request(cfg: DictConfig) -> Request:
     Raises:
         ConfigError: If a key has an invalid value.
     """
+    check_data(cfg)
     check_number("minutes", cfg.minutes, above=0)
     check_flags(cfg, "dry_run")
     if cfg.cold_items is not None:
@@ -107,19 +105,11 @@ def request(cfg: DictConfig) -> Request:
 
 
 def lenient(cfg: DictConfig) -> list[str]:
-    """Overrides with which a table's bad rows are dropped and counted, unless the command says otherwise.
-
-    The timestamp unit is detected only with data=table: the yaml of a user's own data states it.
-    """
+    """Overrides with which a table's bad rows are dropped and counted, unless the command says otherwise."""
     if cfg.data.get("_target_") != TABLE:
         return []
     given = {one.split("=")[0] for one in cfg.overrides}
-    has_times = cfg.choices.data == "table" and cfg.data.interactions.get("timestamp") is not None
-    return [
-        override(key, value)
-        for key, value in LENIENT.items()
-        if key not in given and (has_times or "timestamp" not in key)
-    ]
+    return [override(key, value) for key, value in LENIENT.items() if key not in given]
 
 
 def _by_group(overrides: Sequence[str]) -> dict[str, list[str]]:

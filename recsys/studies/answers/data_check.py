@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import polars as pl
-
-from recsys import schema
 from recsys.config.overrides import override
 from recsys.data.dataset import Dataset
+from recsys.data.item_texts import have_texts, template_of
 from recsys.experiment.inputs import load_split
 from recsys.schema import ConfigError
 from recsys.studies.answers.answer_request import Request
 
-OWN_COLUMNS = (schema.ITEM_ID, schema.TEXT)
 Say = Callable[[str], None]
 
 
@@ -25,7 +22,7 @@ def read_data(asked: Request, say: Say) -> tuple[Dataset, list[str]]:
         DataError: If the data is malformed.
     """
     dataset = _dataset(asked)
-    if _has_text(dataset):
+    if have_texts(dataset):
         return dataset, []
     template = template_of(dataset.items)
     if template is None or asked.cfg.choices.data != "table":
@@ -38,21 +35,6 @@ def read_data(asked: Request, say: Say) -> tuple[Dataset, list[str]]:
     return _dataset(asked, further), further
 
 
-def template_of(items: pl.DataFrame) -> str | None:
-    """A template of all text columns of the items; None if there are none.
-
-    Example:
-        >>> template_of(pl.DataFrame({"item_id": ["1"], "text": [""], "name": ["Tea"], "note": ["green"], "n": [2]}))
-        '{name}. {note}'
-    """
-    kinds = items.schema.items()
-    names = [
-        name for name, kind in kinds if kind == pl.String and name not in OWN_COLUMNS and not set("{}!:") & set(name)
-    ]
-    worded = [name for name in names if items[name].fill_null("").str.contains(r"\p{L}").any()]
-    return ". ".join(f"{{{name}}}" for name in worded) or None
-
-
 def _dataset(asked: Request, further: list[str] | None = None) -> Dataset:
     from recsys.data.dataset_cache import load_dataset
     from recsys.experiment.built_once import shared
@@ -60,10 +42,6 @@ def _dataset(asked: Request, further: list[str] | None = None) -> Dataset:
 
     cfg = asked.run_cfg(str(asked.cfg.choices.split), *(further or []))
     return load_dataset(shared("data", cfg.data), cache_dir(cfg))
-
-
-def _has_text(dataset: Dataset) -> bool:
-    return bool((dataset.items[schema.TEXT].str.strip_chars() != "").any())
 
 
 def problems_of(asked: Request, name: str) -> list[str]:

@@ -177,6 +177,8 @@ def test_items_without_text_are_refused(shop):
         ("cold_items=3", "cold_items"),
         ("common=3", "common"),
         ("formats=[pdf]", "formats"),
+        ("data=table", r"data=table needs data\.interactions\.file, data\.path"),
+        ("encoder=endpoint", r"encoder=endpoint needs encoder\.model, encoder\.url"),
     ],
 )
 def test_impossible_keys_are_refused_before_anything_is_read(override, message):
