@@ -14,6 +14,7 @@ from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, StudyCe
 TOP = 5  # number of best trials whose mean is compared with the best one
 FAR = 0.1  # largest difference between them without a warning, relative to the mean
 END = 0.05  # share of a range, at each side, that counts as its end
+LEAST_CHOICES = 3  # of two numbers each one is an end
 
 RANDOM = (
     "A search is itself random: with another seed it may choose other settings. The intervals and tests of this report "
@@ -60,18 +61,31 @@ def top_trials(cell: StudyCell, higher_is_better: bool = True, n: int = TOP) -> 
 
 
 def at_ends(cell: StudyCell) -> list[str]:
-    """Texts about the chosen parameters within 5 % of an end of their range, on a log scale for log ranges.
+    """Texts about the chosen parameters at an end: within 5 % of that of a range, or the first or last of three numbers.
+
+    Distances are on a log scale for log ranges. Choices that are no numbers have no end.
 
     Example:
-        >>> space = {"lr": {"low": 0.001, "high": 0.1, "log": True}, "dim": {"choice": [8, 16]}}
+        >>> space = {"lr": {"low": 0.001, "high": 0.1, "log": True}, "dim": {"choice": [8, 16, 32]}}
         >>> at_ends(StudyCell("a", "grid", [], parameters={"lr": "0.0012", "dim": "8"}, space=space))
-        ['lr = 0.0012 (0.001 to 0.1)']
+        ['lr = 0.0012 (0.001 to 0.1)', 'dim = 8 (8 to 32)']
     """
+    ends = {key: _ends(cell.space.get(key, {})) for key in cell.parameters}
     return [
-        f"{key} = {number_or_text(value)} ({entry['low']} to {entry['high']})"
-        for key, value in cell.parameters.items()
-        if "low" in (entry := cell.space.get(key, {})) and _is_at_end(float(value), entry)
+        f"{key} = {number_or_text(cell.parameters[key])} ({own['low']} to {own['high']})"
+        for key, own in ends.items()
+        if own is not None and _is_at_end(float(cell.parameters[key]), own)
     ]
+
+
+def _ends(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The entry of a range, or that from the least to the greatest of three or more numbers; None for other entries."""
+    if "low" in entry:
+        return entry
+    choice = entry.get("choice", [])
+    if len(choice) < LEAST_CHOICES or any(isinstance(one, bool) or not isinstance(one, int | float) for one in choice):
+        return None
+    return {"low": min(choice), "high": max(choice)}
 
 
 def number_or_text(value: Any) -> str:

@@ -50,7 +50,11 @@ def test_a_best_trial_far_above_the_next_ones_is_a_warning(best, is_warned):
         ({"low": 0.0, "high": 1.0}, "0.951", True),
         ({"low": 0.01, "high": 1.0, "log": True}, str(10**-1.91), True),  # 4.5 % of two decades
         ({"low": 0.01, "high": 1.0, "log": True}, str(10**-1.89), False),
-        ({"choice": [1, 2]}, "1", False),
+        ({"choice": [1, 2]}, "1", False),  # of two numbers each one is an end
+        ({"choice": [16, 32, 128]}, "128", True),
+        ({"choice": [128, 16, 32]}, "32", False),
+        ({"choice": [None, 16, 32]}, "16", False),
+        ({"choice": ["a", "b", "c"]}, "a", False),
     ],
 )
 def test_a_value_near_an_end_of_its_range_is_reported(entry, value, is_at_end):
