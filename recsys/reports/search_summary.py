@@ -61,7 +61,7 @@ def top_trials(cell: StudyCell, higher_is_better: bool = True, n: int = TOP) -> 
 
 
 def at_ends(cell: StudyCell) -> list[str]:
-    """Texts about the chosen values at an end: within 5 % of that of a range, or the least or greatest of three numbers.
+    """Texts about chosen values at an end: within 5 % of that of a range, or the least or greatest of three numbers.
 
     Distances are on a log scale for log ranges. Choices that are no numbers have no end.
 
