@@ -45,7 +45,7 @@ def encode_items(
         encoder's identity, the seconds of the encoding, and whether the vectors came from the cache (`cached`).
 
     Raises:
-        DataError: If the encoder returns vectors that are not finite.
+        DataError: If the encoder does not return a float array with a row for each text, or vectors are not finite.
     """
     inputs = encoder.inputs(item_ids, texts)
     fitted_on = [each for each, chosen in zip(inputs, train, strict=True) if chosen]
@@ -91,12 +91,22 @@ def encode_distinct(encoder: Encoder, texts: Sequence[Any], train_texts: Sequenc
 def _encode(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:
     start = time.perf_counter()
     encoder.fit(train_texts, cache_dir)
-    vectors = encoder.encode(texts)
-    finite = np.isfinite(vectors).all(axis=1)
-    if not finite.all():
-        raise DataError(f"the encoder gave vectors that are not finite for {(~finite).sum()} of {len(texts)} texts.")
+    vectors = _checked(encoder, encoder.encode(texts), len(texts))
     measured = {"dim": int(vectors.shape[1]), "seconds": time.perf_counter() - start}
     return vectors, {**encoder.coverage(texts), **measured, "identity": encoder.identity()}
+
+
+def _checked(encoder: Encoder, vectors: Any, n_texts: int) -> NDArray[np.float32]:
+    name = type(encoder).__name__
+    is_array = isinstance(vectors, np.ndarray)
+    if not is_array or vectors.dtype.kind != "f" or vectors.ndim != 2 or len(vectors) != n_texts:
+        found = f"an array {vectors.shape} of {vectors.dtype}" if is_array else f"a {type(vectors).__name__}"
+        raise DataError(f"{name}: encode must return a float array (n_texts, dim), here ({n_texts}, dim); got {found}.")
+    vectors = vectors.astype(np.float32, copy=False)
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise DataError(f"{name}: encode gave vectors that are not finite for {(~finite).sum()} of {n_texts} texts.")
+    return vectors
 
 
 def _path(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Path:

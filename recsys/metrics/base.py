@@ -12,7 +12,7 @@ from torchmetrics import Metric
 
 from recsys.metrics.context import MetricContext
 from recsys.metrics.ranked import RankedBatch
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, RecsysError
 
 
 class RankingMetric(Metric, ABC):
@@ -112,6 +112,11 @@ class QueryMetric(RankingMetric):
         return self._per_query
 
     def _keep_values(self, query: Tensor, values: Sequence[Tensor]) -> None:
+        for column in values:
+            if not isinstance(column, Tensor) or column.shape != query.shape:
+                got = f"a tensor {tuple(column.shape)}" if isinstance(column, Tensor) else f"a {type(column).__name__}"
+                expected = f"a value for each query, a tensor (B,), here ({len(query)},)"
+                raise RecsysError(f"{type(self).__name__}: measure must return {expected}; got {got}.")
         self._keep(query, torch.stack([column.float() for column in values], dim=1))
 
 

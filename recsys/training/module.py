@@ -23,6 +23,7 @@ from recsys.training.losses import SoftLabels
 from recsys.training.negatives import Negatives, NegativeSampler
 from recsys.training.recommender import Recommender
 from recsys.training.seeds import derive_seed, generator
+from recsys.training.shape_checks import check_loss
 from recsys.training.step_batching import watches_steps
 from recsys.training.teacher_lists import TeacherLists
 
@@ -219,6 +220,7 @@ class RecommenderModule(pl.LightningModule):
             loss = self._loss_of_positives(batch, drawn)
         else:
             loss = self._likelihood(batch) if len(batch.positives) else self._loss_of_users(batch.users)
+        check_loss(self.loss, loss)
         loss = loss if batch.weight == 1 else loss * batch.weight
         self.losses.append(loss.detach())
         return loss

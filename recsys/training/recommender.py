@@ -13,6 +13,7 @@ from recsys.layers.lookup import take_rows
 from recsys.profiles.base import Profile
 from recsys.rankers.base import OwnItems, Ranker, SequenceReader, SharedItems, UserSide
 from recsys.schema import UserBatch, UserPrompt
+from recsys.training.shape_checks import check_shape
 
 
 class Recommender(nn.Module):
@@ -86,8 +87,11 @@ class Recommender(nn.Module):
         """
         if self.profile is None:
             return UserSide(users, table.new_empty(len(users.idx), 0))
-        profile = self.profile if users.positions is None else self.profile.at_positions
-        return UserSide(users, profile(users, table, rows))
+        is_single = users.positions is None
+        vectors = (self.profile if is_single else self.profile.at_positions)(users, table, rows)
+        method = "forward" if is_single else "at_positions"
+        check_shape(self.profile, method, vectors, "(B, dim)", (users.idx.shape[0], None))
+        return UserSide(users, vectors)
 
     def score(self, users: UserBatch, own: Tensor, shared: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Scores for training: (B, N) of each user's own items (B, N), and (B, M) of items (M,) shared by all users.
@@ -97,21 +101,31 @@ class Recommender(nn.Module):
         no_items = own.new_empty(0)
         table, (history, own_rows, shared_rows) = self._table(users, own, no_items if shared is None else shared)
         side = self.user_side(users, table, history)
-        own_scores = self.ranker.score(side, OwnItems(own, table, own_rows))
+        own_scores = self._own_scores(side, OwnItems(own, table, own_rows))
         if shared is None:
             return own_scores, own_scores.new_empty(len(own), 0)
-        return own_scores, self.ranker.score_catalogue(side, SharedItems(shared, take_rows(table, shared_rows)))
+        return own_scores, self._shared_scores(side, SharedItems(shared, take_rows(table, shared_rows)))
 
     def score_catalogue(self, users: UserBatch, item_vectors: Tensor) -> Tensor:
         """Scores (B, n_items) of the whole catalogue, given its `item_vectors` (n_items, dim)."""
         side = self.user_side(users, item_vectors, users.history)
         idx = torch.arange(len(item_vectors), device=item_vectors.device)
-        return self.ranker.score_catalogue(side, SharedItems(idx, item_vectors))
+        return self._shared_scores(side, SharedItems(idx, item_vectors))
 
     def score_candidates(self, users: UserBatch, items: Tensor, item_vectors: Tensor) -> Tensor:
         """Scores (B, C) of each user's own candidates `items` (B, C), given the catalogue's vectors."""
         side = self.user_side(users, item_vectors, users.history)
-        return self.ranker.score(side, OwnItems(items, item_vectors, items))
+        return self._own_scores(side, OwnItems(items, item_vectors, items))
+
+    def _own_scores(self, side: UserSide, items: OwnItems) -> Tensor:
+        scores = self.ranker.score(side, items)
+        check_shape(self.ranker, "score", scores, "(B, N)", items.idx.shape)
+        return scores
+
+    def _shared_scores(self, side: UserSide, items: SharedItems) -> Tensor:
+        scores = self.ranker.score_catalogue(side, items)
+        check_shape(self.ranker, "score_catalogue", scores, "(B, I)", (side.batch.idx.shape[0], items.idx.shape[0]))
+        return scores
 
     def _table(self, users: UserBatch, own: Tensor, shared: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Vectors of the distinct items of the batch, and the rows in them of the histories, `own` and `shared`."""

@@ -107,6 +107,36 @@ def test_vectors_that_are_not_finite_are_refused_and_not_kept(tmp_path):
     assert not list((tmp_path / "features").glob("*.safetensors"))
 
 
+@pytest.mark.parametrize(
+    ("change", "got"),
+    [
+        (lambda vectors: vectors.tolist(), "a list"),
+        (lambda vectors: vectors[1:], r"an array \(19, 2\) of float32"),
+        (lambda vectors: vectors[:, 0], r"an array \(20,\) of float32"),
+        (lambda vectors: vectors.astype(int), r"an array \(20, 2\) of int64"),
+        (lambda vectors: None, "a NoneType"),
+    ],
+)
+def test_an_encoder_that_returns_no_float_array_is_named(change, got, tmp_path):
+    class Mine(RandomEncoder):
+        def encode(self, texts):
+            return change(super().encode(texts))
+
+    expected = r"Mine: encode must return a float array \(n_texts, dim\), here \(20, dim\); got "
+    with pytest.raises(DataError, match=expected + got):
+        encode_items(Mine(dim=2), TEXTS, TRAIN, tmp_path)
+
+
+def test_vectors_in_float64_are_cached_as_float32(tmp_path):
+    class Mine(RandomEncoder):
+        def encode(self, texts):
+            return super().encode(texts).astype(np.float64)
+
+    vectors, _ = encode_items(Mine(dim=2), TEXTS, TRAIN, tmp_path)
+    assert vectors.dtype == np.float32
+    assert encode_items(Mine(dim=2), TEXTS, TRAIN, tmp_path)[1]["cached"]
+
+
 def test_a_part_of_concat_shares_its_vectors_with_runs_that_use_it_alone(tmp_path):
     def parts() -> dict[str, Encoder]:
         return {"tfidf": TfidfEncoder(n_components=3), "random": RandomEncoder(dim=4)}
