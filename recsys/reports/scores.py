@@ -12,8 +12,6 @@ from recsys.tracking.record import Record
 
 Limits = tuple[float | None, float | None]  # the least and the greatest possible value; None for no limit
 
-ENDS = ("low", "high", "low_with_seeds", "high_with_seeds")
-
 
 @dataclass(frozen=True)
 class Score:
@@ -45,7 +43,13 @@ class Score:
 
         Student's t with few seeds can give an interval beyond them.
         """
-        return replace(self, **{key: limited(getattr(self, key), limits) for key in ENDS})
+        return replace(
+            self,
+            low=limited(self.low, limits),
+            high=limited(self.high, limits),
+            low_with_seeds=limited(self.low_with_seeds, limits),
+            high_with_seeds=limited(self.high_with_seeds, limits),
+        )
 
 
 def limits_of(record: Record, metric: str) -> Limits:

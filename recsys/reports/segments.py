@@ -116,8 +116,8 @@ def find_segments(
     enough = {name: own for name, own in by_user.items() if len(own.values) > 1}
     judged = _judged(enough, reference, seed, inference, [cell.label for cell in cells])
     limits = limits_of(cells[0].records[0], metric)
-    for name, own in judged.items():
-        found.scores[name] = {label: score.within(limits) for label, score in own.items()}
+    for name, scores in judged.items():
+        found.scores[name] = {label: score.within(limits) for label, score in scores.items()}
     return found
 
 

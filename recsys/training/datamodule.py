@@ -128,7 +128,7 @@ class RecommenderDataModule(pl.LightningDataModule):
 
     def _epoch(self) -> int:
         """The epoch that the order of batches depends on: the first one throughout if the trainer overfits them."""
-        if self.trainer is None or self.trainer.overfit_batches:
+        if self.trainer is None or self.trainer.overfit_batches:  # type: ignore[attr-defined]
             return 0
         return self.trainer.current_epoch
 

@@ -177,7 +177,7 @@ class PopularityNegatives(NegativeSampler):
     Mikolov et al., "Distributed Representations of Words and Phrases", NIPS 2013 (alpha = 0.75).
 
     Raises:
-        ConfigError: If `n_negatives` is not a whole number of at least 1, or `alpha` is not from 0 to 1.
+        ConfigError: If `n_negatives` is not a whole number of at least 1, or `alpha` is negative.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class PopularityNegatives(NegativeSampler):
     ) -> None:
         super().__init__(context, known)
         check_whole("negatives.n_negatives", n_negatives, 1)
-        check_number("negatives.alpha", alpha, at_least=0, at_most=1)
+        check_number("negatives.alpha", alpha, at_least=0)
         self.n_negatives = n_negatives
         weights = torch.where(context.warm_items, context.item_counts.double().clamp(min=1) ** alpha, 0.0)
         self.cumulative = weights.cumsum(0) / weights.sum()

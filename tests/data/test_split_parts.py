@@ -161,7 +161,8 @@ def test_a_test_part_below_either_of_its_least_sizes_has_a_warning(n_users, n_ne
     found = small_test_warnings(split)
     assert bool(found) == warns
     if warns:
-        assert f"leaves {n_pairs:,} test interactions of {n_users + n_new} users, of whom {n_users} have" in found[0]
+        with_history = f"{n_users} of them" if n_new else "all of them"
+        assert f"{n_pairs:,} test interactions of {n_users + n_new} users, {with_history} with a history" in found[0]
         assert "fewer than 1,000 interactions or 100 users with a history" in found[0]
 
 

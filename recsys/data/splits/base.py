@@ -210,9 +210,9 @@ def small_test_warnings(split: Split) -> list[str]:
     n_users, n_warm = int(tested.sum()), int((tested & known).sum())
     if n_warm >= MIN_WARM_USERS and split.test.height >= MIN_TEST_PAIRS:
         return []
-    known = "all of them" if n_warm == n_users else f"{n_warm:,} of them"
+    warm = "all of them" if n_warm == n_users else f"{n_warm:,} of them"
     return [
-        f"split={split.name} leaves {split.test.height:,} test interactions of {n_users:,} users, {known} with a "
+        f"split={split.name} leaves {split.test.height:,} test interactions of {n_users:,} users, {warm} with a "
         f"history: fewer than {MIN_TEST_PAIRS:,} interactions or {MIN_WARM_USERS} users with a history give "
         "uncertain metrics."
     ]

@@ -10,7 +10,9 @@ import altair as alt
 from recsys.reports.comparison import Comparison
 from recsys.reports.plots.base import Rows
 from recsys.reports.plots.labelling import NARROW
-from recsys.reports.scores import ENDS, Limits, limited, limits_of
+from recsys.reports.scores import Limits, limited, limits_of
+
+_ENDS = ("low", "high", "low_with_seeds", "high_with_seeds")
 
 
 def range_of(comparison: Comparison, metric: str) -> Limits:
@@ -20,7 +22,7 @@ def range_of(comparison: Comparison, metric: str) -> Limits:
 
 def clipped(rows: Iterable[dict[str, Any]], limits: Limits) -> Rows:
     """Rows with the ends of their intervals limited to the range."""
-    return [{**row, **{key: limited(row[key], limits) for key in ENDS if key in row}} for row in rows]
+    return [{**row, **{key: limited(row[key], limits) for key in _ENDS if key in row}} for row in rows]
 
 
 def labels_within(limits: Limits) -> alt.Axis:
