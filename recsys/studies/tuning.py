@@ -115,9 +115,9 @@ def so_far(cfg: DictConfig, planned: PlannedCell) -> Tuned:
     space = space_of(cfg, planned)
     if not space.keys:
         return Tuned(True, {}, [])
-    key = search_key(cfg, planned, space)
     with existing(cfg.search.storage, folder_of(cfg)) as storage:
-        if storage is None or not has_study(cfg, storage, key):
+        # The key needs the data, which is not read without trials.
+        if storage is None or not has_study(cfg, storage, key := search_key(cfg, planned, space)):
             return Tuned(False, {}, [], budget(cfg, space))
         study = search_study(cfg, storage, key, maximises(planned.cfg))
         return _Search(cfg, planned, space, Claims(folder_of(cfg), key), study).so_far()
