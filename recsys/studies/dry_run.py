@@ -13,13 +13,13 @@ from rich.console import Console
 from recsys.config.compose import build
 from recsys.experiment.run import find
 from recsys.reports.formatting import counted, seconds
-from recsys.schema import ConfigError, RecordError, RecsysError
+from recsys.schema import RecordError
 from recsys.studies.estimate import Durations, Kind, kind_of
 from recsys.studies.jobs import Job
 from recsys.studies.plan import PlannedCell, plan, retuned
 from recsys.studies.runner import check_baseline, run_jobs
 from recsys.studies.search_checks import check_search
-from recsys.studies.tuning import so_far
+from recsys.studies.tuning import SearchError, so_far
 from recsys.support.text_tables import TextTable
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
@@ -70,9 +70,7 @@ def _planned(cfg: DictConfig, cell: PlannedCell) -> _Planned:
     if cfg.search.n_trials:
         try:
             tuned = so_far(cfg, cell)
-        except ConfigError:
-            raise
-        except RecsysError:  # all trials failed
+        except SearchError:
             return _Planned(cell, 0, Counter({"tuning failed": n_seeds}))
         if not tuned.is_done:
             told = f"after {counted(tuned.n_left, 'more trial' if tuned.trials else 'trial')}"

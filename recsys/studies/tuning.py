@@ -61,6 +61,10 @@ COSTS = {
 }
 
 
+class SearchError(RecsysError):
+    """A search without a finished trial."""
+
+
 @dataclass(frozen=True)
 class Tuned:
     """The result of tuning a cell.
@@ -92,7 +96,7 @@ def tune(cfg: DictConfig, planned: PlannedCell) -> Tuned:
     Raises:
         ConfigError: If the search space is malformed, or the storage cannot be opened.
         StoreError: If the storage or the store cannot be written.
-        RecsysError: If no trial was finished.
+        SearchError: If no trial was finished.
     """
     space = space_of(cfg, planned)
     if not space.keys:
@@ -110,7 +114,7 @@ def so_far(cfg: DictConfig, planned: PlannedCell) -> Tuned:
 
     Raises:
         ConfigError: If the search space is malformed, or the storage cannot be opened.
-        RecsysError: If all trials were made, and none was finished.
+        SearchError: If all trials were made, and none was finished.
     """
     space = space_of(cfg, planned)
     if not space.keys:
@@ -266,7 +270,7 @@ class _Search:
         finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
         if not finished:
             errors = [trial.user_attrs.get(ERROR, "pruned").strip().rsplit("\n", 1)[-1] for trial in trials]
-            raise RecsysError(f"none of {len(trials)} trials of {self.planned.label} was finished: {errors[-1]}")
+            raise SearchError(f"none of {len(trials)} trials of {self.planned.label} was finished: {errors[-1]}")
         sign = 1 if maximises(self.planned.cfg) else -1
         best = max(finished, key=lambda trial: (sign * trial.values[0], -trial.number))
         return Tuned(

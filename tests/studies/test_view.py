@@ -10,6 +10,8 @@ from rich.console import Console
 from studies.conftest import contents
 
 from recsys.commands.study import run as study_command
+from recsys.schema import StoreError
+from recsys.studies import dry_run
 from recsys.studies.estimate import Durations, Kind
 from recsys.studies.plan import plan
 from recsys.studies.runner import run_jobs, run_study, tune_study
@@ -95,6 +97,25 @@ def test_a_dry_run_of_a_search_counts_its_trials_and_makes_no_file(study_of, tmp
     assert sorted((tmp_path / "runs").rglob("*")) == before
     study_command(study_of(*search, "dry_run=true"))
     assert "All runs are finished." in _said(capsys)
+
+
+@pytest.mark.slow
+def test_a_dry_run_names_a_search_whose_trials_all_failed(study_of, capsys):
+    bad = '{cf: ["encoder=none","ranker=cf"], bad: ["ranker=dot"]}'
+    space = "study.space={optimizer.lr: {choice: [1.0e+38]}}"
+    search = ["search=random", "search.defaults_first=false", "search.n_trials=1", space, "study.seeds=[0]"]
+    tune_study(study_of(*search, cells=bad))
+    study_command(study_of(*search, "dry_run=true", cells=bad))
+    assert _said(capsys).count("1 tuning failed") == 2
+
+
+def test_a_dry_run_hides_no_other_error(study_of, monkeypatch):
+    def unusable(*_):
+        raise StoreError("the storage cannot be used")
+
+    monkeypatch.setattr(dry_run, "so_far", unusable)
+    with pytest.raises(StoreError, match="cannot be used"):
+        study_command(study_of("search=random", "dry_run=true"))
 
 
 def _said(capsys) -> str:
