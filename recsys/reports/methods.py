@@ -12,7 +12,7 @@ import yaml
 from recsys.reports.cells import has_own_settings, trials_of
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import metric_name
+from recsys.reports.formatting import metric_name, seconds
 from recsys.tracking.study_record import StudyRecord
 
 _GROUPS = ("data", "encoder", "features", "profile", "ranker", "loss")
@@ -76,12 +76,17 @@ def _search(comparison: Comparison, study: StudyRecord | None) -> Iterator[str]:
     name = str(sampler.get("_target_", "")).rpartition(".")[2] if isinstance(sampler, dict) else str(sampler or "")
     budget = f"{trials[0]}" if len(trials) == 1 else f"{trials[0]} to {trials[-1]}"
     yield (
-        f"Hyperparameters were tuned on the validation part with {budget} trials for each tuned cell"
+        f"Hyperparameters were tuned on the validation part with {budget} trials{_limit(study)} for each tuned cell"
         f"{f' (sampler {name})' if name else ''}."
     )
     if others:
         # Without the study's record, a cell with nothing to tune looks like one whose first trial was the best.
         yield f"{'Not tuned, or best with their own settings' if study is None else 'Not tuned'}: {_joined(others)}."
+
+
+def _limit(study: StudyRecord | None) -> str:
+    limit = None if study is None else study.search.get("max_seconds")
+    return "" if limit is None else f", none of which began after {seconds(limit)} of computing,"
 
 
 def _is_changed(row: Row) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
-from recsys.reports.formatting import metric_name, number
+from recsys.reports.formatting import metric_name, number, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, StudyCell, StudyRecord, Trial
 
@@ -37,10 +37,13 @@ def summary_grid(study: StudyRecord) -> Grid:
         numbers_of_best.add(len(values))
         means = [values[0], fmean(values)] if values else [None, None]
         row = [Entry(cell.label), *(Entry(str(n), value=float(n)) for n in (len(cell.trials), *counts))]
-        row += [Entry(number(mean), value=mean) for mean in means]
+        spent = sum(trial.seconds or 0.0 for trial in cell.trials)
+        row += [Entry(seconds(spent), value=spent), *(Entry(number(mean), value=mean) for mean in means)]
         rows.append([*row, Entry("; ".join(at_ends(cell)))])
     best = str(*numbers_of_best) if len(numbers_of_best) == 1 else f"{TOP} or fewer"
-    return Grid(["cell", "trials", "pruned", "failed", f"best {metric}", f"mean of best {best}", "at an end"], rows)
+    return Grid(
+        ["cell", "trials", "pruned", "failed", "time", f"best {metric}", f"mean of best {best}", "at an end"], rows
+    )
 
 
 def search_notes(study: StudyRecord) -> list[str]:

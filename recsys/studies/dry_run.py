@@ -14,11 +14,12 @@ from recsys.config.compose import build
 from recsys.experiment.run import find
 from recsys.reports.formatting import counted, seconds
 from recsys.schema import RecordError
-from recsys.studies.estimate import Durations, Kind, kind_of
+from recsys.studies.estimate import Durations, Work, kind_of
 from recsys.studies.jobs import Job
 from recsys.studies.plan import PlannedCell, plan, retuned
 from recsys.studies.runner import check_baseline, run_jobs
 from recsys.studies.search_checks import check_search
+from recsys.studies.trials import MAX_SECONDS
 from recsys.studies.tuning import SearchError, so_far
 from recsys.support.text_tables import TextTable
 from recsys.tracking.secrets import redacted
@@ -58,11 +59,10 @@ class _Planned:
     def n_runs(self) -> int:
         return self.states.total() - self.states[DONE]
 
-    @property
-    def kinds(self) -> list[Kind]:
-        """The kinds of all trials and runs to do."""
+    def works(self, max_seconds: float | None) -> list[Work]:
+        """All trials and runs to do; no trial begins after `max_seconds`."""
         trials, runs = (kind_of(self.cell.cfg, is_tested) for is_tested in (False, True))
-        return [trials] * self.n_trials + [runs] * self.n_runs
+        return [Work(trials, self.n_trials, max_seconds), Work(runs, self.n_runs)]
 
 
 def _planned(cfg: DictConfig, cell: PlannedCell) -> _Planned:
@@ -73,9 +73,10 @@ def _planned(cfg: DictConfig, cell: PlannedCell) -> _Planned:
         except SearchError:
             return _Planned(cell, 0, Counter({"tuning failed": n_seeds}))
         if not tuned.is_done:
-            told = f"after {counted(tuned.n_left, 'more trial' if tuned.trials else 'trial')}"
+            at_most = "at most " if cfg.search.get(MAX_SECONDS) else ""
+            told = f"after {at_most}{counted(tuned.n_left, 'more trial' if tuned.trials else 'trial')}"
             return _Planned(cell, tuned.n_left * cfg.search.seeds, Counter({told: n_seeds}))
-        return _of_runs(cfg, cell, retuned(cfg, cell, tuned.parameters, cfg.search.n_trials))
+        return _of_runs(cfg, cell, retuned(cfg, cell, tuned.parameters))
     return _of_runs(cfg, cell, cell)
 
 
@@ -110,8 +111,10 @@ def _print_estimate(cfg: DictConfig, cells: Sequence[_Planned], durations: Durat
     if not n_runs:
         console.print("All runs are finished.", highlight=False)
         return
-    total = durations.total([kind for cell in cells for kind in cell.kinds], n_workers)
+    limit = cfg.search.get(MAX_SECONDS)
+    total = durations.total([work for cell in cells for work in cell.works(limit)], n_workers)
     told = "no run in the store to estimate the time from" if total is None else f"about {seconds(total)}"
-    tuning = f" after {counted(n_trials, 'trial')}" if n_trials else ""
+    at_most = "at most " if limit else ""
+    tuning = f" after {at_most}{counted(n_trials, 'trial')}" if n_trials else ""
     runs = counted(n_runs, "run")
     console.print(f"{runs} to do{tuning}, {n_workers} at a time: {told}.", highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import NamedTuple
@@ -25,6 +26,20 @@ class Kind(NamedTuple):
     data: str
     name: str
     is_tested: bool = True
+
+
+class Work(NamedTuple):
+    """Runs or trials to do.
+
+    Attributes:
+        kind: Their kind.
+        n: Their number.
+        limit: Seconds after which none begins; None for no limit.
+    """
+
+    kind: Kind
+    n: int = 1
+    limit: float | None = None
 
 
 def kind_of(cfg: DictConfig, is_tested: bool = True) -> Kind:
@@ -60,10 +75,18 @@ class Durations:
         similar = next(filter(None, (same_name, same_test, list(same_data.values()))), None)
         return self.by_kind.get(kind, fmean(similar)) if similar else None
 
-    def total(self, kinds: Sequence[Kind], n_workers: int = 1) -> float | None:
-        """Seconds until runs of these kinds are done with `n_workers` parallel workers; None if one is unknown."""
-        known = [self.of(kind) for kind in kinds]
+    def total(self, works: Sequence[Work], n_workers: int = 1) -> float | None:
+        """Seconds until these works are done with `n_workers` parallel workers; None if one is unknown."""
+        known = [self.of_work(work) for work in works if work.n]
         return None if None in known else sum(filter(None, known)) / max(1, n_workers)
+
+    def of_work(self, work: Work) -> float | None:
+        """Seconds of a work; None if unknown."""
+        each = self.of(work.kind)
+        if each is None:
+            return None
+        # The last trial begins before the limit, and exceeds it by half of its time on average.
+        return min(work.n * each, math.inf if work.limit is None else work.limit + each / 2)
 
 
 def _kind_of_record(record: Record) -> Kind:

@@ -20,6 +20,7 @@ from recsys.studies.cell_definitions import CellDefinition, expand
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.entries import check_metrics, check_study
 from recsys.studies.fixed import Fixed
+from recsys.studies.trials import MAX_SECONDS
 from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
 from recsys.tracking.study_record import cell_label, cell_name
@@ -110,10 +111,11 @@ def compose_run(
     return run_cfg
 
 
-def retuned(cfg: DictConfig, planned: PlannedCell, parameters: dict[str, str], trials: int) -> PlannedCell:
+def retuned(cfg: DictConfig, planned: PlannedCell, parameters: dict[str, str]) -> PlannedCell:
     """A cell with its tuned parameters, whose values are written as in an override."""
     cell = replace(planned.cell, own=[*planned.cell.own, *(f"{key}={value}" for key, value in parameters.items())])
-    tuning = {"trials": trials, "parameters": parameters}
+    limit = {} if cfg.search.get(MAX_SECONDS) is None else {MAX_SECONDS: float(cfg.search.max_seconds)}
+    tuning = {"trials": cfg.search.n_trials, **limit, "parameters": parameters}
     return replace(planned, cell=cell, cfg=compose_run(cfg, cell.overrides, tuning))
 
 

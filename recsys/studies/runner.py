@@ -141,7 +141,7 @@ def _chosen(cfg: DictConfig, cells: Sequence[PlannedCell], tuned: Sequence[Outco
     if not tuned:
         return list(cells)
     return [
-        retuned(cfg, planned, outcome.parameters, cfg.search.n_trials)
+        retuned(cfg, planned, outcome.parameters)
         for planned, outcome in zip(cells, tuned, strict=True)
         if outcome.state != JOB_FAILED
     ]

@@ -14,9 +14,10 @@ from recsys.studies.plan import PlannedCell, space_of
 from recsys.studies.search_study import DEFAULTS_FIRST
 from recsys.studies.space import has_key, plain_space
 from recsys.studies.storage import located
+from recsys.studies.trials import MAX_SECONDS
 from recsys.studies.tuning import COSTS
 from recsys.support.near_names import nearest
-from recsys.support.number_checks import check_whole
+from recsys.support.number_checks import check_number, check_whole
 from recsys.tracking.study_record import study_folder
 
 
@@ -36,6 +37,7 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpac
             "cmaes or nsga2."
         )
     check_whole("search.seeds", cfg.search.seeds, 1)
+    check_number(f"search.{MAX_SECONDS}", cfg.search.get(MAX_SECONDS), above=0, optional=True)
     check_flags({f"search.{DEFAULTS_FIRST}": cfg.search.get(DEFAULTS_FIRST, False)}, f"search.{DEFAULTS_FIRST}")
     located(cfg.search.storage, study_folder(Path(cfg.paths.runs_dir), cfg.study.name))
     spaces = [space_of(cfg, planned) for planned in cells]

@@ -16,6 +16,7 @@ from recsys.experiment.run_identity import identify
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run
 from recsys.studies.storage import key_of
+from recsys.studies.trials import MAX_SECONDS, Budget
 from recsys.tracking.study_record import study_folder
 
 if TYPE_CHECKING:
@@ -46,10 +47,11 @@ def maximises(cfg: DictConfig) -> bool:
     return bool(metric_suite(cfg).directions()[cfg.monitor.partition("/")[2]])
 
 
-def budget(cfg: DictConfig, space: CellSpace) -> int:
-    """The number of trials of a cell: a grid may have fewer combinations than `search.n_trials`."""
+def budget(cfg: DictConfig, space: CellSpace) -> Budget:
+    """The budget of a cell's trials: a grid may have fewer combinations than `search.n_trials`."""
     n_trials = int(cfg.search.n_trials)
-    return min(len(search_grid(cfg, space)), n_trials) if is_grid(cfg) else n_trials
+    n = min(len(search_grid(cfg, space)), n_trials) if is_grid(cfg) else n_trials
+    return Budget(n, cfg.search.get(MAX_SECONDS))
 
 
 def is_grid(cfg: DictConfig) -> bool:
@@ -67,10 +69,11 @@ def search_grid(cfg: DictConfig, space: CellSpace) -> SearchGrid:
 def search_key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
     """The key of a cell's search: a hash of its data, settings, space and method.
 
-    The number of trials is not part of it, so that a search goes on with a larger budget.
+    The budget is not part of it, so that a search goes on with a larger one.
     """
     load_split(planned.cfg)  # reads the data, whose fingerprint the identifiers of runs depend on
     method = {**plain(cfg.search), "n_trials": None, "storage": None, "seeds": tuning_seeds(cfg)}
+    method.pop(MAX_SECONDS, None)
     if not method.get(DEFAULTS_FIRST):  # keep the keys of searches from before this option existed
         method.pop(DEFAULTS_FIRST, None)
     spaces = [space.groups, *({**options, **space.given(options)} for options in space.options())]

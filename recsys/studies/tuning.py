@@ -8,6 +8,7 @@ also after an interruption. Several workers on one storage share the budget.
 from __future__ import annotations
 
 import shutil
+import time
 import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -40,7 +41,7 @@ from recsys.studies.search_study import (
 )
 from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, existing, key_of, opened
-from recsys.studies.trials import trial_record, within_budget
+from recsys.studies.trials import SECONDS, Budget, seconds_of_run, trial_record
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
@@ -122,7 +123,7 @@ def so_far(cfg: DictConfig, planned: PlannedCell) -> Tuned:
     with existing(cfg.search.storage, folder_of(cfg)) as storage:
         # The key needs the data, which is not read without trials.
         if storage is None or not has_study(cfg, storage, key := search_key(cfg, planned, space)):
-            return Tuned(False, {}, [], budget(cfg, space))
+            return Tuned(False, {}, [], budget(cfg, space).n_left([]))
         study = search_study(cfg, storage, key, maximises(planned.cfg))
         return _Search(cfg, planned, space, Claims(folder_of(cfg), key), study).so_far()
 
@@ -160,7 +161,7 @@ class _Search:
         return any(trial.number == number for trial in self._trials(optuna.trial.TrialState.RUNNING))
 
     def _new(self, stack: ExitStack) -> optuna.Trial | None:
-        if len(self._spent()) >= self._budget:
+        if not self._budget.n_left(self._spent()):
             return None
         number = len(self._trials())
         self.claims.take(stack, number)
@@ -174,7 +175,7 @@ class _Search:
         return [own for own in self._trials() if not (retried and own.state == optuna.trial.TrialState.FAIL)]
 
     @cached_property
-    def _budget(self) -> int:
+    def _budget(self) -> Budget:
         return budget(self.cfg, self.space)
 
     @cached_property
@@ -219,31 +220,33 @@ class _Search:
         return trial
 
     def _make(self, trial: optuna.Trial) -> None:
-        import optuna
+        from optuna import TrialPruned
+        from optuna.trial import TrialState
 
-        state = optuna.trial.TrialState
-        made: list[Record] = []
+        start, made, values, state = time.perf_counter(), list[Record](), None, TrialState.COMPLETE
         try:
             for seed in tuning_seeds(self.cfg):
                 run_cfg = self._composed(trial, seed)
                 made.append(run(run_cfg, self._callbacks(trial, run_cfg.monitor, is_first=not made)).record)
-        except optuna.TrialPruned:
+        except TrialPruned:  # its value is the last that was reported
             _forget(run_cfg)
-            self.study.tell(trial, state=state.PRUNED)  # its value is the last that was reported
+            state = TrialState.PRUNED
         except Exception as error:  # a failed trial counts towards the budget, and the search continues
             if is_disk_error(error):
                 raise
             _forget(run_cfg)
             trial.set_user_attr(ERROR, redacted(traceback.format_exc()))
-            self.study.tell(trial, state=state.FAIL)
+            state = TrialState.FAIL
         else:
             costs = [[COSTS[self.cfg.search.cost](record) for record in made]] if self.cfg.search.cost else []
             values = list(map(fmean, [[record.metrics[run_cfg.monitor] for record in made], *costs]))
             if any(map(isnan, values)):  # as of a metric without any query
                 trial.set_user_attr(ERROR, f"{run_cfg.monitor} is NaN")
-                self.study.tell(trial, state=state.FAIL)
-            else:
-                self.study.tell(trial, values, state.COMPLETE)
+                values, state = None, TrialState.FAIL
+        elapsed = time.perf_counter() - start
+        is_complete = state == TrialState.COMPLETE
+        trial.set_user_attr(SECONDS, sum(map(seconds_of_run, made)) if is_complete else elapsed)
+        self.study.tell(trial, values, state)
         free_what_is_left()
 
     def _composed(self, trial: optuna.Trial, seed: int) -> DictConfig:
@@ -258,13 +261,13 @@ class _Search:
     def so_far(self) -> Tuned:
         """The trials until now, and the result if the budget is spent."""
         ended = [trial for trial in self._spent() if trial.state.is_finished()]
-        n_left = max(0, self._budget - len(ended))
+        n_left = self._budget.n_left(ended)
         return Tuned(False, {}, list(map(trial_record, ended)), n_left) if n_left else self.result()
 
     def result(self) -> Tuned:
         import optuna
 
-        trials = within_budget(self._trials(), self._budget)
+        trials = self._budget.within(self._trials())
         if any(trial.state == optuna.trial.TrialState.RUNNING for trial in trials):
             return Tuned(False, {}, list(map(trial_record, trials)))
         finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]

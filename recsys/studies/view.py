@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import repeat
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -17,10 +18,11 @@ from rich.text import Text
 
 from recsys.experiment.run_identity import identify
 from recsys.reports.formatting import counted, number, seconds
-from recsys.studies.estimate import Durations, Kind, kind_of
+from recsys.studies.estimate import Durations, Kind, Work, kind_of
 from recsys.studies.jobs import FOUND, JOB_FAILED, MADE, Job, Outcome
 from recsys.studies.runner import StudyProgress
 from recsys.studies.storage import CLAIMS
+from recsys.studies.trials import MAX_SECONDS
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import study_folder
 
@@ -62,7 +64,9 @@ class StudyView(StudyProgress):
         own = [job.cfg if job.planned is None else job.planned.cfg for job in self.jobs]
         where = ", ".join(dict.fromkeys(f"{_data_name(cfg)}, split {cfg.choices.split}" for cfg in own))
         if self._is_tuning():
-            budget = f"{counted(len(cells), 'cell')}, {counted(self.cfg.search.n_trials, 'trial')} each"
+            limit = self.cfg.search.get(MAX_SECONDS)
+            at_most = f", at most {seconds(limit)}" if limit else ""
+            budget = f"{counted(len(cells), 'cell')}, {counted(self.cfg.search.n_trials, 'trial')}{at_most} each"
             return f"{self.cfg.study.name}: tuning of {budget} ({where})"
         n_found = sum(self._is_recorded(job) for job in self.jobs)
         verb = "is" if n_found == 1 else "are"
@@ -108,15 +112,20 @@ class StudyView(StudyProgress):
         return "cells tuned" if self._is_tuning() else "runs"
 
     def _left(self) -> str:
-        kinds = [self._kinds_left(job) for job in self.jobs if (job.label, job.seed) not in self.ended]
-        for own, n_begun in zip(kinds, self._trials_begun() if self._is_tuning() else (), strict=False):
-            del own[: n_begun * self.cfg.search.seeds]
-        left = [kind for own in kinds for kind in own]
-        total = self.durations.total(left, int(self.cfg.launcher.get("n_workers") or 1))
+        left = [job for job in self.jobs if (job.label, job.seed) not in self.ended]
+        begun = [*(self._trials_begun() if self._is_tuning() else ()), *repeat(0, len(left))]
+        works = [self._work_left(job, n) for job, n in zip(left, begun, strict=False)]
+        total = self.durations.total(works, int(self.cfg.launcher.get("n_workers") or 1))
         return "unknown" if total is None else f"about {seconds(total)}"
 
-    def _kinds_left(self, job: Job) -> list[Kind]:
-        return [_kind(job)] * (self.cfg.search.n_trials * self.cfg.search.seeds if self._is_tuning() else 1)
+    def _work_left(self, job: Job, n_begun: int) -> Work:
+        """The run, or the trials of a cell that has begun `n_begun` of them."""
+        if not self._is_tuning():
+            return Work(_kind(job))
+        kind, n_seeds, limit = _kind(job), self.cfg.search.seeds, self.cfg.search.get(MAX_SECONDS)
+        spent = n_begun * n_seeds * (self.durations.of(kind) or 0.0)
+        left = max(0, self.cfg.search.n_trials - n_begun) * n_seeds
+        return Work(kind, left, None if limit is None else max(0.0, limit - spent))
 
     def _is_tuning(self) -> bool:
         return bool(self.jobs) and self.jobs[0].seed is None

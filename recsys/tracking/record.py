@@ -53,8 +53,8 @@ class Record:
         seed: The run's seed.
         protocol: Everything that must be equal between runs that are compared.
         tags: Free texts, such as the names of the studies that the run belongs to.
-        tuning: The search that found its settings: `study`, `trials` (the budget) and the chosen `parameters`; empty
-            for a run that was not tuned.
+        tuning: The search that found its settings: `study`, the budget (`trials`, and `max_seconds` if it is limited)
+            and the chosen `parameters`; empty for a run that was not tuned.
         data_statistics: Statistics of the data and its split.
         warnings: Sentences that every report repeats.
         versions: Versions of Python and the packages.

@@ -21,14 +21,14 @@ def study_of(*cells):
 def test_the_best_trial_is_beside_the_mean_of_the_best_five():
     cell = cell_of([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9], [*["finished"] * 6, "pruned"])
     (row,) = summary_grid(study_of(cell)).rows
-    assert [entry.value for entry in row[1:6]] == [7, 1, 0, 0.6, pytest.approx((0.6 + 0.5 + 0.4 + 0.3 + 0.2) / 5)]
+    assert [entry.value for entry in row[1:7]] == [7, 1, 0, 0.0, 0.6, pytest.approx((0.6 + 0.5 + 0.4 + 0.3 + 0.2) / 5)]
     assert [trial.value for trial in top_trials(cell, n=2)] == [0.6, 0.5]
     assert [trial.value for trial in top_trials(cell, higher_is_better=False, n=2)] == [0.1, 0.2]
 
 
 def test_the_header_has_the_number_of_best_trials_that_the_mean_is_of():
     few, many = cell_of([0.1, 0.2, 0.3]), cell_of([0.1] * 6)
-    assert [summary_grid(study_of(*cells)).headers[5] for cells in ([few], [many], [few, many])] == [
+    assert [summary_grid(study_of(*cells)).headers[6] for cells in ([few], [many], [few, many])] == [
         "mean of best 3",
         "mean of best 5",
         "mean of best 5 or fewer",

@@ -32,10 +32,11 @@ def test_a_seed_makes_a_run_and_leaves_the_cell_alone(study_of):
 
 
 def test_tuned_parameters_are_overrides_and_recorded(study_of):
-    cfg = study_of()
-    made = retuned(cfg, plan(cfg)[1], {"learning_rate": "0.01"}, trials=20)
+    cfg = study_of("search=tpe", "search.max_seconds=60")
+    made = retuned(cfg, plan(cfg)[1], {"learning_rate": "0.01"})
     assert made.cfg.learning_rate == 0.01
-    assert made.cfg.tuning == {"study": "tiny", "trials": 20, "parameters": {"learning_rate": "0.01"}}
+    parameters = {"learning_rate": "0.01"}
+    assert made.cfg.tuning == {"study": "tiny", "trials": 20, "max_seconds": 60.0, "parameters": parameters}
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,12 @@ def test_tpe_models_each_parameter_alone(tmp_path):
 
 def test_a_trial_whose_metric_is_nan_fails_and_the_search_goes_on(tmp_path, monkeypatch):
     values, run_cfg = iter([0.1, nan, 0.3]), compose(["ranker=ease"])
-    monkeypatch.setattr(
-        tuning, "run", lambda cfg, _: SimpleNamespace(record=SimpleNamespace(metrics={cfg.monitor: next(values)}))
-    )
+    times = {"encode": 5.0, "total": 7.0}
+
+    def made(cfg, _):
+        return SimpleNamespace(record=SimpleNamespace(metrics={cfg.monitor: next(values)}, times=times))
+
+    monkeypatch.setattr(tuning, "run", made)
     monkeypatch.setattr(_Search, "_composed", lambda *_: run_cfg)
     cfg = compose(["search=random", "search.n_trials=3"], "study")
     planned = SimpleNamespace(label="ease", cfg=run_cfg)
@@ -73,5 +76,6 @@ def test_a_trial_whose_metric_is_nan_fails_and_the_search_goes_on(tmp_path, monk
     while search.one_more():
         pass
     found = search.result()
+    assert [trial.seconds for trial in found.trials][::2] == [2.0, 2.0]  # without encoding
     assert [trial.state for trial in found.trials] == ["finished", "failed", "finished"]
     assert found.parameters == {key: str(value) for key, value in found.trials[2].parameters.items()}

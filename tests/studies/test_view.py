@@ -12,7 +12,7 @@ from studies.conftest import contents
 from recsys.commands.study import run as study_command
 from recsys.schema import StoreError
 from recsys.studies import dry_run
-from recsys.studies.estimate import Durations, Kind
+from recsys.studies.estimate import Durations, Kind, Work
 from recsys.studies.plan import plan
 from recsys.studies.runner import run_jobs, run_study, tune_study
 from recsys.studies.view import StudyView
@@ -158,8 +158,10 @@ def test_durations_are_those_of_the_most_similar_runs():
     assert durations.of(Kind("a", "new")) == 15.0
     assert durations.of(Kind("a", "new", is_tested=False)) == 4.0
     assert durations.of(Kind("b", "cf")) is None
-    assert durations.total([Kind("a", "cf"), Kind("a", "dot")], n_workers=2) == 15.0
-    assert Durations([]).total([Kind("a", "cf")]) is None
+    assert durations.total([Work(Kind("a", "cf")), Work(Kind("a", "dot"))], n_workers=2) == 15.0
+    assert durations.total([Work(Kind("a", "cf"), 3), Work(Kind("b", "cf"), 0)]) == 30.0
+    assert durations.total([Work(Kind("a", "cf"), 9, limit=40.0)]) == 45.0  # the last one ends after the limit
+    assert Durations([]).total([Work(Kind("a", "cf"))]) is None
 
 
 @only_full
