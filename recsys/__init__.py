@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from recsys.schema import ComparisonError, ConfigError, DataError, RecordError, RecsysError, StoreError
+
 if TYPE_CHECKING:
     import polars as pl
     from omegaconf import DictConfig
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from recsys.experiment.finished import Run
 
 __all__ = ["answer", "compare", "compose", "dataset", "load", "recommend", "register", "run", "save_vectors", "study"]
-__all__ += ["trust"]
+__all__ += ["ComparisonError", "ConfigError", "DataError", "RecordError", "RecsysError", "StoreError", "trust"]
 __version__ = "0.2.0"
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import TINY_GPT2
 
+for name in ("RECSYS_RUNS", "RECSYS_CONF", "RECSYS_TRUST"):  # the user's settings change no test
+    os.environ.pop(name, None)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -46,5 +46,6 @@ def production_config(run: Run, cache_dir: str | None = None) -> DictConfig:
     config.paths.cache_dir = cache_dir or config.paths.cache_dir
     made = refit_config(config, record.fitted_on.get("epochs"), Path("${paths.run_dir}/checkpoints"))
     made.test, made.test_knowledge, made.rerun = False, schema.ALL, False
+    made.logger = None  # a record of someone else may name an account or a server
     made.tags = [f"refit of {record.run_id}"]
     return made

@@ -21,7 +21,7 @@ from recsys.rankers.local_scores import LocalScores, yes_no
 from recsys.rankers.prompt_examples import list_examples, listed, pair_examples
 from recsys.rankers.prompt_training import PromptTraining, RetrievedTargets, retrieved_targets, without_targets
 from recsys.rankers.prompts import Prompt, PromptTokens, drawn_examples, newest, turned
-from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order
+from recsys.rankers.reranking import FLOOR, best_unseen, in_retrievers_order, made_retriever
 from recsys.rankers.text_prompts import ServerScores, TextPrompts
 from recsys.schema import ConfigError, ModelContext, TrainInteractions, UserBatch
 from recsys.support.number_checks import check_whole
@@ -97,7 +97,7 @@ class PromptRanker(Ranker, Fittable, Diagnosable, Charged, Tunable):
         self.n_items, self.counts, self.texts = context.n_items, context.item_counts, context.texts
         self.language_model, self.prompt = language_model, prompt
         self.context, self.make_retriever = context, retriever
-        self.retriever = None if retriever is None else retriever(context)
+        self.retriever = None if retriever is None else made_retriever(retriever, context)
         self.top_n, self.asks, self.lists = top_n, score == YES_NO, score == LETTERS
         self.calibrate = calibrate and not self.lists
         self.reads_user = self.retriever is not None and self.retriever.reads_user

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from recsys.schema import UserBatch
+from recsys.rankers.base import Ranker
+from recsys.schema import ConfigError, ModelContext, UserBatch
 
 FLOOR = -1000.0  # lower bound of reranked scores; a mean log-likelihood of tokens is higher
+
+
+def made_retriever(make: Callable[[ModelContext], Ranker], context: ModelContext) -> Ranker:
+    """The retriever of a ranker.
+
+    Raises:
+        ConfigError: If a value is impossible; the message names the key below `ranker.retriever`.
+    """
+    try:
+        return make(context)
+    except ConfigError as error:
+        raise ConfigError(re.sub(r"\branker\.", "ranker.retriever.", str(error))) from error
 
 
 def best_unseen(scores: Tensor, users: UserBatch, n: int) -> tuple[Tensor, Tensor]:

@@ -22,10 +22,13 @@ from recsys.studies.search_checks import check_search
 from recsys.studies.trials import MAX_SECONDS
 from recsys.studies.tuning import SearchError, so_far
 from recsys.support.text_tables import TextTable
+from recsys.tracking.record import FAILED
 from recsys.tracking.secrets import redacted
 from recsys.tracking.store import Store
 
-DONE = "finished"  # state of a run in the table
+# States of a run in the table.
+DONE, TO_DO = "finished", "to do"
+UNTUNED, UNREADABLE = "tuning failed", "record unreadable"
 
 
 def print_plan(cfg: DictConfig, console: Console) -> None:
@@ -54,10 +57,16 @@ class _Planned:
     cell: PlannedCell
     n_trials: int
     states: Counter[str]
+    retries_failed: bool
+
+    @property
+    def n_failed(self) -> int:
+        """Number of runs that the study does not make again."""
+        return 0 if self.retries_failed else sum(self.states[state] for state in (FAILED, UNTUNED, UNREADABLE))
 
     @property
     def n_runs(self) -> int:
-        return self.states.total() - self.states[DONE]
+        return self.states.total() - self.states[DONE] - self.n_failed
 
     def works(self, max_seconds: float | None) -> list[Work]:
         """All trials and runs to do; no trial begins after `max_seconds`."""
@@ -71,17 +80,17 @@ def _planned(cfg: DictConfig, cell: PlannedCell) -> _Planned:
         try:
             tuned = so_far(cfg, cell)
         except SearchError:
-            return _Planned(cell, 0, Counter({"tuning failed": n_seeds}))
+            return _Planned(cell, 0, Counter({UNTUNED: n_seeds}), cfg.retry_failed)
         if not tuned.is_done:
             at_most = "at most " if cfg.search.get(MAX_SECONDS) else ""
             told = f"after {at_most}{counted(tuned.n_left, 'more trial' if tuned.trials else 'trial')}"
-            return _Planned(cell, tuned.n_left * cfg.search.seeds, Counter({told: n_seeds}))
+            return _Planned(cell, tuned.n_left * cfg.search.seeds, Counter({told: n_seeds}), cfg.retry_failed)
         return _of_runs(cfg, cell, retuned(cfg, cell, tuned.parameters))
     return _of_runs(cfg, cell, cell)
 
 
 def _of_runs(cfg: DictConfig, cell: PlannedCell, made: PlannedCell) -> _Planned:
-    return _Planned(cell, 0, Counter(_state(job) for job in run_jobs(cfg, [made])))
+    return _Planned(cell, 0, Counter(_state(job) for job in run_jobs(cfg, [made])), cfg.retry_failed)
 
 
 def _cells_table(cfg: DictConfig, cells: Sequence[_Planned], durations: Durations) -> TextTable:
@@ -99,17 +108,19 @@ def _state(job: Job) -> str:
     try:
         found = find(job.cfg)
     except RecordError:
-        return "record unreadable"
+        return UNREADABLE
     if found is None:
-        return "to do"
+        return TO_DO
     return DONE if found.record.is_finished else found.record.status
 
 
 def _print_estimate(cfg: DictConfig, cells: Sequence[_Planned], durations: Durations, console: Console) -> None:
     n_workers = build("launcher", cfg.launcher).n_workers
-    n_trials, n_runs = (sum(getattr(cell, name) for cell in cells) for name in ("n_trials", "n_runs"))
+    n_trials, n_runs, n_failed = (sum(getattr(cell, n) for cell in cells) for n in ("n_trials", "n_runs", "n_failed"))
+    if n_failed:
+        console.print(f"{counted(n_failed, 'run')} failed; retry_failed=true makes them again.", highlight=False)
     if not n_runs:
-        console.print("All runs are finished.", highlight=False)
+        console.print(f"All {'other ' if n_failed else ''}runs are finished.", highlight=False)
         return
     limit = cfg.search.get(MAX_SECONDS)
     total = durations.total([work for cell in cells for work in cell.works(limit)], n_workers)

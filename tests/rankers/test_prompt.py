@@ -185,6 +185,11 @@ def test_below_the_best_equal_scores_stay_equal():
     assert order.tolist() == [[-2.0, -1.0, -2.0, -3.0]]
 
 
+def test_an_impossible_value_of_the_retriever_is_named_with_its_key(llama):
+    with pytest.raises(ConfigError, match=r"^ranker\.retriever\.n_neighbors is -1; expected a whole number"):
+        new(llama, retriever=partial(ItemKNNRanker, n_neighbors=-1), top_n=5)
+
+
 def test_items_that_the_retriever_excludes_stay_excluded():
     order = in_retrievers_order(torch.tensor([[0.5, -torch.inf, 2.0, -torch.inf], [-torch.inf] * 4])) - FLOOR
     assert order.tolist() == [[-2.0, -torch.inf, -1.0, -torch.inf], [-torch.inf] * 4]

@@ -173,6 +173,7 @@ def test_a_run_killed_in_the_refit_ends_as_if_never_killed(small_data, cache_dir
 def test_a_model_for_production_is_fitted_on_everything_and_compared_with_nothing(alone, cache_dir, tmp_path):
     tested, made = alone, refit_run(alone)
     assert made.record.metrics == {}
+    assert (bool(tested.record.config["logger"]), made.record.config["logger"]) == (True, None)
     assert made.record.fitted_on["interactions"] == tested.split.dataset.interactions.height
     assert made.record.fitted_on["epochs"] == tested.record.fitted_on["epochs"]
     user = tested.split.dataset.users["user_id"][0]

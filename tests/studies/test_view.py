@@ -106,7 +106,11 @@ def test_a_dry_run_names_a_search_whose_trials_all_failed(study_of, capsys):
     search = ["search=random", "search.defaults_first=false", "search.n_trials=1", space, "study.seeds=[0]"]
     tune_study(study_of(*search, cells=bad))
     study_command(study_of(*search, "dry_run=true", cells=bad))
-    assert _said(capsys).count("1 tuning failed") == 2
+    said = _said(capsys)
+    assert said.count("1 tuning failed") == 2
+    assert "2 runs failed; retry_failed=true makes them again. 1 run to do, 1 at a time" in said
+    study_command(study_of(*search, "dry_run=true", "retry_failed=true", cells=bad))
+    assert "3 runs to do after 2 trials" in _said(capsys)
 
 
 def test_a_dry_run_hides_no_other_error(study_of, monkeypatch):
