@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from recsys.commands import registry
+from recsys.config.overrides import home_quoted
 from recsys.support.near_names import near_names
 
 HELP, VERSION, COMPLETION = ("--help", "-h"), "--version", ("--shell-completion", "-sc")
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     first, rest = (words[0], words[1:]) if words else ("", [])
     name = registry.command_named(first)
     if name is not None:
-        _run(name, rest)
+        _run(name, list(map(home_quoted, rest)))
     elif first in COMPLETION:
         from recsys.commands.completion import complete
 

@@ -27,6 +27,7 @@ from recsys.config.errors import errors_named
 from recsys.config.folders import conf_dir, conf_dirs, register
 from recsys.config.hydra_internals import apply_values, composing_fast
 from recsys.config.misplaced import misplaced
+from recsys.config.overrides import home_quoted
 from recsys.config.renamed import check_typed
 from recsys.config.signatures import check_arguments
 from recsys.config.traits import TRAITS, traits_of
@@ -78,7 +79,7 @@ def compose_plainly(overrides: Sequence[str], config_name: str) -> DictConfig:
         ConfigError: As `compose`.
     """
     with errors_named():
-        return _with_overrides(list(overrides), config_name)
+        return _with_overrides(list(map(home_quoted, overrides)), config_name)
 
 
 def _with_overrides(overrides: list[str], config_name: str) -> DictConfig:

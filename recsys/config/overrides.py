@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./@?|%+-]*", re.ASCII)  # texts that need no quotes
+_OF_HOME = re.compile(r"([\w.@+/]+)=(~(?:/[^'\"]*)?)")
 _WORDS = {"null", "true", "false", "nan", "inf"}  # which need quotes to be texts
 
 
@@ -35,6 +36,17 @@ def text(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ",".join(f"{text(key)}:{text(inner)}" for key, inner in value.items()) + "}"
     return quoted(value) if isinstance(value, str) else str(value)
+
+
+def home_quoted(written: str) -> str:
+    """An override whose value is a path in the home folder, with the quotes that Hydra's grammar needs; else unchanged.
+
+    Example:
+        >>> home_quoted("data.path=~/data/ml 1m"), home_quoted("~tags")
+        ("data.path='~/data/ml 1m'", '~tags')
+    """
+    found = _OF_HOME.fullmatch(written)
+    return written if found is None else f"{found[1]}={quoted(found[2])}"
 
 
 def quoted(value: str) -> str:

@@ -52,7 +52,7 @@ def importances(trials: Sequence[Trial], seed: int = 0) -> list[Importance]:
     if len(finished) < LEAST_TRIALS:
         raise ComparisonError(
             f"importances need {LEAST_TRIALS} finished trials besides that of the cell's own settings; found "
-            f"{len(finished)}: raise search.n_trials."
+            f"{len(finished)}: raise search.n_trials, or search.max_seconds if it is set."
         )
     names = varied(finished)
     if not names or len({trial.value for trial in finished}) < 2:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from in_process import call
 
 from recsys.config.compose import compose
 from recsys.config.errors import sentence_of
@@ -19,6 +21,14 @@ TEXTS += ["1e5", '"q"', " lead", "-x", "null", "a:b", "sqlite:///x?y=1", "*", "a
 @pytest.mark.parametrize("value", [*TEXTS, None, True, 3, 0.5, [1, "it's"], {"k": "a b"}])
 def test_an_override_gives_its_value_back(value):
     assert OverridesParser.create().parse_override(override("key", value)).value() == value
+
+
+@pytest.mark.parametrize("path", ["~/data/ml-1m.zip", "~/my data (1)", "~"])
+def test_a_path_in_the_home_folder_needs_no_quotes(path):
+    assert compose(["data=movielens", f"data.path={path}"]).data.path == path
+    said = call("prepare_data", ["data=movielens", f"data.path={path}/missing"])
+    assert "there is no file or folder" in said.error
+    assert str(Path(f"{path}/missing").expanduser()) in said.error
 
 
 @pytest.mark.parametrize("value", [";", ",", "{title}", "{title}. {x}", "title LIKE '%a%'"])

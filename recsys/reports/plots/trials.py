@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from operator import gt, lt
 from typing import Any
 
-from recsys.reports.formatting import metric_name, number, seconds
+from recsys.reports.formatting import counted, metric_name, number, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.support.number_checks import is_number
 from recsys.tracking.study_record import FINISHED, PRUNED, StudyCell, StudyRecord
@@ -56,10 +56,8 @@ def result(cell: StudyCell, study: StudyRecord) -> str:
     last = [row["best"] for row in best_so_far(cell, study.higher_is_better) if row["best"] is not None]
     best = number(last[-1]) if last else "no finished trial"
     chosen = ", ".join(f"{name} {words(value)}" for name, value in cell.parameters.items())
-    return (
-        f"{cell.label}: {len(cell.trials)} trials, {n_pruned} of them pruned, best {metric_name(study.monitor)} {best}"
-        f"{f' with {chosen}' if chosen else ''}"
-    )
+    trials = f"{counted(len(cell.trials), 'trial')}, {n_pruned} of them pruned"
+    return f"{cell.label}: {trials}, best {metric_name(study.monitor)} {best}{f' with {chosen}' if chosen else ''}"
 
 
 def words(value: Any) -> str:

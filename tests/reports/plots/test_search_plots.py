@@ -32,7 +32,7 @@ def test_the_course_of_a_search_ignores_pruned_trials_in_its_best():
     assert "best nDCG@10 (val) 0.2000" in found[0].alternative
     assert [figure.name for figure in found] == ["search_history", "parallel_a"]
     needed = "importances need 8 finished trials besides that of the cell's own settings; found 2"
-    assert notes == [f"No importances for a: {needed}: raise search.n_trials."]
+    assert notes == [f"No importances for a: {needed}: raise search.n_trials, or search.max_seconds if it is set."]
 
 
 def test_parallel_axes_are_logarithmic_where_the_search_was():
