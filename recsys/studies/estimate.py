@@ -1,4 +1,7 @@
-"""Estimated times of runs and trials, from the times of finished ones of the same data and name."""
+"""Estimated times of runs and trials, from the times of finished ones of the same data and name.
+
+Encoding is left out, since only the first run with an encoder does it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from omegaconf import DictConfig
 
 from recsys.experiment.record_fields import label
 from recsys.reports.grouping import group_by
+from recsys.studies.trials import seconds_of_run
 from recsys.tracking.record import Record
 
 
@@ -57,7 +61,7 @@ class Durations:
     def __init__(self, records: Iterable[Record]) -> None:
         usable = [record for record in records if record.is_finished and "total" in record.times]
         by_kind = group_by(usable, _kind_of_record)
-        self.by_kind = {kind: fmean(record.times["total"] for record in own) for kind, own in by_kind.items()}
+        self.by_kind = {kind: fmean(map(seconds_of_run, own)) for kind, own in by_kind.items()}
 
     def add(self, kind: Kind, seconds: float) -> None:
         """Set the seconds of runs of this kind."""
