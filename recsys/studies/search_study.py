@@ -16,7 +16,7 @@ from recsys.experiment.run_identity import identify
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run
 from recsys.studies.storage import key_of
-from recsys.studies.trials import MAX_SECONDS, Budget
+from recsys.studies.trials import MAX_SECONDS, TrialBudget
 from recsys.tracking.study_record import study_folder
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def maximises(cfg: DictConfig) -> bool:
     return bool(metric_suite(cfg).directions()[cfg.monitor.partition("/")[2]])
 
 
-def budget(cfg: DictConfig, space: CellSpace) -> Budget:
+def budget(cfg: DictConfig, space: CellSpace) -> TrialBudget:
     """The budget of a cell's trials: a grid may have fewer combinations than `search.n_trials`."""
     n_trials = int(cfg.search.n_trials)
     n = min(len(search_grid(cfg, space)), n_trials) if is_grid(cfg) else n_trials
-    return Budget(n, cfg.search.get(MAX_SECONDS))
+    return TrialBudget(n, cfg.search.get(MAX_SECONDS))
 
 
 def is_grid(cfg: DictConfig) -> bool:

@@ -33,7 +33,7 @@ def trial_record(trial: FrozenTrial) -> Trial:
     )
 
 
-class Budget(NamedTuple):
+class TrialBudget(NamedTuple):
     """What a cell's trials may use.
 
     Attributes:

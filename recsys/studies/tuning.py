@@ -41,7 +41,7 @@ from recsys.studies.search_study import (
 )
 from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, existing, key_of, opened
-from recsys.studies.trials import SECONDS, Budget, seconds_of_run, trial_record
+from recsys.studies.trials import SECONDS, TrialBudget, seconds_of_run, trial_record
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
@@ -175,7 +175,7 @@ class _Search:
         return [own for own in self._trials() if not (retried and own.state == optuna.trial.TrialState.FAIL)]
 
     @cached_property
-    def _budget(self) -> Budget:
+    def _budget(self) -> TrialBudget:
         return budget(self.cfg, self.space)
 
     @cached_property

@@ -81,6 +81,13 @@ def test_a_refit_moves_validation_and_the_fold_in_of_its_users_to_train_in_the_o
     assert everything.test.is_empty()
 
 
+def test_all_low_ratings_are_known_to_a_model_that_is_fitted_on_everything():
+    split = split_of(low_rated=frame([(0, 4, 1, 0), (1, 5, 5, 1), (2, 6, 9, 2)], "part"))
+    assert pairs(split.refit().masked("test")) == sorted([*pairs(split.before("test")), (0, 4), (1, 5)])
+    everything = split.refit("all")
+    assert pairs(everything.masked("test")) == sorted([*pairs(everything.train), (0, 4), (1, 5), (2, 6)])
+
+
 def test_equal_times_and_data_without_time_keep_their_order_in_a_refit():
     train, validation = [(0, item, 5) for item in (6, 5, 4)], [(0, item, 5) for item in (3, 2)]
     parts = {"train": frame(train), "validation": frame(validation), "fold_in": frame([]), "test": frame([])}

@@ -89,15 +89,18 @@ class Split:
 
         Args:
             on: REFIT moves the validation part, and the fold-in of its users, to train; test users keep their fold-in.
-                ALL moves every interaction to train, and leaves nothing to test.
+                ALL moves every interaction to train, and leaves nothing to test; every low rating is known then.
 
         Raises:
             ConfigError: If train interactions are withheld: call `refit` before `subsample_train`.
         """
         if self.withheld is not None:
             raise ConfigError("a split is refitted before a share of its train part is drawn.")
+        low_rated = self.low_rated
         if on == ALL:
             held_out, fold_in = [self.validation, self.test, self.fold_in], self.fold_in.clear()
+            if low_rated is not None:
+                low_rated = low_rated.with_columns(pl.lit(TRAIN_PART, low_rated.schema[schema.PART]).alias(schema.PART))
         else:
             is_validated = pl.col(schema.USER).is_in(self.validation[schema.USER].unique().implode())
             is_tested = pl.col(schema.USER).is_in(self.test[schema.USER].unique().implode())
@@ -111,6 +114,7 @@ class Split:
             validation=none,
             test=none if on == ALL else self.test,
             fold_in=fold_in,
+            low_rated=low_rated,
         )
 
     @property
