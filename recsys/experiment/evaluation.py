@@ -10,7 +10,7 @@ def evaluate_again(run: Run) -> dict[str, float]:
     """The test metrics of a run's saved weights, named as in its record.
 
     Raises:
-        ConfigError: If the run has no weights, or its data has changed.
+        ConfigError: If the run has no weights or no test, or its data has changed.
         RecsysError: If the weights are damaged.
     """
     from recsys import schema
@@ -20,6 +20,7 @@ def evaluate_again(run: Run) -> dict[str, float]:
     from recsys.training.log_filters import hush
     from recsys.training.trainer import load_weights
 
+    run.check_has_test()
     hush()
     set_threads(run.cfg.num_threads)
     module = run.new_module()

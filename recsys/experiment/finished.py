@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.config.compose import build
 from recsys.config.trust import recorded
-from recsys.schema import WRITTEN, ConfigError
+from recsys.schema import ALL, WRITTEN, ConfigError
 from recsys.tracking.checksums import check_intact
 from recsys.tracking.record import Record
 from recsys.tracking.store import RECORD, WEIGHTS, Store
@@ -111,6 +111,18 @@ class Run:
         model = self.new_module().recommender.eval()
         load_weights(model, weights)
         return model
+
+    def check_has_test(self) -> None:
+        """Raise an error for a run that was fitted on all interactions, so that none are left to test it on.
+
+        Raises:
+            ConfigError: If the run is a refit.
+        """
+        if self.cfg.test_knowledge == ALL:
+            raise ConfigError(
+                f"run={self.record.run_id} is fitted on all interactions, the test part included, so it has no test: "
+                "give the run that was tested."
+            )
 
     def new_module(self) -> RecommenderModule:
         """A module with the tested model's architecture and untrained weights.

@@ -6,6 +6,7 @@ import pytest
 from in_process import call
 
 import recsys
+from recsys.experiment.refitting import refit_run
 from recsys.schema import ConfigError
 
 
@@ -33,6 +34,14 @@ def test_a_clean_run(temporal, cache_dir):
     assert [found.pop(name) for name in unchecked] == ["not checked"] * 3
     assert set(found.values()) == {"clean"}
     assert len(found) == 6
+
+
+@pytest.mark.parametrize("command", ["audit", "evaluate"])
+def test_a_refit_on_everything_has_no_test(temporal, command):
+    said = call(command, [f"run={refit_run(temporal).folder}"])
+    assert said.status == 2
+    assert "is fitted on all interactions, the test part included, so it has no test" in said.error
+    assert "No leak was found" not in said.out
 
 
 @pytest.mark.slow

@@ -26,8 +26,9 @@ def audit(run: Run, cfg: DictConfig) -> list[Finding]:
         cfg: Configuration of `recsys audit`.
 
     Raises:
-        ConfigError: If the run's data has changed, or the language model does not exist.
+        ConfigError: If the run has no test, its data has changed, or the language model does not exist.
     """
+    run.check_has_test()
     split = run.split
     leaks = [
         *split_leaks(split),
