@@ -18,7 +18,7 @@ from recsys.serving.explaining import check_explains, explain
 from recsys.serving.item_filters import allowed_items
 from recsys.serving.mmr import check_mmr, diverse
 from recsys.serving.model import Served, serve
-from recsys.serving.output import recommendations, show, write
+from recsys.serving.output import recommendations, show, tell_without_list, write
 from recsys.serving.ranking import rank
 from recsys.serving.request import check_request
 from recsys.serving.table_files import TextFormat
@@ -60,6 +60,7 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
         show(frame, console)
     else:
         write(frame, cfg.output, console)
+    tell_without_list(frame, users, console)
     own = f"run={one_id(cfg, 'run')}"
     everybody = ["recommend", own, "users=all", "output=recommendations.parquet"]
     first = everybody if cfg.users is None else ["refit", own]

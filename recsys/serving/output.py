@@ -110,6 +110,14 @@ def show(frame: pl.DataFrame, console: Console) -> None:
         console.print(f"{left} more users; output=recommendations.parquet writes all.", highlight=False)
 
 
+def tell_without_list(frame: pl.DataFrame, users: ServedUsers, console: Console) -> None:
+    """Print how many users have no recommendation, since no candidate is left that they do not know."""
+    alone = users.ids.filter(~users.ids.is_in(frame[schema.USER_ID].unique().implode()))
+    if len(alone):
+        text = f"{len(alone)} of {len(users)} users have no recommendation, first {alone[0]!r}: no item is left"
+        console.print(text, highlight=False, markup=False)
+
+
 def _table(frame: pl.DataFrame) -> TextTable:
     reasons = [f"why ({frame[METHOD][0]})"] if WHY in frame.columns else []
     headers, words = [RANK, schema.ITEM_ID, TITLE, SCORE, *reasons], [schema.ITEM_ID, TITLE, *reasons]

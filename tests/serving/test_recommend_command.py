@@ -12,6 +12,8 @@ from rich.console import Console
 import recsys
 from recsys.commands.recommend import run as recommend_command
 from recsys.schema import ConfigError, DataError
+from recsys.serving.model import serve
+from recsys.serving.users import known_users
 
 
 @pytest.fixture
@@ -60,6 +62,17 @@ def test_all_users_in_one_file(recommend, dot_run, tmp_path):
     written = pl.read_parquet(tmp_path / "a.parquet")
     assert written["user_id"].n_unique() == dot_run.split.dataset.n_users
     assert written["title"].str.contains("(1995)", literal=True).all()
+
+
+@pytest.mark.parametrize("output", ["", "recs.csv"])
+def test_users_without_an_item_that_is_left_are_told(recommend, dot_run, tmp_path, output):
+    served = serve(dot_run)
+    users = known_users(served, ["42"])
+    only_known = tmp_path / "known.txt"
+    only_known.write_text("\n".join(served.items["item_id"].gather(users.history[0].tolist())))
+    overrides = [f"candidates={only_known}", *([f"output={tmp_path / output}"] if output else [])]
+    assert "1 of 1 users have no recommendation, first '42': no item is left" in recommend("user=42", *overrides)
+    assert "have no recommendation" not in recommend("user=42")
 
 
 def test_a_new_user_by_items_and_words(recommend, dot_run):
