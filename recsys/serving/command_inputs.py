@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from recsys import schema
+from recsys.schema import ConfigError
 from recsys.serving.item_filters import item_rows
 from recsys.serving.model import Served
 from recsys.serving.new_items import check_serves_new_items, read_items, template_of
@@ -47,7 +48,7 @@ def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Ser
     """The users that the configuration names, and the model with a new user's text.
 
     Raises:
-        ConfigError: If a user is not in the data, or the model cannot represent new users.
+        ConfigError: If a user is named twice or is not in the data, or the model cannot represent new users.
         DataError: If the file of users is malformed, or an item is unknown.
     """
     if cfg.users == ALL_USERS:
@@ -55,7 +56,11 @@ def chosen_users(cfg: DictConfig, served: Served, console: Console) -> tuple[Ser
     if cfg.users is not None:
         return users_of_file(served, Path(cfg.users).expanduser(), TextFormat.of(cfg.data))
     if cfg.user is not None:
-        return served, known_users(served, ids_of_key(cfg, "user"))
+        named = ids_of_key(cfg, "user")
+        for place, user_id in enumerate(named):
+            if user_id in named[:place]:
+                raise ConfigError(f"user names {user_id!r} more than once; expected each user once.")
+        return served, known_users(served, named)
     check_serves_new_users(served, cfg.text is not None)
     ids = pl.Series(ids_of_key(cfg, "history"), dtype=pl.String)
     history = item_rows(served.items, ids, "history")

@@ -75,6 +75,11 @@ def test_users_without_an_item_that_is_left_are_told(recommend, dot_run, tmp_pat
     assert "have no recommendation" not in recommend("user=42")
 
 
+def test_a_user_who_is_named_twice_is_refused(recommend):
+    with pytest.raises(ConfigError, match="user names '42' more than once"):
+        recommend("user=[42,7,42]")
+
+
 def test_a_new_user_by_items_and_words(recommend, dot_run):
     item_id, title = dot_run.split.dataset.items.select("item_id", "title").row(5)
     shown = recommend(f"history=[{item_id}]", "text='a comedy'", "top_k=3")
