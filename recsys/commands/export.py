@@ -76,7 +76,8 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     console.print(f"{shape}: {', '.join(files)} in {folder}", highlight=False, markup=False)
     own = f"run={one_id(cfg, 'run')}"
     recommend = ["recommend", own, "users=all", "output=recommendations.parquet"]
-    print_next_steps(console, cfg, recommend, ["evaluate", own])
+    of_tested = [["evaluate", own]] if run.record.metrics else []  # a refit on everything has no test
+    print_next_steps(console, cfg, recommend, *of_tested)
 
 
 def check_export(cfg: DictConfig) -> None:

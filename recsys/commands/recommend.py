@@ -64,7 +64,8 @@ def run(cfg: DictConfig, console: Console | None = None) -> None:
     own = f"run={one_id(cfg, 'run')}"
     everybody = ["recommend", own, "users=all", "output=recommendations.parquet"]
     first = everybody if cfg.users is None else ["refit", own]
-    print_next_steps(console, cfg, first, ["evaluate", own])
+    steps = [first, ["evaluate", own]] if run.record.metrics else [everybody]  # a refit on everything has no test
+    print_next_steps(console, cfg, *steps)
 
 
 def only_new(served: Served, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime
 
@@ -194,6 +195,9 @@ def test_the_refit_command_says_what_the_model_knows(alone, cache_dir, tmp_path)
     finished = run("refit", *arguments, cwd=tmp_path, cache=cache_dir)
     assert finished.returncode == 0, finished.stderr
     assert "the test part included: it has no test metrics and is in no comparison" in finished.stdout
+    (made,) = re.findall(r"Next: recsys recommend run=(\w+)", finished.stdout)
+    shown = run("recommend", f"run={made}", "users=all", arguments[1], cwd=tmp_path, cache=cache_dir)
+    assert "evaluate" not in shown.stdout  # which would be refused
     refused = run("refit", *arguments, "on=test", cwd=tmp_path, cache=cache_dir)
     assert refused.returncode == 2
     assert "on is 'test'; expected all" in refused.stderr
