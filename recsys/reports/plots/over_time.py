@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.formatting import axis_title, interval, metric_name
+from recsys.reports.formatting import axis_title, interval, metric_name, percent
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.over_time import OverTime
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
@@ -26,7 +26,7 @@ def over_time_figure(found: OverTime, metric: str) -> Figure:
         f"over_time_{metric.replace('@', '_').replace('/', '_')}",
         f"{metric_name(metric)} by window of time",
         f"Each window has its own test, whose first day is below its name. Bands are the "
-        f"{found.first.level:.0%} intervals over {covers}. Where lines cross, the order of the cells "
+        f"{percent(found.first.level)} intervals over {covers}. Where lines cross, the order of the cells "
         f"changes.{and_more(len(found.labels), len(shown))}",
         f"{metric_name(metric)} of {len(shown)} cells in {n} windows. {best} is first over all windows, and has the "
         f"best mean in {found.n_best(best, metric)} of {n}.",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from reports.made_runs import small_study
 
 from recsys.reports.comparison import compare
+from recsys.reports.document import sections
+from recsys.reports.inference import Inference
 from recsys.reports.plots.leaderboard import leaderboard
 from recsys.reports.plots.tradeoffs import _extremes
 from recsys.tracking.store import Store
@@ -28,6 +31,14 @@ def test_a_cell_that_is_best_by_both_metrics_is_named_once(small):
     assert _extremes(small, "recall@10", scores) == (
         f"{others[0].label} has the best recall@10 with 1.5000, while {first.label}, first by nDCG@10, has {value}"
     )
+
+
+def test_captions_have_the_level_of_the_intervals_in_full(small):
+    exact = replace(small, inference=Inference(level=0.975))
+    figures = [figure for section in sections(exact) for figure in section.figures]
+    told = [re.findall(r"[\d.]+%", figure.reading) for figure in figures]
+    assert {level for own in told for level in own} == {"97.5%"}
+    assert len([own for own in told if own]) > 3
 
 
 def test_a_single_cell_is_counted_in_the_singular(small):
