@@ -50,7 +50,7 @@ def by_window_grid(found: OverTime, metric: str, brief: bool = False) -> Grid:
 def over_time_note(found: OverTime, metric: str) -> str:
     """The caption of `over_time_grid`."""
     covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
-    if metric not in found.pairs:
+    if all(score.low is None for score in found.scores[metric].values()):
         return "The mean over windows. This metric has no values per user, so there is no interval and no test."
     text = (
         f"The mean over the {found.n_queries:,} queries of all windows, with the {percent(found.first.level)} interval "

@@ -151,6 +151,13 @@ def test_tables_and_sentences(store):
     assert lasting.answer == "bert+dot has the best mean in 2 of 3 windows"
 
 
+def test_the_caption_of_a_single_cell_is_about_its_interval(store):
+    only = {month: {"bert": own["bert"]} for month, own in BALANCED.items()}
+    found = compare_windows(runs_of(store, only, USERS), store, None, ["ndcg@10", "coverage@10"])
+    assert over_time_note(found, "ndcg@10").startswith("The mean over the 6 queries of all windows, with the 95%")
+    assert "no values per user" in over_time_note(found, "coverage@10")
+
+
 def test_cells_that_a_window_lacks_are_left_out(store):
     runs = runs_of(store, BALANCED, USERS)
     runs.append(in_window(store, "2020-02", "gpt2", [1.0, 1.0, 1.0], USERS["2020-02"]))
