@@ -20,7 +20,7 @@ def over_time_figure(found: OverTime, metric: str) -> Figure:
     """The figure of the best cells and the baseline as lines, with their intervals as bands."""
     shown = _shown(found)
     rows = clipped((row for label in shown for row in _rows(found, metric, label)), range_of(found.first, metric))
-    n, best = len(found.comparisons), found.labels[0]
+    n, best = len(found.comparisons), found.best(metric)
     covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
     return Figure(
         f"over_time_{metric.replace('@', '_').replace('/', '_')}",
