@@ -96,5 +96,6 @@ def _difference_grid(differences: dict[str, PairedDifference]) -> Grid:
     rows = []
     for label, own in differences.items():
         ends = [own.mean, own.low, own.high, own.low_with_seeds, own.high_with_seeds]
-        rows.append([Entry(label), *numbers([*ends, own.p_corrected, own.effect_size])])
+        p = Entry(p_value(own.p_corrected), value=own.p_corrected)
+        rows.append([Entry(label), *numbers(ends), p, *numbers([own.effect_size])])
     return Grid(headers, rows)
