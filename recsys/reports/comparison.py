@@ -84,8 +84,8 @@ class Comparison:
 
     @property
     def records(self) -> list[Record]:
-        """Records of all cells."""
-        return [record for row in self.rows for record in row.cell.records]
+        """Records of all cells; a run of several cells is there once."""
+        return list({record.run_id: record for row in self.rows for record in row.cell.records}.values())
 
     @property
     def protocol(self) -> dict[str, Any]:
