@@ -85,7 +85,8 @@ def compare_across(
     }
     labels = [{row.label for row in own.rows} for own in comparisons.values()]
     shared = set.intersection(*labels)
-    critical = {metric: _rank(comparisons, shared, metric, inference.level) for metric in metrics}
+    shown = next(iter(comparisons.values())).metrics
+    critical = {metric: _rank(comparisons, shared, metric, inference.level) for metric in shown}
     return Across(comparisons, critical, sorted(set.union(*labels) - shared))
 
 
