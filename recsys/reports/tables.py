@@ -217,7 +217,7 @@ def _difference(row: Row, comparison: Comparison, with_seeds: bool) -> list[Entr
     entries = [Entry(with_interval(own.mean, own.low, own.high, signed=True), value=own.mean)]
     if with_seeds:
         entries.append(_interval(own.low_with_seeds, own.high_with_seeds, signed=True))
-    effect_size = Entry(f"{own.effect_size:.2f}".replace("-", "−"), value=own.effect_size)
+    effect_size = Entry(f"{own.effect_size:z.2f}".replace("-", "−"), value=own.effect_size)
     p = Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own), value=own.p_corrected)
     return [*entries, p, effect_size]
 
