@@ -161,6 +161,13 @@ def test_a_figure_names_the_first_cell_by_its_own_metric(store):
     assert "tfidf+dot is first over all windows, and has the best mean in 2 of 2" in told[1]
 
 
+def test_a_figure_of_many_cells_tells_that_it_has_the_baseline_too(store):
+    values = {month: {f"e{n}": [0.9 - n / 20, 0.5, 0.4] for n in range(9)} for month in BALANCED}
+    found = compare_windows(runs_of(store, values, USERS), store, "e8+dot", ["ndcg@10"])
+    reading = over_time_figure(found, "ndcg@10").reading
+    assert "The first 6 of 9 cells and the baseline are drawn; the table has all." in reading
+
+
 def test_the_caption_of_a_single_cell_is_about_its_interval(store):
     only = {month: {"bert": own["bert"]} for month, own in BALANCED.items()}
     found = compare_windows(runs_of(store, only, USERS), store, None, ["ndcg@10", "coverage@10"])

@@ -55,7 +55,7 @@ def leaderboard(comparison: Comparison) -> Figure:
         f"Further right is {'worse' if comparison.lower_is_better(metric) else 'better'}: dots are means, thick bars "
         f"the {percent(comparison.level)} intervals over users{_seed_words(comparison)}. Cells with overlapping "
         "intervals can differ significantly; the significance matrix has the tests."
-        f"{and_more(len(comparison.rows), len(shown))}",
+        f"{and_more(len(comparison.rows), len(shown), baseline=len(shown) > MOST_ROWS)}",
         f"A list of {counted(len(shown), 'cell')} by {metric_name(metric)}. {headline(comparison)} The last is "
         f"{comparison.rows[-1].label} with {number(comparison.rows[-1].scores[metric].mean)}.",
         spec,

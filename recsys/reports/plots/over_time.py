@@ -27,7 +27,7 @@ def over_time_figure(found: OverTime, metric: str) -> Figure:
         f"{metric_name(metric)} by window of time",
         f"Each window has its own test, whose first day is below its name. Bands are the "
         f"{percent(found.first.level)} intervals over {covers}. Where lines cross, the order of the cells "
-        f"changes.{and_more(len(found.labels), len(shown))}",
+        f"changes.{and_more(len(found.labels), len(shown), baseline=shown != found.labels[: len(shown)])}",
         f"{metric_name(metric)} of {len(shown)} cells in {n} windows. {best} is first over all windows, and has the "
         f"best mean in {found.n_best(best, metric)} of {n}.",
         to_spec(_chart(metric, [str(row["x"]) for row in _rows(found, metric, best)], shown), {"rows": rows}),
