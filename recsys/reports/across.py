@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from recsys.reports.comparison import Comparison, compare
@@ -73,8 +73,7 @@ def compare_across(
     """
     inference = inference or Inference()
     every = list(records)
-    names = {record.protocol.get("data_fingerprint") or data_name(record): data_name(record) for record in every}
-    groups = group_by(every, lambda record: names[record.protocol.get("data_fingerprint") or data_name(record)])
+    groups = group_by(every, _name_of(every))
     if len(groups) < 2:
         raise ComparisonError(
             f"across=data needs runs of at least two data sets; these are of {', '.join(groups) or 'none'}. Select "
@@ -85,8 +84,26 @@ def compare_across(
     }
     labels = [{row.label for row in own.rows} for own in comparisons.values()]
     shared = set.intersection(*labels)
-    critical = {metric: _rank(comparisons, shared, metric, inference.level) for metric in metrics}
+    shown = next(iter(comparisons.values())).metrics
+    critical = {metric: _rank(comparisons, shared, metric, inference.level) for metric in shown}
     return Across(comparisons, critical, sorted(set.union(*labels) - shared))
+
+
+def _name_of(records: Sequence[Record]) -> Callable[[Record], str]:
+    """A function that names a run's data set; a failed run has no protocol, and is matched by its settings."""
+    names = {record.protocol.get("data_fingerprint") or data_name(record): data_name(record) for record in records}
+    of_settings = {_data_settings(record): data_name(record) for record in records if record.is_finished}
+
+    def name(record: Record) -> str:
+        if not record.protocol and _data_settings(record) in of_settings:
+            return of_settings[_data_settings(record)]
+        return names[record.protocol.get("data_fingerprint") or data_name(record)]
+
+    return name
+
+
+def _data_settings(record: Record) -> str:
+    return canonical_json([record.choices.get("data"), record.config.get("data")])
 
 
 def data_name(record: Record) -> str:

@@ -29,6 +29,16 @@ def recorded_name(metric: str) -> str:
     return metric if "/" in metric else f"{schema.TEST}/{metric}"
 
 
+def shown_names(metrics: Sequence[str]) -> list[str]:
+    """Metrics by their names in reports, each once; those of the test have no stage.
+
+    Example:
+        >>> shown_names(["test/ndcg@10", "val/ndcg@10", "ndcg@10"])
+        ['ndcg@10', 'val/ndcg@10']
+    """
+    return list(dict.fromkeys(metric.removeprefix(f"{schema.TEST}/") for metric in metrics))
+
+
 def complete_cells(
     records: Sequence[Record], failures: Sequence[Record], labels: Mapping[str, str | Sequence[str]] | None
 ) -> tuple[list[Cell], list[str]]:

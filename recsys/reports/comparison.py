@@ -17,6 +17,7 @@ from recsys.reports.comparable import (
     complete_cells,
     find_baseline,
     recorded_name,
+    shown_names,
 )
 from recsys.reports.costs import Cost, cost_of
 from recsys.reports.inference import Inference, too_few_resamples, too_few_seeds, too_few_users
@@ -84,8 +85,8 @@ class Comparison:
 
     @property
     def records(self) -> list[Record]:
-        """Records of all cells."""
-        return [record for row in self.rows for record in row.cell.records]
+        """Records of all cells; a run of several cells is there once."""
+        return list({record.run_id: record for row in self.rows for record in row.cell.records}.values())
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -228,7 +229,7 @@ def compare(
         ComparisonError: If there is nothing to compare, or the runs have different protocols, code, weights, seeds or
             queries.
     """
-    records = list(records)
+    records, metrics = list(records), shown_names(metrics)
     failures = [record for record in records if not record.is_finished]
     cells, left_out = complete_cells(records, failures, labels)
     finished = [record for cell in cells for record in cell.records]
@@ -250,7 +251,7 @@ def compare(
     order = {row.label: place for place, row in enumerate(rows)}
     return Comparison(
         rows=rows,
-        metrics=list(metrics),
+        metrics=metrics,
         baseline=None if reference is None else cells[reference].label,
         segments=find_segments(cells, values, metrics[0], reference, seed, inference),
         n_users=values.n_users,

@@ -76,7 +76,7 @@ def _size(difference: PairedDifference, metric: str, signed: bool = False) -> st
 def _evidence(difference: PairedDifference, comparison: Comparison) -> str:
     n, correction = comparison.n_comparisons(comparison.metrics[0]), NAMES[comparison.inference.correction]
     family = f" ({correction}, {n} comparisons)" if n > 1 else ""
-    effect_size = f"{difference.effect_size:.2f}".replace("-", "−")
+    effect_size = f"{difference.effect_size:z.2f}".replace("-", "−")
     return f"{p_equals(difference.p_corrected)}{family}, d = {effect_size}"
 
 

@@ -124,6 +124,16 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.1f} min" if value < 7200 else f"{value / 3600:.1f} h"
 
 
+def percent(share: float) -> str:
+    """A share in per cent, with all its digits.
+
+    Example:
+        >>> percent(0.95), percent(0.975)
+        ('95%', '97.5%')
+    """
+    return f"{share * 100:g}%"
+
+
 def megabytes(value: float | None) -> str:
     """An amount of memory, given in MB.
 

@@ -13,6 +13,7 @@ from recsys.reports.cells import has_own_settings, trials_of
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import metric_name, seconds
+from recsys.reports.tables import has_intervals
 from recsys.tracking.study_record import StudyRecord
 
 _GROUPS = ("data", "encoder", "features", "profile", "ranker", "loss")
@@ -108,8 +109,9 @@ def _scores(comparison: Comparison) -> Iterator[str]:
 def _tests(comparison: Comparison) -> Iterator[str]:
     inference = comparison.inference
     covers = "users and seeds" if len(comparison.seeds) > 1 else "users"
-    yield f"Intervals have a nominal coverage of {comparison.level * 100:g}% over {covers}."
-    if comparison.baseline is not None and len(comparison.rows) > 1:
+    if has_intervals(comparison):
+        yield f"Intervals have a nominal coverage of {comparison.level * 100:g}% over {covers}."
+    if any(map(comparison.n_comparisons, comparison.metrics)):
         yield (
             f"Differences from {comparison.baseline} are tested by a {comparison.test_name}, with "
             f"{NAMES[inference.correction]}'s correction; p < {inference.alpha:g} is significant."

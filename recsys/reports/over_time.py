@@ -76,6 +76,11 @@ class OverTime:
         found = {label: score.n_users for label, score in self.scores[metric].items()}
         return {label: n for label, n in found.items() if n is not None}
 
+    def best(self, metric: str) -> str:
+        """The label of the best cell by a metric over all windows."""
+        sign = -1 if self.first.lower_is_better(metric) else 1
+        return max(self.labels, key=lambda label: sign * self.scores[metric][label].mean)
+
     def n_ahead(self, label: str, metric: str) -> int | None:
         """Number of windows in which a cell has a better mean than the baseline; None for or without a baseline."""
         baseline = self.first.baseline

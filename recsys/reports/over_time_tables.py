@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import ABSENT, interval, metric_name, number, p_value, with_interval
+from recsys.reports.formatting import ABSENT, interval, metric_name, number, p_value, percent, with_interval
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.over_time import OverTime
 from recsys.reports.scores import Score, ends_of
@@ -50,11 +50,11 @@ def by_window_grid(found: OverTime, metric: str, brief: bool = False) -> Grid:
 def over_time_note(found: OverTime, metric: str) -> str:
     """The caption of `over_time_grid`."""
     covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
-    if metric not in found.pairs:
+    if all(score.low is None for score in found.scores[metric].values()):
         return "The mean over windows. This metric has no values per user, so there is no interval and no test."
     text = (
-        f"The mean over the {found.n_queries:,} queries of all windows, with the {found.first.level:.0%} interval over "
-        f"{covers}. The {found.n_users:,} users are the units: the values of one user in several windows "
+        f"The mean over the {found.n_queries:,} queries of all windows, with the {percent(found.first.level)} interval "
+        f"over {covers}. The {found.n_users:,} users are the units: the values of one user in several windows "
         f"({found.n_repeated:,} users) count as dependent. Intervals and tests are for new users in these windows, not "
         "for other periods; the means by window show how much results vary over time."
     )

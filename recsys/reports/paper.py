@@ -7,6 +7,7 @@ from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import metric_name, number
 from recsys.reports.grids import escape_latex, latex_row
 from recsys.reports.scores import Score, ends_of
+from recsys.reports.tables import has_intervals
 
 
 def paper_table(comparison: Comparison, caption: str, label: str = "tab:comparison") -> str:
@@ -64,10 +65,9 @@ def _half(score: Score) -> float | None:
 
 def _note(comparison: Comparison) -> str:
     seeds, inference = len(comparison.seeds), comparison.inference
-    parts = [
-        f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}, "
-        f"± half the {comparison.level * 100:g}% interval over users{' and seeds' if seeds > 1 else ''}; best in bold."
-    ]
+    of_users = f"{comparison.level * 100:g}% interval over users{' and seeds' if seeds > 1 else ''}"
+    half = f", ± half the {of_users}" if has_intervals(comparison) else ""
+    parts = [f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}{half}; best in bold."]
     n = max(map(comparison.n_comparisons, comparison.metrics))
     if comparison.baseline is not None and n:
         parts.append(

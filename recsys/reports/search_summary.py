@@ -86,9 +86,11 @@ def _ends(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if "low" in entry:
         return entry
     choice = entry.get("choice", [])
-    if len(choice) < LEAST_CHOICES or any(isinstance(one, bool) or not isinstance(one, int | float) for one in choice):
+    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in choice):
         return None
-    return {"low": min(choice), "high": max(choice)}
+    if len(set(choice)) < LEAST_CHOICES:
+        return None
+    return {"low": min(choice), "high": max(choice), "choice": choice}
 
 
 def number_or_text(value: Any) -> str:
@@ -100,6 +102,8 @@ def number_or_text(value: Any) -> str:
 
 
 def _is_at_end(value: float, entry: Mapping[str, Any]) -> bool:
+    if "choice" in entry:
+        return value in (entry["low"], entry["high"])
     low, value, high = (math.log(x) if entry.get("log") else x for x in (entry["low"], value, entry["high"]))
     return not END < (value - low) / (high - low) < 1 - END
 

@@ -35,15 +35,15 @@ def short_note(comparison: Comparison) -> str:
     """The caption of the short table."""
     seeds = len(comparison.seeds)
     covers = "users and seeds" if seeds > 1 else "users"
-    text = (
-        f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}; in brackets the "
-        f"{comparison.level * 100:g}% interval over {covers}; best in bold."
-    )
-    if comparison.baseline is not None and len(comparison.rows) > 1:
+    has_interval = any(row.scores[comparison.metrics[0]].low is not None for row in comparison.rows)
+    brackets = f" in brackets the {comparison.level * 100:g}% interval over {covers};" if has_interval else ""
+    text = f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''};{brackets} best in bold."
+    n = comparison.n_comparisons(comparison.metrics[0])
+    if n:
         text += (
             f" An asterisk marks a difference from {comparison.baseline} with p < {comparison.inference.alpha:g} in a "
             f"{comparison.test_name}, {NAMES[comparison.inference.correction]}-corrected for "
-            f"{counted(comparison.n_comparisons(comparison.metrics[0]), 'comparison')}."
+            f"{counted(n, 'comparison')}."
         )
     return f"{text} {comparison.unequal.footnote}".rstrip()
 

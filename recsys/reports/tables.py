@@ -73,6 +73,11 @@ def has_seeds(comparison: Comparison) -> bool:
     return any(row.scores[comparison.metrics[0]].low_with_seeds is not None for row in comparison.rows)
 
 
+def has_intervals(comparison: Comparison) -> bool:
+    """Whether any metric has values per user, and so intervals."""
+    return any(score.low is not None for row in comparison.rows for score in row.scores.values())
+
+
 def others_grid(comparison: Comparison) -> Grid:
     """All metrics but the first by cell, with their intervals."""
     others = comparison.metrics[1:]
@@ -169,10 +174,11 @@ def note(comparison: Comparison) -> str:
     """The caption of the quality table."""
     seeds, inference = len(comparison.seeds), comparison.inference
     of_queries = "" if comparison.n_queries == comparison.n_users else f", {comparison.n_queries} queries"
-    text = (
-        f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; in brackets the "
-        f"{comparison.level * 100:g}% interval over users{_SEEDS_NOTE if seeds > 1 else ''}; best in bold."
-    )
+    text = f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; "
+    if has_intervals(comparison):
+        with_seeds = _SEEDS_NOTE if has_seeds(comparison) else ""
+        text += f"in brackets the {comparison.level * 100:g}% interval over users{with_seeds}; "
+    text += "best in bold."
     n = max(map(comparison.n_comparisons, comparison.metrics))
     if comparison.baseline is None or not n:
         return text
@@ -211,7 +217,7 @@ def _difference(row: Row, comparison: Comparison, with_seeds: bool) -> list[Entr
     entries = [Entry(with_interval(own.mean, own.low, own.high, signed=True), value=own.mean)]
     if with_seeds:
         entries.append(_interval(own.low_with_seeds, own.high_with_seeds, signed=True))
-    effect_size = Entry(f"{own.effect_size:.2f}".replace("-", "−"), value=own.effect_size)
+    effect_size = Entry(f"{own.effect_size:z.2f}".replace("-", "−"), value=own.effect_size)
     p = Entry(p_value(own.p_corrected), is_marked=comparison.is_significant(own), value=own.p_corrected)
     return [*entries, p, effect_size]
 

@@ -94,14 +94,13 @@ def _families(comparison: Comparison) -> Iterator[str]:
 
 
 def _sample(comparison: Comparison) -> Iterator[str]:
-    seeds, spread = len(comparison.seeds), comparison.rows[0].scores[comparison.metrics[0]].seed_sd
-    if spread is None:
-        yield f"{comparison.n_users} users, one seed: tests and intervals hold for new users only"
+    seeds, score = len(comparison.seeds), comparison.rows[0].scores[comparison.metrics[0]]
+    if score.seed_sd is None:
+        size, scope = f"{comparison.n_users} users, one seed", "tests and intervals hold for new users only"
     else:
-        yield (
-            f"{comparison.n_users} users, {seeds} seeds with a standard deviation of {number(spread)}: "
-            "tests hold for new users and new seeds"
-        )
+        size = f"{comparison.n_users} users, {seeds} seeds with a standard deviation of {number(score.seed_sd)}"
+        scope = "tests hold for new users and new seeds"
+    yield size if score.low is None else f"{size}: {scope}"
 
 
 def _cost(comparison: Comparison) -> Answer:

@@ -12,7 +12,7 @@ from recsys.config.compose import compose
 from recsys.reports.across import compare_across
 from recsys.reports.ranks import ranks_grid, ranks_note
 from recsys.schema import ComparisonError, ConfigError
-from recsys.tracking.record import Record
+from recsys.tracking.record import FAILED, Record
 from recsys.tracking.store import Store
 
 # Means of ndcg@10; on the last data set bert and tfidf tie.
@@ -39,6 +39,18 @@ def make(store: Store, data: str, encoder: str, mean: float, split: str = "rando
 
 def study(store: Store) -> list[Record]:
     return [make(store, data, encoder, mean) for data, own in MEANS.items() for encoder, mean in own.items()]
+
+
+def test_a_failed_run_is_of_the_data_that_its_settings_name(store):
+    runs = []
+    for name, own in (("films", [0.5, 0.2]), ("books", [0.4, 0.3])):
+        table = {"choices": {"data": "table"}, "config": {"data": {"name": name}}}
+        protocol = {"data": name, "data_fingerprint": name}
+        runs += [made_run(store, "none", cell, 0, own, protocol=protocol, **table) for cell in ("cf", "popularity")]
+    lost = {"protocol": {}, "status": FAILED, "error": "RuntimeError: no memory", "metrics": {}}
+    runs.append(made_run(store, "none", "ease", 0, [0.0, 0.0], **lost, **table))
+    found = compare_across(runs, store, "popularity", ["ndcg@10"])
+    assert {name: len(own.failures) for name, own in found.comparisons.items()} == {"books": 1, "films": 0}
 
 
 def test_each_data_set_has_its_comparison_and_all_have_ranks(store):

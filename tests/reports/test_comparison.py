@@ -22,6 +22,15 @@ def store(tmp_path):
     return Store(tmp_path)
 
 
+def test_a_metric_of_the_test_may_name_its_stage(store):
+    runs = small_study(store)
+    named = compare(runs, store, "popularity", ["test/ndcg@10", "val/ndcg@10", "ndcg@10"])
+    assert named.metrics == ["ndcg@10", "val/ndcg@10"]
+    plain = compare(runs, store, "popularity", ["ndcg@10"])
+    assert named.rows[0].scores["ndcg@10"] == plain.rows[0].scores["ndcg@10"]
+    assert named.segments == plain.segments
+
+
 def test_numbers_by_hand(store):
     found = compare(small_study(store), store, "popularity", ["ndcg@10", "recall@10", "coverage@10"])
     assert [row.label for row in found.rows] == ["bert+dot", "tfidf+dot", "popularity"]

@@ -88,6 +88,14 @@ def test_without_tuning_baseline_or_statistics_it_stands(tmp_path):
     assert "Differences" not in text
 
 
+def test_metrics_without_values_per_user_have_no_intervals_or_tests(tmp_path):
+    store = Store(tmp_path)
+    runs = [made_run(store, "none", ranker, 0, [0.1, 0.3]) for ranker in ("cf", "popularity")]
+    text = methods(compare(runs, store, "popularity", ["coverage@10"]))
+    assert "Intervals" not in text
+    assert "tested by" not in text
+
+
 def test_bibtex_is_of_the_used_parts_alone(tmp_path):
     store = Store(tmp_path)
     text = bibliography(compare(small_study(store), store, None, ["ndcg@10"]))

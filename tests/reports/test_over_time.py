@@ -15,6 +15,7 @@ from recsys.commands.compare import run as compare_command
 from recsys.config.compose import compose
 from recsys.reports.over_time import OverTime, compare_windows
 from recsys.reports.over_time_tables import answers, by_window_grid, over_time_grid, over_time_note, pairs_grid
+from recsys.reports.plots.over_time import over_time_figure
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -149,6 +150,29 @@ def test_tables_and_sentences(store):
     assert best.answer == "bert+dot"
     assert sure.answer == "not significantly different from tfidf+dot"
     assert lasting.answer == "bert+dot has the best mean in 2 of 3 windows"
+
+
+def test_a_figure_names_the_first_cell_by_its_own_metric(store):
+    runs = runs_of(store, BALANCED, USERS)
+    wide = [replace(run, metrics={**run.metrics, "test/coverage@10": 0.5}) for run in runs if "tfidf" in run.name]
+    found = pooled(store, [*wide, *(run for run in runs if "bert" in run.name)])
+    told = [over_time_figure(found, metric).alternative for metric in ("ndcg@10", "coverage@10")]
+    assert "bert+dot is first over all windows, and has the best mean in 2 of 2" in told[0]
+    assert "tfidf+dot is first over all windows, and has the best mean in 2 of 2" in told[1]
+
+
+def test_a_figure_of_many_cells_tells_that_it_has_the_baseline_too(store):
+    values = {month: {f"e{n}": [0.9 - n / 20, 0.5, 0.4] for n in range(9)} for month in BALANCED}
+    found = compare_windows(runs_of(store, values, USERS), store, "e8+dot", ["ndcg@10"])
+    reading = over_time_figure(found, "ndcg@10").reading
+    assert "The first 6 of 9 cells and the baseline are drawn; the table has all." in reading
+
+
+def test_the_caption_of_a_single_cell_is_about_its_interval(store):
+    only = {month: {"bert": own["bert"]} for month, own in BALANCED.items()}
+    found = compare_windows(runs_of(store, only, USERS), store, None, ["ndcg@10", "coverage@10"])
+    assert over_time_note(found, "ndcg@10").startswith("The mean over the 6 queries of all windows, with the 95%")
+    assert "no values per user" in over_time_note(found, "coverage@10")
 
 
 def test_cells_that_a_window_lacks_are_left_out(store):

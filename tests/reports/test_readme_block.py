@@ -77,6 +77,15 @@ def test_the_caption_tells_users_seeds_runs_and_time(store, tmp_path):
     assert all(len(line) <= 127 for line in caption(comparison).splitlines())
 
 
+def test_runs_that_two_cells_share_count_once(store):
+    runs = small_study(store)
+    labels = {run.run_id: ["one", "two"] if run.name == "bert+dot" else run.name for run in runs}
+    comparison = compare(runs, store, "popularity", ["ndcg@10"], labels=labels)
+    assert len(comparison.rows) == 4
+    text = " ".join(caption(comparison).split())
+    assert text.endswith("6 runs, 65 s of computing.")
+
+
 def test_the_caption_counts_a_search(store):
     comparison = compare(small_study(store), store, "popularity", ["ndcg@10"])
     cells = [StudyCell("bert+dot", GRID, [], trials=[Trial(n, {}, "finished", seconds=30.0) for n in range(4)])]

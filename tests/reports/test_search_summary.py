@@ -53,6 +53,8 @@ def test_a_best_trial_far_above_the_next_ones_is_a_warning(best, is_warned):
         ({"choice": [1, 2]}, "1", False),  # of two numbers each one is an end
         ({"choice": [16, 32, 128]}, "128", True),
         ({"choice": [128, 16, 32]}, "32", False),
+        ({"choice": [0.0001, 0.001, 0.01, 0.1]}, "0.001", False),  # near the least, but not the least
+        ({"choice": [8, 8, 16]}, "8", False),
         ({"choice": [None, 16, 32]}, "16", False),
         ({"choice": ["a", "b", "c"]}, "a", False),
     ],

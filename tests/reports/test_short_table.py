@@ -3,7 +3,10 @@
 from reports.made_runs import made_run
 
 from recsys.reports.comparison import compare
+from recsys.reports.paper import paper_table
 from recsys.reports.short_table import short_grid, short_note
+from recsys.reports.tables import note
+from recsys.reports.verdict import verdict
 from recsys.tracking.store import Store
 
 METRICS = ["ndcg@10", "recall@10", "coverage@10"]
@@ -38,6 +41,15 @@ def test_intervals_are_those_with_seeds_where_there_are_some(tmp_path):
     assert f"[{score.low_with_seeds:.4f}," in short_grid(made).rows[0][1].text
     assert f"[{row.scores['ndcg@10'].difference.low_with_seeds:+.4f}," in short_grid(made).rows[0][2].text
     assert "users and seeds" in short_note(made)
+
+
+def test_a_metric_without_values_per_user_has_no_interval_or_test(tmp_path):
+    store = Store(tmp_path)
+    runs = [made_run(store, "none", ranker, 0, [0.1, 0.3]) for ranker in ("cf", "popularity")]
+    made, told = compare(runs, store, "popularity", ["coverage@10"]), "Mean over 2 users and 1 seed; best in bold."
+    assert short_note(made) == note(made) == told
+    assert f"{{{told}}}" in paper_table(made, "").replace(r"\footnotesize ", "")
+    assert verdict(made)[1].details[-1] == "2 users, one seed"
 
 
 def test_without_a_baseline_there_is_no_difference(tmp_path):

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from recsys.reports import grids, tables
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.findings import findings
 from recsys.reports.spreadsheets import to_csv
 from recsys.tracking.store import Store
 
@@ -41,6 +42,14 @@ def printed(grid: grids.Grid, width: int = 120) -> str:
 def parsed_markdown(text: str) -> list[list[str]]:
     lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines()]
     return [[re.sub(r"\\(.)", r"\1", cell.strip()) for cell in line] for line in lines]
+
+
+def test_equal_cells_have_a_d_without_sign(tmp_path):
+    store = Store(tmp_path)
+    runs = [made_run(store, "none", name, 0, [0.5, 0.2, 0.3]) for name in ("a", "b")]
+    made = compare(runs, store, "a", ["ndcg@10"])
+    assert [row[-1].text for row in tables.quality_grid(made).rows] == ["–", "0.00"]
+    assert "d = 0.00" in findings(made)[0]
 
 
 def test_markdown_parses_back(comparison):

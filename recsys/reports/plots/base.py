@@ -107,9 +107,21 @@ def step(labels: Iterable[str]) -> int:
     return STEP + 10 if any(" (" in label for label in labels) else STEP
 
 
-def and_more(n: int, shown: int, what: str = "cells") -> str:
-    """A sentence about the cells that a figure omits; empty if it shows all."""
-    return f" The first {shown} of {n} {what} are drawn; the table has all." if n > shown else ""
+def and_more(n: int, shown: int, what: str = "cells", baseline: bool = False) -> str:
+    """A sentence about the cells that a figure omits; empty if it shows all.
+
+    Args:
+        n: Number of all cells.
+        shown: Number of drawn cells.
+        what: Plural of what is drawn.
+        baseline: Whether the last drawn cell is the baseline, which is not among the first ones.
+
+    Example:
+        >>> and_more(50, 41, baseline=True)
+        ' The first 40 of 50 cells and the baseline are drawn; the table has all.'
+    """
+    drawn = f"{shown - 1} of {n} {what} and the baseline" if baseline else f"{shown} of {n} {what}"
+    return f" The first {drawn} are drawn; the table has all." if n > shown else ""
 
 
 def numbers(values: Iterable[float | None], signed: bool = False) -> list[Entry]:

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.comparison import Comparison, Row
-from recsys.reports.formatting import axis_title, interval, megabytes, metric_name, number, seconds
+from recsys.reports.formatting import axis_title, interval, megabytes, metric_name, number, percent, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import WIDTH, Figure, Layers, Rows, named, to_spec
 from recsys.reports.plots.families import Families, families
@@ -77,7 +77,7 @@ def _figure(comparison: Comparison, axis: _Axis, points: Sequence[tuple[Row, flo
         f"{metric_name(metric)} against {axis.words}",
         f"Up{' is worse' if lower else ' is better'}, left is cheaper. The dotted line joins the cells on the Pareto "
         "frontier: no other cell is at least as good in both and better in one. Bars are "
-        f"{comparison.level:.0%} intervals over users. Point at a dot for its name, or see the table.",
+        f"{percent(comparison.level)} intervals over users. Point at a dot for its name, or see the table.",
         "On the frontier, from the lowest cost to the highest: "
         + "; ".join(f"{rows[place]['cell']} ({rows[place]['shown']}, {rows[place]['text']})" for place in best)
         + ".",

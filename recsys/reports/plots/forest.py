@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.formatting import interval, metric_name, number, p_value
+from recsys.reports.formatting import interval, metric_name, number, p_value, percent
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Layers, and_more, cell_axis, named, numbers, to_spec
 from recsys.reports.plots.theme import OVER_LINES
@@ -38,8 +38,8 @@ def forest(plan: Forest, level: float) -> Figure:
     return Figure(
         plan.name,
         plan.title,
-        f"Bars are {level:.0%} intervals of the paired difference over users (thin: over users and seeds). Cells left "
-        f"of the dashed line have a lower value than {plan.reference}. A triangle marks a significant difference, "
+        f"Bars are {percent(level)} intervals of the paired difference over users (thin: over users and seeds). Cells "
+        f"left of the dashed line have a lower value than {plan.reference}. A triangle marks a significant difference, "
         f"corrected for {plan.family}.{and_more(len(plan.differences), len(rows))}",
         f"{len(plan.differences)} differences from {plan.reference}, {n_clear} of them significant: "
         + "; ".join(f"{row['cell']} {row['text']}" for row in rows[:12])
@@ -96,5 +96,6 @@ def _difference_grid(differences: dict[str, PairedDifference]) -> Grid:
     rows = []
     for label, own in differences.items():
         ends = [own.mean, own.low, own.high, own.low_with_seeds, own.high_with_seeds]
-        rows.append([Entry(label), *numbers([*ends, own.p_corrected, own.effect_size])])
+        p = Entry(p_value(own.p_corrected), value=own.p_corrected)
+        rows.append([Entry(label), *numbers(ends), p, *numbers([own.effect_size])])
     return Grid(headers, rows)

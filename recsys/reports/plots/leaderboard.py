@@ -10,7 +10,7 @@ import altair as alt
 from recsys.reports.comparable import recorded_name
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.findings import headline
-from recsys.reports.formatting import axis_title, counted, interval, metric_name, number
+from recsys.reports.formatting import axis_title, counted, interval, metric_name, number, percent
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Rows, and_more, cell_axis, named, numbers, step, to_spec
 from recsys.reports.plots.families import families
@@ -53,9 +53,9 @@ def leaderboard(comparison: Comparison) -> Figure:
         "leaderboard",
         f"Leaderboard: {metric_name(metric)}",
         f"Further right is {'worse' if comparison.lower_is_better(metric) else 'better'}: dots are means, thick bars "
-        f"the {comparison.level:.0%} intervals over users{_seed_words(comparison)}. Cells with overlapping intervals "
-        "can differ significantly; the significance matrix has the tests."
-        f"{and_more(len(comparison.rows), len(shown))}",
+        f"the {percent(comparison.level)} intervals over users{_seed_words(comparison)}. Cells with overlapping "
+        "intervals can differ significantly; the significance matrix has the tests."
+        f"{and_more(len(comparison.rows), len(shown), baseline=len(shown) > MOST_ROWS)}",
         f"A list of {counted(len(shown), 'cell')} by {metric_name(metric)}. {headline(comparison)} The last is "
         f"{comparison.rows[-1].label} with {number(comparison.rows[-1].scores[metric].mean)}.",
         spec,

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.formatting import axis_title, interval, metric_name
+from recsys.reports.formatting import axis_title, interval, metric_name, percent
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.over_time import OverTime
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
@@ -20,14 +20,14 @@ def over_time_figure(found: OverTime, metric: str) -> Figure:
     """The figure of the best cells and the baseline as lines, with their intervals as bands."""
     shown = _shown(found)
     rows = clipped((row for label in shown for row in _rows(found, metric, label)), range_of(found.first, metric))
-    n, best = len(found.comparisons), found.labels[0]
+    n, best = len(found.comparisons), found.best(metric)
     covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
     return Figure(
         f"over_time_{metric.replace('@', '_').replace('/', '_')}",
         f"{metric_name(metric)} by window of time",
         f"Each window has its own test, whose first day is below its name. Bands are the "
-        f"{found.first.level:.0%} intervals over {covers}. Where lines cross, the order of the cells "
-        f"changes.{and_more(len(found.labels), len(shown))}",
+        f"{percent(found.first.level)} intervals over {covers}. Where lines cross, the order of the cells "
+        f"changes.{and_more(len(found.labels), len(shown), baseline=shown != found.labels[: len(shown)])}",
         f"{metric_name(metric)} of {len(shown)} cells in {n} windows. {best} is first over all windows, and has the "
         f"best mean in {found.n_best(best, metric)} of {n}.",
         to_spec(_chart(metric, [str(row["x"]) for row in _rows(found, metric, best)], shown), {"rows": rows}),

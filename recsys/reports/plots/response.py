@@ -10,7 +10,7 @@ import altair as alt
 
 from recsys.reports.cell_labels import differing_settings, labels
 from recsys.reports.comparison import Comparison, Row
-from recsys.reports.formatting import axis_title, interval, metric_name, number
+from recsys.reports.formatting import axis_title, interval, metric_name, number, percent
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.grouping import group_by
 from recsys.reports.plots.base import WIDTH, Figure, Layers, and_more, named, numbers, to_spec
@@ -69,7 +69,7 @@ def _figure(comparison: Comparison, key: str, lines: Sequence[_Line]) -> Figure:
         f"by_{file_name(key)}",
         f"{metric_name(metric)} by {key}",
         f"The cells of a line differ in {key} only, whose values are evenly spaced. Bands are the "
-        f"{comparison.level:.0%} intervals over users.{and_more(len(lines), len(shown), 'lines')}",
+        f"{percent(comparison.level)} intervals over users.{and_more(len(lines), len(shown), 'lines')}",
         "; ".join(_course(line, key, metric) for line in shown) + ".",
         spec,
         Grid(["line", key, metric_name(metric), "low", "high"], list(_entries(lines, metric))),

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.comparison import Comparison
-from recsys.reports.formatting import interval, metric_name, number
+from recsys.reports.formatting import interval, metric_name, number, percent
 from recsys.reports.grouping import group_by
 from recsys.reports.plots.base import Figure, Layers, Rows, named, panels, to_spec
 from recsys.reports.plots.ranges import clipped, range_of
@@ -68,7 +68,7 @@ def _interval_words(comparison: Comparison) -> str:
         return ""
     two = len({comparison.rows[0].label, comparison.baseline} - {None}) == 2
     whose = "the first cell and the baseline" if two else "the first cell"
-    return f" Vertical bars are the {comparison.level:.0%} intervals of {whose}; the table has those of all cells."
+    return f" Vertical bars are the {percent(comparison.level)} intervals of {whose}; the table has those of all cells."
 
 
 def _panel(name: str, order: list[str], title: str, metric: str, chosen: list[str]) -> Layers:

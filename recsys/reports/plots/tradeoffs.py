@@ -9,7 +9,7 @@ import altair as alt
 
 from recsys.reports.comparable import recorded_name
 from recsys.reports.comparison import Comparison, Row
-from recsys.reports.formatting import metric_name, number
+from recsys.reports.formatting import metric_name, number, percent
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import PANEL_WIDTH, Figure, Layers, Rows, named, numbers, panels, to_spec
 from recsys.reports.plots.families import Families, families
@@ -63,7 +63,7 @@ def _figure(comparison: Comparison, file: str, title: str, values: dict[str, dic
         title,
         "One dot for each cell; the arrow in a panel's title points to its better side, so the best corner is at "
         f"{'the bottom' if comparison.lower_is_better(main) else 'the top'} on that side. "
-        f"Bars are {comparison.level:.0%} intervals of {metric_name(main)}{both} over users.",
+        f"Bars are {percent(comparison.level)} intervals of {metric_name(main)}{both} over users.",
         "; ".join(_extremes(comparison, name, own) for name, own in values.items()) + ".",
         to_spec(panels(charts, columns=2), data),
         _grid(comparison, values),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recsys.reports.formatting import ABSENT, counted, interval, metric_name, number, p_value, seconds
+from recsys.reports.formatting import ABSENT, counted, interval, metric_name, number, p_value, percent, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.preface import Preface
 from recsys.reports.sections import Section
@@ -106,8 +106,8 @@ def _beside(main: Judged) -> Iterator[str]:
 def _table(found: Sequence[Scope], main: Judged) -> ReportTable:
     name = metric_name(found[0].metric)
     note = (
-        f"{name} on the test. Intervals have a level of {main.three.level:.0%} for one comparison; p is corrected for "
-        "all."
+        f"{name} on the test. Intervals have a level of {percent(main.three.level)} for one comparison; p is corrected "
+        "for all."
     )
     return ReportTable(f"With and without a language model: {name}", scope_grid(found), note)
 

@@ -107,7 +107,7 @@ def test_a_long_leaderboard_keeps_the_baseline(tmp_path):
     figure = leaderboard.leaderboard(found)
     assert len(rows(figure)) == 41
     assert rows(figure)[-1]["cell"] == found.baseline
-    assert "The first 41 of 50 cells are drawn" in figure.reading
+    assert "The first 40 of 50 cells and the baseline are drawn" in figure.reading
     assert len(figure.data.rows) == 50
 
 
