@@ -18,6 +18,7 @@ from recsys.reports.over_time_report import write_over_time
 from recsys.reports.printing import print_comparison, print_over_time, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.trackers import check_trackers, track
+from recsys.schema import TEST
 from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.studies.comparisons import comparisons, of_comparison, over_time
 from recsys.studies.dry_run import print_plan
@@ -69,10 +70,17 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
         console.print(told)
     name, tag = f"study.name={cfg.study.name}", f"tag={cfg.study.name}"
     for comparison in list(compared.values())[:1]:
-        best, metric = comparison.rows[0].label, comparison.metrics[0]
-        print_next_steps(console, cfg, ["compare", name, f"baseline={best}"], ["runs", tag, f"sort=-test/{metric}"])
+        compare = ["compare", name, f"baseline={comparison.rows[0].label}"]
+        print_next_steps(console, cfg, compare, ["runs", tag, f"sort={_best_first(comparison)}"])
     for key, comparison in compared.items():
         track(cfg, comparison, written[key], _title(cfg, key))
+
+
+def _best_first(comparison: Comparison) -> str:
+    """The value of `runs sort=` that gives the run with the best first metric first."""
+    metric = comparison.metrics[0]
+    key = metric if "/" in metric else f"{TEST}/{metric}"
+    return key if comparison.lower_is_better(metric) else f"-{key}"
 
 
 def _title(cfg: DictConfig, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shlex
+from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
@@ -11,7 +12,7 @@ from reports.made_runs import small_study
 from rich.console import Console
 
 import recsys
-from recsys.commands import compare, runs
+from recsys.commands import compare, runs, study
 from recsys.commands.next_steps import of_data, own_overrides, print_header, print_next_steps, run_line
 from recsys.config import folders
 from recsys.tracking.store import Store
@@ -46,6 +47,14 @@ def test_the_folder_of_configs_of_a_command_is_that_of_the_next(monkeypatch):
 def test_secrets_are_not_repeated():
     (line,) = proposed([], ["study", "search.storage=postgresql://me:secret@host/db"])
     assert "secret" not in " ".join(line)
+
+
+@pytest.mark.parametrize(
+    ("metric", "is_lower_better", "expected"),
+    [("ndcg@10", False, "-test/ndcg@10"), ("gini@10", True, "test/gini@10"), ("val/ndcg@10", False, "-val/ndcg@10")],
+)
+def test_a_study_suggests_the_best_run_first(metric, is_lower_better, expected):
+    assert study._best_first(SimpleNamespace(metrics=[metric], lower_is_better=lambda _: is_lower_better)) == expected
 
 
 def printed(arguments, command, run):

@@ -79,12 +79,11 @@ def _thinned(epochs: Sequence[float], most: int) -> Sequence[float]:
 
 
 def _by_epoch(row: Row, name: str) -> dict[float, list[float]]:
-    """Values of all seeds by epoch; an epoch that not all seeds reached has fewer values."""
+    """Values of all seeds by epoch, counted from 1; an epoch that not all seeds reached has fewer values."""
     points = [point for record in row.cell.records for point in record.curve if name in point]
     known = [point for point in points if point[name] == point[name]]
-    return {
-        epoch: [point[name] for point in own] for epoch, own in group_by(known, lambda point: point[_EPOCH]).items()
-    }
+    by_epoch = group_by(known, lambda point: point[_EPOCH] + 1)
+    return {epoch: [point[name] for point in own] for epoch, own in by_epoch.items()}
 
 
 def _panel(name: str, title: str, chosen: list[str]) -> Layers:

@@ -212,8 +212,8 @@ def test_curves_are_means_over_the_seeds_that_reached_an_epoch(tmp_path):
     figure = curves.curves(compare(runs, store, None, ["ndcg@10"]))
     assert figure is not None
     drawn = [(row["epoch"], row["value"], row["low"], row["high"], row["n"]) for row in rows(figure, "rows0")]
-    assert drawn == [(0.0, pytest.approx(0.15), 0.1, 0.2, 2), (1.0, 0.3, 0.3, 0.3, 1)]
-    assert "bert+dot is best at epoch 1 with 0.3000" in figure.alternative
+    assert drawn == [(1.0, pytest.approx(0.15), 0.1, 0.2, 2), (2.0, 0.3, 0.3, 0.3, 1)]
+    assert "bert+dot is best at epoch 2 with 0.3000" in figure.alternative
 
 
 def test_long_curves_are_thinned_and_keep_their_end():
