@@ -14,6 +14,7 @@ from reports.made_runs import PROTOCOL, failed_run, made_run, small_study
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import findings, headline
 from recsys.reports.plots.leaderboard import leaderboard
+from recsys.reports.plots.theme import FONT, MEASURED_FONT
 from recsys.reports.preface import Preface
 from recsys.reports.report import FIGURES, FILES, write_report
 from recsys.reports.sections import Section
@@ -214,6 +215,8 @@ def test_pictures_are_whole_and_the_same_each_time(comparison):
     assert 200 < height < 1200
     vector = figure.render("svg")
     assert vector == figure.render("svg")
+    assert MEASURED_FONT in vector.decode()  # so that no label is wider than its place
+    assert FONT not in vector.decode()
     words = " ".join(ElementTree.fromstring(vector).itertext())
     assert "tfidf+dot" in words
     assert "0.6250" in words

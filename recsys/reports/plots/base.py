@@ -14,7 +14,7 @@ import altair as alt
 
 from recsys.reports.formatting import number
 from recsys.reports.grids import Entry, Grid
-from recsys.reports.plots.theme import LIGHT, config
+from recsys.reports.plots.theme import FONT, LIGHT, MEASURED_FONT, config
 from recsys.reports.spreadsheets import grid_to_csv
 
 WIDTH = 640  # width of a plot without its axis, in pixels at scale 1
@@ -22,6 +22,7 @@ PANEL_WIDTH = 250  # width of one of several panels, in pixels
 MOST_ROWS = 40  # most cells in a list
 STEP = 26  # height of a line of a list of cells, in pixels
 _SCALE = 2
+_LEFT = 28  # pixels left of the labels of files, which a browser without the measured font draws wider
 _VALIDATES = ContextVar("validates", default=True)
 
 Rows = list[dict[str, Any]]
@@ -54,10 +55,11 @@ class Figure:
         """The picture as "svg" or "png", on white. Equal figures give equal bytes."""
         import vl_convert
 
-        spec = {**self.spec, "config": config(LIGHT, background=LIGHT.surface), "padding": 12}
+        padding = {"left": _LEFT, "right": 12, "top": 12, "bottom": 12}
+        spec = {**self.spec, "config": config(LIGHT, background=LIGHT.surface), "padding": padding}
         spec["description"] = self.alternative
         if format == "svg":
-            return vl_convert.vegalite_to_svg(spec, vl_version=_version(spec)).encode()
+            return vl_convert.vegalite_to_svg(spec, vl_version=_version(spec)).replace(FONT, MEASURED_FONT).encode()
         return vl_convert.vegalite_to_png(spec, vl_version=_version(spec), scale=_SCALE)
 
     def csv(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', Arial, sans-serif"
+MEASURED_FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"  # has the widths that files are laid out by
 OVER_LINES = ("halo", "label")  # styles of the two layers of a text over lines: its outline, then its letters
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-right")
 
