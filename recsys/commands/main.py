@@ -10,6 +10,7 @@ from recsys.commands import registry
 from recsys.config.overrides import home_quoted
 from recsys.support.near_names import near_names
 
+MULTIRUN = ("-m", "--multirun")  # first, since Hydra's argparse refuses overrides after a flag between overrides
 HELP, VERSION, COMPLETION = ("--help", "-h"), "--version", ("--shell-completion", "-sc")
 USAGE_ERROR = 2  # exit status
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     first, rest = (words[0], words[1:]) if words else ("", [])
     name = registry.command_named(first)
     if name is not None:
-        _run(name, list(map(home_quoted, rest)))
+        _run(name, sorted(map(home_quoted, rest), key=lambda word: word not in MULTIRUN))  # overrides may follow -m
     elif first in COMPLETION:
         from recsys.commands.completion import complete
 

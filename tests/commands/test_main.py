@@ -35,6 +35,14 @@ def test_every_config_file_has_a_command_and_a_script():
     assert {path.stem for path in (root / "scripts").glob("*.py")} == set(registry.COMMANDS)
 
 
+@pytest.mark.parametrize("words", [["-m", "a=1", "b=2"], ["a=1", "-m", "b=2"], ["a=1", "b=2", "-m"]])
+def test_overrides_may_follow_m(monkeypatch, words):
+    given = []
+    monkeypatch.setattr(registry, "run", lambda name, arguments: given.append((name, arguments)))
+    main(["train", *words])
+    assert given == [("train", ["-m", "a=1", "b=2"])]
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["train", "--version"]])
 def test_version(capsys, arguments):
     main(arguments)
