@@ -27,7 +27,7 @@ def commands() -> list[tuple[str, str]]:
     """(page, command) of each `recsys …` and `python scripts/…` line, continued lines joined."""
     found = []
     for page, text in TEXT.items():
-        for block in re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL):
+        for block in re.findall(r"^```\w*\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
             lines = block.replace("\\\n", " ").splitlines()
             found += [(page.name, line) for line in lines if line.startswith(COMMANDS) and page.name not in EXECUTED]
     return found

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./@?|%+-]*", re.ASCII)  # texts that need no quotes
-_OF_HOME = re.compile(r"([\w.@+/]+)=(~(?:/[^'\"]*)?)")
+_OF_HOME = re.compile(r"([\w.@+/]+)=(~(?:/[^'\",]*)?)")
 _WORDS = {"null", "true", "false", "nan", "inf"}  # which need quotes to be texts
 
 
@@ -41,9 +41,11 @@ def text(value: Any) -> str:
 def home_quoted(written: str) -> str:
     """An override whose value is a path in the home folder, with the quotes that Hydra's grammar needs; else unchanged.
 
+    Several values of a sweep are unchanged, since quotes would make one text of them.
+
     Example:
-        >>> home_quoted("data.path=~/data/ml 1m"), home_quoted("~tags")
-        ("data.path='~/data/ml 1m'", '~tags')
+        >>> home_quoted("data.path=~/data/ml 1m"), home_quoted("~tags"), home_quoted("data.path=~/a,~/b")
+        ("data.path='~/data/ml 1m'", '~tags', 'data.path=~/a,~/b')
     """
     found = _OF_HOME.fullmatch(written)
     return written if found is None else f"{found[1]}={quoted(found[2])}"

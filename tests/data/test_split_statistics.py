@@ -12,6 +12,7 @@ from data.split_contract import dataset_of, log_rows, rows_of
 from recsys.data.dataset import Dataset
 from recsys.data.description import describe, render
 from recsys.data.sources.movielens_small import MovieLensSmallSource
+from recsys.data.splits.cold_items import ColdItemsSplitter
 from recsys.data.splits.cold_users import ColdUsersSplitter
 from recsys.data.splits.given import GivenSplitter
 from recsys.data.splits.temporal import TemporalSplitter
@@ -112,6 +113,12 @@ def test_few_test_interactions_warn_too(movielens):
     assert split.warnings[0].startswith(f"split=user_temporal leaves {split.test.height} test interactions of")
     assert " users, all of them with a history: fewer than " in split.warnings[0]
     assert split.test.height < 1_000
+
+
+def test_cold_items_warn_that_they_are_one_draw(movielens):
+    (warning,) = ColdItemsSplitter().split(movielens).warnings
+    assert warning.startswith("split=cold_items tests one draw of 1,813 cold items: intervals and tests are over users")
+    assert warning.endswith("Repeat the comparison with other draws: split.seed=1, split.seed=2, …")
 
 
 def test_the_default_split_of_the_embedded_data_is_large_enough(movielens):

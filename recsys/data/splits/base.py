@@ -91,6 +91,10 @@ class Splitter(ABC):
         """(n,) whether each row of a frame is after the period that a split of these interactions ends with."""
         return np.zeros(frame.height, dtype=bool)
 
+    def warnings(self, split: Split) -> list[str]:
+        """Sentences about the test that every report repeats."""
+        return small_test_warnings(split)
+
     def identity(self) -> dict[str, Any]:
         """The strategy, the rule for ties and all parameters, as plain values."""
         return {"split": self.name, "tie_rule": TIE_RULE, **vars(self)}
@@ -135,7 +139,7 @@ class Splitter(ABC):
         if kept.low_rated is not None and self.mask_low_rated:
             placed = kept.low_rated.with_columns(pl.Series(schema.PART, self.place_low_rated(kept.low_rated, split)))
             split = replace(split, low_rated=placed)
-        return replace(split, warnings=small_test_warnings(split))
+        return replace(split, warnings=self.warnings(split))
 
     def _check_impressions(self, dataset: Dataset) -> None:
         if dataset.impressions is not None and not (self.takes_impressions and self._filters() == {}):

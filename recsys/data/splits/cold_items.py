@@ -36,6 +36,15 @@ class ColdItemsSplitter(Splitter):
         hashes = id_hashes(dataset.items[schema.ITEM_ID], self.seed)
         return held_out_parts(items, hashes, self.test_share, self.validation_share)[items]
 
+    def warnings(self, split: Split) -> list[str]:
+        """Those of every split, and that the users whom a test is over have the same cold items."""
+        n_items = split.test[schema.ITEM].n_unique()
+        return [
+            *super().warnings(split),
+            f"split={self.name} tests one draw of {n_items:,} cold items: intervals and tests are over users, and do not "
+            "cover other items. Repeat the comparison with other draws: split.seed=1, split.seed=2, …",
+        ]
+
     def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:
         """The part of the item: all interactions of a held-out item are held out."""
         items = low_rated[schema.ITEM].to_numpy()
