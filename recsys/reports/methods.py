@@ -12,7 +12,7 @@ import yaml
 from recsys.reports.cells import has_own_settings, trials_of
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import metric_name, seconds
+from recsys.reports.formatting import metric_name, percent, seconds
 from recsys.reports.tables import has_intervals
 from recsys.tracking.study_record import StudyRecord
 
@@ -110,7 +110,7 @@ def _tests(comparison: Comparison) -> Iterator[str]:
     inference = comparison.inference
     covers = "users and seeds" if len(comparison.seeds) > 1 else "users"
     if has_intervals(comparison):
-        yield f"Intervals have a nominal coverage of {comparison.level * 100:g}% over {covers}."
+        yield f"Intervals have a nominal coverage of {percent(comparison.level)} over {covers}."
     if any(map(comparison.n_comparisons, comparison.metrics)):
         yield (
             f"Differences from {comparison.baseline} are tested by a {comparison.test_name}, with "

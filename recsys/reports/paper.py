@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import metric_name, number
+from recsys.reports.formatting import metric_name, number, percent
 from recsys.reports.grids import escape_latex, latex_row
 from recsys.reports.scores import Score, ends_of
 from recsys.reports.tables import has_intervals
@@ -65,7 +65,7 @@ def _half(score: Score) -> float | None:
 
 def _note(comparison: Comparison) -> str:
     seeds, inference = len(comparison.seeds), comparison.inference
-    of_users = f"{comparison.level * 100:g}% interval over users{' and seeds' if seeds > 1 else ''}"
+    of_users = f"{percent(comparison.level)} interval over users{' and seeds' if seeds > 1 else ''}"
     half = f", ± half the {of_users}" if has_intervals(comparison) else ""
     parts = [f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''}{half}; best in bold."]
     n = max(map(comparison.n_comparisons, comparison.metrics))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import ABSENT, counted, metric_name, number, p_value, with_interval
+from recsys.reports.formatting import ABSENT, counted, metric_name, number, p_value, percent, with_interval
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.scores import Score
 from recsys.reports.statistics import PairedDifference
@@ -36,7 +36,7 @@ def short_note(comparison: Comparison) -> str:
     seeds = len(comparison.seeds)
     covers = "users and seeds" if seeds > 1 else "users"
     has_interval = any(row.scores[comparison.metrics[0]].low is not None for row in comparison.rows)
-    brackets = f" in brackets the {comparison.level * 100:g}% interval over {covers};" if has_interval else ""
+    brackets = f" in brackets the {percent(comparison.level)} interval over {covers};" if has_interval else ""
     text = f"Mean over {comparison.n_users} users and {seeds} seed{'s' if seeds > 1 else ''};{brackets} best in bold."
     n = comparison.n_comparisons(comparison.metrics[0])
     if n:

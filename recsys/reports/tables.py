@@ -15,6 +15,7 @@ from recsys.reports.formatting import (
     metric_name,
     number,
     p_value,
+    percent,
     seconds,
     with_interval,
 )
@@ -134,7 +135,7 @@ def segment_note(comparison: Comparison) -> str:
     )
     if segments.scores:
         covers = "users and seeds" if len(comparison.seeds) > 1 else "users"
-        text += f" In brackets the {comparison.level * 100:g}% interval over {covers}."
+        text += f" In brackets the {percent(comparison.level)} interval over {covers}."
     n = segments.n_comparisons
     if n:
         text += (
@@ -177,7 +178,7 @@ def note(comparison: Comparison) -> str:
     text = f"Mean over {comparison.n_users} users{of_queries} and {seeds} seed{'s' if seeds > 1 else ''}; "
     if has_intervals(comparison):
         with_seeds = _SEEDS_NOTE if has_seeds(comparison) else ""
-        text += f"in brackets the {comparison.level * 100:g}% interval over users{with_seeds}; "
+        text += f"in brackets the {percent(comparison.level)} interval over users{with_seeds}; "
     text += "best in bold."
     n = max(map(comparison.n_comparisons, comparison.metrics))
     if comparison.baseline is None or not n:
