@@ -39,6 +39,7 @@ TRAIN, VAL, TEST = "train", "val", "test"  # stages
 TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
 MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
 LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
+ONE_DRAW = "tests one draw of"  # in the warning about intervals that do not cover other cold items
 
 # Raised by a change that moves most results, so that earlier runs are repeated; see `recsys.tracking.results_changes`.
 RESULTS_VERSION = 9

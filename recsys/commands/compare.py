@@ -16,14 +16,16 @@ from rich.text import Text
 from recsys.commands.next_steps import print_header, print_next_steps
 from recsys.reports.across import Across, compare_across
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.draws import compare_draws
 from recsys.reports.findings import summary_of
 from recsys.reports.inference import Inference
-from recsys.reports.over_time import OverTime, compare_windows
-from recsys.reports.over_time_report import write_over_time
-from recsys.reports.printing import print_comparison, print_over_time, print_paths, print_ranks
+from recsys.reports.over_splits import OVER, OverSplits
+from recsys.reports.over_splits_report import write_over_splits
+from recsys.reports.printing import print_comparison, print_over_splits, print_paths, print_ranks
 from recsys.reports.ranks import write_ranks
 from recsys.reports.report import write_report
 from recsys.reports.selection import select_runs
+from recsys.reports.time_windows import compare_windows
 from recsys.reports.trackers import check_trackers, track
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
@@ -40,12 +42,12 @@ EXAMPLES = (
     "recsys compare baseline=tfidf+dot",
     "recsys compare tag=demo formats=[html]",
 )
-ACROSS_DATA, ACROSS_WINDOWS = "data", "windows"
+ACROSS_DATA, ACROSS_WINDOWS, ACROSS_DRAWS = ACROSS = "data", "windows", "draws"
 METRICS = ("ndcg@10", "recall@10", "coverage@10")  # shown if neither the command nor a study names metrics
 
 
-def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across | OverTime:
-    """Compare the chosen runs; with `across`, on each data set or window of time, and then over all of them.
+def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across | OverSplits:
+    """Compare the chosen runs; with `across`, on each data set, window of time or draw, and then over all of them.
 
     Raises:
         ConfigError: If the store has no run, a filter fits none, or a key has a value that it cannot have.
@@ -53,13 +55,11 @@ def run(cfg: DictConfig, console: Console | None = None) -> Comparison | Across 
     """
     check_trackers(cfg)
     check_user_examples(cfg.user_examples)
-    if cfg.across not in (None, ACROSS_DATA, ACROSS_WINDOWS):
-        raise ConfigError(
-            f"across={cfg.across}; expected {ACROSS_DATA} or {ACROSS_WINDOWS}, or null for runs of one protocol."
-        )
+    if cfg.across not in (None, *ACROSS):
+        raise ConfigError(f"across={cfg.across}; expected {', '.join(ACROSS)}, or null for runs of one protocol.")
     if cfg.across is None:
         return compare_runs(cfg, console)
-    return compare_data_sets(cfg, console) if cfg.across == ACROSS_DATA else compare_over_time(cfg, console)
+    return compare_data_sets(cfg, console) if cfg.across == ACROSS_DATA else compare_over_splits(cfg, console)
 
 
 def compare_runs(cfg: DictConfig, console: Console | None = None) -> Comparison:
@@ -108,24 +108,26 @@ def compare_data_sets(cfg: DictConfig, console: Console | None = None) -> Across
     return across
 
 
-def compare_over_time(cfg: DictConfig, console: Console | None = None) -> OverTime:
-    """Compare the chosen runs in each window of time, print and write each comparison, then that over all windows.
+def compare_over_splits(cfg: DictConfig, console: Console | None = None) -> OverSplits:
+    """Compare the chosen runs in each window of time or draw, print and write each comparison, then that over all.
 
     Raises:
         ConfigError: As in `compare_runs`.
-        ComparisonError: If the runs of a window cannot be compared, or the windows cannot be pooled.
+        ComparisonError: If the runs of a split cannot be compared, or the splits cannot be pooled.
     """
     inference = inference_of(cfg)
     study = _study(cfg)
     store, chosen = _chosen(cfg, study)
     labels = None if study is None else study.labels
     baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
-    found = compare_windows(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
+    compare_each = compare_draws if cfg.across == ACROSS_DRAWS else compare_windows
+    found = compare_each(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
     console, folder = console or Screen(), Path(cfg.output)
     written = _write_each(cfg, found.comparisons, console)
-    console.rule(f"all {len(found.comparisons)} windows")
-    print_over_time(found, console)
-    print_paths(write_over_time(found, folder, f"{_title(cfg)} over time", _command(cfg), cfg.formats), console)
+    console.rule(f"all {len(found.comparisons)} {found.unit}s")
+    print_over_splits(found, console)
+    title = f"{_title(cfg)} {OVER[found.unit]}"
+    print_paths(write_over_splits(found, folder, title, _command(cfg), cfg.formats), console)
     _track_each(cfg, found.comparisons, written)
     return found
 

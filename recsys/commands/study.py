@@ -14,13 +14,14 @@ from rich.text import Text
 from recsys.commands.next_steps import print_next_steps
 from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
-from recsys.reports.over_time_report import write_over_time
-from recsys.reports.printing import print_comparison, print_over_time, print_paths
+from recsys.reports.over_splits import OVER
+from recsys.reports.over_splits_report import write_over_splits
+from recsys.reports.printing import print_comparison, print_over_splits, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.trackers import check_trackers, track
 from recsys.schema import TEST
 from recsys.serving.report_users import check_user_examples, user_examples
-from recsys.studies.comparisons import comparisons, of_comparison, over_time
+from recsys.studies.comparisons import comparisons, of_comparison, over_splits
 from recsys.studies.dry_run import print_plan
 from recsys.studies.runner import Result, run_study
 from recsys.studies.view import StudyView
@@ -58,7 +59,7 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
     compared = comparisons(cfg, result)
     written = {name: _write(cfg, result, comparison, name, console) for name, comparison in compared.items()}
     if result.record.windows and len(compared) > 1:
-        _write_over_time(cfg, result, compared, console)
+        _write_over_splits(cfg, result, compared, console)
     trials = f", {result.n_trials} trials" if result.n_trials else ""
     summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
     console.print(summary, highlight=False)
@@ -100,10 +101,10 @@ def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, c
     return paths
 
 
-def _write_over_time(cfg: DictConfig, result: Result, compared: dict[str, Comparison], console: Console) -> None:
-    found = over_time(cfg, result, compared)
-    title = f"Study {cfg.study.name} over time"
-    paths = write_over_time(found, Path(cfg.output), title, result.record.command, cfg.formats)
+def _write_over_splits(cfg: DictConfig, result: Result, compared: dict[str, Comparison], console: Console) -> None:
+    found = over_splits(cfg, result, compared)
+    title = f"Study {cfg.study.name} {OVER[found.unit]}"
+    paths = write_over_splits(found, Path(cfg.output), title, result.record.command, cfg.formats)
     console.rule(Text(title))
-    print_over_time(found, console)
+    print_over_splits(found, console)
     print_paths(paths, console)

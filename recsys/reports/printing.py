@@ -12,8 +12,8 @@ from recsys.reports.across import Across
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import headline
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
-from recsys.reports.over_time import OverTime
-from recsys.reports.over_time_tables import answers, by_window_grid, over_time_grid, over_time_note
+from recsys.reports.over_splits import OverSplits
+from recsys.reports.over_splits_tables import answers, by_split_grid, over_splits_grid, over_splits_note
 from recsys.reports.ranks import ranks_grid, ranks_note
 
 # Columns that a narrow terminal leaves out, in this order; the report's files have them.
@@ -28,12 +28,12 @@ def print_ranks(across: Across, console: Console) -> None:
     _print_warnings(across.warnings, console)
 
 
-def print_over_time(found: OverTime, console: Console) -> None:
-    """Print means over all windows and in each window, by metric, with a caption and the answers."""
+def print_over_splits(found: OverSplits, console: Console) -> None:
+    """Print means over all splits and on each, by metric, with a caption and the answers."""
     for metric in found.metrics:
-        console.print(grids.to_rich(over_time_grid(found, metric)))
-        console.print(grids.to_rich(by_window_grid(found, metric, brief=True)))
-    console.print(over_time_note(found, found.metrics[0]), markup=False, highlight=False)
+        console.print(grids.to_rich(over_splits_grid(found, metric)))
+        console.print(grids.to_rich(by_split_grid(found, metric, brief=True)))
+    console.print(over_splits_note(found, found.metrics[0]), markup=False, highlight=False)
     for own in answers(found):
         console.print(f"{own.question} {own.answer}.", markup=False, highlight=False)
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.config.overrides import override, text
 from recsys.schema import ConfigError
-from recsys.studies.windows import windows_of
+from recsys.studies.windows import draws_of, windows_of
 from recsys.tracking.study_record import BASE, BASELINE, CHANGE, GRID, LISTED
 
 BASE_LABEL = "base"
@@ -28,7 +28,7 @@ class CellDefinition:
         own: Its own overrides, beyond the shared ones.
         shared: Overrides of all cells; for the grid and the ablation those of the study's base too.
         label: Its label in the study; None if its components name it, as in "bert+dot".
-        window: Name of its window of time; None without `study.windows`.
+        window: Name of its window of time or draw; None without `study.windows` and `study.draws`.
     """
 
     kind: str
@@ -62,7 +62,7 @@ def expand(study: DictConfig) -> list[CellDefinition]:
     parts = _parts({str(key): value for key, value in plan.items()})
     common, base = (_overrides(f"study.{key}", plan.get(key) or []) for key in ("common", "base"))
     cells = [replace(cell, shared=[*common, *(base if cell.kind in OF_BASE else [])]) for cell in parts]
-    cells = in_windows(cells, plan.get("windows"))
+    cells = on_splits(cells, plan.get("windows"), plan.get("draws"))
     if base and cells and not any(cell.kind in OF_BASE for cell in cells):
         raise ConfigError(
             "study.base applies to study.grid, study.changes and study.factors only, and the study has none of these: "
@@ -80,20 +80,23 @@ def expand(study: DictConfig) -> list[CellDefinition]:
     return cells
 
 
-def in_windows(cells: list[CellDefinition], windows: Any) -> list[CellDefinition]:
-    """Each cell once for each window of time; the unchanged cells without windows.
+def on_splits(cells: list[CellDefinition], windows: Any, draws: Any) -> list[CellDefinition]:
+    """Each cell once for each window of time, or each draw of the split; the unchanged cells without these.
 
     Raises:
-        ConfigError: If the windows are invalid, or a cell sets a key that they set.
+        ConfigError: If the windows or draws are invalid, both are given, or a cell sets a key that they set.
     """
-    if windows is None:
+    if windows is None and draws is None:
         return cells
-    found = windows_of(windows)
+    if windows is not None and draws is not None:
+        raise ConfigError("study.windows and study.draws both decide the split: leave one of them out.")
+    key = "study.windows" if draws is None else "study.draws"
+    found = windows_of(windows) if draws is None else draws_of(draws)
     keys = {one.split("=")[0] for own in found.values() for one in own}
     for cell in cells:
         twice = [one for one in cell.overrides if one.split("=")[0].lstrip("+") in keys]
         if twice:
-            raise ConfigError(f"{twice[0]} and study.windows decide the same value: leave one of them out.")
+            raise ConfigError(f"{twice[0]} and {key} decide the same value: leave one of them out.")
     return [
         replace(cell, shared=[*cell.shared, *own], window=window) for window, own in found.items() for cell in cells
     ]

@@ -9,12 +9,15 @@ from omegaconf import DictConfig
 
 from recsys.reports.comparable import complete_cells
 from recsys.reports.comparison import Comparison, compare
+from recsys.reports.draws import pool_draws
 from recsys.reports.grouping import group_by
-from recsys.reports.over_time import OverTime, pool_windows
+from recsys.reports.over_splits import OverSplits
+from recsys.reports.split_checks import period_of_test
+from recsys.reports.time_windows import pool_windows
 from recsys.reports.unequal import varied_keys
-from recsys.reports.window_checks import period_of_test
 from recsys.schema import ComparisonError
 from recsys.studies.runner import Result
+from recsys.studies.windows import is_draw
 from recsys.tracking.names import as_name
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
@@ -23,7 +26,7 @@ from recsys.tracking.study_record import StudyRecord
 
 
 def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
-    """The comparison of each protocol, by the name of its window of time or of its differences from other protocols.
+    """The comparison of each protocol, by the name of its window of time or draw, or of its differences.
 
     A single protocol has the name "".
 
@@ -40,27 +43,27 @@ def comparisons(cfg: DictConfig, result: Result) -> dict[str, Comparison]:
     return {name: _compared(cfg, result, records) for name, records in zip(names, protocols, strict=True)}
 
 
-def over_time(cfg: DictConfig, result: Result, compared: Mapping[str, Comparison]) -> OverTime:
-    """The cells over all windows of time of a study, pooled from its comparisons.
+def over_splits(cfg: DictConfig, result: Result, compared: Mapping[str, Comparison]) -> OverSplits:
+    """The cells over all windows of time, or draws, of a study, pooled from its comparisons.
 
     Raises:
-        ComparisonError: If the windows must not be pooled.
+        ComparisonError: If they must not be pooled.
     """
     names = result.record.windows
     named: dict[str, Comparison] = {}
     for folder, own in compared.items():
         window = names[own.records[0].run_id]
         if window in named:
-            raise ComparisonError(
-                f"{window} has cells of several protocols, such as {folder}: windows are pooled for one protocol only."
-            )
+            raise ComparisonError(f"{window} has cells of several protocols, such as {folder}; expected one protocol.")
         named[window] = own
+    if is_draw(next(iter(named))):
+        return pool_draws(named)
     ordered = sorted(named, key=lambda name: period_of_test(named[name].records[0]))
     return pool_windows({name: named[name] for name in ordered}, Store(Path(cfg.paths.runs_dir)))
 
 
 def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:
-    """The study with only the cells of this comparison; with all cells if it has no windows of time."""
+    """The study with only the cells of this comparison; with all cells if it has no windows of time or draws."""
     return study.of_runs([record.run_id for record in comparison.records]) if study.windows else study
 
 

@@ -15,12 +15,14 @@ from recsys.config.trust import allow_servers_of
 from recsys.data.written_texts import read_all
 from recsys.experiment.record_fields import label
 from recsys.experiment.teacher import teacher_of
+from recsys.reports.split_checks import RANDOM_SPLITS
 from recsys.schema import ConfigError
 from recsys.studies.cell_definitions import CellDefinition, expand
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.entries import check_metrics, check_study
 from recsys.studies.fixed import Fixed
 from recsys.studies.trials import MAX_SECONDS
+from recsys.studies.windows import is_draw
 from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
 from recsys.tracking.study_record import cell_label, cell_name
@@ -72,7 +74,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
         read_all(plain(run_cfg).get("written"))
         teacher_of(run_cfg)
     check_metrics(cfg, composed)
-    check_windows(cells, composed)
+    check_splits(cells, composed)
     labels = _labels(cells, composed)
     fixed = [Fixed(cell.overrides) for cell in cells]
     # With a search, a cell that sets a key to its default differs from one whose search may change it.
@@ -82,18 +84,23 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     return [PlannedCell(*entry) for entry in zip(labels, cells, composed, strict=True)]
 
 
-def check_windows(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> None:
-    """Raise an error for a cell in windows of time whose split has no cuts in time.
+def check_splits(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> None:
+    """Raise an error for a cell whose split has no cuts in time, or no random draws.
 
     Raises:
         ConfigError: If there is such a cell; the message names it and its split.
     """
     for cell, run_cfg in zip(cells, composed, strict=True):
-        if cell.window is not None and "test_until" not in run_cfg.split:
-            raise ConfigError(
-                f"study.windows needs split=temporal, and {' '.join(cell.own) or 'a cell'} has split="
-                f"{run_cfg.choices.split}."
+        if cell.window is None:
+            continue
+        of_draws = is_draw(cell.window)
+        if run_cfg.choices.split not in RANDOM_SPLITS if of_draws else "test_until" not in run_cfg.split:
+            expected = (
+                f"study.draws needs split={' or '.join(RANDOM_SPLITS)}"
+                if of_draws
+                else ("study.windows needs split=temporal")
             )
+            raise ConfigError(f"{expected}, and {' '.join(cell.own) or 'a cell'} has split={run_cfg.choices.split}.")
 
 
 def compose_run(

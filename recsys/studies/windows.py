@@ -1,4 +1,4 @@
-"""Windows of time of a rolling study: the cuts in time of each window, as shares of all interactions."""
+"""The splits of a study with several: windows of time, cut at shares of all interactions, or random draws."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from recsys.config.overrides import override
 from recsys.config.value_checks import check_keys
+from recsys.reports.over_splits import DRAW
+from recsys.reports.split_checks import LEAST_DRAWS
 from recsys.schema import ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
@@ -43,6 +45,34 @@ def windows_of(windows: Any) -> dict[str, list[str]]:
             f"study.windows.step_share={step} is smaller than test_share={test}: an interaction would be tested twice."
         )
     return {f"window {k}": _cuts(1 - (n - k) * step, test, validation, train) for k in range(1, n + 1)}
+
+
+def draws_of(draws: Any) -> dict[str, list[str]]:
+    """The split's override of each random draw, by the draw's name.
+
+    Args:
+        draws: Values of split.seed.
+
+    Raises:
+        ConfigError: If they are not at least three different whole numbers.
+
+    Example:
+        >>> draws_of([0, 1, 4])["draw 4"]
+        ['split.seed=4']
+    """
+    if not isinstance(draws, list) or len(set(map(str, draws))) < max(LEAST_DRAWS, len(draws)):
+        raise ConfigError(
+            f"study.draws is {draws!r}; expected at least {LEAST_DRAWS} different values of split.seed, such as "
+            "[0,1,2,3,4]."
+        )
+    for seed in draws:
+        check_whole("study.draws", seed, 0)
+    return {f"{DRAW} {seed}": [override("split.seed", seed)] for seed in draws}
+
+
+def is_draw(name: str) -> bool:
+    """Whether a split of a study is a random draw, not a window of time."""
+    return name.startswith(f"{DRAW} ")
 
 
 def _share(key: str, value: Any, may_be_0: bool = False) -> float:

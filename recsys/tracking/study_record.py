@@ -54,7 +54,7 @@ class StudyCell:
         trials: The trials of tuning.
         space: The search space, by config key: options of groups, and ranges of the keys that the best options have.
         left_out: Keys that components declare and tuning did not search, with the override or reason that fixes them.
-        window: Name of its window of time; None without windows.
+        window: Name of its window of time, or draw of the split; None without these.
     """
 
     label: str
@@ -114,7 +114,7 @@ class StudyRecord:
 
     @property
     def windows(self) -> dict[str, str]:
-        """The window of time of each run, by the run's id; empty for a study without windows."""
+        """The window of time, or draw of the split, of each run, by the run's id; empty for a study without these."""
         return {run_id: cell.window for cell in self.cells if cell.window for run_id in cell.run_ids.values()}
 
     def of_runs(self, run_ids: Collection[str]) -> StudyRecord:

@@ -8,7 +8,7 @@ from reports.made_runs import PROTOCOL, failed_run, made_run
 
 from recsys.reports.document import sections
 from recsys.schema import ComparisonError
-from recsys.studies.comparisons import comparisons, of_comparison, over_time
+from recsys.studies.comparisons import comparisons, of_comparison, over_splits
 from recsys.studies.runner import Result
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import LISTED, StudyCell, StudyRecord
@@ -49,7 +49,7 @@ def test_no_protocol_of_a_window_is_lost(tmp_path):
 def test_windows_of_several_protocols_are_not_pooled(tmp_path):
     cfg, made = result(tmp_path)
     with pytest.raises(ComparisonError, match="window 1 has cells of several protocols, such as window_1-train"):
-        over_time(cfg, made, comparisons(cfg, made))
+        over_splits(cfg, made, comparisons(cfg, made))
 
 
 def test_a_window_or_a_protocol_alone_has_a_short_name(tmp_path):

@@ -41,8 +41,8 @@ class ColdItemsSplitter(Splitter):
         n_items = split.test[schema.ITEM].n_unique()
         return [
             *super().warnings(split),
-            f"split={self.name} tests one draw of {n_items:,} cold items: intervals and tests are over users, and do "
-            "not cover other items. Repeat the comparison with other draws: split.seed=1, split.seed=2, …",
+            f"split={self.name} {schema.ONE_DRAW} {n_items:,} cold items: intervals and tests are over users, and do "
+            "not cover other items. Compare over several draws: recsys study study.draws=[0,1,2,3,4]",
         ]
 
     def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:

@@ -13,9 +13,10 @@ from scipy import stats
 
 from recsys.commands.compare import run as compare_command
 from recsys.config.compose import compose
-from recsys.reports.over_time import OverTime, compare_windows
-from recsys.reports.over_time_tables import answers, by_window_grid, over_time_grid, over_time_note, pairs_grid
-from recsys.reports.plots.over_time import over_time_figure
+from recsys.reports.over_splits import OverSplits
+from recsys.reports.over_splits_tables import answers, by_split_grid, over_splits_grid, over_splits_note, pairs_grid
+from recsys.reports.plots.over_splits import over_splits_figure
+from recsys.reports.time_windows import compare_windows
 from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
 from recsys.tracking.store import Store
@@ -59,7 +60,7 @@ def runs_of(store: Store, values: dict[str, dict[str, list[float]]], users: dict
     ]
 
 
-def pooled(store: Store, records: list[Record], **options) -> OverTime:
+def pooled(store: Store, records: list[Record], **options) -> OverSplits:
     return compare_windows(records, store, "tfidf+dot", ["ndcg@10", "coverage@10"], **options)
 
 
@@ -136,15 +137,15 @@ def test_several_seeds_are_averaged_within_users(store):
 def test_tables_and_sentences(store):
     values = {**BALANCED, "2020-03": {"bert": [0.0, 0.25, 0.0], "tfidf": [0.25, 0.5, 0.25]}}
     found = pooled(store, runs_of(store, values, {**USERS, "2020-03": ["a", "b", "c"]}))
-    grid = over_time_grid(found, "ndcg@10")
+    grid = over_splits_grid(found, "ndcg@10")
     assert grid.headers == ["nDCG@10", "all windows", "Δ to tfidf+dot", "p (Holm)", "windows ahead"]
     assert [grid.rows[0][place].text for place in (0, 4)] == ["bert+dot", "2 of 3"]
-    by_window = by_window_grid(found, "ndcg@10", brief=True)
+    by_window = by_split_grid(found, "ndcg@10", brief=True)
     assert [entry.text for entry in by_window.rows[0]] == ["bert+dot", "0.5833", "0.5000", "0.0833"]
     assert [entry.is_best for entry in by_window.rows[0]] == [False, True, True, False]
-    assert "6 users are the units" in over_time_note(found, "ndcg@10")
-    assert "(3 users) count as dependent" in over_time_note(found, "ndcg@10")
-    assert "no values per user" in over_time_note(found, "coverage@10")
+    assert "6 users are the units" in over_splits_note(found, "ndcg@10")
+    assert "(3 users) count as dependent" in over_splits_note(found, "ndcg@10")
+    assert "no values per user" in over_splits_note(found, "coverage@10")
     assert [row[0].text for row in pairs_grid(found, "ndcg@10").rows] == ["bert+dot − tfidf+dot"]
     best, sure, lasting = answers(found)
     assert best.answer == "bert+dot"
@@ -156,7 +157,7 @@ def test_a_figure_names_the_first_cell_by_its_own_metric(store):
     runs = runs_of(store, BALANCED, USERS)
     wide = [replace(run, metrics={**run.metrics, "test/coverage@10": 0.5}) for run in runs if "tfidf" in run.name]
     found = pooled(store, [*wide, *(run for run in runs if "bert" in run.name)])
-    told = [over_time_figure(found, metric).alternative for metric in ("ndcg@10", "coverage@10")]
+    told = [over_splits_figure(found, metric).alternative for metric in ("ndcg@10", "coverage@10")]
     assert "bert+dot is first over all windows, and has the best mean in 2 of 2" in told[0]
     assert "tfidf+dot is first over all windows, and has the best mean in 2 of 2" in told[1]
 
@@ -164,15 +165,15 @@ def test_a_figure_names_the_first_cell_by_its_own_metric(store):
 def test_a_figure_of_many_cells_tells_that_it_has_the_baseline_too(store):
     values = {month: {f"e{n}": [0.9 - n / 20, 0.5, 0.4] for n in range(9)} for month in BALANCED}
     found = compare_windows(runs_of(store, values, USERS), store, "e8+dot", ["ndcg@10"])
-    reading = over_time_figure(found, "ndcg@10").reading
+    reading = over_splits_figure(found, "ndcg@10").reading
     assert "The first 6 of 9 cells and the baseline are drawn; the table has all." in reading
 
 
 def test_the_caption_of_a_single_cell_is_about_its_interval(store):
     only = {month: {"bert": own["bert"]} for month, own in BALANCED.items()}
     found = compare_windows(runs_of(store, only, USERS), store, None, ["ndcg@10", "coverage@10"])
-    assert over_time_note(found, "ndcg@10").startswith("The mean over the 6 queries of all windows, with the 95%")
-    assert "no values per user" in over_time_note(found, "coverage@10")
+    assert over_splits_note(found, "ndcg@10").startswith("The mean over the 6 queries of all windows, with the 95%")
+    assert "no values per user" in over_splits_note(found, "coverage@10")
 
 
 def test_cells_that_a_window_lacks_are_left_out(store):
@@ -180,7 +181,7 @@ def test_cells_that_a_window_lacks_are_left_out(store):
     runs.append(in_window(store, "2020-02", "gpt2", [1.0, 1.0, 1.0], USERS["2020-02"]))
     found = pooled(store, runs)
     assert found.left_out == ["gpt2+dot"]
-    assert "Left out, since not all windows have them: gpt2+dot." in over_time_note(found, "ndcg@10")
+    assert "Left out, since not all windows have them: gpt2+dot." in over_splits_note(found, "ndcg@10")
     bert, gpt2 = runs[0], runs[-1]
     with pytest.raises(ComparisonError, match=r"the windows share the cells \(none\)"):
         compare_windows([bert, gpt2], store, None, ["ndcg@10"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
@@ -13,90 +12,13 @@ from recsys.reports.cells import check_identity
 from recsys.reports.comparable import check_directions, recorded_name
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.grouping import group_by
-from recsys.reports.inference import Inference, too_few_users
+from recsys.reports.inference import Inference
+from recsys.reports.over_splits import WINDOW, OverSplits, shared_labels
 from recsys.reports.scores import Pair, Score, limits_of, plain_scores, scores_over_users
+from recsys.reports.split_checks import check_windows, in_order_of_time
 from recsys.reports.values import Values, load_values
-from recsys.reports.window_checks import check_windows, in_order_of_time
-from recsys.schema import ComparisonError
 from recsys.tracking.record import Record
 from recsys.tracking.store import USER_COLUMN, Store
-
-
-@dataclass(frozen=True)
-class OverTime:
-    """Cells in several windows of time.
-
-    Attributes:
-        comparisons: The comparison of each window, by its name, in the order of time.
-        labels: Labels of the cells that all windows have, best first by the first metric over all windows.
-        scores: Scores by metric and label, over the queries of all windows; a metric without values per user has the
-            mean over windows, without interval.
-        pairs: Differences of all pairs of cells, by metric; none for a metric without values per user.
-        n_users: Number of test users of all windows, each counted once.
-        n_repeated: Number of users who are tested in more than one window.
-        left_out: Labels of cells that some windows lack.
-    """
-
-    comparisons: dict[str, Comparison]
-    labels: list[str]
-    scores: dict[str, dict[str, Score]]
-    pairs: dict[str, list[Pair]]
-    n_users: int
-    n_repeated: int
-    left_out: list[str]
-
-    @property
-    def first(self) -> Comparison:
-        """The comparison of the earliest window; all windows have the same metrics, baseline, seeds and inference."""
-        return next(iter(self.comparisons.values()))
-
-    @property
-    def metrics(self) -> list[str]:
-        """Metrics of every comparison."""
-        return self.first.metrics
-
-    @property
-    def n_queries(self) -> int:
-        """Number of test queries of all windows."""
-        return sum(own.n_queries for own in self.comparisons.values())
-
-    @property
-    def warnings(self) -> list[str]:
-        """Warnings about all windows together, then about single windows, which they begin with."""
-        found: dict[str, list[str]] = {}
-        for window, own in self.comparisons.items():
-            for warning in own.warnings:
-                found.setdefault(warning, []).append(window)
-        few = [too_few_users(self._n_users(metric), metric) for metric in self.metrics]
-        pooled = [f"all windows: {warning}" for warning in few if warning is not None]
-        return [*pooled, *(f"{', '.join(windows)}: {warning}" for warning, windows in found.items())]
-
-    def _n_users(self, metric: str) -> dict[str, int]:
-        """The number of users of all windows with a value other than 0, by label; empty without values per user."""
-        found = {label: score.n_users for label, score in self.scores[metric].items()}
-        return {label: n for label, n in found.items() if n is not None}
-
-    def best(self, metric: str) -> str:
-        """The label of the best cell by a metric over all windows."""
-        sign = -1 if self.first.lower_is_better(metric) else 1
-        return max(self.labels, key=lambda label: sign * self.scores[metric][label].mean)
-
-    def n_ahead(self, label: str, metric: str) -> int | None:
-        """Number of windows in which a cell has a better mean than the baseline; None for or without a baseline."""
-        baseline = self.first.baseline
-        if baseline is None or label == baseline:
-            return None
-        sign = -1 if self.first.lower_is_better(metric) else 1
-        rows = [(own.row(label), own.row(baseline)) for own in self.comparisons.values()]
-        return sum(sign * own.scores[metric].mean > sign * other.scores[metric].mean for own, other in rows)
-
-    def n_best(self, label: str, metric: str) -> int:
-        """Number of windows in which a cell has the best mean of the cells that all windows have."""
-        sign = -1 if self.first.lower_is_better(metric) else 1
-        means = [
-            {one: sign * own.row(one).scores[metric].mean for one in self.labels} for own in self.comparisons.values()
-        ]
-        return sum(own[label] == max(own.values()) for own in means)
 
 
 def compare_windows(
@@ -108,7 +30,7 @@ def compare_windows(
     inference: Inference | None = None,
     labels: Mapping[str, str | Sequence[str]] | None = None,
     varied: Collection[str] = (),
-) -> OverTime:
+) -> OverSplits:
     """Compare runs in each window of time, then over all windows; arguments as in `compare`.
 
     Raises:
@@ -125,7 +47,7 @@ def compare_windows(
     return pool_windows(comparisons, store, seed)
 
 
-def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int = 0) -> OverTime:
+def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int = 0) -> OverSplits:
     """Score the cells that all windows have over the queries of all windows.
 
     Users are the units: a user's values of several windows are one cluster, by the linearised ratio estimator of
@@ -146,25 +68,20 @@ def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int 
     check_identity(records)
     first = next(iter(comparisons.values()))
     check_directions(first.metrics, records)
-    every = [{row.label for row in own.rows} for own in comparisons.values()]
-    shared = [row.label for row in first.rows if all(row.label in own for own in every)]
-    if not shared or (first.baseline is not None and first.baseline not in shared):
-        raise ComparisonError(
-            f"the windows share the cells {', '.join(shared) or '(none)'}; expected at least one, and the baseline "
-            f"{first.baseline}."
-        )
+    shared, left_out = shared_labels(comparisons, WINDOW)
     values = _pooled_values(comparisons, shared, store)
     judged = {metric: _judge(metric, comparisons, shared, values, seed) for metric in first.metrics}
     sign, main = -1 if first.lower_is_better(first.metrics[0]) else 1, judged[first.metrics[0]][0]
     windows_of = values.queries.group_by(USER_COLUMN).agg(pl.col(_WINDOW).n_unique())
-    return OverTime(
+    return OverSplits(
+        WINDOW,
         dict(comparisons),
         sorted(shared, key=lambda label: -sign * main[label].mean),
         {metric: scores for metric, (scores, _) in judged.items()},
         {metric: pairs for metric, (_, pairs) in judged.items() if pairs},
         n_users=values.n_users,
         n_repeated=windows_of.filter(pl.col(_WINDOW) > 1).height,
-        left_out=sorted(set.union(*every) - set(shared)),
+        left_out=left_out,
     )
 
 

@@ -1,8 +1,8 @@
-"""Checks that comparisons are windows of time of one experiment, so that their tests can be pooled."""
+"""Checks that comparisons are on several splits of one experiment, so that they can be pooled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +12,9 @@ from recsys.tracking.record import Record, canonical_json
 from recsys.tracking.run_id import flatten
 
 CUTS = ("train_from", "validation_from", "test_from", "test_until")  # keys of conf/split/temporal.yaml
-_OF_WINDOW = ("split_fingerprint",)  # keys of a protocol that may differ between windows
+LEAST_DRAWS = 3  # a standard deviation over two draws tells nearly nothing
+RANDOM_SPLITS = ("cold_items", "cold_users", "random")  # whose test is drawn at random by split.seed
+_OF_SPLIT = ("split_fingerprint",)  # keys of a protocol that may differ
 
 
 def check_windows(comparisons: Mapping[str, Comparison]) -> None:
@@ -26,7 +28,7 @@ def check_windows(comparisons: Mapping[str, Comparison]) -> None:
             f"a comparison over time needs runs in at least two windows; these are in {len(comparisons)}. Make them "
             "with study.windows, as in recsys study study=rolling."
         )
-    _check_equal({name: _settings(own) for name, own in comparisons.items()})
+    _check_equal(comparisons, CUTS, "windows of time", "the cuts of their split", "rolling")
     periods = {name: period_of_test(own.records[0]) for name, own in comparisons.items()}
     for (earlier, (_, end)), (later, (begin, _)) in pairwise(periods.items()):
         if begin < end:
@@ -34,6 +36,25 @@ def check_windows(comparisons: Mapping[str, Comparison]) -> None:
                 f"the test of {later} begins on {begin}, before that of {earlier} ends on {end}: an interaction would "
                 "be tested twice. Select runs whose tests do not overlap."
             )
+
+
+def check_draws(comparisons: Mapping[str, Comparison]) -> None:
+    """Raise an error unless these are random draws of one split.
+
+    Raises:
+        ComparisonError: If settings differ, the split is not random, or there are fewer than three draws.
+    """
+    if len(comparisons) < LEAST_DRAWS:
+        raise ComparisonError(
+            f"a comparison over draws needs runs with at least {LEAST_DRAWS} values of split.seed; these have "
+            f"{len(comparisons)}. Make them with study.draws=[0,1,2,3,4]."
+        )
+    split = str(next(iter(comparisons.values())).protocol.get("split"))
+    if split not in RANDOM_SPLITS:
+        raise ComparisonError(
+            f"split={split} has no random draws of the test; expected one of {', '.join(RANDOM_SPLITS)}."
+        )
+    _check_equal(comparisons, ("seed",), "draws", "split.seed", "cold_start")
 
 
 def in_order_of_time(groups: Iterable[Sequence[Record]]) -> list[Sequence[Record]]:
@@ -60,16 +81,19 @@ def period_of_test(record: Record) -> tuple[str, str]:
     return str(found["test_from"]), str(found["test_until"])
 
 
-def _settings(comparison: Comparison) -> dict[str, str]:
-    """The settings that must be equal in all windows."""
+def _settings(comparison: Comparison, free: Collection[str]) -> dict[str, str]:
+    """The settings that must be equal on all splits: all but these keys of the split."""
     record = comparison.records[0]
     split: dict[str, Any] = {f"split.{key}": value for key, value in flatten(record.config.get("split") or {})}
-    protocol = {key: value for key, value in flatten(record.protocol) if key not in _OF_WINDOW}
-    own = {key: value for key, value in split.items() if key.removeprefix("split.") not in CUTS}
+    protocol = {key: value for key, value in flatten(record.protocol) if key not in _OF_SPLIT}
+    own = {key: value for key, value in split.items() if key.removeprefix("split.") not in free}
     return {key: canonical_json(value) for key, value in {**protocol, **own, "seeds": comparison.seeds}.items()}
 
 
-def _check_equal(settings: Mapping[str, Mapping[str, str]]) -> None:
+def _check_equal(
+    comparisons: Mapping[str, Comparison], free: Collection[str], splits: str, differ_in: str, study: str
+) -> None:
+    settings = {name: _settings(own, free) for name, own in comparisons.items()}
     keys = dict.fromkeys(key for own in settings.values() for key in own)
     lines = []
     for key in keys:
@@ -78,6 +102,6 @@ def _check_equal(settings: Mapping[str, Mapping[str, str]]) -> None:
             lines.append(f"  {key}: " + "; ".join(f"{value} in {name}" for name, value in values.items()))
     if lines:
         raise ComparisonError(
-            "windows of time must only differ in the cuts of their split:\n" + "\n".join(lines) + "\nSelect runs of "
-            "one study, as in study.name=rolling."
+            f"{splits} must only differ in {differ_in}:\n" + "\n".join(lines) + "\nSelect runs of one study, as in "
+            f"study.name={study}."
         )

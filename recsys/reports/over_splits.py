@@ -1,0 +1,111 @@
+"""Cells that were tested on several splits of one data set: windows of time, or random draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recsys.reports.comparison import Comparison
+from recsys.reports.inference import too_few_users
+from recsys.reports.scores import Pair, Score
+from recsys.schema import ONE_DRAW, ComparisonError
+
+WINDOW, DRAW = "window", "draw"
+OVER = {WINDOW: "over time", DRAW: "over draws"}  # in names of files and titles
+
+
+@dataclass(frozen=True)
+class OverSplits:
+    """Cells on several splits of one data set.
+
+    Attributes:
+        unit: What a split is: WINDOW or DRAW.
+        comparisons: The comparison of each split, by its name; windows are in the order of time.
+        labels: Labels of the cells that all splits have, best first by the first metric over all splits.
+        scores: Scores by metric and label, over all splits: see `pool_windows` and `pool_draws`.
+        pairs: Differences of all pairs of cells, by metric; windows have none for a metric without values per user.
+        n_users: Number of test users of all splits, each counted once.
+        n_repeated: Number of users who are tested on more than one split.
+        left_out: Labels of cells that some splits lack.
+    """
+
+    unit: str
+
+    comparisons: dict[str, Comparison]
+    labels: list[str]
+    scores: dict[str, dict[str, Score]]
+    pairs: dict[str, list[Pair]]
+    n_users: int
+    n_repeated: int
+    left_out: list[str]
+
+    @property
+    def first(self) -> Comparison:
+        """The comparison of the first split; all splits have the same metrics, baseline, seeds and inference."""
+        return next(iter(self.comparisons.values()))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metrics of every comparison."""
+        return self.first.metrics
+
+    @property
+    def n_queries(self) -> int:
+        """Number of test queries of all splits."""
+        return sum(own.n_queries for own in self.comparisons.values())
+
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings about all splits together, then about single splits, which they begin with."""
+        found: dict[str, list[str]] = {}
+        for name, own in self.comparisons.items():
+            for warning in own.warnings:
+                found.setdefault(warning, []).append(name)
+        few = [too_few_users(self._n_users(metric), metric) for metric in self.metrics]
+        pooled = [f"all {self.unit}s: {warning}" for warning in few if warning is not None]
+        single = {warning: names for warning, names in found.items() if self.unit != DRAW or ONE_DRAW not in warning}
+        return [*pooled, *(f"{', '.join(names)}: {warning}" for warning, names in single.items())]
+
+    def _n_users(self, metric: str) -> dict[str, int]:
+        """The number of users of all splits with a value other than 0, by label; empty without values per user."""
+        found = {label: score.n_users for label, score in self.scores[metric].items()}
+        return {label: n for label, n in found.items() if n is not None}
+
+    def best(self, metric: str) -> str:
+        """The label of the best cell by a metric over all splits."""
+        sign = -1 if self.first.lower_is_better(metric) else 1
+        return max(self.labels, key=lambda label: sign * self.scores[metric][label].mean)
+
+    def n_ahead(self, label: str, metric: str) -> int | None:
+        """Number of splits on which a cell has a better mean than the baseline; None for or without a baseline."""
+        baseline = self.first.baseline
+        if baseline is None or label == baseline:
+            return None
+        sign = -1 if self.first.lower_is_better(metric) else 1
+        rows = [(own.row(label), own.row(baseline)) for own in self.comparisons.values()]
+        return sum(sign * own.scores[metric].mean > sign * other.scores[metric].mean for own, other in rows)
+
+    def n_best(self, label: str, metric: str) -> int:
+        """Number of splits on which a cell has the best mean of the cells that all splits have."""
+        sign = -1 if self.first.lower_is_better(metric) else 1
+        means = [
+            {one: sign * own.row(one).scores[metric].mean for one in self.labels} for own in self.comparisons.values()
+        ]
+        return sum(own[label] == max(own.values()) for own in means)
+
+
+def shared_labels(comparisons: Mapping[str, Comparison], unit: str) -> tuple[list[str], list[str]]:
+    """The labels of the cells that all splits have, and those that some lack.
+
+    Raises:
+        ComparisonError: If there is no such cell, or the baseline is none of them.
+    """
+    first = next(iter(comparisons.values()))
+    every = [{row.label for row in own.rows} for own in comparisons.values()]
+    shared = [row.label for row in first.rows if all(row.label in own for own in every)]
+    if not shared or (first.baseline is not None and first.baseline not in shared):
+        raise ComparisonError(
+            f"the {unit}s share the cells {', '.join(shared) or '(none)'}; expected at least one, and the baseline "
+            f"{first.baseline}."
+        )
+    return shared, sorted(set.union(*every) - set(shared))
