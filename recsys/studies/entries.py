@@ -49,6 +49,8 @@ def check_study(cfg: DictConfig) -> None:
     for seed in study["seeds"]:
         check_whole("study.seeds", seed, 0, below=SEEDS)
     check_texts("study.metrics", study["metrics"])
+    if study["only"] is not None:
+        check_texts("study.only", study["only"])
     if not study["metrics"]:
         raise ConfigError("study.metrics is empty; expected a list such as [ndcg@10,recall@10].")
     check_choices("formats", plain(cfg)["formats"], list(FILES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,8 +66,10 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     """
     check_study(cfg)
     check_name("study.name", cfg.study.name)
-    cells = expand(cfg.study)
-    composed = [compose_run(cfg, cell.overrides) for cell in cells]
+    expanded = expand(cfg.study)
+    every = [compose_run(cfg, cell.overrides) for cell in expanded]
+    chosen = _only(cfg.study.only, zip(_labels(expanded, every), expanded, every, strict=True))
+    labels, cells, composed = map(list, zip(*chosen, strict=True))
     for run_cfg in composed:
         check(run_cfg)
         allow_servers_of(plain(run_cfg))
@@ -75,7 +77,6 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
         teacher_of(run_cfg)
     check_metrics(cfg, composed)
     check_splits(cells, composed)
-    labels = _labels(cells, composed)
     fixed = [Fixed(cell.overrides) for cell in cells]
     # With a search, a cell that sets a key to its default differs from one whose search may change it.
     _check_distinct(
@@ -144,6 +145,25 @@ def _labels(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> 
         for name, cell in zip(names, cells, strict=True)
     ]
     return [cell_label(name, cell.window) for name, cell in zip(found, cells, strict=True)]
+
+
+def _only(only: Sequence[str] | None, cells: Iterable[tuple[str, CellDefinition, DictConfig]]) -> list[Any]:
+    """The labelled cells whose labels, without the window of time or draw, are among `study.only`.
+
+    Raises:
+        ConfigError: If a label is that of no cell.
+    """
+    found = list(cells)
+    if only is None:
+        return found
+    names = [cell_name(label, cell.window) for label, cell, _ in found]
+    unknown = [str(label) for label in only if label not in names]
+    if unknown or not only:
+        raise ConfigError(
+            f"study.only has {', '.join(unknown) or 'no label'}; expected labels of the study's cells: "
+            f"{', '.join(dict.fromkeys(names))}."
+        )
+    return [own for own, name in zip(found, names, strict=True) if name in only]
 
 
 def _further(cell: CellDefinition) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from recsys.schema import ConfigError
 from recsys.studies.plan import plan, retuned
-from recsys.studies.runner import run_study
+from recsys.studies.runner import check_baseline, run_study
 
 
 def test_labels_come_from_parts_or_from_the_study(study_of):
@@ -21,6 +21,25 @@ def test_labels_come_from_parts_or_from_the_study(study_of):
         "cf",
         "text",
     ]
+
+
+def test_a_study_may_have_some_of_its_cells_only(study_of):
+    assert [planned.label for planned in plan(study_of("study.only=[text,popularity]"))] == ["popularity", "text"]
+
+
+@pytest.mark.parametrize(
+    ("only", "message"),
+    [
+        ("[text,txt]", r"study\.only has txt; expected labels of the study's cells: popularity, cf, text\."),
+        ("[]", "study.only has no label; expected labels"),
+        ("text", "study.only"),
+        ("[cf]", "study.baseline is 'popularity'; expected one of cf, or null"),
+    ],
+)
+def test_labels_that_no_cell_has_are_refused(study_of, only, message):
+    with pytest.raises(ConfigError, match=message):
+        cfg = study_of(f"study.only={only}")
+        check_baseline(cfg, plan(cfg))
 
 
 def test_a_seed_makes_a_run_and_leaves_the_cell_alone(study_of):
