@@ -33,12 +33,16 @@ def test_a_study_may_have_some_of_its_cells_only(study_of):
         ("[text,txt]", r"study\.only has txt; expected labels of the study's cells: popularity, cf, text\."),
         ("[]", "study.only has no label; expected labels"),
         ("text", "study.only"),
-        ("[cf]", "study.baseline is 'popularity'; expected one of cf, or null"),
     ],
 )
 def test_labels_that_no_cell_has_are_refused(study_of, only, message):
     with pytest.raises(ConfigError, match=message):
-        cfg = study_of(f"study.only={only}")
+        plan(study_of(f"study.only={only}"))
+
+
+def test_some_of_the_cells_need_the_baseline(study_of):
+    cfg = study_of("study.only=[cf]")
+    with pytest.raises(ConfigError, match="study.baseline is 'popularity'; expected one of cf, or null"):
         check_baseline(cfg, plan(cfg))
 
 
