@@ -42,7 +42,7 @@ def test_labels_that_no_cell_has_are_refused(study_of, only, message):
 
 def test_some_of_the_cells_need_the_baseline(study_of):
     cfg = study_of("study.only=[cf]")
-    with pytest.raises(ConfigError, match="study.baseline is 'popularity'; expected one of cf, or null"):
+    with pytest.raises(ConfigError, match=r"study\.baseline is 'popularity'; expected one of cf, or null"):
         check_baseline(cfg, plan(cfg))
 
 
