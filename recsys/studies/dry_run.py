@@ -44,9 +44,12 @@ def print_plan(cfg: DictConfig, console: Console) -> None:
     durations = Durations(store.records() if store.root.is_dir() else [])
     planned_cells = [_planned(cfg, planned) for planned in cells]
     console.print(_cells_table(cfg, planned_cells, durations))
+    left_out: dict[str, dict[str, None]] = {}  # names of cells, by the sentence
     for planned, space in zip(cells, spaces, strict=False):
         for key, reason in space.left_out.items():
-            console.print(f"{planned.label}: {key} is not searched ({reason}).", markup=False, highlight=False)
+            left_out.setdefault(f"{key} is not searched ({reason})", {})[planned.name] = None
+    for told, names in left_out.items():
+        console.print(f"{told}: {', '.join(names)}.", markup=False, highlight=False)
     _print_estimate(cfg, planned_cells, durations, console)
 
 

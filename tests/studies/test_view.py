@@ -113,6 +113,15 @@ def test_a_dry_run_names_a_search_whose_trials_all_failed(study_of, capsys):
     assert "3 runs to do after 2 trials" in _said(capsys)
 
 
+def test_a_dry_run_says_once_what_is_not_searched(study_of, capsys):
+    fixed = '{a: ["ranker=itemknn", "ranker.weighting=tfidf"], b: ["ranker=itemknn", "ranker.weighting=cosine"]}'
+    cells = fixed[:-1] + ', c: ["ranker=itemknn", "ranker.weighting=tfidf", "ranker.n_neighbors=7"]}'
+    study_command(study_of("search=random", "dry_run=true", "study.space={}", cells=cells))
+    said = _said(capsys)
+    assert "ranker.weighting is not searched (ranker.weighting=tfidf): a, c." in said
+    assert "ranker.weighting is not searched (ranker.weighting=cosine): b." in said
+
+
 def test_a_dry_run_hides_no_other_error(study_of, monkeypatch):
     def unusable(*_):
         raise StoreError("the storage cannot be used")
