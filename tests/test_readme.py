@@ -94,3 +94,20 @@ def test_the_table_of_parts_is_that_of_conf(monkeypatch):
 
 def test_the_readme_is_short():
     assert len(TEXT[ROOT / "README.md"].splitlines()) <= 150
+
+
+FIELDS = {"item_id", "text", "categories", "title", "written", "items"}  # of MovieLens's catalogue, texts and prompts
+
+
+def test_templates_have_fields_that_the_embedded_data_has():
+    """A wrong field of `item_text` or `prompt.template` composes, and fails when the data is read."""
+    pages = [command for _, command in commands() if "data=" not in command]
+    studies = [path.read_text() for path in (ROOT / "conf" / "study").glob("*.yaml")]
+    found = [
+        (template, field)
+        for text in [*pages, *studies]
+        for template in re.findall(r"(?:item_text|prompt\.template)=(['\"].*?['\"])(?=[,\s\]]|$)", text, re.MULTILINE)
+        for field in re.findall(r"\{(\w+)\}", template)
+    ]
+    assert len(found) >= 8
+    assert [one for one in found if one[1] not in FIELDS] == []
