@@ -14,7 +14,7 @@ from recsys.reports.grouping import group_by
 from recsys.reports.inference import Inference
 from recsys.reports.over_splits import DRAW, OverSplits, shared_labels
 from recsys.reports.scores import Pair, Score, limits_of
-from recsys.reports.split_checks import check_draws
+from recsys.reports.split_checks import check_draws, failures_of
 from recsys.reports.statistics import PairedDifference, corrected
 from recsys.schema import REFIT
 from recsys.tracking.record import Record
@@ -42,7 +42,9 @@ def compare_draws(
     groups = group_by(finished, lambda record: int((record.config.get("split") or {}).get("seed", 0)))
     return pool_draws(
         {
-            f"{DRAW} {number}": compare([*own, *failures], store, baseline, metrics, seed, inference, labels, varied)
+            f"{DRAW} {number}": compare(
+                [*own, *failures_of(own, failures)], store, baseline, metrics, seed, inference, labels, varied
+            )
             for number, own in sorted(groups.items())
         }
     )

@@ -66,6 +66,12 @@ def in_order_of_time(groups: Iterable[Sequence[Record]]) -> list[Sequence[Record
     return sorted(groups, key=lambda group: period_of_test(group[0]))
 
 
+def failures_of(group: Sequence[Record], failures: Iterable[Record]) -> list[Record]:
+    """The failed runs of the same split as a group of finished runs, by its settings: they have no fingerprint."""
+    splits = {canonical_json(record.config.get("split")) for record in group}
+    return [record for record in failures if canonical_json(record.config.get("split")) in splits]
+
+
 def period_of_test(record: Record) -> tuple[str, str]:
     """The dates of the first and the last interaction of a run's test.
 

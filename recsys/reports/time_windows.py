@@ -15,7 +15,7 @@ from recsys.reports.grouping import group_by
 from recsys.reports.inference import Inference
 from recsys.reports.over_splits import WINDOW, OverSplits, shared_labels
 from recsys.reports.scores import Pair, Score, limits_of, plain_scores, scores_over_users
-from recsys.reports.split_checks import check_windows, in_order_of_time
+from recsys.reports.split_checks import check_windows, failures_of, in_order_of_time
 from recsys.reports.values import Values, load_values
 from recsys.tracking.record import Record
 from recsys.tracking.store import USER_COLUMN, Store
@@ -41,7 +41,9 @@ def compare_windows(
     finished = (record for record in records if record.is_finished)
     groups = group_by(finished, lambda record: str(record.protocol.get("split_fingerprint"))).values()
     comparisons = {
-        f"window {number}": compare([*own, *failures], store, baseline, metrics, seed, inference, labels, varied)
+        f"window {number}": compare(
+            [*own, *failures_of(own, failures)], store, baseline, metrics, seed, inference, labels, varied
+        )
         for number, own in enumerate(in_order_of_time(groups), start=1)
     }
     return pool_windows(comparisons, store, seed)

@@ -12,7 +12,7 @@ from recsys.reports.comparison import Comparison, compare
 from recsys.reports.draws import pool_draws
 from recsys.reports.grouping import group_by
 from recsys.reports.over_splits import OverSplits
-from recsys.reports.split_checks import period_of_test
+from recsys.reports.split_checks import failures_of, period_of_test
 from recsys.reports.time_windows import pool_windows
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ComparisonError
@@ -68,7 +68,7 @@ def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:
 
 
 def _compared(cfg: DictConfig, result: Result, records: Sequence[Record]) -> Comparison:
-    failures = [record for record in result.records if not record.is_finished]
+    failures = failures_of(records, (record for record in result.records if not record.is_finished))
     complete, _ = complete_cells(records, failures, result.record.labels)
     # A baseline that lacks a seed is left out like any cell: the report says so, and compares the others.
     baseline = result.record.baseline if result.record.baseline in {cell.label for cell in complete} else None

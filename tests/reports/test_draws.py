@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from recsys.reports.over_splits import OverSplits
 from recsys.reports.over_splits_tables import answers, over_splits_grid, over_splits_note
 from recsys.reports.plots.over_splits import over_splits_figure
 from recsys.schema import ONE_DRAW, ComparisonError
-from recsys.tracking.record import Record
+from recsys.tracking.record import FAILED, Record
 from recsys.tracking.store import Store
 
 VALUES = {  # by draw: values of the users, who differ between draws
@@ -139,6 +140,12 @@ def test_draws_that_differ_in_more_than_their_seed_are_refused(store, changes, m
     runs += [on_draw(store, 2, cell, own, **changes) for cell, own in VALUES[2].items()]
     with pytest.raises(ComparisonError, match=message):
         pooled(store, runs)
+
+
+def test_a_failed_run_is_of_its_draw_only(store):
+    failed = replace(on_draw(store, 1, "gpt2", [0.0, 0.0]), status=FAILED, protocol={}, metrics={})
+    found = pooled(store, [*runs_of(store, VALUES), failed])
+    assert [len(own.failures) for own in found.comparisons.values()] == [0, 1, 0]
 
 
 def test_two_draws_and_splits_that_are_not_drawn_are_refused(store):
