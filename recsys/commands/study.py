@@ -19,12 +19,13 @@ from recsys.reports.over_splits_report import write_over_splits
 from recsys.reports.printing import print_comparison, print_over_splits, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.trackers import check_trackers, track
-from recsys.schema import TEST
+from recsys.schema import TEST, ComparisonError
 from recsys.serving.report_users import check_user_examples, user_examples
 from recsys.studies.comparisons import comparisons, of_comparison, over_splits
 from recsys.studies.dry_run import print_plan
 from recsys.studies.runner import Result, run_study
 from recsys.studies.view import StudyView
+from recsys.studies.windows import is_draw
 from recsys.support.screen import Screen
 from recsys.tracking.typed_commands import typed_command
 
@@ -58,7 +59,8 @@ def run(cfg: DictConfig) -> int:
 def _report(cfg: DictConfig, result: Result, console: Console) -> None:
     compared = comparisons(cfg, result)
     written = {name: _write(cfg, result, comparison, name, console) for name, comparison in compared.items()}
-    if result.record.windows and len(compared) > 1:
+    windows = set(result.record.windows.values())
+    if windows:
         _write_over_splits(cfg, result, compared, console)
     trials = f", {result.n_trials} trials" if result.n_trials else ""
     summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
@@ -71,7 +73,8 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
         console.print(told)
     name, tag = f"study.name={cfg.study.name}", f"tag={cfg.study.name}"
     for comparison in list(compared.values())[:1]:
-        compare = ["compare", name, f"baseline={comparison.rows[0].label}"]
+        across = ["across=draws" if any(map(is_draw, windows)) else "across=windows"] if windows else []
+        compare = ["compare", *across, name, f"baseline={comparison.rows[0].label}"]
         print_next_steps(console, cfg, compare, ["runs", tag, f"sort={_best_first(comparison)}"])
     for key, comparison in compared.items():
         track(cfg, comparison, written[key], _title(cfg, key))
@@ -102,7 +105,11 @@ def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, c
 
 
 def _write_over_splits(cfg: DictConfig, result: Result, compared: dict[str, Comparison], console: Console) -> None:
-    found = over_splits(cfg, result, compared)
+    try:
+        found = over_splits(cfg, result, compared)
+    except ComparisonError as error:
+        console.print(f"no comparison over all splits: {error}", style="red", markup=False, highlight=False)
+        return
     title = f"Study {cfg.study.name} {OVER[found.unit]}"
     paths = write_over_splits(found, Path(cfg.output), title, result.record.command, cfg.formats)
     console.rule(Text(title))

@@ -7,13 +7,13 @@ from recsys.reports.formatting import ABSENT, interval, metric_name, number, p_v
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.over_splits import DRAW, WINDOW, OverSplits
 from recsys.reports.scores import Score, ends_of
-from recsys.reports.split_checks import period_of_test
+from recsys.reports.split_checks import DRAWN, period_of_test
 from recsys.reports.verdict import Answer
 
 
 def over_splits_grid(found: OverSplits, metric: str) -> Grid:
     """A table of cells with their mean over all splits and the difference from the baseline."""
-    baseline, n = found.first.baseline, len(found.comparisons)
+    baseline, n = found.baseline, len(found.comparisons)
     compared = baseline is not None and metric in found.pairs
     extra = [f"Δ to {baseline}", f"p ({NAMES[found.first.inference.correction]})"] if compared else []
     ahead = [f"{found.unit}s ahead"] if baseline is not None else []
@@ -58,7 +58,7 @@ def over_splits_note(found: OverSplits, metric: str) -> str:
         test = "corrected resampled t-test" if found.unit == DRAW else found.first.test_name
         text += (
             f" The column '{found.unit}s ahead' counts the {found.unit}s in which a cell has a better mean than "
-            f"{found.first.baseline}. An asterisk marks p < {inference.alpha:g} in a {test}, "
+            f"{found.baseline}. An asterisk marks p < {inference.alpha:g} in a {test}, "
             f"{NAMES[inference.correction]}-corrected for {n} comparison{'s' if n > 1 else ''}."
         )
     if found.left_out:
@@ -77,10 +77,11 @@ def _about_windows(found: OverSplits) -> str:
 
 
 def _about_draws(found: OverSplits) -> str:
+    split = str(found.first.protocol.get("split"))
     return (
-        f"The mean over {len(found.comparisons)} draws of split={found.first.protocol.get('split')}, with the "
-        f"{percent(found.first.level)} interval over draws. The draws are the units: intervals and tests are for new "
-        "draws of this data set. They are corrected for the train data that draws share (Nadeau and Bengio 2003)."
+        f"The mean over {len(found.comparisons)} draws of split={split}, with the {percent(found.first.level)} "
+        f"interval over draws. The draws are the units: intervals and tests are for other {DRAWN[split]} of this kind. "
+        "They are corrected for the data that draws share (Nadeau and Bengio 2003)."
     )
 
 

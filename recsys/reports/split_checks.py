@@ -13,7 +13,8 @@ from recsys.tracking.run_id import flatten
 
 CUTS = ("train_from", "validation_from", "test_from", "test_until")  # keys of conf/split/temporal.yaml
 LEAST_DRAWS = 3  # a standard deviation over two draws tells nearly nothing
-RANDOM_SPLITS = ("cold_items", "cold_users", "random")  # whose test is drawn at random by split.seed
+DRAWN = {"cold_items": "items", "cold_users": "users", "random": "interactions"}  # by split: what split.seed draws
+RANDOM_SPLITS = tuple(DRAWN)
 _OF_SPLIT = ("split_fingerprint",)  # keys of a protocol that may differ
 
 
@@ -54,7 +55,11 @@ def check_draws(comparisons: Mapping[str, Comparison]) -> None:
         raise ComparisonError(
             f"split={split} has no random draws of the test; expected one of {', '.join(RANDOM_SPLITS)}."
         )
-    _check_equal(comparisons, ("seed",), "draws", "split.seed", "cold_start")
+    tests = {name: own.protocol.get("split_fingerprint") for name, own in comparisons.items()}
+    same = [name for name, test in tests.items() if list(tests.values()).count(test) > 1]
+    if same:
+        raise ComparisonError(f"{', '.join(same)} have the same split: a draw must not count twice.")
+    _check_equal(comparisons, ("seed",), "draws", "split.seed", "cold_start_cold_items")
 
 
 def in_order_of_time(groups: Iterable[Sequence[Record]]) -> list[Sequence[Record]]:

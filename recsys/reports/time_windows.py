@@ -10,10 +10,10 @@ import polars as pl
 
 from recsys.reports.cells import check_identity
 from recsys.reports.comparable import check_directions, recorded_name
-from recsys.reports.comparison import Comparison, compare
+from recsys.reports.comparison import Comparison
 from recsys.reports.grouping import group_by
 from recsys.reports.inference import Inference
-from recsys.reports.over_splits import WINDOW, OverSplits, shared_labels
+from recsys.reports.over_splits import WINDOW, OverSplits, compare_each, notes_of, shared_labels
 from recsys.reports.scores import Pair, Score, limits_of, plain_scores, scores_over_users
 from recsys.reports.split_checks import check_windows, failures_of, in_order_of_time
 from recsys.reports.values import Values, load_values
@@ -38,18 +38,25 @@ def compare_windows(
     """
     records = list(records)
     failures = [record for record in records if not record.is_finished]
-    finished = (record for record in records if record.is_finished)
-    groups = group_by(finished, lambda record: str(record.protocol.get("split_fingerprint"))).values()
-    comparisons = {
-        f"window {number}": compare(
-            [*own, *failures_of(own, failures)], store, baseline, metrics, seed, inference, labels, varied
-        )
-        for number, own in enumerate(in_order_of_time(groups), start=1)
-    }
-    return pool_windows(comparisons, store, seed)
+    by_split = group_by(
+        (record for record in records if record.is_finished),
+        lambda record: str(record.protocol.get("split_fingerprint")),
+    ).values()
+    groups = {f"{WINDOW} {number}": own for number, own in enumerate(in_order_of_time(by_split), start=1)}
+    tested = [record for own in groups.values() for record in own]
+    lost = [record for record in failures if record not in failures_of(tested, failures)]
+    missing = dict.fromkeys(f"the window from {(record.config.get('split') or {}).get('test_from')}" for record in lost)
+    compared = compare_each(groups, failures, WINDOW, store, baseline, metrics, seed, inference, labels, varied)
+    return pool_windows(compared, store, seed, missing=list(missing))
 
 
-def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int = 0) -> OverSplits:
+def pool_windows(
+    comparisons: Mapping[str, Comparison],
+    store: Store,
+    seed: int = 0,
+    baseline: str | None = None,
+    missing: Collection[str] = (),
+) -> OverSplits:
     """Score the cells that all windows have over the queries of all windows.
 
     Users are the units: a user's values of several windows are one cluster, by the linearised ratio estimator of
@@ -60,6 +67,8 @@ def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int 
         comparisons: The comparison of each window, in the order of time.
         store: The store with the values per user.
         seed: Seed of the resampling.
+        baseline: Label of the cell that all others are compared with; None: that of the first window.
+        missing: Names of windows without a finished run.
 
     Raises:
         ComparisonError: If there are fewer than two windows, they differ in more than their cuts in time, their tests
@@ -71,8 +80,10 @@ def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int 
     first = next(iter(comparisons.values()))
     check_directions(first.metrics, records)
     shared, left_out = shared_labels(comparisons, WINDOW)
+    wanted = first.baseline if baseline is None else baseline
+    reference = wanted if wanted in shared else None
     values = _pooled_values(comparisons, shared, store)
-    judged = {metric: _judge(metric, comparisons, shared, values, seed) for metric in first.metrics}
+    judged = {metric: _judge(metric, comparisons, shared, values, seed, reference) for metric in first.metrics}
     sign, main = -1 if first.lower_is_better(first.metrics[0]) else 1, judged[first.metrics[0]][0]
     windows_of = values.queries.group_by(USER_COLUMN).agg(pl.col(_WINDOW).n_unique())
     return OverSplits(
@@ -84,6 +95,8 @@ def pool_windows(comparisons: Mapping[str, Comparison], store: Store, seed: int 
         n_users=values.n_users,
         n_repeated=windows_of.filter(pl.col(_WINDOW) > 1).height,
         left_out=left_out,
+        baseline=reference,
+        notes=notes_of(WINDOW, wanted, shared, missing),
     )
 
 
@@ -102,14 +115,19 @@ def _pooled_values(comparisons: Mapping[str, Comparison], shared: Sequence[str],
 
 
 def _judge(
-    metric: str, comparisons: Mapping[str, Comparison], shared: Sequence[str], values: Values, seed: int
+    metric: str,
+    comparisons: Mapping[str, Comparison],
+    shared: Sequence[str],
+    values: Values,
+    seed: int,
+    baseline: str | None,
 ) -> tuple[dict[str, Score], list[Pair]]:
     """The scores of all cells, and the differences of all pairs."""
     first = next(iter(comparisons.values()))
     if metric not in values.by_seed:
         return dict(zip(shared, plain_scores(_means_of_windows(metric, comparisons, shared)), strict=True)), []
     plain = plain_scores(np.nanmean(values.by_seed[metric], axis=0).T.tolist())
-    reference = None if first.baseline is None else shared.index(first.baseline)
+    reference = None if baseline is None else shared.index(baseline)
     scores, pairs = scores_over_users(plain, values.per_user(metric), reference, seed, first.inference)
     limits = limits_of(first.records[0], metric)
     limited = [score.within(limits) for score in scores]

@@ -56,10 +56,13 @@ def over_splits(cfg: DictConfig, result: Result, compared: Mapping[str, Comparis
         if window in named:
             raise ComparisonError(f"{window} has cells of several protocols, such as {folder}; expected one protocol.")
         named[window] = own
+    missing = dict.fromkeys(cell.window for cell in result.record.cells if cell.window and cell.window not in named)
+    baseline = result.record.baseline
     if is_draw(next(iter(named))):
-        return pool_draws(named)
+        return pool_draws(named, baseline, missing)
     ordered = sorted(named, key=lambda name: period_of_test(named[name].records[0]))
-    return pool_windows({name: named[name] for name in ordered}, Store(Path(cfg.paths.runs_dir)))
+    windows = {name: named[name] for name in ordered}
+    return pool_windows(windows, Store(Path(cfg.paths.runs_dir)), baseline=baseline, missing=missing)
 
 
 def of_comparison(study: StudyRecord, comparison: Comparison) -> StudyRecord:

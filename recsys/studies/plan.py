@@ -68,7 +68,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     check_name("study.name", cfg.study.name)
     expanded = expand(cfg.study)
     every = [compose_run(cfg, cell.overrides) for cell in expanded]
-    chosen = _only(cfg.study.only, zip(_labels(expanded, every), expanded, every, strict=True))
+    chosen = _only(cfg.study, zip(_labels(expanded, every), expanded, every, strict=True))
     labels, cells, composed = map(list, zip(*chosen, strict=True))
     for run_cfg in composed:
         check(run_cfg)
@@ -147,23 +147,23 @@ def _labels(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> 
     return [cell_label(name, cell.window) for name, cell in zip(found, cells, strict=True)]
 
 
-def _only(only: Sequence[str] | None, cells: Iterable[tuple[str, CellDefinition, DictConfig]]) -> list[Any]:
+def _only(study: DictConfig, cells: Iterable[tuple[str, CellDefinition, DictConfig]]) -> list[Any]:
     """The labelled cells whose labels, without the window of time or draw, are among `study.only`.
 
     Raises:
         ConfigError: If a label is that of no cell.
     """
     found = list(cells)
-    if only is None:
+    if study.only is None:
         return found
     names = [cell_name(label, cell.window) for label, cell, _ in found]
-    unknown = [str(label) for label in only if label not in names]
-    if unknown or not only:
+    unknown = [str(label) for label in study.only if label not in names]
+    if unknown or not study.only:
         raise ConfigError(
             f"study.only has {', '.join(unknown) or 'no label'}; expected labels of the study's cells: "
             f"{', '.join(dict.fromkeys(names))}."
         )
-    return [own for own, name in zip(found, names, strict=True) if name in only]
+    return [own for own, name in zip(found, names, strict=True) if name in study.only]
 
 
 def _further(cell: CellDefinition) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from recsys.config.overrides import override
 from recsys.config.value_checks import check_keys
+from recsys.data.splits.parameter_checks import SPLIT_SEEDS
 from recsys.reports.over_splits import DRAW
 from recsys.reports.split_checks import LEAST_DRAWS
 from recsys.schema import ConfigError
@@ -66,7 +67,7 @@ def draws_of(draws: Any) -> dict[str, list[str]]:
             "[0,1,2,3,4]."
         )
     for seed in draws:
-        check_whole("study.draws", seed, 0)
+        check_whole("study.draws", seed, 0, below=SPLIT_SEEDS)
     return {f"{DRAW} {seed}": [override("split.seed", seed)] for seed in draws}
 
 

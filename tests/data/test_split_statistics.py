@@ -118,7 +118,7 @@ def test_few_test_interactions_warn_too(movielens):
 def test_cold_items_warn_that_they_are_one_draw(movielens):
     (warning,) = ColdItemsSplitter().split(movielens).warnings
     assert warning.startswith("split=cold_items tests one draw of 1,813 cold items: intervals and tests are over users")
-    assert warning.endswith("Compare over several draws: recsys study study.draws=[0,1,2,3,4]")
+    assert warning.endswith("study.draws=[0,1,2,3,4] makes a study compare over several draws.")
 
 
 def test_the_default_split_of_the_embedded_data_is_large_enough(movielens):

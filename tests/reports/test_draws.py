@@ -13,7 +13,7 @@ from scipy import stats
 
 from recsys.commands.compare import run as compare_command
 from recsys.config.compose import compose
-from recsys.reports.draws import compare_draws, resampled_t
+from recsys.reports.draws import compare_draws, pool_draws, resampled_t, size_of_test
 from recsys.reports.over_splits import OverSplits
 from recsys.reports.over_splits_tables import answers, over_splits_grid, over_splits_note
 from recsys.reports.plots.over_splits import over_splits_figure
@@ -26,7 +26,11 @@ VALUES = {  # by draw: values of the users, who differ between draws
     1: {"bert": [0.75, 0.5], "tfidf": [0.5, 0.25]},
     2: {"bert": [0.0, 0.5, 0.5], "tfidf": [0.25, 0.5, 0.5]},
 }
-PARTS = {"train": 70, "validation": 10, "test": 20}
+PARTS = {  # sizes of the parts
+    "train": {"interactions": 70, "users": 11},
+    "validation": {"interactions": 10, "users": 2},
+    "test": {"interactions": 20, "users": 3},
+}
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def on_draw(store: Store, draw: int, encoder: str, values: list[float], **change
         users=[f"u{place}" for place in range(len(values))],
         config={"split": split},
         protocol=protocol,
-        data_statistics={"parts": {part: {"interactions": n} for part, n in PARTS.items()}},
+        data_statistics=changes.pop("statistics", {"parts": PARTS}),
         warnings=[f"split=cold_items {ONE_DRAW} 5 cold items", f"of draw {draw}"],
         **changes,
     )
@@ -105,9 +109,41 @@ def test_the_error_rate_is_nominal_for_draws_that_share_data():
     assert (naive < 0.05).mean() > 0.1
 
 
+@pytest.mark.parametrize(
+    ("split", "size"), [("cold_items", 20 / 80), ("random", 20 / 80), ("cold_users", 3 / (11 + 2))]
+)
+def test_the_size_of_a_test_counts_what_is_drawn(store, split, size):
+    assert size_of_test(on_draw(store, 0, "bert", [0.5], protocol={"split": split})) == pytest.approx(size)
+
+
+def test_the_error_rate_over_draws_of_users_is_nominal(store):
+    """Two equal models, whose difference on a user is the same on all draws that test the user."""
+    generator = np.random.default_rng(0)
+    n_users, n_tested, n = 50, 10, 1500
+    parts = {
+        "train": {"users": n_users - n_tested, "interactions": 700},
+        "test": {"users": n_tested, "interactions": 40},
+    }
+    record = on_draw(
+        store, 0, "a", [0.5], protocol={"split": "cold_users", "test_knowledge": "train"}, statistics={"parts": parts}
+    )
+    ratio = size_of_test(record)
+    users = generator.normal(size=(n, n_users))
+    draws = [[own[generator.permutation(n_users)[:n_tested]].mean() for _ in range(5)] for own in users]
+    rejected = sum(resampled_t(own, ratio, 0.95)[2] < 0.05 for own in draws)
+    assert 0.02 < rejected / n < 0.07
+
+
 def test_equal_draws_have_no_interval():
     assert resampled_t([0.0, 0.0, 0.0], 0.25, 0.95) == (0.0, 0.0, 1.0)
     assert resampled_t([0.5, 0.5, 0.5], 0.25, 0.95) == (0.5, 0.5, 0.0)
+
+
+def test_cells_that_are_equal_up_to_rounding_do_not_differ(store):
+    values = {draw: {"bert": [0.1, 0.2, 0.3], "tfidf": [0.3, 0.2, 0.1]} for draw in range(3)}
+    difference = pooled(store, runs_of(store, values)).scores["ndcg@10"]["bert+dot"].difference
+    assert difference is not None
+    assert (difference.mean, difference.p) == (0.0, 1.0)
 
 
 def test_tables_sentences_and_warnings(store):
@@ -146,6 +182,41 @@ def test_a_failed_run_is_of_its_draw_only(store):
     failed = replace(on_draw(store, 1, "gpt2", [0.0, 0.0]), status=FAILED, protocol={}, metrics={})
     found = pooled(store, [*runs_of(store, VALUES), failed])
     assert [len(own.failures) for own in found.comparisons.values()] == [0, 1, 0]
+
+
+def test_a_draw_whose_runs_all_failed_is_named(store):
+    failed = replace(on_draw(store, 7, "bert", [0.0]), status=FAILED, protocol={}, metrics={})
+    found = pooled(store, [*runs_of(store, VALUES), failed])
+    assert found.warnings[0] == "draw 7: no finished run, so the results are of the other draws."
+
+
+def test_without_the_baseline_in_one_draw_there_are_no_differences(store):
+    one = compare_draws(runs_of(store, VALUES), store, None, ["ndcg@10"])
+    found = pool_draws(one.comparisons, baseline="gpt2+dot")
+    assert found.baseline is None
+    assert "some draws lack the baseline gpt2+dot" in found.warnings[0]
+    assert over_splits_grid(found, "ndcg@10").headers == ["nDCG@10", "all draws"]
+    assert found.pairs["ndcg@10"]
+
+
+def test_errors_name_the_draw_and_a_baseline_is_a_label(store):
+    runs = runs_of(store, VALUES)
+    with pytest.raises(ComparisonError, match="in draw 0: baseline 'gpt2' is none of the cells"):
+        pooled(store, runs, "gpt2")
+    with pytest.raises(ComparisonError, match="is a run of one draw; expected the label of its cell"):
+        pooled(store, runs, runs[0].run_id)
+
+
+def test_draws_with_one_test_and_runs_without_sizes_are_refused(store):
+    same = [
+        on_draw(store, draw, cell, own, protocol={"split_fingerprint": "same"})
+        for draw, cells in VALUES.items()
+        for cell, own in cells.items()
+    ]
+    with pytest.raises(ComparisonError, match="draw 0, draw 1, draw 2 have the same split"):
+        pooled(store, same)
+    with pytest.raises(ComparisonError, match="has no sizes of its parts"):
+        pooled(store, [replace(run, data_statistics={}) for run in runs_of(store, VALUES)])
 
 
 def test_two_draws_and_splits_that_are_not_drawn_are_refused(store):

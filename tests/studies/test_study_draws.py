@@ -31,7 +31,7 @@ def test_each_cell_is_on_each_draw():
         (["study.draws=[0,1]"], r"study\.draws is \[0, 1\]; expected at least 3 different values of split\.seed"),
         (["study.draws=[0,1,1]"], "expected at least 3 different values"),
         (["study.draws=3"], r"study\.draws is 3; expected at least 3 different values"),
-        (["study.draws=[0,1,-1]"], r"study\.draws is -1; expected a whole number of at least 0"),
+        (["study.draws=[0,1,-1]"], r"study\.draws is -1; expected a whole number from 0 to 4294967295"),
         (["study.draws=[0,1,2]", "study.windows={n_windows: 2}"], r"study\.windows and study\.draws both decide"),
         (
             ["study.draws=[0,1,2]", 'study.common=["split=cold_items","split.seed=1"]'],

@@ -42,7 +42,7 @@ class ColdItemsSplitter(Splitter):
         return [
             *super().warnings(split),
             f"split={self.name} {schema.ONE_DRAW} {n_items:,} cold items: intervals and tests are over users, and do "
-            "not cover other items. Compare over several draws: recsys study study.draws=[0,1,2,3,4]",
+            "not cover other items. study.draws=[0,1,2,3,4] makes a study compare over several draws.",
         ]
 
     def place_low_rated(self, low_rated: pl.DataFrame, split: Split) -> NDArray[np.int8]:

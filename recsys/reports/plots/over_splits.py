@@ -39,7 +39,7 @@ def over_splits_figure(found: OverSplits, metric: str) -> Figure:
 
 def _shown(found: OverSplits) -> list[str]:
     """Labels of the best cells and the baseline, as many as there are colours."""
-    chosen, baseline = found.labels[: len(SHAPES)], found.first.baseline
+    chosen, baseline = found.labels[: len(SHAPES)], found.baseline
     return chosen if baseline is None or baseline in chosen else [*chosen[:-1], baseline]
 
 
