@@ -60,7 +60,8 @@ def check_study(cfg: DictConfig) -> None:
 def _check_group(cfg: DictConfig, group: str, read: Sequence[str]) -> None:
     """Raise an error for keys of a group that neither recsys reads nor the chosen option's yaml has.
 
-    A key of the user's own yaml is accepted, unless it resembles a key that recsys reads and no `${…}` refers to it.
+    A key of the user's own yaml is accepted, unless it resembles a key that recsys reads, or is one of the command, and
+    no `${…}` refers to it.
 
     Args:
         cfg: The configuration.
@@ -70,6 +71,13 @@ def _check_group(cfg: DictConfig, group: str, read: Sequence[str]) -> None:
     referred = re.findall(rf"\$\{{{group}\.(\w+)", OmegaConf.to_yaml(cfg, resolve=False))
     own = [key for key in keys_of(group, cfg.choices.get(group), "study") if key in read or not nearest(key, read)]
     check_keys(group, cfg[group], [*read, *own, *referred])
+    misplaced = [key for key in cfg[group] if key in cfg and key not in read and key not in referred]
+    if misplaced:
+        key = misplaced[0]
+        example = f"{key}.{next(iter(cfg[group][key]))}=…" if isinstance(cfg[group][key], DictConfig) else f"{key}=…"
+        raise ConfigError(
+            f"{group}.{key} has no effect, since {key} is a key of the command: give {example} on the command line."
+        )
 
 
 def check_metrics(cfg: DictConfig, runs: Sequence[DictConfig]) -> None:
