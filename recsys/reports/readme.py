@@ -17,6 +17,7 @@ from recsys.reports.formatting import metric_name, seconds
 from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
+from recsys.support.number_checks import check_whole
 from recsys.support.screen import Screen
 from recsys.support.whole_files import write_atomically
 from recsys.tracking.record import Record, canonical_json
@@ -37,6 +38,8 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
         ConfigError: If the file cannot be read or lacks the markers of the study, or the store lacks a run.
         RecsysError: If the study has no record.
     """
+    if cfg.n_rows is not None:
+        check_whole("n_rows", cfg.n_rows, 1)
     file, store = Path(cfg.file), Store(Path(cfg.runs_dir))
     study = StudyRecord.read(store.root, cfg.block)
     metrics = list(cfg.report_metrics or study.metrics)
@@ -46,7 +49,9 @@ def update_readme(cfg: DictConfig, console: Console | None = None) -> bool:
     link = Path(os.path.relpath(report, file.parent)).as_posix() if report.is_file() else None
     command = typed_command("update_readme", cfg.get("overrides") or [])
     before = _read(file)
-    after = with_block(before, cfg.block, f"{results(comparison)}\n{caption(comparison, link, study)}", command)
+    after = with_block(
+        before, cfg.block, f"{results(comparison, cfg.n_rows)}\n{caption(comparison, link, study, cfg.n_rows)}", command
+    )
     if after != before:
         write_atomically(file, after.encode(), "file")
     told = "was updated with the results of" if after != before else "already has the results of"
@@ -89,18 +94,22 @@ def with_block(text: str, name: str, content: str, command: str) -> str:
     return pattern.sub(lambda _: block, text)
 
 
-def results(comparison: Comparison) -> str:
+def results(comparison: Comparison, n_rows: int | None = None) -> str:
     """The short table of results in markdown."""
-    return grids.to_markdown(short_grid(comparison))
+    return grids.to_markdown(short_grid(comparison, n_rows))
 
 
-def caption(comparison: Comparison, link: str | None = None, study: StudyRecord | None = None) -> str:
+def caption(
+    comparison: Comparison, link: str | None = None, study: StudyRecord | None = None, n_rows: int | None = None
+) -> str:
     """The caption of the table: meaning of its numbers, and time of the runs and of the study's trials."""
+    n_cells = len(comparison.rows)
+    shown = f" The best {n_rows} of {n_cells} cells, and the baseline." if n_rows and n_rows < n_cells else ""
     metric, candidates = metric_name(comparison.metrics[0]), comparison.protocol.get("candidates")
     over = f" over {candidates}" if candidates else ""
     note = short_note(comparison).replace(" * ", r" \* ")
     whole = f" ([whole report]({link}))" if link else ""
-    text = f"Test {metric}{over}. {note} {_effort(comparison.records, study)}{whole}."
+    text = f"Test {metric}{over}.{shown} {note} {_effort(comparison.records, study)}{whole}."
     return "\n".join(textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)) + "\n"
 
 

@@ -10,10 +10,14 @@ from recsys.reports.scores import Score
 from recsys.reports.statistics import PairedDifference
 
 
-def short_grid(comparison: Comparison) -> Grid:
+def short_grid(comparison: Comparison, n_rows: int | None = None) -> Grid:
     """The first metric with its interval, its difference from the baseline with interval and p, and the second metric.
 
     With several seeds, intervals include the variance between seeds. Letters after a cell's label refer to notes.
+
+    Args:
+        comparison: The cells.
+        n_rows: Number of cells, the best, besides the baseline; None for all.
     """
     main, second = comparison.metrics[0], comparison.metrics[1:2]
     headers = ["", metric_name(main)]
@@ -26,7 +30,8 @@ def short_grid(comparison: Comparison) -> Grid:
             *([] if comparison.baseline is None else _difference(row, comparison)),
             *(Entry(number(row.scores[one].mean), row.label in comparison.leaders(one)) for one in second),
         ]
-        for row in comparison.rows
+        for place, row in enumerate(comparison.rows)
+        if n_rows is None or place < n_rows or row.label == comparison.baseline
     ]
     return Grid([*headers, *map(metric_name, second)], rows)
 

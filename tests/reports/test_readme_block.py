@@ -67,6 +67,23 @@ def test_a_block_is_written_from_records_and_a_second_time_nothing_changes(store
     assert file.read_text() == written
 
 
+def test_a_block_of_the_best_rows_has_the_baseline_and_says_so(store, tmp_path):
+    a_study(store, small_study(store))
+    file = tmp_path / "README.md"
+    file.write_text(TEXT)
+    assert update(store, file, n_rows=1)
+    written = file.read_text()
+    assert [line.split("|")[1].strip() for line in written.splitlines() if line.startswith("| ")] == [
+        "",
+        "---",
+        "bert+dot",
+        "popularity",
+    ]
+    assert "The best 1 of 3 cells, and the baseline." in written
+    with pytest.raises(ConfigError, match="n_rows is 0; expected a whole number of at least 1"):
+        update(store, file, n_rows=0)
+
+
 def test_the_caption_tells_users_seeds_runs_and_time(store, tmp_path):
     comparison = compare(small_study(store), store, "popularity", ["ndcg@10"])
     text = " ".join(caption(comparison, "docs/report.md").split())
