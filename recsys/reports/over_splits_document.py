@@ -22,7 +22,9 @@ def over_splits_sections(found: OverSplits, command: str | None = None) -> list[
         name = metric_name(metric)
         note = over_splits_note(found, metric)
         pooled = Table(f"{name} over all {found.unit}s", over_splits_grid(found, metric), note)
-        by_split = Table(f"{name} by {found.unit}", by_split_grid(found, metric))
+        covers = "users and seeds" if len(found.first.seeds) > 1 else "users"
+        single = f"Intervals of single {found.unit}s are over {covers}."
+        by_split = Table(f"{name} by {found.unit}", by_split_grid(found, metric), single)
         figures = [over_splits_figure(found, metric)]
         title = f"{name} {OVER[found.unit]}"
         made.append(Section(f"over-splits-{place}", title, figures=figures, tables=[pooled, by_split]))
