@@ -4,6 +4,9 @@ A sentence that compares cells ends in a comment that a reader of the page does 
 `<!-- claim NAME METRIC: A > B, C ~ D -->`. NAME is a folder of docs/results; `>` is significantly higher (p < 0.05,
 corrected for all pairs of the study) and `~` is not significantly different. The paragraph or list item names each of
 these cells as code, and each number in it (such as .1234) is a mean, a difference or an interval's end of theirs.
+
+Each number with four digits of README and a results page is in a stored table, or in a comment
+`<!-- measured apart: .1234 -->` of the page.
 """
 
 from __future__ import annotations
@@ -132,3 +135,33 @@ def test_a_false_claim_is_found(tmp_path, monkeypatch, text, fault):
     (claim,) = claims_of("page", text)
     found = faults(claim)
     assert (found == []) if fault is None else any(fault in each for each in found)
+
+
+PAGES = [ROOT / "README.md", *sorted(RESULTS.glob("*.md"))]
+APART = re.compile(r"<!-- measured apart: ([.\d, ]+) -->")  # numbers of a page that no stored table has
+FOUR_DIGITS = re.compile(r"(?<![\w.])[+−-]?0?(\.\d{4})(?!\d)")
+
+
+def stored() -> set[str]:
+    """The numbers of all stored tables and reports, with four digits."""
+    texts = [path.read_text() for pattern in ("*/*.csv", "*/*.md") for path in RESULTS.glob(pattern)]
+    found = (abs(float(number)) for text in texts for number in re.findall(r"(?<![\w.])[+−-]?(\d*\.\d{4,})", text))
+    return {f"{number:.4f}"[-5:] for number in found}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_number_of_a_page_is_in_a_stored_table(page):
+    text = page.read_text()
+    apart = {number.strip() for numbers in APART.findall(text) for number in numbers.split(",")}
+    known = stored() | apart
+    assert sorted({number for number in FOUR_DIGITS.findall(text) if number not in known}) == []
+
+
+def test_a_number_that_no_table_has_is_found():
+    assert ".1557" in stored()
+    assert FOUR_DIGITS.findall("(`a`, .1234 [.1111, 0.2222], +.0001, 1.2345, .123)") == [
+        ".1234",
+        ".1111",
+        ".2222",
+        ".0001",
+    ]
