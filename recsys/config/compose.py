@@ -24,6 +24,7 @@ from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from recsys.config.errors import errors_named
+from recsys.config.experiments import drop_replaced
 from recsys.config.folders import conf_dir, conf_dirs, register
 from recsys.config.hydra_internals import apply_values, composing_fast
 from recsys.config.misplaced import misplaced
@@ -106,7 +107,7 @@ def _is_group(key: str) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...], changed_at: int) -> bytes:  # noqa: ARG001
+def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...], changed_at: int) -> bytes:
     """Hydra's composition of the chosen options only, pickled: copying it is ten times as fast as copying a config.
 
     Reading and merging thirty files takes most of composing, and a study's runs differ in values more often than in
@@ -117,7 +118,9 @@ def _composed(config_name: str, chosen: tuple[str, ...], conf: tuple[Path, ...],
             cfg = hydra_compose(config_name, list(chosen), return_hydra_config=True)
         except ValueError as error:  # by Hydra, for an option that is not a string
             raise ConfigError(f"{' '.join(chosen)}: {error}.") from error
-    return pickle.dumps(with_choices(cfg, cfg.hydra.runtime.choices, chosen))
+    cfg = with_choices(cfg, cfg.hydra.runtime.choices, chosen)
+    drop_replaced(cfg, chosen, conf, lambda options: pickle.loads(_composed(config_name, options, conf, changed_at)))
+    return pickle.dumps(cfg)
 
 
 @contextmanager

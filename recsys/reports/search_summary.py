@@ -9,7 +9,7 @@ from typing import Any
 
 from recsys.reports.formatting import metric_name, number, seconds
 from recsys.reports.grids import Entry, Grid
-from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, StudyCell, StudyRecord, Trial
+from recsys.tracking.study_record import FINISHED, PRUNED, TRIAL_FAILED, StudyCell, StudyRecord, Trial, failed_trials
 
 TOP = 5  # number of best trials whose mean is compared with the best one
 FAR = 0.1  # largest difference between them without a warning, relative to the mean
@@ -53,7 +53,12 @@ def search_notes(study: StudyRecord) -> list[str]:
     ends = [
         f"{cell.label}: the best value of {end} is at the end of its range." for cell in tuned for end in at_ends(cell)
     ]
-    return [*([RANDOM] if tuned else []), *lucky, *ends, *_left_out(study)]
+    failed = [
+        f"{cell.label}: of its {len(cell.trials)} trials {told}, so its search was smaller than those of other cells."
+        for cell in tuned
+        if (told := failed_trials(cell.trials)) is not None
+    ]
+    return [*([RANDOM] if tuned else []), *failed, *lucky, *ends, *_left_out(study)]
 
 
 def top_trials(cell: StudyCell, higher_is_better: bool = True, n: int = TOP) -> list[Trial]:

@@ -41,7 +41,7 @@ from recsys.studies.search_study import (
 )
 from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, existing, key_of, opened
-from recsys.studies.trials import SECONDS, TrialBudget, seconds_of_run, trial_record
+from recsys.studies.trials import ERROR, SECONDS, TrialBudget, seconds_of_run, trial_record
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
     from recsys.studies.grid import SearchGrid
 
-ERROR = "error"  # attribute of a failed trial in the storage
 PLACE = "place"  # attribute of a trial of a grid search: the number of its combination
 COSTS = {
     "seconds": lambda record: record.times["fit"],

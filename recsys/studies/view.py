@@ -24,7 +24,7 @@ from recsys.studies.runner import StudyProgress
 from recsys.studies.storage import CLAIMS
 from recsys.studies.trials import MAX_SECONDS
 from recsys.tracking.store import Store
-from recsys.tracking.study_record import study_folder
+from recsys.tracking.study_record import failed_trials, study_folder
 
 SHOWN = 6  # number of running or failed jobs that are shown by name
 REFRESH = 2  # times a second
@@ -173,7 +173,8 @@ class StudyView(StudyProgress):
             return f"{place} {outcome.label}: nothing to tune"
         value = "" if outcome.value is None else f", {number(outcome.value)} on validation"
         is_tuning = outcome.seed is None and outcome.state != JOB_FAILED
-        trials = f", {counted(len(outcome.trials), 'trial')}" if is_tuning else ""
+        failed = failed_trials(outcome.trials)
+        trials = f", {counted(len(outcome.trials), 'trial')}{f', {failed}' if failed else ''}" if is_tuning else ""
         return f"{place} {outcome.label} {seed}: {told}{value}{trials}, {seconds(outcome.seconds)}"
 
 

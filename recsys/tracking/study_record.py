@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ class Trial:
         value: The monitored metric: the best value of a finished trial, the last of a pruned one; None without any.
         cost: The value of `search.cost`; None without it.
         seconds: Wall time.
+        error: The last line of a failed trial's error.
     """
 
     number: int
@@ -39,6 +41,22 @@ class Trial:
     value: float | None = None
     cost: float | None = None
     seconds: float | None = None
+    error: str | None = None
+
+
+def failed_trials(trials: Sequence[Trial]) -> str | None:
+    """How many trials failed, with the most frequent error; None without a failed one.
+
+    Example:
+        >>> failed_trials([Trial(0, {}, "finished", 0.1), Trial(1, {}, "failed", error="ConfigError: no.")])
+        '1 failed (ConfigError: no.)'
+    """
+    failed = [trial for trial in trials if trial.state == TRIAL_FAILED]
+    if not failed:
+        return None
+    errors = Counter(trial.error for trial in failed if trial.error)
+    told = f" ({errors.most_common(1)[0][0]})" if errors else ""
+    return f"{len(failed)} failed{told}"
 
 
 @dataclass(frozen=True)

@@ -70,3 +70,11 @@ def test_keys_that_a_cell_fixes_are_listed():
     assert search_notes(study_of(cell)) == [
         "b: declared keys that were not searched: optimizer.lr (learning_rate=0.1)."
     ]
+
+
+def test_failed_trials_are_a_warning_with_their_error():
+    trials = [Trial(0, {}, "finished", 0.1), *(Trial(n, {}, "failed", error="ConfigError: no.") for n in (1, 2))]
+    notes = search_notes(study_of(StudyCell("a", GRID, [], trials=trials)))
+    assert notes[1] == (
+        "a: of its 3 trials 2 failed (ConfigError: no.), so its search was smaller than those of other cells."
+    )
