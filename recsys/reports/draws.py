@@ -87,7 +87,7 @@ def pool_draws(
     n_users = max(own.n_users for own in comparisons.values())
     notes = notes_of(DRAW, wanted, shared, missing)
     labels = sorted(shared, key=lambda label: -sign * main[label].mean)
-    return OverSplits(DRAW, dict(comparisons), labels, scores, pairs, n_users, n_users, left_out, reference, notes)
+    return OverSplits(DRAW, dict(comparisons), labels, scores, pairs, n_users, 0, left_out, reference, notes)
 
 
 def resampled_t(values: Sequence[float], test_to_known: float, level: float) -> tuple[float, float, float]:
@@ -104,7 +104,7 @@ def resampled_t(values: Sequence[float], test_to_known: float, level: float) -> 
     Example:
         >>> low, high, p = resampled_t([0.1, 0.2, 0.3], 0.25, 0.95)
         >>> round(low, 4), round(high, 4), round(p, 4)
-        (-0.1286, 0.5286, 0.1200)
+        (-0.1286, 0.5286, 0.1201)
     """
     from scipy.special import stdtr, stdtrit
 

@@ -28,15 +28,14 @@ class OverSplits:
         labels: Labels of the cells that all splits have, best first by the first metric over all splits.
         scores: Scores by metric and label, over all splits: see `pool_windows` and `pool_draws`.
         pairs: Differences of all pairs of cells, by metric; windows have none for a metric without values per user.
-        n_users: Number of test users of all splits, each counted once.
-        n_repeated: Number of users who are tested on more than one split.
+        n_users: Number of test users of all windows, each counted once; the largest number of a draw.
+        n_repeated: Number of users who are tested in more than one window; 0 for draws.
         left_out: Labels of cells that some splits lack, or that lack some seeds.
         baseline: Label of the cell that all others are compared with, or None.
         notes: Warnings about the splits together, such as a split without a finished run.
     """
 
     unit: str
-
     comparisons: dict[str, Comparison]
     labels: list[str]
     scores: dict[str, dict[str, Score]]
