@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 # Columns of interactions, items and users. `user` and `item` are 0…n-1; `user_id` and `item_id` are the raw ids.
 USER, ITEM = "user", "item"
-TIMESTAMP = "timestamp"
-VALUE = "value"
+TIMESTAMP, VALUE = "timestamp", "value"
 USER_ID = "user_id"
 ITEM_ID = "item_id"
 TEXT = "text"
@@ -38,8 +37,8 @@ TRAIN, VAL, TEST = "train", "val", "test"  # stages
 # Interactions that the tested model is fitted on: train, train and validation, or all (then nothing is tested).
 TEST_KNOWLEDGE = TRAIN_ONLY, REFIT, ALL = "train", "refit", "all"
 MICROSECONDS = 1_000_000  # of a second: times are int64 microseconds since 1970 (UTC)
-LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
 ONE_DRAW = "tests one draw of"  # in the warning about intervals that do not cover other cold items
+LOSS = "train/loss"  # an epoch's mean training loss, in logs and learning curves; lower is better
 
 # Raised by a change that moves most results, so that earlier runs are repeated; see `recsys.tracking.results_changes`.
 RESULTS_VERSION = 9

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from recsys.tracking.record import Record
 
 MAX_SECONDS = "max_seconds"  # key of `search`
-ERROR = "error"  # attribute of a failed trial in the storage
+TRIAL_ERROR = "error"  # attribute of a failed trial in the storage
 SECONDS = "seconds"  # attribute of a trial in the storage
 
 
@@ -31,7 +31,7 @@ def trial_record(trial: FrozenTrial) -> Trial:
         value=values[0],
         cost=values[1] if len(values) > 1 else None,
         seconds=seconds_of(trial),
-        error=str(trial.user_attrs.get(ERROR, "")).strip().rpartition("\n")[2] or None,
+        error=str(trial.user_attrs.get(TRIAL_ERROR, "")).strip().rpartition("\n")[2] or None,
     )
 
 

@@ -41,7 +41,7 @@ from recsys.studies.search_study import (
 )
 from recsys.studies.space import suggest
 from recsys.studies.storage import Claims, existing, key_of, opened
-from recsys.studies.trials import ERROR, SECONDS, TrialBudget, seconds_of_run, trial_record
+from recsys.studies.trials import SECONDS, TRIAL_ERROR, TrialBudget, seconds_of_run, trial_record
 from recsys.tracking.files import is_disk_error
 from recsys.tracking.memory import free_what_is_left
 from recsys.tracking.record import Record
@@ -234,13 +234,13 @@ class _Search:
             if is_disk_error(error):
                 raise
             _forget(run_cfg)
-            trial.set_user_attr(ERROR, redacted(traceback.format_exc()))
+            trial.set_user_attr(TRIAL_ERROR, redacted(traceback.format_exc()))
             state = TrialState.FAIL
         else:
             costs = [[COSTS[self.cfg.search.cost](record) for record in made]] if self.cfg.search.cost else []
             values = list(map(fmean, [[record.metrics[run_cfg.monitor] for record in made], *costs]))
             if any(map(isnan, values)):  # as of a metric without any query
-                trial.set_user_attr(ERROR, f"{run_cfg.monitor} is NaN")
+                trial.set_user_attr(TRIAL_ERROR, f"{run_cfg.monitor} is NaN")
                 values, state = None, TrialState.FAIL
         elapsed = time.perf_counter() - start
         is_complete = state == TrialState.COMPLETE
@@ -271,7 +271,7 @@ class _Search:
             return Tuned(False, {}, list(map(trial_record, trials)))
         finished = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
         if not finished:
-            errors = [trial.user_attrs.get(ERROR, "pruned").strip().rsplit("\n", 1)[-1] for trial in trials]
+            errors = [trial.user_attrs.get(TRIAL_ERROR, "pruned").strip().rsplit("\n", 1)[-1] for trial in trials]
             raise SearchError(f"none of {len(trials)} trials of {self.planned.label} was finished: {errors[-1]}")
         sign = 1 if maximises(self.planned.cfg) else -1
         best = max(finished, key=lambda trial: (sign * trial.values[0], -trial.number))
