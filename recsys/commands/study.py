@@ -52,16 +52,16 @@ def run(cfg: DictConfig) -> int:
     command = typed_command("study", cfg.overrides)
     with view.shown():
         result = run_study(cfg, command, view)
-    _report(cfg, result, console)
-    return FAILED if result.failures else FINISHED
+    is_whole = _report(cfg, result, console)
+    return FAILED if result.failures or not is_whole else FINISHED
 
 
-def _report(cfg: DictConfig, result: Result, console: Console) -> None:
+def _report(cfg: DictConfig, result: Result, console: Console) -> bool:
+    """Print and write all comparisons; False if those of several splits cannot be pooled."""
     compared = comparisons(cfg, result)
     written = {name: _write(cfg, result, comparison, name, console) for name, comparison in compared.items()}
     windows = set(result.record.windows.values())
-    if windows:
-        _write_over_splits(cfg, result, compared, console)
+    is_whole = not windows or _write_over_splits(cfg, result, compared, console)
     trials = f", {result.n_trials} trials" if result.n_trials else ""
     summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
     console.print(summary, highlight=False)
@@ -78,6 +78,7 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> None:
         print_next_steps(console, cfg, compare, ["runs", tag, f"sort={_best_first(comparison)}"])
     for key, comparison in compared.items():
         track(cfg, comparison, written[key], _title(cfg, key))
+    return is_whole
 
 
 def _best_first(comparison: Comparison) -> str:
@@ -104,14 +105,16 @@ def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, c
     return paths
 
 
-def _write_over_splits(cfg: DictConfig, result: Result, compared: dict[str, Comparison], console: Console) -> None:
+def _write_over_splits(cfg: DictConfig, result: Result, compared: dict[str, Comparison], console: Console) -> bool:
+    """Print and write the comparison over all splits; False, with the reason printed, if there can be none."""
     try:
         found = over_splits(cfg, result, compared)
     except ComparisonError as error:
         console.print(f"no comparison over all splits: {error}", style="red", markup=False, highlight=False)
-        return
+        return False
     title = f"Study {cfg.study.name} {OVER[found.unit]}"
     paths = write_over_splits(found, Path(cfg.output), title, result.record.command, cfg.formats)
     console.rule(Text(title))
     print_over_splits(found, console)
     print_paths(paths, console)
+    return True

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from recsys.commands.study import FAILED, FINISHED
 from recsys.commands.study import run as study_command
 from recsys.config.compose import compose
-from recsys.schema import ConfigError
+from recsys.schema import ComparisonError, ConfigError
 from recsys.studies.plan import plan
 
 CELLS = ["study.name=of_draws", 'study.common=["split=cold_items"]', 'study.baselines=[["ranker=popularity"]]']
@@ -49,7 +50,7 @@ def test_impossible_draws_are_refused(overrides, message):
 
 
 @pytest.mark.slow
-def test_a_study_reports_each_draw_and_all(tmp_path):
+def test_a_study_reports_each_draw_and_all(tmp_path, monkeypatch, capsys):
     data = ["data=synthetic", "data.n_users=60", "data.n_items=60", "data.n_interactions=800", "split=cold_items"]
     overrides = [
         "study.name=of_draws",
@@ -65,9 +66,18 @@ def test_a_study_reports_each_draw_and_all(tmp_path):
         f"paths.runs_dir={tmp_path / 'runs'}",
         f"paths.cache_dir={tmp_path / 'cache'}",
     ]
-    study_command(compose(overrides, "study"))
+    assert study_command(compose(overrides, "study")) == FINISHED
     text = (tmp_path / "report" / "over_draws.md").read_text()
     assert "tfidf+itemknn" in text
     assert "3 of 3" in text  # popularity knows nothing of a cold item
     assert (tmp_path / "report" / "draw_2" / "report.md").is_file()
     assert "tests one draw of" not in text
+
+    def impossible(*_):
+        raise ComparisonError("the draws share no cell")
+
+    monkeypatch.setattr("recsys.commands.study.over_splits", impossible)
+    assert study_command(compose(overrides, "study")) == FAILED
+    said = capsys.readouterr().out
+    assert "no comparison over all splits: the draws share no cell" in said
+    assert "0 runs made and 6 found" in said
