@@ -61,8 +61,28 @@ class CausalAttention(nn.Module):
             vectors: The items' vectors, oldest first.
             mask: Bool, broadcast to (B, n_heads, L, L), True where an item may attend to another; None is causal.
         """
-        heads = self.project_in(vectors).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key, value = heads.unbind(0)  # (B, n_heads, L, dim / n_heads) each
+        query, key, value = self._heads(self.project_in(vectors), 3)
+        return self._attended(query, key, value, mask)
+
+    def at(self, queries: Tensor, vectors: Tensor, mask: Tensor) -> Tensor:
+        """The outputs (B, Q, dim) of `forward` at some items only, at the cost of these.
+
+        Args:
+            queries: (B, Q, dim), the vectors of these items.
+            vectors: (B, L, dim), the vectors of all items.
+            mask: Bool, broadcast to (B, n_heads, Q, L), True where one of these items may attend to an item.
+        """
+        dim = vectors.shape[-1]
+        weight, bias = self.project_in.weight, self.project_in.bias
+        (query,) = self._heads(functional.linear(queries, weight[:dim], bias[:dim]), 1)
+        key, value = self._heads(functional.linear(vectors, weight[dim:], bias[dim:]), 2)
+        return self._attended(query, key, value, mask)
+
+    def _heads(self, projected: Tensor, n: int) -> tuple[Tensor, ...]:
+        """`n` tensors (B, n_heads, L, dim / n_heads) of a projection (B, L, n · dim)."""
+        return projected.unflatten(-1, (n, self.n_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+
+    def _attended(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         rate = self.dropout if self.training else 0.0
         attended = functional.scaled_dot_product_attention(query, key, value, mask, rate, is_causal=mask is None)
         output: Tensor = self.project_out(attended.transpose(1, 2).flatten(2))

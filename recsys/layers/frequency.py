@@ -44,11 +44,18 @@ class FrequencyFilter(nn.Module):
         self.beta = nn.Parameter(torch.randn(dim))
         self.dropout, self.norm = nn.Dropout(dropout), nn.LayerNorm(dim)
 
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Outputs (B, L, dim) for vectors (B, L, dim) that are zeros at masked positions."""
+    def forward(self, vectors: Tensor, at: Tensor | None = None) -> Tensor:
+        """Outputs (B, L, dim) for vectors (B, L, dim) that are zeros at masked positions.
+
+        Args:
+            vectors: The items' vectors.
+            at: (B, 1) int64, the one position of each row that is wanted, for outputs (B, 1, dim); None for all.
+        """
         steps = torch.arange(vectors.shape[1], device=vectors.device)
-        low = self.kernel[(steps.unsqueeze(1) - steps) % len(self.kernel)] @ vectors
-        output: Tensor = self.norm(vectors + self.dropout(low + self.beta.square() * (vectors - low)))
+        wanted = steps if at is None else at
+        low = self.kernel[(wanted.unsqueeze(-1) - steps) % len(self.kernel)] @ vectors
+        own = vectors if at is None else vectors.take_along_dim(at.unsqueeze(-1), 1)
+        output: Tensor = self.norm(own + self.dropout(low + self.beta.square() * (own - low)))
         return output
 
 
@@ -74,16 +81,22 @@ class BSARecLayer(nn.Module):
         self.widen, self.narrow, self.norm = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim), nn.LayerNorm(dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, vectors: Tensor, known: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, known: Tensor, mask: Tensor, at: Tensor | None = None) -> Tensor:
         """Outputs (B, L, dim) for vectors (B, L, dim), oldest first.
 
         Args:
             vectors: The items' vectors.
             known: (B, L, 1) bool, True at real items.
             mask: (B, 1, L, L) bool, True where an item may attend to another.
+            at: (B, 1) int64, the one position of each row that is wanted, for outputs (B, 1, dim); None for all.
         """
-        filtered = self.filter(vectors * known)
-        attended = self.norm_attended(vectors + self.dropout(self.attention(vectors, mask)))
+        filtered = self.filter(vectors * known, at)
+        if at is None:
+            own, attended = vectors, self.attention(vectors, mask)
+        else:
+            own = vectors.take_along_dim(at.unsqueeze(-1), 1)
+            attended = self.attention.at(own, vectors, mask.take_along_dim(at[:, None, :, None], 2))
+        attended = self.norm_attended(own + self.dropout(attended))
         mixed = self.alpha * filtered + (1 - self.alpha) * attended
         output: Tensor = self.norm(mixed + self.dropout(self.narrow(functional.gelu(self.widen(mixed)))))
         return output

@@ -66,7 +66,8 @@ class BSARecProfile(Profile):
         mask = causal_mask(length, rows.device) & (known.unsqueeze(1) | (steps == steps.unsqueeze(1)))
         numbers = age.clamp(0, self.positions.num_embeddings - 1)
         states = self.dropout(self.norm(take_rows(item_vectors, rows) + self.positions(numbers)))
-        for layer in self.layers:
-            states = layer(states, known.unsqueeze(-1), mask.unsqueeze(1))
-        newest = states[torch.arange(len(rows), device=rows.device), (lengths - 1).clamp(min=0)]
-        return newest * (lengths > 0).unsqueeze(1)
+        newest = (lengths - 1).clamp(min=0).unsqueeze(1)
+        for i, layer in enumerate(self.layers, start=1):
+            only = newest if i == len(self.layers) else None  # of the last layer, one state is the output
+            states = layer(states, known.unsqueeze(-1), mask.unsqueeze(1), only)
+        return states[:, 0] * (lengths > 0).unsqueeze(1)

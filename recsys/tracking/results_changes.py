@@ -24,6 +24,7 @@ CHANGES: dict[str, dict[str, tuple[str, ...]]] = {
             for name in ("transformer", "recurrent", "bidirectional", "ligr", "hstu", "bsarec", "self_attention")
         ),
     },
+    "last layer of BSARec": {"profile._target_": ("recsys.profiles.bsarec.*",)},
     "tokens of prompts": {"ranker._target_": ("recsys.rankers.prompt.*",)},
     "examples without targets": {
         "ranker._target_": ("recsys.rankers.prompt.*",),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from recsys.layers.frequency import BSARecLayer
 from recsys.profiles.bsarec import BSARecProfile
 from recsys.schema import ConfigError
 from recsys.testing.profile_contract import DIM, N_ITEMS, ProfileContract, batch_of, context
@@ -42,6 +43,21 @@ class TestBSARecProfile(ProfileContract):
         inner = torch.nn.functional.gelu(torch.from_numpy(linear("widen", mixed))).numpy()
         expected = norm(mixed + linear("narrow", inner))[-1]
         assert np.allclose(profile(batch, items, batch.history)[0].detach().numpy(), expected, atol=1e-4)
+
+    def test_the_last_layer_at_the_newest_item_equals_the_layer_at_all_items(self, items, monkeypatch):
+        profile, batch = (
+            BSARecProfile(context(), n_layers=2).eval(),
+            batch_of([[9, 3, 1], [], [2, 4, 6, 8, 5]], [0, 1, 2]),
+        )
+        only_newest = profile(batch, items, batch.history)
+        everywhere = BSARecLayer.forward
+
+        def then_taken(layer, vectors, known, mask, at=None):
+            states = everywhere(layer, vectors, known, mask)
+            return states if at is None else states.take_along_dim(at.unsqueeze(-1), 1)
+
+        monkeypatch.setattr(BSARecLayer, "forward", then_taken)
+        assert torch.allclose(only_newest, profile(batch, items, batch.history), atol=1e-5)
 
     def test_items_before_the_last_positions_change_nothing(self, items):
         profile = BSARecProfile(context(), max_positions=3, n_frequencies=2).eval()
