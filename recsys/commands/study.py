@@ -15,7 +15,7 @@ from recsys.commands.next_steps import print_next_steps
 from recsys.reports.comparison import Comparison
 from recsys.reports.formatting import seconds
 from recsys.reports.over_splits import OVER
-from recsys.reports.over_splits_report import write_over_splits
+from recsys.reports.over_splits_report import remove_over_splits, write_over_splits
 from recsys.reports.printing import print_comparison, print_over_splits, print_paths
 from recsys.reports.report import write_report
 from recsys.reports.trackers import check_trackers, track
@@ -110,6 +110,7 @@ def _write_over_splits(cfg: DictConfig, result: Result, compared: dict[str, Comp
     try:
         found = over_splits(cfg, result, compared)
     except ComparisonError as error:
+        remove_over_splits(Path(cfg.output))
         console.print(f"no comparison over all splits: {error}", style="red", markup=False, highlight=False)
         return False
     title = f"Study {cfg.study.name} {OVER[found.unit]}"

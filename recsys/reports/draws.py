@@ -76,7 +76,7 @@ def pool_draws(
     shared, left_out = shared_labels(comparisons, DRAW)
     wanted = first.baseline if baseline is None else baseline
     reference = wanted if wanted in shared else None
-    ratio = fmean(size_of_test(own.records[0]) for own in comparisons.values())
+    ratio = fmean(max(map(size_of_test, own.records)) for own in comparisons.values())
     means = {
         metric: {label: [own.row(label).scores[metric].mean for own in comparisons.values()] for label in shared}
         for metric in first.metrics
@@ -119,7 +119,8 @@ def resampled_t(values: Sequence[float], test_to_known: float, level: float) -> 
 def size_of_test(record: Record) -> float:
     """The size of a run's test as a share of what its model knew: train, and validation after a refit.
 
-    It counts what is drawn: users of split=cold_users, and interactions of the others.
+    It counts what is drawn: users of split=cold_users, and interactions of the others, without those that
+    `train_share` and `train_per_user` withheld.
 
     Raises:
         ComparisonError: If the record has no sizes of the parts.
@@ -132,7 +133,13 @@ def size_of_test(record: Record) -> float:
         )
     counted = "users" if record.protocol.get("split") == "cold_users" else "interactions"
     known = ("train", "validation") if record.protocol.get("test_knowledge") == REFIT else ("train",)
-    return float(parts["test"][counted] / sum(parts.get(part, {}).get(counted, 0) for part in known))
+    n_known = sum(parts.get(part, {}).get(counted, 0) for part in known)
+    if counted == "interactions":
+        n_known *= record.config.get("train_share") or 1
+        per_user = record.config.get("train_per_user")
+        if per_user is not None:  # at most, since some users have fewer
+            n_known = min(n_known, per_user * max(parts.get(part, {}).get("users", 0) for part in known))
+    return float(parts["test"][counted] / n_known)
 
 
 def _difference(a: Sequence[float], b: Sequence[float], ratio: float, level: float) -> PairedDifference:

@@ -44,6 +44,13 @@ def write_over_splits(
     return written
 
 
+def remove_over_splits(folder: Path) -> None:
+    """Remove an earlier comparison over splits from a report, whose present splits cannot be pooled."""
+    for over in OVER.values():
+        for format in ("html", "md", "csv"):
+            (folder / f"{as_name(over)}.{format}").unlink(missing_ok=True)
+
+
 def _summary(found: OverSplits) -> str:
     n = len(found.first.seeds)
     data = found.first.protocol.get("data", "one data set")

@@ -116,6 +116,19 @@ def test_the_size_of_a_test_counts_what_is_drawn(store, split, size):
     assert size_of_test(on_draw(store, 0, "bert", [0.5], protocol={"split": split})) == pytest.approx(size)
 
 
+@pytest.mark.parametrize(
+    ("keys", "size"),
+    [
+        ({"train_share": 0.5}, 20 / 40),
+        ({"train_per_user": 2}, 20 / (2 * 11)),  # of 11 users
+        ({"train_share": 0.1, "train_per_user": 2}, 20 / 8),
+    ],
+)
+def test_withheld_interactions_are_not_known(store, keys, size):
+    record = on_draw(store, 0, "bert", [0.5])
+    assert size_of_test(replace(record, config={**record.config, **keys})) == pytest.approx(size)
+
+
 def test_the_error_rate_over_draws_of_users_is_nominal(store):
     """Two equal models, whose difference on a user is the same on all draws that test the user."""
     generator = np.random.default_rng(0)

@@ -81,3 +81,4 @@ def test_a_study_reports_each_draw_and_all(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "no comparison over all splits: the draws share no cell" in said
     assert "0 runs made and 6 found" in said
+    assert not list((tmp_path / "report").glob("over_draws.*"))  # that of the first time
