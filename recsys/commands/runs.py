@@ -65,8 +65,10 @@ def _next_steps(cfg: DictConfig) -> list[list[str]]:
             return [["runs"], ["runs", "action=delete", f"select=[{found.run_id}]"]]
         return [["evaluate", own], ["recommend", own, "users=all", "output=recommendations.parquet"]]
     if cfg.action == "diff":
-        ids = [one_run(cfg, key).run_id for key in ("run", "other")]
-        return [["compare", f"select=[{','.join(ids)}]"], ["runs", "action=show", f"run={ids[0]}"]]
+        pair = [one_run(cfg, key) for key in ("run", "other")]
+        ids = [record.run_id for record in pair]
+        compare = [["compare", f"select=[{','.join(ids)}]"]] if pair[0].protocol == pair[1].protocol else []
+        return [*compare, ["runs", "action=show", f"run={ids[0]}"]]
     if cfg.action == "delete":
         return [["runs"]] if cfg.confirm else [["runs", *own_overrides(cfg), "confirm=true"], ["runs"]]
     runs = chosen_runs(cfg) if store_of(cfg).ids() else []

@@ -74,7 +74,7 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> bool:
     name, tag = f"study.name={cfg.study.name}", f"tag={cfg.study.name}"
     for comparison in list(compared.values())[:1]:
         across = ["across=draws" if any(map(is_draw, windows)) else "across=windows"] if windows else []
-        compare = ["compare", *across, name, f"baseline={comparison.rows[0].label}"]
+        compare = ["compare", *across, name]
         print_next_steps(console, cfg, compare, ["runs", tag, f"sort={_best_first(comparison)}"])
     for key, comparison in compared.items():
         track(cfg, comparison, written[key], _title(cfg, key))

@@ -13,6 +13,8 @@ from recsys import schema
 from recsys.data.dataset import Dataset
 from recsys.schema import ConfigError
 
+WITHOUT_VECTOR, INTERACTIONS_WITHOUT_VECTOR = "items_without_vector", "interactions_without_vector"  # kinds of dropped
+
 
 def filter_interactions(
     dataset: Dataset, min_rating: float | None, user_k_core: int | None, item_k_core: int | None
@@ -92,8 +94,8 @@ def with_items_kept(dataset: Dataset, kept: NDArray[np.bool_]) -> Dataset:
         raise ConfigError("items cannot be dropped from data with impressions: set encoder.missing=mean or error.")
     left = without_items(dataset, ~kept)
     counts = {
-        "items_without_vector": int((~kept).sum()),
-        "interactions_without_vector": dataset.interactions.height - left.interactions.height,
+        WITHOUT_VECTOR: int((~kept).sum()),
+        INTERACTIONS_WITHOUT_VECTOR: dataset.interactions.height - left.interactions.height,
     }
     return replace(left, dropped={**dataset.dropped, **counts})
 

@@ -110,12 +110,19 @@ class ListFile:
                 return pl.read_parquet(self.path, glob=False)
             if suffix == ".jsonl":
                 return pl.read_ndjson(self.path.read_bytes(), infer_schema_length=None)
-            separator = "\t" if suffix == ".tsv" else ","
-            return pl.read_csv(self.path, separator=separator, infer_schema=False, glob=False)
+            return pl.read_csv(self.path, separator=self._separator(), infer_schema=False, glob=False)
         except pl.exceptions.NoDataError:
             return pl.DataFrame({"user": [], "item": []}, schema={"user": pl.String, "item": pl.String})
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DataError(f"{self.path} cannot be read ({error}).") from error
+
+    def _separator(self) -> str:
+        """A tab in tsv files; in csv files a comma, or the semicolon of a header without commas."""
+        if self.path.suffix == ".tsv":
+            return "\t"
+        with self.path.open("rb") as file:
+            header = file.readline()
+        return ";" if b";" in header and b"," not in header else ","
 
     def _origin(self, columns: dict[str, str]) -> dict[str, Any]:
         order = columns.get("rank") or columns.get("score") or "the order of rows"

@@ -199,7 +199,10 @@ class TransformerEncoder(Encoder):
         read = [self._prompted(text) for text in texts]
         found = self.tokenizer(read, truncation=False, verbose=False)["input_ids"] if texts else []
         lengths = np.array([len(ids) for ids in found], dtype=np.int64)
+        unknown, special = self.tokenizer.unk_token_id, (self.tokenizer.eos_token_id, self.tokenizer.bos_token_id)
+        n_unknown = 0 if unknown in special else sum(unknown in ids for ids in found)
         return {
+            **({"n_with_unknown_word": n_unknown} if n_unknown else {}),
             "n_cut": int((lengths > self.max_length).sum()),
             "tokens_mean": float(lengths.mean()) if len(lengths) else 0.0,
             "tokens_max": int(lengths.max(initial=0)),

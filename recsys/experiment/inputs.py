@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from recsys.config.compose import build, plain
 from recsys.data.dataset import Dataset, frame_hash
 from recsys.data.dataset_cache import cached_fingerprint, entry_folder, load_dataset
-from recsys.data.filters import with_items_kept
+from recsys.data.filters import WITHOUT_VECTOR, with_items_kept
 from recsys.data.sources.templates import fields as fields_of
 from recsys.data.splits.split import Split
 from recsys.data.written_texts import ABOUT_USERS, WrittenTexts, joint_hash, read_all
@@ -158,7 +158,9 @@ def text_features(cfg: DictConfig, split: Split) -> TextFeatures:
         encoder = build("encoder", cfg.encoder)
         data, ids = split.dataset, split.dataset.items[ITEM_ID].to_list()
         check_item_texts(cfg, data, encoder.inputs(ids, data.texts))
-        return TextFeatures(*encode_items(encoder, data.texts, split.warm_items, cache_dir(cfg), ids))
+        vectors, report = encode_items(encoder, data.texts, split.warm_items, cache_dir(cfg), ids)
+        n_left_out = data.dropped.get(WITHOUT_VECTOR, 0)
+        return TextFeatures(vectors, {**report, "n_missing": n_left_out} if n_left_out else report)
 
     return _features.get(_encoding_key(cfg, split), encode)
 

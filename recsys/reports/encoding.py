@@ -7,6 +7,7 @@ from typing import Any
 
 from recsys.reports.formatting import seconds
 
+MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
 STAGES = {"train": "of users in training", "val": "of users in validation", "test": "of users in the test"}
 
 
@@ -70,13 +71,26 @@ def _unread(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[str, in
         "n_missing": "without a vector in the file",
         "n_cut": "cut",
         "n_without_known_word": "without a known word",
+        "n_with_unknown_word": "with an unknown word",
     }
     yield from ((f"{words}{part}", report[key]) for key, words in names.items() if key in report)
     for name, inner in report.get("parts", {}).items():
         yield from _unread(inner, f" by {name}")
 
 
+def _unknown(report: Mapping[str, Any]) -> int:
+    """The number of texts with words that the tokenizer, or that of a part of the encoder, does not know."""
+    parts = report.get("parts", {}).values()
+    return max([int(report.get("n_with_unknown_word", 0)), *map(_unknown, parts)])
+
+
 def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
+    if _unknown(report) > MANY_UNKNOWN * report["n_texts"]:
+        yield (
+            f"{_unknown(report):,} of {report['n_texts']:,} texts {kind} have words that the encoder's tokenizer does "
+            "not know, such as those of another language, and that it reads all alike: set encoder.weights to a model "
+            "of this language, or a multilingual one."
+        )
     for is_known, words in _provenance(report):
         if not is_known:
             yield f"{words}: the items and the model that they were made from cannot be checked."

@@ -58,6 +58,9 @@ def _where(items: pl.DataFrame, where: str) -> NDArray[np.bool_]:
         near = [name for name in re.findall(r"[A-Za-z_]\w*", where) if name not in items.columns]
         hint = next(filter(None, (nearest(name, items.columns) for name in near)), ".")
         columns = ", ".join(f"{name} ({kind})" for name, kind in typed.schema.items())
+        if "compare string" in str(kept):
+            cast = "CAST(REPLACE(price, ',', '.') AS DOUBLE) < 10"
+            hint = f". Numbers with decimal commas are String: compare them as in {cast}."
         raise ConfigError(
             f"where={where!r} is no SQL condition over the items: {kept}. They have {columns}{hint}"
         ) from kept

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from omegaconf import OmegaConf
-from reports.made_runs import small_study
+from reports.made_runs import made_run, small_study
 from rich.console import Console
 
 import recsys
@@ -87,6 +87,9 @@ def test_runs_begins_with_the_store_and_ends_with_commands_for_its_runs(store):
     first, second = store.ids()[:2]
     lines = printed([where, "action=diff", f"run={first}", f"other={second}"], "runs", runs.run)
     assert pasted(lines)[0] == ["compare", f"select=[{first},{second}]"]
+    other = made_run(store, "bert", "dot", 0, [0.5], protocol={"data": {"name": "another"}}).run_id
+    lines = printed([where, "action=diff", f"run={first}", f"other={other}"], "runs", runs.run)
+    assert pasted(lines) == [["runs", "action=show", f"run={first}"]]
     lines = printed([where, "action=delete", f"select=[{first}]"], "runs", runs.run)
     assert pasted(lines)[0] == ["runs", "action=delete", f"select=[{first}]", "confirm=true"]
 

@@ -46,6 +46,10 @@ def test_the_columns_of_other_programs_are_recognised(program, suffix, tmp_path)
     assert read(AS_WRITTEN[program], tmp_path, suffix).pairs.rows() == EXPECTED
 
 
+def test_a_csv_with_semicolons_is_read(tmp_path):
+    assert read("user;item;rank\nu1;b;1\nu1;a;2\nu2;c;1\n", tmp_path).pairs.rows() == EXPECTED
+
+
 def test_the_lists_of_lenskits_native_parquet_are_read(tmp_path):
     struct = pl.Struct({"item_id": pl.String, "score": pl.Float32, "rank": pl.Int32})
     lists = [

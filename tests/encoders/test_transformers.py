@@ -169,6 +169,10 @@ class TestMiniLM:
         np.testing.assert_allclose(encoder.encode(texts), expected, atol=1e-5)
         assert encoder.coverage(texts)["n_cut"] == 1
 
+    def test_words_of_another_script_are_counted(self, encoder):
+        assert encoder.coverage(["緑茶", "green tea", "Grüner Tee"])["n_with_unknown_word"] == 1
+        assert "n_with_unknown_word" not in encoder.coverage(["green tea"])
+
     def test_it_knows_what_texts_mean(self, encoder):
         war, battle, baking = encoder.encode(["a war film", "soldiers in battle", "a recipe for apple cake"])
         assert war @ battle > war @ baking + 0.2

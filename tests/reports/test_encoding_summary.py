@@ -35,6 +35,16 @@ def test_zeros_and_missing_texts_are_warned_of():
     assert missing.startswith("2 items have no text")
 
 
+def test_words_of_another_language_are_warned_of():
+    read = {**ITEMS, "n_empty": 0, "n_texts": 260}
+    assert coverage_warnings({**read, "n_with_unknown_word": 2}) == []
+    (told,) = coverage_warnings({**read, "parts": {"bert": {"n_with_unknown_word": 70}, "tfidf": {}}})
+    assert told.startswith("70 of 260 texts of items have words that the encoder's tokenizer does not know")
+    assert (
+        "70 with an unknown word by bert" in coverage_lines({**read, "parts": {"bert": {"n_with_unknown_word": 70}}})[0]
+    )
+
+
 def test_a_run_without_text_says_nothing():
     assert coverage_lines({**ITEMS, "dim": 0}) == coverage_lines({}) == []
     assert coverage_warnings({**ITEMS, "dim": 0}) == coverage_warnings({}) == []

@@ -30,6 +30,13 @@ def test_a_condition_over_columns(where, expected):
     assert allowed_items(ITEMS, where, None).tolist() == expected
 
 
+def test_a_price_with_decimal_commas_can_be_cast():
+    items = pl.DataFrame({"item_id": ["1", "2"], "text": ["tea", "knife"], "price": ["9,48", "49,00"]})
+    with pytest.raises(ConfigError, match=r"Numbers with decimal commas are String: compare them as in CAST\(REPLACE"):
+        allowed_items(items, "price < 10", None)
+    assert allowed_items(items, "CAST(REPLACE(price, ',', '.') AS DOUBLE) < 10", None).tolist() == [True, False]
+
+
 def test_without_a_filter_nothing_is_filtered():
     assert allowed_items(ITEMS, None, None) is None
 

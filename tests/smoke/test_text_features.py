@@ -49,7 +49,10 @@ def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path
     assert 0 < mean.record.metrics["test/ndcg@10"] < 1
     dropped = recsys.run([*overrides, "encoder.missing=drop"])
     assert dropped.split.dataset.n_items == 299
-    assert dropped.record.data_statistics["dropped"]["items_without_vector"] == 1
+    assert (
+        dropped.record.data_statistics["dropped"]["items_without_vector"] == dropped.record.encoding["n_missing"] == 1
+    )
+    assert any(each.startswith("1 items without a vector and their ") for each in dropped.record.warnings)
     assert dropped.record.protocol["split_fingerprint"] != mean.record.protocol["split_fingerprint"]
     assert dropped.record.contents["encoder_content"]["provenance"] is None
     assert recsys.recommend(recsys.load(dropped.folder), dropped.split.dataset.users["user_id"][0]).height == 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from recsys.data.filters import INTERACTIONS_WITHOUT_VECTOR, WITHOUT_VECTOR
 from recsys.data.sources.indexing import REPEATED
 from recsys.schema import ConfigError, DataError
 
@@ -116,7 +117,7 @@ class BadRows:
 
 
 def faulty_rows_warnings(dropped: Mapping[str, int], n_kept: int) -> list[str]:
-    """A warning if faulty rows were dropped that are more than 1 % of the rows.
+    """A warning if faulty rows were dropped that are more than 1 % of the rows, and one of items without a vector.
 
     Args:
         dropped: Counts of all dropped rows, by kind.
@@ -129,10 +130,16 @@ def faulty_rows_warnings(dropped: Mapping[str, int], n_kept: int) -> list[str]:
     faulty = {kind: count for kind, count in dropped.items() if kind.startswith("rows ") or " with unknown " in kind}
     n_faulty = sum(faulty.values())
     share = n_faulty / max(1, n_faulty + n_kept + dropped.get(REPEATED, 0))
+    n_items, n_interactions = (dropped.get(kind, 0) for kind in (WITHOUT_VECTOR, INTERACTIONS_WITHOUT_VECTOR))
+    found = (
+        [f"{n_items:,} items without a vector and their {n_interactions:,} interactions are left out."]
+        if n_items
+        else []
+    )
     if share <= _SHARE:
-        return []
+        return found
     advice = "data.bad_rows=error lists them"
     if any(" with unknown " in kind for kind in faulty):
         advice += "; interactions with unknown items need data.items.unknown=error, too"
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in faulty.items())
-    return [f"{share:.1%} of the rows are faulty and were dropped: {kinds}. {advice}."]
+    return [*found, f"{share:.1%} of the rows are faulty and were dropped: {kinds}. {advice}."]

@@ -23,7 +23,7 @@ class Facts:
         has_impressions: Whether the data has impressions, the lists of shown items.
         median_history: Median number of interactions per user.
         days: Days from the first interaction to the last, of the train part if there is a split; 0 without times.
-        cold_share: Share of the split's test interactions whose item has no train interaction.
+        cold_share: Share of the split's test interactions whose item has no train or validation interaction.
     """
 
     n_items: int

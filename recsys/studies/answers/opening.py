@@ -11,7 +11,7 @@ from recsys.reports.sections import Section
 from recsys.reports.sections import Table as ReportTable
 from recsys.reports.verdict import Answer
 from recsys.studies.answers.budget import LEVELS
-from recsys.studies.answers.candidates import WITHOUT_MODEL, WORDS
+from recsys.studies.answers.candidates import LANGUAGE_MODEL, WITHOUT_MODEL, WORDS, Candidate
 from recsys.studies.answers.costs_of_text import TextCost
 from recsys.studies.answers.judged import Judged
 from recsys.studies.answers.next_steps import commands, next_steps
@@ -99,8 +99,25 @@ def _beside(main: Judged) -> Iterator[str]:
             f"which validation chose. {chosen.text} against {best} is {number(own.mean, signed=True)} "
             f"{interval(low, high, signed=True)}, which is not among the planned comparisons."
         )
+    if not _has_version_with_text(main):
+        yield (
+            f"{chosen.reference} was not tested with text, so the difference between {chosen.text} and "
+            f"{chosen.reference} is also one between rankers."
+        )
     if WORDS not in (kinds.get(row.label) for row in comparison.rows):
         yield "TF-IDF was not tested, so a cheaper encoder of the same texts may do as well."
+
+
+def _has_version_with_text(main: Judged) -> bool:
+    """Whether the best cell without a language model is also in the study with the language model's vectors."""
+    reference, *_ = (cell for cell in main.study.cells if cell.label == main.chosen.reference)
+    with_text = [cell for cell in main.study.cells if cell.kind == LANGUAGE_MODEL]
+    is_popularity = "ranker=popularity" in reference.overrides  # which has no such version
+    return is_popularity or any(_without_encoder(reference) <= _without_encoder(cell) for cell in with_text)
+
+
+def _without_encoder(cell: Candidate) -> set[str]:
+    return {override for override in cell.overrides if not override.startswith("encoder")}
 
 
 def _table(found: Sequence[Scope], main: Judged) -> ReportTable:

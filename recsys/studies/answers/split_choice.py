@@ -61,7 +61,7 @@ def wants_cold_items(facts: Facts, minutes: float, problems: Problems) -> tuple[
         minutes: Minutes of the answer.
         problems: See `choose_split`.
     """
-    told = f"{facts.cold_share:.1%} of test interactions are with items without train interactions"
+    told = f"{facts.cold_share:.1%} of test interactions are with items without earlier interactions"
     if facts.has_impressions:
         return False, "No study of cold items: data with impressions has one split only."
     if facts.cold_share < ENOUGH_COLD:

@@ -12,6 +12,7 @@ from recsys.studies.answers.opening import _beside
 from recsys.tracking.store import Store
 
 MEANS = {"bert+cf": 0.5, "itemknn": 0.4, "tfidf+cf": 0.3, "popularity": 0.1}
+OVERRIDES: dict[str, list[str]] = {}
 KINDS = {"bert+cf": LANGUAGE_MODEL, "itemknn": IDS, "tfidf+cf": WORDS, "popularity": FLOOR}
 
 
@@ -21,7 +22,7 @@ def beside(tmp_path, *labels: str, reference: str = "popularity") -> list[str]:
     made = {label: made_run(store, label, "cf", 0, [MEANS[label] + n / 10 for n in (-1, 0, 0, 1)]) for label in labels}
     names = {run.run_id: label for label, run in made.items()}
     comparison = compare(made.values(), store, reference, ["ndcg@10"], labels=names)
-    study = SimpleNamespace(cells=[Candidate(label, KINDS[label], []) for label in labels])
+    study = SimpleNamespace(cells=[Candidate(label, KINDS[label], OVERRIDES.get(label, [])) for label in labels])
     chosen = SimpleNamespace(text="bert+cf", reference=reference)
     return list(_beside(SimpleNamespace(comparison=comparison, chosen=chosen, study=study)))
 
@@ -32,6 +33,13 @@ def test_a_better_cell_without_a_language_model_is_named(tmp_path):
     assert "bert+cf against itemknn is +0.1000 [" in better
     assert better.endswith("which is not among the planned comparisons.")
     assert beside(tmp_path / "same", *MEANS, reference="itemknn") == []
+
+
+def test_a_reference_without_a_version_with_text_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(OVERRIDES, "itemknn", ["encoder=none", "ranker=itemknn"])
+    assert beside(tmp_path, *MEANS, reference="itemknn") == [
+        "itemknn was not tested with text, so the difference between bert+cf and itemknn is also one between rankers."
+    ]
 
 
 def test_an_answer_without_tf_idf_says_so(tmp_path):
