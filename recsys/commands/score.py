@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.commands.next_steps import print_next_steps
 from recsys.config.compose import compose
+from recsys.data.filters import WITHOUT_VECTOR
 from recsys.experiment.run import run as make_run
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError
@@ -62,6 +63,11 @@ def _like(cfg: DictConfig, made: DictConfig) -> DictConfig:
     if decided:
         raise ConfigError(f"{decided[0]}: like={cfg.like} sets this key as well. Omit one of them.")
     other: Any = recsys.load(one_id(cfg, "like"), cfg.paths.runs_dir)
+    if (other.record.data_statistics.get("dropped") or {}).get(WITHOUT_VECTOR):
+        raise ConfigError(
+            f"like={cfg.like}: this run left out items without a vector (encoder.missing=drop), so its data is not "
+            "that of the lists. Make it with encoder.missing=mean."
+        )
     for key in PROTOCOL:
         OmegaConf.update(made, key, other.cfg[key], merge=False, force_add=True)
         if key in made.choices:

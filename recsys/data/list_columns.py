@@ -20,25 +20,44 @@ NEEDED = ("user", "item")
 ITEMS = "items"  # LensKit's column of lists
 
 
-def one_item_per_row(frame: pl.DataFrame) -> pl.DataFrame:
+def one_item_per_row(frame: pl.DataFrame, named: Mapping[str, str | None], place: str) -> pl.DataFrame:
     """The table with a row for each item of columns that hold whole lists, as LensKit's native parquet files do.
+
+    Lists in other columns, such as an item's genres, stay lists.
+
+    Args:
+        frame: One row for each user, or for each user and item.
+        named: The columns that the configuration names, by role.
+        place: The file, for messages.
+
+    Raises:
+        DataError: If the lists of a row are of different lengths.
 
     Example:
         >>> lists = pl.DataFrame({"user_id": [7], "items": [[{"item_id": 3, "rank": 1}, {"item_id": 5, "rank": 2}]]})
-        >>> one_item_per_row(lists).rows()
+        >>> one_item_per_row(lists, {}, "here").rows()
         [(7, 3, 1), (7, 5, 2)]
     """
-    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List | pl.Array)]
+    own = [named.get(role) for role in ("item", "rank", "score")]
+    of_lists = {*NAMES["item"], *NAMES["rank"], *NAMES["score"], ITEMS}
+    lists = [
+        name
+        for name, dtype in frame.schema.items()
+        if isinstance(dtype, pl.List | pl.Array) and (_plain(name) in of_lists or name in own)
+    ]
     if not lists:
         return frame
-    rows = frame.explode(lists)
+    frame = frame.with_columns(frame[name].arr.to_list() for name in lists if isinstance(frame.schema[name], pl.Array))
+    lengths = frame.select(pl.col(name).list.len().fill_null(0) for name in lists)
+    unequal = (lengths.max_horizontal() != lengths.min_horizontal()).arg_true()
+    if len(unequal):
+        told = ", ".join(f"{name} {lengths[name][unequal[0]]}" for name in lists)
+        raise DataError(f"{place}: row {unequal[0] + 1} has lists of different lengths: {told}.")
+    rows = frame.filter(lengths[lists[0]] > 0).explode(lists)
     for name in lists:
         if isinstance(rows.schema[name], pl.Struct):
             rows = rows.unnest(name)
-    if ITEMS in rows.columns:
-        rows = rows.rename({ITEMS: "item"})
-    items = [name for name in rows.columns if _plain(name) in NAMES["item"]]
-    return rows.drop_nulls(items)  # empty lists
+    return rows.rename({ITEMS: "item"}) if ITEMS in rows.columns else rows
 
 
 def find_columns(frame: pl.DataFrame, named: Mapping[str, str | None], place: str) -> dict[str, str]:

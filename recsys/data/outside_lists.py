@@ -81,8 +81,8 @@ class ListFile:
         Raises:
             DataError: If the file is malformed, or has no known user with a known item.
         """
-        frame = one_item_per_row(self._table())
         place = str(self.path)
+        frame = one_item_per_row(self._table(), self.named, place)
         columns = find_columns(frame, self.named, place)
         users, items = (id_texts(frame[columns[role]], place) for role in ("user", "item"))
         rows = self._ordered(frame, columns).with_columns(
@@ -138,7 +138,8 @@ class ListFile:
         return pl.DataFrame({ORDER: pl.arange(frame.height, eager=True).cast(pl.Float64)})
 
     def _numbers(self, frame: pl.DataFrame, column: str) -> pl.Series:
-        values = frame[column].cast(pl.Float64, strict=False)
+        texts = frame[column].dtype == pl.String
+        values = (frame[column].str.strip_chars() if texts else frame[column]).cast(pl.Float64, strict=False)
         wrong = values.is_null() | values.is_nan()
         if wrong.any():
             row = int(wrong.arg_true()[0])

@@ -175,7 +175,7 @@ def _ids_of(path: Path) -> Sequence[Any]:
         if ids.ndim != 1 or ids.dtype.kind not in "iuU":
             raise DataError(f"{path}: found {ids.dtype} of shape {ids.shape}; expected texts or integers (n_items,).")
         return list(ids.tolist())
-    return list(_readable(path, lambda file: file.read_text(encoding="utf-8-sig").splitlines()))
+    return list(_readable(path, lambda file: file.read_text(encoding="utf-8-sig").rstrip("\r\n").splitlines()))
 
 
 _READERS: dict[str, Callable[[Path], tuple[Sequence[Any] | None, NDArray[Any]]]] = {

@@ -27,7 +27,10 @@ def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Ma
     name = f"the vectors for {path}"
     if path.suffix != ".safetensors":
         raise DataError(f"{name}: expected a file name that ends in .safetensors.")
-    own_ids, array = _array_of(vectors, name)
+    try:
+        own_ids, array = _array_of(vectors, name)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(f"{name}: expected numbers (n_items, dim); {error}.") from error
     found = own_ids if ids is None else list(ids)
     if found is None:
         raise DataError(f"{name}: found no ids; give ids=[…], one raw item id for each row.")
@@ -52,7 +55,8 @@ def _array_of(vectors: Any, name: str) -> tuple[list[Any] | None, NDArray[Any]]:
         return _of_columns({column: vectors[column].to_list() for column in vectors.columns}, None, name)
     if kind == "pandas.DataFrame":
         columns = {str(column): vectors[column].tolist() for column in vectors.columns}
-        return _of_columns(columns, vectors.index.tolist(), name)
+        is_numbered = type(vectors.index).__name__ == "RangeIndex" and vectors.index.name is None  # pandas' default
+        return _of_columns(columns, None if is_numbered else vectors.index.tolist(), name)
     if kind.startswith("torch."):
         return None, np.asarray(vectors.detach().cpu().float().numpy())
     if isinstance(vectors, Mapping):

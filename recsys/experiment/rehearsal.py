@@ -111,7 +111,7 @@ def _check_sequences(cfg: DictConfig, recommender: Recommender) -> None:
         raise ConfigError(
             f"batches.train_history={SEQUENCE} needs a profile or ranker that predicts each item of a sequence, and "
             f"profile={cfg.choices.profile} and ranker={cfg.choices.ranker} do not: "
-            "use profile=transformer profile.count_from=oldest, recurrent or bidirectional, or "
+            "use profile=transformer profile.count_from=oldest, ligr, hstu, recurrent or bidirectional, or "
             "batches.train_history=before."
         )
 

@@ -160,12 +160,12 @@ class HttpEndpoint(ABC, Generic[Request, Answered]):
         with self._slots:  # until the answer is here: it is read while another thread's request is under way
             self._wait(self.pace.reserve())
             status, headers, content = self._post(body)
+        said = self._hidden(content[: 4 * _SHOWN].decode("utf-8", "replace"))[:_SHOWN].strip()
         if status == http.client.OK:
             try:
                 return self.read(content, request)
             except BadAnswer as error:
-                raise _Failure(str(error)) from None
-        said = self._hidden(content[: 4 * _SHOWN].decode("utf-8", "replace"))[:_SHOWN].strip()
+                raise _Failure(f"{error}: {said}" if '"error"' in said else str(error)) from None
         reason = f"status {status}: {said}"
         if status in _RETRIED or status >= http.client.INTERNAL_SERVER_ERROR:
             raise _Failure(reason, retry_after(headers.get("Retry-After")), status in _HOLDS_ALL)

@@ -73,6 +73,9 @@ class PostProcessing:
     def matrix(self, vectors: Tensor) -> Tensor:
         """The map (dim, dim), fitted on truncated vectors (n, dim); directions are those of their second moment.
 
+        Raises:
+            ConfigError: If `remove_top` leaves none of the directions that the vectors have.
+
         Example:
             >>> PostProcessing(whitening=1.0).matrix(torch.tensor([[2.0, 0.0], [0.0, 1.0]])).round(decimals=4)
             tensor([[0.7906, 0.0000],
@@ -82,6 +85,11 @@ class PostProcessing:
         ascending, directions = torch.linalg.eigh(vectors.T @ vectors / max(1, len(vectors)))
         variances, directions = ascending.flip(0).clamp(min=0), directions.flip(1)
         kept = variances > NEGLIGIBLE * variances[0]
+        if 0 < int(kept.sum()) <= self.remove_top:
+            raise ConfigError(
+                f"vectors.remove_top is {self.remove_top}, which leaves none of the {int(kept.sum())} directions that "
+                "the train items' vectors have."
+            )
         kept[: self.remove_top] = False
         if self.rank is not None:
             kept[self.remove_top + self.rank :] = False

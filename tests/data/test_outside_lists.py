@@ -66,6 +66,26 @@ def test_lists_of_plain_ids_are_in_order(tmp_path):
     assert read(frame, tmp_path, ".parquet").pairs.rows() == EXPECTED
 
 
+def test_lists_in_other_columns_drop_no_row(tmp_path):
+    frame = AS_WRITTEN["RecTools"].with_columns(pl.Series("genres", [["x", "y"], [], None]))
+    found = read(frame, tmp_path, ".parquet")
+    assert found.pairs.rows() == EXPECTED
+    assert (found.facts["rows"], found.facts["repeated_pairs"]) == (3, 0)
+
+
+def test_lists_of_unequal_lengths_and_without_an_item_are_refused(tmp_path):
+    unequal = pl.DataFrame({"user": ["u1", "u2"], "items": [["b", "a"], ["c"]], "score": [[1.0, 2.0], []]})
+    with pytest.raises(DataError, match="row 2 has lists of different lengths: items 1, score 0"):
+        read(unequal, tmp_path, ".parquet")
+    absent = pl.DataFrame({"user": ["u1", "u2"], "items": [["b", None], ["c"]]})
+    with pytest.raises(DataError, match="row 2 has no item; expected an id"):
+        read(absent, tmp_path, ".parquet")
+
+
+def test_blanks_around_ranks_are_no_fault(tmp_path):
+    assert read("user,item,rank\nu1,b, 1\nu1,a, 2\nu2,c, 1\n", tmp_path).pairs.rows() == EXPECTED
+
+
 def test_named_columns_are_read_instead_of_recognised_ones(tmp_path):
     frame = AS_WRITTEN["RecTools"].with_columns(pl.Series("mine", [2.0, 1.0, 1.0]))
     assert read(frame, tmp_path, rank="mine").pairs.rows() == [(0, 0, 1), (0, 1, 2), (1, 2, 1)]

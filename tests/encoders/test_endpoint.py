@@ -120,6 +120,9 @@ def test_a_failure_that_stays_ends_after_the_attempts_and_says_what_it_was(serve
     with pytest.raises(EndpointError, match=r"gave no vectors in 3 attempts; the last answer: status 500: CUDA error"):
         encoder_of(server, max_attempts=3, n_concurrent=1).encode(TEXTS)
     assert len(server.requests) == 3
+    server.faults = [Fault(change=lambda answer: {"error": "not loaded"})] * 3  # with status 200
+    with pytest.raises(EndpointError, match=r'the last answer: it is malformed \(KeyError\): .*"error": "not loaded"'):
+        encoder_of(server, max_attempts=3, n_concurrent=1).encode(TEXTS)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422])

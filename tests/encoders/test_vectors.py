@@ -235,3 +235,20 @@ def test_vectors_in_memory_become_a_file(make, ids, tmp_path):
 def test_vectors_in_memory_without_ids_are_an_error(tmp_path):
     with pytest.raises(DataError, match="found no ids"):
         recsys.save_vectors(tmp_path / "v.safetensors", VALUES)
+    numbered = pytest.importorskip("pandas").DataFrame({"movieId": [10, 20], "x": [0.5, 1.5]})
+    with pytest.raises(DataError, match="found no ids"):  # 0 and 1 are not ids
+        recsys.save_vectors(tmp_path / "v.safetensors", numbered)
+
+
+@pytest.mark.parametrize("vectors", [[[1.0, 2.0], [3.0]], torch.nn.Embedding(2, 3)])
+def test_objects_that_are_no_vectors_are_refused(vectors, tmp_path):
+    with pytest.raises(DataError, match=r"v\.safetensors: expected numbers \(n_items, dim\); "):
+        recsys.save_vectors(tmp_path / "v.safetensors", vectors, ["a", "b"])
+
+
+def test_blank_lines_at_the_end_of_ids_are_no_ids(tmp_path):
+    np.save(tmp_path / "v.npy", VALUES)
+    (tmp_path / "ids.txt").write_text("\n".join(IDS) + "\n\n")
+    encoder = VectorsEncoder(str(tmp_path / "v.npy"), ids=str(tmp_path / "ids.txt"))
+    encoder.fit(["b"], tmp_path)
+    assert encoder.encode(["b"]).tolist() == [[2, 3]]

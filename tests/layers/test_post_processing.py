@@ -26,6 +26,13 @@ def by_formula(centred_rows: np.ndarray, kept: slice, power: float) -> np.ndarra
     return mapped / np.sqrt((mapped[:30] ** 2).sum(axis=1).mean())
 
 
+def test_not_all_directions_of_the_train_items_are_removed():
+    rows, few = vectors(8), torch.arange(40) < 4  # centred vectors of four items have three directions
+    assert PostProcessing(remove_top=2).applied(rows, few).abs().max() > 0
+    with pytest.raises(ConfigError, match="remove_top is 3, which leaves none of the 3 directions"):
+        PostProcessing(remove_top=3, whitening=1.0).applied(rows, few)
+
+
 @pytest.mark.parametrize("power", [0.3, 1.0])
 @pytest.mark.parametrize(("remove_top", "rank"), [(0, None), (1, None), (0, 2), (1, 2), (2, 9)])
 def test_it_equals_the_formula_on_the_train_rows(remove_top, rank, power):

@@ -93,9 +93,7 @@ TRIPLES = list(filter(makes_sense, TRIPLES))
 CELLS = [
     *(TRIPLES if os.environ.get("FULL_MATRIX") else covering(TRIPLES, CROSSED)),
     *product(["none"], ["none"], [ranker for ranker in [*SOLVED, *OWN_VECTORS] if ranker not in NEED_TEXT]),
-    *product(HAVE_TEXT, ["none"], ["itemknn"]),
-    *product(["bert", "tfidf"], ["none"], [ranker for ranker in READ_TEXT if ranker not in ("itemknn", "prompt")]),
-    *product(["bert", "vectors"], ["none"], TEXT_AND_OWN),
+    *product(HAVE_TEXT, ["none"], [*(ranker for ranker in READ_TEXT if ranker != "prompt"), *TEXT_AND_OWN]),
     ("tfidf", "none", "prompt"),
 ]
 

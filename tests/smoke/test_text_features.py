@@ -8,9 +8,10 @@ import torch
 from full import only_full
 
 import recsys
+from recsys.commands.score import run_config
 from recsys.experiment.build import build_datamodule
 from recsys.experiment.inputs import load_split
-from recsys.schema import DataError
+from recsys.schema import ConfigError, DataError
 
 WAYS = {
     "whitened": ["features.vectors.whitening=0.5", "features.vectors.remove_top=1"],
@@ -53,6 +54,8 @@ def test_vectors_of_a_file_rank(chosen, vectors, small_data, cache_dir, tmp_path
         dropped.record.data_statistics["dropped"]["items_without_vector"] == dropped.record.encoding["n_missing"] == 1
     )
     assert any(each.startswith("1 items without a vector and their ") for each in dropped.record.warnings)
+    with pytest.raises(ConfigError, match=r"like=.*left out items without a vector"):
+        run_config(recsys.compose([f"file={tmp_path}/l.csv", f"like={dropped.folder}", *paths], "score"))
     assert dropped.record.protocol["split_fingerprint"] != mean.record.protocol["split_fingerprint"]
     assert dropped.record.contents["encoder_content"]["provenance"] is None
     assert recsys.recommend(recsys.load(dropped.folder), dropped.split.dataset.users["user_id"][0]).height == 10
