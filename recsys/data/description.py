@@ -87,7 +87,7 @@ def _date(time: Any) -> str:
 
 def render(statistics: dict[str, Any]) -> list[TextTable]:
     """The statistics as tables for the terminal."""
-    from recsys.support.text_tables import TextTable
+    from recsys.support.text_tables import TextTable, readable
 
     whole = TextTable(["", "data"], words=["data"], is_ruled=True)
     for name, value in statistics.items():
@@ -95,22 +95,12 @@ def render(statistics: dict[str, Any]) -> list[TextTable]:
             continue
         if name == "dropped":
             value = ", ".join(f"{rule} {count:,}" for rule, count in value.items()) or "nothing"
-        whole.add(name.replace("_", " "), _readable(name, value))
+        whole.add(name.replace("_", " "), readable(name, value))
     if "parts" not in statistics:
         return [whole]
     columns = [column.replace("_", " ") for column in next(iter(statistics["parts"].values()))]
     rows = (
-        [part, *(_readable(name, value) for name, value in values.items())]
+        [part, *(readable(name, value) for name, value in values.items())]
         for part, values in statistics["parts"].items()
     )
     return [whole, TextTable(["part", *columns], rows, "split", is_ruled=True)]
-
-
-def _readable(name: str, value: Any) -> str:
-    if value is None:
-        return "does not apply"
-    if name in ("density", "with_text", "tied_cuts", "cold_users", "cold_items"):
-        return f"{value:.2%}"
-    if isinstance(value, float):
-        return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)

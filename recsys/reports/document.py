@@ -28,6 +28,7 @@ from recsys.reports.plots.base import Figure
 from recsys.reports.search_summary import SUMMARY_NOTE, search_notes, summary_grid
 from recsys.reports.sections import Section, Table
 from recsys.reports.statistics import PairedDifference
+from recsys.support.text_tables import readable
 from recsys.tracking.record import Record
 from recsys.tracking.run_id import flatten
 from recsys.tracking.study_record import BASE, CHANGE, StudyRecord
@@ -231,7 +232,8 @@ def _environment(comparison: Comparison) -> list[tuple[str, Any]]:
 def _data(record: Record) -> Section:
     statistics = dict(record.data_statistics)
     parts = statistics.pop("parts", None)
-    made = [Table("The data", grids.key_value_grid(list(flatten(statistics))))] if statistics else []
+    facts = [(key.replace("_", " "), readable(key.rpartition(".")[2], value)) for key, value in flatten(statistics)]
+    made = [Table("The data", grids.key_value_grid(facts))] if facts else []
     if isinstance(parts, dict) and parts:
         columns = list(dict.fromkeys(key for part in parts.values() for key in part))
         rows = [[Entry(name), *(_statistic(part.get(key)) for key in columns)] for name, part in parts.items()]

@@ -174,12 +174,13 @@ def _further(cell: CellDefinition) -> str:
 
 def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig], fixed: Sequence[list[str]]) -> None:
     seen: dict[str, str] = {}
+    twice = []
     for name, run_cfg, own in zip(labels, composed, fixed, strict=True):
         settings = plain(run_cfg)
         # A cell's identity has the fingerprint of the data, which is unknown here; its source is compared instead.
         identity = f"{cell_id(settings)} {settings['data']} {own}"
         if identity in seen:
-            raise ConfigError(
-                f"study has the same cell twice, as {seen[identity]!r} and as {name!r}: leave one of them out."
-            )
-        seen[identity] = name
+            twice.append(f"as {seen[identity]!r} and as {name!r}")
+        seen.setdefault(identity, name)
+    if twice:
+        raise ConfigError(f"study has the same cell twice, {'; '.join(twice)}: leave one of them out.")

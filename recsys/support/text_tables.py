@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
@@ -108,3 +109,19 @@ class TextTable:
 
 def _longest_line(text: str) -> int:
     return max((cell_len(line) for line in text.splitlines()), default=0)
+
+
+def readable(name: str, value: Any) -> str:
+    """A statistic as text, shares in percent.
+
+    Example:
+        >>> readable("density", 0.0164), readable("interactions", 9000), readable("per_user_mean", 3.25)
+        ('1.64%', '9,000', '3.2')
+    """
+    if value is None:
+        return "does not apply"
+    if name in ("density", "with_text", "tied_cuts", "cold_users", "cold_items"):
+        return f"{value:.2%}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -66,6 +66,10 @@ def test_tuned_parameters_are_overrides_and_recorded(study_of):
     ("cells", "message"),
     [
         ('{one: ["ranker=dot"], other: ["ranker=dot"]}', "the same cell twice, as 'one' and as 'other'"),
+        (
+            '{a: ["ranker=dot"], b: ["ranker=dot"], c: ["ranker=dot"]}',
+            "the same cell twice, as 'a' and as 'b'; as 'a' and as 'c': leave one of them out",
+        ),
         ('{bad: ["ranker=dot", "encoder=none"]}', "neither text nor learnt IDs"),
         ('{told: ["encoder=tfidf", "ranker=cf", "written=nowhere.parquet"]}', "nowhere.parquet cannot be read"),
         ('{taught: ["encoder=tfidf", "ranker=cf", "loss=distil", "loss.teacher=0123456789ab"]}', "0123456789ab"),
