@@ -22,7 +22,8 @@ def describe(dataset: Dataset, split: Split | None = None) -> dict[str, Any]:
 
     `tied_cuts` is the share of the cuts between a user's parts that fall between equal timestamps, None if cuts do not
     follow time. A part's `cold_users` is the share of its users without any interaction before it, `cold_items` the
-    share of its interactions whose item has none in the parts before it: for the test, train and validation.
+    share of its interactions whose item has no train interaction, `cold_after_refit` of those whose item has none in
+    the parts before it: for the test, train and validation.
     """
     interactions = dataset.interactions
     per_user = np.bincount(interactions[schema.USER].to_numpy())
@@ -65,15 +66,16 @@ def _period(frame: pl.DataFrame) -> dict[str, str]:
 def _part(frame: pl.DataFrame, split: Split, stage: str) -> dict[str, Any]:
     users = occurs(frame[schema.USER], split.dataset.n_users)
     known = occurs(split.before(stage)[schema.USER], split.dataset.n_users)
-    # What models know in the test after the refit; users of fold-in interactions are not trained on.
-    earlier = [split.train, split.validation] if stage == schema.TEST else [split.train]
-    known_items = occurs(pl.concat([part[schema.ITEM] for part in earlier]), split.dataset.n_items)
+    items, known_items = frame[schema.ITEM].to_numpy(), split.warm_items
+    if stage == schema.TEST:
+        known_items = known_items | occurs(split.validation[schema.ITEM], split.dataset.n_items)
     return {
         "interactions": frame.height,
         "users": int(users.sum()),
         "items": int(occurs(frame[schema.ITEM], split.dataset.n_items).sum()),
         "cold_users": _share(~known[users]),
-        "cold_items": _share(~known_items[frame[schema.ITEM].to_numpy()]),
+        "cold_items": _share(~split.warm_items[items]),
+        "cold_after_refit": _share(~known_items[items]),
     }
 
 

@@ -238,9 +238,12 @@ def _data(record: Record) -> Section:
         columns = list(dict.fromkeys(key for part in parts.values() for key in part))
         rows = [[Entry(name), *(_statistic(part.get(key)) for key in columns)] for name, part in parts.items()]
         note = (
-            "cold_users is the share of a part's users without any interaction in an earlier part, cold_items the "
-            "share of its interactions whose item has none."
+            "cold_users is the share of a part's users without any earlier interaction, cold_items the share of its "
+            "interactions whose item has no train interaction"
         )
+        if "cold_after_refit" in columns:  # which older records lack
+            note += ", cold_after_refit of those whose item has none in train and validation"
+        note += "."
         made.append(Table("Its parts", Grid(["part", *columns], rows), note))
     return Section("data", "Data", tables=made)
 

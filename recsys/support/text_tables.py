@@ -120,7 +120,7 @@ def readable(name: str, value: Any) -> str:
     """
     if value is None:
         return "does not apply"
-    if name in ("density", "with_text", "tied_cuts", "cold_users", "cold_items"):
+    if name in ("density", "with_text", "tied_cuts", "cold_users", "cold_items", "cold_after_refit"):
         return f"{value:.2%}"
     if isinstance(value, float):
         return f"{value:,.1f}"

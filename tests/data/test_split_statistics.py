@@ -52,10 +52,31 @@ def test_the_parts_of_a_split(toy):
     statistics = describe(toy, GivenSplitter().split(toy))
     assert statistics["tied_cuts"] is None
     assert statistics["parts"] == {
-        "train": {"interactions": 3, "users": 2, "items": 2, "cold_users": 0.0, "cold_items": 0.0},
-        "validation": {"interactions": 1, "users": 1, "items": 1, "cold_users": 0.0, "cold_items": 1.0},
+        "train": {
+            "interactions": 3,
+            "users": 2,
+            "items": 2,
+            "cold_users": 0.0,
+            "cold_items": 0.0,
+            "cold_after_refit": 0.0,
+        },
+        "validation": {
+            "interactions": 1,
+            "users": 1,
+            "items": 1,
+            "cold_users": 0.0,
+            "cold_items": 1.0,
+            "cold_after_refit": 1.0,
+        },
         # w has no history; a2 and d have no train interaction, a has
-        "test": {"interactions": 3, "users": 3, "items": 3, "cold_users": 1 / 3, "cold_items": 2 / 3},
+        "test": {
+            "interactions": 3,
+            "users": 3,
+            "items": 3,
+            "cold_users": 1 / 3,
+            "cold_items": 2 / 3,
+            "cold_after_refit": 2 / 3,
+        },
     }
 
 
@@ -126,3 +147,13 @@ def test_the_default_split_of_the_embedded_data_is_large_enough(movielens):
     assert split.warnings == []
     assert split.train.height + split.validation.height + split.test.height == 100_004
     assert split.test["user"].n_unique() == movielens.n_users == 671
+
+
+def test_items_of_the_validation_are_known_after_the_refit(movielens):
+    split = UserTemporalSplitter().split(movielens)
+    tested, train, validation = (set(part["item"]) for part in (split.test, split.train, split.validation))
+    found = describe(movielens, split)["parts"]
+    for part, known in (("cold_items", train), ("cold_after_refit", train | validation)):
+        expected = split.test["item"].is_in(sorted(tested - known)).mean()
+        assert 0 < found["test"][part] == pytest.approx(expected)
+    assert found["validation"]["cold_after_refit"] == found["validation"]["cold_items"] > 0

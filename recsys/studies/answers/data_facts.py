@@ -50,5 +50,5 @@ def facts_of(dataset: Dataset, split: Split | None = None) -> Facts:
         has_impressions=dataset.impressions is not None,
         median_history=found["per_user_median"],
         days=days,
-        cold_share=0.0 if split is None else float(found["parts"]["test"]["cold_items"]),
+        cold_share=0.0 if split is None else float(found["parts"]["test"]["cold_after_refit"]),
     )
