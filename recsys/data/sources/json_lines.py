@@ -52,15 +52,15 @@ class JsonLinesTable(RawTable):
         if nested is not None:
             types[nested] = self._nested_type(inferred)
         frame = pl.scan_ndjson(literal(self.path), schema=types)
-        super().__init__(file, frame if nested is None else frame.explode(nested).unnest(nested))
+        super().__init__(file, frame if nested is None else frame.explode(nested, empty_as_null=False).unnest(nested))
 
     def places(self, rows: Sequence[int]) -> list[str]:
         """`file:line` of rows; blank lines are not rows."""
         if self.nested is None:
             return [f"{self.label}:{number}" for number, _ in self._objects(rows)]
-        # An empty list is one row without values.
+        # An empty list has no row, and a missing one is a row without values.
         sizes = pl.scan_ndjson(literal(self.path), schema={self.nested: pl.List(pl.String)})
-        ends = sizes.select(pl.col(self.nested).list.len().fill_null(1).clip(1).cum_sum()).collect().to_series()
+        ends = sizes.select(pl.col(self.nested).list.len().fill_null(1).cum_sum()).collect().to_series()
         owners = np.searchsorted(ends.to_numpy(), np.asarray(rows), side="right")
         distinct = np.unique(owners)
         numbers = dict(zip(distinct.tolist(), self._objects(distinct.tolist()), strict=True))
