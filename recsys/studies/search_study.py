@@ -13,6 +13,7 @@ from recsys.config.compose import plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.inputs import load_split
 from recsys.experiment.run_identity import identify
+from recsys.schema import REFIT
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run
 from recsys.studies.storage import key_of
@@ -69,7 +70,8 @@ def search_grid(cfg: DictConfig, space: CellSpace) -> SearchGrid:
 def search_key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
     """The key of a cell's search: a hash of its data, settings, space and method.
 
-    The budget is not part of it, so that a search goes on with a larger one.
+    The budget is not part of it, so that a search goes on with a larger one; nor is `test_knowledge`, since trials
+    are only validated: one search serves both protocols.
     """
     load_split(planned.cfg)  # reads the data, whose fingerprint the identifiers of runs depend on
     method = {**plain(cfg.search), "n_trials": None, "storage": None, "seeds": tuning_seeds(cfg)}
@@ -78,6 +80,7 @@ def search_key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
         method.pop(DEFAULTS_FIRST, None)
     spaces = [space.groups, *({**options, **space.given(options)} for options in space.options())]
     run_cfg = compose_run(cfg, planned.cell.overrides, seed=tuning_seeds(cfg)[0])
+    run_cfg.test_knowledge = REFIT
     return key_of(str(identify(run_cfg)), *(json.dumps(own, sort_keys=True) for own in (spaces, method)))
 
 
