@@ -7,10 +7,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from recsys.config.compose import copied
 from recsys.config.value_checks import check_flags
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
-from recsys.studies.plan import PlannedCell, space_of
+from recsys.studies.plan import PlannedCell, plan, space_of
 from recsys.studies.search_study import DEFAULTS_FIRST
 from recsys.studies.space import has_key, plain_space
 from recsys.studies.storage import located
@@ -41,21 +42,35 @@ def check_search(cfg: DictConfig, cells: Sequence[PlannedCell]) -> list[CellSpac
     check_flags({f"search.{DEFAULTS_FIRST}": cfg.search.get(DEFAULTS_FIRST, False)}, f"search.{DEFAULTS_FIRST}")
     located(cfg.search.storage, study_folder(Path(cfg.paths.runs_dir), cfg.study.name))
     spaces = [space_of(cfg, planned) for planned in cells]
-    for key in plain_space(cfg.study.space):
-        _check_entry(key, cells, spaces)
+    unused = [key for key in plain_space(cfg.study.space) if not _is_searched(key, spaces)]
+    if unused and cfg.study.only is not None:  # an entry may be of the cells that `study.only` leaves out
+        every = plan(_whole(cfg))
+        unused = [key for key in unused if not _is_searched(key, [space_of(cfg, planned) for planned in every])]
+    for key in unused:
+        _refuse(key, cells, spaces)
     if cfg.search.cost is not None and cfg.search.cost not in COSTS:
         raise ConfigError(f"search.cost is {cfg.search.cost!r}; expected {', '.join(COSTS)} or null.")
     return spaces
 
 
-def _check_entry(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace]) -> None:
-    """Raise an error for an entry of `study.space` without effect.
+def _is_searched(key: str, spaces: Sequence[CellSpace]) -> bool:
+    """Whether an entry of `study.space` has an effect on one of these spaces."""
+    return any(key in own.keys or key in own.taken_out for own in spaces)
+
+
+def _whole(cfg: DictConfig) -> DictConfig:
+    """The study with all of its cells."""
+    whole = copied(cfg)
+    whole.study.only = None
+    return whole
+
+
+def _refuse(key: str, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace]) -> None:
+    """Raise an error for an entry of `study.space` that no cell searches.
 
     Raises:
-        ConfigError: If no cell searches the key; the message has the reasons.
+        ConfigError: Always; the message has the reasons.
     """
-    if any(key in own.keys or key in own.taken_out for own in spaces):
-        return
     if not any(has_key(planned.cfg, key) for planned in cells):
         known = dict.fromkeys(one for own in spaces for one in own.keys)
         hint = nearest(key, known)

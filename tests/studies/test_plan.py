@@ -7,6 +7,7 @@ import pytest
 from recsys.schema import ConfigError
 from recsys.studies.plan import plan, retuned
 from recsys.studies.runner import check_baseline, run_study
+from recsys.studies.search_checks import check_search
 
 
 def test_labels_come_from_parts_or_from_the_study(study_of):
@@ -60,6 +61,18 @@ def test_tuned_parameters_are_overrides_and_recorded(study_of):
     assert made.cfg.learning_rate == 0.01
     parameters = {"learning_rate": "0.01"}
     assert made.cfg.tuning == {"study": "tiny", "trials": 20, "max_seconds": 60.0, "parameters": parameters}
+
+
+def test_a_space_may_have_keys_of_cells_that_are_left_out(study_of):
+    cells = '{neighbours: ["ranker=itemknn"], factors: ["encoder=none", "ranker=cf"]}'
+    space = "study.space={ranker.item_bias: {choice: [true, false]}}"
+    left = study_of("search=tpe", space, "study.only=[neighbours]", cells=cells)
+    (own,) = check_search(left, plan(left))
+    assert "ranker.n_neighbors" in own.keys
+    assert "ranker.item_bias" not in own.keys
+    wrong = study_of("search=tpe", space.replace("bias", "colour"), "study.only=[neighbours]", cells=cells)
+    with pytest.raises(ConfigError, match=r"study.space has ranker.item_colour, which is no key"):
+        check_search(wrong, plan(wrong))
 
 
 @pytest.mark.parametrize(
