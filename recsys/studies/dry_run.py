@@ -14,13 +14,15 @@ from recsys.config.compose import build
 from recsys.experiment.run import find
 from recsys.reports.formatting import counted, seconds
 from recsys.schema import RecordError
+from recsys.studies.cell_space import CellSpace
+from recsys.studies.controls import Searched, check_pairs, control_of, controls, paired
 from recsys.studies.estimate import Durations, Work, kind_of
 from recsys.studies.jobs import Job
 from recsys.studies.plan import PlannedCell, plan, retuned
 from recsys.studies.runner import check_baseline, run_jobs
 from recsys.studies.search_checks import check_search
 from recsys.studies.trials import MAX_SECONDS
-from recsys.studies.tuning import SearchError, so_far
+from recsys.studies.tuning import SearchError, Tuned, so_far
 from recsys.support.text_tables import TextTable
 from recsys.tracking.record import FAILED
 from recsys.tracking.secrets import redacted
@@ -40,9 +42,12 @@ def print_plan(cfg: DictConfig, console: Console) -> None:
     cells = plan(cfg)
     spaces = check_search(cfg, cells)
     check_baseline(cfg, cells)
+    check_pairs(cfg, cells, spaces)
     store = Store(Path(cfg.paths.runs_dir))
     durations = Durations(store.records() if store.root.is_dir() else [])
-    planned_cells = [_planned(cfg, planned) for planned in cells]
+    tuned = [_tuned(cfg, planned) for planned in cells]
+    planned_cells = [_planned(cfg, *own) for own in zip(cells, tuned, strict=True)]
+    planned_cells += _controls(cfg, cells, spaces, tuned)
     console.print(_cells_table(cfg, planned_cells, durations))
     left_out: dict[str, dict[str, None]] = {}  # names of cells, by the sentence
     for planned, space in zip(cells, spaces, strict=False):
@@ -77,19 +82,45 @@ class _Planned:
         return [Work(trials, self.n_trials, max_seconds), Work(runs, self.n_runs)]
 
 
-def _planned(cfg: DictConfig, cell: PlannedCell) -> _Planned:
+def _tuned(cfg: DictConfig, cell: PlannedCell) -> Tuned | None:
+    """The state of a cell's tuning, done without a search; None if all trials were made and none was finished."""
+    if not cfg.search.n_trials:
+        return Tuned(True, {}, [])
+    try:
+        return so_far(cfg, cell)
+    except SearchError:
+        return None
+
+
+def _planned(cfg: DictConfig, cell: PlannedCell, tuned: Tuned | None) -> _Planned:
     n_seeds = len(cfg.study.seeds)
-    if cfg.search.n_trials:
-        try:
-            tuned = so_far(cfg, cell)
-        except SearchError:
-            return _Planned(cell, 0, Counter({UNTUNED: n_seeds}), cfg.retry_failed)
-        if not tuned.is_done:
-            at_most = "at most " if cfg.search.get(MAX_SECONDS) else ""
-            told = f"after {at_most}{counted(tuned.n_left, 'more trial' if tuned.trials else 'trial')}"
-            return _Planned(cell, tuned.n_left * cfg.search.seeds, Counter({told: n_seeds}), cfg.retry_failed)
-        return _of_runs(cfg, cell, retuned(cfg, cell, tuned.parameters))
-    return _of_runs(cfg, cell, cell)
+    if tuned is None:
+        return _Planned(cell, 0, Counter({UNTUNED: n_seeds}), cfg.retry_failed)
+    if not tuned.is_done:
+        at_most = "at most " if cfg.search.get(MAX_SECONDS) else ""
+        told = f"after {at_most}{counted(tuned.n_left, 'more trial' if tuned.trials else 'trial')}"
+        return _Planned(cell, tuned.n_left * cfg.search.seeds, Counter({told: n_seeds}), cfg.retry_failed)
+    return _of_runs(cfg, cell, retuned(cfg, cell, tuned.parameters) if cfg.search.n_trials else cell)
+
+
+def _controls(
+    cfg: DictConfig, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace], tuned: Sequence[Tuned | None]
+) -> list[_Planned]:
+    """The cells with settings of other cells; their settings are known after the searches of both."""
+    done = [
+        Searched(planned, space, own.parameters, retuned(cfg, planned, own.parameters))
+        for planned, space, own in zip(cells, spaces, tuned, strict=False)
+        if own is not None and own.is_done
+    ]
+    known = {control.planned.label: control for control in controls(cfg, done)}
+    waiting = Counter({"after both searches": len(cfg.study.seeds)})
+    planned = [control_of(own, other) for own, other in paired(cfg, cells)]
+    return [
+        _of_runs(cfg, known[own.label].planned, known[own.label].made)
+        if own.label in known
+        else _Planned(own, 0, waiting, cfg.retry_failed)
+        for own in planned
+    ]
 
 
 def _of_runs(cfg: DictConfig, cell: PlannedCell, made: PlannedCell) -> _Planned:

@@ -16,6 +16,7 @@ from recsys.config.compose import build, plain
 from recsys.config.registered import registered, with_registered
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
+from recsys.studies.controls import Control, Searched, check_pairs, controls
 from recsys.studies.jobs import BUSY, FOUND, JOB_FAILED, MADE, Job, Outcome, perform
 from recsys.studies.launchers.base import Launcher, Perform
 from recsys.studies.plan import PlannedCell, plan, retuned
@@ -72,13 +73,16 @@ def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None
     cells = plan(cfg)
     spaces = check_search(cfg, cells)
     check_baseline(cfg, cells)
+    check_pairs(cfg, cells, spaces)
     launcher: Launcher = build("launcher", cfg.launcher)
     tuned = _tune(cfg, cells, launcher, progress) if cfg.search.n_trials else []
     failures = [outcome for outcome in tuned if outcome.state == JOB_FAILED]
     chosen = _chosen(cfg, cells, tuned)
+    swapped = _controls(cfg, cells, spaces, tuned)
+    chosen += [control.made for control in swapped]
     order = [planned.label for planned in chosen]
     outcomes = sorted(_all(launcher, run_jobs(cfg, chosen), progress), key=lambda outcome: order.index(outcome.label))
-    record = _study_record(cfg, command, cells, spaces, tuned, outcomes)
+    record = _study_record(cfg, command, cells, spaces, tuned, swapped, outcomes)
     record.write(Path(cfg.paths.runs_dir))
     counts = Counter(outcome.state for outcome in outcomes)
     return Result(
@@ -147,6 +151,20 @@ def _chosen(cfg: DictConfig, cells: Sequence[PlannedCell], tuned: Sequence[Outco
     ]
 
 
+def _controls(
+    cfg: DictConfig, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace], tuned: Sequence[Outcome]
+) -> list[Control]:
+    """The cells with settings of other cells, without those of cells whose tuning failed."""
+    return controls(
+        cfg,
+        [
+            Searched(planned, space, own.parameters, retuned(cfg, planned, own.parameters))
+            for planned, space, own in zip(cells, spaces, tuned, strict=False)  # the latter are empty without a search
+            if own.state != JOB_FAILED
+        ],
+    )
+
+
 def _all(launcher: Launcher, jobs: Sequence[Job], progress: StudyProgress) -> list[Outcome]:
     """The outcomes of all jobs, in their order; jobs that another worker has are launched again at the end."""
     progress.begin(jobs)
@@ -178,6 +196,7 @@ def _study_record(
     cells: Sequence[PlannedCell],
     spaces: Sequence[CellSpace],
     tuned: Sequence[Outcome],
+    swapped: Sequence[Control],
     outcomes: Sequence[Outcome],
 ) -> StudyRecord:
     entries = zip_longest(cells, spaces, tuned)  # the latter two are empty without a search
@@ -191,7 +210,10 @@ def _study_record(
         monitor=cells[0].cfg.monitor,
         higher_is_better=maximises(cells[0].cfg),
         search=search if cfg.search.n_trials else {},
-        cells=[_study_cell(planned, space, own, outcomes) for planned, space, own in entries],
+        cells=[
+            *(_study_cell(planned, space, own, outcomes) for planned, space, own in entries),
+            *(replace(_study_cell(own.planned, None, None, outcomes), parameters=own.parameters) for own in swapped),
+        ],
     )
 
 
