@@ -39,7 +39,12 @@ def searched(study_of):
 def test_a_cell_keeps_what_only_it_has_and_takes_what_both_search(searched):
     cf, text = searched(
         cf={"loss": "full_softmax", "optimizer.lr": "0.01", "optimizer.weight_decay": "0.2"},
-        text={"loss": "sampled_softmax", "negatives.n_negatives": "8", "optimizer.lr": "0.03", "features.dropout": "0.4"},
+        text={
+            "loss": "sampled_softmax",
+            "negatives.n_negatives": "8",
+            "optimizer.lr": "0.03",
+            "features.dropout": "0.4",
+        },
     )
     of_text = exchanged(cf, text)
     assert of_text["loss"] == "sampled_softmax"
