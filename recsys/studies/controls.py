@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
+from itertools import permutations, starmap
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -61,9 +61,11 @@ def check_pairs(cfg: DictConfig, cells: Sequence[PlannedCell], spaces: Sequence[
     if pairs is None:
         return
     plain = _plain(pairs)
-    is_list = isinstance(plain, list) and all(isinstance(pair, list) for pair in plain)
-    if not is_list or any(len(pair) != 2 or pair[0] == pair[1] for pair in plain):
+    if not isinstance(plain, list) or not all(map(_is_pair, plain)):
         raise ConfigError(f"{KEY} is {plain!r}; expected pairs of labels such as [[cf,bert+cf]].")
+    twice = next((pair for pair in plain if [sorted(own) for own in plain].count(sorted(pair)) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"{KEY} has the pair of {' and '.join(twice)} twice: leave one of them out.")
     if not cfg.search.n_trials:
         raise ConfigError(f"{KEY} exchanges the settings that searches find: choose a search, as in search=tpe.")
     by_name = {planned.name: space for planned, space in zip(cells, spaces, strict=True)}
@@ -74,6 +76,10 @@ def check_pairs(cfg: DictConfig, cells: Sequence[PlannedCell], spaces: Sequence[
             raise ConfigError(f"{KEY} has {unknown[0]!r}; expected labels of cells: {', '.join(by_name)}{hint}")
         if not unknown and not set(by_name[one].keys) & set(by_name[other].keys):
             raise ConfigError(f"{KEY} has {one} and {other}, whose searches have no key in common.")
+    labels = {planned.label for planned in cells}
+    taken = next((own.label for own in starmap(control_of, paired(cfg, cells)) if own.label in labels), None)
+    if taken is not None:
+        raise ConfigError(f"{KEY} makes a cell {taken!r}, which the study has already: rename that cell.")
 
 
 def controls(cfg: DictConfig, searched: Sequence[Searched]) -> list[Control]:
@@ -126,6 +132,12 @@ def exchanged(own: Searched, other: Searched) -> dict[str, str]:
     mine = {key: own.parameters[key] for key in keys if key in own.parameters}
     shared = {key: text(_plain(OmegaConf.select(other.made.cfg, key))) for key in keys if key in searched}
     return {**groups, **mine, **shared}
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it is a list of two different texts."""
+    is_list = isinstance(value, list) and all(isinstance(label, str) for label in value)
+    return is_list and len(value) == 2 and value[0] != value[1]
 
 
 def _plain(value: Any) -> Any:

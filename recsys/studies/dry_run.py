@@ -107,6 +107,8 @@ def _controls(
     cfg: DictConfig, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace], tuned: Sequence[Tuned | None]
 ) -> list[_Planned]:
     """The cells with settings of other cells; their settings are known after the searches of both."""
+    if cfg.study.same_settings is None:
+        return []
     done = [
         Searched(planned, space, own.parameters, retuned(cfg, planned, own.parameters))
         for planned, space, own in zip(cells, spaces, tuned, strict=False)

@@ -78,7 +78,7 @@ def run_study(cfg: DictConfig, command: str = "", progress: StudyProgress | None
     tuned = _tune(cfg, cells, launcher, progress) if cfg.search.n_trials else []
     failures = [outcome for outcome in tuned if outcome.state == JOB_FAILED]
     chosen = _chosen(cfg, cells, tuned)
-    swapped = _controls(cfg, cells, spaces, tuned)
+    swapped = _controls(cfg, cells, spaces, tuned, chosen)
     chosen += [control.made for control in swapped]
     order = [planned.label for planned in chosen]
     outcomes = sorted(_all(launcher, run_jobs(cfg, chosen), progress), key=lambda outcome: order.index(outcome.label))
@@ -152,15 +152,20 @@ def _chosen(cfg: DictConfig, cells: Sequence[PlannedCell], tuned: Sequence[Outco
 
 
 def _controls(
-    cfg: DictConfig, cells: Sequence[PlannedCell], spaces: Sequence[CellSpace], tuned: Sequence[Outcome]
+    cfg: DictConfig,
+    cells: Sequence[PlannedCell],
+    spaces: Sequence[CellSpace],
+    tuned: Sequence[Outcome],
+    chosen: Sequence[PlannedCell],
 ) -> list[Control]:
     """The cells with settings of other cells, without those of cells whose tuning failed."""
+    made = {planned.label: planned for planned in chosen}
     return controls(
         cfg,
         [
-            Searched(planned, space, own.parameters, retuned(cfg, planned, own.parameters))
+            Searched(planned, space, own.parameters, made[planned.label])
             for planned, space, own in zip(cells, spaces, tuned, strict=False)  # the latter are empty without a search
-            if own.state != JOB_FAILED
+            if planned.label in made
         ],
     )
 

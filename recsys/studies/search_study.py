@@ -13,6 +13,7 @@ from recsys.config.compose import plain
 from recsys.experiment.built_once import metric_suite
 from recsys.experiment.inputs import load_split
 from recsys.experiment.run_identity import identify
+from recsys.experiment.teacher import TEACHER
 from recsys.schema import REFIT
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.plan import PlannedCell, compose_run
@@ -80,7 +81,8 @@ def search_key(cfg: DictConfig, planned: PlannedCell, space: CellSpace) -> str:
         method.pop(DEFAULTS_FIRST, None)
     spaces = [space.groups, *({**options, **space.given(options)} for options in space.options())]
     run_cfg = compose_run(cfg, planned.cell.overrides, seed=tuning_seeds(cfg)[0])
-    run_cfg.test_knowledge = REFIT
+    if run_cfg.loss.get(TEACHER) is None:  # a distilled cell has one protocol, that of its teacher
+        run_cfg.test_knowledge = REFIT
     return key_of(str(identify(run_cfg)), *(json.dumps(own, sort_keys=True) for own in (spaces, method)))
 
 

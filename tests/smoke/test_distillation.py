@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from recsys.rankers.reranking import FLOOR
 from recsys.reports.audits import has_language_model
 from recsys.schema import TRAIN, ConfigError, UserBatch
 from recsys.serving.audit.auditing import audit
+from recsys.studies.runner import run_study
 from recsys.tracking.audit_findings import IS_NOT_CHECKED, IS_UNKNOWN
 
 pytestmark = pytest.mark.slow  # teachers and students are trained
@@ -153,3 +156,26 @@ def test_an_audit_of_a_student_asks_about_the_teacher_s_language_model(store, te
     assert found["biases of the prompt ranker, of the teacher"].status == IS_NOT_CHECKED
     titles = found["memory of titles of items"]
     assert titles.numbers or "different continuations" in titles.text
+
+
+def test_a_study_tunes_a_distilled_cell(store, teacher, tmp_path):
+    given = {own.split("=")[0]: own for own in distilled(store, teacher) if not own.startswith("paths.")}
+    common = list(given.values())
+    paths = [own for own in store if own.startswith("paths.")]
+    cfg = recsys.compose(
+        [
+            *paths,
+            "study=default",
+            "study.name=students",
+            f"study.common={json.dumps(common)}",
+            'study.cells={student: ["optimizer=adam"]}',
+            "study.seeds=[0]",
+            "search=random",
+            "search.n_trials=2",
+            f"output={tmp_path}",
+        ],
+        "study",
+    )
+    (cell,) = run_study(cfg).record.cells
+    assert len(cell.trials) == 2
+    assert list(cell.run_ids) == ["0"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict
 from rich.console import Console
 from studies.conftest import maker
 
@@ -108,6 +108,8 @@ def test_controls_are_made_in_each_draw(tmp_path, cache_dir):
         (["search=none", PAIR], r"study.same_settings exchanges the settings that searches find: choose a search"),
         ([*SEARCH, "study.same_settings=[cf,text]"], r"expected pairs of labels such as \[\[cf,bert\+cf\]\]"),
         ([*SEARCH, "study.same_settings=[[cf,cf]]"], "expected pairs of labels"),
+        ([*SEARCH, "study.same_settings=[[cf,[text]]]"], "expected pairs of labels"),
+        ([*SEARCH, "study.same_settings=[[cf,text],[text,cf]]"], "has the pair of text and cf twice|cf and text twice"),
         ([*SEARCH, "study.same_settings=[[cf,txt]]"], r"has 'txt'; expected labels of cells: popularity, cf, text"),
         ([*SEARCH, "study.same_settings=[[popularity,cf]]"], "popularity and cf, whose searches have no key in common"),
     ],
@@ -116,6 +118,14 @@ def test_impossible_pairs_are_refused_before_the_first_trial(study_of, tmp_path,
     with pytest.raises(ConfigError, match=message):
         run_study(study_of(*overrides))
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_control_never_takes_the_label_of_a_cell(study_of):
+    cfg = study_of(*SEARCH, PAIR)
+    with open_dict(cfg):
+        cfg.study.cells["cf (settings of text)"] = ["encoder=none", "ranker=cf", "optimizer.lr=0.01"]
+    with pytest.raises(ConfigError, match=r"makes a cell 'cf \(settings of text\)', which the study has already"):
+        run_study(cfg)
 
 
 def test_pairs_with_a_cell_that_is_left_out_are_left_out(study_of):
