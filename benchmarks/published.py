@@ -86,7 +86,10 @@ def main(argv: list[str] | None = None) -> None:
         paths = [f"paths.runs_dir={scratch}/runs", f"paths.cache_dir={scratch}/cache"]
         for row in rows:
             overrides = [*settings(row), *found[row.data], *paths, *arguments.overrides]
-            ours = [_test(overrides, seed) for seed in range(arguments.seeds)]
+            try:
+                ours = [_test(overrides, seed) for seed in range(arguments.seeds)]
+            except recsys.RecsysError as error:
+                raise SystemExit(f"{row.data}, {row.model}: {error}") from error
             results.append((row, np.array(ours)))
     _show(results)
     if arguments.json:

@@ -228,9 +228,11 @@ def save_vectors(
     Raises:
         DataError: If shapes, values, ids or provenance are impossible.
     """
+    from recsys.config.overrides import override
     from recsys.encoders.vector_objects import save_vectors as save
 
-    return save(Path(path), vectors, ids, provenance)
+    save(Path(path), vectors, ids, provenance)
+    return ["encoder=vectors", override("encoder.path", str(path))]
 
 
 def load(run: str | Path, runs_dir: str | Path | None = None) -> InteractiveRun:

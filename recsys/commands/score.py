@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from recsys.commands.next_steps import print_next_steps
 from recsys.config.compose import compose
+from recsys.config.overrides import override
 from recsys.data.filters import WITHOUT_VECTOR
 from recsys.experiment.run import run as make_run
 from recsys.reports.summary import print_run
@@ -51,7 +52,7 @@ def run_config(cfg: DictConfig) -> DictConfig:
     given = {"ranker.name": name, "ranker.lists.path": str(cfg.file)}
     given |= {f"ranker.lists.{role}": column for role, column in columns.items()}
     own = [override for override in cfg.overrides if _head(override) in RUN_KEYS]
-    made = compose(["ranker=lists", *(f"{key}={_quoted(value)}" for key, value in given.items()), *own])
+    made = compose(["ranker=lists", *(override(key, str(value)) for key, value in given.items()), *own])
     return made if cfg.like is None else _like(cfg, made)
 
 
@@ -79,9 +80,3 @@ def _like(cfg: DictConfig, made: DictConfig) -> DictConfig:
 
 def _head(override: str) -> str:
     return override.lstrip("+~").partition("=")[0].partition(".")[0].partition("@")[0]
-
-
-def _quoted(value: str) -> str:
-    """A quoted string in Hydra's grammar; it may have any characters."""
-    escaped = str(value).replace("\\", "\\\\") if str(value).endswith("\\") else str(value)
-    return "'" + escaped.replace("'", "\\'") + "'"

@@ -145,13 +145,17 @@ def _read_parquet(path: Path) -> tuple[Sequence[Any], NDArray[Any]]:
 def _read_safetensors(path: Path) -> tuple[Sequence[Any] | None, NDArray[Any]]:
     from safetensors import safe_open
 
-    with safe_open(path, "np") as file:
+    with safe_open(path, "pt") as file:  # numpy has no bfloat16
         names, metadata = set(file.keys()), file.metadata() or {}
         if VECTORS not in names:
             raise DataError(f"{path}: found the tensors {', '.join(sorted(names))}; expected {VECTORS}.")
         vectors = file.get_tensor(VECTORS)
+        if vectors.is_floating_point() and vectors.itemsize < 4:
+            vectors = vectors.float()
         ids = json.loads(metadata[ITEM_ID]) if ITEM_ID in metadata else None
-        return (file.get_tensor(ITEM_ID).tolist() if ITEM_ID in names else ids), vectors
+        if not isinstance(ids, list | None):
+            raise DataError(f"{path}: found the metadata {ITEM_ID}={str(ids)[:50]!r}; expected a JSON list of ids.")
+        return (file.get_tensor(ITEM_ID).tolist() if ITEM_ID in names else ids), vectors.numpy()
 
 
 def stacked(rows: Sequence[Any], name: str) -> NDArray[Any]:

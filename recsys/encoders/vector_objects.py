@@ -16,7 +16,7 @@ from recsys.schema import ITEM_ID, DataError
 from recsys.support.whole_files import replacing, write_atomically
 
 
-def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Mapping[str, Any] | None) -> list[str]:
+def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Mapping[str, Any] | None) -> None:
     """Write a safetensors file, and its provenance beside it; see `recsys.save_vectors`.
 
     Raises:
@@ -35,7 +35,11 @@ def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Ma
     if found is None:
         raise DataError(f"{name}: found no ids; give ids=[…], one raw item id for each row.")
     table = checked(found, array, name)
-    said = None if origin is None else provenance(dict(origin), f"the provenance of {path}")
+    said = (
+        None
+        if origin is None
+        else provenance(dict(origin) if isinstance(origin, Mapping) else origin, f"the provenance of {path}")
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, "path") as unfinished:
         unfinished.write_bytes(save({VECTORS: table.vectors}, {ITEM_ID: json.dumps(table.ids)}))
@@ -45,7 +49,6 @@ def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Ma
     else:
         lines = "".join(f"{key}: {json.dumps(value)}\n" for key, value in said.items())
         write_atomically(beside, lines.encode(), "path")
-    return ["encoder=vectors", f"encoder.path='{path}'"]
 
 
 def _array_of(vectors: Any, name: str) -> tuple[list[Any] | None, NDArray[Any]]:

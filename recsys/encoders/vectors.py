@@ -49,15 +49,16 @@ class VectorsEncoder(Encoder):
         return list(item_ids)
 
     def keeps(self, item_ids: Sequence[str]) -> NDArray[np.bool_] | None:
-        return self._rows(item_ids) >= 0 if self.missing == DROP else None
+        if self.missing != DROP:
+            return None
+        is_known = self._rows(item_ids) >= 0
+        self._check_any(is_known, len(item_ids), "items")
+        return is_known
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
         rows = self._rows(texts)
         known = self.table.vectors[rows[rows >= 0]]
-        if not len(known) and len(texts):
-            raise DataError(
-                f"{self.path} has no vector for any of {len(texts):,} train items: are the ids raw item ids?"
-            )
+        self._check_any(rows >= 0, len(texts), "train items")
         self.mean = known.mean(axis=0, dtype=np.float64) if len(known) else np.zeros(self.table.vectors.shape[1])
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -82,6 +83,11 @@ class VectorsEncoder(Encoder):
     def coverage(self, texts: Sequence[str]) -> dict[str, Any]:
         counts = {"n_missing": int((self._rows(texts) < 0).sum()), "n_in_file": len(self.table.ids)}
         return {**counts, "provenance": provenance_of(self.path)}
+
+    def _check_any(self, is_known: NDArray[np.bool_], n: int, kind: str) -> None:
+        if n and not is_known.any():
+            found, wanted = self.table.ids[0], f"any of {n:,} {kind}"
+            raise DataError(f"{self.path} has no vector for {wanted}: are its ids, such as {found!r}, raw item ids?")
 
     @property
     def table(self) -> VectorTable:

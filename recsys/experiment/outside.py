@@ -32,13 +32,13 @@ def describe_lists(cfg: DictConfig, ranker: Any, split: Split) -> tuple[dict[str
     """
     if not is_outside(cfg.ranker):
         return {}, []
-    facts = {**ranker.facts, **_of_test(ranker, split)}
     unmeasured = _unmeasured(cfg, ranker)
+    facts = {**ranker.facts, **_of_test(ranker, split, _deepest(cfg, ranker))}
     return facts, [f"{cfg.ranker.name}: {sentence}" for sentence in _sentences(facts, unmeasured)]
 
 
-def _of_test(ranker: Any, split: Split) -> dict[str, int]:
-    """Numbers of tested users, of those without a list, and of listed items that they had before the test."""
+def _of_test(ranker: Any, split: Split, deepest: int) -> dict[str, int]:
+    """Numbers of tested users, of those with no list or a shorter one, and of listed items that they had before."""
     tested = np.unique(split.targets(schema.TEST)[schema.USER].to_numpy()).astype(np.int64)  # for keys of pairs
     offsets, items = ranker.offsets.cpu().numpy(), ranker.items.cpu().numpy()
     lengths = np.diff(offsets)
@@ -49,7 +49,9 @@ def _of_test(ranker: Any, split: Split) -> dict[str, int]:
     known_owner, known_item = masked.pairs(tested)
     return {
         "tested_users": len(tested),
+        "deepest_cutoff": deepest,
         "users_without_list": int((lengths[tested] == 0).sum()),
+        "users_with_short_list": int(((lengths[tested] > 0) & (lengths[tested] < deepest)).sum()),
         "known_items_listed": int(np.isin(listed, tested[known_owner] * n_items + known_item).sum()),
     }
 
@@ -59,8 +61,11 @@ def _sentences(facts: Mapping[str, Any], unmeasured: list[str]) -> list[str]:
     origin = "provenance unknown"
     if provenance:
         origin = "provenance: " + ", ".join(f"{key} {value}" for key, value in provenance.items())
+    cutoff = facts["deepest_cutoff"]
     counts = {
         "{} of " + f"{facts['tested_users']:,} tested users have no list and count as zero": "users_without_list",
+        "{} of " + f"{facts['tested_users']:,} tested users have a list of fewer than {cutoff} items, and the ranks "
+        "that it lacks count as misses": "users_with_short_list",
         "{} listed items are not ranked, since their users had them before the test": "known_items_listed",
         "{} rows of users that the data lacks are left out": "rows_of_unknown_users",
         "{} rows of items that the data lacks are left out": "rows_of_unknown_items",
@@ -92,6 +97,14 @@ def measured_segments(cfg: DictConfig, module: RecommenderModule) -> dict[str, d
     """The test's values by segment of items, with NaN as in `measured`."""
     found = module.metrics_of(schema.TEST).segments()
     return {name: measured(cfg, module, values) for name, values in found.items()}
+
+
+def _deepest(cfg: DictConfig, ranker: Any) -> int:
+    """The largest cut-off that is measured; 0 if all lists are complete."""
+    if ranker.longest_list is None:
+        return 0
+    cutoffs = [k for cuts in metric_suite(cfg).chosen[schema.TEST].values() for k in cuts or ()]
+    return max((k for k in cutoffs if k <= ranker.longest_list), default=0)
 
 
 def _unmeasured(cfg: DictConfig, ranker: Any) -> list[str]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from recsys.finetuning.base import TextVectors
 from recsys.layers.embedding import WarmEmbedding
-from recsys.layers.post_processing import NORMALIZATIONS, PostProcessing
+from recsys.layers.post_processing import NORMALIZATIONS, PostProcessing, settings_of
 from recsys.layers.post_processing import normalize as fit_normalization
 from recsys.schema import ConfigError, ModelContext
 from recsys.support.number_checks import check_number, check_whole
@@ -58,9 +58,10 @@ class ItemFeatures(nn.Module):
         check_number("features.dropout", dropout, at_least=0, below=1)
         check_number("features.init_std", init_std, at_least=0)
         self.text = text
-        if context.texts is not None and text.dim and vectors is not None:  # None: checked on toy vectors
-            vectors.check_width(text.dim)
-        fit_normalization(text, context.warm_items, normalize, vectors or PostProcessing())
+        with settings_of("features"):
+            if context.texts is not None and text.dim and vectors is not None:  # None: checked on toy vectors
+                vectors.check_width(text.dim)
+            fit_normalization(text, context.warm_items, normalize, vectors or PostProcessing())
         self.projection = _projection(text.dim, context.dim, hidden_dim, dropout)
         ids = text.dim == 0 if ids is None else ids
         self.ids = WarmEmbedding(context.warm_items, context.dim, init_std, context.trains_on_cold) if ids else None

@@ -31,7 +31,8 @@ def read_answer(content: bytes, n_texts: int) -> EmbeddingAnswer:
     """The vectors of an answer.
 
     Raises:
-        BadAnswer: If it is no JSON, has another number of vectors, an index twice, or numbers that are not finite.
+        BadAnswer: If it is no JSON, has another number of vectors, an index twice or missing, or numbers that are not
+            finite.
 
     Example:
         >>> answer = {"data": [{"index": 1, "embedding": [3, 4]}, {"index": 0, "embedding": [1, 2]}]}
@@ -42,11 +43,13 @@ def read_answer(content: bytes, n_texts: int) -> EmbeddingAnswer:
         body = json.loads(content)
         entries = body["data"]
         rows = [_numbers(entry["embedding"]) for entry in entries]
-        order = [entry.get("index", place) for place, entry in enumerate(entries)]
+        order = [entry.get("index", 0 if n_texts == 1 else None) for entry in entries]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadAnswer(f"it is malformed ({type(error).__name__})") from error
     if len(rows) != n_texts:
         raise BadAnswer(f"it has {len(rows)} vectors for {n_texts} texts")
+    if None in order:
+        raise BadAnswer("its vectors have no index, so their order is unknown: set encoder.batch_size=1")
     if any(type(place) is not int for place in order) or sorted(order) != list(range(n_texts)):
         raise BadAnswer("its indices are not 0 to the number of texts, each once")
     if len({row.shape for row in rows}) > 1 or rows[0].ndim != 1 or not len(rows[0]):

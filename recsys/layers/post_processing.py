@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -113,6 +115,22 @@ class PostProcessing:
         mean, scale = centering(vectors[fitted_on])
         vectors = (vectors - mean) * scale
         return (vectors @ self.matrix(vectors[fitted_on]) if self.rotates else vectors).float()
+
+
+@contextmanager
+def settings_of(group: str) -> Iterator[None]:
+    """Errors of a post-processing have the whole config key, as in `features.vectors.truncate`.
+
+    Args:
+        group: The key above `vectors`.
+
+    Raises:
+        ConfigError: Those raised inside, with the key's beginning.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{group}.{error}") from error
 
 
 class Transformable(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recsys.layers.post_processing import PostProcessing
+from recsys.layers.post_processing import PostProcessing, settings_of
 from recsys.schema import TrainInteractions
 
 
@@ -23,4 +23,5 @@ def processed_texts(train: TrainInteractions, steps: PostProcessing) -> Tensor:
     fitted_on = warm & has_text
     if not fitted_on.any():
         fitted_on = warm
-    return steps.applied(vectors, fitted_on) * has_text.unsqueeze(1)
+    with settings_of("ranker"):
+        return steps.applied(vectors, fitted_on) * has_text.unsqueeze(1)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from recsys.layers.post_processing import NORMALIZATIONS, PostProcessing, Transformable, normalize
+from recsys.layers.post_processing import NORMALIZATIONS, PostProcessing, Transformable, normalize, settings_of
 from recsys.schema import ConfigError, ModelContext
 from recsys.support.number_checks import check_whole
 
@@ -66,9 +66,10 @@ class TextNodes:
 
     def prepare(self, vectors: ItemTextVectors, context: ModelContext) -> None:
         """Normalise the text vectors by the train items' statistics."""
-        if context.texts is not None:  # it is None in the check of a configuration on toy vectors
-            self.vectors.check_width(vectors.dim)
-        normalize(vectors, context.warm_items, self.normalize, self.vectors)
+        with settings_of("ranker.text"):
+            if context.texts is not None:  # it is None in the check of a configuration on toy vectors
+                self.vectors.check_width(vectors.dim)
+            normalize(vectors, context.warm_items, self.normalize, self.vectors)
 
     def map(self, text_dim: int, dim: int) -> nn.Module:
         """The learnt map from text vectors (*, text_dim) to graph vectors (*, dim)."""

@@ -20,6 +20,7 @@ from recsys.reports.comparable import (
     shown_names,
 )
 from recsys.reports.costs import Cost, cost_of
+from recsys.reports.encoding import cell_warnings
 from recsys.reports.inference import Inference, too_few_resamples, too_few_seeds, too_few_users
 from recsys.reports.scores import Pair, Score, limits_of, plain_scores, scores_over_users
 from recsys.reports.segments import Segments, find_segments
@@ -107,11 +108,12 @@ class Comparison:
     def warnings(self) -> list[str]:
         """Warnings of the runs, each once, then of the comparison itself."""
         of_runs = dict.fromkeys(warning for record in self.records for warning in record.warnings)
-        n_pairs = max(map(len, self.differences.values()), default=0)
+        n_pairs, cells = max(map(len, self.differences.values()), default=0), [row.cell for row in self.rows]
         of_all = [
+            *cell_warnings(cells),
             uncommitted_code(self.records),
-            *same_runs([row.cell for row in self.rows]),
-            unequal_tuning([row.cell for row in self.rows]),
+            *same_runs(cells),
+            unequal_tuning(cells),
             too_few_resamples(self.inference, n_pairs) if self._users_decide() else None,
             too_few_seeds(self.inference, len(self.seeds)),
             *(too_few_users(self._n_users(metric), metric) for metric in self.metrics),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from recsys.reports.cells import Cell
 from recsys.reports.formatting import seconds
 
 MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
@@ -35,6 +36,29 @@ def coverage_warnings(encoding: Mapping[str, Any]) -> list[str]:
     users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
     reports = {"of items": encoding, **{STAGES[stage]: report for stage, report in users.items()}}
     return [sentence for kind, report in reports.items() for sentence in _warnings(kind, report)]
+
+
+def cell_warnings(cells: Iterable[Cell]) -> list[str]:
+    """The warnings about texts of all cells' runs, each once, after the labels of its cells."""
+    found = _by_sentence(cells, coverage_warnings)
+    return [f"{', '.join(labels)}: {sentence}" for sentence, labels in found.items()]
+
+
+def vector_origins(cells: Iterable[Cell]) -> list[str]:
+    """A sentence for each file of precomputed vectors, with its provenance and the labels of its cells."""
+    found = _by_sentence(cells, lambda encoding: [words for _, words in _provenance(encoding)])
+    return [f"{', '.join(labels)}: precomputed {words}." for words, labels in found.items()]
+
+
+def _by_sentence(
+    cells: Iterable[Cell], sentences: Callable[[Mapping[str, Any]], Iterable[str]]
+) -> dict[str, list[str]]:
+    """The labels of the cells whose runs have a sentence, by sentence."""
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        for sentence in dict.fromkeys(one for record in cell.records for one in sentences(record.encoding)):
+            found.setdefault(sentence, []).append(cell.label)
+    return found
 
 
 def _read(report: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import yaml
 from recsys.reports.cells import has_own_settings, trials_of
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
+from recsys.reports.encoding import vector_origins
 from recsys.reports.formatting import metric_name, percent, seconds
 from recsys.reports.tables import has_intervals
 from recsys.tracking.study_record import StudyRecord
@@ -59,6 +60,7 @@ def _data(comparison: Comparison) -> Iterator[str]:
         shares = [f"{own['interactions']:,} {name}" for name, own in parts.items() if "interactions" in own]
     split = f"The split {_name(protocol, 'split')}"
     yield f"{split} gives {_joined(shares)} interactions." if shares else f"{split} was used."
+    yield from vector_origins(row.cell for row in comparison.rows)
     knowledge = _KNOWLEDGE.get(str(protocol.get("test_knowledge")))
     if knowledge:
         yield knowledge

@@ -67,7 +67,7 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     check_study(cfg)
     check_name("study.name", cfg.study.name)
     expanded = expand(cfg.study)
-    every = [compose_run(cfg, cell.overrides) for cell in expanded]
+    every = [_composed(cfg, cell) for cell in expanded]
     chosen = _only(cfg.study, zip(_labels(expanded, every), expanded, every, strict=True))
     labels, cells, composed = map(list, zip(*chosen, strict=True))
     for run_cfg in composed:
@@ -96,12 +96,24 @@ def check_splits(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]
             continue
         of_draws = is_draw(cell.window)
         if run_cfg.choices.split not in RANDOM_SPLITS if of_draws else "test_until" not in run_cfg.split:
-            expected = (
-                f"study.draws needs split={' or '.join(RANDOM_SPLITS)}"
-                if of_draws
-                else ("study.windows needs split=temporal")
-            )
-            raise ConfigError(f"{expected}, and {' '.join(cell.own) or 'a cell'} has split={run_cfg.choices.split}.")
+            own = " ".join(cell.own) or "a cell"
+            raise ConfigError(f"{_needed(cell.window)}, and {own} has split={run_cfg.choices.split}.")
+
+
+def _needed(window: str) -> str:
+    if is_draw(window):
+        return f"study.draws needs split={' or '.join(RANDOM_SPLITS)}"
+    return "study.windows needs split=temporal"
+
+
+def _composed(cfg: DictConfig, cell: CellDefinition) -> DictConfig:
+    """A cell's configuration; an error about a key that the windows or draws set names these."""
+    try:
+        return compose_run(cfg, cell.overrides)
+    except ConfigError as error:
+        if cell.window is None or not str(error).startswith("split."):
+            raise
+        raise ConfigError(f"{_needed(cell.window)}: {error}") from error
 
 
 def compose_run(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
+
+from recsys.support.checkout import git, is_checkout
 
 PACKAGES = (
     "recsys",
@@ -50,11 +50,8 @@ def git_state() -> dict[str, Any] | None:
 
     Read once in a process, since a running process keeps the code that it started with.
     """
-    here = Path(__file__)
-    if _git("ls-files", "--error-unmatch", str(here)) is None:  # installed, perhaps inside a checkout of something else
-        return None
-    commit = _git("rev-parse", "HEAD")
-    return None if commit is None else {"commit": commit, "dirty": bool(_git("status", "--porcelain"))}
+    commit = git("rev-parse", "HEAD") if is_checkout() else None
+    return None if commit is None else {"commit": commit, "dirty": bool(git("status", "--porcelain"))}
 
 
 def is_first_process() -> bool:
@@ -77,12 +74,3 @@ def machine(device: str = "cpu", threads: int | None = None) -> dict[str, Any]:
         "device": device,
         "threads": threads,
     }
-
-
-def _git(*arguments: str) -> str | None:
-    """git's output, or None if it fails or is not installed."""
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None

@@ -52,6 +52,12 @@ def test_a_folder_without_known_files_raises_an_error(tmp_path):
         published.main([str(tmp_path)])
 
 
+def test_an_incomplete_folder_raises_an_error_that_names_the_missing_files(tmp_path):
+    (tmp_path / "ratings.dat").write_text("1::1::5::978300760\n")
+    with pytest.raises(SystemExit, match=r"ml-1m, \w+: .*has no movies\.dat"):
+        published.main([str(tmp_path)])
+
+
 @pytest.mark.parametrize("row", published.PUBLISHED[::3], ids=lambda row: f"{row.source}-{row.data}-{row.model}")
 def test_settings_compose(row):
     check(recsys.compose(published.settings(row)))

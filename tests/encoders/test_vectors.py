@@ -8,6 +8,7 @@ import pytest
 import torch
 from encoders.tiny_models import TEXTS
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 
 import recsys
 from recsys.encoders.concat import ConcatEncoder
@@ -98,13 +99,6 @@ def test_a_missing_item_is_an_error_or_the_mean_of_the_train_items(tmp_path):
     assert report["n_missing"] == 1
 
 
-def test_ids_of_other_items_are_an_error(tmp_path):
-    encoder = npy(tmp_path)
-    encoder.missing = "mean"
-    with pytest.raises(DataError, match="no vector for any of 2 train items: are the ids raw item ids"):
-        encode_items(encoder, [""] * 3, TRAIN, tmp_path / "cache", ["x", "y", "z"])
-
-
 def test_concat_joins_ids_and_texts(tmp_path):
     def make():
         return ConcatEncoder({"file": npy(tmp_path), "tfidf": TfidfEncoder(n_components=None)}, normalize=False)
@@ -142,7 +136,33 @@ def test_a_report_names_the_provenance_or_warns(tmp_path):
     assert not [line for line in coverage_warnings(report) if "provenance" in line]
 
 
+def test_vectors_in_bfloat16_are_read(tmp_path):
+    values = torch.tensor(VALUES, dtype=torch.bfloat16)
+    save_tensors({"vectors": values}, tmp_path / "v.safetensors", {"item_id": json.dumps(IDS)})
+    encoder = VectorsEncoder(str(tmp_path / "v.safetensors"))
+    encoder.fit(IDS, tmp_path)
+    assert np.array_equal(encoder.encode(IDS), VALUES)
+
+
+@pytest.mark.parametrize("missing", ["drop", "mean", "error"])
+def test_ids_of_another_kind_are_an_error_with_an_example(missing, tmp_path):
+    npy(tmp_path)
+    encoder = VectorsEncoder(str(tmp_path / "v.npy"), str(tmp_path / "ids.txt"), missing=missing)
+    with pytest.raises(DataError, match=r"no vector for any of 2 .*items: are its ids, such as '7', raw item ids"):
+        encoder.keeps(["x", "y"]) if missing == "drop" else encoder.fit(["x", "y"], tmp_path)
+
+
 BROKEN = {
+    "ids are a number": (
+        lambda f: save_file({"vectors": VALUES}, f / "v.safetensors", {"item_id": "5"}),
+        "v.safetensors",
+        "found the metadata item_id='5'; expected a JSON list",
+    ),
+    "ids are a mapping": (
+        lambda f: save_file({"vectors": VALUES}, f / "v.safetensors", {"item_id": '{"a": 1}'}),
+        "v.safetensors",
+        "expected a JSON list of ids",
+    ),
     "no ids": (lambda f: np.save(f / "v.npy", VALUES), "v.npy", "has no item ids: give encoder.ids"),
     "other length": (lambda f: save(f, VALUES, IDS[:3]), "v.safetensors", "found 3 ids for 4 vectors"),
     "repeated": (lambda f: save(f, VALUES, ["7", "b", "7", "c"]), "v.safetensors", "found the id '7' twice"),
@@ -221,7 +241,7 @@ def pandas_frame():
     ],
 )
 def test_vectors_in_memory_become_a_file(make, ids, tmp_path):
-    path = tmp_path / "new" / "v.safetensors"
+    path = tmp_path / 'a\'s "new" one, 2' / "v.safetensors"
     overrides = recsys.save_vectors(path, make(), ids, ORIGIN)
     assert recsys.compose(overrides).encoder.path == str(path)
     encoder = VectorsEncoder(str(path))
@@ -252,3 +272,8 @@ def test_blank_lines_at_the_end_of_ids_are_no_ids(tmp_path):
     encoder = VectorsEncoder(str(tmp_path / "v.npy"), ids=str(tmp_path / "ids.txt"))
     encoder.fit(["b"], tmp_path)
     assert encoder.encode(["b"]).tolist() == [[2, 3]]
+
+
+def test_a_malformed_provenance_in_memory_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="found str; expected a value for each of model, revision"):
+        recsys.save_vectors(tmp_path / "v.safetensors", VALUES, IDS, "clip")

@@ -25,5 +25,11 @@ def test_known_items_are_counted_in_large_data():
     split = Split(Dataset("toy", pl.concat([known, tested]), *ids), known, none, tested, none, "toy", "ab")
     offsets = torch.zeros(N_USERS + 1, dtype=torch.int64)
     offsets[-1] = 3
-    facts = _of_test(SimpleNamespace(offsets=offsets, items=torch.tensor([7, 8, 9])), split)
-    assert facts == {"tested_users": 1, "users_without_list": 0, "known_items_listed": 2}
+    facts = _of_test(SimpleNamespace(offsets=offsets, items=torch.tensor([7, 8, 9])), split, deepest=3)
+    assert facts == {
+        "tested_users": 1,
+        "deepest_cutoff": 3,
+        "users_without_list": 0,
+        "users_with_short_list": 0,
+        "known_items_listed": 2,
+    }

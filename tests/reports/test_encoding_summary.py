@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from reports.made_runs import made_run
+
+from recsys.reports.comparison import compare
 from recsys.reports.encoding import coverage_lines, coverage_warnings
+from recsys.reports.methods import methods
+from recsys.tracking.store import Store
 
 ITEMS = {"n_texts": 9000, "n_empty": 2, "n_duplicate": 7, "n_zero": 0, "dim": 8, "seconds": 3.0}
 TOKENS = {"n_cut": 4, "tokens_mean": 12.34, "tokens_max": 300}
@@ -48,3 +53,22 @@ def test_words_of_another_language_are_warned_of():
 def test_a_run_without_text_says_nothing():
     assert coverage_lines({**ITEMS, "dim": 0}) == coverage_lines({}) == []
     assert coverage_warnings({**ITEMS, "dim": 0}) == coverage_warnings({}) == []
+
+
+def test_a_comparison_names_the_cells_of_unknown_vectors_and_its_methods_the_origin_of_known_ones(tmp_path):
+    store, counts = Store(tmp_path), {"n_texts": 9, "n_empty": 0, "n_duplicate": 0, "dim": 4, "seconds": 0.1}
+    origin = {"model": "clip", "revision": "r1", "made_from": "train", "made_at": "2026"}
+    unknown, known = ({**counts, "provenance": found} for found in (None, origin))
+    runs = [
+        made_run(store, "a", "dot", 0, [0.5, 0.1], encoding={**unknown, "n_empty": 2}),
+        made_run(store, "b", "dot", 0, [0.5, 0.2], encoding=unknown),
+        made_run(store, "c", "dot", 0, [0.3, 0.2], encoding=known),
+    ]
+    found = compare(runs, store, None, ["ndcg@10"])
+    told = [each for each in found.warnings if "vectors" in each or "text" in each]
+    assert set(told[0].partition(": ")[0].split(", ")) == {"a+dot", "b+dot"}
+    assert told[0].partition(": ")[2].startswith("vectors: provenance unknown")
+    assert told[1:] == ["a+dot: 2 items have no text; they all have the encoder's vector of the empty text."]
+    text = methods(found)
+    assert "c+dot: precomputed vectors: model clip, revision r1, made from train, made at 2026." in text
+    assert "vectors: provenance unknown." in text

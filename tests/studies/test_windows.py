@@ -74,12 +74,6 @@ def test_the_planned_study_has_one_name_in_all_windows():
     check_baseline(cfg, cells)
 
 
-def test_windows_need_cuts_in_time():
-    cells = ['study.baselines=[["ranker=popularity"]]', 'study.common=["split=random"]']
-    with pytest.raises(ConfigError, match="split"):
-        plan(compose(["study=rolling", *cells], "study"))
-
-
 def test_the_record_names_a_cell_alike_in_all_windows():
     cells = [
         StudyCell(f"ease in {window}", "baseline", [], {"0": window[-1]}, window=window) for window in ("w 1", "w 2")
@@ -88,3 +82,21 @@ def test_the_record_names_a_cell_alike_in_all_windows():
     assert study.labels == {"1": ["ease"], "2": ["ease"]}
     assert study.windows == {"1": "w 1", "2": "w 2"}
     assert study.of_runs(["2"]).cells == [StudyCell("ease", "baseline", [], {"0": "2"})]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            ["study=rolling", 'study.common=["split=random"]'],
+            r"study\.windows needs split=temporal: split\.validation_from",
+        ),
+        (
+            ["study=rolling", "study.windows=null", "study.draws=[0,1,2]", 'study.common=["split=temporal"]'],
+            r"study\.draws needs split=cold_items or .*, and ranker=popularity has split=temporal",
+        ),
+    ],
+)
+def test_a_split_without_the_keys_is_named_and_not_the_key_that_nobody_typed(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        plan(compose(changes, "study"))

@@ -120,31 +120,3 @@ def test_environment_imports_nothing_and_names_versions():
     assert machine["device"] == "cpu"
     assert machine["threads"] == 2
     assert machine["n_cpus"] >= 1
-
-
-def test_git_state_is_of_the_code_and_not_of_a_checkout_around_it(tmp_path, monkeypatch):
-    def git(*arguments: str) -> None:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-c", "core.hooksPath="]
-        environment.subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True)
-
-    inside = tmp_path / "environment.py"
-    inside.write_text("")
-    monkeypatch.setattr(environment, "__file__", str(inside))
-    environment.git_state.cache_clear()
-    assert environment.git_state() is None
-    git("init")
-    (tmp_path / "other.py").write_text("")
-    git("add", "other.py")
-    git("commit", "-m", "first")
-    environment.git_state.cache_clear()
-    assert environment.git_state() is None  # the code is not part of the checkout
-    git("add", ".")
-    git("commit", "-m", "second")
-    environment.git_state.cache_clear()
-    clean = environment.git_state()
-    assert clean is not None
-    assert not clean["dirty"]
-    inside.write_text("changed = True")
-    environment.git_state.cache_clear()
-    assert environment.git_state() == {"commit": clean["commit"], "dirty": True}
-    environment.git_state.cache_clear()

@@ -19,6 +19,7 @@ from recsys.data.splits.parameter_checks import SPLIT_SEEDS
 from recsys.data.splits.split import EARLIER, LATER, PARTS, TEST_PART, TRAIN_PART, VALIDATION_PART, Split, occurs
 from recsys.data.splits.ties import TIE_RULE, ordered, tied_cuts
 from recsys.schema import ConfigError
+from recsys.support.custom_code.hashes import code_of_object
 from recsys.support.number_checks import check_number, check_whole
 
 MIN_WARM_USERS, MIN_TEST_PAIRS = 100, 1000
@@ -174,6 +175,9 @@ class Splitter(ABC):
 
     def _fingerprint(self, dataset: Dataset, has_later_low_ratings: bool) -> str:
         content = [dataset.fingerprint, self.identity(), *(["later low ratings"] if has_later_low_ratings else [])]
+        code = code_of_object(self)
+        if code:  # a class of the user's own may have the name and parameters of its base class
+            content.append({"class": type(self).__qualname__, **code})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
+from recsys.support.checkout import edited_files
 from recsys.support.custom_code.loaded import LoadedCode, differs, hash_of_module
-from recsys.support.custom_code.modules import find_file, imported, is_custom, module_of, read
+from recsys.support.custom_code.modules import all_imported, find_file, imported, is_custom, module_of, read
 
 log = logging.getLogger(__name__)
 _DEPTH = 3  # nesting levels of components inside components
@@ -23,12 +24,14 @@ def code_of_names(names: Iterable[str]) -> dict[str, str]:
     defined in a notebook has a hash of its own.
 
     Returns:
-        SHA-256 by module. Code of recsys and of known libraries is not included: records keep their versions.
+        SHA-256 by module. Code of recsys and of known libraries is not included: records keep their versions. But in a
+        checkout, a component's module and those that it imports are, as long as their changes are not committed.
     """
     found: dict[str, str] = {}
     for name in sorted(set(names)):
         module = module_of(name)
         if module is None or not is_custom(module):
+            found |= _edited(module)
             continue
         if find_file(module) is None or module == "__main__":
             found |= _without_file(_attribute(module, name.removeprefix(f"{module}.")), module)
@@ -43,6 +46,7 @@ def code_of_object(component: object) -> dict[str, str]:
     classes = {base for part in _components(component, _DEPTH) for base in type(part).__mro__}
     for cls in sorted(classes, key=lambda cls: (cls.__module__, cls.__qualname__)):
         if not is_custom(cls.__module__):
+            found |= _edited(cls.__module__)
             continue
         if find_file(cls.__module__) is None or cls.__module__ == "__main__":
             found |= _without_file(cls, cls.__module__)
@@ -60,6 +64,22 @@ def _with_imports(modules: Iterable[str]) -> dict[str, str]:
         if module not in found and path is not None:
             found[module] = _hash(module)
             left.extend(imported(module, path))
+    return found
+
+
+def _edited(module: str | None) -> dict[str, str]:
+    """Hashes of those among a module of recsys, and what it imports of recsys, whose changes are not committed."""
+    found: dict[str, str] = {}
+    left, seen = [module] if module and edited_files() else [], set[str]()
+    while left:
+        name = left.pop()
+        path = None if name in seen or name.partition(".")[0] != "recsys" else find_file(name)
+        seen.add(name)
+        if path is None:
+            continue
+        if path.resolve() in edited_files():
+            found[name] = _hash(name)
+        left.extend(all_imported(name, path))
     return found
 
 

@@ -75,9 +75,14 @@ def read(path: Path) -> SourceFile:
 
 def imported(module: str, path: Path) -> set[str]:
     """Custom modules that a module imports: those of its own package, and others that are not installed."""
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    names = {name for name in _imported_names(read(path).tree, package) if is_custom(name)}
+    names = {name for name in all_imported(module, path) if is_custom(name)}
     return {name for name in names if _is_followed(name, module.partition(".")[0])}
+
+
+def all_imported(module: str, path: Path) -> set[str]:
+    """Dotted names that a module imports and that may be modules."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return _imported_names(read(path).tree, package)
 
 
 def _is_followed(name: str, top: str) -> bool:

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from recsys.support.custom_code import hashes
 from recsys.support.custom_code.hashes import code_of_names, code_of_object
 
 FILES = {
@@ -16,6 +17,12 @@ FILES = {
     "words.py": "SCALE = 2\n\ndef split(text):\n    return SCALE\n",
     "other.py": "x = 1\n",
 }
+
+
+@pytest.fixture(autouse=True)
+def _committed(monkeypatch):
+    """Whoever edits recsys while the tests run has other hashes; see test_checkout.py."""
+    monkeypatch.setattr(hashes, "edited_files", frozenset)
 
 
 @pytest.fixture
