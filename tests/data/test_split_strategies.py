@@ -292,19 +292,3 @@ class TestGiven(SplitContract):
         rows = rows_of("u a 1", "u b 2", part=["train", wrong])
         with pytest.raises(ConfigError, match=r"column 'part' of toy has .*; expected train, val or test"):
             self.make().split(dataset_of(rows))
-
-
-def test_a_class_of_the_users_own_has_a_fingerprint_of_its_own():
-    """It may inherit name and parameters, and then only its code tells that its test is another one."""
-
-    class First(UserTemporalSplitter):
-        def assign(self, interactions, dataset):
-            return super().assign(interactions, dataset)[::-1].copy()
-
-    class Second(UserTemporalSplitter):
-        pass
-
-    rows = rows_of("u c 3", "u a 1", "u e 5", "u b 2", "u d 4", "v a 9")
-    made = [cls().split(dataset_of(rows)).fingerprint for cls in (UserTemporalSplitter, First, Second)]
-    assert len(set(made)) == 3
-    assert made[0] == UserTemporalSplitter().split(dataset_of(rows)).fingerprint
