@@ -16,7 +16,7 @@ from recsys.api.runs import open_run
 from recsys.config.compose import compose
 from recsys.config.overrides import override
 from recsys.experiment.finished import Run
-from recsys.reports.cards import card, grid_html, picture_html
+from recsys.reports.cards import card, grid_html, list_html, picture_html
 from recsys.reports.comparison import Comparison, compare
 from recsys.reports.findings import headline
 from recsys.reports.formatting import counted, interval, metric_name, number
@@ -111,6 +111,7 @@ class InteractiveComparison(Comparison):
             lines.append(f"  {row.label}: {number(score.mean)} {interval(*ends_of(score))}".rstrip())
         if len(self.rows) > MOST_LINES:
             lines.append(f"  and {len(self.rows) - MOST_LINES} more in .table")
+        lines += [f"  warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -118,7 +119,7 @@ class InteractiveComparison(Comparison):
 
         figure = leaderboard(self)
         body = grid_html(short_grid(self)) + picture_html(figure.render("svg"), figure.alternative)
-        return card(headline(self), body, short_note(self))
+        return card(headline(self), body + list_html("Warnings", self.warnings), short_note(self))
 
 
 def compare_runs(

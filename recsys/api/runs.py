@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from recsys.api.datasets import OwnData
 from recsys.config.compose import compose
 from recsys.experiment.finished import Run, finished_run
-from recsys.reports.cards import card, table_html
+from recsys.reports.cards import card, list_html, table_html
+from recsys.reports.encoding import run_warnings
 from recsys.reports.formatting import counted, number, seconds
 from recsys.schema import TEST, VAL, ConfigError
 from recsys.tracking.store import Store
@@ -55,12 +56,14 @@ class InteractiveRun(Run):
     def __repr__(self) -> str:
         record = self.record
         shown = ", ".join(f"{name} {number(value)}" for name, value in self._shown().items())
-        return f"Run {record.name!r} ({record.run_id}), seed {record.seed}: {shown}\n  {self._facts()}"
+        lines = [f"Run {record.name!r} ({record.run_id}), seed {record.seed}: {shown}", f"  {self._facts()}"]
+        return "\n".join([*lines, *(f"  warning: {warning}" for warning in run_warnings(record))])
 
     def _repr_html_(self) -> str:
         rows = [(name, number(value)) for name, value in self._shown().items()]
         title = f"Run {self.record.name}, seed {self.record.seed}"
-        return card(title, table_html(["", "value"], rows), f"{self._facts()}; id {self.record.run_id}")
+        body = table_html(["", "value"], rows) + list_html("Warnings", run_warnings(self.record))
+        return card(title, body, f"{self._facts()}; id {self.record.run_id}")
 
     def _shown(self) -> dict[str, float]:
         """The main metrics of the test, or of validation if nothing was tested."""

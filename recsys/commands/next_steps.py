@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 from rich.console import Console
 
-from recsys.tracking.record import Record
+from recsys.tracking.record import Record, data_name
 from recsys.tracking.typed_commands import typed_command
 
 _SHARED = ("paths.runs_dir", "runs_dir", "paths.cache_dir", "trust")  # keys that the next command needs as well
@@ -20,8 +20,8 @@ def print_header(console: Console, line: str) -> None:
 
 def run_line(record: Record) -> str:
     """A run in one line: its id, name, seed, data and split."""
-    data, split = record.choices.get("data"), record.choices.get("split")
-    return f"run {record.run_id}: {record.name}, seed {record.seed}, on {data}, split {split}"
+    split = record.choices.get("split")
+    return f"run {record.run_id}: {record.name}, seed {record.seed}, on {data_name(record)}, split {split}"
 
 
 def of_data(cfg: DictConfig) -> list[str]:

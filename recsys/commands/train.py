@@ -5,6 +5,8 @@ A finished run with the same settings is reused and not trained again.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from omegaconf import DictConfig
 
 from recsys.commands.next_steps import print_next_steps
@@ -26,10 +28,15 @@ def run(cfg: DictConfig) -> float:
         ConfigError: If the configuration is impossible.
         DataError: If the data is malformed.
     """
+    began = datetime.now(UTC)
     made = make_run(cfg)
     if is_first_process():
         console = Screen()
         print_run(made, console)
+        made_at = datetime.fromisoformat(made.record.created)
+        if made_at < began:
+            line = f"Found: this run was made on {made_at:%Y-%m-%d at %H:%M} UTC; rerun=true makes it again."
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         recommend = ["recommend", f"run={made.record.run_id}", "users=all", "output=recommendations.parquet"]
         print_next_steps(console, cfg, ["compare"], recommend)
     return made.record.metrics.get(cfg.monitor, float("nan"))

@@ -19,7 +19,7 @@ from recsys.config.value_checks import (
     check_keys,
     check_texts,
 )
-from recsys.schema import ALL, TEST_KNOWLEDGE, ConfigError
+from recsys.schema import ALL, TEST_KNOWLEDGE, VAL, ConfigError
 from recsys.support.number_checks import check_number, check_whole
 
 # Kinds of training targets of rankers and losses, by the traits of their yamls.
@@ -52,6 +52,11 @@ def check(cfg: DictConfig) -> None:
 
 
 def _check_test_knowledge(cfg: DictConfig) -> None:
+    if not str(cfg.monitor).startswith(f"{VAL}/"):
+        raise ConfigError(
+            f"monitor is {cfg.monitor!r}; expected a metric of validation, such as {VAL}/ndcg@10: the test decides "
+            "nothing about a model."
+        )
     if cfg.test_knowledge not in TEST_KNOWLEDGE:
         raise ConfigError(
             f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the tested model is fitted on train and "

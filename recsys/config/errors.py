@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from recsys.config.folders import VARIABLE, conf_dirs
-from recsys.config.overrides import override
+from recsys.config.overrides import override, quoted
 from recsys.schema import ConfigError
 from recsys.support.near_names import nearest
 from recsys.support.shell_words import shell_word
@@ -92,6 +92,11 @@ def _of_override(written: str) -> str | None:
     if value.startswith(("[", "{")) and "=" in value:
         inner = _INNER.sub(lambda found: found[0] if found[0][0] in _QUOTES else f'"{found[0].rstrip()}"', value)
         return None if inner == value else f"overrides within a value need quotes: {shell_word(f'{key}={inner}')}"
+    if value.startswith("[") and not value.startswith("[["):
+        parts = [part.strip() for part in value[1:-1].split(",")]
+        inner = ",".join(part if part[:1] in _QUOTES else quoted(part) for part in parts)
+        quotes = f"values with special characters need quotes: {shell_word(f'{key}=[{inner}]')}"
+        return None if f"[{inner}]" == value else quotes
     is_whole = value.startswith(("'", '"', "["))  # which quotes would make a text of another meaning
     return None if is_whole else f"a value with special characters needs quotes: {shell_word(override(key, value))}"
 

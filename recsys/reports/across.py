@@ -10,7 +10,7 @@ from recsys.reports.critical_difference import CriticalDifference, critical_diff
 from recsys.reports.grouping import group_by
 from recsys.reports.inference import Inference
 from recsys.schema import ComparisonError
-from recsys.tracking.record import Record, canonical_json
+from recsys.tracking.record import Record, canonical_json, data_name
 from recsys.tracking.run_id import flatten
 from recsys.tracking.store import Store
 
@@ -104,11 +104,6 @@ def _name_of(records: Sequence[Record]) -> Callable[[Record], str]:
 
 def _data_settings(record: Record) -> str:
     return canonical_json([record.choices.get("data"), record.config.get("data")])
-
-
-def data_name(record: Record) -> str:
-    """The name of a run's data set, from its protocol."""
-    return str(record.protocol.get("data", record.choices.get("data")))
 
 
 def _compare_on(

@@ -42,6 +42,17 @@ def grid_html(grid: Grid) -> str:
     return f"<table>{f'<thead><tr>{head}</tr></thead>' if head else ''}<tbody>{body}</tbody></table>"
 
 
+def list_html(title: str, lines: Sequence[str]) -> str:
+    """Texts as a list with a title; nothing without texts.
+
+    Example:
+        >>> list_html("Warnings", ["few users"])
+        '<div>Warnings</div><ul><li>few users</li></ul>'
+    """
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<div>{escape(title)}</div><ul>{items}</ul>" if lines else ""
+
+
 def picture_html(svg: bytes, alternative: str) -> str:
     """An SVG picture, embedded as an image on white, so that its scripts are not executed."""
     content = base64.b64encode(svg).decode()

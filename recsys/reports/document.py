@@ -54,7 +54,7 @@ def sections(comparison: Comparison, command: str | None = None, study: StudyRec
     """The non-empty sections, in order; their figures have distinct names."""
     *of_metric, last = _of_metric(comparison, study)
     made = [
-        Section("warnings", "Warnings", comparison.warnings),
+        Section("warnings", "Warnings", [*comparison.warnings, *([] if study is None else study.warnings)]),
         *of_metric,
         _search(comparison, study),
         last,

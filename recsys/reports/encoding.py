@@ -7,6 +7,7 @@ from typing import Any
 
 from recsys.reports.cells import Cell
 from recsys.reports.formatting import seconds
+from recsys.tracking.record import Record
 
 MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
 STAGES = {"train": "of users in training", "val": "of users in validation", "test": "of users in the test"}
@@ -36,6 +37,11 @@ def coverage_warnings(encoding: Mapping[str, Any]) -> list[str]:
     users: Mapping[str, Mapping[str, Any]] = encoding.get("users", {})
     reports = {"of items": encoding, **{STAGES[stage]: report for stage, report in users.items()}}
     return [sentence for kind, report in reports.items() for sentence in _warnings(kind, report)]
+
+
+def run_warnings(record: Record) -> list[str]:
+    """All warnings of one run: those of its record, and those about its texts."""
+    return [*record.warnings, *coverage_warnings(record.encoding)]
 
 
 def cell_warnings(cells: Iterable[Cell]) -> list[str]:

@@ -32,6 +32,7 @@ def methods(comparison: Comparison, study: StudyRecord | None = None) -> str:
     sentences = [
         *_data(comparison),
         *_search(comparison, study),
+        *([] if study is None else study.warnings),
         *_scores(comparison),
         *_tests(comparison),
         *_versions(comparison),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.grids import Grid
 from recsys.reports.tables import segment_scores_grid
+from recsys.tracking.record import data_name
 from recsys.tracking.spreadsheet_safety import harmless_text
 
 _DIFFERENCE = (
@@ -57,6 +58,7 @@ def _csv(lines: Iterable[Sequence[object]]) -> str:
 def _csv_line(row: Row, comparison: Comparison) -> dict[str, object]:
     line: dict[str, object] = {"label": row.label, "name": row.cell.name}
     line |= {group: row.cell.choices.get(group) for group in ("data", "split", "encoder", "profile", "ranker", "loss")}
+    line["data"] = data_name(row.cell.records[0])  # that of the shop's own data instead of "table"
     line |= {"seeds": " ".join(map(str, row.cell.seeds)), "n_users": comparison.n_users}
     for metric, score in row.scores.items():
         line |= {metric: score.mean, f"{metric}_low": score.low, f"{metric}_high": score.high}

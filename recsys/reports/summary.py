@@ -7,7 +7,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from recsys.reports.encoding import coverage_lines, coverage_warnings
+from recsys.reports.encoding import coverage_lines, run_warnings
 from recsys.reports.formatting import count, counted, megabytes, number, seconds
 from recsys.support.screen import Screen
 from recsys.support.text_tables import TextTable
@@ -37,7 +37,7 @@ def print_run(run: FinishedRun, console: Console | None = None) -> None:
         told = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in correlations.items())
         line = f"Rank correlation of the scores of {record.ranking['n_users']} users with: {told}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for warning in [*record.warnings, *coverage_warnings(record.encoding)]:
+    for warning in run_warnings(record):
         console.print(f"warning: {warning}", style="yellow", markup=False, highlight=False)
 
 

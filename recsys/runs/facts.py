@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from recsys import schema
-from recsys.tracking.record import Record
+from recsys.tracking.record import Record, data_name
 from recsys.tracking.run_folder import in_folder
 from recsys.tracking.run_id import flatten
 
@@ -28,17 +28,11 @@ def identity(record: Record) -> dict[str, Any]:
         "seed": record.seed,
         "status": record.status,
         "tags": " ".join(record.tags),
-        "data": _data_name(record),
+        "data": data_name(record),
         "split": record.choices.get("split"),
         "seconds": record.times.get("total"),
         "created": record.created,
     }
-
-
-def _data_name(record: Record) -> str | None:
-    """The data set's own name, such as that of a table, or the chosen option of `data`."""
-    name = record.protocol.get("data")
-    return name if isinstance(name, str) else record.choices.get("data")
 
 
 def monitored(record: Record, stage: str) -> float | None:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from recsys.config.compose import build, plain
 from recsys.config.registered import registered, with_registered
 from recsys.schema import ConfigError
+from recsys.studies.cell_definitions import expand
 from recsys.studies.cell_space import CellSpace
 from recsys.studies.controls import Control, Searched, check_pairs, controls
 from recsys.studies.jobs import BUSY, FOUND, JOB_FAILED, MADE, Job, Outcome, perform
@@ -205,6 +206,8 @@ def _study_record(
     outcomes: Sequence[Outcome],
 ) -> StudyRecord:
     entries = zip_longest(cells, spaces, tuned)  # the latter two are empty without a search
+    defined = expand(cfg.study)
+    n_defined = len(defined) // len({cell.window for cell in defined})
     search = {**plain(cfg.search), "tuning_seeds": tuning_seeds(cfg), "space": plain(cfg.study)["space"]}
     return StudyRecord(
         name=cfg.study.name,
@@ -214,6 +217,7 @@ def _study_record(
         baseline=cfg.study.baseline,
         monitor=cells[0].cfg.monitor,
         higher_is_better=maximises(cells[0].cfg),
+        n_left_out=n_defined - len({planned.name for planned in cells}),
         search=search if cfg.search.n_trials else {},
         cells=[
             *(_study_cell(planned, space, own, outcomes) for planned, space, own in entries),

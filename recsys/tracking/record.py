@@ -274,3 +274,9 @@ def _with_numbers(value: Any, null: float | None) -> Any:
     if value is None:
         return null
     return float(value) if isinstance(value, str) and value in (NAN, "inf", "-inf") else value
+
+
+def data_name(record: Record) -> str:
+    """The data set's own name, such as that of a table, or else the chosen option of `data`."""
+    name = record.protocol.get("data")
+    return name if isinstance(name, str) else str(record.choices.get("data"))

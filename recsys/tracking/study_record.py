@@ -105,6 +105,7 @@ class StudyRecord:
         search: The tuning budget and method, the same for each cell; empty without tuning.
         cells: The cells, in the study's order.
         higher_is_better: Whether higher values of `monitor` are better.
+        n_left_out: Number of defined cells that `study.only` leaves out.
     """
 
     name: str
@@ -116,10 +117,19 @@ class StudyRecord:
     search: dict[str, Any] = field(default_factory=dict)
     cells: list[StudyCell] = field(default_factory=list)
     higher_is_better: bool = True
+    n_left_out: int = 0
 
     def __post_init__(self) -> None:
         for shown in ("command", "search"):
             object.__setattr__(self, shown, redacted(getattr(self, shown)))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of a report could not see in its cells."""
+        if not self.n_left_out:
+            return []
+        cells = f"{self.n_left_out} further cell{'s' if self.n_left_out > 1 else ''}"
+        return [f"study.only leaves out {cells} of this study: p-values are corrected for the others alone."]
 
     @property
     def labels(self) -> dict[str, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -111,6 +112,25 @@ def test_ids_that_pandas_made_floats_are_whole_numbers_again():
     warning = "33.3% of the rows are faulty and were dropped: rows without an id 1. bad_rows='error' lists them."
     assert warning in repr(made)
     assert "33.3% of the rows are faulty" in made._repr_html_()
+
+
+def test_whole_floats_beside_texts_are_whole_numbers_again():
+    table = pd.DataFrame(
+        {"user_id": pd.Series([5, 5.0, np.float64(5), "x"], dtype=object), "item_id": ["a", "b", "c", "a"]}
+    )
+    assert sorted(recsys.dataset(table).dataset.users["user_id"]) == ["5", "x"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["5", "5 ", "6"], r"column 'user_id': found the ids '5' and '5 ', which differ only by blanks"),
+        (["5", "  ", "6"], r"column 'user_id': found an id that consists of blanks"),
+    ],
+)
+def test_ids_that_differ_by_blanks_are_refused(ids, message):
+    with pytest.raises(DataError, match=message):
+        recsys.dataset({"user_id": ids, "item_id": ["a", "b", "a"]})
 
 
 def test_a_bad_value_is_named_by_table_row_and_column():

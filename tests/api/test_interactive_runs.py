@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
 import recsys
-from recsys.api.runs import overrides_of
+from recsys.api.runs import InteractiveRun, overrides_of
+from recsys.reports.encoding import run_warnings
 from recsys.schema import ConfigError, DataError, RecsysError
 
 
@@ -94,10 +96,21 @@ def test_metrics_are_a_frame(run):
 
 
 def test_a_run_is_shown_in_few_lines(run):
-    assert len(repr(run).splitlines()) == 2
+    assert len(repr(run).splitlines()) == 2 + len(run_warnings(run.record))
     assert run.record.run_id in repr(run)
     assert "test/ndcg@10" in run._repr_html_()
     assert len(run._repr_html_()) < 3000
+
+
+def test_a_run_and_a_comparison_show_their_warnings(run):
+    shown = InteractiveRun.of(run)
+    shown.record = replace(run.record, warnings=["few <users>"])
+    assert "  warning: few <users>" in repr(shown).splitlines()
+    assert "<li>few &lt;users&gt;</li>" in shown._repr_html_()
+    found = recsys.compare([recsys.load(run.folder)])
+    object.__setattr__(found.rows[0].cell.records[0], "warnings", ["few <users>"])
+    assert "  warning: few <users>" in repr(found).splitlines()
+    assert "<li>few &lt;users&gt;</li>" in found._repr_html_()
 
 
 def test_overrides_are_texts():

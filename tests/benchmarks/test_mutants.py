@@ -67,6 +67,7 @@ def test_arguments_that_change_nothing_on_a_cpu_stay():
     assert changed("x = zeros(device=cpu(0))") == []
 
 
+@pytest.mark.slow
 def test_each_equivalent_mutant_is_one_of_a_module_and_has_a_reason():
     listed = yaml.safe_load(EQUIVALENT.read_text())
     assert all(one["reason"] for one in listed)

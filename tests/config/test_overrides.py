@@ -39,6 +39,13 @@ def test_the_error_about_special_characters_has_the_override_to_type(value):
     assert OverridesParser.create().parse_override(word).value() == value
 
 
+def test_the_error_about_labels_with_brackets_has_the_list_to_type():
+    with pytest.raises(ConfigError, match="cannot be read: values with special characters need quotes: ") as told:
+        compose(["study.only=[cf,bert+cf (settings of cf), 'a b']"], "study")
+    (word,) = shlex.split(str(told.value).partition("need quotes: ")[2])
+    assert OverridesParser.create().parse_override(word).value() == ["cf", "bert+cf (settings of cf)", "a b"]
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

@@ -237,7 +237,9 @@ def test_unknown_items(folder):
 def test_unknown_users(folder):
     with (folder / "log.csv").open("a") as log:
         log.write("77,1,5,881250949\n")
-    with pytest.raises(DataError, match=r"log\.csv:12: column 'who': found '77', expected a user of .*people\.csv"):
+    with pytest.raises(
+        DataError, match=r"log\.csv:12: column 'who': found '77', expected a user of .*people\.csv \(a row with"
+    ):
         read(folder)
 
 

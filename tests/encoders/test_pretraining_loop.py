@@ -137,6 +137,7 @@ def test_it_goes_on_from_weights_that_are_there(kind, folder, tmp_path):
     assert learnt["held_out_loss"] < report["held_out_loss"] - 0.5
 
 
+@pytest.mark.slow
 def test_what_was_pretrained_can_be_gone_on_from(tmp_path):
     first, report = make(GPT2Encoder, epochs=2).pretrain(CATALOGUE, tmp_path)
     settings = {"epochs": 1, "batch_size": 16, "held_out_share": 0.2, "learning_rate": 1e-9}

@@ -71,6 +71,7 @@ def test_a_chat_template_is_used_where_there_is_one(folder):
     assert generator.count_tokens(["a red apple"]) > plain
 
 
+@pytest.mark.slow
 def test_a_prompt_has_the_tokens_of_the_whole_chat(cache_dir):
     generator = LocalGenerator(device="cpu")  # SmolLM2
     generator.open(cache_dir)

@@ -7,6 +7,7 @@ from statsmodels.stats.multitest import multipletests
 from recsys.reports.corrections import CORRECTIONS, NAMES, benjamini_hochberg, holm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 13, 200])
 @pytest.mark.parametrize(("correct", "method"), [(holm, "holm"), (benjamini_hochberg, "fdr_bh")])
 def test_corrections_equal_statsmodels(n, correct, method):

@@ -138,6 +138,7 @@ def test_headline_names_the_best(comparison):
     assert headline(comparison).endswith("standard deviation over 2 seeds 0.0000.")
 
 
+@pytest.mark.slow
 def test_the_report_holds_everything(comparison, tmp_path):
     paths = write_report(comparison, tmp_path / "new" / "report", "Title of it", "recsys compare study=x")
     assert {format: path.name for format, path in paths.items()} == FILES

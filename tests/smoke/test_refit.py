@@ -65,6 +65,7 @@ def scores_of_the_planted_user(run) -> dict[str, float]:
     return dict(zip(dataset.items["item_id"], scores.tolist(), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", [READS_HISTORIES, READS_NO_HISTORY], ids=["histories", "no history"])
 @pytest.mark.parametrize("knowledge", ["train", "refit"])
 def test_both_kinds_of_models_know_the_validation_item_or_neither_does(planted_data, cache_dir, cell, knowledge):

@@ -83,6 +83,7 @@ def test_no_trial_begins_after_the_seconds_of_the_budget(seconds, max_seconds, n
         assert found.parameters == {"a": f"{n_shown - 1}.0"}
 
 
+@pytest.mark.slow
 def test_a_study_stops_its_search_after_its_seconds(study_of):
     cfg = study_of("search=random", "search.n_trials=50", "search.max_seconds=1e-3", "study.seeds=[0]")
     result = run_study(cfg)

@@ -128,6 +128,7 @@ def test_a_control_never_takes_the_label_of_a_cell(study_of):
         run_study(cfg)
 
 
+@pytest.mark.slow
 def test_pairs_with_a_cell_that_is_left_out_are_left_out(study_of):
     cfg = study_of(*SEARCH, PAIR, "study.only=[popularity,cf]", "search.n_trials=1")
     assert [cell.label for cell in run_study(cfg).record.cells] == ["popularity", "cf"]

@@ -30,6 +30,7 @@ DRAWN = ["search=random", "search.defaults_first=false"]
 TUNED = ["search=tpe", "search.defaults_first=false", "search.n_trials=3", "search.sampler.n_startup_trials=2"]
 
 
+@pytest.mark.slow
 def test_a_study_is_made_then_found_by_itself_and_by_another_which_marks_the_runs(study_of, tmp_path):
     first = run_study(study_of(), "python …")
     assert (first.n_made, first.n_found, first.failures) == (6, 0, [])

@@ -156,7 +156,13 @@ def _texts(name: str, values: Sequence[Any], role: str) -> list[pl.Series]:
     if kinds:
         log.warning("%s: the column '%s' is ignored, since it has values of type %s.", role, name, min(kinds))
         return []
-    return [pl.Series(name, [None if text is None else str(text) for text in texts], dtype=pl.String)]
+    return [pl.Series(name, [None if text is None else _written(text) for text in texts], dtype=pl.String)]
+
+
+def _written(value: Any) -> str:
+    """A value as text; 5.0 is "5", since ids beside it may be whole numbers that pandas did not turn into floats."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if is_whole else str(value)
 
 
 def _finished(frame: pl.DataFrame) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.data.sources.reading import read_columns, read_side_table, refuse_nothing_left
 from recsys.data.sources.table_keys import Interactions, Items, Users, names_of
 from recsys.data.sources.templates import render, require_fields
-from recsys.data.sources.unknown_ids import UnknownItems, refuse_unknown
+from recsys.data.sources.unknown_ids import UnknownItems, refuse_blanks, refuse_unknown
 from recsys.schema import ConfigError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"} | dict.fromkeys(ATOMIC, "\t")
@@ -116,6 +116,8 @@ class TableSource(Source):
             table = tables["interactions"]
             interactions, items, users = self._read_interactions(table, bad), None, None
             dropped: dict[str, int] = {}
+            refuse_blanks(table, self.interactions.user, interactions[schema.USER_ID])
+            refuse_blanks(table, self.interactions.item, interactions[schema.ITEM_ID])
             if "items" in tables:
                 items = _read_items(tables["items"], self.items, bad)
                 unknown = UnknownItems(self.items.unknown, "data.items.unknown", tables["items"].label)
@@ -133,8 +135,8 @@ class TableSource(Source):
     ) -> pl.DataFrame:
         ids, known = interactions[schema.USER_ID], users[schema.USER_ID]
         expected, kind = f"a user of {tables['users'].label}", "interactions with unknown users"
-        column = self.interactions.user
-        return interactions.filter(refuse_unknown(tables["interactions"], column, ids, known, expected, bad, kind))
+        table, column, advice = tables["interactions"], self.interactions.user, " (a row with its id alone is enough)"
+        return interactions.filter(refuse_unknown(table, column, ids, known, expected, bad, kind, advice))
 
     def _filtered(self, dataset: Dataset) -> Dataset:
         """The data set with interactions below `min_rating` in `low_rated`, without users that have no others."""

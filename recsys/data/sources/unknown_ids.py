@@ -9,7 +9,7 @@ import polars as pl
 from recsys import schema
 from recsys.data.sources.faults import BadRows
 from recsys.data.sources.raw_tables import ROW, RawTable
-from recsys.schema import ConfigError
+from recsys.schema import ConfigError, DataError
 
 
 def refuse_unknown(
@@ -59,6 +59,24 @@ def refuse_unknown(
     if bad is None:
         faults.finish()
     return ~is_unknown
+
+
+def refuse_blanks(table: RawTable, column: str, ids: pl.Series) -> None:
+    """Refuse ids that differ only by blanks at their ends, which would make two users or items of one.
+
+    Raises:
+        DataError: If there are such ids, or an id consists of blanks.
+    """
+    distinct = pl.DataFrame({"id": ids.drop_nulls().unique()}).with_columns(bare=pl.col("id").str.strip_chars())
+    if (distinct["bare"] == "").any():
+        raise DataError(f"{table.label}: column '{column}': found an id that consists of blanks, expected an id.")
+    alike = distinct.filter(pl.col("bare").is_duplicated()).sort("bare", "id")
+    if alike.height:
+        one, other = alike["id"][:2]
+        raise DataError(
+            f"{table.label}: column '{column}': found the ids {one!r} and {other!r}, which differ only by blanks; "
+            "expected one of them: remove the blanks at the ends of the ids."
+        )
 
 
 @dataclass(frozen=True)

@@ -153,8 +153,9 @@ def _show_plans(plans: Sequence[TimedPlan], asked: Request, show: Show) -> None:
         rows = [(group.name, _models(group)) for group in plan.groups]
         show(TextTable(["cells", "models"], rows, f"study {plan.name}, {seconds(plan.minutes * 60)}", words=["models"]))
     show(
-        f"This takes at most about {asked.minutes:g} min. First, one trial of each cell measures its time. Then all "
-        "cells get as many trials and seeds as fit; if too few fit, the last cells of the table are left out."
+        f"This takes about {asked.minutes:g} min. First, one trial of each cell measures its time. Then all cells get "
+        "as many trials and seeds as fit; if too few fit, the last cells of the table are left out. The first are made "
+        "however long they take."
     )
 
 
