@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from recsys import compose
 from recsys.config.compose import plain
+from recsys.experiment.inputs import load_split
 from recsys.experiment.run_identity import identify
 from recsys.reports.cells import check_identity
 from recsys.schema import ComparisonError
@@ -58,6 +59,7 @@ def test_a_text_encoder_is_one_that_is_chosen():
 
 def test_only_moved_configurations_get_another_id(monkeypatch):
     overrides = [["encoder=none", "ranker=cf"], ["ranker=popularity"]]
+    load_split(compose(overrides[0]))  # a run has no id before its data was read
     monkeypatch.setattr(results_changes, "CHANGES", {})
     before = [identify(compose(each)) for each in overrides]
     monkeypatch.setattr(results_changes, "CHANGES", {"moved": {"ranker._target_": ("recsys.rankers.cf.*",)}})
