@@ -47,16 +47,20 @@ def check(cfg: DictConfig) -> None:
         _check_finetuning(cfg, choices)
         _check_user_texts(cfg, choices)
     check_data(cfg)
+    _check_monitor(cfg)
     _check_test_knowledge(cfg)
     _check_item_text(cfg)
 
 
-def _check_test_knowledge(cfg: DictConfig) -> None:
+def _check_monitor(cfg: DictConfig) -> None:
     if not str(cfg.monitor).startswith(f"{VAL}/"):
         raise ConfigError(
             f"monitor is {cfg.monitor!r}; expected a metric of validation, such as {VAL}/ndcg@10: the test decides "
             "nothing about a model."
         )
+
+
+def _check_test_knowledge(cfg: DictConfig) -> None:
     if cfg.test_knowledge not in TEST_KNOWLEDGE:
         raise ConfigError(
             f"test_knowledge is {cfg.test_knowledge!r}; expected refit (the tested model is fitted on train and "

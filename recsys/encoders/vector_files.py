@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -105,7 +105,7 @@ def provenance(content: Any, name: str) -> dict[str, str]:
     Raises:
         DataError: If a key is missing, empty or unknown.
     """
-    keys = set(content) if isinstance(content, dict) else set()
+    keys = set(content) if isinstance(content, Mapping) else set()
     if keys != set(PROVENANCE) or any(content[key] in (None, "") for key in keys):
         found = ", ".join(sorted(map(str, keys))) or type(content).__name__
         raise DataError(f"{name}: found {found}; expected a value for each of {', '.join(PROVENANCE)}.")

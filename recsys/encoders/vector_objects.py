@@ -35,11 +35,7 @@ def save_vectors(path: Path, vectors: Any, ids: Sequence[Any] | None, origin: Ma
     if found is None:
         raise DataError(f"{name}: found no ids; give ids=[…], one raw item id for each row.")
     table = checked(found, array, name)
-    said = (
-        None
-        if origin is None
-        else provenance(dict(origin) if isinstance(origin, Mapping) else origin, f"the provenance of {path}")
-    )
+    said = None if origin is None else provenance(origin, f"the provenance of {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, "path") as unfinished:
         unfinished.write_bytes(save({VECTORS: table.vectors}, {ITEM_ID: json.dumps(table.ids)}))

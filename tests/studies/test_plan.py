@@ -41,6 +41,11 @@ def test_labels_that_no_cell_has_are_refused(study_of, only, message):
         plan(study_of(f"study.only={only}"))
 
 
+def test_a_monitor_of_the_test_is_refused_before_the_first_trial(study_of):
+    with pytest.raises(ConfigError, match=r"monitor is 'test/ndcg@10'; expected a metric of validation"):
+        plan(study_of('study.common=["monitor=test/ndcg@10"]'))
+
+
 def test_some_of_the_cells_need_the_baseline(study_of):
     cfg = study_of("study.only=[cf]")
     with pytest.raises(ConfigError, match=r"study\.baseline is 'popularity'; expected one of cf, or null"):
