@@ -25,7 +25,7 @@ def test_one_search_serves_both_protocols(searched):
     assert keys(searched(), "test_knowledge=train") == keys(searched(), "test_knowledge=refit")
 
 
-@pytest.mark.parametrize("setting", ["learning_rate=0.5", "split.user_k_core=2", "monitor=validation/recall@10"])
+@pytest.mark.parametrize("setting", ["learning_rate=0.5", "split.user_k_core=2", "monitor=val/recall@10"])
 def test_what_trials_depend_on_changes_the_search(searched, setting):
     before, after = keys(searched()), keys(searched(), setting)
     assert all(after[label] != before[label] for label in before)
