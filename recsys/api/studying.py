@@ -111,12 +111,17 @@ class Study:
 
     def __repr__(self) -> str:
         return "\n".join(
-            [f"Study {self.name!r}: {self._facts()}", *map(repr, self.comparisons.values()), *self.failures]
+            [
+                f"Study {self.name!r}: {self._facts()}",
+                *map(repr, self.comparisons.values()),
+                *(f"  warning: {warning}" for warning in self.record.warnings),
+                *self.failures,
+            ]
         )
 
     def _repr_html_(self) -> str:
         parts = "".join(own._repr_html_() for own in self.comparisons.values())
-        return card(f"Study {self.name}", parts, "; ".join([self._facts(), *self.failures]))
+        return card(f"Study {self.name}", parts, "; ".join([self._facts(), *self.record.warnings, *self.failures]))
 
     def _facts(self) -> str:
         own = self.result

@@ -6,7 +6,7 @@ Only runs with the same data, split and evaluation protocol are compared.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -122,6 +122,7 @@ def compare_over_splits(cfg: DictConfig, console: Console | None = None) -> Over
     baseline, metrics = _baseline(cfg, study), _metrics(cfg, study)
     compare_each = compare_draws if cfg.across == ACROSS_DRAWS else compare_windows
     found = compare_each(chosen, store, baseline, metrics, cfg.seed, inference, labels, varied_keys(study))
+    found = replace(found, notes=[*found.notes, *([] if study is None else study.warnings)])
     console, folder = console or Screen(), Path(cfg.output)
     written = _write_each(cfg, found.comparisons, console)
     console.rule(f"all {len(found.comparisons)} {found.unit}s")

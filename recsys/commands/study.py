@@ -5,6 +5,7 @@ A study that was stopped continues with the runs that are missing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -100,7 +101,7 @@ def _write(cfg: DictConfig, result: Result, comparison: Comparison, name: str, c
     paths = write_report(comparison, folder, title, command, cfg.formats, study=study, examples=examples)
     if name:
         console.rule(Text(title))
-    print_comparison(comparison, console)
+    print_comparison(comparison, console, study)
     print_paths(paths, console)
     return paths
 
@@ -109,6 +110,7 @@ def _write_over_splits(cfg: DictConfig, result: Result, compared: dict[str, Comp
     """Print and write the comparison over all splits; False, with the reason printed, if there can be none."""
     try:
         found = over_splits(cfg, result, compared)
+        found = replace(found, notes=[*found.notes, *result.record.warnings])
     except ComparisonError as error:
         remove_over_splits(Path(cfg.output))
         console.print(f"no comparison over all splits: {error}", style="red", markup=False, highlight=False)

@@ -15,6 +15,7 @@ from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.over_splits import OverSplits
 from recsys.reports.over_splits_tables import answers, by_split_grid, over_splits_grid, over_splits_note
 from recsys.reports.ranks import ranks_grid, ranks_note
+from recsys.tracking.study_record import StudyRecord
 
 # Columns that a narrow terminal leaves out, in this order; the report's files have them.
 LESS_IMPORTANT = ("d", "seed sd", "all weights", "test", "peak memory", "encode")
@@ -47,8 +48,8 @@ def print_paths(paths: Mapping[str, Path], console: Console) -> None:
     console.print(f"Report: {first}{told}", soft_wrap=True, highlight=False, markup=False)
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print tables of quality and cost with their captions, warnings and failed runs."""
+def print_comparison(comparison: Comparison, console: Console, study: StudyRecord | None = None) -> None:
+    """Print tables of quality and cost with their captions, warnings, also those of the study, and failed runs."""
     console.print(grids.to_rich(tables.quality_grid(comparison, brief=True), optional=LESS_IMPORTANT))
     if tables.has_seeds(comparison):
         console.print(grids.to_rich(tables.seeds_grid(comparison)))
@@ -60,7 +61,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(grids.to_rich(significance_grid(comparison, brief=True)))
         console.print(matrix_note(comparison, brief=True), markup=False, highlight=False)
     console.print(headline(comparison), markup=False, highlight=False)
-    _print_warnings(comparison.warnings, console)
+    _print_warnings([*comparison.warnings, *([] if study is None else study.warnings)], console)
     for run in comparison.failures:
         text = f"failed: {run.name} seed {run.seed} ({run.run_id}): {(run.error or '').strip().rsplit(chr(10), 1)[-1]}"
         console.print(text, style="red", markup=False, highlight=False)

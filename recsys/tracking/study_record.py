@@ -128,8 +128,8 @@ class StudyRecord:
         """What a reader of a report could not see in its cells."""
         if not self.n_left_out:
             return []
-        cells = f"{self.n_left_out} further cell{'s' if self.n_left_out > 1 else ''}"
-        return [f"study.only leaves out {cells} of this study: p-values are corrected for the others alone."]
+        cells = f"{self.n_left_out} cell{'s' if self.n_left_out > 1 else ''} of this study"
+        return [f"study.only left out {cells}, and p-values are corrected for the remaining cells alone."]
 
     @property
     def labels(self) -> dict[str, list[str]]:

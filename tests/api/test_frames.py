@@ -124,13 +124,20 @@ def test_whole_floats_beside_texts_are_whole_numbers_again():
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        (["5", "5 ", "6"], r"column 'user_id': found the ids '5' and '5 ', which differ only by blanks"),
+        (["5", "5 ", "6"], r"column 'user_id': found the ids '5' and '5 '; expected one way of writing an id"),
+        (["5", "5.0", "6"], r"column 'user_id': found the ids '5' and '5.0'; expected one way of writing an id"),
         (["5", "  ", "6"], r"column 'user_id': found an id that consists of blanks"),
     ],
 )
 def test_ids_that_differ_by_blanks_are_refused(ids, message):
     with pytest.raises(DataError, match=message):
         recsys.dataset({"user_id": ids, "item_id": ["a", "b", "a"]})
+
+
+def test_items_of_a_table_that_differ_by_blanks_are_refused():
+    log, items = {"user_id": ["x", "y"], "item_id": ["a", "a"]}, {"item_id": ["a", "a "], "title": ["one", "two"]}
+    with pytest.raises(DataError, match=r"items: column 'item_id': found the ids 'a' and 'a '"):
+        recsys.dataset(log, items)
 
 
 def test_a_bad_value_is_named_by_table_row_and_column():

@@ -15,6 +15,8 @@ import recsys
 from recsys.commands import compare, runs, study
 from recsys.commands.next_steps import of_data, own_overrides, print_header, print_next_steps, run_line
 from recsys.config import folders
+from recsys.reports.comparison import compare as compare_runs
+from recsys.reports.spreadsheets import to_csv
 from recsys.tracking.store import Store
 
 
@@ -107,6 +109,15 @@ def test_a_run_is_named_in_one_line(store):
     print_header(console, run_line(store.records()[0]))
     assert len(console.file.getvalue().splitlines()) == 1
     assert store.records()[0].run_id in console.file.getvalue()
+
+
+def test_own_data_is_called_by_its_name_in_lines_and_tables(tmp_path):
+    store = Store(tmp_path)
+    protocol = {"data": "shop", "split": "random", "candidates": "all"}
+    run = made_run(store, "a", "dot", 0, [0.5, 0.1], protocol=protocol)
+    assert ", on shop, split " in run_line(run)
+    header, line = to_csv(compare_runs([run], store, None, ["ndcg@10"])).splitlines()
+    assert line.split(",")[header.split(",").index("data")] == "shop"
 
 
 def test_the_data_and_split_of_a_command_are_those_of_the_next():

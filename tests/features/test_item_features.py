@@ -87,5 +87,7 @@ def test_offsets_begin_as_the_frozen_vectors(settings):
 
 def test_more_dimensions_than_the_encoder_has_are_an_error():
     known = ModelContext(3, torch.tensor([True]), COUNTS, texts=ItemTexts(list, list, None))
-    with pytest.raises(ConfigError, match="have 2 dimensions"):
+    with pytest.raises(
+        ConfigError, match=r"^features\.vectors\.truncate is 3, but the encoder's vectors have 2 dimensions"
+    ):
         ItemFeatures(known, TextVectors(TEXT), vectors=PostProcessing(truncate=3))

@@ -8,7 +8,7 @@ import torch
 
 from recsys.layers.post_processing import PostProcessing
 from recsys.rankers.item_text import processed_texts
-from recsys.schema import TrainInteractions
+from recsys.schema import ConfigError, TrainInteractions
 
 N_ITEMS, N_WARM = 30, 20
 
@@ -33,3 +33,8 @@ def test_without_any_text_of_a_train_item_all_vectors_are_finite():
     texts = np.zeros((N_ITEMS, 4), dtype=np.float32)
     texts[-1] = 1
     assert torch.isfinite(processed_texts(interactions(texts), PostProcessing(whitening=1.0))).all()
+
+
+def test_an_impossible_width_is_named_by_its_whole_key():
+    with pytest.raises(ConfigError, match=r"^ranker\.vectors\.truncate is 99"):
+        processed_texts(interactions(np.ones((N_ITEMS, 3), dtype=np.float32)), PostProcessing(truncate=99))

@@ -9,6 +9,7 @@ from reports.made_study import made_study
 
 from recsys.config.compose import conf_dir
 from recsys.reports.comparison import compare
+from recsys.reports.document import sections
 from recsys.reports.methods import _references, bibliography, methods
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import FINISHED, LISTED, StudyCell, StudyRecord, Trial
@@ -113,3 +114,14 @@ def test_every_reference_is_of_parts_that_exist():
             assert group not in folders or (conf_dir() / group / f"{name}.yaml").is_file(), part
             assert group in {*folders, "versions", "correction"}, part
     assert yaml.safe_dump(sorted(_references())).isascii()
+
+
+def test_cells_that_were_left_out_are_in_the_report_and_the_methods(tmp_path):
+    store = Store(tmp_path)
+    study, runs = made_study(store, n_seeds=2, n_users=20)
+    part = replace(study, n_left_out=4)
+    found = compare(runs, store, None, ["ndcg@10"], labels=study.labels)
+    said = "study.only left out 4 cells of this study, and p-values are corrected for the remaining cells alone."
+    assert said in methods(found, part)
+    assert said in sections(found, study=part)[0].sentences
+    assert not any("study.only" in line for line in sections(found, study=study)[0].sentences)

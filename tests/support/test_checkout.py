@@ -82,3 +82,11 @@ def test_an_edited_file_is_in_the_code_of_the_components_that_import_it(monkeypa
     assert found == {"EASE": {"recsys.rankers.item_text"}, "ItemKNN": {"recsys.rankers.item_text"}, "Popularity": set()}
     monkeypatch.setattr(hashes, "edited_files", lambda: frozenset({text, ease}))
     assert set(code_of_names(names["EASE"])) == {"recsys.rankers.item_text", "recsys.rankers.ease"}
+
+
+def test_an_edited_report_is_in_the_code_of_no_component(monkeypatch):
+    """`from recsys import schema` names the package, which has the whole API, reports included."""
+    page = checkout.PACKAGE / "reports" / "document.py"
+    monkeypatch.setattr(hashes, "edited_files", lambda: frozenset({page}))
+    names = ["recsys.data.sources.table.TableSource", "recsys.training.losses.bpr", "recsys.rankers.ease.EASERanker"]
+    assert code_of_names(names) == {}

@@ -27,7 +27,7 @@ from recsys.data.sources.raw_tables import ParquetTable, RawTable
 from recsys.data.sources.reading import read_columns, read_side_table, refuse_nothing_left
 from recsys.data.sources.table_keys import Interactions, Items, Users, names_of
 from recsys.data.sources.templates import render, require_fields
-from recsys.data.sources.unknown_ids import UnknownItems, refuse_blanks, refuse_unknown
+from recsys.data.sources.unknown_ids import UnknownItems, refuse_alike, refuse_unknown
 from recsys.schema import ConfigError
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"} | dict.fromkeys(ATOMIC, "\t")
@@ -116,14 +116,15 @@ class TableSource(Source):
             table = tables["interactions"]
             interactions, items, users = self._read_interactions(table, bad), None, None
             dropped: dict[str, int] = {}
-            refuse_blanks(table, self.interactions.user, interactions[schema.USER_ID])
-            refuse_blanks(table, self.interactions.item, interactions[schema.ITEM_ID])
+            refuse_alike(table, self.interactions.user, interactions[schema.USER_ID])
+            refuse_alike(table, self.interactions.item, interactions[schema.ITEM_ID])
             if "items" in tables:
                 items = _read_items(tables["items"], self.items, bad)
                 unknown = UnknownItems(self.items.unknown, "data.items.unknown", tables["items"].label)
                 interactions, dropped = unknown.apply(table, self.interactions.item, interactions, items, bad)
             if "users" in tables:
                 users = read_side_table(tables["users"], self.users.id, schema.USER_ID, "data.users.id", bad)
+                refuse_alike(tables["users"], self.users.id, users[schema.USER_ID])
                 interactions = self._with_known_users(tables, interactions, users, bad)
             for kind, count in bad.finish().items():
                 dropped[kind] = dropped.get(kind, 0) + count
@@ -196,6 +197,7 @@ def _content(keys: Interactions | Items | Users) -> dict[str, Any]:
 def _read_items(table: RawTable, keys: Items, bad: BadRows) -> pl.DataFrame:
     lists = [keys.categories] if keys.categories else []
     items = read_side_table(table, keys.id, schema.ITEM_ID, "data.items.id", bad, lists)
+    refuse_alike(table, keys.id, items[schema.ITEM_ID])
     template, named = keys.template or "", items.rename({schema.ITEM_ID: keys.id})
     require_fields(named.columns, template, table.label, "data.items.template")
     text = render(named, template, "data.items.template").alias(schema.TEXT)

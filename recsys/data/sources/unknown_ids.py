@@ -61,21 +61,22 @@ def refuse_unknown(
     return ~is_unknown
 
 
-def refuse_blanks(table: RawTable, column: str, ids: pl.Series) -> None:
-    """Refuse ids that differ only by blanks at their ends, which would make two users or items of one.
+def refuse_alike(table: RawTable, column: str, ids: pl.Series) -> None:
+    """Refuse ids that differ only by blanks at their ends, or by ".0", which would make two users or items of one.
 
     Raises:
         DataError: If there are such ids, or an id consists of blanks.
     """
-    distinct = pl.DataFrame({"id": ids.drop_nulls().unique()}).with_columns(bare=pl.col("id").str.strip_chars())
+    bare = pl.col("id").str.strip_chars().str.replace(r"^(-?\d+)\.0$", "$1")
+    distinct = pl.DataFrame({"id": ids.drop_nulls().unique()}).with_columns(bare=bare)
     if (distinct["bare"] == "").any():
         raise DataError(f"{table.label}: column '{column}': found an id that consists of blanks, expected an id.")
     alike = distinct.filter(pl.col("bare").is_duplicated()).sort("bare", "id")
     if alike.height:
         one, other = alike["id"][:2]
         raise DataError(
-            f"{table.label}: column '{column}': found the ids {one!r} and {other!r}, which differ only by blanks; "
-            "expected one of them: remove the blanks at the ends of the ids."
+            f"{table.label}: column '{column}': found the ids {one!r} and {other!r}; expected one way of writing an "
+            "id: remove blanks at the ends, and the .0 of whole numbers."
         )
 
 

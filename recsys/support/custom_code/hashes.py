@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import reduce
+from functools import cache, reduce
+from pathlib import Path
 from typing import Any
 
 from recsys.support.checkout import edited_files
@@ -69,17 +70,25 @@ def _with_imports(modules: Iterable[str]) -> dict[str, str]:
 
 def _edited(module: str | None) -> dict[str, str]:
     """Hashes of those among a module of recsys, and what it imports of recsys, whose changes are not committed."""
-    found: dict[str, str] = {}
-    left, seen = [module] if module and edited_files() else [], set[str]()
+    edited = edited_files() if module else frozenset()
+    found = sorted(name for name, path in _closure(module).items() if path in edited) if module and edited else []
+    return {name: _hash(name) for name in found}
+
+
+@cache
+def _closure(module: str) -> dict[str, Path]:
+    """The files of a module of recsys and of what it imports of recsys; empty for another module."""
+    found: dict[str, Path] = {}
+    left, seen = [module], set[str]()
     while left:
         name = left.pop()
-        path = None if name in seen or name.partition(".")[0] != "recsys" else find_file(name)
-        seen.add(name)
-        if path is None:
+        if name in seen or not name.startswith("recsys."):  # the package itself imports all of its API
             continue
-        if path.resolve() in edited_files():
-            found[name] = _hash(name)
-        left.extend(all_imported(name, path))
+        seen.add(name)
+        path = find_file(name)
+        if path is not None:
+            found[name] = path.resolve()
+            left.extend(all_imported(name, path))
     return found
 
 
