@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from recsys.reports.cells import Cell
-from recsys.reports.formatting import seconds
+from recsys.reports.formatting import listed, seconds
 from recsys.tracking.record import Record
 
 MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
@@ -47,7 +47,7 @@ def run_warnings(record: Record) -> list[str]:
 def cell_warnings(cells: Iterable[Cell]) -> list[str]:
     """The warnings about texts of all cells' runs, each once, after the labels of its cells."""
     found = _by_sentence(cells, coverage_warnings)
-    return [f"{', '.join(labels)}: {sentence}" for sentence, labels in found.items()]
+    return [f"{listed(labels)}: {sentence}" for sentence, labels in found.items()]
 
 
 def vector_origins(cells: Iterable[Cell]) -> list[str]:

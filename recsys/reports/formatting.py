@@ -1,8 +1,9 @@
-"""Formatting of numbers."""
+"""Formatting of numbers and of lists of labels."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 ABSENT = "–"
 _NAMES = {"ndcg": "nDCG", "map": "MAP", "mrr": "MRR", "auc": "AUC", "mind_mrr": "MIND MRR", "hit_rate": "hit rate"}
@@ -93,6 +94,17 @@ def counted(n: int, noun: str) -> str:
         ('1 epoch', '20 epochs')
     """
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def listed(labels: Sequence[str], most: int = 4) -> str:
+    """The first labels, and the number of the others.
+
+    Example:
+        >>> listed(["a", "b"]), listed(["a", "b", "c"], most=1)
+        ('a, b', 'a and 2 more')
+    """
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return f"{', '.join(labels[:most])}{more}"
 
 
 def count(value: float | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from recsys.reports.bootstrap import LEVEL, N_RESAMPLES
 from recsys.reports.corrections import CORRECTIONS, HOLM
+from recsys.reports.formatting import listed
 from recsys.reports.seed_variance import (
     SEED_INTERVALS,
     TWO_LEVEL_BOOTSTRAP,
@@ -18,7 +19,6 @@ from recsys.support.number_checks import check_number, check_whole
 T, RANDOMISATION = "t", "randomisation"
 ENOUGH_SEEDS = 10  # least number of seeds of the bootstrap over seeds; see docs/explanation/comparing.md
 ENOUGH_USERS = 10  # least number of users with values other than 0; with fewer, intervals cover less than 94 %
-_NAMED = 4  # most cells in a warning; the others are counted
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,8 @@ def too_few_users(n_users: Mapping[str, int], metric: str) -> str | None:
     few = [f"{label} ({n})" for label, n in n_users.items() if n < ENOUGH_USERS]
     if not few:
         return None
-    more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
     return (
-        f"fewer than {ENOUGH_USERS} users have a value of {metric} other than 0 in {', '.join(few[:_NAMED])}{more}: "
+        f"fewer than {ENOUGH_USERS} users have a value of {metric} other than 0 in {listed(few)}: "
         "their intervals may be too narrow and their tests are approximate."
     )
 

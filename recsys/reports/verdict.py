@@ -14,6 +14,7 @@ from recsys.reports.formatting import (
     ABSENT,
     count,
     interval,
+    listed,
     megabytes,
     metric_name,
     number,
@@ -22,8 +23,6 @@ from recsys.reports.formatting import (
     times,
 )
 from recsys.reports.scores import Pair, ends_of
-
-_NAMED = 4  # most cells in a sentence; the others are counted
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _certainty(comparison: Comparison) -> Answer:
     if not ties:
         answer = f"Significantly better than {'the other' if n_others == 1 else f'all {n_others} others'}"
     else:
-        answer = f"Not significantly better than {len(ties)} of {n_others}: {_listed(ties)}"
+        answer = f"Not significantly better than {len(ties)} of {n_others}: {listed(ties)}"
     own = pairs[0].difference.reversed
     corrected = f"p {p_value(own.p_corrected)}" + (", corrected for all pairs" if n_others > 1 else "")
     ahead = f"Next: {pairs[0].b}, {number(own.mean, signed=True)} {interval(*ends_of(own), signed=True)}, {corrected}"
@@ -144,8 +143,3 @@ def _cheaper(comparison: Comparison, best: Row, time: float | None) -> Iterator[
 
 def _pairs_of_best(comparison: Comparison, best: str) -> list[Pair]:
     return [pair for pair in comparison.pairs(comparison.metrics[0]) if pair.a == best]
-
-
-def _listed(labels: list[str]) -> str:
-    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
-    return f"{', '.join(labels[:_NAMED])}{more}"
