@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from recsys.config.overrides import text
 from recsys.schema import ConfigError
 from recsys.studies.cell_space import CellSpace
-from recsys.studies.plan import PlannedCell, retuned
+from recsys.studies.plan import PlannedCell, names_of_all, retuned
 from recsys.support.near_names import nearest
 from recsys.tracking.study_record import LISTED, cell_label
 
@@ -70,11 +70,13 @@ def check_pairs(cfg: DictConfig, cells: Sequence[PlannedCell], spaces: Sequence[
         raise ConfigError(f"{KEY} exchanges the settings that searches find: choose a search, as in search=tpe.")
     by_name = {planned.name: space for planned, space in zip(cells, spaces, strict=True)}
     for one, other in plain:
-        unknown = [label for label in (one, other) if label not in by_name]
-        if unknown and cfg.study.only is None:
-            hint = nearest(str(unknown[0]), by_name) or "."
-            raise ConfigError(f"{KEY} has {unknown[0]!r}; expected labels of cells: {', '.join(by_name)}{hint}")
-        if not unknown and not set(by_name[one].keys) & set(by_name[other].keys):
+        absent = [label for label in (one, other) if label not in by_name]
+        names = list(dict.fromkeys(names_of_all(cfg))) if absent else []
+        unknown = next((label for label in absent if label not in names), None)
+        if unknown is not None:
+            hint = nearest(unknown, names) or "."
+            raise ConfigError(f"{KEY} has {unknown!r}; expected labels of cells: {', '.join(names)}{hint}")
+        if not absent and not set(by_name[one].keys) & set(by_name[other].keys):
             raise ConfigError(f"{KEY} has {one} and {other}, whose searches have no key in common.")
     labels = {planned.label for planned in cells}
     taken = next((own.label for own in starmap(control_of, paired(cfg, cells)) if own.label in labels), None)

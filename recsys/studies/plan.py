@@ -85,6 +85,20 @@ def plan(cfg: DictConfig) -> list[PlannedCell]:
     return [PlannedCell(*entry) for entry in zip(labels, cells, composed, strict=True)]
 
 
+def names_of_all(cfg: DictConfig) -> list[str]:
+    """The labels of all cells, without windows and draws, also of those that `study.only` leaves out.
+
+    Raises:
+        ConfigError: If a cell's configuration cannot be composed.
+    """
+    expanded = expand(cfg.study)
+    return _names(_labels(expanded, [_composed(cfg, cell) for cell in expanded]), expanded)
+
+
+def _names(labels: Iterable[str], cells: Iterable[CellDefinition]) -> list[str]:
+    return [cell_name(label, cell.window) for label, cell in zip(labels, cells, strict=True)]
+
+
 def check_splits(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> None:
     """Raise an error for a cell whose split has no cuts in time, or no random draws.
 
@@ -168,7 +182,7 @@ def _only(study: DictConfig, cells: Iterable[tuple[str, CellDefinition, DictConf
     found = list(cells)
     if study.only is None:
         return found
-    names = [cell_name(label, cell.window) for label, cell, _ in found]
+    names = _names([label for label, _, _ in found], [cell for _, cell, _ in found])
     unknown = [str(label) for label in study.only if label not in names]
     if unknown or not study.only:
         raise ConfigError(

@@ -111,6 +111,7 @@ def test_controls_are_made_in_each_draw(tmp_path, cache_dir):
         ([*SEARCH, "study.same_settings=[[cf,[text]]]"], "expected pairs of labels"),
         ([*SEARCH, "study.same_settings=[[cf,text],[text,cf]]"], "has the pair of text and cf twice|cf and text twice"),
         ([*SEARCH, "study.same_settings=[[cf,txt]]"], r"has 'txt'; expected labels of cells: popularity, cf, text"),
+        ([*SEARCH, "study.same_settings=[[cf,txt]]", "study.only=[popularity,cf]"], "expected .* popularity, cf, text"),
         ([*SEARCH, "study.same_settings=[[popularity,cf]]"], "popularity and cf, whose searches have no key in common"),
     ],
 )
