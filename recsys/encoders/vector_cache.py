@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1  # increased when an encoder's code changes the vectors of the same identity
 VECTORS = "vectors"
+HTML = re.compile(r"</?[a-zA-Z][^<>]*>|&(?:amp|lt|gt|quot|apos|nbsp|#\d+);")  # a tag, or a character's name
 Encoded = tuple[NDArray[np.float32], dict[str, Any]]
 
 
@@ -41,8 +43,9 @@ def encode_items(
         item_ids: Raw ids of all items, for an encoder that reads them.
 
     Returns:
-        The vectors, and a report: numbers of texts, of empty, repeated and truncated ones and of zero vectors, the
-        encoder's identity, the seconds of the encoding, and whether the vectors came from the cache (`cached`).
+        The vectors, and a report: numbers of texts, of empty, repeated and truncated ones, of those with HTML, and of
+        zero vectors, the encoder's identity, the seconds of the encoding, and whether the vectors came from the cache
+        (`cached`).
 
     Raises:
         DataError: If the encoder does not return a float array with a row for each text, or vectors are not finite.
@@ -69,8 +72,13 @@ def encode_texts(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[A
 
 
 def _counts(texts: Sequence[Any]) -> dict[str, int]:
-    n_empty = sum(isinstance(text, str) and not text.strip() for text in texts)
-    return {"n_texts": len(texts), "n_empty": n_empty, "n_duplicate": len(texts) - len(set(texts))}
+    words = [text for text in texts if isinstance(text, str)]
+    return {
+        "n_texts": len(texts),
+        "n_empty": sum(not text.strip() for text in words),
+        "n_duplicate": len(texts) - len(set(texts)),
+        "n_with_html": sum(HTML.search(text) is not None for text in words),
+    }
 
 
 def encode_distinct(encoder: Encoder, texts: Sequence[Any], train_texts: Sequence[Any], cache_dir: Path) -> Encoded:

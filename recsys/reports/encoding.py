@@ -10,6 +10,7 @@ from recsys.reports.formatting import listed, seconds
 from recsys.tracking.record import Record
 
 MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
+MANY_WITH_HTML = 0.01  # share of texts with HTML above which there is a warning
 STAGES = {"train": "of users in training", "val": "of users in validation", "test": "of users in the test"}
 
 
@@ -121,6 +122,12 @@ def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
             "not know, such as those of another language, and that it reads all alike: set encoder.weights to a model "
             "of this language, or a multilingual one."
         )
+    reads_text = "provenance" not in report  # precomputed vectors are read by the items' ids
+    if reads_text and report.get("n_with_html", 0) > MANY_WITH_HTML * report["n_texts"]:
+        yield (
+            f"{report['n_with_html']:,} of {report['n_texts']:,} texts {kind} have HTML such as <br> or &amp;, which "
+            "the encoder reads as words: remove it from the columns of data.items.template."
+        )
     for is_known, words in _provenance(report):
         if not is_known:
             yield f"{words}: the items and the model that they were made from cannot be checked."
@@ -129,5 +136,5 @@ def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
             f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder knows none of their "
             "words and cannot distinguish them."
         )
-    if kind == "of items" and report.get("n_empty"):
+    if reads_text and kind == "of items" and report.get("n_empty"):
         yield f"{report['n_empty']:,} items have no text; they all have the encoder's vector of the empty text."

@@ -46,6 +46,13 @@ def test_a_damaged_file_is_made_again_and_said(tmp_path, caplog, damage):
     encode_items(forbid_work(RandomEncoder(dim=3)), MIXED, np.ones(len(MIXED), dtype=bool), tmp_path)
 
 
+def test_texts_with_html_are_counted(tmp_path):
+    without, with_html = ["plain <3 text", "R&B; 1 < 2 > 0"], ["a <br /> b", "</b>", "&amp;", "&#39;tis", '<a b="c">d']
+    texts = without + with_html
+    _, report = encode_items(RandomEncoder(dim=3), texts, np.ones(len(texts), dtype=bool), tmp_path)
+    assert report["n_with_html"] == len(with_html)
+
+
 def test_vectors_that_were_made_whole_leave_nothing_else_behind(tmp_path):
     encode_items(RandomEncoder(dim=3), TEXTS, TRAIN, tmp_path)
     path = only_file(tmp_path)

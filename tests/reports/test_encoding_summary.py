@@ -50,6 +50,18 @@ def test_words_of_another_language_are_warned_of():
     )
 
 
+def test_html_is_warned_of():
+    read = {**ITEMS, "n_empty": 0, "n_texts": 260}
+    assert coverage_warnings({**read, "n_with_html": 2}) == []
+    (told,) = coverage_warnings({**read, "n_with_html": 3})
+    assert told.startswith("3 of 260 texts of items have HTML such as <br> or &amp;, which the encoder reads as words")
+
+
+def test_precomputed_vectors_have_no_warnings_about_texts():
+    texts = {"n_empty": 5, "n_with_html": 9000, "provenance": {"model": "clip"}}
+    assert coverage_warnings({**ITEMS, **texts}) == []
+
+
 def test_a_run_without_text_says_nothing():
     assert coverage_lines({**ITEMS, "dim": 0}) == coverage_lines({}) == []
     assert coverage_warnings({**ITEMS, "dim": 0}) == coverage_warnings({}) == []
@@ -60,7 +72,7 @@ def test_a_comparison_names_the_cells_of_unknown_vectors_and_its_methods_the_ori
     origin = {"model": "clip", "revision": "r1", "made_from": "train", "made_at": "2026"}
     unknown, known = ({**counts, "provenance": found} for found in (None, origin))
     runs = [
-        made_run(store, "a", "dot", 0, [0.5, 0.1], encoding={**unknown, "n_empty": 2}),
+        made_run(store, "a", "dot", 0, [0.5, 0.1], encoding=unknown),
         made_run(store, "b", "dot", 0, [0.5, 0.2], encoding=unknown),
         made_run(store, "c", "dot", 0, [0.3, 0.2], encoding=known),
     ]
@@ -68,7 +80,7 @@ def test_a_comparison_names_the_cells_of_unknown_vectors_and_its_methods_the_ori
     told = [each for each in found.warnings if "vectors" in each or "text" in each]
     assert set(told[0].partition(": ")[0].split(", ")) == {"a+dot", "b+dot"}
     assert told[0].partition(": ")[2].startswith("vectors: provenance unknown")
-    assert told[1:] == ["a+dot: 2 items have no text; they all have the encoder's vector of the empty text."]
+    assert told[1:] == []
     text = methods(found)
     assert "c+dot: precomputed vectors: model clip, revision r1, made from train, made at 2026." in text
     assert "vectors: provenance unknown." in text
