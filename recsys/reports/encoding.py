@@ -115,6 +115,12 @@ def _unknown(report: Mapping[str, Any]) -> int:
     return max([int(report.get("n_with_unknown_word", 0)), *map(_unknown, parts)])
 
 
+def _reads_text(report: Mapping[str, Any]) -> bool:
+    """Whether the encoder, or a part of it, reads the texts; precomputed vectors are found by the items' ids."""
+    parts = report.get("parts", {}).values()
+    return any(map(_reads_text, parts)) if parts else "provenance" not in report
+
+
 def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
     if _unknown(report) > MANY_UNKNOWN * report["n_texts"]:
         yield (
@@ -122,7 +128,7 @@ def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
             "not know, such as those of another language, and that it reads all alike: set encoder.weights to a model "
             "of this language, or a multilingual one."
         )
-    reads_text = "provenance" not in report  # precomputed vectors are read by the items' ids
+    reads_text = _reads_text(report)
     if reads_text and report.get("n_with_html", 0) > MANY_WITH_HTML * report["n_texts"]:
         yield (
             f"{report['n_with_html']:,} of {report['n_texts']:,} texts {kind} have HTML such as <br> or &amp;, which "
@@ -131,10 +137,12 @@ def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
     for is_known, words in _provenance(report):
         if not is_known:
             yield f"{words}: the items and the model that they were made from cannot be checked."
-    if report.get("n_zero"):
+    if report.get("n_zero") and reads_text:
         yield (
             f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder knows none of their "
             "words and cannot distinguish them."
         )
+    elif report.get("n_zero"):
+        yield f"{report['n_zero']:,} items have a precomputed vector of zeros, and cannot be distinguished."
     if reads_text and kind == "of items" and report.get("n_empty"):
         yield f"{report['n_empty']:,} items have no text; they all have the encoder's vector of the empty text."

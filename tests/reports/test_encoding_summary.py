@@ -60,6 +60,12 @@ def test_html_is_warned_of():
 def test_precomputed_vectors_have_no_warnings_about_texts():
     texts = {"n_empty": 5, "n_with_html": 9000, "provenance": {"model": "clip"}}
     assert coverage_warnings({**ITEMS, **texts}) == []
+    joined = {**ITEMS, "n_empty": 5, "n_with_html": 9000}
+    known, unread = {"provenance": {"model": "clip"}}, {"n_cut": 0}
+    assert coverage_warnings({**joined, "parts": {"a": known, "b": known}}) == []
+    assert len(coverage_warnings({**joined, "parts": {"a": known, "bert": unread}})) == 2
+    (zeros,) = coverage_warnings({**ITEMS, **texts, "n_zero": 3})
+    assert zeros == "3 items have a precomputed vector of zeros, and cannot be distinguished."
 
 
 def test_a_run_without_text_says_nothing():
