@@ -18,17 +18,18 @@ class ConcatEncoder(Encoder):
     """The concatenated vectors of several encoders, each scaled to length 1 so that none dominates the others.
 
     Args:
-        parts: The encoders by name.
+        parts: The encoders by name; None for a name is no part.
         normalize: Whether each part's vectors are scaled to length 1.
 
     Raises:
         ConfigError: If there are no parts.
     """
 
-    def __init__(self, parts: Mapping[str, Encoder], normalize: bool = True) -> None:
-        if not parts:
+    def __init__(self, parts: Mapping[str, Encoder | None], normalize: bool = True) -> None:
+        self.parts = {name: part for name, part in parts.items() if part is not None}
+        self.normalize = normalize
+        if not self.parts:
             raise ConfigError("encoder.parts is empty; expected encoders, as in +encoder@encoder.parts.tfidf=tfidf.")
-        self.parts, self.normalize = dict(parts), normalize
 
     def fit(self, texts: Sequence[str], cache_dir: Path) -> None:
         self.train_texts, self.cache_dir = list(texts), cache_dir

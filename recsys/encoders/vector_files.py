@@ -46,7 +46,7 @@ def read_vectors(path: Path, ids: Path | None = None) -> VectorTable:
         DataError: If its content is malformed.
     """
     if not path.is_file():
-        raise ConfigError(f"encoder.path is {str(path)!r}, which is no file.")
+        raise ConfigError(f"encoder.path is {str(path)!r}; there is no file {path.absolute()}.")
     read = _READERS.get(path.suffix)
     if read is None:
         raise ConfigError(f"encoder.path is {str(path)!r}; expected a file of {', '.join(_READERS)}.")
@@ -173,7 +173,7 @@ def stacked(rows: Sequence[Any], name: str) -> NDArray[Any]:
 
 def _ids_of(path: Path) -> Sequence[Any]:
     if not path.is_file():
-        raise ConfigError(f"encoder.ids is {str(path)!r}, which is no file.")
+        raise ConfigError(f"encoder.ids is {str(path)!r}; there is no file {path.absolute()}.")
     if path.suffix == ".npy":
         ids = _readable(path, lambda file: np.load(file, allow_pickle=False))
         if ids.ndim != 1 or ids.dtype.kind not in "iuU":

@@ -98,7 +98,7 @@ class VectorsEncoder(Encoder):
         """Hashes of the content of both files."""
         for key, path in (("path", self.path), ("ids", self.ids)):
             if path is not None and not path.is_file():
-                raise ConfigError(f"encoder.{key} is {str(path)!r}, which is no file.")
+                raise ConfigError(f"encoder.{key} is {str(path)!r}; there is no file {path.absolute()}.")
         return sha256(self.path), None if self.ids is None else sha256(self.ids)
 
     def _rows(self, item_ids: Sequence[str]) -> NDArray[np.int64]:

@@ -38,7 +38,7 @@ def describe_lists(cfg: DictConfig, ranker: Any, split: Split) -> tuple[dict[str
 
 
 def _of_test(ranker: Any, split: Split, deepest: int) -> dict[str, int]:
-    """Numbers of tested users, of those with no list or a shorter one, and of listed items that they had before."""
+    """Numbers of tested users, of those with no list or too few items to rank, and of listed items known before."""
     tested = np.unique(split.targets(schema.TEST)[schema.USER].to_numpy()).astype(np.int64)  # for keys of pairs
     offsets, items = ranker.offsets.cpu().numpy(), ranker.items.cpu().numpy()
     lengths = np.diff(offsets)
@@ -47,12 +47,14 @@ def _of_test(ranker: Any, split: Split, deepest: int) -> dict[str, int]:
     is_tested = np.isin(owners, tested)
     listed = (owners * n_items + items)[is_tested]
     known_owner, known_item = masked.pairs(tested)
+    is_known = np.isin(listed, tested[known_owner] * n_items + known_item)
+    ranked = np.bincount(listed[~is_known] // n_items, minlength=len(lengths))[tested]
     return {
         "tested_users": len(tested),
         "deepest_cutoff": deepest,
         "users_without_list": int((lengths[tested] == 0).sum()),
-        "users_with_short_list": int(((lengths[tested] > 0) & (lengths[tested] < deepest)).sum()),
-        "known_items_listed": int(np.isin(listed, tested[known_owner] * n_items + known_item).sum()),
+        "users_with_short_list": int(((lengths[tested] > 0) & (ranked < deepest)).sum()),
+        "known_items_listed": int(is_known.sum()),
     }
 
 
@@ -64,8 +66,8 @@ def _sentences(facts: Mapping[str, Any], unmeasured: list[str]) -> list[str]:
     cutoff = facts["deepest_cutoff"]
     counts = {
         "{} of " + f"{facts['tested_users']:,} tested users have no list and count as zero": "users_without_list",
-        "{} of " + f"{facts['tested_users']:,} tested users have a list of fewer than {cutoff} items, and the ranks "
-        "that it lacks count as misses": "users_with_short_list",
+        "{} of " + f"{facts['tested_users']:,} tested users have a list of fewer than {cutoff} items that can be "
+        "ranked, and the ranks that it lacks count as misses": "users_with_short_list",
         "{} listed items are not ranked, since their users had them before the test": "known_items_listed",
         "{} rows of users that the data lacks are left out": "rows_of_unknown_users",
         "{} rows of items that the data lacks are left out": "rows_of_unknown_items",

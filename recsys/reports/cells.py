@@ -148,8 +148,8 @@ def _weights(identity: Any) -> Iterator[tuple[str, str]]:
     """Names of weights with hashes of their content, at any depth of an encoder's identity."""
     if isinstance(identity, Mapping):
         hashes = {key: str(value)[:_SHOWN_DIGITS] for key, value in identity.items() if key.endswith("sha256")}
-        if hashes:
-            yield str(identity.get("weights", identity.get("encoder"))), " ".join(hashes.values())
+        if hashes and "weights" in identity:  # files of vectors have no name: they differ by the path in the settings
+            yield str(identity["weights"]), " ".join(hashes.values())
         identity = list(identity.values())
     for inner in identity if isinstance(identity, list) else ():
         yield from _weights(inner)

@@ -167,7 +167,7 @@ def _labels(cells: Sequence[CellDefinition], composed: Sequence[DictConfig]) -> 
     names = [cell.label or label(run_cfg) for cell, run_cfg in zip(cells, composed, strict=True)]
     of_windows = [(name, cell.window) for name, cell in zip(names, cells, strict=True)]
     found = [
-        name if cell.label or of_windows.count((name, cell.window)) == 1 else f"{name} ({_further(cell)})"
+        name if cell.label or of_windows.count((name, cell.window)) == 1 else f"{name}{_further(cell)}"
         for name, cell in zip(names, cells, strict=True)
     ]
     return [cell_label(name, cell.window) for name, cell in zip(found, cells, strict=True)]
@@ -193,9 +193,9 @@ def _only(study: DictConfig, cells: Iterable[tuple[str, CellDefinition, DictConf
 
 
 def _further(cell: CellDefinition) -> str:
-    """A cell's overrides, except those that its default label has already."""
+    """A cell's overrides in brackets, except those that its default label has already; empty if there are no others."""
     further = [own for own in cell.own if own.split("=")[0] not in NAMED_BY_PARTS]
-    return ", ".join(further) or "default"
+    return f" ({', '.join(further)})" if further else ""
 
 
 def _check_distinct(labels: Sequence[str], composed: Sequence[DictConfig], fixed: Sequence[list[str]]) -> None:

@@ -11,7 +11,7 @@ from recsys.encoders.concat import ConcatEncoder
 from recsys.encoders.random import RandomEncoder
 from recsys.encoders.tfidf import TfidfEncoder
 from recsys.encoders.vector_cache import are_cached, encode_items
-from recsys.schema import DataError
+from recsys.schema import ConfigError, DataError
 from recsys.testing.encoder_contract import MIXED, NotAgain, forbid_work
 
 TRAIN = np.arange(len(TEXTS)) < 15
@@ -156,3 +156,10 @@ def test_a_part_of_concat_shares_its_vectors_with_runs_that_use_it_alone(tmp_pat
     assert not report["cached"]
     assert vectors.shape == (20, 7)
     assert {name: part["cached"] for name, part in report["parts"].items()} == {"tfidf": True, "random": True}
+
+
+def test_a_part_of_concat_that_is_null_is_left_out(tmp_path):
+    alone = ConcatEncoder({"tfidf": None, "random": RandomEncoder(dim=4)})
+    assert encode_items(alone, TEXTS, TRAIN, tmp_path)[0].shape == (20, 4)
+    with pytest.raises(ConfigError, match=r"encoder\.parts is empty"):
+        ConcatEncoder({"tfidf": None})

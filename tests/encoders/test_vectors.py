@@ -188,7 +188,7 @@ BROKEN = {
         "found the columns id, vectors; expected item_id and vectors",
     ),
     "kind": (lambda f: (f / "v.csv").write_text("a"), "v.csv", "expected a file of .npy, .parquet, .safetensors"),
-    "absent": (lambda f: None, "v.npy", "which is no file"),
+    "absent": (lambda f: None, "v.npy", "there is no file /"),
 }
 
 

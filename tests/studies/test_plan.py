@@ -24,6 +24,14 @@ def test_labels_come_from_parts_or_from_the_study(study_of):
     ]
 
 
+def test_a_cell_keeps_its_label_beside_a_variant(study_of):
+    cfg = study_of('study.baselines=[["ranker=popularity"],["ranker=popularity","ranker.half_life_days=7"]]')
+    cells = plan(cfg)
+    labels = [planned.label for planned in cells]
+    assert labels[:2] == ["popularity", "popularity (ranker.half_life_days=7)"]
+    check_baseline(cfg, cells)
+
+
 def test_a_study_may_have_some_of_its_cells_only(study_of):
     assert [planned.label for planned in plan(study_of("study.only=[text,popularity]"))] == ["popularity", "text"]
 
