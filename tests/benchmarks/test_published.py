@@ -58,6 +58,19 @@ def test_an_incomplete_folder_raises_an_error_that_names_the_missing_files(tmp_p
         published.main([str(tmp_path)])
 
 
-@pytest.mark.parametrize("row", published.PUBLISHED[::3], ids=lambda row: f"{row.source}-{row.data}-{row.model}")
+@pytest.mark.parametrize("row", published.PUBLISHED, ids=lambda row: f"{row.source}-{row.data}-{row.model}")
 def test_settings_compose(row):
     check(recsys.compose(published.settings(row)))
+
+
+@pytest.mark.slow
+def test_a_model_of_texts_needs_their_file(folder, capsys):
+    tiny = ["trainer.max_epochs=1", "encoder=tfidf", "ranker.codes.n_codes=4", "ranker.dim=8", "ranker.n_layers=1"]
+    arguments = [str(folder), "--models", "tiger", "lightgcn", "--json", str(folder / "figures.json")]
+    published.main([*arguments, "--overrides", "trainer.max_epochs=1"])
+    assert "beauty, tiger is left out: it needs texts, meta_Beauty.json" in " ".join(capsys.readouterr().out.split())
+    assert [row["model"] for row in json.loads((folder / "figures.json").read_text())] == ["lightgcn"]
+    products = [{"asin": f"B{item}", "title": f"Soap {item}", "description": "", "categories": []} for item in ITEMS]
+    (folder / "meta_Beauty.json").write_text("".join(f"{json.dumps(product)}\n" for product in products))
+    published.main([*arguments[:2], "tiger", *arguments[4:], "--overrides", *tiny])
+    assert [row["model"] for row in json.loads((folder / "figures.json").read_text())] == ["tiger"]

@@ -1,7 +1,7 @@
 """Every encoder × profile × ranker that makes sense trains, is tested, recorded, and reopens the same.
 
-`make test` and `make test-slow` together make one whole run of each encoder, profile and ranker, and one training step
-for every pair of choices. `make test-all` takes the step with all triples. It makes whole runs of all combinations that
+`make test` and `make test-slow` together make one whole run of each encoder, profile and ranker, one with text of each
+ranker that reads it without a profile, and one training step for every pair of choices. `make test-all` takes the step with all triples. It makes whole runs of all combinations that
 most runs are made of, and of as many others as it takes for every pair to occur; with FULL_MATRIX=1 of all of them.
 """
 
@@ -111,7 +111,9 @@ def with_a_new_choice(cells: list[Cell], places: Sequence[int] = (0, 1, 2)) -> l
 
 
 CHEAP_FIRST = sorted(CELLS, key=lambda cell: cell[0] not in BY_TRAITS)
-WHOLE_RUNS = CELLS if FULL or os.environ.get("FULL_MATRIX") else with_a_new_choice(CHEAP_FIRST)
+# A ranker that needs no profile is run without text, as it is chosen first, and with text.
+ONE_OF_EACH = [*with_a_new_choice(CHEAP_FIRST), *(cell for cell in CELLS if cell[:2] == ("tfidf", "none"))]
+WHOLE_RUNS = CELLS if FULL or os.environ.get("FULL_MATRIX") else list(dict.fromkeys(ONE_OF_EACH))
 REFITTED = with_a_new_choice(CHEAP_FIRST, [2])  # before the test, as a run is by default
 BY_STEP = covering([cell for cell in TRIPLES if cell[0] in BY_TRAITS])
 STEPS = TRIPLES if FULL else covering(TRIPLES, set(BY_STEP))  # every pair of choices occurs
@@ -221,3 +223,4 @@ def test_every_choice_meets_every_other():
     assert {cell[2] for cell in QUICK_STEPS} == set(TRAINED)
     for place, group in enumerate(("encoder", "profile", "ranker")):
         assert {cell[place] for cell in WHOLE_RUNS} == set(choices(group)) - {"lists"}  # which needs a file
+    assert {("tfidf", ranker) for ranker in (*READ_TEXT, *TEXT_AND_OWN)} <= {(cell[0], cell[2]) for cell in WHOLE_RUNS}

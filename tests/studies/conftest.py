@@ -15,7 +15,7 @@ from recsys.tracking.store import Store
 TINY = ["data=synthetic", "data.n_users=120", "data.n_items=60", "data.n_interactions=1500", "data.cold_user_share=0"]
 CELLS = '{cf: ["encoder=none", "ranker=cf"], text: ["encoder=tfidf", "encoder.n_components=8", "ranker=dot"]}'
 
-UNTUNED = "study.space={ranker.half_life_days: null}"  # popularity has nothing to tune
+UNTUNED = "study.space={ranker.half_life_days: null, ranker.window_days: null}"  # popularity has nothing to tune
 
 StudyOf = Callable[..., DictConfig]
 

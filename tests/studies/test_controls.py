@@ -26,7 +26,7 @@ def searched(study_of):
     """A function of the best parameters of `cf` and `text`: both cells after their searches."""
 
     def make(**parameters):
-        cfg = study_of("search=random", "study.space={ranker.half_life_days: null}")
+        cfg = study_of("search=random", "study.space={ranker.half_life_days: null, ranker.window_days: null}")
         cells = {planned.label: planned for planned in plan(cfg)}
         return [
             Searched(cells[label], space_of(cfg, cells[label]), own, retuned(cfg, cells[label], own))

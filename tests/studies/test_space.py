@@ -75,9 +75,9 @@ def test_random_scores_have_nothing_to_tune():
 @pytest.mark.parametrize(
     ("data", "keys"),
     [
-        (["data=movielens_small"], {"ranker.half_life_days"}),
-        (["data=amazon_reviews", "data.path=x"], {"ranker.half_life_days"}),
-        (["data=gowalla", "data.path=x"], {"ranker.half_life_days"}),
+        (["data=movielens_small"], {"ranker.half_life_days", "ranker.window_days"}),
+        (["data=amazon_reviews", "data.path=x"], {"ranker.half_life_days", "ranker.window_days"}),
+        (["data=gowalla", "data.path=x"], {"ranker.half_life_days", "ranker.window_days"}),
         (["data=bookcrossing", "data.path=x"], set()),  # its ratings have no times
     ],
 )
