@@ -1,8 +1,9 @@
 """Every encoder × profile × ranker that makes sense trains, is tested, recorded, and reopens the same.
 
 `make test` and `make test-slow` together make one whole run of each encoder, profile and ranker, one with text of each
-ranker that reads it without a profile, and one training step for every pair of choices. `make test-all` takes the step with all triples. It makes whole runs of all combinations that
-most runs are made of, and of as many others as it takes for every pair to occur; with FULL_MATRIX=1 of all of them.
+ranker that needs no profile and reads text, and one training step for every pair of choices. `make test-all` takes the
+step with all triples. It makes whole runs of all combinations that most runs are made of, and of as many others as it
+takes for every pair to occur; with FULL_MATRIX=1 of all of them.
 """
 
 from __future__ import annotations
