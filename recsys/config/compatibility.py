@@ -10,6 +10,7 @@ from recsys.config.compose import compose, has_likelihood, is_none, is_of_whole_
 from recsys.config.folders import conf_dirs
 from recsys.config.known_keys import check_kinds
 from recsys.config.retriever_check import check_retriever
+from recsys.config.times_check import check_times
 from recsys.config.trainer_checks import check_trainer, monitors_validation
 from recsys.config.traits import traits_of
 from recsys.config.value_checks import (
@@ -47,6 +48,7 @@ def check(cfg: DictConfig) -> None:
         _check_finetuning(cfg, choices)
         _check_user_texts(cfg, choices)
     check_data(cfg)
+    check_times(cfg)
     _check_monitor(cfg)
     _check_test_knowledge(cfg)
     _check_item_text(cfg)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from recsys.config.compatibility import has_text
 from recsys.config.compose import is_none
 from recsys.config.overrides import text
+from recsys.config.times_check import TIMES, has_times
 from recsys.schema import ConfigError
 from recsys.studies.cell_definitions import points_of
 
@@ -20,17 +21,11 @@ if TYPE_CHECKING:
 Space = dict[str, dict[str, Any]]
 
 
-def _has_times(cfg: DictConfig) -> bool:
-    """Whether the data's interactions have times; False for a table whose `interactions.timestamp` is null."""
-    interactions = cfg.data.get("interactions")
-    return interactions is None or interactions.get("timestamp", "") is not None
-
-
 ONLY = "only"  # in an entry: where its key has an effect
 APPLIES: dict[str, Callable[[DictConfig], bool]] = {
     "text": has_text,
     "no_text": lambda cfg: not has_text(cfg),
-    "times": _has_times,
+    TIMES: has_times,
 }
 _EXPECTED = (
     "{choice: [...]} or {low: …, high: …}, where needed with log: true, step: …, or only: text, no_text or times: the "

@@ -146,3 +146,25 @@ def test_a_component_that_lacks_a_key_names_it_with_its_group(group, option, key
     for each in (node, OmegaConf.create(OmegaConf.to_container(node))):
         with pytest.raises(ConfigError, match=rf"^{key} has no value: set {key}=…$"):
             build(group, each)
+
+
+TIMELESS = ["data=table", "data.path=x", "data.interactions.file=x.csv"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        *(([f"split={name}"], f"split={name} needs .*split=random") for name in ("user_temporal", "temporal")),
+        (["split=leave_last_out"], "split=leave_last_out needs timestamps, and data=table has none"),
+        (["split=random", "ranker=transition_graph", "encoder=tfidf"], "ranker=transition_graph needs timestamps"),
+        (
+            ["split=random", "ranker=popularity", "ranker.window_days=7"],
+            r"ranker\.window_days is 7, but data=table has",
+        ),
+        (["split=random", "ranker=popularity", "ranker.half_life_days=7"], r"ranker\.half_life_days is 7, but"),
+    ],
+)
+def test_what_needs_times_is_refused_before_data_without_times_are_read(chosen, message):
+    with pytest.raises(ConfigError, match=f"{message}.*data.interactions.timestamp"):
+        check(recsys.compose([*TIMELESS, *chosen]))
+    check(recsys.compose([*TIMELESS, *chosen, "data.interactions.timestamp=time"]))
