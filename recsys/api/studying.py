@@ -19,7 +19,7 @@ from recsys.config.known_keys import check_kinds
 from recsys.config.overrides import override
 from recsys.config.value_checks import check_keys
 from recsys.reports.cards import card
-from recsys.reports.formatting import seconds
+from recsys.reports.formatting import counted, seconds
 from recsys.schema import ComparisonError
 from recsys.studies.comparisons import comparisons
 from recsys.studies.runner import Result, run_study
@@ -125,10 +125,9 @@ class Study:
 
     def _facts(self) -> str:
         own = self.result
-        trials = f", {own.n_trials} trials" if own.n_trials else ""
-        return (
-            f"{own.n_made} runs made, {own.n_found} found{trials}, {len(own.failures)} failed, {seconds(own.seconds)}"
-        )
+        trials = f", {counted(own.n_trials, 'trial')}" if own.n_trials else ""
+        made = f"{counted(own.n_made, 'run')} made, {own.n_found} found{trials}"
+        return f"{made}, {len(own.failures)} failed, {seconds(own.seconds)}"
 
 
 def make_study(

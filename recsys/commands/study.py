@@ -14,7 +14,7 @@ from rich.text import Text
 
 from recsys.commands.next_steps import print_next_steps
 from recsys.reports.comparison import Comparison
-from recsys.reports.formatting import seconds
+from recsys.reports.formatting import counted, seconds
 from recsys.reports.over_splits import OVER
 from recsys.reports.over_splits_report import remove_over_splits, write_over_splits
 from recsys.reports.printing import print_comparison, print_over_splits, print_paths
@@ -63,14 +63,15 @@ def _report(cfg: DictConfig, result: Result, console: Console) -> bool:
     written = {name: _write(cfg, result, comparison, name, console) for name, comparison in compared.items()}
     windows = set(result.record.windows.values())
     is_whole = not windows or _write_over_splits(cfg, result, compared, console)
-    trials = f", {result.n_trials} trials" if result.n_trials else ""
-    summary = f"{result.n_made} runs made and {result.n_found} found{trials} in {seconds(result.seconds)}."
+    trials = f", {counted(result.n_trials, 'trial')}" if result.n_trials else ""
+    summary = f"{counted(result.n_made, 'run')} made and {result.n_found} found{trials} in {seconds(result.seconds)}."
     console.print(summary, highlight=False)
     for outcome in result.failures:
         seed = "tuning" if outcome.seed is None else f"seed {outcome.seed}"
         console.print(f"failed: {outcome.label}, {seed}: {outcome.error}", style="red", markup=False, highlight=False)
     if result.failures:
-        told = Text.assemble((f"{len(result.failures)} runs failed", "red"), "; retry_failed=true runs them again.")
+        failed = f"{counted(len(result.failures), 'run')} failed"
+        told = Text.assemble((failed, "red"), "; retry_failed=true makes them again.")
         console.print(told)
     name, tag = f"study.name={cfg.study.name}", f"tag={cfg.study.name}"
     for comparison in list(compared.values())[:1]:

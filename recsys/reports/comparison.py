@@ -236,7 +236,7 @@ def compare(
     cells, left_out = complete_cells(records, failures, labels)
     finished = [record for cell in cells for record in cell.records]
     if not finished:
-        raise ComparisonError(f"no complete cell to compare: {len(failures)} runs failed, and no cell has all seeds.")
+        raise ComparisonError(f"no complete cell to compare: no cell has all seeds; failed runs: {len(failures)}.")
     check_comparable(cells, baseline)
     check_metrics(metrics, finished)
     check_directions(metrics, finished)

@@ -9,7 +9,7 @@ from typing import Any
 from recsys.reports import audits, grids, tables
 from recsys.reports.comparison import Comparison
 from recsys.reports.findings import findings
-from recsys.reports.formatting import metric_name, safe_markdown
+from recsys.reports.formatting import all_of, counted, metric_name, safe_markdown
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.matrix import has_matrix, matrix_note, significance_grid
 from recsys.reports.plots import (
@@ -100,7 +100,7 @@ def _significance(comparison: Comparison, study: StudyRecord | None) -> Section:
     metric, reference = comparison.metrics[0], comparison.baseline
     differences = {row.label: own for row in comparison.rows if (own := row.scores[metric].difference) is not None}
     if reference is not None and differences and reference != _base(comparison, study):
-        family = f"{len(differences)} comparisons with the baseline"
+        family = f"{counted(len(differences), 'comparison')} with the baseline"
         title = f"Differences from the baseline: {metric_name(metric)}"
         figures.append(_forest(comparison, "differences", title, reference, differences, family))
     if len(comparison.rows) > 1:
@@ -122,10 +122,10 @@ def _ablation(comparison: Comparison, study: StudyRecord | None) -> Section:
         return empty
     if comparison.baseline == base:
         found = {label: comparison.row(label).scores[metric].difference for label in changes}
-        family = f"{comparison.n_comparisons(metric)} comparisons with {base}"
+        family = f"{counted(comparison.n_comparisons(metric), 'comparison')} with {base}"
     else:
         found = {label: comparison.pair(metric, label, base).difference for label in changes}
-        family = f"all {len(comparison.pairs(metric))} pairs"
+        family = all_of(len(comparison.pairs(metric)), "pair")
     known = {label: own for label, own in found.items() if own is not None}
     sign = -1 if comparison.lower_is_better(metric) else 1
     ordered = dict(sorted(known.items(), key=lambda item: sign * item[1].mean))

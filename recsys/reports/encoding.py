@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from recsys.reports.cells import Cell
-from recsys.reports.formatting import listed, seconds
+from recsys.reports.formatting import counted, listed, seconds
 from recsys.tracking.record import Record
 
 MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
@@ -139,10 +139,10 @@ def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
             yield f"{words}: the items and the model that they were made from cannot be checked."
     if report.get("n_zero") and reads_text:
         yield (
-            f"{report['n_zero']:,} texts {kind} have a vector of zeros: the encoder knows none of their "
-            "words and cannot distinguish them."
+            f"{counted(report['n_zero'], 'text')} {kind} with a vector of zeros: the encoder knows none of the "
+            "words and cannot distinguish such texts."
         )
     elif report.get("n_zero"):
-        yield f"{report['n_zero']:,} items have a precomputed vector of zeros, and cannot be distinguished."
+        yield f"{counted(report['n_zero'], 'item')} with a precomputed vector of zeros, which cannot be distinguished."
     if reads_text and kind == "of items" and report.get("n_empty"):
-        yield f"{report['n_empty']:,} items have no text; they all have the encoder's vector of the empty text."
+        yield f"{counted(report['n_empty'], 'item')} without text: each has the encoder's vector of the empty text."

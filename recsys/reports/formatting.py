@@ -96,6 +96,16 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def all_of(n: int, noun: str) -> str:
+    """All of a number of things, in the words for one of them if it is 1.
+
+    Example:
+        >>> all_of(6, "pair"), all_of(1, "pair")
+        ('all 6 pairs', 'the one pair')
+    """
+    return f"the one {noun}" if n == 1 else f"all {counted(n, noun)}"
+
+
 def listed(labels: Sequence[str], most: int = 4) -> str:
     """The first labels, and the number of the others.
 

@@ -6,7 +6,7 @@ import string
 
 from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import metric_name, number
+from recsys.reports.formatting import all_of, metric_name, number
 from recsys.reports.grids import Entry, Grid
 
 BEST = 12  # most cells in a matrix; more would not fit into a line
@@ -38,7 +38,8 @@ def matrix_note(comparison: Comparison, brief: bool = False) -> str:
     meaning = signs if brief else "row minus column, with an asterisk where significant"
     return (
         f"{which} against each other by {metric_name(metric)}: {meaning} "
-        f"(p < {inference.alpha:g}, {comparison.test_name}, {NAMES[inference.correction]} over all {n_pairs} pairs)."
+        f"(p < {inference.alpha:g}, {comparison.test_name}, {NAMES[inference.correction]} over "
+        f"{all_of(n_pairs, 'pair')})."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsys.reports.formatting import metric_name
+from recsys.reports.formatting import all_of, metric_name
 from recsys.reports.over_splits import OVER, OverSplits
 from recsys.reports.over_splits_tables import (
     by_split_grid,
@@ -29,7 +29,7 @@ def over_splits_sections(found: OverSplits, command: str | None = None) -> list[
         title = f"{name} {OVER[found.unit]}"
         made.append(Section(f"over-splits-{place}", title, figures=figures, tables=[pooled, by_split]))
     if main := found.pairs.get(found.metrics[0]):
-        note = f"Over all {found.unit}s, corrected for all {len(main)} pairs."
+        note = f"Over all {found.unit}s, corrected for {all_of(len(main), 'pair')}."
         made.append(Section("pairs", "Pairs", tables=[Table("All pairs", pairs_grid(found, found.metrics[0]), note)]))
     tests = Table(f"The test of each {found.unit}", splits_grid(found))
     made.append(Section("splits", f"{found.unit.capitalize()}s", tables=[tests]))

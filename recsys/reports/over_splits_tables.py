@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recsys.reports.corrections import NAMES
-from recsys.reports.formatting import ABSENT, interval, metric_name, number, p_value, percent, with_interval
+from recsys.reports.formatting import ABSENT, all_of, interval, metric_name, number, p_value, percent, with_interval
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.over_splits import DRAW, WINDOW, OverSplits
 from recsys.reports.scores import Score, ends_of
@@ -122,7 +122,7 @@ def answers(found: OverSplits) -> list[Answer]:
         if equal
         else "significantly better than all other cells"
     )
-    family = f"Corrected for all {len(found.pairs.get(metric, []))} pairs of cells."
+    family = f"Corrected for {all_of(len(found.pairs.get(metric, [])), 'pair')} of cells."
     return [
         Answer(f"Which is best over all {found.unit}s?", best, [f"{metric_name(metric)} {_mean(score)}"]),
         Answer("How sure?", sure, [family] if rivals else []),

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from recsys.reports import grids
 from recsys.reports.comparison import Comparison, compare
-from recsys.reports.formatting import metric_name, seconds
+from recsys.reports.formatting import counted, metric_name, seconds
 from recsys.reports.short_table import short_grid, short_note
 from recsys.reports.unequal import varied_keys
 from recsys.schema import ConfigError
@@ -118,9 +118,11 @@ def _effort(records: Sequence[Record], study: StudyRecord | None) -> str:
     on = f" on {processors.pop()} processors" if len(processors) == 1 and None not in processors else ""
     trials = [trial for cell in (study.cells if study else []) for trial in cell.trials]
     searched = (
-        f", after {len(trials)} trials in {seconds(sum(trial.seconds or 0 for trial in trials))}" if trials else ""
+        f", after {counted(len(trials), 'trial')} in {seconds(sum(trial.seconds or 0 for trial in trials))}"
+        if trials
+        else ""
     )
-    return f"{len(records)} runs, {seconds(duration(records))} of computing{on}{searched}"
+    return f"{counted(len(records), 'run')}, {seconds(duration(records))} of computing{on}{searched}"
 
 
 def duration(records: Sequence[Record]) -> float:

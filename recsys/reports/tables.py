@@ -8,6 +8,7 @@ from recsys.reports.comparison import Comparison, Row
 from recsys.reports.corrections import NAMES
 from recsys.reports.formatting import (
     ABSENT,
+    all_of,
     count,
     counted,
     interval,
@@ -140,7 +141,8 @@ def segment_note(comparison: Comparison) -> str:
     if n:
         text += (
             f" An asterisk marks a difference from {comparison.baseline} with p < {inference.alpha:g} in a "
-            f"{comparison.test_name}, {NAMES[inference.correction]}-corrected for all {n} differences in this table."
+            f"{comparison.test_name}, {NAMES[inference.correction]}-corrected for "
+            f"{all_of(n, 'difference')} in this table."
         )
     return " ".join([text, *segments.notices])
 

@@ -13,6 +13,7 @@ from recsys.reports.costs import Cost
 from recsys.reports.formatting import (
     ABSENT,
     count,
+    counted,
     interval,
     listed,
     megabytes,
@@ -89,7 +90,8 @@ def _families(comparison: Comparison) -> Iterator[str]:
     n, of_findings = len(comparison.rows), comparison.n_comparisons(comparison.metrics[0])
     all_pairs, reference = n * (n - 1) // 2, comparison.baseline
     if reference is not None and of_findings < all_pairs:
-        yield f"p is corrected for all {all_pairs} pairs here, and for {of_findings} pairs with {reference} below"
+        below = f"{counted(of_findings, 'pair')} with {reference} below"
+        yield f"p is corrected for all {all_pairs} pairs here, and for {below}"
 
 
 def _sample(comparison: Comparison) -> Iterator[str]:

@@ -12,6 +12,7 @@ import polars as pl
 from rich.console import Console
 
 from recsys import schema
+from recsys.reports.formatting import counted
 from recsys.schema import TITLE, ConfigError
 from recsys.serving.explaining import Reasons
 from recsys.serving.model import Served
@@ -97,7 +98,11 @@ def write(frame: pl.DataFrame, output: str, console: Console) -> None:
     path = Path(output)
     write_atomically(path, FILES[path.suffix](frame), OUTPUT)
     n_users = frame[schema.USER_ID].n_unique()
-    console.print(f"{frame.height} recommendations for {n_users} users: {path}", highlight=False, markup=False)
+    console.print(
+        f"{counted(frame.height, 'recommendation')} for {counted(n_users, 'user')}: {path}",
+        highlight=False,
+        markup=False,
+    )
 
 
 def show(frame: pl.DataFrame, console: Console) -> None:

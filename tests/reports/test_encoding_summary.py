@@ -36,8 +36,8 @@ def test_the_likeness_of_8_bit_vectors_is_told():
 def test_zeros_and_missing_texts_are_warned_of():
     assert coverage_warnings({**ITEMS, "n_empty": 0}) == []
     zeros, missing = coverage_warnings({**ITEMS, "n_zero": 1})
-    assert zeros.startswith("1 texts of items have a vector of zeros")
-    assert missing.startswith("2 items have no text")
+    assert zeros.startswith("1 text of items with a vector of zeros")
+    assert missing.startswith("2 items without text")
 
 
 def test_words_of_another_language_are_warned_of():
@@ -65,7 +65,7 @@ def test_precomputed_vectors_have_no_warnings_about_texts():
     assert coverage_warnings({**joined, "parts": {"a": known, "b": known}}) == []
     assert len(coverage_warnings({**joined, "parts": {"a": known, "bert": unread}})) == 2
     (zeros,) = coverage_warnings({**ITEMS, **texts, "n_zero": 3})
-    assert zeros == "3 items have a precomputed vector of zeros, and cannot be distinguished."
+    assert zeros == "3 items with a precomputed vector of zeros, which cannot be distinguished."
 
 
 def test_a_run_without_text_says_nothing():

@@ -108,7 +108,7 @@ def test_a_failing_run_is_listed_and_the_others_go_on(small_data, tmp_path, cach
     ]
     done = run("study", *study, cwd=tmp_path, cache=cache_dir)
     assert done.returncode == 1
-    assert "1 runs failed" in done.stdout
+    assert "1 run failed" in done.stdout
     assert "diverged" in done.stdout
     assert "popularity" in done.stdout
 

@@ -15,7 +15,7 @@ from recsys.studies.search_study import search_key
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 COLD = (
-    "popularity,itemknn,bert+itemknn,ease,bert+ease,cf,bert+cf,bert+lightgcn,bert+transition_graph,"
+    "popularity,itemknn,bert+itemknn,ease,bert+ease,cf,bert+cf,lightgcn,bert+lightgcn,bert+transition_graph,"
     "cf ids from bert,alpharec"
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from recsys.reports.formatting import interval, metric_name, number, p_value, percent
+from recsys.reports.formatting import counted, interval, metric_name, number, p_value, percent
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import MOST_ROWS, WIDTH, Figure, Layers, and_more, cell_axis, named, numbers, to_spec
 from recsys.reports.plots.theme import OVER_LINES
@@ -41,7 +41,7 @@ def forest(plan: Forest, level: float) -> Figure:
         f"Bars are {percent(level)} intervals of the paired difference over users (thin: over users and seeds). Cells "
         f"left of the dashed line have a lower value than {plan.reference}. A triangle marks a significant difference, "
         f"corrected for {plan.family}.{and_more(len(plan.differences), len(rows))}",
-        f"{len(plan.differences)} differences from {plan.reference}, {n_clear} of them significant: "
+        f"{counted(len(plan.differences), 'difference')} from {plan.reference}, {n_clear} of them significant: "
         + "; ".join(f"{row['cell']} {row['text']}" for row in rows[:12])
         + ".",
         to_spec(_chart(plan, [row["cell"] for row in rows]), {"rows": rows, "zero": [{"value": 0}]}),

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from recsys.reports.comparison import Comparison
-from recsys.reports.formatting import interval, metric_name, number, p_value
+from recsys.reports.formatting import all_of, counted, interval, metric_name, number, p_value
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.plots.base import Figure, cell_axis, named, step, to_spec
 from recsys.reports.scores import Pair
@@ -49,9 +49,9 @@ def significance_matrix(comparison: Comparison) -> Figure | None:
         "significance",
         f"Significance matrix: {metric_name(metric)}",
         f"Each tile is the row's mean minus the column's on the same users; coloured where p < "
-        f"{comparison.inference.alpha:g} after the correction for all {len(pairs)} pairs."
+        f"{comparison.inference.alpha:g} after the correction for {all_of(len(pairs), 'pair')}."
         f"{_more(len(comparison.rows), len(labels))}",
-        f"{n_clear} of {len(pairs)} pairs of cells differ significantly in {metric_name(metric)}.",
+        f"{n_clear} of {counted(len(pairs), 'pair')} of cells differ significantly in {metric_name(metric)}.",
         to_spec(chart, {"rows": rows}),
         _pair_grid([pair for pair in pairs if pair.a in labels and pair.b in labels]),
         min_width=190 + _TILE * len(labels),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recsys.reports.formatting import ABSENT, counted, interval, metric_name, number, p_value, percent, seconds
+from recsys.reports.formatting import ABSENT, all_of, counted, interval, metric_name, number, p_value, percent, seconds
 from recsys.reports.grids import Entry, Grid
 from recsys.reports.preface import Preface
 from recsys.reports.sections import Section
@@ -79,7 +79,7 @@ def _method(found: Sequence[Scope], main: Judged, cold: Judged | None) -> Iterat
             "only if the cell is significantly better than this control too."
         )
     yield (
-        f"p-values are corrected for the {n_comparisons(found)} comparisons of this table "
+        f"p-values are corrected for {all_of(n_comparisons(found), 'comparison')} of this table "
         f"({correction_name(main.three.inference)}), which were planned before the test. The findings and tables "
         "further down compare all cells, so p of the same pair differs there."
     )
