@@ -30,6 +30,7 @@ from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
+FORMATS = ("html", "md", "csv", "pairs", "segments", "tex")  # of reports
 METRICS = ("ndcg@10", "recall@10", "coverage@10")
 MOST_LINES = 6  # maximum number of cells in a `repr`
 
@@ -46,17 +47,17 @@ class InteractiveComparison(Comparison):
     @property
     def table(self) -> pl.DataFrame:
         """One row for each cell: means, intervals, differences from the baseline with p-values, times and sizes."""
-        return _frame(to_csv(self))
+        return frame_of_csv(to_csv(self))
 
     @property
     def pairs_table(self) -> pl.DataFrame:
         """One row for each pair of cells and metric: the difference, its intervals, p-values and effect size."""
-        return _frame(pairs_to_csv(self))
+        return frame_of_csv(pairs_to_csv(self))
 
     @property
     def segments_table(self) -> pl.DataFrame:
         """The first metric of each cell by segments of users and items."""
-        return _frame(segments_to_csv(self))
+        return frame_of_csv(segments_to_csv(self))
 
     @cached_property
     def figures(self) -> dict[str, Any]:
@@ -97,8 +98,7 @@ class InteractiveComparison(Comparison):
         own = compose([override(f"user_examples.{key}", value) for key, value in (users or {}).items()], "compare")
         check_user_examples(own.user_examples)
         examples = user_examples(own.user_examples, self)
-        formats = ["html", "md", "csv", "pairs", "segments", "tex"]
-        return write_report(self, Path(folder), title, None, formats, study, examples=examples)["html"]
+        return write_report(self, Path(folder), title, None, FORMATS, study, examples=examples)["html"]
 
     def __repr__(self) -> str:
         metric = self.metrics[0]
@@ -147,7 +147,8 @@ def compare_runs(
     return InteractiveComparison.of(found)
 
 
-def _frame(text: str) -> pl.DataFrame:
+def frame_of_csv(text: str) -> pl.DataFrame:
+    """The table of a csv text; columns without values are of floats."""
     frame = pl.read_csv(io.StringIO(text), infer_schema_length=None)
     empty = [name for name in frame.columns if frame[name].null_count() == frame.height]
     return frame.with_columns(pl.col(empty).cast(pl.Float64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from omegaconf import DictConfig, open_dict
 
-from recsys.api.comparing import InteractiveComparison
+from recsys.api.comparing import FORMATS, InteractiveComparison, frame_of_csv
 from recsys.api.datasets import OwnData
 from recsys.api.runs import overrides_of
 from recsys.config.compose import compose
@@ -20,8 +20,13 @@ from recsys.config.overrides import override
 from recsys.config.value_checks import check_keys
 from recsys.reports.cards import card
 from recsys.reports.formatting import counted, seconds
+from recsys.reports.over_splits import OVER, OverSplits
+from recsys.reports.over_splits_report import write_over_splits
+from recsys.reports.over_splits_tables import over_splits_grid
+from recsys.reports.spreadsheets import grid_to_csv
 from recsys.schema import ComparisonError
-from recsys.studies.comparisons import comparisons
+from recsys.studies.comparisons import comparisons, of_comparison
+from recsys.studies.comparisons import over_splits as pooled
 from recsys.studies.runner import Result, run_study
 from recsys.studies.view import StudyView
 from recsys.support.screen import Screen
@@ -93,21 +98,49 @@ class Study:
         """The comparison of all runs.
 
         Raises:
-            ComparisonError: If no run is finished, or the study has several protocols: see `comparisons`.
+            ComparisonError: If no run is finished, or the study has several protocols: see `comparisons`, and
+                `over_splits` for windows of time and draws.
         """
         if len(self.comparisons) != 1:
             named = f"the protocols {', '.join(self.comparisons)}" if self.comparisons else "no finished run"
-            raise ComparisonError(f"study {self.name} has {named}; expected one protocol. Use .comparisons instead.")
+            instead = ".comparisons, or .over_splits for means over all," if self.record.windows else ".comparisons"
+            raise ComparisonError(f"study {self.name} has {named}; expected one protocol. Use {instead} instead.")
         return next(iter(self.comparisons.values()))
+
+    @cached_property
+    def over_splits(self) -> OverSplits:
+        """The cells over all windows of time, or draws, of the study.
+
+        Raises:
+            ComparisonError: If it has neither, or they must not be pooled.
+        """
+        if not self.record.windows:
+            raise ComparisonError(f"study {self.name} has no windows of time and no draws: use .comparison.")
+        found = pooled(self.cfg, self.result, self.comparisons)
+        return replace(found, notes=[*found.notes, *self.record.warnings])
+
+    @property
+    def over_splits_table(self) -> pl.DataFrame:
+        """One row for each cell: the mean of the first metric over all windows of time, or draws, and its test."""
+        grid = over_splits_grid(self.over_splits, self.over_splits.metrics[0])
+        return frame_of_csv(grid_to_csv(replace(grid, headers=["cell", *grid.headers[1:]])))
 
     def report(self, folder: str | Path | None = None) -> Path:
         """Write the report; returns its page. The default folder is that of the command `recsys study`.
 
+        A study with windows of time, or draws, has a page over all of them, and a folder for each.
+
         Raises:
             ComparisonError: If no run is finished, or the study has several protocols.
         """
-        folder, users = folder or self.cfg.output, dict(self.cfg.user_examples)
-        return self.comparison.report(folder, f"Study {self.name}", self.record, users)
+        folder, users = Path(folder or self.cfg.output), dict(self.cfg.user_examples)
+        title = f"Study {self.name}"
+        if not self.record.windows:
+            return self.comparison.report(folder, title, self.record, users)
+        for name, own in self.comparisons.items():
+            own.report(folder / name, f"{title}, {name}", of_comparison(self.record, own), users)
+        found = self.over_splits
+        return write_over_splits(found, folder, f"{title} {OVER[found.unit]}", self.record.command, FORMATS)["html"]
 
     def __repr__(self) -> str:
         return "\n".join(

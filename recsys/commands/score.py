@@ -14,6 +14,7 @@ from recsys.commands.next_steps import print_next_steps
 from recsys.config.compose import compose
 from recsys.config.overrides import override
 from recsys.data.filters import WITHOUT_VECTOR
+from recsys.data.outside_lists import ListFile
 from recsys.experiment.run import run as make_run
 from recsys.reports.summary import print_run
 from recsys.schema import ConfigError
@@ -37,6 +38,7 @@ def run(cfg: DictConfig) -> None:
         ConfigError: If a key is set that `like` takes from another run.
         DataError: If the file is malformed, or has no user and item of the data.
     """
+    ListFile(cfg.file, **_columns(cfg)).check_columns()  # before the data is loaded
     made = make_run(run_config(cfg))
     if is_first_process():
         console = Screen()
@@ -48,12 +50,15 @@ def run(cfg: DictConfig) -> None:
 def run_config(cfg: DictConfig) -> DictConfig:
     """The configuration of the run that `recsys train ranker=lists` would make."""
     name = Path(cfg.file).stem if cfg.name is None else str(cfg.name)
-    columns = {role: column for role, column in cfg["columns"].items() if column is not None}
     given = {"ranker.name": name, "ranker.lists.path": str(cfg.file)}
-    given |= {f"ranker.lists.{role}": column for role, column in columns.items()}
+    given |= {f"ranker.lists.{role}": column for role, column in _columns(cfg).items()}
     own = [override for override in cfg.overrides if _head(override) in RUN_KEYS]
     made = compose(["ranker=lists", *(override(key, str(value)) for key, value in given.items()), *own])
     return made if cfg.like is None else _like(cfg, made)
+
+
+def _columns(cfg: DictConfig) -> dict[str, str]:
+    return {role: column for role, column in cfg["columns"].items() if column is not None}
 
 
 def _like(cfg: DictConfig, made: DictConfig) -> DictConfig:

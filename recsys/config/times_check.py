@@ -24,21 +24,24 @@ def check_times(cfg: DictConfig) -> None:
     """
     if has_times(cfg):
         return
-    name_them = f"name the column that has the time (data.interactions.timestamp of data={cfg.choices.data})"
+    name = cfg.data.get("name")
+    data = f"data={cfg.choices.data}" if name in (None, cfg.choices.data) else name
+    name_them = (
+        f"name the column that has the time (data.interactions.timestamp of data={cfg.choices.data}; in Python "
+        "timestamp of recsys.dataset)"
+    )
     if traits_of(cfg.split).get("needs_times", False):
         raise ConfigError(
-            f"split={cfg.choices.split} needs timestamps, and data={cfg.choices.data} has none: use split=random, "
+            f"split={cfg.choices.split} needs timestamps, and {data} has none: use split=random, "
             f"split=cold_items or split=cold_users, or {name_them}."
         )
     if traits_of(cfg.ranker).get("needs_times", False):
         raise ConfigError(
-            f"ranker={cfg.choices.ranker} needs timestamps, and data={cfg.choices.data} has none: choose another "
-            f"ranker, or {name_them}."
+            f"ranker={cfg.choices.ranker} needs timestamps, and {data} has none: choose another ranker, or {name_them}."
         )
     for key, entry in (cfg.ranker.get("search") or {}).items():
         value = OmegaConf.select(cfg.ranker, str(key))
         if entry is not None and entry.get("only") == TIMES and value is not None:
             raise ConfigError(
-                f"ranker.{key} is {value}, but data={cfg.choices.data} has no timestamps: leave {key} out, or "
-                f"{name_them}."
+                f"ranker.{key} is {value}, but {data} has no timestamps: leave {key} out, or {name_them}."
             )

@@ -76,6 +76,7 @@ def find_columns(frame: pl.DataFrame, named: Mapping[str, str | None], place: st
         {'user': 'user_id:token', 'item': 'itemID'}
     """
     found: dict[str, str] = {}
+    absent: dict[str, str] = {}
     for role in ROLES:
         fitting = [name for name in frame.columns if _plain(name) in NAMES[role]]
         wanted = named.get(role)
@@ -83,9 +84,11 @@ def find_columns(frame: pl.DataFrame, named: Mapping[str, str | None], place: st
         if len(chosen) > 1:
             raise DataError(f"{place} has the columns {', '.join(chosen)}: choose the {role}, {_key(role)}.")
         if not chosen and (wanted is not None or role in NEEDED):
-            have = ", ".join(frame.columns)
-            raise DataError(f"{place} has no column {wanted or role!r}; it has {have}. Name it, {_key(role)}.")
+            absent[role] = wanted or role
         found |= dict.fromkeys([role], chosen[0]) if chosen else {}
+    if absent:
+        have, missing = ", ".join(frame.columns), " and no ".join(map(repr, absent.values()))
+        raise DataError(f"{place} has no column {missing}; it has {have}. Name it, {' and '.join(map(_key, absent))}.")
     return found
 
 

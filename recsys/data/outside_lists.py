@@ -100,17 +100,27 @@ class ListFile:
         dense = pairs.select(schema.USER, schema.ITEM, pl.col(ORDER).rank("dense").over(schema.USER).alias(ORDER))
         return OutsideLists(dense, {**self._origin(columns), "rows": rows.height, **unknown} | _sizes(known, dense))
 
-    def _table(self) -> pl.DataFrame:
-        """The file's rows; all values are strings for csv and tsv."""
+    def check_columns(self) -> None:
+        """Read the head of the file alone.
+
+        Raises:
+            DataError: If there is no such file, it cannot be read, or a column is missing or ambiguous.
+        """
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: there is no file {self.path.absolute()}.")
+        find_columns(one_item_per_row(self._table(n_rows=1), self.named, str(self.path)), self.named, str(self.path))
+
+    def _table(self, n_rows: int | None = None) -> pl.DataFrame:
+        """The file's rows, or the first of them; all values are strings for csv and tsv."""
         suffix = self.path.suffix
         if suffix not in FORMATS:
             raise DataError(f"{self.path} is of an unknown format; expected one of {', '.join(FORMATS)}.")
         try:
             if suffix == ".parquet":
-                return pl.read_parquet(self.path, glob=False)
+                return pl.read_parquet(self.path, glob=False, n_rows=n_rows)
             if suffix == ".jsonl":
                 return pl.read_ndjson(self.path.read_bytes(), infer_schema_length=None)
-            return pl.read_csv(self.path, separator=self._separator(), infer_schema=False, glob=False)
+            return pl.read_csv(self.path, separator=self._separator(), infer_schema=False, glob=False, n_rows=n_rows)
         except pl.exceptions.NoDataError:
             return pl.DataFrame({"user": [], "item": []}, schema={"user": pl.String, "item": pl.String})
         except (pl.exceptions.PolarsError, OSError) as error:

@@ -264,7 +264,10 @@ def _select(
 def _encoding(selection: Selection, fitted: Fitted) -> dict[str, Any]:
     """The report of the tested model's encoder; its part on validation users is from before the refit."""
     users = {**selection.encoding.get("users", {}), **fitted.encoding.get("users", {})}
-    return {**fitted.encoding, **({"users": users} if users else {})}
+    report = {**fitted.encoding, **({"users": users} if users else {})}
+    if "cached" in report:  # the refit finds the vectors that the selection encoded
+        report["cached"] = all(own.get("cached", True) for own in (selection.encoding, fitted.encoding))
+    return report
 
 
 def _parts_of(cfg: DictConfig, split: Split) -> list[str]:

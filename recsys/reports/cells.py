@@ -103,7 +103,7 @@ def _one_protocol(records: Sequence[Record]) -> list[str]:
     kept = [one for one in records if all(one.choices.get(key) == choices[key] for key in differing)]
     if differing and len(kept) == len(common):
         return [f"{key}:{choices[key]}" for key in differing]
-    return [record.run_id for record in common[:_SHOWN]]
+    return [record.run_id for record in common]
 
 
 def check_identity(records: Sequence[Record]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from recsys.encoders.vectors import MEAN
 from recsys.reports.cells import Cell
 from recsys.reports.formatting import counted, listed, seconds
 from recsys.tracking.record import Record
 
 MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
+WEIGHTED = ("ease", "slim")  # rankers that add the text vectors by a weight without a limit
+TEXT_WEIGHT = "ranker.text_weight="
 MANY_WITH_HTML = 0.01  # share of texts with HTML above which there is a warning
 STAGES = {"train": "of users in training", "val": "of users in validation", "test": "of users in the test"}
 
@@ -45,16 +48,32 @@ def run_warnings(record: Record) -> list[str]:
     return [*record.warnings, *coverage_warnings(record.encoding)]
 
 
-def cell_warnings(cells: Iterable[Cell]) -> list[str]:
+def cell_warnings(cells: Sequence[Cell]) -> list[str]:
     """The warnings about texts of all cells' runs, each once, after the labels of its cells."""
     found = _by_sentence(cells, coverage_warnings)
-    return [f"{listed(labels)}: {sentence}" for sentence, labels in found.items()]
+    return [*(f"{listed(labels)}: {sentence}" for sentence, labels in found.items()), *_untuned_weights(cells)]
 
 
 def vector_origins(cells: Iterable[Cell]) -> list[str]:
     """A sentence for each file of precomputed vectors, with its provenance and the labels of its cells."""
     found = _by_sentence(cells, lambda encoding: [words for _, words in _provenance(encoding)])
     return [f"{', '.join(labels)}: precomputed {words}." for words, labels in found.items()]
+
+
+def _untuned_weights(cells: Iterable[Cell]) -> Iterator[str]:
+    """A warning for cells that weight their text by the default of `ranker.text_weight`."""
+    found: dict[float, list[str]] = {}
+    for cell in cells:
+        record = cell.records[0]
+        is_weighted = record.choices.get("ranker") in WEIGHTED and record.encoding.get("dim")
+        is_chosen = record.tuning.get("trials") or any(one.startswith(TEXT_WEIGHT) for one in record.overrides)
+        if is_weighted and not is_chosen:
+            found.setdefault(record.config["ranker"]["text_weight"], []).append(cell.label)
+    for weight, labels in found.items():
+        yield (
+            f"{listed(labels)}: {TEXT_WEIGHT}{weight:g} is the default. With a weight that does not fit the data, text "
+            f"can be worse than none: try others, as in {TEXT_WEIGHT}1,10,100 -m, or search it."
+        )
 
 
 def _by_sentence(
@@ -121,6 +140,14 @@ def _reads_text(report: Mapping[str, Any]) -> bool:
     return any(map(_reads_text, parts)) if parts else "provenance" not in report
 
 
+def _with_mean(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[int, str]]:
+    """The number of items with the mean vector in place of their own, for each file that lacks some."""
+    if report.get("n_missing") and report.get("identity", {}).get("missing") == MEAN:
+        yield report["n_missing"], part
+    for name, inner in report.get("parts", {}).items():
+        yield from _with_mean(inner, f" in {name}")
+
+
 def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
     if _unknown(report) > MANY_UNKNOWN * report["n_texts"]:
         yield (
@@ -137,6 +164,8 @@ def _warnings(kind: str, report: Mapping[str, Any]) -> Iterator[str]:
     for is_known, words in _provenance(report):
         if not is_known:
             yield f"{words}: the items and the model that they were made from cannot be checked."
+    for missing, part in _with_mean(report):
+        yield f"{missing:,} of {report['n_texts']:,} items have no vector{part}; they all have the mean vector."
     if report.get("n_zero") and reads_text:
         yield (
             f"{counted(report['n_zero'], 'text')} {kind} with a vector of zeros: the encoder knows none of the "

@@ -27,6 +27,9 @@ from recsys.tracking.names import check_name
 from recsys.tracking.run_id import cell_id
 from recsys.tracking.study_record import cell_label, cell_name
 
+SET_BY_SPLITS = tuple(  # keys that windows and draws set
+    f"split.{key} " for key in ("train_from", "validation_from", "test_from", "test_until", "seed")
+)
 NAMED_BY_PARTS = ("encoder", "ranker")  # groups whose options are in a run's default label
 
 
@@ -125,9 +128,9 @@ def _composed(cfg: DictConfig, cell: CellDefinition) -> DictConfig:
     try:
         return compose_run(cfg, cell.overrides)
     except ConfigError as error:
-        if cell.window is None or not str(error).startswith("split."):
+        if cell.window is None or not str(error).startswith(SET_BY_SPLITS):
             raise
-        raise ConfigError(f"{_needed(cell.window)}: {error}") from error
+        raise ConfigError(f"{_needed(cell.window)}: put it into study.common.") from error
 
 
 def compose_run(

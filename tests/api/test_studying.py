@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import recsys
-from recsys.schema import ConfigError
+from recsys.schema import ComparisonError, ConfigError
 
 RNG = np.random.default_rng(0)
 SALES = {"user_id": RNG.integers(0, 40, 600), "item_id": RNG.integers(0, 30, 600)}
@@ -109,6 +109,34 @@ def test_compare_takes_runs_ids_and_folders(study, paths):
     assert comparison.baseline == "popularity"
     assert comparison.level == 0.9
     assert len(comparison.rows) == 2
+
+
+@pytest.mark.slow
+def test_windows_of_time_are_reported_together(paths, cache_dir, monkeypatch, tmp_path):
+    monkeypatch.setenv("RECSYS_CACHE", str(cache_dir))
+    times = {"timestamp": RNG.integers(1_600_000_000, 1_700_000_000, 600)}
+    study = recsys.study(
+        paths,
+        data=recsys.dataset({**SALES, **times}, timestamp="timestamp", name="timed"),
+        name="rolling",
+        common=["split=temporal"],
+        windows={"n_windows": 2, "test_share": 0.2, "validation_share": 0.1},
+        baselines=[["ranker=popularity"], ["ranker=itemknn"]],
+        seeds=[0],
+        baseline="popularity",
+        metrics=["ndcg@10"],
+    )
+    with pytest.raises(ComparisonError, match=r"the protocols window_1, window_2; .* \.over_splits for means over all"):
+        study.comparison  # noqa: B018
+    assert set(study.over_splits_table["cell"]) == {"popularity", "itemknn"}
+    page = study.report(tmp_path / "report")
+    assert page.name == "over_time.html"
+    assert {path.parent.name for path in tmp_path.rglob("report.html")} == {"window_1", "window_2"}
+
+
+def test_a_study_without_windows_has_nothing_over_them(study):
+    with pytest.raises(ComparisonError, match="has no windows of time and no draws"):
+        study.over_splits  # noqa: B018
 
 
 @pytest.mark.slow

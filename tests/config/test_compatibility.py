@@ -167,4 +167,6 @@ TIMELESS = ["data=table", "data.path=x", "data.interactions.file=x.csv"]
 def test_what_needs_times_is_refused_before_data_without_times_are_read(chosen, message):
     with pytest.raises(ConfigError, match=f"{message}.*data.interactions.timestamp"):
         check(recsys.compose([*TIMELESS, *chosen]))
+    with pytest.raises(ConfigError, match="shop has no"):
+        check(recsys.compose([*TIMELESS, *chosen, "data.name=shop"]))
     check(recsys.compose([*TIMELESS, *chosen, "data.interactions.timestamp=time"]))

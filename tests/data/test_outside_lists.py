@@ -119,6 +119,7 @@ def test_ids_are_the_texts_of_the_data(tmp_path):
     ("content", "message"),
     [
         ("who,item,rank\nu1,a,1\n", r"has no column 'user'; it has who, item, rank\. Name it, as in columns\.user="),
+        ("who,what,rank\nu1,a,1\n", r"no column 'user' and no 'item'; it has .* columns\.user=.* columns\.item="),
         ("user,user_id,item\nu1,u1,a\n", "has the columns user, user_id: choose the user"),
         ("user,item,rank\nu1,a,first\n", "row 1: rank is 'first'; expected a number"),
         ("user,item,score\nu1,a,1\nu1,b,nan\n", "row 2: score is 'nan'; expected a number"),
@@ -143,6 +144,17 @@ def test_a_missing_file_and_a_missing_column_are_named(tmp_path):
         ListFile(str(tmp_path / "absent.csv")).identity()
     with pytest.raises(DataError, match="has no column 'mine'"):
         read("user,item\nu1,a\n", tmp_path, score="mine")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_columns_are_checked_by_the_head_of_a_file(suffix, tmp_path):
+    path, frame = tmp_path / f"lists{suffix}", pl.DataFrame({"customer": ["u1"], "item": ["a"], "rank": ["first"]})
+    {".csv": frame.write_csv, ".parquet": frame.write_parquet, ".jsonl": frame.write_ndjson}[suffix](path)
+    ListFile(str(path), user="customer").check_columns()
+    with pytest.raises(DataError, match="has no column 'user'; it has customer, item, rank"):
+        ListFile(str(path)).check_columns()
+    with pytest.raises(DataError, match="there is no file"):
+        ListFile(f"{path}.csv").check_columns()
 
 
 def test_the_identity_is_the_content(tmp_path):

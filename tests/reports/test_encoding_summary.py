@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from reports.made_runs import made_run
 
+from recsys.reports.cells import Cell
 from recsys.reports.comparison import compare
-from recsys.reports.encoding import coverage_lines, coverage_warnings
+from recsys.reports.encoding import cell_warnings, coverage_lines, coverage_warnings
 from recsys.reports.methods import methods
+from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 
 ITEMS = {"n_texts": 9000, "n_empty": 2, "n_duplicate": 7, "n_zero": 0, "dim": 8, "seconds": 3.0}
@@ -66,6 +71,33 @@ def test_precomputed_vectors_have_no_warnings_about_texts():
     assert len(coverage_warnings({**joined, "parts": {"a": known, "bert": unread}})) == 2
     (zeros,) = coverage_warnings({**ITEMS, **texts, "n_zero": 3})
     assert zeros == "3 items with a precomputed vector of zeros, which cannot be distinguished."
+
+
+def test_items_with_the_mean_vector_are_warned_of():
+    read = {**ITEMS, "provenance": {"model": "clip"}, "n_missing": 2}
+    assert coverage_warnings({**read, "identity": {"missing": "drop"}}) == []
+    (told,) = coverage_warnings({**read, "identity": {"missing": "mean"}})
+    assert told == f"2 of {ITEMS['n_texts']:,} items have no vector; they all have the mean vector."
+    parts = {"image": {**read, "identity": {"missing": "mean"}}}
+    assert any("have no vector in image;" in one for one in coverage_warnings({**ITEMS, "parts": parts}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_warned"),
+    [
+        ({}, True),
+        ({"tuning": {"trials": 20}}, False),
+        ({"overrides": ["ranker.text_weight=3"]}, False),
+        ({"encoding": {"dim": 0}}, False),
+        ({"choices": {"ranker": "itemknn"}}, False),
+    ],
+)
+def test_a_text_weight_that_nobody_chose_is_warned_of(changes, is_warned):
+    record = Record("r", "bert+ease", {"ranker": "ease"}, {"ranker": {"text_weight": 100.0}}, [], 0, {})
+    record = replace(record, **{"encoding": {**ITEMS, "n_empty": 0}, **changes})
+    told = [one for one in cell_warnings([Cell("bert+ease", (record,))]) if "is the default" in one]
+    assert bool(told) == is_warned
+    assert not told or told[0].startswith("bert+ease: ranker.text_weight=100 is the default.")
 
 
 def test_a_run_without_text_says_nothing():

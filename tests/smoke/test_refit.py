@@ -55,6 +55,16 @@ def planted_data(tmp_path):
     return make
 
 
+@pytest.mark.slow
+def test_vectors_that_a_run_encoded_are_not_said_to_be_cached(planted_data, tmp_path):
+    texts = pl.DataFrame({"item_id": [f"{group}{n}" for group in "ab" for n in range(10)] + ["everybody's"]})
+    data = [*planted_data("a8"), f"paths.cache_dir={tmp_path / 'cache'}", "data.items.file=items.csv"]
+    texts.with_columns(title="item_id").write_csv(tmp_path / "a8" / "items.csv")
+    record = recsys.run([*data, "data.items.template='{title}'", "encoder=random", "ranker=ease"]).record
+    assert record.fitted_on["parts"] == ["train", "val"]  # the refit reads the vectors of the selection
+    assert record.encoding["cached"] is False
+
+
 def scores_of_the_planted_user(run) -> dict[str, float]:
     dataset = run.split.dataset
     user = dataset.users["user_id"].to_list().index(PLANTED)

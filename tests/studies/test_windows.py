@@ -89,7 +89,7 @@ def test_the_record_names_a_cell_alike_in_all_windows():
     [
         (
             ["study=rolling", 'study.common=["split=random"]'],
-            r"study\.windows needs split=temporal: split\.validation_from",
+            r"study\.windows needs split=temporal: put it into study\.common\.$",
         ),
         (
             ["study=rolling", "study.windows=null", "study.draws=[0,1,2]", 'study.common=["split=temporal"]'],
