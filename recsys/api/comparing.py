@@ -30,7 +30,7 @@ from recsys.tracking.record import Record
 from recsys.tracking.store import Store
 from recsys.tracking.study_record import StudyRecord
 
-FORMATS = ("html", "md", "csv", "pairs", "segments", "tex")  # of reports
+REPORT_FILES = ("html", "md", "csv", "pairs", "segments", "tex")  # of reports
 METRICS = ("ndcg@10", "recall@10", "coverage@10")
 MOST_LINES = 6  # maximum number of cells in a `repr`
 
@@ -98,7 +98,7 @@ class InteractiveComparison(Comparison):
         own = compose([override(f"user_examples.{key}", value) for key, value in (users or {}).items()], "compare")
         check_user_examples(own.user_examples)
         examples = user_examples(own.user_examples, self)
-        return write_report(self, Path(folder), title, None, FORMATS, study, examples=examples)["html"]
+        return write_report(self, Path(folder), title, None, REPORT_FILES, study, examples=examples)["html"]
 
     def __repr__(self) -> str:
         metric = self.metrics[0]

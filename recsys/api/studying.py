@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from omegaconf import DictConfig, open_dict
 
-from recsys.api.comparing import FORMATS, InteractiveComparison, frame_of_csv
+from recsys.api.comparing import REPORT_FILES, InteractiveComparison, frame_of_csv
 from recsys.api.datasets import OwnData
 from recsys.api.runs import overrides_of
 from recsys.config.compose import compose
@@ -140,7 +140,9 @@ class Study:
         for name, own in self.comparisons.items():
             own.report(folder / name, f"{title}, {name}", of_comparison(self.record, own), users)
         found = self.over_splits
-        return write_over_splits(found, folder, f"{title} {OVER[found.unit]}", self.record.command, FORMATS)["html"]
+        return write_over_splits(found, folder, f"{title} {OVER[found.unit]}", self.record.command, REPORT_FILES)[
+            "html"
+        ]
 
     def __repr__(self) -> str:
         return "\n".join(

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from recsys.encoders.vectors import MEAN
 from recsys.reports.cells import Cell
 from recsys.reports.formatting import counted, listed, seconds
 from recsys.tracking.record import Record
 
 MANY_UNKNOWN = 0.01  # share of texts with unknown words above which there is a warning
-WEIGHTED = ("ease", "slim")  # rankers that add the text vectors by a weight without a limit
 TEXT_WEIGHT = "ranker.text_weight="
 MANY_WITH_HTML = 0.01  # share of texts with HTML above which there is a warning
 STAGES = {"train": "of users in training", "val": "of users in validation", "test": "of users in the test"}
@@ -65,10 +63,10 @@ def _untuned_weights(cells: Iterable[Cell]) -> Iterator[str]:
     found: dict[float, list[str]] = {}
     for cell in cells:
         record = cell.records[0]
-        is_weighted = record.choices.get("ranker") in WEIGHTED and record.encoding.get("dim")
+        weight = record.config.get("ranker", {}).get("text_weight", 0.0) if record.encoding.get("dim") else 0.0
         is_chosen = record.tuning.get("trials") or any(one.startswith(TEXT_WEIGHT) for one in record.overrides)
-        if is_weighted and not is_chosen:
-            found.setdefault(record.config["ranker"]["text_weight"], []).append(cell.label)
+        if weight > 1 and not is_chosen:  # a weight of at most 1 is a share
+            found.setdefault(weight, []).append(cell.label)
     for weight, labels in found.items():
         yield (
             f"{listed(labels)}: {TEXT_WEIGHT}{weight:g} is the default. With a weight that does not fit the data, text "
@@ -142,7 +140,7 @@ def _reads_text(report: Mapping[str, Any]) -> bool:
 
 def _with_mean(report: Mapping[str, Any], part: str = "") -> Iterator[tuple[int, str]]:
     """The number of items with the mean vector in place of their own, for each file that lacks some."""
-    if report.get("n_missing") and report.get("identity", {}).get("missing") == MEAN:
+    if report.get("n_missing") and report.get("identity", {}).get("missing") == "mean":
         yield report["n_missing"], part
     for name, inner in report.get("parts", {}).items():
         yield from _with_mean(inner, f" in {name}")

@@ -89,7 +89,7 @@ def test_items_with_the_mean_vector_are_warned_of():
         ({"tuning": {"trials": 20}}, False),
         ({"overrides": ["ranker.text_weight=3"]}, False),
         ({"encoding": {"dim": 0}}, False),
-        ({"choices": {"ranker": "itemknn"}}, False),
+        ({"config": {"ranker": {"text_weight": 1.0}}}, False),
     ],
 )
 def test_a_text_weight_that_nobody_chose_is_warned_of(changes, is_warned):
