@@ -125,7 +125,7 @@ def test_prepare_data_prints_statistics(tmp_path, cache_dir):
     [
         (["ranker=dot", "encoder=none"], "neither text nor"),
         (["split.test_share=2"], "split.test_share is 2"),
-        (["data=table", "data.path=nowhere", "data.interactions.file=a.csv"], "data.path"),
+        (["data=table", "data.path=nowhere", "data.interactions.file=a.csv", "split=random"], "data.path"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence_without_a_traceback(arguments, message, tmp_path):
